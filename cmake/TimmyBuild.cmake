@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# How every target of this project is compiled, and the one way to declare a room of the house.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+# One flag for libraries and programs alike, so that they share one precompiled header.
+add_compile_options(-fPIC)
+add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  # Precompiled headers are only cached when time and defines are not looked at.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(spdlog 1.10 REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
+find_package(CURL 7.88 REQUIRED)
+find_package(yaml-cpp 0.7 REQUIRED)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
+find_library(CCTZ_LIBRARY cctz REQUIRED)
+if(TIMMY_TESTS)
+  enable_testing()
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+add_library(timmy_flags INTERFACE)
+target_compile_options(timmy_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror -Wno-missing-field-initializers
+  -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+target_compile_definitions(timmy_flags INTERFACE
+  _GLIBCXX_ASSERTIONS BOOST_DLL_USE_STD_FS BOOST_ASIO_NO_DEPRECATED
+  $<$<BOOL:${TIMMY_FAILPOINTS}>:TIMMY_FAILPOINTS>)
+target_compile_definitions(timmy_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+target_link_options(timmy_flags INTERFACE -Wl,-z,relro,-z,now)
+if(TIMMY_SANITIZE)
+  add_compile_options(-fsanitize=${TIMMY_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TIMMY_SANITIZE})
+endif()
+
+# The headers that most of the host includes, compiled once.
+add_library(timmy_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(timmy_pch PRIVATE timmy_flags nlohmann_json::nlohmann_json spdlog::spdlog
+  Boost::boost Threads::Threads)
+target_precompile_headers(timmy_pch PRIVATE
+  <algorithm> <chrono> <deque> <filesystem> <functional> <map> <memory> <optional> <string>
+  <string_view> <unordered_map> <variant> <vector> <fmt/core.h> <nlohmann/json.hpp>
+  <boost/asio/io_context.hpp> <boost/asio/post.hpp> <boost/asio/steady_timer.hpp>)
+
+# timmy_room(NAME SOURCES a.cpp ... [TESTS a_test.cpp ...] [DEPENDS lower rooms ...] [LIBRARIES ...]
+#            [TEST_LIBRARIES ...])
+#
+# A room of host/ is a static library timmy_NAME whose headers are included as "NAME/x.hpp"; it sees
+# only the rooms that it names. Its tests are one program, timmy_NAME_test.
+function(timmy_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;TESTS;DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
+  add_library(timmy_${name} STATIC ${ROOM_SOURCES})
+  target_include_directories(timmy_${name} PUBLIC ${PROJECT_SOURCE_DIR}/host)
+  list(TRANSFORM ROOM_DEPENDS PREPEND timmy_)
+  target_link_libraries(timmy_${name} PUBLIC ${ROOM_DEPENDS} ${ROOM_LIBRARIES} Threads::Threads
+    nlohmann_json::nlohmann_json spdlog::spdlog Boost::boost PRIVATE timmy_flags)
+  target_precompile_headers(timmy_${name} REUSE_FROM timmy_pch)
+  if(TIMMY_TESTS AND ROOM_TESTS)
+    add_executable(timmy_${name}_test ${ROOM_TESTS})
+    target_link_libraries(timmy_${name}_test PRIVATE timmy_${name} ${ROOM_TEST_LIBRARIES}
+      timmy_flags GTest::gmock GTest::gtest_main)
+    target_precompile_headers(timmy_${name}_test REUSE_FROM timmy_pch)
+    gtest_discover_tests(timmy_${name}_test DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT 120 LABELS "${name}")
+  endif()
+endfunction()

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/test_folder.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::HasSubstr;
+
+class FileTest : public ::testing::Test {
+ protected:
+  std::filesystem::path put(const std::string& name, const std::string& content, mode_t mode) {
+    const auto path = folder_ / name;
+    std::ofstream(path) << content;
+    ::chmod(path.c_str(), mode);
+    return path;
+  }
+  static std::string refusal(const std::filesystem::path& path) {
+    try {
+      (void)read_secret_file(path);
+      return "accepted";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+  TestFolder folder_;
+};
+
+TEST_F(FileTest, ASecretIsReadWithoutItsLineEnd) {
+  EXPECT_EQ(read_secret_file(put("token", "abc123\n", 0600)), "abc123");
+}
+
+TEST_F(FileTest, ASecretThatOthersCouldReadOrReplaceIsRefusedWithTheMend) {
+  EXPECT_THAT(refusal(put("open", "abc", 0644)), HasSubstr("chmod 600"));
+  EXPECT_THAT(refusal(put("empty", " \n", 0600)), HasSubstr("is empty"));
+  EXPECT_THAT(refusal(put("two", "abc def", 0600)), HasSubstr("white space"));
+  EXPECT_THAT(refusal(put("large", std::string(4097, 'x'), 0600)), HasSubstr("larger than 4096"));
+  EXPECT_THAT(refusal(folder_ / "missing"), HasSubstr("No such file"));
+
+  const auto good = put("good", "abc", 0600);
+  std::filesystem::create_symlink(good, folder_ / "link");
+  EXPECT_THAT(refusal(folder_ / "link"), HasSubstr("symbolic link"));
+  std::filesystem::create_directory(folder_ / "folder");
+  EXPECT_THAT(refusal(folder_ / "folder"), HasSubstr("not a regular file"));
+  ::mkfifo((folder_ / "fifo").c_str(), 0600);
+  EXPECT_THAT(refusal(folder_ / "fifo"), HasSubstr("not a regular file"));
+  std::filesystem::create_hard_link(good, folder_ / "second");
+  EXPECT_THAT(refusal(good), HasSubstr("hard link"));
+  if (::geteuid() == 0) {
+    const auto foreign = put("foreign", "abc", 0600);
+    ASSERT_EQ(::chown(foreign.c_str(), 12345, 12345), 0);
+    ::chmod(foreign.c_str(), 0600);
+    // Root may read everybody's; the rule is about who could have written it.
+    EXPECT_THAT(refusal(foreign), HasSubstr("belongs to another user"));
+  }
+}
+
+TEST_F(FileTest, ReplacingAFileIsWholeOrNotAtAll) {
+  const auto path = put("stamp", "old", 0600);
+  write_atomically(path, "new", 0640);
+  EXPECT_EQ(read_file(path, 100), "new");
+  struct stat info{};
+  ::stat(path.c_str(), &info);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+  EXPECT_THROW(write_atomically(folder_ / "no" / "stamp", "x"), Error);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1)
+      << "no temporary file is left";
+}
+
+TEST_F(FileTest, ReadingStopsAtTheCap) {
+  const auto path = put("big", std::string(1000, 'x'), 0600);
+  EXPECT_EQ(read_file(path, 1000).size(), 1000u);
+  EXPECT_THROW((void)read_file(path, 999), Error);
+}
+
+TEST_F(FileTest, TrustNamesTheComponentThatOthersMayWrite) {
+  const auto path = put("plugin.so", "x", 0644);
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_NO_THROW(check_trusted(fd.get(), path, true));
+  ::chmod(folder_.path().c_str(), 0777);
+  try {
+    check_trusted(fd.get(), path, true);
+    FAIL() << "a folder that all may write was trusted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("chmod go-w " + folder_.path().string()));
+  }
+  ::chmod(folder_.path().c_str(), 0700);
+  ::chmod(path.c_str(), 0664);
+  EXPECT_THROW(check_trusted(fd.get(), path, true), Error);
+}
+
+}  // namespace
+}  // namespace host

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/process.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace host {
+namespace {
+
+class FileActions {
+ public:
+  FileActions() { posix_spawn_file_actions_init(&actions_); }
+  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
+  FileActions(const FileActions&) = delete;
+  FileActions& operator=(const FileActions&) = delete;
+  [[nodiscard]] posix_spawn_file_actions_t* get() { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+};
+
+class Attributes {
+ public:
+  Attributes() { posix_spawnattr_init(&attributes_); }
+  ~Attributes() { posix_spawnattr_destroy(&attributes_); }
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+  [[nodiscard]] posix_spawnattr_t* get() { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  out.reserve(texts.size() + 1);
+  for (auto& text : texts) out.push_back(text.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+// A descriptor of ours must not sit on a number that an earlier dup2 in the child overwrites: each
+// is moved above every target first.
+std::vector<Fd> above_targets(const SpawnRequest& request) {
+  int highest = 2;
+  for (const auto& [ours, theirs] : request.descriptors) highest = std::max(highest, theirs);
+  std::vector<Fd> moved;
+  for (const auto& [ours, theirs] : request.descriptors) {
+    Fd copy(::fcntl(ours, F_DUPFD_CLOEXEC, highest + 1));
+    if (!copy) throw system_error("passing a descriptor to " + request.program.string());
+    moved.push_back(std::move(copy));
+  }
+  return moved;
+}
+
+void describe_descriptors(FileActions& actions, const SpawnRequest& request,
+                          const std::vector<Fd>& moved) {
+  int highest = 2;
+  for (int standard = 0; standard <= 2; ++standard)
+    posix_spawn_file_actions_addopen(actions.get(), standard, "/dev/null", O_RDWR, 0);
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    const int theirs = request.descriptors[i].second;
+    posix_spawn_file_actions_adddup2(actions.get(), moved[i].get(), theirs);
+    highest = std::max(highest, theirs);
+  }
+  posix_spawn_file_actions_addclosefrom_np(actions.get(), highest + 1);
+  posix_spawn_file_actions_addchdir_np(actions.get(), request.folder.c_str());
+}
+
+void describe_signals(Attributes& attributes) {
+  sigset_t all;
+  sigset_t none;
+  sigfillset(&all);
+  sigemptyset(&none);
+  posix_spawnattr_setsigdefault(attributes.get(), &all);
+  posix_spawnattr_setsigmask(attributes.get(), &none);
+  posix_spawnattr_setflags(attributes.get(),
+                           POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+}
+
+}  // namespace
+
+Child::Child(Child&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
+
+Child& Child::operator=(Child&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(pidfd_, other.pidfd_);
+  return *this;
+}
+
+Child::~Child() {
+  if (pid_ <= 0) return;
+  signal_group(SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+void Child::signal_group(int signal) const noexcept {
+  if (pid_ > 0 && ::kill(-pid_, signal) != 0) ::kill(pid_, signal);
+}
+
+std::optional<Child::Exit> Child::reap() {
+  if (pid_ <= 0) return std::nullopt;
+  siginfo_t info{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      info.si_pid == 0)
+    return std::nullopt;
+  // The pid still names our zombie, so this can hit nobody else's group.
+  ::kill(-pid_, SIGKILL);
+  int status = 0;
+  Exit exit{};
+  while (::wait4(pid_, &status, 0, &exit.usage) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  pidfd_.reset();
+  exit.signalled = WIFSIGNALED(status);
+  exit.number = exit.signalled ? WTERMSIG(status) : WEXITSTATUS(status);
+  return exit;
+}
+
+Child spawn(const SpawnRequest& request) {
+  const auto moved = above_targets(request);
+  FileActions actions;
+  describe_descriptors(actions, request, moved);
+  Attributes attributes;
+  describe_signals(attributes);
+
+  auto arguments = request.arguments;
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : request.environment) variables.push_back(name + "=" + value);
+  pid_t pid = -1;
+  const int failed =
+      posix_spawn(&pid, request.program.c_str(), actions.get(), attributes.get(),
+                  pointers(arguments).data(), pointers(variables).data());
+  if (failed != 0) throw system_error(failed, "starting " + request.program.string());
+  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  Child child(pid, std::move(pidfd));
+  if (child.pidfd() < 0) throw system_error("watching " + request.program.string());
+  return child;
+}
+
+}  // namespace host

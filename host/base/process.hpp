@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.hpp"
+
+namespace host {
+
+// How to start a child. The child gets only what is named here: no other descriptor, no other
+// variable, and a process group (and session) of its own.
+struct SpawnRequest {
+  std::filesystem::path program;              // absolute
+  std::vector<std::string> arguments;         // argv, argv[0] included
+  std::map<std::string, std::string> environment;
+  std::filesystem::path folder = "/";         // working directory
+  std::vector<std::pair<int, int>> descriptors;  // (ours, the child's number); 0-2 default to /dev/null
+};
+
+// A running child. Destroying it kills its whole group and reaps it.
+class Child {
+ public:
+  Child() = default;
+  Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&& other) noexcept;
+  ~Child();
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  explicit operator bool() const noexcept { return pid_ > 0; }
+  // Readable when the child has ended. For asio's wait_read.
+  [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
+
+  // Sends `signal` to the child's whole process group. Nothing happens once it was reaped.
+  void signal_group(int signal) const noexcept;
+
+  struct Exit {
+    bool signalled;   // ended by a signal
+    int number;       // the signal, or the exit status
+    rusage usage;     // what it used
+  };
+  // Reaps the child if it has ended, else nullopt. What is left of its group is killed then.
+  [[nodiscard]] std::optional<Exit> reap();
+
+ private:
+  pid_t pid_ = -1;
+  Fd pidfd_;
+};
+
+// Starts a child by vfork-style spawn and exec, never by a fork that goes on (a forked child of a
+// threaded program may deadlock). Throws Error{unavailable or io or not_found} naming the program.
+// Any thread, but PDEATHSIG follows the thread: start what must die with us from the loop's.
+[[nodiscard]] Child spawn(const SpawnRequest& request);
+
+}  // namespace host

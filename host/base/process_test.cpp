@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/process.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+
+namespace host {
+namespace {
+
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw system_error("pipe");
+    read = Fd(ends[0]);
+    write = Fd(ends[1]);
+  }
+  Fd read;
+  Fd write;
+};
+
+Child::Exit wait_for(Child& child) {
+  pollfd ended{child.pidfd(), POLLIN, 0};
+  ::poll(&ended, 1, 10'000);
+  return child.reap().value();
+}
+
+std::string output_of(SpawnRequest request) {
+  Pipe pipe;
+  request.descriptors.emplace_back(pipe.write.get(), 1);
+  auto child = spawn(request);
+  pipe.write.reset();
+  auto text = read_all(pipe.read.get(), 65536, "the child's output");
+  (void)wait_for(child);
+  return text;
+}
+
+TEST(Spawn, GivesTheChildOnlyWhatWasNamed) {
+  const Fd secret(::open("/dev/zero", O_RDONLY));  // without close-on-exec, as a library may leave one
+  EXPECT_EQ(output_of({.program = "/usr/bin/env", .arguments = {"env"}, .environment = {{"A", "b"}}}),
+            "A=b\n");
+  EXPECT_EQ(output_of({.program = "/bin/ls", .arguments = {"ls", "/proc/self/fd"}, .environment = {}}),
+            "0\n1\n2\n3\n")  // 3 is ls's own, on the folder it lists
+      << "the descriptor that was open here reached the child";
+}
+
+TEST(Spawn, ReportsHowTheChildEnded) {
+  auto quits = spawn({.program = "/bin/sh", .arguments = {"sh", "-c", "exit 7"}, .environment = {}});
+  const auto exit = wait_for(quits);
+  EXPECT_FALSE(exit.signalled);
+  EXPECT_EQ(exit.number, 7);
+
+  auto killed = spawn({.program = "/bin/sleep", .arguments = {"sleep", "60"}, .environment = {}});
+  EXPECT_FALSE(killed.reap().has_value());
+  killed.signal_group(SIGKILL);
+  EXPECT_EQ(wait_for(killed).number, SIGKILL);
+}
+
+TEST(Spawn, SaysWhichProgramIsMissing) {
+  try {
+    (void)spawn({.program = "/no/such", .arguments = {"such"}, .environment = {}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "starting /no/such: No such file or directory");
+  }
+}
+
+TEST(Child, TakesItsWholeGroupWithIt) {
+  Pipe pipe;
+  {
+    SpawnRequest request{.program = "/bin/sh",
+                         .arguments = {"sh", "-c", "sleep 60 & echo up; wait"},
+                         .environment = {{"PATH", "/bin:/usr/bin"}}};
+    request.descriptors.emplace_back(pipe.write.get(), 1);
+    const auto child = spawn(request);
+    pipe.write.reset();
+    char up[3];
+    ASSERT_EQ(::read(pipe.read.get(), up, 3), 3);
+  }
+  // The grandchild held the pipe open too: end of file means that it is gone.
+  EXPECT_EQ(read_all(pipe.read.get(), 10, "the pipe"), "");
+}
+
+}  // namespace
+}  // namespace host
