@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// host.yaml, read, checked and merged for one host. Its form is config/host.schema.json; what each
+// key means is docs/configuration.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "config/document.hpp"
+#include "config/paths.hpp"
+
+namespace host {
+
+struct GiteaSettings {
+  std::string url;  // without a trailing slash; empty: no Gitea is configured
+  bool allow_plaintext = false;
+  // Where the token may be, in the order of search; the first file that exists counts. Just one
+  // when `token_file` is set.
+  std::vector<std::filesystem::path> token_files;
+};
+
+struct LogSettings {
+  Level level = Level::info;
+};
+
+struct QueueSettings {
+  int concurrency = 8;                                 // jobs that run at once on this host
+  Duration shutdown_grace = std::chrono::seconds(25);  // running jobs get this long at SIGTERM
+};
+
+struct WorkerSettings {
+  int max = 16;  // worker processes alive at once, idle ones included
+};
+
+// An operator's limits; each absent one leaves the manifest's.
+struct PluginLimits {
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> file_bytes;
+  std::optional<int> files;
+  std::optional<Duration> cpu;
+  bool operator==(const PluginLimits&) const = default;
+};
+
+struct PluginSettings {
+  bool enabled = false;
+  std::map<std::string, std::string> schedule;  // task -> schedule text; "" for "never"
+  std::map<std::string, std::string> zone;      // task -> zone name
+  Json config = Json::object();                 // as written; the plugin's schema has not seen it
+  std::map<std::string, std::vector<std::string>> grants;  // grant -> globs
+  PluginLimits limits;
+  std::string where;  // "file:line:col" of the plugin's key, the host's own entry before `defaults`
+};
+
+// What one host runs with.
+struct HostConfig {
+  std::string host_name;       // the entry's name if there is one, else what was asked for
+  bool has_own_entry = false;  // false: this host runs `defaults`
+  GiteaSettings gitea;
+  LogSettings log;
+  QueueSettings queue;
+  WorkerSettings workers;
+  std::vector<std::filesystem::path> plugin_dirs;            // searched besides the usual ones
+  std::map<std::string, PluginSettings> plugins;             // by plugin id
+  std::map<std::string, std::filesystem::path> credentials;  // name -> file with the secret
+};
+
+// One effective value and who set it, for `config show`.
+struct Effective {
+  enum class Origin { built_in, defaults, host, environment };
+  std::string pointer;  // in the merged settings: "/gitea/url"
+  Json value;           // a leaf: scalar, list, or empty map
+  Origin origin = Origin::built_in;
+  std::string where;  // "file:line:col", "$GITEA_URL"; empty for a built-in value
+};
+// "default", "defaults:", "hosts:", "environment".
+[[nodiscard]] std::string_view name(Effective::Origin origin) noexcept;
+
+// One thing wrong with the file.
+struct Problem {
+  std::string where;    // "file:line:col", or "$GITEA_URL"
+  std::string pointer;  // in the file: "/hosts/allegro/plugins"; empty for a syntax error
+  std::string message;  // with what was expected and the nearest key
+};
+
+// Everything that is wrong with a configuration, at once. what() has a line each. A command ends on
+// it with EX_CONFIG (78), as sysexits(3) has it.
+class ConfigError : public Error {
+ public:
+  ConfigError(const std::string& file, std::vector<Problem> problems, std::string next_step = {});
+  [[nodiscard]] const std::vector<Problem>& problems() const noexcept { return problems_; }
+  static constexpr int kExitStatus = 78;
+
+ private:
+  std::vector<Problem> problems_;
+};
+
+struct LoadedConfig {
+  HostConfig config;
+  std::vector<std::string> warnings;  // each a line for the log: no own entry, ...
+  Document document;
+  Json settings;                     // merged, defaults filled in
+  std::vector<Effective> effective;  // every leaf of `settings`, in the order of its pointers
+  // The place in the file of plugins/ID/config plus a pointer inside it, for a catalogue that
+  // checks it by the plugin's schema.
+  [[nodiscard]] std::string config_position(const std::string& plugin, std::string_view pointer,
+                                            bool at_key = false) const;
+};
+
+// Reads host.yaml and takes `defaults` plus this host's entry under `hosts`. An entry is looked up
+// by the name up to its first dot, then by the whole name. Maps merge by key, lists and `grants`
+// are replaced as a whole. `GITEA_URL` replaces gitea.url. The whole file is checked, other hosts'
+// entries too. A plugin's `config` is only merged.
+// `host_name` empty: this machine's. Throws ConfigError with all problems; a file that can't be
+// read is one. Reads nothing but the file.
+[[nodiscard]] LoadedConfig load_host_config(const std::filesystem::path& file,
+                                            const std::string& host_name, const Paths& paths,
+                                            const Environment& environment);
+// The same from text; `file` is the name for positions, its folder the base of relative paths.
+[[nodiscard]] LoadedConfig parse_host_config(std::string_view text,
+                                             const std::filesystem::path& file,
+                                             const std::string& host_name, const Paths& paths,
+                                             const Environment& environment);
+
+// The published schema of host.yaml, as text.
+[[nodiscard]] std::string_view host_schema_text();
+
+}  // namespace host

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where things are. Derived from the environment once, at start; nothing else reads these
+// variables.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace host {
+
+// Environment variables as a value, so that tests and `--host` can bring their own. An empty
+// variable counts as unset.
+class Environment {
+ public:
+  Environment() = default;
+  explicit Environment(std::map<std::string, std::string> variables)
+      : variables_(std::move(variables)) {}
+  // Those of this process, copied now.
+  [[nodiscard]] static Environment of_process();
+  [[nodiscard]] std::optional<std::string> get(const std::string& name) const;
+
+ private:
+  std::map<std::string, std::string> variables_;
+};
+
+// All paths are absolute. Nothing is created or looked at.
+//
+//   hermes_home   $HERMES_HOME, else ~/.hermes, else $STATE_DIRECTORY/hermes
+//   timmy_home    $TIMMY_HOME, else $STATE_DIRECTORY (systemd), else ~/.timmy
+//   config        $CONFIGURATION_DIRECTORY (systemd), else timmy_home
+//   run           $RUNTIME_DIRECTORY (systemd), else timmy_home/run
+//   credentials   $CREDENTIALS_DIRECTORY (systemd), else none
+//
+// TIMMY_SYSTEM=1 stands for the directories of the system service (/etc/timmy-host,
+// /var/lib/timmy-host, /run/timmy-host), so that an operator's shell finds its socket.
+struct Paths {
+  std::filesystem::path home;  // $HOME; empty when there is none
+  std::filesystem::path hermes_home;
+  std::filesystem::path timmy_home;
+  std::filesystem::path config;
+  std::filesystem::path run;
+  std::optional<std::filesystem::path> credentials;
+
+  // Throws Error{usage} when a variable holds a path that is not absolute, or when neither HOME nor
+  // the variables that replace it are set.
+  [[nodiscard]] static Paths from(const Environment& environment);
+
+  [[nodiscard]] std::filesystem::path host_yaml() const { return config / "host.yaml"; }
+  [[nodiscard]] std::filesystem::path database() const { return timmy_home / "host.db"; }
+  [[nodiscard]] std::filesystem::path plugins() const { return timmy_home / "plugins"; }
+  [[nodiscard]] std::filesystem::path stamps() const { return timmy_home / "stamps"; }
+  [[nodiscard]] std::filesystem::path runs() const { return timmy_home / "runs"; }
+  [[nodiscard]] std::filesystem::path daily_notes() const { return timmy_home / "daily-notes"; }
+  // Working folders of workers, one each, emptied when a worker ends.
+  [[nodiscard]] std::filesystem::path scratch() const { return run / "scratch"; }
+  [[nodiscard]] std::filesystem::path socket() const { return run / "host.sock"; }
+  // The secret that a command must show to change something; mode 0600.
+  [[nodiscard]] std::filesystem::path cookie() const { return run / "cookie"; }
+  // Held by the running host with F_SETLK. Stands with the database: one state, one host.
+  [[nodiscard]] std::filesystem::path lock() const { return timmy_home / "host.lock"; }
+};
+
+// "~/x" with the home folder put in; other text as it is. Throws Error{invalid} when there is no
+// home folder, and on "~user".
+[[nodiscard]] std::filesystem::path expand_home(const std::string& text, const Paths& paths);
+
+}  // namespace host
