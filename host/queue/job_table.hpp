@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The SQL of jobs and attempts: every transition, as functions on a Unit, so that whoever has a
+// transaction of his own (a tick, a service call, a completion) can put jobs into it. Store thread.
+// `now` is the queue's timeline. Every write about a run is fenced: it says
+// WHERE id=? AND state='running' AND run_lease=?, and a run whose lease is no longer the job's
+// changes nothing.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "queue/job.hpp"
+#include "store/unit.hpp"
+
+namespace host {
+
+// Inserts a job, available or scheduled by its delay. Throws Error{invalid} or {too_large} naming
+// the field. After the commit call Queue::note_inserted(task, inserted.due).
+Inserted insert_job(Unit& unit, const NewJob& job, WallTime now);
+
+// Throws what insert_job would throw for the job's own fields.
+void check_new_job(const NewJob& job);
+
+// Up to `count` available jobs of the task become running, best first: by priority with aging,
+// then by age. The lease grows and an attempt is burned. `key` is left empty.
+std::vector<ClaimedJob> claim_jobs(Unit& unit, std::string_view task, int count,
+                                   std::int64_t instance, WallTime now);
+
+// Ends a run by its verdict and writes its attempt row. nullopt: stale, nothing was changed.
+// `random` is for the back-off's jitter.
+std::optional<Finished> finish_run(Unit& unit, RunId run, const Verdict& verdict,
+                                   const RetryPolicy& policy, WallTime now, double random);
+
+// A run that was claimed but never begun goes back, as if it had never been claimed (the lease
+// stays grown). False: stale.
+bool give_back(Unit& unit, RunId run, WallTime now);
+
+// Whether this run is the job's current one. For writes of a run that are not its completion.
+bool is_current(Unit& unit, RunId run);
+// The same; throws Error{stale}.
+void require_current(Unit& unit, RunId run);
+
+// Progress of the run, as JSON. Throws Error{stale}.
+void set_progress(Unit& unit, RunId run, std::string_view json);
+
+// Scheduled and retryable jobs whose time has come become available, at most `limit`.
+struct Promoted {
+  std::vector<std::string> tasks;    // of those promoted, each once
+  std::optional<WallTime> next_due;  // the earliest that still waits
+};
+Promoted promote_due(Unit& unit, WallTime now, int limit);
+
+// Runs of instances other than `instance` are given back as interrupted.
+Recovery recover_runs(Unit& unit, std::int64_t instance, WallTime now);
+
+// Throw Error{not_found}. cancel: at once when waiting, asked for when running, no change when
+// ended. retry: an ended, held or waiting job becomes available with fresh counters, its history
+// kept; Error{conflict} when running.
+Cancelled cancel_job(Unit& unit, JobId id, WallTime now);
+Job retry_job(Unit& unit, JobId id, WallTime now);
+
+JobDetail read_job(Unit& unit, JobId id);
+std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page);
+// Counts no further than `cap` in each state.
+Counts count_jobs(Unit& unit, std::int64_t cap);
+
+// Deletes ended jobs of this state that ended before `before`, with their attempts; at most
+// `limit`. Returns how many.
+int prune_jobs(Unit& unit, JobState state, WallTime before, int limit);
+
+}  // namespace host

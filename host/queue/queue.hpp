@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The job queue as the loop sees it. A reply with a value means that what it tells is on the disk.
+// All of it on the loop thread. What is asked in one turn of the loop is handed to the store at the
+// turn's end, in one piece, so that it shares one commit: an insert and the claim that it causes,
+// and the completions of many runs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "base/result.hpp"
+#include "queue/job.hpp"
+#include "store/store.hpp"
+
+namespace host {
+
+// How long ended jobs and their history are kept.
+struct Retention {
+  Duration completed = std::chrono::hours(24);
+  Duration cancelled = std::chrono::hours(24);
+  Duration discarded = std::chrono::hours(24 * 7);
+};
+
+struct QueueStats {
+  std::uint64_t inserted = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t claimed = 0;
+  std::uint64_t finished = 0;
+  std::uint64_t stale = 0;  // writes of runs that were no longer current: fenced off
+  std::uint64_t poison = 0;
+  std::uint64_t held = 0;
+  std::uint64_t pruned = 0;
+  std::size_t running = 0;
+};
+
+class Queue {
+ public:
+  // Store and loop outlive the queue. Requests of a queue that is gone are still carried out by the
+  // store; their replies are not called.
+  Queue(Store& store, Loop& loop, Log log);
+  ~Queue();
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  // Once, before the first claim: registers this instance of the host, gives back the runs of the
+  // instances before it (interrupted, no attempt burned, history written, past kInterruptLimit
+  // held), and starts the due timer. Waits for the store's check after an unclean stop.
+  void recover(Reply<Recovery> done);
+
+  // All of them or none. Inserted jobs survive kill -9 and power loss.
+  void insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done);
+
+  // Up to `count` jobs of the task, now running under leases of their own; may be none. They are
+  // this instance's until finish() or give_back(). Error{conflict} before recover() is through.
+  void claim(std::string task, int count, Reply<std::vector<ClaimedJob>> done);
+
+  // Ends a run. `also` (may be empty) writes more in the same transaction: saved state, followers,
+  // ledger rows; it runs only if the run is still current, on the store thread, maybe twice; what
+  // it throws undoes all and is the reply, and the run stays current. Error{stale}: another run has
+  // the job, or none; nothing was changed. Asked again by itself while the store's queue is full.
+  void finish(RunId run, Verdict verdict, const RetryPolicy& policy,
+              std::function<void(Unit&)> also, Reply<Finished> done);
+
+  // Runs that were claimed but never begun go back at no cost. Stale ones are skipped.
+  void give_back(std::vector<RunId> runs, Reply<Done> done);
+
+  void cancel(JobId id, Reply<Cancelled> done);
+  void retry(JobId id, Reply<Job> done);
+  void show(JobId id, Reply<JobDetail> done);
+  void list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done);
+  void counts(Reply<Counts> done);
+
+  // Whether this instance holds the run, by its own books: a cheap first look for service calls.
+  // Writes are fenced in SQL all the same.
+  [[nodiscard]] bool holds(RunId run) const;
+
+  // Called when a task may have available jobs. Comes before the insert is durable, in the same
+  // turn, so that a claim() made in it shares the insert's commit. A claim that then finds nothing
+  // is normal. One handler; replaces the one before.
+  void set_ready_handler(std::function<void(const std::string& task)> handler);
+
+  // After a transaction of somebody else's that inserted a job was committed; `due` as in Inserted.
+  void note_inserted(const std::string& task, std::optional<WallTime> due);
+
+  void set_retention(Retention retention) { retention_ = retention; }
+
+  // The clock of due times: see base/clock.hpp.
+  [[nodiscard]] WallTime now() const { return timeline_.now(); }
+  [[nodiscard]] const Timeline& timeline() const { return timeline_; }
+  [[nodiscard]] QueueStats stats() const;
+
+ private:
+  struct Pending;
+
+  void enqueue(Store::Operation operation);
+  void flush();
+  template <class V, class W>
+  void ask(W work, Reply<V> done);
+  void ready(const std::string& task);
+  void note_due(WallTime due);
+  void promote();
+  void arm();
+  void submit_finish(std::shared_ptr<Pending> pending);
+  void finished(Pending& pending, Status status);
+  void prune();
+
+  Store& store_;
+  Loop& loop_;
+  Log log_;
+  Timeline timeline_;
+  Retention retention_;
+  std::function<void(const std::string&)> ready_handler_;
+  std::mt19937_64 random_;
+  std::int64_t instance_ = 0;  // 0: not recovered yet
+  std::string key_prefix_;
+  std::unordered_map<JobId, std::pair<RunLease, std::string>> running_;  // lease and task
+  std::vector<Store::Operation> batch_;
+  std::set<std::string> ready_tasks_;
+  bool flush_posted_ = false;
+  std::optional<WallTime> next_due_;
+  Timer due_timer_;
+  MonotonicTime last_prune_;
+  QueueStats stats_;
+  std::shared_ptr<Queue*> self_;  // what replies hold weakly
+};
+
+}  // namespace host

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/loop.hpp"
+#include "store/store.hpp"
+
+namespace host {
+
+// The store's twin for tests of logic: SQLite in memory with the same tables. Runs operations at
+// submit, each in a transaction of its own, and posts the replies to the loop.
+class InlineStore final : public Store {
+ public:
+  explicit InlineStore(Loop& loop);
+  ~InlineStore() override;
+
+  void submit_all(std::vector<Operation> operations) override;
+  void when_checked(std::function<void()> then) override;
+  [[nodiscard]] StoreStats stats() const override { return stats_; }
+
+  // The next `count` submits are answered with this Error and not run.
+  void fail_next(Error error, int count = 1);
+
+ protected:
+  void run_blocking(Work work) override;
+
+ private:
+  void run_one(const Work& work);
+  Loop& loop_;
+  Connection connection_;
+  Unit unit_;
+  StoreStats stats_;
+  std::optional<Error> failure_;
+  int failures_left_ = 0;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+}  // namespace host

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The schema, by version. `PRAGMA user_version` holds the version of a file.
+//
+// Times are microseconds since the epoch. STRICT tables. Version 1:
+//   settings(key, value)                          store_id, stopped_cleanly, ...
+//   instances(id, host, boot_id, pid, started)    one row per start of a host
+//   jobs, attempts                                queue/job_table.cpp
+//   schedules(name, spec, zone, cursor, paused, updated), ticks(schedule, nominal, outcome, reason,
+//     job, recorded)                              schedule/; a tick is unique (schedule, nominal)
+//   state(plugin, key, value, updated)            state/1
+//   intents(id, job, lease, method, target, request_hash, state, result, created, resolved)
+//   audit(id, at, who, what, target, result)
+//   events(id, at, kind, subject, detail)         one row per notable change
+//   quarantine(plugin, sha256, reason, since)
+#pragma once
+
+#include "store/connection.hpp"
+
+namespace host {
+
+inline constexpr int kSchemaVersion = 1;
+// "TMMY": says that a file is this program's.
+inline constexpr std::int64_t kApplicationId = 0x544d4d59;
+
+// Brings the open database to kSchemaVersion in one transaction. Throws Error{unsupported} if it is
+// newer, {corrupt} if it is somebody else's.
+void migrate(Connection& connection);
+
+}  // namespace host

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "store/store.hpp"
+
+namespace host {
+
+struct StoreOptions {
+  std::filesystem::path path;      // the database; its folder must exist
+  bool init = false;               // make a new one even though the marker says there was one
+  std::size_t capacity = 65536;    // operations that may wait
+  std::size_t group_limit = 1024;  // operations in one transaction
+  std::uint64_t check_in_background = 256ull << 20;  // bytes; smaller files are checked at once
+  std::string vfs;                                   // a registered SQLite VFS; empty: the system's
+};
+
+// The real store: a file, and a thread of its own that alone writes and checkpoints it.
+//
+// Opening refuses, and leaves untouched: a file without SQLite's header, a damaged one, somebody
+// else's (application_id), one of a newer schema (Error{corrupt} or {unsupported}), and a missing
+// or empty one where the marker file "<path>.initialised" says that there was one. `quick_check`
+// runs after an unclean stop and on every small file. The caller holds the host's lock: two stores
+// on one file are not detected here.
+class ThreadedStore final : public Store {
+ public:
+  // Opens, checks and migrates, then starts the thread. Loop outlives the store. `fatal` is called
+  // on the loop, once, when the store can't go on: end the host. Throws Error.
+  ThreadedStore(StoreOptions options, Loop& loop, Log log, std::function<void(const Error&)> fatal);
+  // Runs and commits what was asked for (its replies are not called), checkpoints, notes the clean
+  // stop.
+  ~ThreadedStore() override;
+
+  void submit_all(std::vector<Operation> operations) override;
+  void when_checked(std::function<void()> then) override;
+  [[nodiscard]] StoreStats stats() const override;
+
+ protected:
+  void run_blocking(Work work) override;
+
+ private:
+  class Worker;
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace host
