@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HTTP in, on loopback or a UNIX socket: control's, and that of the tests' forge. HTTP/1.1 with
+// keep-alive; one request at a time per connection. No TLS: a proxy in front does that.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace host {
+
+// Who is at the other end.
+struct HttpPeer {
+  std::string address;       // "127.0.0.1:51234"; empty on a UNIX socket
+  std::optional<uid_t> uid;  // on a UNIX socket, by SO_PEERCRED
+  std::optional<pid_t> pid;
+};
+
+struct ServerRequest {
+  std::string method;                        // as sent: "GET"
+  std::string target;                        // as sent: "/a/b%2Fc?x=1"
+  std::string path;                          // the target up to '?', still encoded
+  std::vector<std::string> segments;         // of the path, each decoded: {"a", "b/c"}
+  std::map<std::string, std::string> query;  // decoded; of equal names the last
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::string body;                                          // raw
+  HttpPeer peer;
+
+  // The first value of `name` (lower case), or nullptr.
+  [[nodiscard]] const std::string* header(std::string_view name) const;
+};
+
+struct ServerResponse {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;  // Content-Length is added
+  std::string body;
+  // For a server that must misbehave in a test: these bytes go out as they are instead of all of
+  // the above, then the connection closes. Empty: it closes without an answer.
+  std::optional<std::string> raw;
+};
+
+struct HttpServerLimits {
+  std::size_t header_bytes = std::size_t{16} << 10;  // more: 431
+  std::size_t body_bytes = std::size_t{1} << 20;     // more: 413
+  Duration receive_time = std::chrono::seconds(10);  // first byte of a request to its last
+  Duration answer_time = std::chrono::seconds(60);   // handler; past it: 504
+  Duration send_time = std::chrono::seconds(30);
+  Duration idle_time = std::chrono::seconds(60);  // between two requests
+  std::size_t connections = 64;  // when full, the longest idle one goes; none idle: the next waits
+};
+
+// Loop thread only. All listeners of one server share its handler and its limits.
+class HttpServer {
+ public:
+  // Call it once, from the handler or later, on the loop. Nothing happens if the peer has gone or
+  // it was called before.
+  using Respond = std::function<void(ServerResponse)>;
+  // What it throws becomes a 500 without details.
+  using Handler = std::function<void(ServerRequest, Respond)>;
+
+  HttpServer(boost::asio::io_context& context, Handler handler, HttpServerLimits limits = {});
+  // Closes everything at once.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Listens on 127.0.0.1; port 0 takes a free one. Returns the port. Throws Error naming it.
+  std::uint16_t listen_loopback(std::uint16_t port = 0);
+
+  // Listens on a UNIX socket of that mode, replacing a socket left there by a dead process; whether
+  // another host lives is the caller's to know (the lock file). Removed at stop. Throws Error.
+  void listen_unix(const std::filesystem::path& path, mode_t mode = 0600);
+
+  // Takes no new connection, closes idle ones, lets requests under way end within `grace`, then
+  // closes the rest and calls `done` on the loop.
+  void stop(Duration grace, std::function<void()> done);
+
+  [[nodiscard]] std::size_t connections() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace host
