@@ -100,16 +100,21 @@ bool under_journald() { return std::getenv("JOURNAL_STREAM") != nullptr; }
 void Redactor::add(const Secret& secret) {
   if (secret.expose().size() < kShortestSecret) return;
   const std::scoped_lock lock(mutex_);
+  for (const auto& known : forms_)
+    if (known.expose() == secret.expose()) return;
   for (auto& form : {secret.expose(), base64(secret.expose()), percent_encoded(secret.expose())})
     forms_.emplace_back(form);
 }
 
-std::string Redactor::scrub(std::string_view text) const {
+std::string Redactor::scrub_known(std::string_view text) const {
   std::string out(text);
-  {
-    const std::scoped_lock lock(mutex_);
-    for (const auto& form : forms_) replace_all(out, form.expose());
-  }
+  const std::scoped_lock lock(mutex_);
+  for (const auto& form : forms_) replace_all(out, form.expose());
+  return out;
+}
+
+std::string Redactor::scrub(std::string_view text) const {
+  std::string out = scrub_known(text);
   blot_after(out, "authorization: ", "\r\n\"");
   blot_after(out, "token=", " &\r\n\"");
   return out;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/failpoint.hpp"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/test_folder.hpp"
+
+#ifdef TIMMY_FAILPOINTS
+
+namespace host {
+namespace {
+
+class FailpointTest : public testing::Test {
+ protected:
+  void TearDown() override {
+    ::unsetenv("TIMMY_FAILPOINT");
+    ::unsetenv("TIMMY_FAILPOINT_LOG");
+  }
+};
+
+TEST_F(FailpointTest, does_nothing_when_nobody_asked) {
+  EXPECT_NO_THROW(TIMMY_FAILPOINT("test.quiet"));
+}
+
+TEST_F(FailpointTest, fails_at_the_hit_that_was_named_and_only_then) {
+  ::setenv("TIMMY_FAILPOINT", "test.second:2=eio", 1);
+  EXPECT_NO_THROW(TIMMY_FAILPOINT("test.second"));
+  EXPECT_NO_THROW(TIMMY_FAILPOINT("test.other"));
+  EXPECT_THROW(TIMMY_FAILPOINT("test.second"), Error);
+  EXPECT_NO_THROW(TIMMY_FAILPOINT("test.second"));
+}
+
+TEST_F(FailpointTest, proves_that_it_was_reached) {
+  const TestFolder folder;
+  ::setenv("TIMMY_FAILPOINT_LOG", (folder / "log").c_str(), 1);
+  TIMMY_FAILPOINT("test.reached");
+  TIMMY_FAILPOINT("test.reached");
+  EXPECT_EQ(read_file(folder / "log", 1000), "test.reached\n");
+}
+
+TEST_F(FailpointTest, kills_the_process) {
+  ::setenv("TIMMY_FAILPOINT", "test.kill=kill", 1);
+  EXPECT_EXIT(TIMMY_FAILPOINT("test.kill"), testing::KilledBySignal(SIGKILL), "");
+}
+
+}  // namespace
+}  // namespace host
+
+#endif
