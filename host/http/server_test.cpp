@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/server.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/write.hpp>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/test_folder.hpp"
+#include "http/test_peer.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using namespace std::chrono_literals;
+
+class ServerTest : public ::testing::Test {
+ protected:
+  HttpServer& serve(HttpServer::Handler handler, HttpServerLimits limits = {}) {
+    server_ = std::make_unique<HttpServer>(context_, std::move(handler), limits);
+    port_ = server_->listen_loopback();
+    return *server_;
+  }
+  // Answers "hello" and keeps the request.
+  HttpServer::Handler hello() {
+    return [this](ServerRequest request, const HttpServer::Respond& respond) {
+      requests_.push_back(std::move(request));
+      respond({200, {{"Content-Type", "text/plain"}}, "hello", std::nullopt});
+    };
+  }
+  // What the server answers to these bytes, until it closes.
+  std::string exchange(std::string_view bytes) {
+    RawClient client(context_, port_);
+    client.say(bytes);
+    run_until(context_, [&] { return client.closed(); });
+    return client.heard();
+  }
+
+  boost::asio::io_context context_;
+  std::unique_ptr<HttpServer> server_;
+  std::uint16_t port_ = 0;
+  std::vector<ServerRequest> requests_;
+};
+
+TEST_F(ServerTest, TakesARequestApart) {
+  serve(hello());
+  const auto answer = exchange(
+      "POST /repos/org/a%2Fb?state=open&labels=%3Ekind%2Fbug+x&flag HTTP/1.1\r\nHost: x\r\n"
+      "X-Thing: One\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 5\r\n"));
+  EXPECT_THAT(answer, ::testing::EndsWith("\r\n\r\nhello"));
+  ASSERT_EQ(requests_.size(), 1u);
+  const auto& request = requests_[0];
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.path, "/repos/org/a%2Fb");
+  EXPECT_THAT(request.segments, ElementsAre("repos", "org", "a/b"));
+  EXPECT_EQ(request.query.at("state"), "open");
+  EXPECT_EQ(request.query.at("labels"), ">kind/bug x");
+  EXPECT_EQ(request.query.at("flag"), "");
+  EXPECT_EQ(request.body, "body");
+  EXPECT_EQ(*request.header("x-thing"), "One");
+  EXPECT_EQ(request.header("x-other"), nullptr);
+  EXPECT_THAT(request.peer.address, StartsWith("127.0.0.1:"));
+}
+
+TEST_F(ServerTest, KeepsAConnectionForMoreRequestsAndServesPipelinedOnesInOrder) {
+  serve([](ServerRequest request, const HttpServer::Respond& respond) {
+    respond({200, {}, request.path, std::nullopt});
+  });
+  const auto answer = exchange(
+      "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const auto one = answer.find("/1"), two = answer.find("/2"), three = answer.find("/3");
+  ASSERT_NE(three, std::string::npos) << answer;
+  EXPECT_LT(one, two);
+  EXPECT_LT(two, three);
+}
+
+TEST_F(ServerTest, AnswersHeadWithTheLengthAndNoBody) {
+  serve(hello());
+  const auto answer = exchange("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 5\r\n"));
+  EXPECT_THAT(answer, ::testing::EndsWith("\r\n\r\n"));
+}
+
+TEST_F(ServerTest, RefusesWhatIsTooLargeOrNotHttpAndSaysWhich) {
+  HttpServerLimits limits;
+  limits.header_bytes = 1000;
+  limits.body_bytes = 1000;
+  serve(hello(), limits);
+  EXPECT_THAT(exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(exchange("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" +
+                       std::string(2000, 'x')),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(exchange("GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 431"));
+  EXPECT_THAT(exchange("nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(exchange("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+              StartsWith("HTTP/1.1 400"));
+  EXPECT_TRUE(requests_.empty());
+}
+
+TEST_F(ServerTest, DropsAPeerThatIsSlowToAskAndOneThatSaysNothing) {
+  HttpServerLimits limits;
+  limits.receive_time = 50ms;
+  limits.idle_time = 50ms;
+  serve(hello(), limits);
+  RawClient slow(context_, port_), silent(context_, port_);
+  slow.say("GET / HTTP/1.1\r\nHost:");
+  run_until(context_, [&] { return slow.closed() && silent.closed(); });
+  EXPECT_EQ(slow.heard() + silent.heard(), "");
+  run_until(context_, [&] { return server_->connections() == 0; });
+}
+
+TEST_F(ServerTest, AnswersLaterFromTheLoopAndOnlyOnce) {
+  HttpServer::Respond later;
+  serve([&](ServerRequest, const HttpServer::Respond& respond) { later = respond; });
+  RawClient client(context_, port_);
+  client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return later != nullptr; });
+  later({200, {}, "first", std::nullopt});
+  later({200, {}, "second", std::nullopt});
+  run_until(context_, [&] { return client.heard("first"); });
+  EXPECT_FALSE(client.heard("second"));
+  server_.reset();
+  later({200, {}, "third", std::nullopt});
+  run_until(context_, [&] { return client.closed(); });
+  EXPECT_FALSE(client.heard("third"));
+}
+
+TEST_F(ServerTest, AHandlerThatForgetsOrThrowsStillGetsItsPeerAnAnswer) {
+  HttpServerLimits limits;
+  limits.answer_time = 50ms;
+  serve(
+      [](ServerRequest request, const HttpServer::Respond&) {
+        if (request.path == "/throw") throw std::runtime_error("inner secret");
+      },
+      limits);
+  EXPECT_THAT(exchange("GET /forget HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 504"));
+  const auto answer = exchange("GET /throw HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 500"));
+  EXPECT_THAT(answer, ::testing::Not(HasSubstr("inner secret")));
+}
+
+TEST_F(ServerTest, WhenFullTheLongestIdleConnectionMakesRoom) {
+  HttpServerLimits limits;
+  limits.connections = 2;
+  serve(hello(), limits);
+  RawClient first(context_, port_);
+  first.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return first.heard("hello"); });
+  EXPECT_FALSE(first.closed());
+  RawClient second(context_, port_);
+  second.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return second.heard("hello"); });
+  RawClient third(context_, port_);
+  third.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return third.heard("hello") && first.closed(); });
+  EXPECT_FALSE(second.closed());
+}
+
+TEST_F(ServerTest, WhenFullAndBusyTheNextWaitsItsTurn) {
+  HttpServerLimits limits;
+  limits.connections = 1;
+  std::vector<HttpServer::Respond> waiting;
+  serve([&](ServerRequest, const HttpServer::Respond& respond) { waiting.push_back(respond); },
+        limits);
+  RawClient first(context_, port_), second(context_, port_);
+  first.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  second.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return waiting.size() == 1; });
+  context_.poll();
+  EXPECT_EQ(server_->connections(), 1u);
+  waiting[0]({200, {}, "one", std::nullopt});
+  run_until(context_, [&] { return waiting.size() == 2; });
+  waiting[1]({200, {}, "two", std::nullopt});
+  run_until(context_, [&] { return first.heard("one") && second.heard("two"); });
+}
+
+TEST_F(ServerTest, StopsAfterWhatIsUnderWayAndTakesNothingNew) {
+  HttpServer::Respond later;
+  serve([&](ServerRequest, const HttpServer::Respond& respond) { later = respond; });
+  RawClient busy(context_, port_), idle(context_, port_);
+  busy.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return later && server_->connections() == 2; });
+  bool stopped = false;
+  server_->stop(10s, [&] { stopped = true; });
+  run_until(context_, [&] { return idle.closed(); });
+  EXPECT_FALSE(stopped);
+  EXPECT_THROW(RawClient(context_, port_), boost::system::system_error);
+  later({200, {}, "done", std::nullopt});
+  run_until(context_, [&] { return stopped && busy.closed(); });
+  EXPECT_TRUE(busy.heard("Connection: close"));
+  EXPECT_TRUE(busy.heard("done"));
+}
+
+TEST_F(ServerTest, StopDoesNotWaitLongerThanItsGrace) {
+  serve([](ServerRequest, const HttpServer::Respond&) {});
+  RawClient busy(context_, port_);
+  busy.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return server_->connections() == 1; });
+  bool stopped = false;
+  server_->stop(50ms, [&] { stopped = true; });
+  run_until(context_, [&] { return stopped && busy.closed(); });
+}
+
+TEST_F(ServerTest, ListensOnAUnixSocketOfItsModeAndKnowsItsPeer) {
+  const TestFolder folder;
+  server_ = std::make_unique<HttpServer>(context_, hello());
+  server_->listen_unix(folder / "s");
+  struct stat info {};
+  ASSERT_EQ(::stat((folder / "s").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  boost::asio::local::stream_protocol::socket client(context_);
+  client.connect((folder / "s").string());
+  boost::asio::write(client,
+                     boost::asio::buffer(std::string("GET /x HTTP/1.1\r\nHost: h\r\n\r\n")));
+  run_until(context_, [&] { return !requests_.empty(); });
+  EXPECT_EQ(requests_[0].peer.uid, ::geteuid());
+  EXPECT_EQ(requests_[0].peer.pid, ::getpid());
+  server_.reset();
+  EXPECT_NE(::stat((folder / "s").c_str(), &info), 0);
+}
+
+TEST_F(ServerTest, ReplacesADeadSocketButNothingElse) {
+  const TestFolder folder;
+  { boost::asio::local::stream_protocol::acceptor dead(context_, (folder / "s").string()); }
+  server_ = std::make_unique<HttpServer>(context_, hello());
+  server_->listen_unix(folder / "s");
+  std::ofstream(folder / "file") << "precious";
+  try {
+    server_->listen_unix(folder / "file");
+    FAIL() << "a file was replaced";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::conflict);
+  }
+  EXPECT_THROW(server_->listen_unix(folder / std::string(120, 'x')), Error);
+}
+
+TEST_F(ServerTest, ATakenPortIsNamed) {
+  serve(hello());
+  HttpServer other(context_, hello());
+  try {
+    other.listen_loopback(port_);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message(), HasSubstr(std::to_string(port_)));
+    EXPECT_FALSE(error.next_step().empty());
+  }
+}
+
+TEST_F(ServerTest, CanMisbehaveForOthersTests) {
+  serve([](ServerRequest, const HttpServer::Respond& respond) {
+    respond({200, {}, "", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"});
+  });
+  EXPECT_THAT(exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), ::testing::EndsWith("\r\n\r\nhalf"));
+}
+
+}  // namespace
+}  // namespace host
