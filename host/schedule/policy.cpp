@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "schedule/policy.hpp"
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace host {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::array kCatchUps{std::pair{CatchUp::skip, "skip"sv},
+                               std::pair{CatchUp::latest, "latest"sv},
+                               std::pair{CatchUp::all, "all"sv}};
+
+constexpr std::array kOverlaps{std::pair{Overlap::skip, "skip"sv},
+                               std::pair{Overlap::buffer_one, "buffer_one"sv},
+                               std::pair{Overlap::buffer_all, "buffer_all"sv},
+                               std::pair{Overlap::cancel_other, "cancel_other"sv},
+                               std::pair{Overlap::terminate_other, "terminate_other"sv},
+                               std::pair{Overlap::allow_all, "allow_all"sv}};
+
+template <class Table, class Value>
+std::string_view find_name(const Table& table, Value value) {
+  for (const auto& [candidate, text] : table)
+    if (candidate == value) return text;
+  return "?";
+}
+
+template <class Table>
+auto find_value(const Table& table, std::string_view text, std::string_view what) {
+  std::string choices;
+  for (const auto& [value, choice] : table) {
+    if (choice == text) return value;
+    if (!choices.empty()) choices += ", ";
+    choices += choice;
+  }
+  throw Error(
+      Code::invalid,
+      "\"" + std::string(text) + "\" is not " + std::string(what) + ", expected one of " + choices,
+      "Write one of these words.");
+}
+
+}  // namespace
+
+std::string_view name(CatchUp policy) noexcept { return find_name(kCatchUps, policy); }
+
+CatchUp parse_catch_up(std::string_view text) {
+  return find_value(kCatchUps, text, "a catch-up policy");
+}
+
+std::string_view name(Overlap policy) noexcept { return find_name(kOverlaps, policy); }
+
+Overlap parse_overlap(std::string_view text) {
+  const Overlap policy = find_value(kOverlaps, text, "an overlap policy");
+  if (policy == Overlap::cancel_other || policy == Overlap::terminate_other)
+    throw Error(Code::unsupported,
+                "the overlap policy \"" + std::string(text) + "\" is not supported by this version",
+                "Use skip, buffer_one, buffer_all or allow_all.");
+  return policy;
+}
+
+}  // namespace host
