@@ -34,7 +34,8 @@ Plan read_plan() {
   const std::string_view all = text;
   const auto equals = all.find('=');
   if (equals == std::string_view::npos) {
-    throw Error(Code::usage, "TIMMY_FAILPOINT is '" + std::string(all) + "', expected name[:n]=action",
+    throw Error(Code::usage,
+                "TIMMY_FAILPOINT is '" + std::string(all) + "', expected name[:n]=action",
                 "Use kill, eio or sleep as the action.");
   }
   Plan plan;

@@ -132,6 +132,21 @@ class Connection {
   Connection& operator=(Connection&&) noexcept;
   ~Connection();
 
+  // For the writer of a file that was found to be sound: WAL with synchronous=FULL, so that a
+  // commit is on the disk when it returns. Throws Error{io} where the file system can't.
+  void use_wal();
+
+  // Writes what it can of the WAL into the database and syncs it; `truncate`: all of it, and
+  // empties the WAL, unless a reader is in the way. Writer only.
+  void checkpoint(bool truncate);
+  // Pages in the WAL after the last commit.
+  [[nodiscard]] int wal_pages() const { return *wal_pages_; }
+  // Gives cached pages back to the system.
+  void release_memory();
+
+  // Makes a running statement of this connection fail soon. Any thread.
+  void interrupt();
+
   // Runs one or more statements without parameters or rows.
   void execute(const char* sql);
   // The first column of the first row, for pragmas.
@@ -146,7 +161,11 @@ class Connection {
   [[nodiscard]] sqlite3* handle() const { return handle_; }
 
  private:
+  void check_open(int code, const std::string& name) const;
+  void configure(Mode mode);
+  [[nodiscard]] std::string database_name() const;
   sqlite3* handle_ = nullptr;
+  std::unique_ptr<int> wal_pages_ = std::make_unique<int>(0);  // at a fixed address for the hook
 };
 
 }  // namespace host

@@ -9,6 +9,8 @@
 
 namespace host {
 
+class GroupCommit;
+
 // The store's twin for tests of logic: SQLite in memory with the same tables. Runs operations at
 // submit, each in a transaction of its own, and posts the replies to the loop.
 class InlineStore final : public Store {
@@ -20,17 +22,16 @@ class InlineStore final : public Store {
   void when_checked(std::function<void()> then) override;
   [[nodiscard]] StoreStats stats() const override { return stats_; }
 
-  // The next `count` submits are answered with this Error and not run.
+  // The next `count` operations are answered with this Error and not run.
   void fail_next(Error error, int count = 1);
 
  protected:
   void run_blocking(Work work) override;
 
  private:
-  void run_one(const Work& work);
+  [[nodiscard]] Status run_one(Operation& operation);
   Loop& loop_;
-  Connection connection_;
-  Unit unit_;
+  std::unique_ptr<GroupCommit> commit_;
   StoreStats stats_;
   std::optional<Error> failure_;
   int failures_left_ = 0;

@@ -23,8 +23,11 @@ inline constexpr int kSchemaVersion = 1;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 
-// Brings the open database to kSchemaVersion in one transaction. Throws Error{unsupported} if it is
-// newer, {corrupt} if it is somebody else's.
+// Whether the open database is this program's, or empty. Writes nothing. Throws Error{corrupt} if
+// it is somebody else's, {unsupported} if its schema is newer than this program.
+void check_ownership(Connection& connection);
+
+// check_ownership(), then brings the open database to kSchemaVersion in one transaction.
 void migrate(Connection& connection);
 
 }  // namespace host

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/group_commit.hpp"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <chrono>
+
+#include "base/failpoint.hpp"
+
+namespace host {
+namespace {
+
+constexpr int kDiskErrorLimit = 20;     // in a row, before the store gives up
+constexpr int kCheckpointPages = 4000;  // 16 MiB of WAL
+
+bool is_sync_failure(int extended_code) {
+  return extended_code == SQLITE_IOERR_FSYNC || extended_code == SQLITE_IOERR_DIR_FSYNC;
+}
+
+bool is_damage(int extended_code) {
+  return (extended_code & 0xff) == SQLITE_CORRUPT || (extended_code & 0xff) == SQLITE_NOTADB;
+}
+
+}  // namespace
+
+GroupCommit::GroupCommit(Connection connection)
+    : connection_(std::move(connection)),
+      unit_(connection_),
+      begin_(connection_.handle(), "BEGIN IMMEDIATE"),
+      commit_(connection_.handle(), "COMMIT"),
+      rollback_(connection_.handle(), "ROLLBACK"),
+      savepoint_(connection_.handle(), "SAVEPOINT operation"),
+      release_(connection_.handle(), "RELEASE operation"),
+      rollback_to_(connection_.handle(), "ROLLBACK TO operation") {}
+
+std::span<const std::optional<Error>> GroupCommit::run(std::span<Store::Operation> operations) {
+  // A savepoint makes SQLite copy every page that the operation changes. Failures are rare, so a
+  // group runs without them first, and once more with them when an operation must be undone.
+  auto result = try_together(operations, false);
+  if (result == Attempt::isolate) result = try_together(operations, true);
+  if (result == Attempt::alone) run_alone(operations);
+  return errors_;
+}
+
+GroupCommit::Attempt GroupCommit::try_together(std::span<Store::Operation> operations,
+                                               bool isolate) {
+  errors_.assign(operations.size(), std::nullopt);
+  try {
+    begin();
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      const auto changes = connection_.total_changes();
+      if (isolate) savepoint_.run();
+      const bool failed = !run_work(operations[i], errors_[i]);
+      if (connection_.autocommit()) {
+        // SQLite gave the transaction up: a full disk, an I/O error, no memory.
+        ++figures_.failed_commits;
+        return Attempt::alone;
+      }
+      if (isolate) {
+        if (failed) rollback_to_.run();
+        release_.run();
+      } else if (failed && connection_.total_changes() != changes) {
+        roll_back();
+        return Attempt::isolate;
+      }
+    }
+    commit();
+    return Attempt::committed;
+  } catch (const Error& error) {
+    roll_back();
+    ++figures_.failed_commits;
+    note(error);
+    return Attempt::alone;
+  }
+}
+
+void GroupCommit::run_alone(std::span<Store::Operation> operations) {
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    errors_[i].reset();
+    try {
+      begin();
+      const bool worked = run_work(operations[i], errors_[i]);
+      if (worked && connection_.autocommit()) {
+        throw SqliteError(SQLITE_ABORT, "commit", "the transaction was given up");
+      }
+      if (worked) {
+        commit();
+      } else {
+        roll_back();
+      }
+    } catch (const Error& error) {
+      roll_back();
+      errors_[i] = error;
+      note(error);
+      if (error.code() == Code::unavailable) {
+        // This one waited for the lock as long as is reasonable; the others don't wait again.
+        for (auto rest = i + 1; rest < operations.size(); ++rest) errors_[rest] = error;
+        return;
+      }
+    }
+  }
+}
+
+bool GroupCommit::run_work(Store::Operation& operation, std::optional<Error>& error) {
+  try {
+    operation.work(unit_);
+    unit_.end_operation();
+    return true;
+  } catch (const SqliteError& e) {
+    unit_.end_operation();
+    note(e);
+    error = e;
+  } catch (...) {
+    unit_.end_operation();
+    error = current_error();
+  }
+  return false;
+}
+
+void GroupCommit::begin() { begin_.run(); }
+
+void GroupCommit::commit() {
+  TIMMY_FAILPOINT("store.before_commit");
+  const auto start = std::chrono::steady_clock::now();
+  commit_.run();
+  const auto took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
+  disk_errors_ = 0;
+  ++figures_.commits;
+  figures_.last_commit = took;
+  figures_.longest_commit = std::max(figures_.longest_commit, took);
+}
+
+void GroupCommit::roll_back() noexcept {
+  if (connection_.autocommit()) return;
+  try {
+    rollback_.run();
+  } catch (const SqliteError&) {
+    // It stays open and the next BEGIN says so, which fails that operation, not this host.
+  }
+}
+
+void GroupCommit::note(const Error& error) {
+  const auto* const sqlite = dynamic_cast<const SqliteError*>(&error);
+  if (sqlite == nullptr) return;
+  const int code = sqlite->extended_code();
+  if (is_sync_failure(code) || is_damage(code)) {
+    roll_back();
+    throw FatalStoreError{error};
+  }
+  if ((code & 0xff) == SQLITE_IOERR && ++disk_errors_ >= kDiskErrorLimit) {
+    roll_back();
+    throw FatalStoreError{
+        Error(Code::io,
+              fmt::format("{} disk errors in a row, the last: {}", disk_errors_, error.message()),
+              "Check the disk of the database, then start the host again.")};
+  }
+}
+
+void GroupCommit::checkpoint_if_large() {
+  if (connection_.wal_pages() < kCheckpointPages) return;
+  try {
+    connection_.checkpoint(false);
+  } catch (const SqliteError& error) {
+    note(error);
+  }
+}
+
+void GroupCommit::rest() {
+  try {
+    connection_.checkpoint(true);
+  } catch (const SqliteError& error) {
+    note(error);
+  }
+  connection_.release_memory();
+}
+
+}  // namespace host

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/inline_store.hpp"
+
+#include <utility>
+
+#include "store/group_commit.hpp"
+#include "store/migrations.hpp"
+
+namespace host {
+namespace {
+
+Connection migrated() {
+  Connection connection({}, Connection::Mode::memory);
+  migrate(connection);
+  return connection;
+}
+
+}  // namespace
+
+InlineStore::InlineStore(Loop& loop)
+    : loop_(loop), commit_(std::make_unique<GroupCommit>(migrated())) {}
+InlineStore::~InlineStore() = default;
+
+void InlineStore::submit_all(std::vector<Operation> operations) {
+  for (auto& operation : operations) {
+    const Status status = run_one(operation);
+    if (!operation.done) continue;
+    loop_.post([alive = std::weak_ptr(alive_), done = std::move(operation.done), status] {
+      if (!alive.expired()) done(status);
+    });
+  }
+}
+
+Status InlineStore::run_one(Operation& operation) {
+  Status status = Done{};
+  if (failures_left_ > 0) {
+    --failures_left_;
+    status = *failure_;
+  } else if (const auto& error = commit_->run(std::span(&operation, 1)).front()) {
+    status = *error;
+  }
+  ++(status ? stats_.operations : stats_.failures);
+  stats_.commits = commit_->figures().commits;
+  return status;
+}
+
+void InlineStore::when_checked(std::function<void()> then) { loop_.post(std::move(then)); }
+
+void InlineStore::fail_next(Error error, int count) {
+  failure_ = std::move(error);
+  failures_left_ = count;
+}
+
+void InlineStore::run_blocking(Work work) {
+  Operation operation{std::move(work), {}};
+  static_cast<void>(run_one(operation).value());
+}
+
+}  // namespace host

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/migrations.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace host {
+namespace {
+
+// Few and partial indexes: each is paid for at every transition. `jobs_available` is the claim's
+// order, `jobs_due` the timer's, `jobs_running` recovery's, `jobs_ended` lists and retention.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE instances(
+  id INTEGER PRIMARY KEY, host TEXT NOT NULL, boot_id TEXT NOT NULL, pid INTEGER NOT NULL,
+  started INTEGER NOT NULL) STRICT;
+
+CREATE TABLE jobs(
+  id INTEGER PRIMARY KEY,
+  task TEXT NOT NULL,
+  state TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  due INTEGER,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  max_attempts INTEGER NOT NULL,
+  crashes INTEGER NOT NULL DEFAULT 0,
+  interrupted INTEGER NOT NULL DEFAULT 0,
+  run_lease INTEGER NOT NULL DEFAULT 0,
+  instance INTEGER,
+  inserted_at INTEGER NOT NULL,
+  attempted_at INTEGER,
+  ended_at INTEGER,
+  cancel_requested_at INTEGER,
+  nominal INTEGER,
+  parent INTEGER,
+  source TEXT NOT NULL,
+  unique_key TEXT,
+  held TEXT,
+  progress TEXT,
+  result BLOB,
+  payload BLOB NOT NULL) STRICT;
+CREATE INDEX jobs_available ON jobs(task, rank) WHERE state='available';
+CREATE INDEX jobs_due ON jobs(due) WHERE state IN ('scheduled','retryable');
+CREATE INDEX jobs_running ON jobs(instance) WHERE state='running';
+CREATE INDEX jobs_ended ON jobs(state, id) WHERE state IN ('completed','cancelled','discarded');
+CREATE UNIQUE INDEX jobs_unique ON jobs(task, unique_key)
+  WHERE unique_key IS NOT NULL AND state IN ('scheduled','available','retryable');
+
+CREATE TABLE attempts(
+  job INTEGER NOT NULL,
+  lease INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  verdict TEXT NOT NULL,
+  began INTEGER NOT NULL,
+  ended INTEGER NOT NULL,
+  next_run INTEGER,
+  permanent INTEGER NOT NULL DEFAULT 0,
+  signal INTEGER NOT NULL DEFAULT 0,
+  exit_status INTEGER NOT NULL DEFAULT 0,
+  cpu INTEGER NOT NULL DEFAULT 0,
+  max_rss INTEGER NOT NULL DEFAULT 0,
+  code TEXT,
+  message TEXT,
+  output BLOB,
+  PRIMARY KEY(job, lease)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schedules(
+  name TEXT PRIMARY KEY,
+  spec TEXT NOT NULL,
+  zone TEXT NOT NULL,
+  cursor INTEGER,
+  paused INTEGER NOT NULL DEFAULT 0,
+  updated INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ticks(
+  schedule TEXT NOT NULL,
+  nominal INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  reason TEXT,
+  job INTEGER,
+  recorded INTEGER NOT NULL,
+  PRIMARY KEY(schedule, nominal)) STRICT, WITHOUT ROWID;
+CREATE INDEX ticks_recorded ON ticks(recorded);
+
+CREATE TABLE state(
+  plugin TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value BLOB NOT NULL,
+  updated INTEGER NOT NULL,
+  PRIMARY KEY(plugin, key)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE intents(
+  id INTEGER PRIMARY KEY,
+  job INTEGER NOT NULL,
+  lease INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  target TEXT NOT NULL,
+  request_hash TEXT NOT NULL,
+  state TEXT NOT NULL,
+  result TEXT,
+  created INTEGER NOT NULL,
+  resolved INTEGER) STRICT;
+CREATE INDEX intents_open ON intents(id) WHERE state='open';
+
+CREATE TABLE audit(
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  who TEXT NOT NULL,
+  what TEXT NOT NULL,
+  target TEXT NOT NULL,
+  result TEXT NOT NULL) STRICT;
+
+CREATE TABLE events(
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL) STRICT;
+
+CREATE TABLE quarantine(
+  plugin TEXT PRIMARY KEY,
+  sha256 TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+INSERT INTO settings(key, value) VALUES('store_id', lower(hex(randomblob(8))));
+)sql";
+
+constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1};
+
+void apply(Connection& connection, std::int64_t version) {
+  connection.execute("BEGIN IMMEDIATE");
+  try {
+    for (auto next = version; next < kSchemaVersion; ++next) {
+      connection.execute(kVersions[static_cast<std::size_t>(next)]);
+    }
+    connection.execute(fmt::format("PRAGMA application_id={}", kApplicationId).c_str());
+    connection.execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str());
+    connection.execute("COMMIT");
+  } catch (...) {
+    if (!connection.autocommit()) connection.execute("ROLLBACK");
+    throw;
+  }
+}
+
+}  // namespace
+
+void check_ownership(Connection& connection) {
+  const auto application = connection.integer("PRAGMA application_id");
+  const auto version = connection.integer("PRAGMA user_version");
+  const auto objects = connection.integer("SELECT count(*) FROM sqlite_schema");
+  if (application != kApplicationId && (application != 0 || version != 0 || objects != 0)) {
+    throw Error(
+        Code::corrupt,
+        fmt::format("the database is another program's (application_id {:#x}, expected {:#x})",
+                    application, kApplicationId),
+        "Point TIMMY_HOME elsewhere, or restore this host's database from a backup.");
+  }
+  if (version > kSchemaVersion) {
+    throw Error(Code::unsupported,
+                fmt::format("the database has schema version {}, this host knows up to {}", version,
+                            kSchemaVersion),
+                "Start the newer timmy-host that wrote it, or restore a backup from before it.");
+  }
+  if (application == kApplicationId && version < 1) {
+    throw Error(Code::corrupt, "the database has no schema version", "Restore it from a backup.");
+  }
+}
+
+void migrate(Connection& connection) {
+  check_ownership(connection);
+  const auto version = connection.integer("PRAGMA user_version");
+  if (version < kSchemaVersion) apply(connection, version);
+}
+
+}  // namespace host

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Opening the database of a host: what is taken for a fresh one, what is refused.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "store/connection.hpp"
+
+namespace host {
+
+struct OpenRequest {
+  std::filesystem::path path;
+  bool init = false;
+  std::uint64_t check_in_background = 0;
+  std::string vfs;
+};
+
+struct OpenedDatabase {
+  Connection connection;
+  bool fresh = false;          // made just now
+  bool unclean = false;        // the last host didn't close it
+  bool check_pending = false;  // too large to be checked before this returned
+};
+
+// "<path>.initialised": says that there was a database here, so that an emptied or missing one is
+// never taken for a fresh one.
+[[nodiscard]] std::filesystem::path marker_of(const std::filesystem::path& database);
+
+// Opens, checks and migrates; sets the marker; notes in the file that it is open. Refusals are as
+// in store/threaded_store.hpp and leave the file as it was. No other connection of this process may
+// have the file open: reading its header drops this process's locks on it.
+[[nodiscard]] OpenedDatabase open_database(const OpenRequest& request);
+
+// Throws Error{corrupt} with the first rows of quick_check, if there are any.
+void require_sound(Connection& connection, const std::filesystem::path& path);
+
+// Empties the WAL into the file and notes the clean stop.
+void close_cleanly(Connection& connection);
+
+}  // namespace host

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rows S6 and S7: what a host does about a database that is not as it left it.
+#include "store/open.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "base/file.hpp"
+#include "base/test_folder.hpp"
+#include "store/migrations.hpp"
+
+namespace host {
+namespace {
+
+using testing::HasSubstr;
+
+class OpenTest : public testing::Test {
+ protected:
+  OpenedDatabase open(bool init = false) { return open_database({path_, init, 1ull << 30, {}}); }
+
+  // A database with some pages of data, closed as a host does.
+  void make() {
+    auto opened = open();
+    opened.connection.execute("BEGIN");
+    for (int i = 0; i < 400; ++i) {
+      Statement(opened.connection.handle(), "INSERT INTO events VALUES(NULL, 1, 'k', 's', ?)")
+          .bind_all(std::string(400, 'x'))
+          .run();
+    }
+    opened.connection.execute("COMMIT");
+    close_cleanly(opened.connection);
+  }
+
+  [[nodiscard]] std::string content() const { return read_file(path_, 1u << 30); }
+  void write(std::string_view text) const {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
+  }
+
+  // Refused with `code` and a next step, the file as it was.
+  void expect_refused(Code code, const std::string& part) {
+    const bool there = std::filesystem::exists(path_);
+    const auto before = there ? content() : "";
+    try {
+      static_cast<void>(open());
+      FAIL() << "opened";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), code) << error.what();
+      EXPECT_THAT(error.message(), HasSubstr(part));
+      EXPECT_NE(error.next_step(), "");
+    }
+    EXPECT_EQ(std::filesystem::exists(path_), there);
+    if (there) {
+      EXPECT_TRUE(content() == before) << "the file was changed";
+    }
+  }
+
+  TestFolder folder_;
+  std::filesystem::path path_ = folder_ / "host.db";
+};
+
+TEST_F(OpenTest, makes_a_fresh_one_that_nobody_else_can_read_and_sets_the_marker) {
+  const auto opened = open();
+  EXPECT_TRUE(opened.fresh);
+  EXPECT_FALSE(opened.unclean);
+  EXPECT_TRUE(std::filesystem::exists(marker_of(path_)));
+  struct stat status {};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(OpenTest, opens_again_and_knows_whether_it_was_closed) {
+  make();
+  {
+    const auto clean = open();
+    EXPECT_FALSE(clean.fresh);
+    EXPECT_FALSE(clean.unclean);
+  }
+  EXPECT_TRUE(open().unclean);
+}
+
+TEST_F(OpenTest, a_missing_database_is_refused_where_there_was_one) {
+  make();
+  std::filesystem::remove(path_);
+  expect_refused(Code::corrupt, "missing");
+}
+
+TEST_F(OpenTest, an_emptied_database_is_refused_where_there_was_one) {
+  make();
+  write("");
+  expect_refused(Code::corrupt, "empty");
+}
+
+TEST_F(OpenTest, init_makes_a_new_one_where_there_was_one) {
+  make();
+  write("");
+  EXPECT_TRUE(open(true).fresh);
+}
+
+TEST_F(OpenTest, an_empty_file_without_a_marker_is_a_start_that_was_cut_short) {
+  write("");
+  EXPECT_TRUE(open().fresh);
+}
+
+TEST_F(OpenTest, init_leaves_a_good_database_alone) {
+  make();
+  auto opened = open(true);
+  EXPECT_EQ(opened.connection.integer("SELECT count(*) FROM events"), 400);
+}
+
+TEST_F(OpenTest, a_lost_marker_is_set_again) {
+  make();
+  std::filesystem::remove(marker_of(path_));
+  static_cast<void>(open());
+  EXPECT_TRUE(std::filesystem::exists(marker_of(path_)));
+}
+
+TEST_F(OpenTest, a_bad_header_is_refused) {
+  make();
+  auto bytes = content();
+  bytes[3] ^= 1;
+  write(bytes);
+  expect_refused(Code::corrupt, "does not begin like an SQLite database");
+}
+
+TEST_F(OpenTest, text_is_refused) {
+  write("jobs: []\n");
+  expect_refused(Code::corrupt, "does not begin");
+}
+
+TEST_F(OpenTest, half_a_file_is_refused) {
+  make();
+  const auto bytes = content();
+  write(std::string_view(bytes).substr(0, bytes.size() / 2));
+  expect_refused(Code::corrupt, "damaged");
+}
+
+TEST_F(OpenTest, a_page_cut_short_is_refused) {
+  make();
+  auto bytes = content();
+  bytes.resize(bytes.size() - 1000);
+  write(bytes);
+  expect_refused(Code::corrupt, "damaged");
+}
+
+TEST_F(OpenTest, random_pages_are_refused_even_after_a_clean_stop) {
+  make();
+  auto bytes = content();
+  // Three pages in the midst of the data.
+  for (const std::size_t page : {40u, 41u, 42u}) {
+    for (std::size_t i = 0; i < 4096; ++i) {
+      bytes.at(page * 4096 + i) = static_cast<char>((i * 7919 + page) >> 3);
+    }
+  }
+  write(bytes);
+  expect_refused(Code::corrupt, "damaged");
+}
+
+TEST_F(OpenTest, another_programs_database_is_refused) {
+  {
+    Connection other(path_, Connection::Mode::writer);
+    other.execute("CREATE TABLE theirs(a)");
+  }
+  expect_refused(Code::corrupt, "another program's");
+}
+
+TEST_F(OpenTest, another_programs_wal_is_not_written_back) {
+  {
+    Connection other(path_, Connection::Mode::writer);
+    other.use_wal();
+    other.execute("PRAGMA application_id=7; CREATE TABLE theirs(a)");
+  }
+  const auto wal = read_file(path_.string() + "-wal", 1u << 20);
+  ASSERT_NE(wal, "");
+  expect_refused(Code::corrupt, "another program's");
+  EXPECT_TRUE(read_file(path_.string() + "-wal", 1u << 20) == wal);
+}
+
+TEST_F(OpenTest, a_newer_schema_is_refused) {
+  make();
+  {
+    Connection later(path_, Connection::Mode::writer);
+    later.use_wal();
+    later.execute("PRAGMA user_version=99");
+    later.checkpoint(true);
+  }
+  expect_refused(Code::unsupported, "schema version 99");
+}
+
+TEST_F(OpenTest, a_folder_in_its_place_is_refused) {
+  std::filesystem::create_directory(path_);
+  try {
+    static_cast<void>(open());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::corrupt);
+  }
+}
+
+TEST_F(OpenTest, a_large_file_is_checked_later_and_only_after_an_unclean_stop) {
+  make();
+  const OpenRequest request{path_, false, 1, {}};
+  EXPECT_FALSE(open_database(request).check_pending);
+  EXPECT_TRUE(open_database(request).check_pending);
+}
+
+TEST(MigrationTest, a_second_migration_changes_nothing) {
+  Connection db({}, Connection::Mode::memory);
+  migrate(db);
+  const auto id = db.text("SELECT value FROM settings WHERE key='store_id'");
+  migrate(db);
+  EXPECT_EQ(db.text("SELECT value FROM settings WHERE key='store_id'"), id);
+  EXPECT_EQ(id.size(), 16u);
+}
+
+}  // namespace
+}  // namespace host

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/threaded_store.hpp"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "base/failpoint.hpp"
+#include "store/group_commit.hpp"
+#include "store/open.hpp"
+
+namespace host {
+namespace {
+
+// After this long without work the WAL is written back and memory given back. One wait, not a tick.
+constexpr auto kRestAfter = std::chrono::seconds(10);
+
+// Carries the operation back, so that what its closures hold is let go on the loop.
+struct Answer {
+  Store::Operation operation;
+  std::optional<Error> error;
+};
+
+// Who waits for an operation, by its place among those asked for.
+struct Waiter {
+  std::size_t place;
+  std::promise<Status>* promise;
+};
+
+}  // namespace
+
+class ThreadedStore::Worker {
+ public:
+  Worker(StoreOptions options, Loop& loop, Log log, std::function<void(const Error&)> fatal)
+      : options_(std::move(options)), loop_(loop), log_(std::move(log)) {
+    auto opened =
+        open_database({options_.path, options_.init, options_.check_in_background, options_.vfs});
+    if (opened.unclean) log_.warn("{}: the last host did not close it", options_.path.string());
+    state_->fatal = std::move(fatal);
+    state_->checked = !opened.check_pending;
+    stats_.checking = opened.check_pending;
+    commit_.emplace(std::move(opened.connection));
+    if (opened.check_pending) start_check();
+    thread_ = std::thread([this] { serve(); });
+  }
+
+  ~Worker() {
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    if (checker_.joinable()) {
+      check_connection_->interrupt();
+      checker_.join();
+    }
+    thread_.join();
+  }
+
+  void submit_all(std::vector<Operation> operations) {
+    if (operations.empty()) return;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (waiting_ + operations.size() <= options_.capacity) {
+        waiting_ += operations.size();
+        if (incoming_.empty()) {
+          incoming_ = std::move(operations);
+        } else {
+          std::move(operations.begin(), operations.end(), std::back_inserter(incoming_));
+        }
+        operations.clear();
+      } else {
+        stats_.refused += operations.size();
+      }
+    }
+    if (operations.empty()) {
+      wake_.notify_one();
+    } else {
+      refuse(std::move(operations));
+    }
+  }
+
+  void run_blocking(Work work) {
+    std::promise<Status> answered;
+    auto answer = answered.get_future();
+    {
+      const std::scoped_lock lock(mutex_);
+      if (stats_.failed) throw Error(Code::io, "the store has stopped after a failure of the disk");
+      waiters_.push_back({incoming_.size(), &answered});
+      ++waiting_;
+      incoming_.push_back({std::move(work), {}});
+    }
+    wake_.notify_one();
+    static_cast<void>(answer.get().value());
+  }
+
+  void when_checked(std::function<void()> then) {
+    if (state_->checked) {
+      loop_.post(std::move(then));
+    } else {
+      state_->when_checked.push_back(std::move(then));
+    }
+  }
+
+  StoreStats stats() const {
+    const std::scoped_lock lock(mutex_);
+    StoreStats stats = stats_;
+    stats.waiting = waiting_;
+    return stats;
+  }
+
+ private:
+  // What belongs to the loop; outlived by nothing that is posted there.
+  struct LoopState {
+    bool checked = false;
+    std::vector<std::function<void()>> when_checked;
+    std::function<void(const Error&)> fatal;
+  };
+
+  // A thread of its own, for the length of one check: it reads a file of gigabytes while the store
+  // goes on to take what is asked.
+  void start_check() {
+    log_.info("{}: checking it in the background; no job starts until then",
+              options_.path.string());
+    check_connection_.emplace(options_.path, Connection::Mode::reader, options_.vfs);
+    checker_ = std::thread([this] {
+      const auto sound = attempt([&] { require_sound(*check_connection_, options_.path); });
+      {
+        const std::scoped_lock lock(mutex_);
+        if (stopping_) return;
+        stats_.checking = false;
+      }
+      if (!sound) return end(sound.error());
+      post([](LoopState& state) {
+        state.checked = true;
+        for (auto& then : std::exchange(state.when_checked, {})) then();
+      });
+    });
+  }
+
+  void serve() {
+    try {
+      bool rested = true;
+      while (wait(rested)) {
+        if (taken_.empty()) {
+          commit_->rest();
+          rested = true;
+        } else {
+          serve_taken();
+          rested = false;
+        }
+      }
+      close_cleanly(commit_->connection());
+    } catch (const FatalStoreError& fatal) {
+      end(fatal.error);
+    } catch (...) {
+      end(current_error());
+    }
+  }
+
+  // Fills taken_. False: stop, all is done. True with nothing taken: it has been quiet for a while.
+  bool wait(bool rested) {
+    std::unique_lock lock(mutex_);
+    const auto some = [&] { return !incoming_.empty() || stopping_; };
+    if (rested) {
+      wake_.wait(lock, some);
+    } else if (!wake_.wait_for(lock, kRestAfter, some)) {
+      return true;
+    }
+    taken_.swap(incoming_);
+    taken_waiters_ = std::exchange(waiters_, {});
+    return !taken_.empty() || !stopping_;
+  }
+
+  void serve_taken() {
+    for (std::size_t at = 0; at < taken_.size(); at += options_.group_limit) {
+      const auto group =
+          std::span(taken_).subspan(at, std::min(options_.group_limit, taken_.size() - at));
+      const auto errors = commit_->run(group);
+      TIMMY_FAILPOINT("store.committed");
+      note(group, errors);
+      answer(group, errors);
+      commit_->checkpoint_if_large();
+    }
+    taken_.clear();
+  }
+
+  void note(std::span<Operation> group, std::span<const std::optional<Error>> errors) {
+    const auto failures = static_cast<std::size_t>(
+        std::count_if(errors.begin(), errors.end(), [](const auto& e) { return e.has_value(); }));
+    const auto& figures = commit_->figures();
+    const std::scoped_lock lock(mutex_);
+    waiting_ -= group.size();
+    stats_.failures += failures;
+    stats_.operations += group.size() - failures;
+    stats_.largest_group = std::max(stats_.largest_group, group.size());
+    stats_.commits = figures.commits;
+    stats_.failed_commits = figures.failed_commits;
+    stats_.last_commit = figures.last_commit;
+    stats_.longest_commit = figures.longest_commit;
+  }
+
+  void answer(std::span<Operation> group, std::span<const std::optional<Error>> errors) {
+    const auto first = static_cast<std::size_t>(&group.front() - &taken_.front());
+    for (const auto& [place, promise] : taken_waiters_) {
+      if (place < first || place >= first + group.size()) continue;
+      const auto& error = errors[place - first];
+      promise->set_value(error ? Status(*error) : Status(Done{}));
+    }
+    std::erase_if(taken_waiters_, [&](const Waiter& w) { return w.place < first + group.size(); });
+    auto answers = std::make_shared<std::vector<Answer>>();
+    answers->reserve(group.size());
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      answers->push_back({std::move(group[i]), errors[i]});
+    }
+    post([answers](LoopState&) {
+      for (auto& [operation, error] : *answers) {
+        if (operation.done) operation.done(error ? Status(*error) : Status(Done{}));
+      }
+    });
+  }
+
+  void refuse(std::vector<Operation> operations) {
+    auto refused = std::make_shared<std::vector<Operation>>(std::move(operations));
+    post([refused, capacity = options_.capacity](LoopState&) {
+      const Error error(Code::rate_limited,
+                        fmt::format("{} operations wait for the disk already", capacity),
+                        "Ask again later.");
+      for (auto& operation : *refused) {
+        if (operation.done) operation.done(error);
+      }
+    });
+  }
+
+  void end(const Error& error) {
+    log_.error("{}: {}", options_.path.string(), error.what());
+    {
+      const std::scoped_lock lock(mutex_);
+      stats_.failed = true;
+      std::move(waiters_.begin(), waiters_.end(), std::back_inserter(taken_waiters_));
+      waiters_.clear();
+    }
+    for (const auto& waiter : taken_waiters_) waiter.promise->set_value(error);
+    post([error](LoopState& state) {
+      if (auto fatal = std::exchange(state.fatal, nullptr)) fatal(error);
+    });
+  }
+
+  void post(std::function<void(LoopState&)> work) {
+    loop_.post([weak = std::weak_ptr(state_), work = std::move(work)] {
+      if (const auto state = weak.lock()) work(*state);
+    });
+  }
+
+  const StoreOptions options_;
+  Loop& loop_;
+  Log log_;
+  std::shared_ptr<LoopState> state_ = std::make_shared<LoopState>();
+  std::optional<GroupCommit> commit_;  // the thread's
+  std::vector<Operation> taken_;       // the thread's
+  std::vector<Waiter> taken_waiters_;  // the thread's
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Operation> incoming_;
+  std::vector<Waiter> waiters_;
+  std::size_t waiting_ = 0;
+  bool stopping_ = false;
+  StoreStats stats_;
+
+  std::optional<Connection> check_connection_;
+  std::thread checker_;
+  std::thread thread_;
+};
+
+ThreadedStore::ThreadedStore(StoreOptions options, Loop& loop, Log log,
+                             std::function<void(const Error&)> fatal)
+    : worker_(
+          std::make_unique<Worker>(std::move(options), loop, std::move(log), std::move(fatal))) {}
+ThreadedStore::~ThreadedStore() = default;
+
+void ThreadedStore::submit_all(std::vector<Operation> operations) {
+  worker_->submit_all(std::move(operations));
+}
+void ThreadedStore::when_checked(std::function<void()> then) {
+  worker_->when_checked(std::move(then));
+}
+StoreStats ThreadedStore::stats() const { return worker_->stats(); }
+void ThreadedStore::run_blocking(Work work) { worker_->run_blocking(std::move(work)); }
+
+}  // namespace host
