@@ -33,6 +33,9 @@ struct HttpRequest {
   HttpHeaders headers;
   std::string body;
   Duration timeout = std::chrono::seconds(30);  // for all of it, name lookup included
+  // Longest time without a byte either way, the server's thinking included; zero: no such limit.
+  // Whole seconds, rounded up.
+  Duration silence = std::chrono::seconds(15);
   std::size_t body_cap = std::size_t{8} << 20;  // of the reply's body, decoded
   // The path of a UNIX socket to connect to instead of the URL's host.
   std::optional<std::string> unix_socket;
@@ -68,7 +71,6 @@ class HttpClient {
 struct CurlOptions {
   std::string user_agent;  // empty: timmy-host/<version>
   Duration connect_timeout = std::chrono::seconds(10);
-  Duration silence_timeout = std::chrono::seconds(15);  // no byte either way
   std::size_t header_cap = std::size_t{256} << 10;
   int connections_kept = 8;
   // Connections, TLS state and buffers are given back after this long without a request.

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libcurl's objects with owners, and one transfer. Private to http/.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "http/client.hpp"
+#include "http/url.hpp"
+
+namespace host {
+
+// libcurl's process-wide state, which counts its users.
+class CurlGlobal {
+ public:
+  CurlGlobal();
+  ~CurlGlobal();
+  CurlGlobal(const CurlGlobal&) = delete;
+  CurlGlobal& operator=(const CurlGlobal&) = delete;
+};
+
+struct CurlEasyCleanup {
+  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+};
+struct CurlMultiCleanup {
+  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+};
+struct CurlListCleanup {
+  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+};
+using CurlEasy = std::unique_ptr<CURL, CurlEasyCleanup>;
+using CurlMulti = std::unique_ptr<CURLM, CurlMultiCleanup>;
+using CurlList = std::unique_ptr<curl_slist, CurlListCleanup>;
+
+// Throws Error{usage} on a method or a header that could not be sent as it stands.
+void check_request(const HttpRequest& request);
+
+// One request on its way, and what has come back of it. Stays where it is: libcurl points to it.
+class CurlTransfer {
+ public:
+  // Throws Error{usage}, and unavailable when memory is short.
+  CurlTransfer(HttpRequest request, Reply<HttpResponse> reply, const CurlOptions& options);
+  CurlTransfer(const CurlTransfer&) = delete;
+  CurlTransfer& operator=(const CurlTransfer&) = delete;
+
+  [[nodiscard]] CURL* easy() const { return easy_.get(); }
+  // What it came to. Call once, after libcurl is done with it.
+  [[nodiscard]] Result<HttpResponse> result(CURLcode code);
+  [[nodiscard]] Reply<HttpResponse> take_reply() { return std::move(reply_); }
+
+ private:
+  enum class Excess { none, header, body };
+
+  template <class Value>
+  void set(CURLoption option, Value value);
+  void set_method();
+  void set_headers();
+  void set_limits(const CurlOptions& options);
+  void set_way(const CurlOptions& options);
+  [[nodiscard]] Error failure(CURLcode code, std::string why) const;
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] Error excess() const;
+
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static int on_sending(void* self, char*, char*, int, int);
+
+  HttpRequest request_;
+  Reply<HttpResponse> reply_;
+  Url url_;
+  CurlEasy easy_;
+  CurlList headers_;
+  std::array<char, CURL_ERROR_SIZE> why_{};
+  HttpResponse response_;
+  std::size_t header_cap_;
+  std::size_t header_bytes_ = 0;
+  Excess excess_ = Excess::none;
+  bool sent_ = false;
+  bool headers_ended_ = false;
+};
+
+}  // namespace host
