@@ -23,13 +23,21 @@ using namespace std::chrono_literals;
 class ClientTest : public ::testing::Test {
  protected:
   ClientTest() {
-    server_.emplace(context_, [this](ServerRequest request, const HttpServer::Respond& respond) {
-      requests_.push_back(std::move(request));
-      respond(answer_);
-    });
+    server_.emplace(
+        context_,
+        [this](ServerRequest request, const HttpServer::Respond& respond) {
+          requests_.push_back(std::move(request));
+          respond(answer_);
+        },
+        limits());
     url_ = "http://127.0.0.1:" + std::to_string(server_->listen_loopback());
   }
 
+  static HttpServerLimits limits() {
+    HttpServerLimits limits;
+    limits.body_bytes = std::size_t{4} << 20;
+    return limits;
+  }
   Result<HttpResponse> send(HttpRequest request) {
     std::optional<Result<HttpResponse>> result;
     client_->send(std::move(request), [&](Result<HttpResponse> got) { result = std::move(got); });
@@ -74,8 +82,8 @@ TEST_F(ClientTest, SendsBodiesAsTheyAreWithTheTypeThatWasGivenAndNoOther) {
   EXPECT_EQ(requests_.at(0).body, "{\"a\":1}");
   EXPECT_EQ(*requests_[0].header("content-type"), "application/json");
   ASSERT_NE(requests_[0].header("x-empty"), nullptr);
-  (void)send(to("/", "POST", std::string(100000, 'x'))).value();
-  EXPECT_EQ(requests_.at(1).body.size(), 100000u);
+  (void)send(to("/", "POST", std::string(2'000'000, 'x'))).value();
+  EXPECT_EQ(requests_.at(1).body.size(), 2'000'000u);
   EXPECT_EQ(requests_[1].header("content-type"), nullptr);
   EXPECT_EQ(requests_[1].header("expect"), nullptr);
 }
