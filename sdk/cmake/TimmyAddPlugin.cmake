@@ -10,7 +10,7 @@
 #   - exports timmy_plugin_v1 and nothing else, whatever the sources and static libraries hold;
 #   - refuses undefined symbols at link time, where no sanitizer needs them.
 # MANIFEST is manifest.json beside CMakeLists.txt when left out. LANGUAGE is that of the generated
-# source; by default C if the project has C enabled. The target is NAME: more may be set on it.
+# source; by default that of the sources. The target is NAME: more may be set on it.
 
 # Why `condition` fails the build: the manifest's path, what is wrong, and what to do.
 function(_timmy_manifest_error path wrong fix)
@@ -118,10 +118,9 @@ function(timmy_add_plugin name)
     set(PLUGIN_MANIFEST manifest.json)
   endif()
   get_filename_component(manifest ${PLUGIN_MANIFEST} ABSOLUTE)
-  get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
   if(NOT PLUGIN_LANGUAGE)
     set(PLUGIN_LANGUAGE CXX)
-    if(C IN_LIST languages)
+    if(PLUGIN_SOURCES MATCHES "\\.c(;|$)")
       set(PLUGIN_LANGUAGE C)
     endif()
   endif()

@@ -207,6 +207,7 @@ typedef struct timmy_plugin {
    *   task      the task's name, as in the manifest
    *   job_json  {"id":1, "task":"x", "key":"...", "attempt":1, "max_attempts":5,
    *              "scheduled_for":"2026-11-23T14:05:00Z" or null, "payload":{...}}.
+   *             A member that is not listed here is to be ignored.
    *             `key` is the idempotency key: the same in each run of one job, and no other job's.
    *             A job runs at least once, so what must not happen twice has to be keyed by it.
    *   reply     the outcome, see timmy_status

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Fails unless PLUGIN exports timmy_plugin_v1 and nothing else, has no GNU_UNIQUE symbol, and still
+# carries the manifest of ID, with the ABI, once stripped.
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+
+function(run out)
+  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE text ERROR_VARIABLE errors RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN}: ${errors}")
+  endif()
+  set(${out} "${text}" PARENT_SCOPE)
+endfunction()
+
+run(symbols ${READELF} --wide --dyn-syms ${PLUGIN})
+string(REPLACE "\n" ";" symbols "${symbols}")
+set(exported "")
+foreach(line ${symbols})
+  if(line MATCHES "UNIQUE")
+    message(FATAL_ERROR "${PLUGIN} has a GNU_UNIQUE symbol: ${line}")
+  endif()
+  if(line MATCHES "(GLOBAL|WEAK) +[A-Z]+ +[0-9]+ +([^ ]+)")
+    list(APPEND exported ${CMAKE_MATCH_2})
+  endif()
+endforeach()
+if(NOT exported STREQUAL "timmy_plugin_v1")
+  message(FATAL_ERROR "${PLUGIN} exports [${exported}], expected timmy_plugin_v1 and nothing else")
+endif()
+
+run(_ ${STRIP} -s ${PLUGIN} -o ${WORK}/stripped.so)
+run(_ ${OBJCOPY} --dump-section .timmy.manifest=${WORK}/manifest.json ${WORK}/stripped.so
+  ${WORK}/copy.so)
+file(READ ${WORK}/manifest.json manifest)
+string(JSON id GET "${manifest}" id)
+string(JSON abi GET "${manifest}" abi)
+string(JSON major GET "${abi}" major)
+string(JSON minor GET "${abi}" minor)
+string(JSON minimum GET "${abi}" minimum)
+if(NOT "${id} ${major}.${minor} ${minimum}" STREQUAL "${ID} 1.0 0")
+  message(FATAL_ERROR "${PLUGIN} carries \"${id} ${major}.${minor} ${minimum}\", expected \"${ID} 1.0 0\"")
+endif()
+file(READ ${WORK}/manifest.json tail HEX)
+if(tail MATCHES "00$")
+  message(FATAL_ERROR "${PLUGIN}: the section ends with a NUL, which is not JSON")
+endif()
