@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "schedule/scheduler.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fake_loop.hpp"
+#include "store/inline_store.hpp"
+
+namespace host {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::sys_days;
+using std::chrono::year;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Lines = std::vector<std::string>;
+
+ScheduledTask task(std::string name, std::string schedule, CatchUp catch_up = CatchUp::latest,
+                   Overlap overlap = Overlap::allow_all) {
+  ScheduledTask task;
+  task.task = std::move(name);
+  task.schedule = std::move(schedule);
+  task.catch_up = catch_up;
+  task.overlap = overlap;
+  return task;
+}
+
+// The clock starts at 2026-01-05T12:00:00Z.
+class SchedulerTest : public testing::Test {
+ protected:
+  SchedulerTest() {
+    queue_.recover([](const Result<Recovery>& recovery) { ASSERT_TRUE(recovery.ok()); });
+    start();
+  }
+
+  // The scheduler of a host that was started.
+  void start() {
+    scheduler_ = std::make_unique<Scheduler>(store_, queue_, loop_, log_);
+    loop_.drain();
+  }
+
+  void set(std::vector<ScheduledTask> tasks) {
+    int answers = 0;
+    scheduler_->set(std::move(tasks), [&](const Status& status) {
+      EXPECT_TRUE(status.ok());
+      ++answers;
+    });
+    EXPECT_EQ(answers, 0);
+    loop_.drain();
+    EXPECT_EQ(answers, 1);
+  }
+
+  // The host is down for a while.
+  void restart_after(Duration down, std::vector<ScheduledTask> tasks) {
+    scheduler_.reset();
+    loop_.fake_clock().advance(down);
+    start();
+    set(std::move(tasks));
+  }
+
+  void set_clock(WallTime to) {
+    loop_.fake_clock().set_wall(to);
+    scheduler_->clock_changed();
+    loop_.drain();
+  }
+
+  Lines rows(const char* sql) {
+    return store_.run_now([sql](Unit& unit) {
+      Lines lines;
+      auto& row = unit.prepare(sql);
+      while (row.step()) lines.push_back(row.string(0));
+      return lines;
+    });
+  }
+  // "task hh:mm:ss" of each job's nominal instant, in order of insertion.
+  Lines jobs() {
+    return rows(
+        "SELECT task || strftime(' %H:%M:%S', nominal / 1000000, 'unixepoch') FROM jobs "
+        "WHERE source='schedule' ORDER BY id");
+  }
+  Lines events() { return rows("SELECT kind || ': ' || detail FROM events ORDER BY id"); }
+  Lines outcomes() { return rows("SELECT outcome FROM ticks ORDER BY nominal"); }
+
+  // One run of the task, ended as `kind`. False when none was available.
+  bool run_one(const std::string& name, Verdict::Kind kind = Verdict::Kind::completed) {
+    bool ran = false;
+    queue_.claim(name, 1, [&](const Result<std::vector<ClaimedJob>>& claimed) {
+      if (claimed.value().empty()) return;
+      ran = true;
+      Verdict verdict;
+      verdict.kind = kind;
+      queue_.finish(claimed.value().front().run, verdict, {}, {}, {});
+    });
+    loop_.drain();
+    return ran;
+  }
+
+  FakeLoop loop_;
+  InlineStore store_{loop_};
+  std::shared_ptr<Lines> lines_ = std::make_shared<Lines>();
+  Log log_ = Log::to_memory(lines_);
+  Queue queue_{store_, loop_, log_};
+  std::unique_ptr<Scheduler> scheduler_;
+  const WallTime noon_ = sys_days(year(2026) / 1 / 5) + 12h;
+};
+
+TEST_F(SchedulerTest, ATickBecomesAJobAtItsInstant) {
+  Lines ready;
+  queue_.set_ready_handler([&](const std::string& name) { ready.push_back(name); });
+  set({task("beat", "* * * * *"), task("slow", "every: 90s")});
+  EXPECT_EQ(scheduler_->next_run("beat"), noon_ + 1min);
+  EXPECT_EQ(scheduler_->last_run("beat"), std::nullopt);
+  loop_.advance(59s);
+  EXPECT_THAT(jobs(), IsEmpty());
+  loop_.advance(1s);
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:01:00"));
+  EXPECT_THAT(ready, ElementsAre("beat"));
+  loop_.advance(2min);
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:01:00", "slow 12:01:30", "beat 12:02:00",
+                                  "beat 12:03:00", "slow 12:03:00"));
+  EXPECT_EQ(scheduler_->last_run("slow"), noon_ + 3min);
+  EXPECT_EQ(scheduler_->next_run("slow"), noon_ + 4min + 30s);
+  EXPECT_EQ(scheduler_->next_run("other"), std::nullopt);
+  EXPECT_EQ(scheduler_->stats().ticks, 5u);
+  EXPECT_EQ(scheduler_->stats().missed, 0u);
+}
+
+TEST_F(SchedulerTest, TheJobIsThePrototypeWithItsInstant) {
+  auto beat = task("beat", "@hourly");
+  beat.prototype.payload = R"({"a":1})";
+  beat.prototype.priority = 2;
+  beat.prototype.max_attempts = 7;
+  set({beat});
+  loop_.advance(1h);
+  EXPECT_THAT(rows("SELECT task || payload || priority || max_attempts || source FROM jobs"),
+              ElementsAre(R"(beat{"a":1}27schedule)"));
+}
+
+TEST_F(SchedulerTest, WhatIsDueAtOnceIsOneTransaction) {
+  std::vector<ScheduledTask> many;
+  for (int i = 0; i < 1000; ++i) many.push_back(task("t" + std::to_string(i), "*/5 * * * *"));
+  set(many);
+  const auto before = store_.stats().operations;
+  loop_.advance(5min);
+  EXPECT_EQ(store_.stats().operations - before, 1u);
+  EXPECT_EQ(jobs().size(), 1000u);
+}
+
+TEST_F(SchedulerTest, AnIdleSchedulerHasOneTimerOrNone) {
+  const auto before = loop_.armed();
+  set({});
+  EXPECT_EQ(loop_.armed(), before);
+  std::vector<ScheduledTask> many;
+  for (int i = 0; i < 100; ++i) many.push_back(task("t" + std::to_string(i), "every: 1h"));
+  set(many);
+  EXPECT_EQ(loop_.armed(), before + 1);
+  loop_.advance(1h);
+  EXPECT_EQ(loop_.armed(), before + 1);
+}
+
+TEST_F(SchedulerTest, ARestartFiresNothingTwice) {
+  set({task("beat", "* * * * *")});
+  loop_.advance(1min);
+  restart_after(0s, {task("beat", "* * * * *")});
+  loop_.advance(10s);
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:01:00"));
+  EXPECT_EQ(scheduler_->last_run("beat"), noon_ + 1min);
+  EXPECT_EQ(scheduler_->next_run("beat"), noon_ + 2min);
+}
+
+TEST_F(SchedulerTest, AfterFiveHoursDownTheLatestTickIsMadeUp) {
+  const auto beat = task("beat", "* * * * *");
+  set({beat});
+  loop_.advance(1min);
+  restart_after(5h, {beat});
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:01:00", "beat 17:01:00"));
+  EXPECT_EQ(scheduler_->stats().missed, 299u);
+  EXPECT_THAT(events(),
+              ElementsAre("ticks_missed: 299 ticks missed since 2026-01-05T12:02:00Z, 1 made up "
+                          "(catch_up: latest)"));
+}
+
+TEST_F(SchedulerTest, MissedTicksAreSkippedWhereThatIsThePolicy) {
+  const auto beat = task("beat", "*/10 * * * *", CatchUp::skip);
+  set({beat});
+  restart_after(5h + 2min, {beat});
+  EXPECT_THAT(jobs(), IsEmpty());
+  EXPECT_EQ(scheduler_->stats().missed, 30u);
+  // That is remembered.
+  restart_after(0s, {beat});
+  EXPECT_EQ(scheduler_->stats().missed, 0u);
+  loop_.advance(8min);
+  EXPECT_THAT(jobs(), ElementsAre("beat 17:10:00"));
+}
+
+TEST_F(SchedulerTest, ATickThatIsAMinuteLateAtMostIsNotMissed) {
+  const auto beat = task("beat", "*/10 * * * *", CatchUp::skip);
+  set({beat});
+  restart_after(10min + 60s, {beat});
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:10:00"));
+  restart_after(10min + 1ms, {beat});
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:10:00"));
+}
+
+TEST_F(SchedulerTest, AllMissedTicksAreMadeUpOldestFirstWithinTheWindowAndTheLimit) {
+  auto beat = task("beat", "*/10 * * * *", CatchUp::all);
+  beat.catchup_window = 30min;
+  auto every = task("every", "every: 1s", CatchUp::all);
+  set({beat, every});
+  restart_after(2h + 5min, {beat, every});
+  const auto made = jobs();
+  EXPECT_EQ(std::count(made.begin(), made.end(), "beat 13:30:00"), 0);
+  EXPECT_THAT(rows("SELECT strftime('%H:%M', nominal / 1000000, 'unixepoch') FROM jobs "
+                   "WHERE task='beat' ORDER BY id"),
+              ElementsAre("13:40", "13:50", "14:00"));
+  EXPECT_THAT(rows("SELECT count(*) || ' ' || strftime('%H:%M:%S', min(nominal) / 1000000, "
+                   "'unixepoch') FROM jobs WHERE task='every'"),
+              ElementsAre("100 14:03:21"));
+}
+
+TEST_F(SchedulerTest, ATickBeforeTheWindowIsNotMadeUp) {
+  auto daily = task("daily", "@daily");
+  daily.catchup_window = 6h;
+  set({daily});
+  restart_after(19h, {daily});
+  EXPECT_THAT(jobs(), IsEmpty());
+  restart_after(22h, {daily});
+  EXPECT_THAT(jobs(), ElementsAre("daily 00:00:00"));
+}
+
+TEST_F(SchedulerTest, ASuspendIsFollowedByTheCatchUpPolicy) {
+  set({task("beat", "* * * * *"), task("cron", "* * * * *", CatchUp::skip)});
+  loop_.fake_clock().suspend(8h + 30s);
+  scheduler_->clock_changed();
+  loop_.drain();
+  EXPECT_THAT(jobs(), ElementsAre("beat 20:00:00", "cron 20:00:00"));
+  EXPECT_EQ(scheduler_->stats().missed, 2u * 479u);
+  EXPECT_EQ(scheduler_->stats().corrections, 0u);
+}
+
+TEST_F(SchedulerTest, SkipMakesNoJobWhileTheLastHasNotEnded) {
+  set({task("beat", "* * * * *", CatchUp::latest, Overlap::skip)});
+  loop_.advance(2min);
+  EXPECT_THAT(outcomes(), ElementsAre("inserted", "overlapped"));
+  EXPECT_TRUE(run_one("beat", Verdict::Kind::failed));
+  // It waits for its retry: not ended.
+  loop_.fake_clock().advance(1min);
+  scheduler_->clock_changed();
+  loop_.drain();
+  EXPECT_EQ(outcomes().back(), "overlapped");
+  loop_.advance(10s);
+  EXPECT_TRUE(run_one("beat"));
+  loop_.advance(1min);
+  EXPECT_EQ(outcomes().back(), "inserted");
+  EXPECT_EQ(scheduler_->stats().overlapped, 2u);
+  EXPECT_THAT(rows("SELECT reason FROM ticks WHERE outcome='overlapped' LIMIT 1"),
+              ElementsAre("job 1 has not ended"));
+}
+
+TEST_F(SchedulerTest, AnOverlapIsSeenAcrossARestart) {
+  const auto beat = task("beat", "* * * * *", CatchUp::latest, Overlap::skip);
+  set({beat});
+  loop_.advance(1min);
+  restart_after(0s, {beat});
+  loop_.advance(1min);
+  EXPECT_THAT(outcomes(), ElementsAre("inserted", "overlapped"));
+}
+
+TEST_F(SchedulerTest, BufferOneLetsOneMoreWait) {
+  set({task("beat", "* * * * *", CatchUp::latest, Overlap::buffer_one)});
+  loop_.advance(3min);
+  EXPECT_THAT(outcomes(), ElementsAre("inserted", "inserted", "overlapped"));
+  EXPECT_TRUE(run_one("beat"));
+  loop_.advance(1min);
+  EXPECT_EQ(outcomes().back(), "inserted");
+}
+
+TEST_F(SchedulerTest, BufferAllAndAllowAllMakeAJobOfEachTick) {
+  set({task("a", "* * * * *", CatchUp::latest, Overlap::buffer_all),
+       task("b", "* * * * *", CatchUp::latest, Overlap::allow_all)});
+  loop_.advance(5min);
+  EXPECT_EQ(jobs().size(), 10u);
+}
+
+TEST_F(SchedulerTest, AWaitingJobWithTheUniqueKeyStandsForTheTick) {
+  auto beat = task("beat", "* * * * *");
+  beat.prototype.unique_key = "one";
+  set({beat});
+  loop_.advance(2min);
+  EXPECT_THAT(outcomes(), ElementsAre("inserted", "duplicate"));
+  EXPECT_EQ(jobs().size(), 1u);
+  EXPECT_EQ(scheduler_->last_run("beat"), noon_ + 1min);
+}
+
+TEST_F(SchedulerTest, ClocksThatGoForwardsByDaysOrYearsAreCorrectedAndMissNothing) {
+  set({task("beat", "* * * * *", CatchUp::all), task("daily", "@daily")});
+  for (const Duration jump :
+       {Duration(3h + 1min), Duration(std::chrono::days(10)), Duration(std::chrono::days(3653))}) {
+    const WallTime to = std::chrono::floor<std::chrono::minutes>(loop_.clock().wall() + jump);
+    set_clock(to);
+    EXPECT_THAT(jobs(), IsEmpty());
+    EXPECT_EQ(scheduler_->next_run("beat"), to + 1min);
+  }
+  EXPECT_EQ(scheduler_->stats().corrections, 3u);
+  EXPECT_EQ(scheduler_->stats().missed, 0u);
+  EXPECT_EQ(events().size(), 3u);
+  EXPECT_THAT(events().front(), HasSubstr("clock_corrected: the system clock was corrected "
+                                          "forwards by 3h1m"));
+  // That is durable: a restart doesn't miss them either.
+  restart_after(0s, {task("beat", "* * * * *", CatchUp::all)});
+  EXPECT_THAT(jobs(), IsEmpty());
+}
+
+TEST_F(SchedulerTest, ACorrectionIsNoticedAtTheNextTickAtLatest) {
+  set({task("beat", "* * * * *", CatchUp::all)});
+  loop_.fake_clock().set_wall(noon_ + 10h);
+  loop_.advance(1min);
+  EXPECT_THAT(jobs(), IsEmpty());
+  EXPECT_EQ(scheduler_->stats().corrections, 1u);
+  loop_.advance(1min);
+  EXPECT_THAT(jobs(), ElementsAre("beat 22:02:00"));
+}
+
+TEST_F(SchedulerTest, AnHourForwardsIsLikeAnHourDown) {
+  set({task("beat", "* * * * *"), task("cron", "*/10 * * * *", CatchUp::skip)});
+  set_clock(noon_ + 1h + 5min);
+  EXPECT_THAT(jobs(), ElementsAre("beat 13:05:00"));
+  EXPECT_EQ(scheduler_->stats().corrections, 0u);
+}
+
+TEST_F(SchedulerTest, TwoHoursBackwardsFireNothingAgain) {
+  set({task("beat", "* * * * *")});
+  loop_.advance(2min);
+  set_clock(noon_ - 2h);
+  loop_.advance(2h + 2min);
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:01:00", "beat 12:02:00"));
+  loop_.advance(1min);
+  EXPECT_EQ(jobs().back(), "beat 12:03:00");
+  EXPECT_EQ(jobs().size(), 3u);
+}
+
+TEST_F(SchedulerTest, AClockThatWentBackwardsByDaysFiresNoInstantASecondTime) {
+  set({task("beat", "* * * * *")});
+  loop_.advance(5min);
+  EXPECT_EQ(jobs().size(), 5u);
+  for (const WallTime to : {noon_ - std::chrono::days(10), WallTime{} + 1h, noon_ - 4h, noon_}) {
+    set_clock(to);
+    EXPECT_EQ(scheduler_->next_run("beat"), to + 1min);
+  }
+  EXPECT_EQ(scheduler_->stats().corrections, 4u);
+  EXPECT_EQ(jobs().size(), 5u);
+  // The instants that were fired before the clock went wrong come again, and are known.
+  loop_.advance(6min);
+  EXPECT_EQ(jobs().size(), 6u);
+  EXPECT_EQ(scheduler_->stats().repeated, 5u);
+}
+
+TEST_F(SchedulerTest, ACursorFarAheadAtTheStartMeansThatTheClockWasPutRight) {
+  loop_.fake_clock().set_wall(noon_ + std::chrono::days(3653));
+  start();
+  set({task("beat", "* * * * *")});
+  loop_.advance(1min);
+  scheduler_.reset();
+  loop_.fake_clock().set_wall(noon_);
+  start();
+  set({task("beat", "* * * * *")});
+  EXPECT_EQ(scheduler_->stats().corrections, 1u);
+  loop_.advance(1min);
+  EXPECT_EQ(jobs().back(), "beat 12:01:00");
+}
+
+TEST_F(SchedulerTest, ANewTextOrZoneStartsAnewAndNothingElseDoes) {
+  set({task("beat", "*/10 * * * *"), task("zoned", "0 13 * * *")});
+  auto zoned = task("zoned", "0 13 * * *");
+  zoned.zone = "Etc/GMT-1";
+  restart_after(2h, {task("beat", "*/20 * * * *"), zoned});
+  EXPECT_THAT(jobs(), IsEmpty());
+  EXPECT_EQ(scheduler_->next_run("beat"), noon_ + 2h + 20min);
+
+  auto same = task("beat", " */20 * * * * ", CatchUp::all);
+  restart_after(45min, {same, zoned});
+  EXPECT_THAT(jobs(), ElementsAre("beat 14:20:00", "beat 14:40:00"));
+}
+
+TEST_F(SchedulerTest, AScheduleThatWasGoneStartsAnew) {
+  set({task("beat", "* * * * *")});
+  set({});
+  EXPECT_EQ(scheduler_->next_run("beat"), std::nullopt);
+  loop_.advance(1h);
+  set({task("beat", "* * * * *")});
+  EXPECT_THAT(jobs(), IsEmpty());
+  EXPECT_EQ(scheduler_->next_run("beat"), noon_ + 1h + 1min);
+}
+
+TEST_F(SchedulerTest, AReloadLosesNoTick) {
+  set({task("beat", "* * * * *")});
+  loop_.fake_clock().advance(1min);
+  set({task("beat", "* * * * *"), task("more", "* * * * *")});
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:01:00"));
+}
+
+TEST_F(SchedulerTest, EveryProblemIsListedAndNothingChanges) {
+  set({task("beat", "* * * * *")});
+  auto zone = task("zone", "@daily");
+  zone.zone = "Mars/Olympus";
+  auto buffer = task("buffer", "@daily", CatchUp::latest, Overlap::buffer_one);
+  buffer.concurrency = 2;
+  auto window = task("window", "@daily");
+  window.catchup_window = std::chrono::days(400);
+  auto priority = task("priority", "@daily");
+  priority.prototype.priority = 12;
+  const std::vector<ScheduledTask> wrong{
+      task("cron", "61 * * * *"),
+      zone,
+      buffer,
+      window,
+      priority,
+      task("other", "@daily", CatchUp::latest, Overlap::cancel_other),
+      task("twice", "@daily"),
+      task("twice", "@hourly")};
+  try {
+    scheduler_->set(wrong);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::invalid);
+    for (const auto* part :
+         {"task \"cron\": cron expression \"61 * * * *\", column 1",
+          "no time zone \"Mars/Olympus\"", "buffer_one needs a concurrency of 1, not 2",
+          "catchup_window is out of range", "task \"priority\"",
+          "\"cancel_other\" is not supported", "two schedules for task"})
+      EXPECT_THAT(error.message(), HasSubstr(part));
+  }
+  EXPECT_THROW(Scheduler::check(zone), Error);
+  EXPECT_NO_THROW(Scheduler::check(task("fine", "@daily")));
+  loop_.advance(1min);
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:01:00"));
+}
+
+TEST_F(SchedulerTest, ATransactionThatFailsIsTriedAgainAndNoTickIsLost) {
+  set({task("beat", "*/10 * * * *", CatchUp::skip)});
+  store_.fail_next(Error(Code::io, "disk full", ""), 3);
+  loop_.advance(10min);
+  EXPECT_EQ(scheduler_->stats().failures, 1u);
+  EXPECT_EQ(scheduler_->next_run("beat"), noon_ + 10min);
+  EXPECT_EQ(scheduler_->last_run("beat"), std::nullopt);
+  loop_.advance(7s);
+  EXPECT_THAT(jobs(), ElementsAre("beat 12:10:00"));
+  EXPECT_EQ(scheduler_->stats().failures, 3u);
+  EXPECT_THAT(*lines_, ElementsAre(HasSubstr("could not write 1 ticks: disk full")));
+}
+
+#ifdef TIMMY_FAILPOINTS
+TEST_F(SchedulerTest, ATickAndItsJobAreWrittenBothOrNeither) {
+  set({task("beat", "*/10 * * * *"), task("other", "*/10 * * * *")});
+  for (const auto* point : {"schedule.before_tick=eio", "schedule.after_tick=eio"}) {
+    ::setenv("TIMMY_FAILPOINT", point, 1);
+    loop_.advance(10min);
+    EXPECT_THAT(jobs(), IsEmpty()) << point;
+    EXPECT_THAT(outcomes(), IsEmpty()) << point;
+    ::unsetenv("TIMMY_FAILPOINT");
+    loop_.fake_clock().advance(1s);
+  }
+  loop_.advance(1min);
+  EXPECT_EQ(jobs().size(), 2u);
+  EXPECT_EQ(outcomes().size(), 2u);
+}
+#endif
+
+TEST_F(SchedulerTest, ASetThatFailsKeepsTheOldSchedules) {
+  set({task("beat", "* * * * *")});
+  store_.fail_next(Error(Code::io, "disk full", ""));
+  bool failed = false;
+  scheduler_->set({}, [&](const Status& status) { failed = !status.ok(); });
+  loop_.drain();
+  EXPECT_TRUE(failed);
+  loop_.advance(1min);
+  EXPECT_EQ(jobs().size(), 1u);
+}
+
+TEST_F(SchedulerTest, OldTicksArePrunedButTheLastRunStays) {
+  auto beat = task("beat", "@hourly");
+  beat.catchup_window = 1h;
+  auto monthly = task("monthly", "10 12 5 * *");
+  monthly.catchup_window = 1h;
+  set({beat, monthly});
+  loop_.advance(std::chrono::days(5));
+  const auto kept = rows("SELECT schedule FROM ticks WHERE schedule='beat'").size();
+  EXPECT_GE(kept, 25u);
+  EXPECT_LE(kept, 27u);
+  restart_after(0s, {beat, monthly});
+  EXPECT_EQ(scheduler_->last_run("monthly"), noon_ + 10min);
+}
+
+TEST_F(SchedulerTest, AStoppedSchedulerFiresNothingMore) {
+  set({task("beat", "* * * * *")});
+  scheduler_->stop();
+  loop_.advance(10min);
+  scheduler_->clock_changed();
+  loop_.drain();
+  EXPECT_THAT(jobs(), IsEmpty());
+  EXPECT_THROW(scheduler_->set({}), Error);
+}
+
+}  // namespace
+}  // namespace host

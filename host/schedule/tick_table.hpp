@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The SQL of schedules and ticks, as functions on a Unit. Store thread. `now` is the queue's
+// timeline, `wall` the wall clock: cursors and nominal instants are the wall clock's.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "queue/job.hpp"
+#include "schedule/policy.hpp"
+#include "store/unit.hpp"
+
+namespace host {
+
+// What is kept of a schedule.
+struct StoredSchedule {
+  WallTime cursor;  // its instants up to here have been dealt with
+  std::optional<WallTime> last_run;
+  std::vector<JobId> open_jobs;  // of its ticks, not ended; oldest first
+};
+
+// Reads a schedule. One that is new, or had another spec or zone, starts at `wall`.
+StoredSchedule open_schedule(Unit& unit, std::string_view name, std::string_view spec,
+                             std::string_view zone, WallTime wall, WallTime now);
+
+// Forgets all schedules but these (sorted); their ticks stay until they are pruned.
+void keep_schedules(Unit& unit, const std::vector<std::string>& names);
+
+// Moves the cursor when no tick's row does it.
+void move_cursor(Unit& unit, std::string_view name, WallTime cursor, WallTime now);
+void move_all_cursors(Unit& unit, WallTime cursor, WallTime now);
+
+// What became of a tick.
+enum class TickOutcome {
+  inserted,    // a job was made
+  duplicate,   // a job with its unique key waits already
+  overlapped,  // an earlier job of this schedule has not ended
+  repeated,    // this instant was dealt with before; nothing was written
+};
+
+// Writes one tick, and its job if there is to be one. `open_jobs` are those of the schedule's
+// earlier ticks; ended ones are taken out, a new one is put in.
+struct TickResult {
+  TickOutcome outcome;
+  Inserted job;  // when inserted; when duplicate, the one that waits
+};
+TickResult write_tick(Unit& unit, std::string_view schedule, WallTime nominal, Overlap overlap,
+                      const NewJob& job, std::vector<JobId>& open_jobs, WallTime now);
+
+// Deletes ticks recorded before `before`, at most `limit`. The newest run of a schedule stays.
+void prune_ticks(Unit& unit, WallTime before, int limit);
+
+}  // namespace host
