@@ -72,6 +72,7 @@ struct ScanRequest {
   std::vector<PluginFolder> folders;
   const LoadedConfig* config = nullptr;           // not owned; never null
   const QuarantineRecords* quarantine = nullptr;  // not owned; null: none is set aside
+  const Paths* paths = nullptr;  // not owned; for $TIMMY_HOME and $HERMES_HOME in paths; null: kept
   // Copies and hashes the plugins that are ready. A listing does without: it reads a file's
   // headers and its manifest, and hashes only what a quarantine record may name.
   bool load = false;

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/admission.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+#include "config/json_schema.hpp"
+#include "plugins/schema_walk.hpp"
+#include "schedule/schedule.hpp"
+#include "schedule/zone.hpp"
+
+namespace host {
+namespace {
+
+// Where the merged settings have a value from, else where the plugin is named at all.
+std::string where(const LoadedConfig& loaded, const PluginSettings& settings,
+                  const std::string& pointer) {
+  for (const auto& leaf : loaded.effective)
+    if (leaf.pointer == pointer && !leaf.where.empty()) return leaf.where;
+  return settings.where;
+}
+
+// `text` with a leading $TIMMY_HOME or $HERMES_HOME put in.
+std::string expanded(const std::string& text, const Paths* paths) {
+  if (!paths) return text;
+  const auto with = [&](std::string_view name, const std::filesystem::path& path) {
+    if (!text.starts_with(name)) return std::string();
+    const auto rest = text.substr(name.size());
+    return rest.empty() || rest.front() == '/' ? path.string() + rest : std::string();
+  };
+  if (auto path = with("$TIMMY_HOME", paths->timmy_home); !path.empty()) return path;
+  if (auto path = with("$HERMES_HOME", paths->hermes_home); !path.empty()) return path;
+  return text;
+}
+
+class Admission {
+ public:
+  Admission(PluginEntry& entry, const LoadedConfig& loaded, const PluginSettings& settings,
+            const Paths* paths)
+      : entry_(entry), loaded_(loaded), settings_(settings), paths_(paths) {}
+
+  void run() {
+    override_tasks();
+    override_limits();
+    check_config();
+    if (!problems_.empty()) return invalid();
+    grant();
+  }
+
+ private:
+  std::string pointer(const char* part) const {
+    return child_pointer(child_pointer("/plugins", entry_.id), part);
+  }
+  void problem(const std::string& at, const std::string& text) {
+    problems_.push_back((at.empty() ? "" : at + ": ") + text);
+  }
+
+  void invalid() {
+    entry_.state = PluginState::invalid_config;
+    for (const auto& one : problems_) entry_.reason += (entry_.reason.empty() ? "" : "; ") + one;
+    entry_.fix = "Mend host.yaml, then reload.";
+  }
+
+  PluginTask* task(const std::string& name, const char* part) {
+    const auto found = std::find_if(entry_.tasks.begin(), entry_.tasks.end(),
+                                    [&](const auto& one) { return one.spec.name == name; });
+    if (found != entry_.tasks.end()) return &*found;
+    std::vector<std::string> names;
+    for (const auto& one : entry_.tasks) names.push_back(one.spec.name);
+    const auto meant = nearest(name, names);
+    problem(where(loaded_, settings_, child_pointer(pointer(part), name)),
+            "plugin \"" + entry_.id + "\" has no task \"" + name + "\"" +
+                (meant.empty() ? "" : "; did you mean \"" + meant + "\"?"));
+    return nullptr;
+  }
+
+  void override_tasks() {
+    for (const auto& [name, zone] : settings_.zone)
+      if (auto* one = task(name, "zone")) one->spec.zone = zone, one->overridden = true;
+    for (const auto& [name, schedule] : settings_.schedule)
+      if (auto* one = task(name, "schedule")) one->spec.schedule = schedule, one->overridden = true;
+    for (const auto& one : entry_.tasks)
+      if (one.overridden) check_schedule(one.spec);
+  }
+
+  void check_schedule(const TaskSpec& spec) {
+    const char* part = "zone";
+    try {
+      const Zone zone = Zone::load(spec.zone);
+      part = "schedule";
+      if (!spec.schedule.empty()) static_cast<void>(Schedule::parse(spec.schedule, zone));
+    } catch (const Error& error) {
+      problem(where(loaded_, settings_, child_pointer(pointer(part), spec.name)), error.message());
+    }
+  }
+
+  void override_limits() {
+    const auto& given = settings_.limits;
+    auto& limits = entry_.limits;
+    limits.memory_bytes = given.memory_bytes.value_or(limits.memory_bytes);
+    limits.file_bytes = given.file_bytes.value_or(limits.file_bytes);
+    limits.files = given.files.value_or(limits.files);
+    limits.cpu = given.cpu.value_or(limits.cpu);
+  }
+
+  void check_config() {
+    try {
+      const JsonSchema schema(entry_.manifest->config_schema, "config_schema");
+      Json config = schema.with_defaults(settings_.config);
+      walk_schema(config, schema.json(), [&](Json& part, const Json& rule) {
+        if (part.is_string() && rule.value("format", Json()) == "path")
+          part = expanded(part.get<std::string>(), paths_);
+      });
+      for (const auto& violation : schema.validate(config))
+        problem(loaded_.config_position(entry_.id, violation.pointer, violation.at_key),
+                "config" + violation.pointer + ": " + to_text(violation));
+      entry_.config = std::move(config);
+    } catch (const Error& error) {
+      problem(settings_.where, error.message());
+    }
+  }
+
+  void grant() {
+    auto values = settings_.grants;
+    for (auto& [name, globs] : values)
+      if (name.starts_with("fs."))
+        for (auto& glob : globs) glob = expanded(glob, paths_);
+    entry_.grants = Grants(std::move(values));
+    std::vector<const Need*> missing;
+    for (const auto& need : entry_.manifest->needs) {
+      if (entry_.grants.has(need.grant)) continue;
+      if (need.required)
+        missing.push_back(&need);
+      else
+        entry_.notes.push_back("not granted, optional: " + need.grant + " (" + need.why + ")");
+    }
+    if (missing.empty()) {
+      entry_.state = PluginState::ready;
+      return;
+    }
+    entry_.state = PluginState::not_granted;
+    for (const auto* need : missing)
+      entry_.reason +=
+          (entry_.reason.empty() ? "needs " : ", and ") + need->grant + " " + need->why;
+    entry_.fix = "Put under plugins: " + entry_.id + ": in host.yaml" +
+                 (settings_.where.empty() ? "" : " (" + settings_.where + ")") + ": " +
+                 grants_line(missing);
+  }
+
+  static std::string example(const std::string& grant) {
+    if (grant.starts_with("gitea.")) return "OWNER/NAME";
+    if (grant == "http") return "HOST:PORT";
+    if (grant == "http.credential") return "NAME@HOST:PORT";
+    if (grant.starts_with("fs.")) return "/PATH";
+    return "NAME";
+  }
+
+  // A host's grants replace the default's as a whole, so the line has those that there are too.
+  std::string grants_line(const std::vector<const Need*>& missing) const {
+    std::string line;
+    const auto add = [&](const std::string& grant, const std::vector<std::string>& globs) {
+      line += (line.empty() ? "" : ", ") + grant + ": [";
+      for (std::size_t i = 0; i < globs.size(); ++i)
+        line += (i == 0 ? "" : ", ") + to_text(Json(globs[i]));
+      line += "]";
+    };
+    for (const auto& [grant, globs] : settings_.grants)
+      if (!globs.empty()) add(grant, globs);
+    for (const auto* need : missing)
+      add(need->grant, need->values.empty() ? std::vector{example(need->grant)} : need->values);
+    return "grants: { " + line + " }";
+  }
+
+  PluginEntry& entry_;
+  const LoadedConfig& loaded_;
+  const PluginSettings& settings_;
+  const Paths* paths_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+void admit(PluginEntry& entry, const LoadedConfig& config, const Paths* paths) {
+  for (const auto& spec : entry.manifest->tasks) entry.tasks.push_back({.spec = spec});
+  entry.limits = entry.manifest->limits;
+  const auto settings = config.config.plugins.find(entry.id);
+  if (settings == config.config.plugins.end() || !settings->second.enabled) {
+    entry.state = PluginState::disabled;
+    entry.reason = "not enabled on this host";
+    entry.fix = "Put into host.yaml: plugins: { " + entry.id + ": { enabled: true } }";
+    return;
+  }
+  Admission(entry, config, settings->second, paths).run();
+}
+
+}  // namespace host

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What host.yaml does to a plugin: overrides, grants, limits, config.
+#include <gmock/gmock.h>
+
+#include "plugins/catalogue_fixture.hpp"
+
+namespace host {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using namespace std::chrono_literals;
+
+Json triage() {
+  auto manifest = test_manifest("triage");
+  manifest["needs"] = Json::parse(R"([
+    {"grant": "gitea.read", "values": ["org/*"], "required": true, "why": "to read the issues"},
+    {"grant": "gitea.write", "required": true, "why": "to add the labels"},
+    {"grant": "model", "required": false, "why": "for summaries"}])");
+  manifest["config_schema"] = Json::parse(R"({
+    "type": "object", "additionalProperties": false,
+    "properties": {
+      "limit": {"type": "integer", "minimum": 1, "default": 50},
+      "folder": {"type": "string", "format": "path", "default": "$TIMMY_HOME/stamps"},
+      "rules": {"type": "array", "default": [], "items": {
+        "type": "object", "required": ["label"], "additionalProperties": false,
+        "properties": {"label": {"type": "string"}, "copy_to": {"type": "string", "format": "path"}}
+      }}}})");
+  return manifest;
+}
+
+class CatalogueSettingsTest : public CatalogueTest {
+ protected:
+  CatalogueSettingsTest() { write_plugin(install_ / "triage.so", triage()); }
+  PluginEntry with(const std::string& lines) {
+    configure("defaults:\n  plugins:\n    triage:\n      enabled: true\n" + lines);
+    return only("triage");
+  }
+  static constexpr const char* kGrants =
+      "      grants: { gitea.read: [\"org/*\"], gitea.write: [\"org/app\"] }\n";
+};
+
+TEST_F(CatalogueSettingsTest, WithoutItsGrantsItIsNotScheduledAndShowsTheLineToAdd) {
+  const auto entry = with("");
+  EXPECT_EQ(entry.state, PluginState::not_granted);
+  EXPECT_EQ(entry.reason, "needs gitea.read to read the issues, and gitea.write to add the labels");
+  EXPECT_EQ(entry.fix,
+            "Put under plugins: triage: in host.yaml (host.yaml:3:5): grants: { gitea.read: "
+            "[\"org/*\"], gitea.write: [\"OWNER/NAME\"] }");
+  EXPECT_EQ(entry.tasks.size(), 1u);
+}
+
+TEST_F(CatalogueSettingsTest, TheLineToAddIsOneThatWorks) {
+  const auto refused = with("");
+  const auto line = refused.fix.substr(refused.fix.find("grants: {"));
+  EXPECT_TRUE(with("      " + line + "\n").ready());
+}
+
+TEST_F(CatalogueSettingsTest, TheLineToAddKeepsWhatIsGrantedAlready) {
+  const auto entry = with("      grants: { gitea.read: [\"team/*\"] }\n");
+  EXPECT_EQ(entry.state, PluginState::not_granted);
+  EXPECT_THAT(entry.fix, HasSubstr("gitea.read: [\"team/*\"], gitea.write: [\"OWNER/NAME\"]"));
+}
+
+TEST_F(CatalogueSettingsTest, AnEmptyGrantIsNone) {
+  const auto entry = with("      grants: { gitea.read: [\"org/*\"], gitea.write: [] }\n");
+  EXPECT_EQ(entry.state, PluginState::not_granted);
+  EXPECT_THAT(entry.reason, HasSubstr("gitea.write"));
+}
+
+TEST_F(CatalogueSettingsTest, GrantsAreHostYamlsAndWhatIsOptionalIsNoted) {
+  const auto entry = with(kGrants);
+  EXPECT_TRUE(entry.ready()) << entry.reason;
+  EXPECT_TRUE(entry.grants.permits("gitea.write", "org/app"));
+  EXPECT_FALSE(entry.grants.permits("gitea.write", "org/other"));
+  EXPECT_THAT(entry.notes, ElementsAre("not granted, optional: model (for summaries)"));
+}
+
+TEST_F(CatalogueSettingsTest, PathsMayBeginWithTheHostsFolders) {
+  const auto entry = with(
+      "      grants: { gitea.read: [\"*\"], gitea.write: [\"*\"], fs.write: "
+      "[\"$TIMMY_HOME/stamps\"] "
+      "}\n      config: { rules: [ { label: \"$TIMMY_HOME/x\", copy_to: \"$HERMES_HOME/x\" } ] "
+      "}\n");
+  ASSERT_TRUE(entry.ready()) << entry.reason;
+  EXPECT_THAT(entry.grants.values("fs.write"), ElementsAre(paths_.stamps().string()));
+  EXPECT_EQ(entry.config.at("folder"), paths_.stamps().string());
+  EXPECT_EQ(entry.config.at("rules")[0].at("copy_to"), (paths_.hermes_home / "x").string());
+  EXPECT_EQ(entry.config.at("rules")[0].at("label"), "$TIMMY_HOME/x") << "is no path";
+}
+
+TEST_F(CatalogueSettingsTest, DefaultsOfTheConfigAreFilledIn) {
+  const auto entry = with(kGrants);
+  EXPECT_EQ(entry.config.at("limit"), 50);
+  EXPECT_EQ(entry.config.at("rules"), Json::array());
+}
+
+TEST_F(CatalogueSettingsTest, EveryErrorOfTheConfigHasItsLine) {
+  const auto entry = with(std::string(kGrants) +
+                          "      config:\n"         // 6
+                          "        limit: 0\n"      // 7
+                          "        rules:\n"        // 8
+                          "          - label: 3\n"  // 9
+                          "        ruels: []\n");   // 10
+  EXPECT_EQ(entry.state, PluginState::invalid_config);
+  EXPECT_THAT(entry.reason, HasSubstr("host.yaml:7:16: config/limit: "));
+  EXPECT_THAT(entry.reason, HasSubstr("host.yaml:9:20: config/rules/0/label: "));
+  EXPECT_THAT(entry.reason, HasSubstr("host.yaml:10:9: "));
+  EXPECT_THAT(entry.reason, HasSubstr("did you mean \"rules\""));
+  EXPECT_THAT(entry.fix, HasSubstr("reload"));
+}
+
+TEST_F(CatalogueSettingsTest, ScheduleAndZoneAreOverridden) {
+  const auto entry = with(std::string(kGrants) +
+                          "      schedule: { triage_task: \"0 3 * * *\" }\n"
+                          "      zone: { triage_task: Europe/Berlin }\n");
+  ASSERT_TRUE(entry.ready()) << entry.reason;
+  EXPECT_EQ(entry.tasks.at(0).spec.schedule, "0 3 * * *");
+  EXPECT_EQ(entry.tasks.at(0).spec.zone, "Europe/Berlin");
+  EXPECT_TRUE(entry.tasks.at(0).overridden);
+  EXPECT_EQ(entry.manifest->tasks.at(0).schedule, "*/5 * * * *");
+}
+
+TEST_F(CatalogueSettingsTest, NeverMeansOnDemand) {
+  const auto entry = with(std::string(kGrants) + "      schedule: { triage_task: never }\n");
+  ASSERT_TRUE(entry.ready()) << entry.reason;
+  EXPECT_EQ(entry.tasks.at(0).spec.schedule, "");
+}
+
+TEST_F(CatalogueSettingsTest, AnOverrideOfATaskThatThePluginLacksIsAnError) {
+  const auto entry = with(std::string(kGrants) + "      schedule: { triage_tusk: \"@daily\" }\n");
+  EXPECT_EQ(entry.state, PluginState::invalid_config);
+  EXPECT_THAT(entry.reason, HasSubstr("host.yaml:6:"));
+  EXPECT_THAT(entry.reason, HasSubstr("has no task \"triage_tusk\"; did you mean \"triage_task\""));
+}
+
+TEST_F(CatalogueSettingsTest, LimitsAreOverriddenOneByOne) {
+  const auto entry = with(std::string(kGrants) + "      limits: { memory: 128MiB }\n");
+  ASSERT_TRUE(entry.ready()) << entry.reason;
+  EXPECT_EQ(entry.limits.memory_bytes, 128u << 20);
+  EXPECT_EQ(entry.limits.files, 64);
+}
+
+TEST_F(CatalogueSettingsTest, AHostsOwnEntryDecides) {
+  configure(
+      "defaults:\n  plugins:\n    triage: { enabled: true }\n"
+      "hosts:\n  testhost:\n    plugins:\n      triage: { enabled: false }\n");
+  EXPECT_EQ(only("triage").state, PluginState::disabled);
+}
+
+TEST_F(CatalogueSettingsTest, AnEnabledPluginThatIsNowhereIsALineWithTheNearestName) {
+  configure("defaults:\n  plugins:\n    triaje: { enabled: true }\n");
+  const auto entry = only("triaje");
+  EXPECT_EQ(entry.state, PluginState::refused);
+  EXPECT_EQ(
+      entry.reason,
+      "host.yaml:3:5: plugin \"triaje\" is enabled, but no plugin folder has it; did you mean "
+      "\"triage\"?");
+  EXPECT_THAT(entry.fix, HasSubstr(home_.string()));
+}
+
+}  // namespace
+}  // namespace host

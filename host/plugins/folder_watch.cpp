@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/folder_watch.hpp"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "base/file.hpp"
+
+namespace host {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kInside = IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM |
+                                  IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+// Of a parent, only what may bring the missing folder.
+constexpr std::uint32_t kAwaiting = IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+
+}  // namespace
+
+class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(boost::asio::io_context& context, Loop& loop, Log log, std::vector<fs::path> folders,
+       std::function<void()> changed, Duration settle)
+      : stream_(context),
+        loop_(loop),
+        log_(std::move(log)),
+        folders_(std::move(folders)),
+        changed_(std::move(changed)),
+        settle_(settle) {}
+
+  void start() {
+    Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!fd) return give_up(std::strerror(errno));
+    stream_.assign(fd.release());
+    arm();
+    wait();
+  }
+
+  void stop() {
+    stopped_ = true;
+    timer_.cancel();
+    boost::system::error_code ignored;
+    stream_.close(ignored);
+  }
+
+  [[nodiscard]] bool working() const { return working_; }
+
+ private:
+  void give_up(const std::string& why) {
+    working_ = false;
+    log_.warn("plugin folders can't be watched ({}); after a change run: timmy-host reload", why);
+  }
+
+  // A watch on the folder or the nearest parent that is there, and which of them it is: 0 the
+  // folder itself, 1 its parent...
+  struct Place {
+    int watch = -1;
+    int level = 0;
+  };
+  Place place(const fs::path& folder) {
+    Place at;
+    for (fs::path path = folder;; path = path.parent_path(), ++at.level) {
+      // IN_MASK_ADD: one folder may be a plugin folder and the parent of a missing one.
+      const auto mask = (at.level == 0 ? kInside : kAwaiting) | IN_ONLYDIR | IN_MASK_ADD;
+      at.watch = ::inotify_add_watch(stream_.native_handle(), path.c_str(), mask);
+      if (at.watch >= 0 || path.empty() || path == path.parent_path()) return at;
+    }
+  }
+
+  // Puts a watch on each folder, or where it will appear. A watch that stands is left as it is by
+  // the kernel. Returns whether a folder has come or gone.
+  bool arm() {
+    std::map<int, bool> watches;  // number -> of a plugin folder itself
+    std::vector<bool> there;
+    for (const auto& folder : folders_) {
+      Place at = place(folder);
+      // What appeared before the parent's watch stood made no event: look again until it holds.
+      for (Place next; at.level > 0 && (next = place(folder)).level != at.level;) at = next;
+      if (at.watch < 0) give_up(folder.string() + ": " + std::strerror(errno));
+      const bool itself = at.watch >= 0 && at.level == 0;
+      there.push_back(itself);
+      if (at.watch >= 0) watches[at.watch] |= itself;
+    }
+    for (const auto& [watch, ignored] : watches_)
+      if (watches.count(watch) == 0) ::inotify_rm_watch(stream_.native_handle(), watch);
+    watches_ = std::move(watches);
+    return std::exchange(there_, there) != there;
+  }
+
+  void wait() {
+    stream_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [self = shared_from_this()](const boost::system::error_code& error) {
+                         if (!error && !self->stopped_) self->read();
+                       });
+  }
+
+  void read() {
+    alignas(inotify_event) std::array<char, 16384> block;
+    bool inside = false, rearm = false;
+    for (;;) {
+      const auto got = ::read(stream_.native_handle(), block.data(), block.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) break;
+      for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
+        inotify_event event;
+        std::memcpy(&event, block.data() + at, sizeof event);
+        at += sizeof event + event.len;
+        note(event, inside, rearm);
+      }
+    }
+    if (rearm && arm()) inside = true;
+    if (inside) touch();
+    wait();
+  }
+
+  void note(const inotify_event& event, bool& inside, bool& rearm) const {
+    constexpr std::uint32_t kLost =
+        IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT;
+    const auto watch = watches_.find(event.wd);
+    const bool of_folder = watch != watches_.end() && watch->second;
+    // A new folder inside may be one that is awaited.
+    if ((event.mask & (kLost | IN_ISDIR)) != 0 || !of_folder) rearm = true;
+    if (of_folder || (event.mask & IN_Q_OVERFLOW) != 0) inside = true;
+  }
+
+  // Starts the quiet anew, but never beyond ten times its length after the first change.
+  void touch() {
+    const auto now = loop_.clock().monotonic();
+    if (!timer_) latest_ = now + 10 * settle_;
+    const auto at = std::min(now + settle_, latest_);
+    timer_ = loop_.after(at - now, [this] {
+      timer_.cancel();
+      changed_();
+    });
+  }
+
+  boost::asio::posix::stream_descriptor stream_;
+  Loop& loop_;
+  Log log_;
+  std::vector<fs::path> folders_;
+  std::function<void()> changed_;
+  Duration settle_;
+  std::map<int, bool> watches_;
+  std::vector<bool> there_;
+  Timer timer_;
+  MonotonicTime latest_{};
+  bool working_ = true;
+  bool stopped_ = false;
+};
+
+FolderWatch::FolderWatch(boost::asio::io_context& context, Loop& loop, Log log,
+                         std::vector<fs::path> folders, std::function<void()> changed,
+                         Duration settle)
+    : impl_(std::make_shared<Impl>(context, loop, std::move(log), std::move(folders),
+                                   std::move(changed), settle)) {
+  impl_->start();
+}
+
+FolderWatch::~FolderWatch() { impl_->stop(); }
+
+bool FolderWatch::working() const { return impl_->working(); }
+
+}  // namespace host
