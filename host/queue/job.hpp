@@ -93,6 +93,8 @@ struct Verdict {
   std::string output;  // last lines of stdout and stderr; cut to the last kOutputCap bytes
 };
 [[nodiscard]] std::string_view name(Verdict::Kind kind) noexcept;
+// Throws Error{invalid}.
+[[nodiscard]] Verdict::Kind parse_verdict_kind(std::string_view text);
 
 struct RetryPolicy {
   int max_attempts = 5;  // what an inserter copies into NewJob; finish() goes by the job's own
@@ -173,8 +175,8 @@ struct StateCount {
 };
 
 struct Counts {
-  std::vector<StateCount> states;  // each state once, in the enum's order
-  std::optional<WallTime> oldest_available;
+  std::vector<StateCount> states;            // each state once, in the enum's order
+  std::optional<WallTime> oldest_available;  // when the one that waits longest became available
 };
 
 // What a cancel met.

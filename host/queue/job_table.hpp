@@ -7,7 +7,9 @@
 // changes nothing.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,7 +37,7 @@ std::optional<Finished> finish_run(Unit& unit, RunId run, const Verdict& verdict
 
 // A run that was claimed but never begun goes back, as if it had never been claimed (the lease
 // stays grown). False: stale.
-bool give_back(Unit& unit, RunId run, WallTime now);
+bool give_back(Unit& unit, RunId run);
 
 // Whether this run is the job's current one. For writes of a run that are not its completion.
 bool is_current(Unit& unit, RunId run);
@@ -51,6 +53,7 @@ struct Promoted {
   std::optional<WallTime> next_due;  // the earliest that still waits
 };
 Promoted promote_due(Unit& unit, WallTime now, int limit);
+std::optional<WallTime> earliest_due(Unit& unit);
 
 // Runs of instances other than `instance` are given back as interrupted.
 Recovery recover_runs(Unit& unit, std::int64_t instance, WallTime now);
@@ -66,8 +69,13 @@ std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& p
 // Counts no further than `cap` in each state.
 Counts count_jobs(Unit& unit, std::int64_t cap);
 
-// Deletes ended jobs of this state that ended before `before`, with their attempts; at most
-// `limit`. Returns how many.
+// Looks at the `limit` oldest jobs of an ended state, by id, and deletes those that ended before
+// `before`, with their attempts. Returns how many.
 int prune_jobs(Unit& unit, JobState state, WallTime before, int limit);
+
+// One row of `instances` for a host that starts; its id is what claim_jobs() takes.
+std::int64_t register_instance(Unit& unit, WallTime now);
+// What makes idempotency keys unique over stores: random, made with the database.
+std::string read_store_id(Unit& unit);
 
 }  // namespace host

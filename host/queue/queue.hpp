@@ -66,7 +66,8 @@ class Queue {
   // Ends a run. `also` (may be empty) writes more in the same transaction: saved state, followers,
   // ledger rows; it runs only if the run is still current, on the store thread, maybe twice; what
   // it throws undoes all and is the reply, and the run stays current. Error{stale}: another run has
-  // the job, or none; nothing was changed. Asked again by itself while the store's queue is full.
+  // the job, or none; nothing was changed. While the store can't take it (its queue is full, the
+  // disk is full) it is asked again by itself, once a second: a run's end is never dropped.
   void finish(RunId run, Verdict verdict, const RetryPolicy& policy,
               std::function<void(Unit&)> also, Reply<Finished> done);
 
@@ -99,19 +100,24 @@ class Queue {
   [[nodiscard]] QueueStats stats() const;
 
  private:
-  struct Pending;
+  struct Ending;
 
-  void enqueue(Store::Operation operation);
-  void flush();
   template <class V, class W>
-  void ask(W work, Reply<V> done);
+  void ask(W work, std::function<void(Result<V>)> done);
+  template <class V>
+  [[nodiscard]] Reply<V> forward(Reply<V> done) const;
+  void enqueue(Store::Operation operation);
+  void post_flush();
+  void flush();
   void ready(const std::string& task);
   void note_due(WallTime due);
   void promote();
   void arm();
-  void submit_finish(std::shared_ptr<Pending> pending);
-  void finished(Pending& pending, Status status);
-  void prune();
+  void submit(std::shared_ptr<Ending> ending);
+  void ended(const std::shared_ptr<Ending>& ending, const Status& status);
+  void submit_again(std::shared_ptr<Ending> ending);
+  void prune_if_time();
+  void prune(JobState state, Duration keep);
 
   Store& store_;
   Loop& loop_;
@@ -121,16 +127,23 @@ class Queue {
   std::function<void(const std::string&)> ready_handler_;
   std::mt19937_64 random_;
   std::int64_t instance_ = 0;  // 0: not recovered yet
-  std::string key_prefix_;
-  std::unordered_map<JobId, std::pair<RunLease, std::string>> running_;  // lease and task
-  std::vector<Store::Operation> batch_;
+  std::string store_id_;
+  struct Run {
+    RunLease lease;
+    std::string task;
+  };
+  std::unordered_map<JobId, Run> running_;
+  std::vector<Store::Operation> batch_;  // asked for in this turn
   std::set<std::string> ready_tasks_;
   bool flush_posted_ = false;
   std::optional<WallTime> next_due_;
+  bool promoting_ = false;
   Timer due_timer_;
-  MonotonicTime last_prune_;
+  std::vector<std::shared_ptr<Ending>> refused_;  // runs' ends that the store didn't take
+  Timer refused_timer_;
+  WallTime next_prune_;
   QueueStats stats_;
-  std::shared_ptr<Queue*> self_;  // what replies hold weakly
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace host

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/job.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.hpp"
+
+namespace host {
+namespace {
+
+constexpr std::array<std::string_view, 7> kStates{"scheduled", "available", "running",  "retryable",
+                                                  "completed", "cancelled", "discarded"};
+constexpr std::array<std::string_view, 7> kVerdicts{
+    "completed", "failed", "timed_out", "crashed", "cancelled", "interrupted", "snoozed"};
+
+}  // namespace
+
+std::string_view name(JobState state) noexcept { return kStates[static_cast<std::size_t>(state)]; }
+
+JobState parse_job_state(std::string_view text) {
+  const auto* const found = std::find(kStates.begin(), kStates.end(), text);
+  if (found == kStates.end()) {
+    throw Error(Code::invalid, "'" + std::string(text) + "' is no state of a job",
+                "Use scheduled, available, running, retryable, completed, cancelled or discarded.");
+  }
+  return static_cast<JobState>(found - kStates.begin());
+}
+
+std::string_view name(Verdict::Kind kind) noexcept {
+  return kVerdicts[static_cast<std::size_t>(kind)];
+}
+
+Verdict::Kind parse_verdict_kind(std::string_view text) {
+  const auto* const found = std::find(kVerdicts.begin(), kVerdicts.end(), text);
+  if (found == kVerdicts.end()) {
+    throw Error(Code::invalid, "'" + std::string(text) + "' is no verdict");
+  }
+  return static_cast<Verdict::Kind>(found - kVerdicts.begin());
+}
+
+Duration retry_delay(const RetryPolicy& policy, int n, double random) {
+  Duration delay = std::max(policy.base, Duration::zero());
+  for (int i = 1; i < n && delay > Duration::zero() && delay < policy.cap; ++i) {
+    // Halving the cap instead of doubling past the largest number.
+    delay = delay > policy.cap / 2 ? policy.cap : delay * 2;
+  }
+  delay = std::min(delay, policy.cap);
+  return Duration(
+      static_cast<Duration::rep>(static_cast<double>(delay.count()) * (0.5 + random / 2)));
+}
+
+}  // namespace host

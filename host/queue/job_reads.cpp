@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is shown of jobs, and what is thrown away.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "queue/job_table.hpp"
+
+namespace host {
+namespace {
+
+constexpr std::array kStates{JobState::scheduled, JobState::available, JobState::running,
+                             JobState::retryable, JobState::completed, JobState::cancelled,
+                             JobState::discarded};
+
+// That a row has this state, in the words of the partial index that covers it: SQLite uses one only
+// where the query says its condition word for word.
+std::string is_state(JobState state) {
+  const auto exact = fmt::format("state='{}'", name(state));
+  if (state == JobState::available || state == JobState::running) return exact;
+  const bool waits = state == JobState::scheduled || state == JobState::retryable;
+  return (waits ? "state IN ('scheduled','retryable') AND "
+                : "state IN ('completed','cancelled','discarded') AND ") +
+         exact;
+}
+
+constexpr std::string_view kColumns =
+    "SELECT id, task, state, payload, priority, attempt, max_attempts, crashes, interrupted, "
+    "run_lease, source, unique_key, due, nominal, parent, inserted_at, attempted_at, ended_at, "
+    "cancel_requested_at, held, progress, result FROM jobs";
+
+Job read_row(const Statement& row) {
+  Job job;
+  job.id = JobId(row.integer(0));
+  job.task = row.text(1);
+  job.state = parse_job_state(row.text(2));
+  job.payload = row.text(3);
+  job.priority = static_cast<int>(row.integer(4));
+  job.attempt = static_cast<int>(row.integer(5));
+  job.max_attempts = static_cast<int>(row.integer(6));
+  job.crashes = static_cast<int>(row.integer(7));
+  job.interrupted = static_cast<int>(row.integer(8));
+  job.lease = RunLease(row.integer(9));
+  job.source = row.text(10);
+  job.unique_key = row.text(11);
+  if (job.state == JobState::scheduled || job.state == JobState::retryable) {
+    job.due = row.optional_time(12);
+  }
+  job.nominal = row.optional_time(13);
+  if (!row.is_null(14)) job.parent = JobId(row.integer(14));
+  job.inserted_at = row.time(15);
+  job.attempted_at = row.optional_time(16);
+  job.ended_at = row.optional_time(17);
+  job.cancel_requested_at = row.optional_time(18);
+  job.held = row.text(19);
+  job.progress = row.text(20);
+  job.result = row.text(21);
+  return job;
+}
+
+Attempt read_attempt(const Statement& row) {
+  Attempt attempt;
+  attempt.lease = RunLease(row.integer(0));
+  attempt.attempt = static_cast<int>(row.integer(1));
+  attempt.verdict.kind = parse_verdict_kind(row.text(2));
+  attempt.began = row.time(3);
+  attempt.ended = row.time(4);
+  attempt.next_run = row.optional_time(5);
+  attempt.verdict.permanent = row.integer(6) != 0;
+  attempt.verdict.signal = static_cast<int>(row.integer(7));
+  attempt.verdict.exit_status = static_cast<int>(row.integer(8));
+  attempt.verdict.usage.cpu = Duration(row.integer(9));
+  attempt.verdict.usage.max_rss_bytes = static_cast<std::uint64_t>(row.integer(10));
+  attempt.verdict.code = row.text(11);
+  attempt.verdict.message = row.text(12);
+  attempt.verdict.output = row.text(13);
+  return attempt;
+}
+
+std::vector<Attempt> read_attempts(Unit& unit, JobId id) {
+  std::vector<Attempt> attempts;
+  auto& row = unit.query(
+      "SELECT lease, attempt, verdict, began, ended, next_run, permanent, signal, exit_status, "
+      "cpu, max_rss, code, message, output FROM attempts WHERE job=? ORDER BY lease DESC LIMIT 50",
+      id);
+  while (row.step()) attempts.push_back(read_attempt(row));
+  std::reverse(attempts.begin(), attempts.end());
+  return attempts;
+}
+
+}  // namespace
+
+JobDetail read_job(Unit& unit, JobId id) {
+  auto& row = unit.query(fmt::format("{} WHERE id=?", kColumns), id);
+  if (!row.step()) {
+    throw Error(Code::not_found, fmt::format("there is no job {}", id.value()),
+                "See `timmy-host jobs list`; ended jobs are kept for a while only.");
+  }
+  JobDetail detail{.job = read_row(row), .attempts = {}};
+  row.reset();
+  detail.attempts = read_attempts(unit, id);
+  return detail;
+}
+
+std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page) {
+  std::string sql(kColumns);
+  if (filter.state && *filter.state >= JobState::completed) sql += " INDEXED BY jobs_ended";
+  sql += " WHERE id < ?1";
+  if (filter.state) sql += " AND " + is_state(*filter.state);
+  if (filter.held) sql += " AND state IN ('scheduled','retryable') AND due IS NULL";
+  if (!filter.task.empty()) sql += " AND task=?3";
+  sql += " ORDER BY id DESC LIMIT ?2";
+  auto& row =
+      unit.query(sql, page.before.value_or(JobId(INT64_MAX)), std::clamp(page.limit, 1, 1000));
+  if (!filter.task.empty()) row.bind(3, filter.task);
+  std::vector<Job> jobs;
+  while (row.step()) jobs.push_back(read_row(row));
+  return jobs;
+}
+
+Counts count_jobs(Unit& unit, std::int64_t cap) {
+  Counts counts;
+  for (const auto state : kStates) {
+    auto& row = unit.query(fmt::format("SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {} "
+                                       "LIMIT ?)",
+                                       is_state(state)),
+                           cap + 1);
+    row.step();
+    const auto count = row.integer(0);
+    row.reset();
+    counts.states.push_back({state, std::min(count, cap), count > cap});
+  }
+  auto& row = unit.query(
+      "SELECT min(due) FROM (SELECT due FROM jobs WHERE state='available' LIMIT ?)", cap);
+  row.step();
+  counts.oldest_available = row.optional_time(0);
+  return counts;
+}
+
+int prune_jobs(Unit& unit, JobState state, WallTime before, int limit) {
+  // The newest job stays whatever it is, so that its id is never given again.
+  auto& row = unit.query(fmt::format("SELECT id, ended_at FROM jobs INDEXED BY jobs_ended WHERE "
+                                     "{} AND id < (SELECT max(id) FROM jobs) ORDER BY id LIMIT ?",
+                                     is_state(state)),
+                         limit);
+  std::vector<JobId> old;
+  while (row.step()) {
+    if (row.time(1) < before) old.emplace_back(row.integer(0));
+  }
+  for (const auto id : old) {
+    unit.run("DELETE FROM attempts WHERE job=?", id);
+    unit.run("DELETE FROM jobs WHERE id=?", id);
+  }
+  return static_cast<int>(old.size());
+}
+
+}  // namespace host

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/job_table.hpp"
+
+#include <gmock/gmock.h>
+
+#include "base/fake_loop.hpp"
+#include "store/inline_store.hpp"
+
+namespace host {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Kind = Verdict::Kind;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+class JobTableTest : public testing::Test {
+ protected:
+  template <class W>
+  auto in_unit(W work) {
+    return store_.run_now(std::move(work));
+  }
+  JobId insert(NewJob job) {
+    if (job.task.empty()) job.task = "work";
+    return in_unit([&](Unit& unit) { return insert_job(unit, job, now_); }).id;
+  }
+  std::vector<ClaimedJob> claim(int count = 1, std::int64_t instance = 1) {
+    return in_unit([&](Unit& unit) { return claim_jobs(unit, "work", count, instance, now_); });
+  }
+  RunId claim_one() {
+    const auto jobs = claim();
+    EXPECT_EQ(jobs.size(), 1u);
+    return jobs.empty() ? RunId{} : jobs.front().run;
+  }
+  std::optional<Finished> finish(RunId run, Verdict verdict, RetryPolicy policy = {}) {
+    return in_unit(
+        [&](Unit& unit) { return finish_run(unit, run, verdict, policy, now_, 0.999999); });
+  }
+  std::optional<Finished> finish(RunId run, Kind kind) {
+    return finish(run, Verdict{.kind = kind});
+  }
+  Job job(JobId id) {
+    return in_unit([&](Unit& unit) { return read_job(unit, id); }).job;
+  }
+  std::vector<Attempt> attempts(JobId id) {
+    return in_unit([&](Unit& unit) { return read_job(unit, id); }).attempts;
+  }
+  Promoted promote() {
+    return in_unit([&](Unit& unit) { return promote_due(unit, now_, 100); });
+  }
+  std::vector<std::string> event_kinds() {
+    return in_unit([](Unit& unit) {
+      std::vector<std::string> kinds;
+      auto& row = unit.query("SELECT kind FROM events ORDER BY id");
+      while (row.step()) kinds.push_back(row.string(0));
+      return kinds;
+    });
+  }
+
+  FakeLoop loop_;
+  InlineStore store_{loop_};
+  WallTime now_ = loop_.clock().wall();
+};
+
+TEST_F(JobTableTest, a_job_goes_from_insert_to_completed_with_its_history) {
+  const auto id = insert({.payload = "{\"n\":1}", .source = "cli"});
+  EXPECT_EQ(job(id).state, JobState::available);
+  const auto claimed = claim().at(0);
+  EXPECT_EQ(claimed.run.job, id);
+  EXPECT_EQ(claimed.attempt, 1);
+  EXPECT_EQ(claimed.payload, "{\"n\":1}");
+  EXPECT_EQ(job(id).state, JobState::running);
+  now_ += seconds(3);
+  Verdict verdict{.kind = Kind::completed, .result = "{\"ok\":true}"};
+  verdict.usage = {.cpu = seconds(1), .max_rss_bytes = 4096};
+  verdict.output = "hello\n";
+  EXPECT_EQ(finish(claimed.run, verdict)->state, JobState::completed);
+  const auto after = job(id);
+  EXPECT_EQ(after.state, JobState::completed);
+  EXPECT_EQ(after.result, "{\"ok\":true}");
+  EXPECT_EQ(after.ended_at, now_);
+  const auto history = attempts(id);
+  ASSERT_EQ(history.size(), 1u);
+  EXPECT_EQ(history[0].ended - history[0].began, seconds(3));
+  EXPECT_EQ(history[0].verdict.kind, Kind::completed);
+  EXPECT_EQ(history[0].verdict.usage.cpu, seconds(1));
+  EXPECT_EQ(history[0].verdict.usage.max_rss_bytes, 4096u);
+  EXPECT_EQ(history[0].verdict.output, "hello\n");
+}
+
+TEST_F(JobTableTest, wrong_jobs_are_refused_by_field) {
+  const auto refused = [&](const NewJob& job) {
+    try {
+      check_new_job(job);
+      return std::string();
+    } catch (const Error& error) {
+      return error.message();
+    }
+  };
+  EXPECT_THAT(refused({}), HasSubstr("task"));
+  EXPECT_THAT(refused({.task = "t", .priority = 10}), HasSubstr("priority"));
+  EXPECT_THAT(refused({.task = "t", .max_attempts = 0}), HasSubstr("max_attempts"));
+  EXPECT_THAT(refused({.task = "t", .payload = std::string(kPayloadCap + 1, 'x')}),
+              HasSubstr("payload"));
+  EXPECT_EQ(refused({.task = "t", .payload = std::string(kPayloadCap, 'x')}), "");
+}
+
+TEST_F(JobTableTest, lower_priority_numbers_go_first_and_equal_ones_by_age) {
+  const auto normal = insert({});
+  const auto later = insert({});
+  const auto urgent = insert({.priority = 0});
+  std::vector<JobId> order;
+  for (const auto& claimed : claim(10)) order.push_back(claimed.run.job);
+  EXPECT_THAT(order, ElementsAre(urgent, normal, later));
+}
+
+TEST_F(JobTableTest, a_job_of_low_priority_that_waited_long_enough_overtakes) {
+  const auto low = insert({.priority = 9});
+  now_ += hours(2);
+  insert({.priority = 0});
+  EXPECT_EQ(claim_one().job, low);
+}
+
+TEST_F(JobTableTest, a_claim_takes_only_its_task_and_no_more_than_asked) {
+  insert({.task = "other"});
+  insert({}), insert({}), insert({});
+  EXPECT_EQ(claim(2).size(), 2u);
+  EXPECT_EQ(claim(10).size(), 1u);
+  EXPECT_THAT(claim(10), IsEmpty());
+}
+
+TEST_F(JobTableTest, a_stale_run_changes_nothing) {
+  const auto id = insert({.max_attempts = 3});
+  const auto first = claim_one();
+  finish(first, Kind::interrupted);
+  const auto second = claim_one();
+  ASSERT_NE(first.lease, second.lease);
+  for (const auto kind : {Kind::completed, Kind::failed, Kind::crashed, Kind::interrupted}) {
+    EXPECT_EQ(finish(first, kind), std::nullopt);
+  }
+  EXPECT_FALSE(in_unit([&](Unit& unit) { return give_back(unit, first); }));
+  EXPECT_THROW(in_unit([&](Unit& unit) { require_current(unit, first); }), Error);
+  EXPECT_THROW(in_unit([&](Unit& unit) { set_progress(unit, first, "{}"); }), Error);
+  EXPECT_EQ(job(id).state, JobState::running);
+  EXPECT_EQ(attempts(id).size(), 1u);
+  EXPECT_NO_THROW(in_unit([&](Unit& unit) { require_current(unit, second); }));
+}
+
+TEST_F(JobTableTest, a_completion_counts_once) {
+  insert({});
+  const auto run = claim_one();
+  EXPECT_TRUE(finish(run, Kind::completed));
+  EXPECT_FALSE(finish(run, Kind::completed));
+}
+
+TEST_F(JobTableTest, a_failure_is_tried_again_after_its_back_off_until_attempts_run_out) {
+  const auto id = insert({.max_attempts = 2});
+  const auto finished = finish(claim_one(), {.kind = Kind::failed, .code = "odd", .message = "why"},
+                               {.base = seconds(10), .cap = hours(1)});
+  EXPECT_EQ(finished->state, JobState::retryable);
+  EXPECT_NEAR(static_cast<double>((*finished->next_run - now_).count()), 10e6, 20);
+  EXPECT_EQ(job(id).due, finished->next_run);
+  EXPECT_EQ(attempts(id).at(0).verdict.message, "why");
+  EXPECT_EQ(attempts(id).at(0).next_run, finished->next_run);
+  EXPECT_THAT(claim(), IsEmpty());
+  EXPECT_EQ(promote().next_due, finished->next_run);
+  now_ += seconds(10);
+  EXPECT_THAT(promote().tasks, ElementsAre("work"));
+  EXPECT_EQ(finish(claim_one(), Kind::timed_out)->state, JobState::discarded);
+  EXPECT_EQ(job(id).ended_at, now_);
+}
+
+TEST_F(JobTableTest, the_other_sides_retry_after_is_kept) {
+  insert({});
+  const auto finished = finish(claim_one(), {.kind = Kind::failed, .delay = minutes(7)});
+  EXPECT_EQ(finished->next_run, now_ + minutes(7));
+}
+
+TEST_F(JobTableTest, a_permanent_failure_is_not_tried_again) {
+  insert({});
+  EXPECT_EQ(finish(claim_one(), {.kind = Kind::failed, .permanent = true})->state,
+            JobState::discarded);
+}
+
+TEST_F(JobTableTest, a_snooze_burns_no_attempt) {
+  const auto id = insert({.max_attempts = 1});
+  for (int i = 0; i < 3; ++i) {
+    const auto finished = finish(claim_one(), {.kind = Kind::snoozed, .delay = minutes(1)});
+    EXPECT_EQ(finished->state, JobState::scheduled);
+    EXPECT_EQ(job(id).attempt, 0);
+    now_ += minutes(1);
+    promote();
+  }
+  EXPECT_EQ(claim().at(0).attempt, 1);
+}
+
+TEST_F(JobTableTest, three_crashes_make_poison_with_its_evidence) {
+  const auto id = insert({.max_attempts = 10});
+  for (int crash = 1; crash <= 2; ++crash) {
+    EXPECT_EQ(finish(claim_one(), Kind::crashed)->state, JobState::retryable);
+    now_ += hours(2);
+    promote();
+    EXPECT_EQ(job(id).crashes, crash);
+  }
+  const auto last = claim().at(0);
+  EXPECT_EQ(last.crashes, 2);
+  const auto finished =
+      finish(last.run, {.kind = Kind::crashed, .code = "signal", .signal = 11, .output = "boom"});
+  EXPECT_EQ(finished->state, JobState::discarded);
+  EXPECT_TRUE(finished->poison);
+  EXPECT_EQ(attempts(id).size(), 3u);
+  EXPECT_EQ(attempts(id).back().verdict.signal, 11);
+  EXPECT_EQ(attempts(id).back().verdict.output, "boom");
+  EXPECT_THAT(event_kinds(), ElementsAre("job_poison"));
+}
+
+TEST_F(JobTableTest, a_crash_is_an_attempt) {
+  insert({.max_attempts = 1});
+  EXPECT_EQ(finish(claim_one(), Kind::crashed)->state, JobState::discarded);
+}
+
+TEST_F(JobTableTest, an_interrupted_run_burns_no_attempt_and_is_available_at_once) {
+  const auto id = insert({.max_attempts = 1});
+  EXPECT_EQ(finish(claim_one(), Kind::interrupted)->state, JobState::available);
+  EXPECT_EQ(job(id).attempt, 0);
+  EXPECT_EQ(job(id).interrupted, 1);
+  EXPECT_EQ(attempts(id).at(0).verdict.kind, Kind::interrupted);
+}
+
+TEST_F(JobTableTest, too_many_interruptions_hold_the_job_until_somebody_retries_it) {
+  const auto id = insert({});
+  for (int i = 0; i < kInterruptLimit; ++i) finish(claim_one(), Kind::interrupted);
+  const auto finished = finish(claim_one(), Kind::interrupted);
+  EXPECT_TRUE(finished->held);
+  EXPECT_EQ(finished->next_run, std::nullopt);
+  EXPECT_THAT(job(id).held, HasSubstr("21 times"));
+  now_ += hours(10'000);
+  EXPECT_THAT(promote().tasks, IsEmpty());
+  EXPECT_THAT(claim(), IsEmpty());
+  EXPECT_THAT(in_unit([](Unit& unit) { return list_jobs(unit, {.held = true}, {}); }),
+              testing::SizeIs(1));
+  EXPECT_THAT(event_kinds(), ElementsAre("job_held"));
+  in_unit([&](Unit& unit) { return retry_job(unit, id, now_); });
+  EXPECT_EQ(job(id).held, "");
+  EXPECT_EQ(claim_one().job, id);
+}
+
+TEST_F(JobTableTest, a_run_that_never_began_goes_back_at_no_cost_and_fenced) {
+  const auto id = insert({});
+  const auto run = claim_one();
+  EXPECT_TRUE(in_unit([&](Unit& unit) { return give_back(unit, run); }));
+  EXPECT_EQ(job(id).attempt, 0);
+  EXPECT_EQ(job(id).interrupted, 0);
+  EXPECT_THAT(attempts(id), IsEmpty());
+  EXPECT_GT(claim_one().lease, run.lease);
+}
+
+TEST_F(JobTableTest, runs_of_another_instance_are_given_back_and_this_ones_are_not) {
+  const auto theirs = insert({});
+  claim(1, 7);
+  const auto ours = insert({});
+  claim(1, 8);
+  const auto asked = insert({});
+  claim(1, 7);
+  in_unit([&](Unit& unit) { return cancel_job(unit, asked, now_); });
+  const auto recovery = in_unit([&](Unit& unit) { return recover_runs(unit, 8, now_); });
+  EXPECT_EQ(recovery.interrupted, 2);
+  EXPECT_EQ(recovery.cancelled, 1);
+  EXPECT_EQ(job(theirs).state, JobState::available);
+  EXPECT_EQ(job(theirs).interrupted, 1);
+  EXPECT_EQ(job(ours).state, JobState::running);
+  EXPECT_EQ(job(asked).state, JobState::cancelled);
+  EXPECT_EQ(attempts(theirs).at(0).verdict.code, "host_ended");
+}
+
+TEST_F(JobTableTest, a_waiting_duplicate_is_not_inserted) {
+  const auto first = insert({.unique_key = "repo#1"});
+  const auto second = in_unit(
+      [&](Unit& unit) { return insert_job(unit, {.task = "work", .unique_key = "repo#1"}, now_); });
+  EXPECT_TRUE(second.duplicate);
+  EXPECT_EQ(second.id, first);
+  EXPECT_NE(insert({.unique_key = "repo#2"}), first);
+  EXPECT_NE(insert({.task = "other", .unique_key = "repo#1"}), first);
+}
+
+TEST_F(JobTableTest, what_comes_while_its_item_is_worked_on_is_another_pass) {
+  const auto first = insert({.unique_key = "k"});
+  const auto run = claim_one();
+  const auto second = insert({.unique_key = "k"});
+  EXPECT_NE(first, second);
+  // The first one waits again: it has lost its key to the second.
+  EXPECT_EQ(finish(run, Kind::failed)->state, JobState::retryable);
+  EXPECT_EQ(job(first).unique_key, "");
+  EXPECT_EQ(job(second).unique_key, "k");
+}
+
+TEST_F(JobTableTest, a_job_that_waits_for_its_retry_still_absorbs_duplicates) {
+  const auto first = insert({.unique_key = "k"});
+  finish(claim_one(), Kind::failed);
+  EXPECT_EQ(insert({.unique_key = "k"}), first);
+}
+
+TEST_F(JobTableTest, past_the_window_a_waiting_job_no_longer_counts) {
+  const NewJob job{.unique_key = "k", .unique_window = minutes(5)};
+  const auto first = insert(job);
+  now_ += minutes(5);
+  EXPECT_EQ(insert(job), first);
+  now_ += seconds(1);
+  const auto second = insert(job);
+  EXPECT_NE(second, first);
+  EXPECT_EQ(insert(job), second);
+}
+
+TEST_F(JobTableTest, a_delayed_job_waits_for_its_time) {
+  const auto inserted = in_unit(
+      [&](Unit& unit) { return insert_job(unit, {.task = "work", .delay = minutes(1)}, now_); });
+  EXPECT_EQ(inserted.due, now_ + minutes(1));
+  EXPECT_EQ(job(inserted.id).state, JobState::scheduled);
+  EXPECT_THAT(promote().tasks, IsEmpty());
+  now_ += minutes(1);
+  EXPECT_THAT(promote().tasks, ElementsAre("work"));
+  EXPECT_EQ(claim_one().job, inserted.id);
+}
+
+TEST_F(JobTableTest, cancel_ends_a_waiting_job_at_once) {
+  const auto id = insert({});
+  EXPECT_EQ(in_unit([&](Unit& unit) { return cancel_job(unit, id, now_); }).state,
+            JobState::cancelled);
+  EXPECT_THAT(claim(), IsEmpty());
+}
+
+TEST_F(JobTableTest, cancel_of_a_running_job_is_asked_for_and_its_end_makes_it_cancelled) {
+  for (const auto kind : {Kind::failed, Kind::crashed, Kind::interrupted, Kind::cancelled}) {
+    const auto id = insert({});
+    const auto run = claim_one();
+    const auto cancelled = in_unit([&](Unit& unit) { return cancel_job(unit, id, now_); });
+    EXPECT_EQ(cancelled.state, JobState::running);
+    EXPECT_EQ(cancelled.running, run);
+    EXPECT_EQ(finish(run, kind)->state, JobState::cancelled);
+  }
+}
+
+TEST_F(JobTableTest, a_run_that_completes_before_it_is_cancelled_wins) {
+  const auto id = insert({});
+  const auto run = claim_one();
+  in_unit([&](Unit& unit) { return cancel_job(unit, id, now_); });
+  EXPECT_EQ(finish(run, Kind::completed)->state, JobState::completed);
+}
+
+TEST_F(JobTableTest, retry_starts_an_ended_job_afresh_and_keeps_its_history) {
+  const auto id = insert({.max_attempts = 1});
+  finish(claim_one(), Kind::failed);
+  in_unit([&](Unit& unit) { return retry_job(unit, id, now_); });
+  EXPECT_EQ(claim().at(0).attempt, 1);
+  EXPECT_EQ(attempts(id).size(), 1u);
+  EXPECT_THROW(in_unit([&](Unit& unit) { return retry_job(unit, id, now_); }), Error);
+}
+
+TEST_F(JobTableTest, a_job_that_is_not_there_is_named) {
+  for (const auto& act : std::vector<std::function<void(Unit&)>>{
+           [&](Unit& unit) { cancel_job(unit, JobId(99), now_); },
+           [&](Unit& unit) { retry_job(unit, JobId(99), now_); },
+           [&](Unit& unit) { read_job(unit, JobId(99)); }}) {
+    try {
+      in_unit(act);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::not_found);
+      EXPECT_THAT(error.message(), HasSubstr("99"));
+    }
+  }
+}
+
+TEST_F(JobTableTest, pages_go_by_id_without_a_gap) {
+  std::vector<JobId> all;
+  for (int i = 0; i < 25; ++i) all.insert(all.begin(), insert({}));
+  std::vector<JobId> seen;
+  JobPage page{.limit = 10};
+  for (;;) {
+    const auto jobs = in_unit([&](Unit& unit) { return list_jobs(unit, {}, page); });
+    if (jobs.empty()) break;
+    for (const auto& job : jobs) seen.push_back(job.id);
+    page.before = jobs.back().id;
+  }
+  EXPECT_EQ(seen, all);
+}
+
+TEST_F(JobTableTest, lists_by_state_and_task) {
+  insert({.task = "other"});
+  const auto id = insert({});
+  insert({});
+  ASSERT_EQ(claim_one().job, id);
+  const auto list = [&](const JobFilter& filter) {
+    return in_unit([&](Unit& unit) { return list_jobs(unit, filter, {}); }).size();
+  };
+  EXPECT_EQ(list({.state = JobState::running}), 1u);
+  EXPECT_EQ(list({.state = JobState::available}), 2u);
+  EXPECT_EQ(list({.task = "work"}), 2u);
+  EXPECT_EQ(list({.state = JobState::available, .task = "work"}), 1u);
+}
+
+TEST_F(JobTableTest, counts_stop_at_their_cap) {
+  for (int i = 0; i < 5; ++i) insert({});
+  const auto counts = in_unit([](Unit& unit) { return count_jobs(unit, 3); });
+  EXPECT_EQ(counts.states.size(), 7u);
+  EXPECT_EQ(counts.states[1].count, 3);
+  EXPECT_TRUE(counts.states[1].capped);
+  EXPECT_EQ(counts.states[2].count, 0);
+  EXPECT_FALSE(counts.states[2].capped);
+  EXPECT_EQ(counts.oldest_available, now_);
+}
+
+TEST_F(JobTableTest, prune_removes_old_ended_jobs_with_their_history_and_gives_no_id_twice) {
+  const auto old = insert({});
+  finish(claim_one(), Kind::completed);
+  now_ += hours(2);
+  const auto fresh = insert({});
+  finish(claim_one(), Kind::completed);
+  const auto prune = [&](WallTime before) {
+    return in_unit([&](Unit& unit) { return prune_jobs(unit, JobState::completed, before, 100); });
+  };
+  EXPECT_EQ(prune(now_ - hours(1)), 1);
+  EXPECT_THROW(job(old), Error);
+  EXPECT_EQ(prune(now_ + hours(1)), 0) << "the newest id stays";
+  EXPECT_GT(insert({}), fresh);
+  EXPECT_EQ(in_unit([](Unit& unit) {
+              auto& row = unit.query("SELECT count(*) FROM attempts");
+              row.step();
+              return row.integer(0);
+            }),
+            1);
+}
+
+TEST_F(JobTableTest, only_the_last_lines_of_output_are_kept) {
+  const auto id = insert({});
+  finish(claim_one(), {.kind = Kind::failed, .output = std::string(kOutputCap, 'a') + "end"});
+  EXPECT_EQ(attempts(id).at(0).verdict.output.size(), kOutputCap);
+  EXPECT_THAT(attempts(id).at(0).verdict.output, testing::EndsWith("aend"));
+}
+
+TEST_F(JobTableTest, a_result_past_the_cap_is_a_permanent_failure) {
+  const auto id = insert({});
+  EXPECT_EQ(
+      finish(claim_one(), {.kind = Kind::completed, .result = std::string(kPayloadCap + 1, 'x')})
+          ->state,
+      JobState::discarded);
+  EXPECT_EQ(attempts(id).at(0).verdict.code, "too_large");
+}
+
+TEST_F(JobTableTest, the_claim_and_the_timer_use_their_indexes) {
+  const auto plan = [&](const std::string& sql) {
+    return in_unit([&](Unit& unit) {
+      std::string text;
+      auto& row = unit.query("EXPLAIN QUERY PLAN " + sql);
+      while (row.step()) text += row.string(3) + "\n";
+      return text;
+    });
+  };
+  const auto claim_plan =
+      plan("SELECT id FROM jobs WHERE state='available' AND task='x' ORDER BY rank, id LIMIT 5");
+  EXPECT_THAT(claim_plan, HasSubstr("jobs_available (task=?)"));
+  EXPECT_THAT(claim_plan, testing::Not(HasSubstr("TEMP B-TREE")));
+  EXPECT_THAT(plan("SELECT id FROM jobs WHERE state IN ('scheduled','retryable') AND due <= 5 "
+                   "ORDER BY due LIMIT 5"),
+              HasSubstr("jobs_due"));
+  EXPECT_THAT(plan("SELECT id FROM jobs WHERE task='x' AND unique_key='k' AND state IN "
+                   "('scheduled','available','retryable')"),
+              HasSubstr("jobs_unique"));
+  EXPECT_THAT(plan("SELECT id FROM jobs WHERE state='running' AND instance IS NOT 3"),
+              HasSubstr("jobs_running"));
+  EXPECT_THAT(plan("SELECT 1 FROM jobs WHERE state IN ('scheduled','retryable') AND "
+                   "state='retryable' LIMIT 5"),
+              HasSubstr("jobs_due"));
+  EXPECT_THAT(plan("SELECT * FROM jobs INDEXED BY jobs_ended WHERE id < 99 AND "
+                   "state IN ('completed','cancelled','discarded') AND state='completed' "
+                   "ORDER BY id DESC"),
+              HasSubstr("jobs_ended (state=? AND id<?)"));
+}
+
+}  // namespace
+}  // namespace host

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/queue.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "queue/job_table.hpp"
+
+namespace host {
+namespace {
+
+constexpr int kPromoteLimit = 1000;  // jobs that become due in one transaction
+constexpr int kPruneLimit = 500;     // rows of a state looked at in one transaction
+constexpr std::int64_t kCountCap = 10'000;
+constexpr Duration kAskAgain = std::chrono::seconds(1);
+constexpr Duration kFirstPrune = std::chrono::minutes(1);
+constexpr Duration kPruneEvery = std::chrono::minutes(10);
+
+// Whether the store may take the same operation later.
+bool is_store_busy(const Error& error) {
+  return error.code() == Code::io || error.code() == Code::unavailable ||
+         error.code() == Code::rate_limited;
+}
+
+}  // namespace
+
+// A run's end on its way to the disk.
+struct Queue::Ending {
+  RunId run;
+  Verdict verdict;
+  RetryPolicy policy;
+  std::function<void(Unit&)> also;
+  Reply<Finished> done;
+  double random = 0;
+  // Written by the store's thread before its reply is posted, read by the loop after.
+  std::optional<Finished> finished;
+  bool also_failed = false;
+};
+
+Queue::Queue(Store& store, Loop& loop, Log log)
+    : store_(store),
+      loop_(loop),
+      log_(std::move(log)),
+      timeline_(loop.clock()),
+      random_(std::random_device{}()) {}
+
+Queue::~Queue() {
+  alive_.reset();
+  if (!batch_.empty()) store_.submit_all(std::move(batch_));
+}
+
+// The reply, unless the queue is gone by then.
+template <class V>
+Reply<V> Queue::forward(Reply<V> done) const {
+  return [alive = std::weak_ptr(alive_), done = std::move(done)](Result<V> result) {
+    if (!alive.expired() && done) done(std::move(result));
+  };
+}
+
+template <class V, class W>
+void Queue::ask(W work, std::function<void(Result<V>)> done) {
+  auto slot = std::make_shared<std::optional<V>>();
+  enqueue({[slot, work = std::move(work)](Unit& unit) { slot->emplace(work(unit)); },
+           [slot, reply = forward<V>(std::move(done))](Status status) {
+             if (status) {
+               reply(std::move(**slot));
+             } else {
+               reply(status.error());
+             }
+           }});
+}
+
+void Queue::enqueue(Store::Operation operation) {
+  batch_.push_back(std::move(operation));
+  post_flush();
+}
+
+void Queue::post_flush() {
+  if (std::exchange(flush_posted_, true)) return;
+  loop_.post([this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) flush();
+  });
+}
+
+void Queue::flush() {
+  // The handler's claims join this batch, behind the inserts that they are for.
+  while (!ready_tasks_.empty()) {
+    const auto tasks = std::exchange(ready_tasks_, {});
+    if (!ready_handler_) break;
+    for (const auto& task : tasks) ready_handler_(task);
+  }
+  flush_posted_ = false;
+  prune_if_time();
+  if (!batch_.empty()) store_.submit_all(std::exchange(batch_, {}));
+  // A machine that slept: the timer's clock stood still, the due times did not.
+  if (next_due_ && *next_due_ <= now()) promote();
+}
+
+void Queue::ready(const std::string& task) {
+  ready_tasks_.insert(task);
+  post_flush();
+}
+
+void Queue::set_ready_handler(std::function<void(const std::string&)> handler) {
+  ready_handler_ = std::move(handler);
+}
+
+void Queue::recover(Reply<Recovery> done) {
+  struct Start {
+    std::int64_t instance = 0;
+    std::string store_id;
+    Recovery recovery;
+    std::optional<WallTime> due;
+  };
+  auto start = [now = now()](Unit& unit) {
+    Start s;
+    s.instance = register_instance(unit, now);
+    s.store_id = read_store_id(unit);
+    s.recovery = recover_runs(unit, s.instance, now);
+    s.due = earliest_due(unit);
+    return s;
+  };
+  auto started = [this, done = std::move(done)](Result<Start> result) {
+    if (!result) return done(result.error());
+    instance_ = result.value().instance;
+    store_id_ = result.value().store_id;
+    next_prune_ = now() + kFirstPrune;
+    const auto& recovery = result.value().recovery;
+    if (recovery.interrupted > 0) {
+      log_.info("{} runs of the host before were interrupted ({} held, {} cancelled)",
+                recovery.interrupted, recovery.held, recovery.cancelled);
+    }
+    if (result.value().due) note_due(*result.value().due);
+    done(recovery);
+  };
+  store_.when_checked([this, alive = std::weak_ptr(alive_), start = std::move(start),
+                       started = std::move(started)]() mutable {
+    if (!alive.expired()) ask<Start>(std::move(start), std::move(started));
+  });
+}
+
+void Queue::insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done) {
+  const auto checked = attempt([&] {
+    for (const auto& job : jobs) check_new_job(job);
+  });
+  if (!checked) {
+    loop_.post([error = checked.error(), done = forward(std::move(done))] { done(error); });
+    return;
+  }
+  for (const auto& job : jobs) {
+    if (job.delay <= Duration::zero()) ready(job.task);
+  }
+  ask<std::vector<Inserted>>(
+      [jobs = std::move(jobs), now = now()](Unit& unit) {
+        std::vector<Inserted> inserted;
+        inserted.reserve(jobs.size());
+        for (const auto& job : jobs) inserted.push_back(insert_job(unit, job, now));
+        return inserted;
+      },
+      [this, done = std::move(done)](Result<std::vector<Inserted>> result) {
+        if (result) {
+          for (const auto& inserted : result.value()) {
+            ++(inserted.duplicate ? stats_.duplicates : stats_.inserted);
+            if (inserted.due) note_due(*inserted.due);
+          }
+        }
+        if (done) done(std::move(result));
+      });
+}
+
+void Queue::claim(std::string task, int count, Reply<std::vector<ClaimedJob>> done) {
+  if (instance_ == 0) {
+    loop_.post([done = forward(std::move(done))] {
+      done(Error(Code::conflict, "the queue has not been recovered yet"));
+    });
+    return;
+  }
+  ask<std::vector<ClaimedJob>>(
+      [task = std::move(task), count, instance = instance_, now = now()](Unit& unit) {
+        return claim_jobs(unit, task, count, instance, now);
+      },
+      [this, done = std::move(done)](Result<std::vector<ClaimedJob>> result) {
+        if (!result) return done(result.error());
+        auto jobs = std::move(result).value();
+        for (auto& job : jobs) {
+          job.key = fmt::format("{}-{}", store_id_, job.run.job.value());
+          running_.insert_or_assign(job.run.job, Run{job.run.lease, job.task});
+        }
+        stats_.claimed += jobs.size();
+        done(std::move(jobs));
+      });
+}
+
+void Queue::finish(RunId run, Verdict verdict, const RetryPolicy& policy,
+                   std::function<void(Unit&)> also, Reply<Finished> done) {
+  auto ending = std::make_shared<Ending>();
+  ending->run = run;
+  ending->verdict = std::move(verdict);
+  ending->policy = policy;
+  ending->also = std::move(also);
+  ending->done = std::move(done);
+  ending->random = std::uniform_real_distribution<>()(random_);
+  submit(std::move(ending));
+}
+
+void Queue::submit(std::shared_ptr<Ending> ending) {
+  enqueue({[ending, now = now()](Unit& unit) {
+             ending->also_failed = false;
+             ending->finished = finish_run(unit, ending->run, ending->verdict, ending->policy, now,
+                                           ending->random);
+             if (!ending->finished || !ending->also) return;
+             ending->also_failed = true;
+             ending->also(unit);
+             ending->also_failed = false;
+           },
+           [this, alive = std::weak_ptr(alive_), ending](Status status) {
+             if (!alive.expired()) ended(ending, status);
+           }});
+}
+
+void Queue::ended(const std::shared_ptr<Ending>& ending, const Status& status) {
+  if (!status) {
+    if (!ending->also_failed && is_store_busy(status.error())) return submit_again(ending);
+    if (ending->done) ending->done(status.error());
+    return;
+  }
+  const RunId run = ending->run;
+  const auto known = running_.find(run.job);
+  const bool ours = known != running_.end() && known->second.lease == run.lease;
+  const std::string task = ours ? known->second.task : std::string();
+  if (ours) running_.erase(known);
+  if (!ending->finished) {
+    ++stats_.stale;
+    log_.warn("job {}: the end of run {} came late and was dropped", run.job.value(),
+              run.lease.value());
+    if (ending->done) {
+      ending->done(Error(Code::stale, fmt::format("run {} of job {} is no longer current",
+                                                  run.lease.value(), run.job.value())));
+    }
+    return;
+  }
+  const Finished& finished = *ending->finished;
+  ++stats_.finished;
+  stats_.poison += finished.poison;
+  stats_.held += finished.held;
+  if (finished.poison) log_.warn("job {} ({}) is poison: discarded", run.job.value(), task);
+  if (finished.held) log_.warn("job {} ({}) is held: interrupted too often", run.job.value(), task);
+  if (finished.state == JobState::available && !task.empty()) ready(task);
+  if (finished.next_run) note_due(*finished.next_run);
+  if (ending->done) ending->done(finished);
+}
+
+void Queue::submit_again(std::shared_ptr<Ending> ending) {
+  refused_.push_back(std::move(ending));
+  if (refused_.size() > 1) return;
+  log_.warn("the end of a run can't be stored; it is tried again");
+  refused_timer_ = loop_.after(kAskAgain, [this] {
+    for (auto& again : std::exchange(refused_, {})) submit(std::move(again));
+  });
+}
+
+void Queue::give_back(std::vector<RunId> runs, Reply<Done> done) {
+  ask<Done>(
+      [runs](Unit& unit) {
+        for (const auto run : runs) host::give_back(unit, run);
+        return Done{};
+      },
+      [this, runs, done = std::move(done)](Status status) {
+        if (status) {
+          for (const auto run : runs) {
+            if (!holds(run)) continue;
+            ready(running_.at(run.job).task);
+            running_.erase(run.job);
+          }
+        }
+        if (done) done(status);
+      });
+}
+
+void Queue::cancel(JobId id, Reply<Cancelled> done) {
+  ask<Cancelled>([id, now = now()](Unit& unit) { return cancel_job(unit, id, now); },
+                 std::move(done));
+}
+
+void Queue::retry(JobId id, Reply<Job> done) {
+  ask<Job>([id, now = now()](Unit& unit) { return retry_job(unit, id, now); },
+           [this, done = std::move(done)](Result<Job> result) {
+             if (result) ready(result.value().task);
+             if (done) done(std::move(result));
+           });
+}
+
+void Queue::show(JobId id, Reply<JobDetail> done) {
+  ask<JobDetail>([id](Unit& unit) { return read_job(unit, id); }, std::move(done));
+}
+
+void Queue::list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done) {
+  ask<std::vector<Job>>(
+      [filter = std::move(filter), page](Unit& unit) { return list_jobs(unit, filter, page); },
+      std::move(done));
+}
+
+void Queue::counts(Reply<Counts> done) {
+  ask<Counts>([](Unit& unit) { return count_jobs(unit, kCountCap); }, std::move(done));
+}
+
+bool Queue::holds(RunId run) const {
+  const auto known = running_.find(run.job);
+  return known != running_.end() && known->second.lease == run.lease;
+}
+
+void Queue::note_inserted(const std::string& task, std::optional<WallTime> due) {
+  if (due) {
+    note_due(*due);
+  } else {
+    ready(task);
+  }
+}
+
+void Queue::note_due(WallTime due) {
+  if (next_due_ && *next_due_ <= due) return;
+  next_due_ = due;
+  arm();
+}
+
+void Queue::arm() {
+  due_timer_.cancel();
+  if (next_due_ && !promoting_) {
+    due_timer_ = loop_.after(*next_due_ - now(), [this] { promote(); });
+  }
+}
+
+void Queue::promote() {
+  if (std::exchange(promoting_, true)) return;
+  due_timer_.cancel();
+  next_due_.reset();
+  ask<Promoted>([now = now()](Unit& unit) { return promote_due(unit, now, kPromoteLimit); },
+                [this](Result<Promoted> result) {
+                  promoting_ = false;
+                  if (!result) {
+                    log_.warn("jobs that are due can't be made available: {}",
+                              result.error().what());
+                    note_due(now() + kAskAgain);
+                    return arm();
+                  }
+                  for (const auto& task : result.value().tasks) ready(task);
+                  if (result.value().next_due) note_due(*result.value().next_due);
+                  arm();
+                });
+}
+
+// No timer of its own: what is old enough goes when there is something to do anyway.
+void Queue::prune_if_time() {
+  if (batch_.empty() || instance_ == 0 || now() < next_prune_) return;
+  next_prune_ = now() + kPruneEvery;
+  prune(JobState::completed, retention_.completed);
+  prune(JobState::cancelled, retention_.cancelled);
+  prune(JobState::discarded, retention_.discarded);
+}
+
+void Queue::prune(JobState state, Duration keep) {
+  ask<int>([state, before = now() - keep](
+               Unit& unit) { return prune_jobs(unit, state, before, kPruneLimit); },
+           [this](Result<int> removed) {
+             if (!removed) return;
+             stats_.pruned += static_cast<std::uint64_t>(removed.value());
+             if (removed.value() >= kPruneLimit) next_prune_ = now();
+           });
+}
+
+QueueStats Queue::stats() const {
+  QueueStats stats = stats_;
+  stats.running = running_.size();
+  return stats;
+}
+
+}  // namespace host
