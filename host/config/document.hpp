@@ -39,15 +39,18 @@ class Document {
   [[nodiscard]] const std::string& file() const { return file_; }
   [[nodiscard]] const Json& value() const { return value_; }
 
+  // Whether the file itself has a value at this pointer.
+  [[nodiscard]] bool has(std::string_view pointer) const;
+
   // "file:line:col" of the value at this pointer. A pointer that is not in the file (a missing key,
   // a value filled in later) gives the place of the nearest parent that is.
   [[nodiscard]] std::string position(std::string_view pointer) const;
   // The same for the key that holds the value.
   [[nodiscard]] std::string key_position(std::string_view pointer) const;
-
- private:
+  // The same as numbers.
   [[nodiscard]] const Place& place(std::string_view pointer) const;
 
+ private:
   std::string file_;
   Json value_;
   std::map<std::string, Place> places_;

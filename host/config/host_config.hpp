@@ -92,11 +92,13 @@ struct Problem {
   std::string message;  // with what was expected and the nearest key
 };
 
-// Everything that is wrong with a configuration, at once. what() has a line each. A command ends on
-// it with EX_CONFIG (78), as sysexits(3) has it.
+// Everything that is wrong with a configuration, at once; what() has a line each, in the order of
+// the file. A command ends on it with EX_CONFIG (78), as sysexits(3) has it. code() is
+// Code::invalid, or what stopped the file from being read (not_found, denied, too_large).
 class ConfigError : public Error {
  public:
-  ConfigError(const std::string& file, std::vector<Problem> problems, std::string next_step = {});
+  explicit ConfigError(std::vector<Problem> problems, Code code = Code::invalid,
+                       std::string next_step = {});
   [[nodiscard]] const std::vector<Problem>& problems() const noexcept { return problems_; }
   static constexpr int kExitStatus = 78;
 
@@ -110,8 +112,13 @@ struct LoadedConfig {
   Document document;
   Json settings;                     // merged, defaults filled in
   std::vector<Effective> effective;  // every leaf of `settings`, in the order of its pointers
-  // The place in the file of plugins/ID/config plus a pointer inside it, for a catalogue that
-  // checks it by the plugin's schema.
+  std::string entry;  // pointer of this host's own entry in the file; empty without one
+
+  // Where a pointer into `settings` comes from: "file:line:col" in the host's own entry if it
+  // stands there, else in `defaults`, else of the nearest parent that stands in the file.
+  [[nodiscard]] std::string position(std::string_view pointer, bool at_key = false) const;
+  // The same for a pointer inside plugins/ID/config, for a catalogue that checks it by the plugin's
+  // schema.
   [[nodiscard]] std::string config_position(const std::string& plugin, std::string_view pointer,
                                             bool at_key = false) const;
 };

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/settings_read.hpp"
+
+#include "config/size.hpp"
+
+namespace host {
+namespace {
+
+namespace fs = std::filesystem;
+
+// `base` may be relative itself: a file named on the command line.
+fs::path resolve(const Json& text, const Paths& paths, const fs::path& base) {
+  return fs::absolute(base / expand_home(text.get<std::string>(), paths)).lexically_normal();
+}
+
+GiteaSettings read_gitea(const Json& gitea, const Paths& paths, const fs::path& secrets) {
+  GiteaSettings result;
+  result.url = gitea.value("url", "");
+  while (result.url.ends_with('/')) result.url.pop_back();
+  result.allow_plaintext = gitea.at("allow_plaintext");
+  if (gitea.contains("token_file")) {
+    result.token_files = {resolve(gitea["token_file"], paths, secrets)};
+    return result;
+  }
+  if (paths.credentials) result.token_files.push_back(*paths.credentials / "gitea_token");
+  result.token_files.push_back(paths.hermes_home / "gitea_token");
+  result.token_files.push_back(paths.hermes_home / "gitea_token_vps");
+  if (!paths.home.empty()) result.token_files.push_back(paths.home / ".config/gitea/token");
+  return result;
+}
+
+PluginLimits read_limits(const Json& limits) {
+  PluginLimits result;
+  if (limits.contains("memory"))
+    result.memory_bytes = parse_size(limits["memory"].get<std::string>());
+  if (limits.contains("file_size"))
+    result.file_bytes = parse_size(limits["file_size"].get<std::string>());
+  if (limits.contains("files")) result.files = limits["files"].get<int>();
+  if (limits.contains("cpu")) result.cpu = parse_duration(limits["cpu"].get<std::string>());
+  return result;
+}
+
+PluginSettings read_plugin(const Json& plugin) {
+  PluginSettings result;
+  result.enabled = plugin.at("enabled");
+  for (const auto& [task, text] : plugin.at("schedule").items())
+    result.schedule[task] = text == "never" ? "" : text.get<std::string>();
+  plugin.at("zone").get_to(result.zone);
+  result.config = plugin.at("config");
+  plugin.at("grants").get_to(result.grants);
+  result.limits = read_limits(plugin.at("limits"));
+  return result;
+}
+
+}  // namespace
+
+void read_settings(const Json& settings, const Paths& paths, const fs::path& base,
+                   HostConfig& config) {
+  const fs::path secrets = paths.credentials.value_or(base);
+  config.gitea = read_gitea(settings.at("gitea"), paths, secrets);
+  config.log.level = parse_level(settings.at("log").at("level").get<std::string>());
+  config.queue.concurrency = settings.at("queue").at("concurrency");
+  config.queue.shutdown_grace =
+      parse_duration(settings.at("queue").at("shutdown_grace").get<std::string>());
+  config.workers.max = settings.at("workers").at("max");
+  for (const Json& path : settings.at("plugin_dirs"))
+    config.plugin_dirs.push_back(resolve(path, paths, base));
+  for (const auto& [name, path] : settings.at("credentials").items())
+    config.credentials[name] = resolve(path, paths, secrets);
+  for (const auto& [id, plugin] : settings.at("plugins").items())
+    config.plugins[id] = read_plugin(plugin);
+}
+
+}  // namespace host
