@@ -32,8 +32,7 @@ TEST(ClockWatch, SaysSoEachTimeThatTheClockIsSet) {
     ++changes;
     context.stop();
   });
-  if (!set_clock())
-    GTEST_SKIP() << "setting the system clock is not permitted here (CAP_SYS_TIME)";
+  if (!set_clock()) GTEST_SKIP() << "setting the system clock is not permitted here (CAP_SYS_TIME)";
   context.run_for(5s);
   EXPECT_EQ(changes, 1);
   context.restart();

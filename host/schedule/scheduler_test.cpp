@@ -4,112 +4,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "base/fake_loop.hpp"
-#include "store/inline_store.hpp"
+#include "base/error.hpp"
+#include "schedule/scheduler_fixture.hpp"
 
 namespace host {
 namespace {
 
 using namespace std::chrono_literals;
-using std::chrono::sys_days;
-using std::chrono::year;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using Lines = std::vector<std::string>;
-
-ScheduledTask task(std::string name, std::string schedule, CatchUp catch_up = CatchUp::latest,
-                   Overlap overlap = Overlap::allow_all) {
-  ScheduledTask task;
-  task.task = std::move(name);
-  task.schedule = std::move(schedule);
-  task.catch_up = catch_up;
-  task.overlap = overlap;
-  return task;
-}
-
-// The clock starts at 2026-01-05T12:00:00Z.
-class SchedulerTest : public testing::Test {
- protected:
-  SchedulerTest() {
-    queue_.recover([](const Result<Recovery>& recovery) { ASSERT_TRUE(recovery.ok()); });
-    start();
-  }
-
-  // The scheduler of a host that was started.
-  void start() {
-    scheduler_ = std::make_unique<Scheduler>(store_, queue_, loop_, log_);
-    loop_.drain();
-  }
-
-  void set(std::vector<ScheduledTask> tasks) {
-    int answers = 0;
-    scheduler_->set(std::move(tasks), [&](const Status& status) {
-      EXPECT_TRUE(status.ok());
-      ++answers;
-    });
-    EXPECT_EQ(answers, 0);
-    loop_.drain();
-    EXPECT_EQ(answers, 1);
-  }
-
-  // The host is down for a while.
-  void restart_after(Duration down, std::vector<ScheduledTask> tasks) {
-    scheduler_.reset();
-    loop_.fake_clock().advance(down);
-    start();
-    set(std::move(tasks));
-  }
-
-  void set_clock(WallTime to) {
-    loop_.fake_clock().set_wall(to);
-    scheduler_->clock_changed();
-    loop_.drain();
-  }
-
-  Lines rows(const char* sql) {
-    return store_.run_now([sql](Unit& unit) {
-      Lines lines;
-      auto& row = unit.prepare(sql);
-      while (row.step()) lines.push_back(row.string(0));
-      return lines;
-    });
-  }
-  // "task hh:mm:ss" of each job's nominal instant, in order of insertion.
-  Lines jobs() {
-    return rows(
-        "SELECT task || strftime(' %H:%M:%S', nominal / 1000000, 'unixepoch') FROM jobs "
-        "WHERE source='schedule' ORDER BY id");
-  }
-  Lines events() { return rows("SELECT kind || ': ' || detail FROM events ORDER BY id"); }
-  Lines outcomes() { return rows("SELECT outcome FROM ticks ORDER BY nominal"); }
-
-  // One run of the task, ended as `kind`. False when none was available.
-  bool run_one(const std::string& name, Verdict::Kind kind = Verdict::Kind::completed) {
-    bool ran = false;
-    queue_.claim(name, 1, [&](const Result<std::vector<ClaimedJob>>& claimed) {
-      if (claimed.value().empty()) return;
-      ran = true;
-      Verdict verdict;
-      verdict.kind = kind;
-      queue_.finish(claimed.value().front().run, verdict, {}, {}, {});
-    });
-    loop_.drain();
-    return ran;
-  }
-
-  FakeLoop loop_;
-  InlineStore store_{loop_};
-  std::shared_ptr<Lines> lines_ = std::make_shared<Lines>();
-  Log log_ = Log::to_memory(lines_);
-  Queue queue_{store_, loop_, log_};
-  std::unique_ptr<Scheduler> scheduler_;
-  const WallTime noon_ = sys_days(year(2026) / 1 / 5) + 12h;
-};
 
 TEST_F(SchedulerTest, ATickBecomesAJobAtItsInstant) {
   Lines ready;
@@ -235,16 +142,6 @@ TEST_F(SchedulerTest, ATickBeforeTheWindowIsNotMadeUp) {
   EXPECT_THAT(jobs(), ElementsAre("daily 00:00:00"));
 }
 
-TEST_F(SchedulerTest, ASuspendIsFollowedByTheCatchUpPolicy) {
-  set({task("beat", "* * * * *"), task("cron", "* * * * *", CatchUp::skip)});
-  loop_.fake_clock().suspend(8h + 30s);
-  scheduler_->clock_changed();
-  loop_.drain();
-  EXPECT_THAT(jobs(), ElementsAre("beat 20:00:00", "cron 20:00:00"));
-  EXPECT_EQ(scheduler_->stats().missed, 2u * 479u);
-  EXPECT_EQ(scheduler_->stats().corrections, 0u);
-}
-
 TEST_F(SchedulerTest, SkipMakesNoJobWhileTheLastHasNotEnded) {
   set({task("beat", "* * * * *", CatchUp::latest, Overlap::skip)});
   loop_.advance(2min);
@@ -297,83 +194,6 @@ TEST_F(SchedulerTest, AWaitingJobWithTheUniqueKeyStandsForTheTick) {
   EXPECT_THAT(outcomes(), ElementsAre("inserted", "duplicate"));
   EXPECT_EQ(jobs().size(), 1u);
   EXPECT_EQ(scheduler_->last_run("beat"), noon_ + 1min);
-}
-
-TEST_F(SchedulerTest, ClocksThatGoForwardsByDaysOrYearsAreCorrectedAndMissNothing) {
-  set({task("beat", "* * * * *", CatchUp::all), task("daily", "@daily")});
-  for (const Duration jump :
-       {Duration(3h + 1min), Duration(std::chrono::days(10)), Duration(std::chrono::days(3653))}) {
-    const WallTime to = std::chrono::floor<std::chrono::minutes>(loop_.clock().wall() + jump);
-    set_clock(to);
-    EXPECT_THAT(jobs(), IsEmpty());
-    EXPECT_EQ(scheduler_->next_run("beat"), to + 1min);
-  }
-  EXPECT_EQ(scheduler_->stats().corrections, 3u);
-  EXPECT_EQ(scheduler_->stats().missed, 0u);
-  EXPECT_EQ(events().size(), 3u);
-  EXPECT_THAT(events().front(), HasSubstr("clock_corrected: the system clock was corrected "
-                                          "forwards by 3h1m"));
-  // That is durable: a restart doesn't miss them either.
-  restart_after(0s, {task("beat", "* * * * *", CatchUp::all)});
-  EXPECT_THAT(jobs(), IsEmpty());
-}
-
-TEST_F(SchedulerTest, ACorrectionIsNoticedAtTheNextTickAtLatest) {
-  set({task("beat", "* * * * *", CatchUp::all)});
-  loop_.fake_clock().set_wall(noon_ + 10h);
-  loop_.advance(1min);
-  EXPECT_THAT(jobs(), IsEmpty());
-  EXPECT_EQ(scheduler_->stats().corrections, 1u);
-  loop_.advance(1min);
-  EXPECT_THAT(jobs(), ElementsAre("beat 22:02:00"));
-}
-
-TEST_F(SchedulerTest, AnHourForwardsIsLikeAnHourDown) {
-  set({task("beat", "* * * * *"), task("cron", "*/10 * * * *", CatchUp::skip)});
-  set_clock(noon_ + 1h + 5min);
-  EXPECT_THAT(jobs(), ElementsAre("beat 13:05:00"));
-  EXPECT_EQ(scheduler_->stats().corrections, 0u);
-}
-
-TEST_F(SchedulerTest, TwoHoursBackwardsFireNothingAgain) {
-  set({task("beat", "* * * * *")});
-  loop_.advance(2min);
-  set_clock(noon_ - 2h);
-  loop_.advance(2h + 2min);
-  EXPECT_THAT(jobs(), ElementsAre("beat 12:01:00", "beat 12:02:00"));
-  loop_.advance(1min);
-  EXPECT_EQ(jobs().back(), "beat 12:03:00");
-  EXPECT_EQ(jobs().size(), 3u);
-}
-
-TEST_F(SchedulerTest, AClockThatWentBackwardsByDaysFiresNoInstantASecondTime) {
-  set({task("beat", "* * * * *")});
-  loop_.advance(5min);
-  EXPECT_EQ(jobs().size(), 5u);
-  for (const WallTime to : {noon_ - std::chrono::days(10), WallTime{} + 1h, noon_ - 4h, noon_}) {
-    set_clock(to);
-    EXPECT_EQ(scheduler_->next_run("beat"), to + 1min);
-  }
-  EXPECT_EQ(scheduler_->stats().corrections, 4u);
-  EXPECT_EQ(jobs().size(), 5u);
-  // The instants that were fired before the clock went wrong come again, and are known.
-  loop_.advance(6min);
-  EXPECT_EQ(jobs().size(), 6u);
-  EXPECT_EQ(scheduler_->stats().repeated, 5u);
-}
-
-TEST_F(SchedulerTest, ACursorFarAheadAtTheStartMeansThatTheClockWasPutRight) {
-  loop_.fake_clock().set_wall(noon_ + std::chrono::days(3653));
-  start();
-  set({task("beat", "* * * * *")});
-  loop_.advance(1min);
-  scheduler_.reset();
-  loop_.fake_clock().set_wall(noon_);
-  start();
-  set({task("beat", "* * * * *")});
-  EXPECT_EQ(scheduler_->stats().corrections, 1u);
-  loop_.advance(1min);
-  EXPECT_EQ(jobs().back(), "beat 12:01:00");
 }
 
 TEST_F(SchedulerTest, ANewTextOrZoneStartsAnewAndNothingElseDoes) {
