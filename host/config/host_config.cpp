@@ -139,7 +139,8 @@ class Reader {
 
   [[nodiscard]] std::vector<std::string> entry_names() const {
     std::vector<std::string> names;
-    for (const auto& entry : section("/hosts").items()) names.push_back(entry.key());
+    const Json hosts = section("/hosts");
+    for (const auto& entry : hosts.items()) names.push_back(entry.key());
     return names;
   }
 
