@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <timmy/abi.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "probes.hpp"
+
+namespace {
+
+using Json = nlohmann::json;
+
+struct Instance {
+  const timmy_host* host;
+  std::string destroy;
+};
+
+struct Run {
+  const Instance& instance;
+  const timmy_run* table;
+  Json payload;
+  timmy_reply* reply;
+
+  void result(const Json& json) const {
+    const auto text = json.dump();
+    reply->result(reply->ctx, {text.data(), text.size()});
+  }
+  timmy_status fail(timmy_status status, const char* code, const std::string& message) const {
+    reply->error(reply->ctx, timmy_cstr(code), {message.data(), message.size()});
+    return status;
+  }
+  [[nodiscard]] bool cancelled() const { return table->cancelled(table->ctx) != 0; }
+};
+
+void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+// What a call answered, as a JSON object.
+struct Answer {
+  timmy_reply table{sizeof(timmy_reply), 0, this,
+                    [](void* ctx, timmy_str json) {
+                      static_cast<Answer*>(ctx)->result.assign(json.ptr, json.len);
+                    },
+                    [](void* ctx, timmy_str failure, timmy_str text) {
+                      static_cast<Answer*>(ctx)->code.assign(failure.ptr, failure.len);
+                      static_cast<Answer*>(ctx)->message.assign(text.ptr, text.len);
+                    },
+                    [](void*, int64_t) {}};
+  std::string result;
+  std::string code;
+  std::string message;
+};
+
+Json call(const timmy_run* table, const std::string& method, const Json& params, int64_t timeout_ms) {
+  Answer answer;
+  const auto text = params.dump();
+  const auto status = table->call(table->ctx, {method.data(), method.size()},
+                                  {text.data(), text.size()}, timeout_ms, &answer.table);
+  return {{"status", status}, {"result", answer.result}, {"code", answer.code}, {"message", answer.message}};
+}
+
+timmy_status echo(Run& run) { return run.result(run.payload), TIMMY_OK; }
+
+timmy_status fail(Run& run) {
+  if (run.payload.contains("delay_ms"))
+    run.reply->delay(run.reply->ctx, run.payload["delay_ms"].get<int64_t>());
+  const auto status = run.payload.value("status", int{TIMMY_PERMANENT});
+  if (run.payload.contains("code"))
+    return run.fail(status, run.payload["code"].get<std::string>().c_str(), "on request");
+  return status;
+}
+
+timmy_status wait_for_cancel(Run& run) {
+  while (!run.cancelled()) sleep_ms(1);
+  return run.fail(TIMMY_CANCELLED, "cancelled", "was told to stop");
+}
+
+timmy_status call_service(Run& run) {
+  run.result(call(run.table, run.payload.at("method"), run.payload.value("params", Json::object()),
+                  run.payload.value("timeout_ms", 0)));
+  return TIMMY_OK;
+}
+
+// Calls through a handle that is dead by then, and prints what came of it.
+timmy_status call_late(Run& run) {
+  std::thread([table = run.table] {
+    while (table->cancelled(table->ctx) == 0) sleep_ms(1);
+    const auto answer = call(table, "test/1.late", Json::object(), 0);
+    printf("late: %s\n", answer["code"].get<std::string>().c_str());
+    sleep_ms(60'000);
+  }).detach();
+  return TIMMY_OK;
+}
+
+timmy_status log_and_print(Run& run) {
+  run.instance.host->log(run.instance.host->ctx, TIMMY_LOG_WARN, timmy_cstr("logged\nin two lines"));
+  printf("printed\x1b[31m\n");
+  fprintf(stderr, "complained\n");
+  return TIMMY_OK;
+}
+
+timmy_status read_null(Run&) {
+  volatile const int* const nowhere = reinterpret_cast<const int*>(std::uintptr_t{8});
+  fprintf(stderr, "about to crash\n");
+  return *nowhere;
+}
+
+int recurse(volatile char* above) {
+  volatile char frame[4096];
+  frame[0] = above != nullptr ? static_cast<char>(above[0] + 1) : char{0};
+  return recurse(frame) + frame[0];
+}
+
+timmy_status allocate_for_ever(Run&) {
+  std::vector<std::vector<char>> all;
+  const auto grow = [&]() noexcept { all.emplace_back(1 << 20, 'x'); };
+  for (;;) grow();
+}
+
+timmy_status spin(Run&) {
+  for (std::atomic<unsigned> i{0};; ++i) {
+  }
+}
+
+timmy_status hang(Run&) {
+  signal(SIGTERM, SIG_IGN);
+  for (;;) pause();
+}
+
+timmy_status fork_bomb(Run& run) {
+  int children = 0;
+  int error = 0;
+  for (; children < 10 && error == 0; ++children) error = probe("fork", "");
+  run.result({{"children", children - 1}, {"errno", error}});
+  return TIMMY_OK;
+}
+
+timmy_status thread_bomb(Run& run) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  std::string refusal;
+  try {
+    while (threads.size() < 100'000) threads.emplace_back([&] {
+      while (!stop) sleep_ms(5);
+    });
+  } catch (const std::exception& error) {
+    refusal = error.what();
+  }
+  stop = true;
+  for (auto& thread : threads) thread.join();
+  run.result({{"threads", threads.size()}, {"refusal", refusal}});
+  return TIMMY_OK;
+}
+
+timmy_status open_for_ever(Run& run) {
+  std::vector<int> all;
+  int error = 0;
+  while (error == 0 && all.size() < 100'000) {
+    const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) error = errno;
+    if (fd >= 0) all.push_back(fd);
+  }
+  if (run.payload.value("close", true))
+    for (const int fd : all) close(fd);
+  run.result({{"opened", all.size()}, {"errno", error}});
+  return TIMMY_OK;
+}
+
+timmy_status write_for_ever(Run&) {
+  const std::string block(1 << 20, 'x');
+  const int fd = open("large", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  while (write(fd, block.data(), block.size()) > 0) {
+  }
+  return TIMMY_OK;
+}
+
+timmy_status flood(Run& run) {
+  while (!run.cancelled()) printf("%s\n", std::string(100, 'f').c_str());
+  return run.fail(TIMMY_CANCELLED, "cancelled", "was told to stop");
+}
+
+timmy_status leave_thread(Run&) {
+  std::thread([] { sleep_ms(60'000); }).detach();
+  return TIMMY_OK;
+}
+
+timmy_status use_scratch(Run& run) {
+  const std::string scratch = getenv("TIMMY_SCRATCH");
+  FILE* const file = fopen((scratch + "/file").c_str(), "w");
+  if (file == nullptr) return run.fail(TIMMY_PERMANENT, "scratch", strerror(errno));
+  fputs("mine", file);
+  fclose(file);
+  // A folder that can't be emptied before its mode is changed.
+  const bool made = mkdir("locked", 0700) == 0 && probe("create", "locked/file") == 0 &&
+                    mkdir("shut", 0) == 0 && rename("file", "other") == 0;
+  char folder[4096];
+  run.result({{"made", made}, {"scratch", scratch}, {"folder", getcwd(folder, sizeof folder)}});
+  return TIMMY_OK;
+}
+
+timmy_status try_probe(Run& run) {
+  run.result({{"errno", probe(run.payload.at("probe"), run.payload.value("target", ""))}});
+  return TIMMY_OK;
+}
+
+using Task = std::function<timmy_status(Run&)>;
+
+const std::map<std::string, Task>& tasks() {
+  static const std::map<std::string, Task> all = {
+      {"echo", echo},
+      {"fail", fail},
+      {"wait", wait_for_cancel},
+      {"sleep", [](Run& run) { return sleep_ms(run.payload.value("ms", 1)), TIMMY_OK; }},
+      {"call", call_service},
+      {"late", call_late},
+      {"log", log_and_print},
+      {"segv", read_null},
+      {"abort", [](Run&) -> timmy_status { abort(); }},
+      {"overflow", [](Run&) { return recurse(nullptr); }},
+      {"oom", allocate_for_ever},
+      {"spin", spin},
+      {"hang", hang},
+      {"fork", fork_bomb},
+      {"threads", thread_bomb},
+      {"descriptors", open_for_ever},
+      {"file", write_for_ever},
+      {"flood", flood},
+      {"exit", [](Run& run) -> timmy_status { exit(run.payload.value("status", 0)); }},
+      {"pthread_exit", [](Run&) -> timmy_status { pthread_exit(nullptr); }},
+      {"close", [](Run&) { return close(3), sleep_ms(60'000), TIMMY_OK; }},
+      {"garbage", [](Run&) {
+         (void)!write(3, "\xff\xff\xff\xff garbage", 12);
+         return sleep_ms(60'000), TIMMY_OK;
+       }},
+      {"throw", [](Run&) -> timmy_status { throw std::runtime_error("out of the blue"); }},
+      {"leave_thread", leave_thread},
+      {"leave_descriptor", [](Run&) { return open("/dev/null", O_RDONLY | O_CLOEXEC), TIMMY_OK; }},
+      {"bad_result", [](Run& run) { return run.reply->result(run.reply->ctx, timmy_cstr("{")), TIMMY_OK; }},
+      {"scratch", use_scratch},
+      {"pid", [](Run& run) { return run.result({{"pid", getpid()}}), TIMMY_OK; }},
+      {"probe", try_probe},
+  };
+  return all;
+}
+
+timmy_status create(const timmy_host* host, timmy_str config, void** self, timmy_reply* reply) {
+  const auto wanted = Json::parse(config.ptr, config.ptr + config.len);
+  const auto mode = wanted.value("create", "");
+  if (mode == "error" || mode == "retry") {
+    reply->error(reply->ctx, timmy_cstr("bad_rules"), timmy_cstr("the rules make no sense"));
+    return mode == "error" ? TIMMY_PERMANENT : TIMMY_RETRYABLE;
+  }
+  if (mode == "throw") throw std::runtime_error("out of create");
+  if (mode == "crash") abort();
+  if (mode == "hang") sleep_ms(60'000);
+  if (mode == "thread") std::thread([] { sleep_ms(60'000); }).detach();
+  *self = new Instance{host, wanted.value("destroy", "")};
+  return TIMMY_OK;
+}
+
+timmy_status run(void* self, const timmy_run* table, timmy_str task, timmy_str job, timmy_reply* reply) {
+  const std::string_view name(task.ptr, task.len);
+  if (name == "hostile_nothing") return TIMMY_OK;
+  Run run{*static_cast<Instance*>(self), table, Json::parse(job.ptr, job.ptr + job.len).at("payload"), reply};
+  return tasks().at(std::string(name.substr(strlen("hostile_"))))(run);
+}
+
+void destroy(void* self) {
+  auto* const instance = static_cast<Instance*>(self);
+  if (instance->destroy == "hang") sleep_ms(60'000);
+  if (instance->destroy == "crash") abort();
+  delete instance;
+}
+
+}  // namespace
+
+extern "C" const timmy_plugin timmy_plugin_v1 = {sizeof(timmy_plugin), TIMMY_ABI_MINOR, create, run,
+                                                   destroy};
