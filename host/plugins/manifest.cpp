@@ -50,8 +50,13 @@ bool is_stamped(const Json& raw) {
 ManifestReading read_object(Json raw, AbiVersion host_abi) {
   ManifestReading reading;
   auto built = build_manifest(raw);
-  if (is_stamped(raw))
-    reading.version_refusal = version_refusal(built.manifest.abi, host_abi, &reading.version_fix);
+  if (!is_stamped(raw)) {
+    reading.problems.push_back(
+        "/abi: has no \"major\" and \"minor\"; timmy_add_plugin() of the SDK puts them in");
+    reading.manifest = outline(std::move(built.manifest));
+    return reading;
+  }
+  reading.version_refusal = version_refusal(built.manifest.abi, host_abi, &reading.version_fix);
   if (reading.version_refusal) {
     reading.manifest = outline(std::move(built.manifest));
     return reading;

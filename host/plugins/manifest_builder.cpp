@@ -95,11 +95,7 @@ class Builder {
   Abi abi() {
     Abi abi;
     const auto* value = find(raw_, "abi");
-    const bool stamped = value && find(*value, "major") && find(*value, "minor");
-    if (!stamped) {
-      problem("/abi", "has no \"major\" and \"minor\"; timmy_add_plugin() of the SDK puts them in");
-      return abi;
-    }
+    if (!value) return abi;
     set(abi.major, *value, "major", "/abi");
     set(abi.minor, *value, "minor", "/abi");
     set(abi.minimum, *value, "minimum", "/abi");

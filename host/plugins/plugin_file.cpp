@@ -63,8 +63,10 @@ std::shared_ptr<const PluginFile> PluginFiles::read(const std::filesystem::path&
                                                     bool allow_sticky) {
   auto& known = files_[path];
   known.used = true;
+  bool opened = false;
   try {
     const Open file = open(path);
+    opened = true;
     if (!known.file || !known.settled || known.identity != file.identity) {
       known.identity = file.identity;
       known.settled = settled(file.identity);
@@ -73,9 +75,8 @@ std::shared_ptr<const PluginFile> PluginFiles::read(const std::filesystem::path&
     check(file, path, allow_sticky);
   } catch (const Error& error) {
     // What it holds may still be shown; that it isn't trusted is the first thing to say.
-    const bool readable = known.file && error.code() == Code::denied;
-    auto refused =
-        readable ? std::make_shared<PluginFile>(*known.file) : std::make_shared<PluginFile>();
+    auto refused = opened && known.file ? std::make_shared<PluginFile>(*known.file)
+                                        : std::make_shared<PluginFile>();
     refused->refusal = error;
     return refused;
   }

@@ -2,8 +2,11 @@
 #include "plugins/schema_walk.hpp"
 
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "base/error.hpp"
 
 namespace host {
 namespace {
@@ -17,6 +20,8 @@ class Walk {
 
   void step(Json& value, const Json& schema, int hops) {
     if (!schema.is_object() || hops > kMostHops) return;
+    if (--left_ < 0)
+      throw Error(Code::too_large, "the schema and the value ask for more than 250000 steps");
     visit_(value, schema);
     if (const Json* target = reference(schema)) step(value, *target, hops + 1);
     if (const Json* all = member(schema, "allOf"); all && all->is_array())
@@ -32,7 +37,14 @@ class Walk {
     return found == object.end() ? nullptr : &*found;
   }
 
-  const Json* reference(const Json& schema) const {
+  // Looked up once: parsing a pointer is most of what a step costs.
+  const Json* reference(const Json& schema) {
+    const auto [known, added] = references_.try_emplace(&schema, nullptr);
+    if (added) known->second = resolve(schema);
+    return known->second;
+  }
+
+  const Json* resolve(const Json& schema) const {
     const Json* text = member(schema, "$ref");
     if (!text || !text->is_string()) return nullptr;
     const auto& pointer = text->get_ref<const std::string&>();
@@ -53,6 +65,8 @@ class Walk {
     }
   }
 
+  int left_ = 250'000;
+  std::unordered_map<const Json*, const Json*> references_;
   const Json& root_;
   const std::function<void(Json&, const Json&)>& visit_;
 };

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.hpp"
+
 namespace host {
 namespace {
 
@@ -25,6 +27,16 @@ TEST(SchemaWalkTest, EndsOnReferencesInACircle) {
   int visits = 0;
   walk_schema(value, schema, [&](Json&, const Json&) { ++visits; });
   EXPECT_GT(visits, 1);
+}
+
+TEST(SchemaWalkTest, ASchemaThatDoublesAtEveryStepIsRefused) {
+  Json schema = {{"items", {{"$ref", "#/$defs/0"}}}};
+  for (int i = 0; i < 24; ++i) {
+    const Json next = {{"$ref", "#/$defs/" + std::to_string(i + 1)}};
+    schema["$defs"][std::to_string(i)] = {{"allOf", {next, next}}};
+  }
+  Json value = std::vector<int>(100, 1);
+  EXPECT_THROW(walk_schema(value, schema, [](Json&, const Json&) {}), Error);
 }
 
 TEST(SchemaWalkTest, TakesOutOnlyKeysThatTheSchemaRefuses) {
