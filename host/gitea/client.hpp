@@ -64,8 +64,8 @@ class Gitea {
   virtual void create_comment(RepoName repo, std::int64_t number, std::string body,
                               std::string marker, Reply<Comment> reply) = 0;
 
-  // Whether calls are let through: false while the breaker is open or the server asked for a long
-  // pause.
+  // Whether calls are let through: false while the breaker is open or the server asked for a pause
+  // that no call waits out. True without a configured server: then calls fail with a clear error.
   [[nodiscard]] virtual bool available() const = 0;
   // Called on the loop whenever available() changes. One handler.
   virtual void set_available_handler(std::function<void(bool)> handler) = 0;
@@ -135,7 +135,7 @@ class GiteaClient final : public Gitea {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace host

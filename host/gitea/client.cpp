@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gitea/client.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "gitea/api.hpp"
+#include "gitea/pages.hpp"
+#include "gitea/write.hpp"
+
+namespace host {
+namespace {
+
+// What the server filtered by is checked again: it ignores labels that it does not know, and takes
+// a state that it does not know for "open".
+bool matches(const Issue& issue, const IssueFilter& filter) {
+  if (issue.is_pull) return false;
+  if (filter.state != "all" && issue.state != filter.state) return false;
+  if (filter.since && issue.updated_at &&
+      *issue.updated_at < std::chrono::floor<std::chrono::seconds>(*filter.since))
+    return false;
+  return std::all_of(filter.labels.begin(), filter.labels.end(), [&](const std::string& name) {
+    return std::any_of(issue.labels.begin(), issue.labels.end(),
+                       [&](const Label& label) { return label.name == name; });
+  });
+}
+
+std::string issues_query(const IssueFilter& filter) {
+  if (filter.state != "open" && filter.state != "closed" && filter.state != "all")
+    throw Error(Code::usage, "\"" + filter.state + "\" is not a state of issues",
+                "Use open, closed or all.");
+  std::string query = "?type=issues&state=" + filter.state;
+  if (filter.since) {
+    const WallTime whole = std::chrono::floor<std::chrono::seconds>(*filter.since);
+    query += "&since=" + percent_encode(format_utc(whole));
+  }
+  std::string labels;
+  bool plain = !filter.labels.empty();
+  for (const auto& name : filter.labels) {
+    plain = plain && !name.empty() && name.find(',') == std::string::npos;
+    labels += (labels.empty() ? "" : ",") + name;
+  }
+  // The server splits at commas; such names are left to matches().
+  if (plain) query += "&labels=" + percent_encode(labels);
+  return query + "&";
+}
+
+}  // namespace
+
+class GiteaClient::Impl {
+ public:
+  Impl(HttpClient& http, Loop& loop, Log log)
+      : transport(std::make_shared<Transport>(http, loop, std::move(log))) {}
+  ~Impl() { transport->close(); }
+
+  // The login of the token's user, asked for once per token.
+  void login(Reply<std::string> reply) {
+    if (login_of_ == transport->identity() && !login_.empty())
+      return transport->post([name = login_, reply = std::move(reply)] { reply(name); });
+    whoami([weak = std::weak_ptr(self), reply = std::move(reply)](Result<User> user) {
+      if (!user.ok()) return reply(user.error());
+      if (const auto impl = weak.lock()) {
+        impl->login_ = user.value().login;
+        impl->login_of_ = impl->transport->identity();
+      }
+      reply(user.value().login);
+    });
+  }
+
+  void whoami(Reply<User> reply) {
+    ApiRequest request;
+    request.path = "/user";
+    request.what = "asking who the token belongs to";
+    fetch<User>(transport, std::move(request), decode_user, std::move(reply));
+  }
+
+  std::shared_ptr<Transport> transport;
+  std::weak_ptr<Impl> self;
+
+ private:
+  std::string login_;
+  std::uint64_t login_of_ = 0;
+};
+
+GiteaClient::GiteaClient(HttpClient& http, Loop& loop, Log log, GiteaOptions options)
+    : impl_(std::make_shared<Impl>(http, loop, std::move(log))) {
+  impl_->self = impl_;
+  impl_->transport->configure(options);
+}
+
+GiteaClient::~GiteaClient() = default;
+
+void GiteaClient::configure(GiteaOptions options) { impl_->transport->configure(options); }
+
+void GiteaClient::whoami(Reply<User> reply) { impl_->whoami(std::move(reply)); }
+
+void GiteaClient::version(Reply<std::string> reply) {
+  ApiRequest request;
+  request.path = "/version";
+  request.what = "asking for the server's version";
+  request.token_optional = true;
+  fetch<std::string>(
+      impl_->transport, std::move(request),
+      [](const Json& json) {
+        const auto at = json.is_object() ? json.find("version") : json.end();
+        if (!json.is_object() || at == json.end() || !at->is_string())
+          throw Error(Code::invalid, "the reply states no version",
+                      "Check the Gitea URL: something else may answer there.");
+        return at->get<std::string>();
+      },
+      std::move(reply));
+}
+
+void GiteaClient::get_repo(RepoName repo, Reply<Repository> reply) {
+  guarded(impl_->transport, reply, [&] {
+    ApiRequest request;
+    request.path = repo_path(repo);
+    request.what = "reading the repository " + repo.full();
+    fetch<Repository>(impl_->transport, std::move(request), decode_repository, reply);
+  });
+}
+
+void GiteaClient::list_repos(std::string owner, Reply<std::vector<Repository>> reply) {
+  guarded(impl_->transport, reply, [&] {
+    ApiRequest request;
+    // Organisations are users to this route.
+    request.path = "/users/" + percent_encode(parse_repo_name(owner + "/x").owner) + "/repos?";
+    request.what = "listing the repositories of " + owner;
+    Pages<Repository>::walk(
+        impl_->transport, std::move(request),
+        [](const Json& json) -> std::optional<Repository> { return decode_repository(json); },
+        reply);
+  });
+}
+
+void GiteaClient::list_issues(RepoName repo, IssueFilter filter, Reply<std::vector<Issue>> reply) {
+  guarded(impl_->transport, reply, [&] {
+    ApiRequest request;
+    request.path = repo_path(repo) + "/issues" + issues_query(filter);
+    request.what = "listing the issues of " + repo.full();
+    Pages<Issue>::walk(
+        impl_->transport, std::move(request),
+        [filter](const Json& json) -> std::optional<Issue> {
+          Issue issue = decode_issue(json);
+          if (!matches(issue, filter)) return std::nullopt;
+          return issue;
+        },
+        reply);
+  });
+}
+
+void GiteaClient::get_issue(RepoName repo, std::int64_t number, Reply<Issue> reply) {
+  guarded(impl_->transport, reply, [&] { fetch_issue(impl_->transport, repo, number, reply); });
+}
+
+void GiteaClient::list_labels(RepoName repo, Reply<std::vector<Label>> reply) {
+  guarded(impl_->transport, reply, [&] {
+    ApiRequest request;
+    request.path = repo_path(repo) + "/labels?";
+    request.what = "listing the labels of " + repo.full();
+    Pages<Label>::walk(
+        impl_->transport, std::move(request),
+        [](const Json& json) -> std::optional<Label> { return decode_label(json); }, reply);
+  });
+}
+
+void GiteaClient::add_labels(RepoName repo, std::int64_t number, std::vector<std::string> names,
+                             Reply<std::vector<Label>> reply) {
+  guarded(impl_->transport, reply, [&] {
+    start_add_labels({impl_->transport, repo, number}, std::move(names), reply);
+  });
+}
+
+void GiteaClient::remove_label(RepoName repo, std::int64_t number, std::string name,
+                               Reply<Done> reply) {
+  guarded(impl_->transport, reply, [&] {
+    start_remove_label({impl_->transport, repo, number}, std::move(name), reply);
+  });
+}
+
+void GiteaClient::create_comment(RepoName repo, std::int64_t number, std::string body,
+                                 std::string marker, Reply<Comment> reply) {
+  const WriteTarget target{impl_->transport, std::move(repo), number};
+  if (marker.empty())
+    return guarded(impl_->transport, reply,
+                   [&] { start_comment(target, "", std::move(body), "", reply); });
+  impl_->login([target, body = std::move(body), marker = std::move(marker),
+                reply = std::move(reply)](const Result<std::string>& login) {
+    if (!login.ok()) return reply(login.error());
+    guarded(target.transport, reply,
+            [&] { start_comment(target, login.value(), body, marker, reply); });
+  });
+}
+
+bool GiteaClient::available() const { return impl_->transport->available(); }
+void GiteaClient::set_available_handler(std::function<void(bool)> handler) {
+  impl_->transport->set_available_handler(std::move(handler));
+}
+void GiteaClient::set_waiting(bool waiting) { impl_->transport->set_waiting(waiting); }
+bool GiteaClient::authorised() const { return impl_->transport->authorised(); }
+GiteaStats GiteaClient::stats() const { return impl_->transport->stats(); }
+
+}  // namespace host

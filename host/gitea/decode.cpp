@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gitea/decode.hpp"
+
+#include <limits>
+
+#include "base/error.hpp"
+
+namespace host {
+namespace {
+
+Error wrong(std::string_view field, const Json& value, std::string_view wanted) {
+  return {Code::invalid,
+          "\"" + std::string(field) + "\" is " + value.type_name() + ", not " + std::string(wanted),
+          "Check that the server is a Gitea or Forgejo of a supported version."};
+}
+
+// The member, or nullptr when it is missing or null.
+const Json* find(const Json& json, const char* field) {
+  if (!json.is_object()) throw wrong("reply", json, "an object");
+  const auto at = json.find(field);
+  return at == json.end() || at->is_null() ? nullptr : &*at;
+}
+
+std::string text(const Json& json, const char* field) {
+  const Json* value = find(json, field);
+  if (value == nullptr) return {};
+  if (!value->is_string()) throw wrong(field, *value, "a string");
+  return value->get<std::string>();
+}
+
+std::int64_t number(const Json& json, const char* field) {
+  const Json* value = find(json, field);
+  if (value == nullptr) return 0;
+  const bool fits = value->is_number_unsigned()
+                        ? value->get<std::uint64_t>() <=
+                              static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
+                        : value->is_number_integer();
+  if (!fits) throw wrong(field, *value, "a whole number of 64 bits");
+  return value->get<std::int64_t>();
+}
+
+bool flag(const Json& json, const char* field, bool otherwise = false) {
+  const Json* value = find(json, field);
+  if (value == nullptr) return otherwise;
+  if (!value->is_boolean()) throw wrong(field, *value, "true or false");
+  return value->get<bool>();
+}
+
+std::optional<WallTime> time(const Json& json, const char* field) {
+  return parse_rfc3339(text(json, field));
+}
+
+std::string login(const Json& json, const char* field) {
+  const Json* user = find(json, field);
+  return user == nullptr ? std::string() : text(*user, "login");
+}
+
+// Reads `count` digits at `at`; nullopt when something else stands there.
+std::optional<int> digits(std::string_view text, std::size_t at, std::size_t count) {
+  if (at + count > text.size()) return std::nullopt;
+  int value = 0;
+  for (const char c : text.substr(at, count)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+}  // namespace
+
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+  using namespace std::chrono;
+  const auto y = digits(text, 0, 4), mo = digits(text, 5, 2), d = digits(text, 8, 2);
+  const auto h = digits(text, 11, 2), mi = digits(text, 14, 2), s = digits(text, 17, 2);
+  if (!y || !mo || !d || !h || !mi || !s || text[4] != '-' || text[7] != '-' ||
+      (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':')
+    return std::nullopt;
+  const year_month_day date{year(*y), month(static_cast<unsigned>(*mo)),
+                            day(static_cast<unsigned>(*d))};
+  if (!date.ok() || *y < 1900 || *h > 23 || *mi > 59 || *s > 60) return std::nullopt;
+  WallTime at = sys_days(date) + hours(*h) + minutes(*mi) + seconds(*s);
+  std::string_view rest = text.substr(19);
+  if (rest.starts_with('.')) {
+    std::size_t count = 1;
+    Duration unit = milliseconds(100);
+    for (; count < rest.size() && rest[count] >= '0' && rest[count] <= '9'; ++count, unit /= 10)
+      at += unit * (rest[count] - '0');
+    if (count == 1) return std::nullopt;
+    rest.remove_prefix(count);
+  }
+  if (rest == "Z" || rest == "z") return at;
+  const auto oh = digits(rest, 1, 2), om = digits(rest, 4, 2);
+  if (rest.size() != 6 || !oh || !om || rest[3] != ':' || (rest[0] != '+' && rest[0] != '-'))
+    return std::nullopt;
+  const auto offset = hours(*oh) + minutes(*om);
+  return rest[0] == '+' ? at - offset : at + offset;
+}
+
+Json reply_json(const HttpResponse& response, std::string_view what) {
+  if (response.body.empty()) return nullptr;
+  const std::string* type = response.header("content-type");
+  if (type == nullptr || type->find("json") == std::string::npos)
+    throw Error(Code::invalid,
+                std::string(what) + ": the reply is " +
+                    (type == nullptr ? std::string("of no stated type") : *type) + ", not JSON",
+                "Check the Gitea URL: something else may answer there.");
+  return parse_json(response.body, std::string(what) + ": the reply");
+}
+
+User decode_user(const Json& json) {
+  User user;
+  user.id = number(json, "id");
+  user.login = text(json, "login");
+  if (user.login.empty()) throw Error(Code::invalid, "the user has no login");
+  return user;
+}
+
+Repository decode_repository(const Json& json) {
+  Repository repo;
+  repo.id = number(json, "id");
+  repo.full_name = text(json, "full_name");
+  if (repo.full_name.empty()) throw Error(Code::invalid, "the repository has no full_name");
+  repo.default_branch = text(json, "default_branch");
+  repo.archived = flag(json, "archived");
+  repo.empty = flag(json, "empty");
+  repo.is_private = flag(json, "private");
+  repo.has_issues = flag(json, "has_issues", true);
+  if (const Json* may = find(json, "permissions")) {
+    repo.can_push = flag(*may, "push");
+    repo.can_admin = flag(*may, "admin");
+  }
+  return repo;
+}
+
+Label decode_label(const Json& json) {
+  Label label;
+  label.id = number(json, "id");
+  label.name = text(json, "name");
+  label.color = text(json, "color");
+  if (label.color.starts_with('#')) label.color.erase(0, 1);
+  return label;
+}
+
+std::vector<Label> decode_labels(const Json& json) {
+  std::vector<Label> labels;
+  if (json.is_null()) return labels;
+  if (!json.is_array()) throw wrong("labels", json, "an array");
+  for (const Json& each : json)
+    if (!each.is_null()) labels.push_back(decode_label(each));
+  return labels;
+}
+
+Issue decode_issue(const Json& json) {
+  Issue issue;
+  issue.number = number(json, "number");
+  if (issue.number <= 0) throw Error(Code::invalid, "the issue has no number");
+  issue.id = number(json, "id");
+  issue.title = text(json, "title");
+  issue.body = text(json, "body");
+  issue.state = text(json, "state");
+  issue.user = login(json, "user");
+  if (const Json* labels = find(json, "labels")) issue.labels = decode_labels(*labels);
+  if (const Json* assignees = find(json, "assignees")) {
+    if (!assignees->is_array()) throw wrong("assignees", *assignees, "an array");
+    for (const Json& each : *assignees)
+      if (!each.is_null()) issue.assignees.push_back(text(each, "login"));
+  }
+  issue.is_pull = find(json, "pull_request") != nullptr;
+  issue.is_locked = flag(json, "is_locked");
+  issue.comments = number(json, "comments");
+  issue.html_url = text(json, "html_url");
+  issue.created_at = time(json, "created_at");
+  issue.updated_at = time(json, "updated_at");
+  return issue;
+}
+
+Comment decode_comment(const Json& json) {
+  Comment comment;
+  comment.id = number(json, "id");
+  if (comment.id <= 0) throw Error(Code::invalid, "the comment has no id");
+  comment.body = text(json, "body");
+  comment.user = login(json, "user");
+  comment.html_url = text(json, "html_url");
+  comment.created_at = time(json, "created_at");
+  return comment;
+}
+
+}  // namespace host

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lists, page by page, to their true end. A server gives fewer per page than it was asked for
+// without saying so, and the list moves while it is read. Private to gitea/.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.hpp"
+#include "gitea/decode.hpp"
+#include "gitea/failure.hpp"
+#include "gitea/transport.hpp"
+
+namespace host {
+
+inline constexpr int kPageSize = 50;  // Gitea's default maximum; others clamp it
+inline constexpr int kPagesMost = 1000;
+
+// What one page says about what comes after it.
+struct PageEnd {
+  std::optional<std::size_t> total;  // X-Total-Count
+  std::optional<bool> next;          // rel="next" in a Link header, if there is one
+};
+[[nodiscard]] PageEnd read_page_end(const HttpResponse& response);
+
+// Whether another page is to be asked for, after one that was not empty and brought something new.
+// `position`: elements so far.
+[[nodiscard]] bool more_pages(const PageEnd& end, std::size_t position);
+
+// One walk over a list. Keeps itself alive until its reply.
+template <class T>
+class Pages : public std::enable_shared_from_this<Pages<T>> {
+ public:
+  // `decode` may leave an element out. Elements with an id that came before are left out too.
+  using Decode = std::function<std::optional<T>(const Json&)>;
+
+  // `request.path` ends where "page=" may follow.
+  static void walk(const std::shared_ptr<Transport>& transport, ApiRequest request, Decode decode,
+                   Reply<std::vector<T>> reply) {
+    auto pages = std::make_shared<Pages>();
+    pages->transport_ = transport;
+    pages->request_ = std::move(request);
+    pages->decode_ = std::move(decode);
+    pages->reply_ = std::move(reply);
+    pages->next();
+  }
+
+ private:
+  void next() {
+    const auto transport = transport_.lock();
+    if (!transport) return;
+    ApiRequest request = request_;
+    request.path += "page=" + std::to_string(++page_) + "&limit=" + std::to_string(kPageSize);
+    transport->call(std::move(request), [self = this->shared_from_this()](ApiOutcome outcome) {
+      if (!outcome.response.ok()) return self->reply_(outcome.response.error());
+      auto more = attempt([&] { return self->take(outcome.response.value()); });
+      if (!more.ok()) return self->reply_(with_context(self->request_.what, more.error()));
+      if (more.value()) return self->next();
+      self->reply_(std::move(self->items_));
+    });
+  }
+
+  // Whether there is more to ask for.
+  bool take(const HttpResponse& response) {
+    const Json json = reply_json(response, request_.what);
+    if (!json.is_array() && !json.is_null())
+      throw Error(Code::invalid, request_.what + ": the reply is not a list");
+    const PageEnd end = read_page_end(response);
+    // What leaves a list while it is read moves the rest up, past the page that was read.
+    if (end.total && total_ && *end.total < *total_) shrank_ = true;
+    total_ = end.total;
+    bool fresh = false;
+    for (const Json& element : json) fresh = add(element) || fresh;
+    position_ += json.size();
+    if (fresh && more_pages(end, position_)) {
+      if (page_ >= kPagesMost)
+        throw Error(Code::too_large,
+                    request_.what + ": more than " + std::to_string(kPagesMost) + " pages",
+                    "Ask for less, by labels or by date.");
+      return true;
+    }
+    return shrank_ && walks_++ < kWalksAgain && begin_again();
+  }
+
+  bool add(const Json& element) {
+    if (element.is_null()) return true;
+    const auto id = element.is_object() ? element.find("id") : element.end();
+    const bool known = element.is_object() && id != element.end() && id->is_number_integer() &&
+                       !seen_.insert(id->template get<std::int64_t>()).second;
+    if (known) return false;
+    if (auto item = decode_(element)) items_.push_back(std::move(*item));
+    return true;
+  }
+
+  bool begin_again() {
+    items_.clear();
+    seen_.clear();
+    total_.reset();
+    position_ = 0;
+    page_ = 0;
+    shrank_ = false;
+    return true;
+  }
+
+  static constexpr int kWalksAgain = 2;
+
+  std::weak_ptr<Transport> transport_;
+  ApiRequest request_;
+  Decode decode_;
+  Reply<std::vector<T>> reply_;
+  std::vector<T> items_;
+  std::set<std::int64_t> seen_;
+  std::optional<std::size_t> total_;
+  std::size_t position_ = 0;
+  int page_ = 0;
+  int walks_ = 0;
+  bool shrank_ = false;
+};
+
+}  // namespace host

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gitea/pages.hpp"
+
+#include <charconv>
+
+#include "gitea/test_server.hpp"
+#include "http/url.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A list on a server with habits of its own.
+struct ListServer {
+  std::vector<Json> items;
+  std::size_t clamp = 50;                // most per page, whatever is asked for
+  bool total = true;                     // sends X-Total-Count
+  bool link = true;                      // sends Link
+  bool ignores_page = false;             // answers all, always
+  std::function<void(int page)> before;  // called before each page
+
+  HttpResponse answer(const HttpRequest& request) {
+    const auto number = [&](const std::string& name) {
+      const auto at = request.url.find(name + "=");
+      int value = 0;
+      std::from_chars(request.url.data() + at + name.size() + 1,
+                      request.url.data() + request.url.size(), value);
+      return value;
+    };
+    const int page = number("page");
+    if (before) before(page);
+    const std::size_t size = std::min(clamp, static_cast<std::size_t>(number("limit")));
+    const std::size_t begin =
+        ignores_page ? 0 : std::min(items.size(), (static_cast<std::size_t>(page) - 1) * size);
+    const std::size_t end = ignores_page ? items.size() : std::min(items.size(), begin + size);
+    Json list = Json::array();
+    for (std::size_t i = begin; i < end; ++i) list.push_back(items[i]);
+    HttpHeaders headers = FakeHttpClient::json_type();
+    if (total) headers.emplace_back("x-total-count", std::to_string(items.size()));
+    if (link && (page > 1 || end < items.size()))
+      headers.emplace_back(
+          "link", end < items.size() ? "<https://elsewhere/?page=2>; rel=\"next\",<x>; rel=\"last\""
+                                     : "<https://elsewhere/?page=1>; rel=\"first\"");
+    return {200, headers, list.dump()};
+  }
+};
+
+class PagesTest : public GiteaTest {
+ protected:
+  PagesTest() {
+    http_.set_handler([this](const HttpRequest& request) { return server_.answer(request); });
+  }
+  void fill(int count) {
+    for (int i = count; i > 0; --i) server_.items.push_back(issue(i));
+  }
+  ListServer server_;
+};
+
+TEST_F(PagesTest, ReachTheTrueEndHoweverTheServerClampsAndCounts) {
+  for (const std::size_t clamp : {1, 3, 7, 50, 100})
+    for (const bool total : {true, false})
+      for (const bool link : {true, false})
+        for (const int count : {0, 1, 3, 49, 50, 51, 100}) {
+          server_ = {};
+          server_.clamp = clamp, server_.total = total, server_.link = link;
+          fill(count);
+          const auto issues = list_issues();
+          ASSERT_TRUE(issues.ok()) << issues.error().what();
+          EXPECT_EQ(issues.value().size(), static_cast<std::size_t>(count))
+              << "clamp " << clamp << " total " << total << " link " << link;
+        }
+}
+
+TEST_F(PagesTest, AskForNoPageMoreThanTheServerSaysThereAre) {
+  fill(100);
+  EXPECT_EQ(list_issues().value().size(), 100u);
+  EXPECT_EQ(http_.requests().size(), 2u);
+}
+
+TEST_F(PagesTest, AListWithoutPagesEndsAfterOneRepetition) {
+  server_.total = server_.link = false;
+  server_.ignores_page = true;
+  fill(60);
+  EXPECT_EQ(list_issues().value().size(), 60u);
+  EXPECT_EQ(http_.requests().size(), 2u);
+}
+
+TEST_F(PagesTest, WhatIsInsertedMeanwhileComesOnceAndPushesNothingOut) {
+  fill(100);
+  server_.before = [this](int page) {
+    if (page == 2) server_.items.insert(server_.items.begin(), issue(101));
+  };
+  const auto issues = list_issues().value();
+  EXPECT_EQ(issues.size(), 100u);
+  EXPECT_EQ(issues.back().number, 1);
+}
+
+TEST_F(PagesTest, WhatLeavesMeanwhileHidesNothing) {
+  fill(120);
+  bool closed = false;
+  server_.before = [&](int page) {
+    if (page == 2 && !std::exchange(closed, true)) server_.items.erase(server_.items.begin());
+  };
+  const auto issues = list_issues().value();
+  EXPECT_EQ(issues.size(), 119u);
+  const auto has = [&](std::int64_t number) {
+    return std::any_of(issues.begin(), issues.end(),
+                       [&](const Issue& each) { return each.number == number; });
+  };
+  EXPECT_TRUE(has(70));    // had moved to the page that was read already
+  EXPECT_FALSE(has(120));  // the one that left
+}
+
+TEST_F(PagesTest, AListThatShrinksForeverStillEnds) {
+  fill(400);
+  server_.before = [&](int page) {
+    if (page > 1) server_.items.erase(server_.items.begin());
+  };
+  EXPECT_TRUE(list_issues().ok());
+  EXPECT_LT(http_.requests().size(), 30u);
+}
+
+TEST_F(PagesTest, SkipNullsAndTakeNullForNoList) {
+  fill(3);
+  server_.items.insert(server_.items.begin() + 1, Json(nullptr));
+  EXPECT_EQ(list_issues().value().size(), 3u);
+  http_.enqueue(HttpResponse{200, FakeHttpClient::json_type(), "null"});
+  EXPECT_EQ(list_issues().value().size(), 0u);
+}
+
+TEST_F(PagesTest, AnEndlessListIsRefused) {
+  int number = 0;
+  http_.set_handler([&](const HttpRequest&) {
+    return json(200, Json::array({issue(++number)}), {{"x-total-count", "99999999"}});
+  });
+  const auto error = error_of(list_issues());
+  EXPECT_EQ(error.code(), Code::too_large);
+  EXPECT_EQ(http_.requests().size(), 1000u);
+}
+
+TEST_F(PagesTest, AFailureOnAnyPageFailsTheListRatherThanShorteningIt) {
+  fill(100);
+  int pages = 0;
+  http_.set_handler([&](const HttpRequest& request) -> Answer {
+    return ++pages == 2 ? json(403, {{"message", "no"}}) : server_.answer(request);
+  });
+  EXPECT_EQ(error_of(list_issues()).code(), Code::denied);
+  http_.enqueue(json(200, {{"not", "a list"}}));
+  EXPECT_THAT(error_of(list_issues()).message(), HasSubstr("listing the issues of org/app"));
+  http_.enqueue(json(200, Json::array({Json{{"number", "x"}}})));
+  EXPECT_THAT(error_of(list_issues()).message(), HasSubstr("listing the issues of org/app"));
+}
+
+TEST(PageEnds, AreReadFromHeaders) {
+  const auto end = [](HttpHeaders headers) { return read_page_end({200, std::move(headers), ""}); };
+  EXPECT_EQ(end({{"x-total-count", "12"}}).total, 12u);
+  for (const auto* bad : {"", "x", "-1", "12x", "99999999999999999999999"})
+    EXPECT_EQ(end({{"x-total-count", bad}}).total, std::nullopt) << bad;
+  EXPECT_EQ(end({}).next, std::nullopt);
+  EXPECT_EQ(end({{"link", "<u>; rel=\"last\""}}).next, false);
+  EXPECT_EQ(end({{"link", "<u>; rel=\"next\""}}).next, true);
+}
+
+}  // namespace
+}  // namespace host

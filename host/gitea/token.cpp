@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gitea/token.hpp"
+
+#include <sys/stat.h>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+
+namespace host {
+
+std::vector<std::filesystem::path> default_token_files(const std::filesystem::path& hermes_home,
+                                                       const std::filesystem::path& home) {
+  return {hermes_home / "gitea_token", hermes_home / "gitea_token_vps",
+          home / ".config" / "gitea" / "token"};
+}
+
+TokenSource::TokenSource(std::vector<std::filesystem::path> files,
+                         std::shared_ptr<Redactor> redactor)
+    : files_(std::move(files)), redactor_(std::move(redactor)) {}
+
+// lstat, so that a dangling symbolic link counts as a file that is there and may not be used.
+std::optional<TokenSource::Mark> TokenSource::mark(const std::filesystem::path& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    throw system_error("looking for the Gitea token in \"" + path.string() + "\"");
+  }
+  return Mark{info.st_dev, info.st_ino, info.st_size, info.st_mode,
+              std::int64_t{info.st_ctim.tv_sec} * 1'000'000'000 + info.st_ctim.tv_nsec};
+}
+
+const Secret& TokenSource::get() {
+  for (const auto& file : files_) {
+    const auto now = mark(file);
+    if (!now) continue;
+    if (file_ == file && seen_ == now) return token_;
+    seen_.reset();
+    Secret read(read_secret_file(file));
+    if (redactor_) redactor_->add(read);
+    if (read.expose() != token_.expose()) ++generation_;
+    token_ = std::move(read);
+    file_ = file;
+    seen_ = now;
+    return token_;
+  }
+  std::string places;
+  for (const auto& file : files_) places += (places.empty() ? "" : ", ") + file.string();
+  throw Error(Code::denied,
+              "there is no Gitea token; looked for " +
+                  (places.empty() ? std::string("no file at all") : places),
+              files_.empty() ? "Name a token file in the config."
+                             : "Write one, mode 0600, to " + files_.front().string());
+}
+
+}  // namespace host
