@@ -3,8 +3,9 @@
 // The host's services, typed. Each object is a light view of one run: get it from the Context where
 // it is needed, and never keep it. Every method blocks until the host has answered, may be called
 // from any thread of the plugin while the run lasts, and throws
-//   Permanent  "not_granted" (the operator has not granted it), "not_found", "usage", "denied"
-//   Retryable  "unavailable", "rate_limited" (with the delay asked for), "timed_out", "conflict"
+//   Permanent  "not_granted" (the operator has not granted it), "not_found", "denied", "conflict",
+//              "too_large", "usage"
+//   Retryable  "unavailable", "rate_limited" (with the delay asked for), "timed_out"
 //   Cancelled  once the run is asked to stop
 #pragma once
 

@@ -123,7 +123,7 @@ class Forge {
   Json add_labels(const Json& params) {
     ++writes;
     const auto& repo = find_repo(params);
-    if (repo.archived) throw Retryable("conflict", "the repository is archived");
+    if (repo.archived) throw Permanent("conflict", "the repository is archived");
     auto& issue = find_issue(params);
     for (const std::string label : params.at("labels")) {
       if (!repo.labels.contains(label))
