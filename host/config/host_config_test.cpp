@@ -4,9 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
 
+#include "base/file.hpp"
 #include "base/test_folder.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace host {
 namespace {
@@ -308,6 +314,16 @@ TEST(HostConfig, LoadsAFile) {
   const LoadedConfig loaded =
       load_host_config(folder / "host.yaml", "allegro", Paths::from(environment), environment);
   EXPECT_TRUE(loaded.config.plugins.at("triage").enabled);
+}
+
+TEST(ConfigFuzz, HoldsForEverySeed) {
+  int seeds = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(TIMMY_CONFIG_SEEDS)) {
+    const std::string bytes = read_file(entry.path(), kYamlBytes);
+    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    ++seeds;
+  }
+  EXPECT_GE(seeds, 14);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -23,7 +25,8 @@ void require(bool holds) {
 }
 
 void read_config(std::string_view text) {
-  static const host::Environment environment({{"HOME", "/home/op"}});
+  static const host::Environment environment(
+      std::map<std::string, std::string>{{"HOME", "/home/op"}});
   static const host::Paths paths = host::Paths::from(environment);
   try {
     const auto loaded = host::parse_host_config(text, kFile, "allegro", paths, environment);
