@@ -11,6 +11,8 @@ set(CMAKE_C_STANDARD_REQUIRED ON)
 add_compile_options(-fPIC)
 add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# Programs lie together, as timmy-host looks for timmy-worker beside itself.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 find_program(CCACHE ccache)
 if(CCACHE)

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/audit.hpp"
+
+#include "queue/job_table.hpp"
+#include "store/unit.hpp"
+
+namespace host {
+
+void write_audit(Unit& unit, const AuditEntry& entry) {
+  unit.run("INSERT INTO audit (at, who, what, target, result) VALUES (?1, ?2, ?3, ?4, ?5)", entry.at,
+           entry.who, entry.what, entry.target, entry.result);
+}
+
+std::int64_t open_intent(Unit& unit, const Intent& intent, WallTime now) {
+  require_current(unit, intent.run);
+  unit.run(
+      "INSERT INTO intents (job, lease, method, target, request_hash, state, created)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6)",
+      intent.run.job, intent.run.lease, intent.method, intent.target, intent.request, now);
+  return unit.last_rowid();
+}
+
+void close_intent(Unit& unit, std::int64_t id, std::string_view state, std::string_view result,
+                  WallTime now) {
+  unit.run("UPDATE intents SET state = ?2, result = ?3, resolved = ?4 WHERE id = ?1 AND state = 'open'",
+           id, state, result, now);
+}
+
+std::vector<Intent> open_intents(Unit& unit) {
+  auto& select = unit.query(
+      "SELECT id, job, lease, method, target, request_hash FROM intents WHERE state = 'open'"
+      " ORDER BY id");
+  std::vector<Intent> open;
+  while (select.step())
+    open.push_back({select.integer(0), {JobId(select.integer(1)), RunLease(select.integer(2))},
+                    select.string(3), select.string(4), select.string(5)});
+  return open;
+}
+
+}  // namespace host

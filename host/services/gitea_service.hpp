@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "services/service.hpp"
+
+namespace host {
+
+class Gitea;
+class Store;
+
+// gitea/1: the host's forge, with the host's token.
+//
+//   whoami {} -> {login, id}                          any gitea.read
+//   version {} -> {version}                           any gitea.read
+//   list_repos {owner} -> {repos: [...]}              gitea.read; only those that it covers
+//   list_issues {repo, state?, since?} -> {issues}    gitea.read
+//   get_issue {repo, number} -> {issue fields}        gitea.read
+//   list_labels {repo} -> {labels: [names]}           gitea.read
+//   add_labels {repo, number, labels} -> {labels}     gitea.write; what the issue carries then
+//
+// A write commits an intent before it goes out, fenced by the run's lease, and its result and an
+// audit line after; so a host that dies in between knows what it may have done.
+// All that it is given outlives the service.
+[[nodiscard]] std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store,
+                                                          const Clock& clock);
+
+// At start: looks at what a host that died may have written, reads it back from the forge where it
+// can be read, and closes those intents with what was found. Calls `done` when none is open; a
+// forge that can't be reached leaves them for the next start.
+void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<int> done);
+
+}  // namespace host

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/gitea_service.hpp"
+
+#include <gmock/gmock.h>
+
+#include "gitea/fake_gitea.hpp"
+#include "services/audit.hpp"
+#include "services/test_bench.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class GiteaServiceTest : public ServiceBench {
+ protected:
+  GiteaServiceTest() {
+    gitea_.add_repo("org/app", {"bug", "docs"});
+    gitea_.add_repo("org/secret");
+    gitea_.add_issue("org/app", "It crashes");
+    table_.add(make_gitea_service(gitea_, store_, loop_.clock()));
+  }
+  static Json labels_of(const Json& labels) {
+    return {{"repo", "org/app"}, {"number", 1}, {"labels", labels}};
+  }
+  FakeGitea gitea_{loop_};
+};
+
+TEST_F(GiteaServiceTest, ReadsNeedAGrantForTheRepository) {
+  const auto run = open({{"gitea.read", {"org/app"}}});
+  const Json issues = call(*run, "gitea/1.list_issues", {{"repo", "org/app"}}).value()["issues"];
+  ASSERT_EQ(issues.size(), 1u);
+  EXPECT_EQ(issues[0]["title"], "It crashes");
+  EXPECT_EQ(call(*run, "gitea/1.list_issues", {{"repo", "org/secret"}}).error().code(), Code::not_granted);
+  EXPECT_EQ(call(*run, "gitea/1.get_issue", {{"repo", "org/secret"}, {"number", 1}}).error().code(),
+            Code::not_granted);
+  const Json repos = call(*run, "gitea/1.list_repos", {{"owner", "org"}}).value()["repos"];
+  ASSERT_EQ(repos.size(), 1u) << "a repository that is not granted was shown";
+  EXPECT_EQ(repos[0]["full_name"], "org/app");
+}
+
+TEST_F(GiteaServiceTest, WithoutAnyGrantNotEvenTheUserIsTold) {
+  EXPECT_EQ(call(*open({}), "gitea/1.whoami").error().code(), Code::not_granted);
+  EXPECT_EQ(call(*open({{"gitea.read", {"org/app"}}}), "gitea/1.whoami").value()["login"], "timmy");
+}
+
+TEST_F(GiteaServiceTest, ReadingDoesNotAllowWriting) {
+  const auto run = open({{"gitea.read", {"org/*"}}});
+  EXPECT_EQ(call(*run, "gitea/1.add_labels", labels_of({"bug"})).error().code(), Code::not_granted);
+  EXPECT_EQ(gitea_.writes, 0u);
+  EXPECT_THAT(rows("SELECT id FROM intents"), IsEmpty());
+}
+
+TEST_F(GiteaServiceTest, AWriteLeavesItsIntentAndAnAuditLine) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  EXPECT_THAT(call(*run, "gitea/1.add_labels", labels_of({"bug"})).value()["labels"], ElementsAre("bug"));
+  EXPECT_THAT(rows("SELECT state || ' ' || method || ' ' || target || ' ' || result FROM intents"),
+              ElementsAre("done gitea/1.add_labels org/app#1 ok"));
+  EXPECT_THAT(rows("SELECT who || ': ' || what || ' ' || target || ' ' || result FROM audit"),
+              ElementsAre("plugin triage, job " + std::to_string(run->run.job.value()) +
+                          ": gitea/1.add_labels org/app#1 ok"));
+}
+
+TEST_F(GiteaServiceTest, AWriteThatFailedIsAuditedAsSuch) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  EXPECT_EQ(call(*run, "gitea/1.add_labels", labels_of({"no-such"})).error().code(), Code::not_found);
+  EXPECT_THAT(rows("SELECT result FROM audit"), ElementsAre(HasSubstr("no-such")));
+}
+
+TEST_F(GiteaServiceTest, AStaleRunNeverReachesTheForge) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {}, [](Result<Finished>) {});
+  loop_.drain();
+  EXPECT_EQ(call(*run, "gitea/1.add_labels", labels_of({"bug"})).error().code(), Code::stale);
+  EXPECT_EQ(gitea_.calls, 0u);
+}
+
+TEST_F(GiteaServiceTest, AnIntentThatCanNotBeStoredKeepsTheWriteFromHappening) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  store_.fail_next(Error(Code::io, "disk full"));
+  EXPECT_EQ(call(*run, "gitea/1.add_labels", labels_of({"bug"})).error().code(), Code::io);
+  EXPECT_EQ(gitea_.calls, 0u);
+}
+
+TEST_F(GiteaServiceTest, AForgeThatIsAwayIsRememberedForTheVerdict) {
+  const auto run = open({{"gitea.read", {"org/app"}}});
+  gitea_.set_available(false);
+  EXPECT_EQ(call(*run, "gitea/1.get_issue", {{"repo", "org/app"}, {"number", 1}}).error().code(), Code::unavailable);
+  EXPECT_THAT(run->unreachable, ElementsAre("gitea"));
+}
+
+TEST_F(GiteaServiceTest, ParametersThatMakeNoSenseAreNamed) {
+  const auto run = open({{"gitea.read", {"*"}}, {"gitea.write", {"*"}}});
+  EXPECT_THAT(call(*run, "gitea/1.get_issue", {{"repo", "org/app"}}).error().what(), HasSubstr("number"));
+  EXPECT_THAT(call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"since", "yesterday"}}).error().what(),
+              HasSubstr("since"));
+  EXPECT_THAT(call(*run, "gitea/1.add_labels", labels_of(Json::array())).error().what(), HasSubstr("labels"));
+  EXPECT_THAT(call(*run, "gitea/1.merge_pr").error().what(), HasSubstr("It has whoami"));
+}
+
+TEST_F(GiteaServiceTest, AtStartOpenIntentsAreReadBackAndClosed) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  store_.run_now([&](Unit& unit) {
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"}, loop_.clock().wall());
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#99", "hash"}, loop_.clock().wall());
+  });
+  std::optional<int> resolved;
+  resolve_intents(gitea_, store_, loop_.clock(), log_, [&](Result<int> count) { resolved = count.value(); });
+  loop_.drain();
+  EXPECT_EQ(resolved, 2);
+  EXPECT_THAT(rows("SELECT state || ' ' || result FROM intents ORDER BY id"),
+              ElementsAre("lost read back: org/app#1 carries no label", HasSubstr("lost org/app#99 not found")));
+}
+
+TEST_F(GiteaServiceTest, AtStartAForgeThatIsAwayLeavesIntentsOpen) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  store_.run_now([&](Unit& unit) {
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"}, loop_.clock().wall());
+  });
+  gitea_.set_available(false);
+  std::optional<int> resolved;
+  resolve_intents(gitea_, store_, loop_.clock(), log_, [&](Result<int> count) { resolved = count.value(); });
+  loop_.drain();
+  EXPECT_EQ(resolved, 0);
+  EXPECT_THAT(rows("SELECT state FROM intents"), ElementsAre("open"));
+}
+
+}  // namespace
+}  // namespace host

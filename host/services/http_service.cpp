@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/http_service.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "base/file.hpp"
+#include "http/client.hpp"
+#include "http/url.hpp"
+
+namespace host {
+namespace {
+
+constexpr std::size_t kReplyCap = 4u << 20;
+constexpr std::size_t kRequestCap = 1u << 20;
+constexpr std::chrono::minutes kLongest{10};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+// What the plugin may not set: who it is, and how the message is framed.
+bool reserved(const std::string& header) {
+  static constexpr std::array kReserved{"authorization", "proxy-authorization", "cookie", "host",
+                                        "content-length", "transfer-encoding", "connection", "expect"};
+  return std::find(kReserved.begin(), kReserved.end(), lower(header)) != kReserved.end();
+}
+
+HttpHeaders headers_of(const Json& params) {
+  HttpHeaders headers;
+  for (const auto& [name, value] : params.value("headers", Json::object()).items()) {
+    if (!value.is_string() || reserved(name))
+      throw Error(Code::usage, "header \"" + name + "\" can't be set through http/1",
+                  "Name a credential instead of sending one.");
+    headers.emplace_back(name, value.get<std::string>());
+  }
+  return headers;
+}
+
+class HttpService final : public Service {
+ public:
+  HttpService(HttpClient& http, std::shared_ptr<Redactor> redactor,
+              std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file)
+      : http_(&http), redactor_(std::move(redactor)), credential_file_(std::move(credential_file)) {}
+
+  [[nodiscard]] std::string_view id() const override { return "http/1"; }
+
+  void call(const std::shared_ptr<RunContext>& run, std::string_view method, const Json& params,
+            Reply<Json> reply) override {
+    if (method != "request")
+      throw Error(Code::usage, "http/1 has no method \"" + std::string(method) + "\"", "It has request.");
+    HttpRequest request = parse(*run, params);
+    http_->send(std::move(request), [run, redactor = redactor_, reply = std::move(reply)](
+                                        Result<HttpResponse> answer) {
+      reply(attempt([&] { return to_json(std::move(answer).value(), *redactor); }));
+    });
+  }
+
+ private:
+  HttpRequest parse(RunContext& run, const Json& params) const {
+    HttpRequest request;
+    request.url = text_parameter(params, "url");
+    const Url url = parse_url(request.url);
+    if (url.has_credentials)
+      throw Error(Code::usage, "a URL of http/1 must not hold a user or password",
+                  "Name a credential of host.yaml instead.");
+    require_grant(run, "http", url.authority());
+    request.method = params.value("method", "GET");
+    request.headers = headers_of(params);
+    request.body = params.value("body", "");
+    if (request.body.size() > kRequestCap)
+      throw Error(Code::too_large, "the body for " + url.authority() + " is larger than 1 MiB");
+    request.timeout = std::clamp<Duration>(
+        std::chrono::milliseconds(number_parameter(params, "timeout_ms", 30'000)),
+        std::chrono::milliseconds(1), kLongest);
+    request.body_cap = kReplyCap;
+    if (const auto name = params.value("credential", ""); !name.empty())
+      add_credential(run, name, url, request);
+    return request;
+  }
+
+  void add_credential(RunContext& run, const std::string& name, const Url& url,
+                      HttpRequest& request) const {
+    require_grant(run, "http.credential", name + "@" + url.authority());
+    if (url.scheme != "https" && !url.loopback())
+      throw Error(Code::denied, "the credential \"" + name + "\" would go to " + url.authority() +
+                                    " unencrypted", "Use https.");
+    const auto file = credential_file_(name);
+    if (!file)
+      throw Error(Code::not_found, "host.yaml has no credential \"" + name + "\"",
+                  "Add it under credentials: " + name + ": FILE");
+    const Secret secret(read_secret_file(*file));
+    redactor_->add(secret);
+    request.headers.emplace_back("Authorization", "Bearer " + secret.expose());
+  }
+
+  // A server that echoes its request must not hand the credential to the plugin.
+  static Json to_json(HttpResponse response, const Redactor& redactor) {
+    Json headers = Json::object();
+    for (const auto& [name, value] : response.headers) headers[name] = redactor.scrub_known(value);
+    return {{"status", response.status}, {"headers", std::move(headers)},
+            {"body", redactor.scrub_known(response.body)}};
+  }
+
+  HttpClient* http_;
+  std::shared_ptr<Redactor> redactor_;
+  std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file_;
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_http_service(
+    HttpClient& http, std::shared_ptr<Redactor> redactor,
+    std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file) {
+  return std::make_unique<HttpService>(http, std::move(redactor), std::move(credential_file));
+}
+
+}  // namespace host

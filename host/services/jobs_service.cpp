@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/jobs_service.hpp"
+
+#include "queue/job_table.hpp"
+#include "queue/queue.hpp"
+#include "store/store.hpp"
+
+namespace host {
+namespace {
+
+constexpr std::size_t kPayloadCap = 256 * 1024;
+constexpr std::size_t kFollowersCap = 10'000;
+constexpr std::size_t kProgressCap = 1000;
+
+class JobsService final : public Service {
+ public:
+  JobsService(Queue& queue, Store& store, std::function<std::string(const std::string&)> plugin_of_task)
+      : queue_(&queue), store_(&store), plugin_of_task_(std::move(plugin_of_task)) {}
+
+  [[nodiscard]] std::string_view id() const override { return "jobs/1"; }
+
+  void call(const std::shared_ptr<RunContext>& run, std::string_view method, const Json& params,
+            Reply<Json> reply) override {
+    if (method == "enqueue") return enqueue(*run, params, std::move(reply));
+    if (method == "follow") return follow(*run, params, std::move(reply));
+    if (method == "progress") return progress(*run, params, std::move(reply));
+    throw Error(Code::usage, "jobs/1 has no method \"" + std::string(method) + "\"",
+                "It has enqueue, follow and progress.");
+  }
+
+ private:
+  [[nodiscard]] NewJob parse(RunContext& run, const Json& params) const {
+    NewJob job;
+    job.task = text_parameter(params, "task");
+    const auto owner = plugin_of_task_(job.task);
+    if (owner != run.plugin) require_grant(run, "jobs.enqueue", job.task);
+    if (owner.empty())
+      throw Error(Code::not_found, "no plugin of this host has a task \"" + job.task + "\"");
+    job.payload = to_text(params.value("payload", Json::object()));
+    if (job.payload.size() > kPayloadCap)
+      throw Error(Code::too_large, "the payload for \"" + job.task + "\" is larger than 256 KiB");
+    job.priority = static_cast<int>(number_parameter(params, "priority", job.priority));
+    job.delay = std::chrono::milliseconds(number_parameter(params, "delay_ms", 0));
+    job.unique_key = params.value("unique_key", "");
+    job.unique_window = std::chrono::milliseconds(number_parameter(params, "unique_window_ms", 0));
+    job.source = "plugin";
+    job.parent = run.run.job;
+    check_new_job(job);
+    return job;
+  }
+
+  void enqueue(RunContext& run, const Json& params, Reply<Json> reply) {
+    queue_->insert({parse(run, params)},
+                   [reply = std::move(reply)](Result<std::vector<Inserted>> inserted) {
+                     reply(attempt([&] {
+                       const auto& one = inserted.value().front();
+                       return Json{{"id", one.id.value()}, {"duplicate", one.duplicate}};
+                     }));
+                   });
+  }
+
+  void follow(RunContext& run, const Json& params, Reply<Json> reply) {
+    if (run.staged.size() >= kFollowersCap)
+      throw Error(Code::too_large, "a run stages at most 10,000 writes and followers");
+    auto job = parse(run, params);
+    run.staged_tasks.insert(job.task);
+    run.staged.push_back([job = std::move(job), now = queue_->now()](Unit& unit) {
+      (void)insert_job(unit, job, now);
+    });
+    reply(Json::object());
+  }
+
+  void progress(const RunContext& run, const Json& params, Reply<Json> reply) {
+    const auto percent = params.find("percent");
+    const bool known = percent != params.end() && !percent->is_null();
+    if (known && !(percent->is_number() && *percent >= 0 && *percent <= 100))
+      throw Error(Code::usage, "parameter \"percent\" must be a number from 0 to 100");
+    const std::string text = params.value("text", "");
+    if (text.size() > kProgressCap)
+      throw Error(Code::too_large, "the text of a progress is at most 1,000 bytes long");
+    const Json shown{{"percent", known ? *percent : Json()}, {"text", text}};
+    store_->run([id = run.run, json = to_text(shown)](Unit& unit) { set_progress(unit, id, json); },
+                [reply = std::move(reply)](Status done) {
+                  reply(attempt([&] { return (void)done.value(), Json::object(); }));
+                });
+  }
+
+  Queue* queue_;
+  Store* store_;
+  std::function<std::string(const std::string&)> plugin_of_task_;
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_jobs_service(
+    Queue& queue, Store& store, std::function<std::string(const std::string&)> plugin_of_task) {
+  return std::make_unique<JobsService>(queue, store, std::move(plugin_of_task));
+}
+
+}  // namespace host

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/jobs_service.hpp"
+
+#include <gmock/gmock.h>
+
+#include "services/test_bench.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class JobsServiceTest : public ServiceBench {
+ protected:
+  JobsServiceTest() {
+    table_.add(make_jobs_service(queue_, store_, [](const std::string& task) -> std::string {
+      if (task == "triage_task") return "triage";
+      return task == "heartbeat" ? "heartbeat" : "";
+    }));
+  }
+  std::vector<std::string> waiting(const std::string& task) {
+    return rows("SELECT payload FROM jobs WHERE state = 'available' AND task = '" + task + "' ORDER BY id");
+  }
+};
+
+TEST_F(JobsServiceTest, APluginEnqueuesItsOwnTasksWithoutAGrant) {
+  const auto run = open({});
+  const Json payload{{"n", 1}};
+  ASSERT_TRUE(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"payload", payload}}).ok());
+  EXPECT_THAT(waiting("triage_task"), ElementsAre(R"({"n":1})"));
+}
+
+TEST_F(JobsServiceTest, OthersTasksNeedAGrantAndTheLineToAddIsTold) {
+  const auto run = open({});
+  EXPECT_THAT(call(*run, "jobs/1.enqueue", {{"task", "heartbeat"}}).error().what(),
+              HasSubstr("plugins.triage.grants in host.yaml: jobs.enqueue: [\"heartbeat\"]"));
+  const auto granted = open({{"jobs.enqueue", {"heartbeat"}}});
+  EXPECT_TRUE(call(*granted, "jobs/1.enqueue", {{"task", "heartbeat"}}).ok());
+}
+
+TEST_F(JobsServiceTest, AnUnknownTaskIsRefused) {
+  const auto run = open({{"jobs.enqueue", {"*"}}});
+  EXPECT_EQ(call(*run, "jobs/1.enqueue", {{"task", "heartbaet"}}).error().code(), Code::not_found);
+}
+
+TEST_F(JobsServiceTest, ASecondJobWithAWaitingKeyIsADuplicate) {
+  const auto run = open({});
+  const Json params{{"task", "triage_task"}, {"unique_key", "org/app#7"}};
+  const Json first = call(*run, "jobs/1.enqueue", params).value();
+  const Json second = call(*run, "jobs/1.enqueue", params).value();
+  EXPECT_FALSE(first["duplicate"]);
+  EXPECT_TRUE(second["duplicate"]);
+  EXPECT_EQ(first["id"], second["id"]);
+}
+
+TEST_F(JobsServiceTest, FollowersComeWithTheCompletionOrNotAtAll) {
+  const auto fails = open({});
+  ASSERT_TRUE(call(*fails, "jobs/1.follow", {{"task", "triage_task"}}).ok());
+  (void)table_.close(fails->run);
+  EXPECT_THAT(waiting("triage_task"), IsEmpty());
+
+  const auto completes = open({});
+  ASSERT_TRUE(call(*completes, "jobs/1.follow", {{"task", "triage_task"}}).ok());
+  EXPECT_THAT(waiting("triage_task"), IsEmpty());
+  ASSERT_TRUE(complete(completes).ok());
+  EXPECT_THAT(waiting("triage_task"), ElementsAre("{}"));
+}
+
+TEST_F(JobsServiceTest, ProgressShowsWhileTheRunLastsAndAStaleRunHasNone) {
+  const auto run = open({});
+  ASSERT_TRUE(call(*run, "jobs/1.progress", {{"percent", 12.5}, {"text", "3 of 24"}}).ok());
+  EXPECT_THAT(rows("SELECT progress FROM jobs WHERE state = 'running'"),
+              ElementsAre(R"({"percent":12.5,"text":"3 of 24"})"));
+  EXPECT_FALSE(call(*run, "jobs/1.progress", {{"percent", 101}}).ok());
+  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {}, [](Result<Finished>) {});
+  loop_.drain();
+  EXPECT_EQ(call(*run, "jobs/1.progress", {{"percent", 50}}).error().code(), Code::stale);
+}
+
+TEST_F(JobsServiceTest, NonsenseIsRefusedBeforeItIsStored) {
+  const auto run = open({});
+  EXPECT_FALSE(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"priority", 99}}).ok());
+  EXPECT_FALSE(call(*run, "jobs/1.follow", {{"task", "triage_task"}, {"priority", 99}}).ok());
+  EXPECT_FALSE(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"delay_ms", "soon"}}).ok());
+  EXPECT_FALSE(
+      call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"payload", std::string(300'000, 'x')}}).ok());
+}
+
+}  // namespace
+}  // namespace host

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+
+#include "services/service_table.hpp"
+#include "workers/executor.hpp"
+
+namespace host {
+
+// Opens the services to a run when it is handed to a worker, and takes what it staged when it is
+// over. Loop thread.
+class Runs final : public RunHooks {
+ public:
+  using GrantsOf = std::function<Grants(const std::string& plugin)>;
+  using Finished = std::function<void(JobId, const RunnableTask&, const Verdict&, JobState)>;
+
+  // `services` is not owned. `grants_of` gives a plugin's grants as they are now; a run keeps those
+  // it began with. `finished` hears of each verdict once it is durable.
+  Runs(ServiceTable& services, GrantsOf grants_of, Finished finished);
+
+  void opened(const ClaimedJob& job, const RunnableTask& task) override;
+  void begun(RunId run) override;
+  [[nodiscard]] Closing closed(RunId run) override;
+  void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
+                JobState state) override;
+
+ private:
+  ServiceTable* services_;
+  GrantsOf grants_of_;
+  Finished finished_;
+};
+
+}  // namespace host

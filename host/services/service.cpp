@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/service.hpp"
+
+namespace host {
+
+void require_grant(RunContext& run, std::string_view grant, std::string_view value) {
+  if (run.grants.permits(grant, value)) return;
+  ++run.refusals[std::string(grant) + " " + std::string(value)];
+  throw Error(Code::not_granted,
+              "plugin \"" + run.plugin + "\" is not granted " + std::string(grant) + " for \"" +
+                  std::string(value) + "\"",
+              "To allow it, add under plugins." + run.plugin + ".grants in host.yaml: " +
+                  std::string(grant) + ": [\"" + std::string(value) + "\"]");
+}
+
+std::string text_parameter(const Json& params, std::string_view name) {
+  const auto found = params.find(name);
+  if (found == params.end() || !found->is_string() || found->get_ref<const std::string&>().empty())
+    throw Error(Code::usage, "parameter \"" + std::string(name) + "\" must be a text that is not empty");
+  return found->get<std::string>();
+}
+
+std::int64_t number_parameter(const Json& params, std::string_view name, std::int64_t fallback) {
+  const auto found = params.find(name);
+  if (found == params.end() || found->is_null()) return fallback;
+  if (!found->is_number_integer())
+    throw Error(Code::usage, "parameter \"" + std::string(name) + "\" must be a whole number");
+  return found->get<std::int64_t>();
+}
+
+}  // namespace host

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a plugin may ask the host for while one of its jobs runs. A service is named "gitea/1": what
+// it is and its revision; a changed service gets a new revision, and both are served. Its methods
+// take and give JSON objects. Each checks the plugin's grants before it does anything.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "plugins/grants.hpp"
+
+namespace host {
+
+class Unit;
+
+// One run of a job, as the services see it. Lives from the moment the job is handed to a worker
+// until its completion is written; a call that outlives it finds `over` set. Loop thread.
+struct RunContext {
+  RunId run;
+  std::string plugin;
+  std::string task;
+  Grants grants;
+
+  // Writes that count only if the run does: they join the transaction of its completion, in order,
+  // and are dropped when it fails, crashes or turns out stale.
+  std::vector<std::function<void(Unit&)>> staged;
+  // What becomes ready with that transaction: tasks for which jobs were inserted.
+  std::set<std::string> staged_tasks;
+  // Pending values of state/1, so that a run reads its own writes.
+  std::map<std::string, Json> staged_state;
+
+  // Outside systems that a call of this run found unreachable ("gitea"). A run that then fails is
+  // not charged an attempt when its task waits for that system.
+  std::set<std::string> unreachable;
+  // How many times each grant was refused; the first time is logged with the line to add.
+  std::map<std::string, int> refusals;
+  bool begun = false;
+  bool over = false;
+};
+
+class Service {
+ public:
+  virtual ~Service() = default;
+  // "gitea/1".
+  [[nodiscard]] virtual std::string_view id() const = 0;
+  // The reply may come at once or later, on the loop, exactly once. `method` is the part after the
+  // dot. Throws (or replies) Error{usage} for an unknown method or missing parameter, not_granted
+  // where the operator has not granted it.
+  virtual void call(const std::shared_ptr<RunContext>& run, std::string_view method,
+                    const Json& params, Reply<Json> reply) = 0;
+};
+
+// Throws Error{not_granted} naming the grant, the value and the lines of host.yaml that add it,
+// unless the run's plugin holds the grant for `value` (a repository, "host:port", a task name).
+void require_grant(RunContext& run, std::string_view grant, std::string_view value);
+
+// A parameter of a call, of the given JSON type. Throws Error{usage} naming method and parameter.
+// `text` refuses an absent or empty one.
+[[nodiscard]] std::string text_parameter(const Json& params, std::string_view name);
+[[nodiscard]] std::int64_t number_parameter(const Json& params, std::string_view name,
+                                            std::int64_t fallback);
+
+}  // namespace host

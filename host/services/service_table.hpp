@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/log.hpp"
+#include "services/service.hpp"
+#include "workers/service_handler.hpp"
+
+namespace host {
+
+// The one door through which plugins reach the host: takes "gitea/1.list_issues" from a worker,
+// finds the run and the service, and answers. Loop thread.
+class ServiceTable final : public ServiceHandler {
+ public:
+  explicit ServiceTable(Log log);
+
+  void add(std::unique_ptr<Service> service);
+
+  // Opens the door for a run, and closes it. Calls of a run that is not open are refused as stale
+  // and counted; a reply that arrives after the close is dropped by the pool.
+  void open(std::shared_ptr<RunContext> run);
+  // Its code is being called. Calls before that are refused as stale, too.
+  void begin(RunId run);
+  // The context with what the run staged, or null if it was not open.
+  [[nodiscard]] std::shared_ptr<RunContext> close(RunId run);
+
+  // ServiceHandler:
+  void call(ServiceCall call, Reply<std::string> reply) override;
+  void log(RunId run, std::string_view plugin, Level level, std::string_view text) override;
+
+  // "gitea/1", "http/1", ... sorted.
+  [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] std::size_t stale_calls() const { return stale_calls_; }
+
+ private:
+  [[nodiscard]] Service& find(std::string_view id) const;
+  void note_refusals(RunContext& run, const Error& error);
+
+  Log log_;
+  std::vector<std::unique_ptr<Service>> services_;
+  std::unordered_map<RunId, std::shared_ptr<RunContext>> runs_;
+  std::set<std::string> announced_;  // denials already in the log: "plugin grant value"
+  std::size_t stale_calls_ = 0;
+};
+
+}  // namespace host

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the services' tests stand on: a queue on the store's twin, one job that runs, and a table
+// that answers at once.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "base/fake_loop.hpp"
+#include "queue/queue.hpp"
+#include "services/service_table.hpp"
+#include "store/inline_store.hpp"
+
+namespace host {
+
+class ServiceBench : public ::testing::Test {
+ protected:
+  ServiceBench() {
+    queue_.recover([](Result<Recovery>) {});
+    loop_.drain();
+  }
+
+  // A job of `task`, claimed: what a worker would run now.
+  RunId running_job(const std::string& task = "triage_task") {
+    queue_.insert({NewJob{.task = task}}, [](Result<std::vector<Inserted>>) {});
+    std::optional<RunId> run;
+    queue_.claim(task, 1, [&](Result<std::vector<ClaimedJob>> jobs) { run = jobs.value().at(0).run; });
+    loop_.drain();
+    return run.value();
+  }
+
+  // Opens the door for a new run of plugin "triage" with these grants.
+  std::shared_ptr<RunContext> open(const Json& grants) {
+    auto context = std::make_shared<RunContext>();
+    context->run = running_job();
+    context->plugin = "triage";
+    context->task = "triage_task";
+    context->grants = grants.is_null() ? Grants() : Grants::from(grants);
+    table_.open(context);
+    table_.begin(context->run);
+    return context;
+  }
+
+  Result<Json> call(const RunContext& run, const std::string& method, const Json& params = Json::object()) {
+    std::optional<Result<std::string>> answer;
+    table_.call({run.run, run.plugin, run.task, method, to_text(params)},
+                [&](Result<std::string> reply) { answer = std::move(reply); });
+    loop_.drain();
+    if (!answer) return Error(Code::internal, "no answer");
+    if (!answer->ok()) return answer->error();
+    return Json::parse(answer->value());
+  }
+
+  // Ends the run as its completion would: what it staged is committed with it.
+  Status complete(const std::shared_ptr<RunContext>& run) {
+    auto staged = table_.close(run->run)->staged;
+    std::optional<Result<Finished>> finished;
+    queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {},
+                  [staged](Unit& unit) {
+                    for (const auto& write : staged) write(unit);
+                  },
+                  [&](Result<Finished> result) { finished = std::move(result); });
+    loop_.drain();
+    if (!finished->ok()) return finished->error();
+    return Done{};
+  }
+
+  // The first column of a query's rows.
+  std::vector<std::string> rows(const std::string& sql) {
+    return store_.run_now([&](Unit& unit) {
+      auto& select = unit.prepare(sql);
+      std::vector<std::string> all;
+      while (select.step()) all.push_back(select.string(0));
+      return all;
+    });
+  }
+
+  FakeLoop loop_;
+  std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
+  Log log_ = Log::to_memory(lines_);
+  InlineStore store_{loop_};
+  Queue queue_{store_, loop_, log_};
+  ServiceTable table_{log_};
+};
+
+}  // namespace host
