@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The middle of a job's way: takes jobs that are ready out of the queue, hands them to workers, and
+// writes what came of them back. Decides who may start now and how much is sent ahead; knows
+// nothing of schedules, services or plugins' files.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "queue/queue.hpp"
+#include "workers/pool.hpp"
+
+namespace host {
+
+// A task that this host runs now.
+struct RunnableTask {
+  std::string name;
+  std::string plugin;
+  std::shared_ptr<const WorkerSpec> worker;
+  Duration timeout{};
+  RetryPolicy retry;
+  int concurrency = 1;
+  std::vector<std::string> waits_for;  // outside systems, as set_available() names them
+};
+
+// What the rooms above add to a run. Loop thread.
+class RunHooks {
+ public:
+  virtual ~RunHooks() = default;
+  // The job is about to be handed to a worker.
+  virtual void opened(const ClaimedJob& job, const RunnableTask& task) = 0;
+  // The plugin's code is being called: the deadline runs.
+  virtual void begun(RunId run) = 0;
+  // The run is over. What it staged: joins the transaction of its completion if it completed, and
+  // is dropped if not. `systems`: outside systems that it found unreachable.
+  struct Closing {
+    std::function<void(Unit&)> commit;  // may be empty
+    std::set<std::string> ready_tasks;  // for which that commit inserts jobs
+    std::set<std::string> unreachable;
+  };
+  [[nodiscard]] virtual Closing closed(RunId run) = 0;
+  // The verdict that was written, and what became of the job by it.
+  virtual void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
+                        JobState state) = 0;
+};
+
+// Loop thread throughout.
+class Executor {
+ public:
+  struct Limits {
+    int running = 8;  // jobs that run at the same time, over all tasks
+    // How much work one worker is sent ahead: at most this many jobs, and no more than it is
+    // expected to finish within `ahead`. A slow task is so claimed one by one.
+    int batch = 256;
+    Duration ahead = std::chrono::milliseconds(20);
+  };
+
+  // None is owned; all outlive the executor.
+  Executor(Queue& queue, WorkerPool& pool, RunHooks& hooks, Loop& loop, Log log, Limits limits);
+
+  // Replaces what may run. Jobs in workers go on with what they were started with. A task that is
+  // gone keeps its waiting jobs in the queue.
+  void set_tasks(std::map<std::string, RunnableTask> tasks);
+
+  // Whether an outside system can be reached. While it can't, tasks that wait for it are not
+  // claimed; when it is back they are, at once. Unknown systems count as available.
+  void set_available(const std::string& system, bool available);
+
+  // The queue says that `task` may have jobs.
+  void ready(const std::string& task);
+
+  // Stops claiming. Calls `drained` once nothing runs; after `grace` what still runs is killed and
+  // goes back to the queue as interrupted, without an attempt burned.
+  void drain(Duration grace, std::function<void()> drained);
+  // Ends the grace now.
+  void hurry();
+
+  // Stops a running job: asks, then kills. False if it does not run here.
+  bool cancel(JobId job);
+
+  [[nodiscard]] int running() const { return slots_; }
+  [[nodiscard]] int claimed() const { return static_cast<int>(runs_.size()); }
+
+ private:
+  struct Lane {  // a task, with what it has in flight
+    std::optional<RunnableTask> task;
+    int claimed = 0;        // handed to the pool, not yet over
+    int slots = 1;          // its concurrency when `claimed` last changed
+    bool claiming = false;  // a claim is on its way
+    bool hungry = false;    // the queue may have more
+    Duration typical{};     // moving average of a run's length; zero: unknown
+  };
+  struct Run {
+    ClaimedJob job;
+    std::shared_ptr<const RunnableTask> task;
+    std::optional<MonotonicTime> begun;
+    bool cancelled = false;
+  };
+
+  void fill(const std::string& name);
+  [[nodiscard]] int room(const Lane& lane) const;
+  [[nodiscard]] bool blocked(const RunnableTask& task) const;
+  void start(const std::string& name, std::vector<ClaimedJob> jobs);
+  void give_back(std::vector<RunId> runs);
+  void on_begun(RunId run);
+  void on_outcome(RunId run, RunOutcome outcome);
+  [[nodiscard]] Verdict judge(const Run& run, Verdict verdict,
+                              const RunHooks::Closing& closing) const;
+  void finish(Run run, Verdict verdict, RunHooks::Closing closing);
+  void change_claimed(Lane& lane, int by);
+  void after_finish(const std::string& name);
+  void maybe_drained();
+
+  Queue* queue_;
+  WorkerPool* pool_;
+  RunHooks* hooks_;
+  Loop* loop_;
+  Log log_;
+  Limits limits_;
+  std::map<std::string, Lane> lanes_;
+  std::unordered_map<RunId, Run> runs_;
+  std::set<std::string> unavailable_;
+  std::set<std::string> starved_;  // lanes that had no slot when they wanted one
+  int slots_ = 0;                  // starts taken: each lane's claimed jobs, at most its concurrency
+  int finishing_ = 0;  // verdicts on their way to the store
+  std::function<void()> drained_;
+  Timer grace_;
+  bool draining_ = false;
+};
+
+}  // namespace host
