@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/admin_api.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include <charconv>
+
+#include "control/job_json.hpp"
+#include "services/audit.hpp"
+#include "store/store.hpp"
+
+namespace host {
+namespace {
+
+using Respond = HttpServer::Respond;
+
+constexpr Duration kLongestWait = std::chrono::seconds(50);
+constexpr Duration kStopGrace = std::chrono::seconds(2);
+
+int status_of(Code code) {
+  switch (code) {
+    case Code::usage: case Code::invalid: return 400;
+    case Code::not_granted: case Code::denied: return 403;
+    case Code::not_found: return 404;
+    case Code::conflict: case Code::stale: case Code::already_running: case Code::cancelled: return 409;
+    case Code::too_large: return 413;
+    case Code::rate_limited: return 429;
+    case Code::unavailable: case Code::timed_out: return 503;
+    case Code::unsupported: return 501;
+    case Code::corrupt: case Code::io: case Code::internal: return 500;
+  }
+  return 500;
+}
+
+void respond_json(const Respond& respond, int status, const Json& body) {
+  respond({status, {{"content-type", "application/json"}, {"cache-control", "no-store"}}, to_text(body)});
+}
+
+void respond_error(const Respond& respond, const Error& error) {
+  respond_json(respond, status_of(error.code()),
+               {{"error",
+                 {{"code", name(error.code())}, {"message", error.message()}, {"next_step", error.next_step()}}}});
+}
+
+template <class T, class Convert>
+Reply<T> answer(Respond respond, Convert convert) {
+  return [respond = std::move(respond), convert = std::move(convert)](Result<T> result) {
+    const auto body = attempt([&]() -> Json { return convert(std::move(result).value()); });
+    if (body.ok()) respond_json(respond, 200, body.value());
+    else respond_error(respond, body.error());
+  };
+}
+
+std::int64_t number_in(std::string_view text, std::string_view what) {
+  std::int64_t number = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failed != std::errc{} || end != text.data() + text.size() || number < 0)
+    throw Error(Code::usage, std::string(what) + " must be a whole number, not \"" + std::string(text) + "\"");
+  return number;
+}
+
+std::string query_value(const ServerRequest& request, const std::string& key) {
+  const auto found = request.query.find(key);
+  return found == request.query.end() ? "" : found->second;
+}
+
+std::string random_cookie() {
+  std::array<unsigned char, 32> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+    throw Error(Code::internal, "no random bytes for the admin cookie");
+  std::string hex;
+  for (const auto byte : bytes) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+Error no_such_route(const ServerRequest& request) {
+  return {Code::not_found, "this host has no " + request.method + " " + request.path,
+          "See docs/admin-api.md for what there is."};
+}
+
+}  // namespace
+
+class AdminApi::Impl {
+ public:
+  Impl(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
+       HostControl& control, const std::filesystem::path& socket, const std::filesystem::path& cookie)
+      : loop_(&loop), log_(std::move(log)), store_(&store), queue_(&queue), control_(&control),
+        cookie_(random_cookie()),
+        server_(context, [this](ServerRequest request, Respond respond) {
+          handle(request, std::move(respond));
+        }) {
+    write_atomically(cookie, cookie_.expose() + "\n", 0600);
+    log_.redactor()->add(cookie_);
+    server_.listen_unix(socket, 0600);
+  }
+
+  void job_ended(JobId job) {
+    auto waiting = waiters_.equal_range(job);
+    std::vector<Respond> responds;
+    for (auto at = waiting.first; at != waiting.second; ++at) responds.push_back(std::move(at->second.respond));
+    waiters_.erase(waiting.first, waiting.second);
+    for (auto& respond : responds) show(job, std::move(respond));
+  }
+
+  void stop(std::function<void()> done) {
+    for (auto& [job, waiter] : waiters_) show(job, std::move(waiter.respond));
+    waiters_.clear();
+    server_.stop(kStopGrace, std::move(done));
+  }
+
+ private:
+  struct Waiter {
+    Respond respond;
+    Timer timeout;
+  };
+
+  void handle(const ServerRequest& request, Respond respond) {
+    try {
+      const auto& path = request.segments;
+      if (path.size() < 2 || path[0] != "v1") throw no_such_route(request);
+      // Copies: what throws on the way must still find somebody to tell.
+      if (request.method == "GET") return read(request, respond);
+      if (request.method != "POST") throw no_such_route(request);
+      check_cookie(request);
+      change(request, respond);
+    } catch (...) {
+      respond_error(respond, current_error());
+    }
+  }
+
+  void read(const ServerRequest& request, Respond respond) {
+    const auto& path = request.segments;
+    const auto& what = path[1];
+    if (what == "jobs" && path.size() == 3) return read_job(request, std::move(respond));
+    if (path.size() != 2) throw no_such_route(request);
+    if (what == "status") return read_status(std::move(respond));
+    if (what == "tasks") return respond_json(respond, 200, control_->tasks());
+    if (what == "plugins") return respond_json(respond, 200, control_->plugins());
+    if (what == "config") return respond_json(respond, 200, control_->config());
+    if (what == "jobs") return list(request, std::move(respond));
+    throw no_such_route(request);
+  }
+
+  void change(const ServerRequest& request, Respond respond) {
+    const auto& path = request.segments;
+    const auto& what = path[1];
+    if (what == "jobs" && path.size() == 2) return enqueue(request, std::move(respond));
+    if (what == "jobs" && path.size() == 4) {
+      const JobId id(number_in(path[2], "a job's id"));
+      if (path[3] == "cancel") return cancel(request, id, std::move(respond));
+      if (path[3] == "retry") return retry(request, id, std::move(respond));
+    }
+    if (what == "plugins" && path.size() == 4 && path[3] == "reset")
+      return reset(request, path[2], std::move(respond));
+    if (what == "reload" && path.size() == 2) return reload(request, std::move(respond));
+    throw no_such_route(request);
+  }
+
+  void check_cookie(const ServerRequest& request) const {
+    const auto* given = request.header(kCookieHeader);
+    if (given == nullptr || given->size() != cookie_.expose().size() ||
+        CRYPTO_memcmp(given->data(), cookie_.expose().data(), given->size()) != 0)
+      throw Error(Code::denied, "changing something needs this host's cookie",
+                  "Run the command as the host's user, who can read the cookie file.");
+  }
+
+  // Audited whatever comes of it, and before the caller hears.
+  void audit(const ServerRequest& request, const std::string& what, const std::string& target,
+             const std::string& result) {
+    const auto& peer = request.peer;
+    const AuditEntry entry{loop_->clock().wall(),
+                           "uid " + (peer.uid ? std::to_string(*peer.uid) : "?") + ", pid " +
+                               (peer.pid ? std::to_string(*peer.pid) : "?"),
+                           what, target, result};
+    store_->submit([entry](Unit& unit) { write_audit(unit, entry); }, {});
+  }
+
+  // Wraps a reply so that its outcome is audited first.
+  template <class T>
+  Reply<T> audited(const ServerRequest& request, std::string what, std::string target, Reply<T> reply) {
+    ServerRequest caller;
+    caller.peer = request.peer;
+    return [this, caller, what, target, reply = std::move(reply)](Result<T> result) {
+      audit(caller, what, target, result.ok() ? "ok" : result.error().what());
+      reply(std::move(result));
+    };
+  }
+
+  void read_status(Respond respond) {
+    queue_->counts([this, respond = std::move(respond)](Result<Counts> counts) {
+      if (!counts.ok()) return respond_error(respond, counts.error());
+      Json status = control_->status();
+      for (const auto& state : counts.value().states)
+        status["jobs"][std::string(name(state.state))] = {{"count", state.count}, {"more", state.capped}};
+      const auto& oldest = counts.value().oldest_available;
+      status["oldest_available"] = oldest ? Json(format_utc(*oldest)) : Json();
+      respond_json(respond, 200, status);
+    });
+  }
+
+  void list(const ServerRequest& request, Respond respond) {
+    JobFilter filter;
+    if (const auto state = query_value(request, "state"); !state.empty()) filter.state = parse_job_state(state);
+    filter.task = query_value(request, "task");
+    filter.held = query_value(request, "held") == "1";
+    JobPage page;
+    if (const auto before = query_value(request, "before"); !before.empty())
+      page.before = JobId(number_in(before, "before"));
+    if (const auto limit = query_value(request, "limit"); !limit.empty())
+      page.limit = static_cast<int>(std::clamp<std::int64_t>(number_in(limit, "limit"), 1, 1000));
+    queue_->list(filter, page, answer<std::vector<Job>>(std::move(respond), [](const std::vector<Job>& jobs) {
+      Json all = Json::array();
+      for (const auto& job : jobs) all.push_back(to_json(job));
+      return Json{{"jobs", std::move(all)}};
+    }));
+  }
+
+  void read_job(const ServerRequest& request, Respond respond) {
+    const JobId id(number_in(request.segments[2], "a job's id"));
+    const auto wait = query_value(request, "wait");
+    if (wait.empty()) return show(id, std::move(respond));
+    const auto limit = std::min<Duration>(std::chrono::seconds(number_in(wait, "wait")), kLongestWait);
+    // Waiting begins before looking, so that an end in between is not missed.
+    const auto waiter = waiters_.emplace(id, Waiter{respond, {}});
+    waiter->second.timeout = loop_->after(limit, [this, id] { job_ended(id); });
+    queue_->show(id, [this, id](Result<JobDetail> detail) {
+      const bool ended = !detail.ok() || detail.value().job.ended_at.has_value();
+      if (ended) job_ended(id);
+    });
+  }
+
+  void show(JobId id, Respond respond) {
+    queue_->show(id, answer<JobDetail>(std::move(respond), [](const JobDetail& detail) { return to_json(detail); }));
+  }
+
+  void enqueue(const ServerRequest& request, Respond respond) {
+    const Json body = parse_json(request.body, "the request");
+    if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
+    for (const auto& [key, value] : body.items())
+      if (key != "task" && key != "payload" && key != "priority" && key != "delay_ms" && key != "unique_key")
+        throw Error(Code::usage, "unknown key \"" + key + "\" in the request");
+    NewJob job = control_->new_job(body.value("task", ""));
+    job.payload = to_text(body.value("payload", Json::object()));
+    job.priority = body.value("priority", job.priority);
+    job.delay = std::chrono::milliseconds(body.value("delay_ms", std::int64_t{0}));
+    job.unique_key = body.value("unique_key", "");
+    job.source = "cli";
+    const auto task = job.task;
+    queue_->insert({std::move(job)},
+                   audited<std::vector<Inserted>>(
+                       request, "jobs.enqueue", task,
+                       answer<std::vector<Inserted>>(std::move(respond), [](const std::vector<Inserted>& inserted) {
+                         return Json{{"id", inserted.front().id.value()},
+                                     {"duplicate", inserted.front().duplicate}};
+                       })));
+  }
+
+  void cancel(const ServerRequest& request, JobId id, Respond respond) {
+    queue_->cancel(id, audited<Cancelled>(
+        request, "jobs.cancel", std::to_string(id.value()),
+        answer<Cancelled>(std::move(respond), [this, id](const Cancelled& cancelled) {
+          if (cancelled.running) control_->stop_running(id);
+          else job_ended(id);
+          return Json{{"id", id.value()}, {"state", name(cancelled.state)}, {"stopping", cancelled.running.has_value()}};
+        })));
+  }
+
+  void retry(const ServerRequest& request, JobId id, Respond respond) {
+    queue_->retry(id, audited<Job>(request, "jobs.retry", std::to_string(id.value()),
+                                   answer<Job>(std::move(respond), [](const Job& job) { return to_json(job); })));
+  }
+
+  void reset(const ServerRequest& request, const std::string& plugin, Respond respond) {
+    control_->reset_plugin(plugin, audited<bool>(request, "plugins.reset", plugin,
+                                                 answer<bool>(std::move(respond), [plugin](bool was) {
+                                                   return Json{{"plugin", plugin}, {"was_quarantined", was}};
+                                                 })));
+  }
+
+  void reload(const ServerRequest& request, Respond respond) {
+    const auto done = attempt([&] { control_->reload(); });
+    audit(request, "reload", "host.yaml", done.ok() ? "ok" : done.error().what());
+    if (!done.ok()) return respond_error(respond, done.error());
+    respond_json(respond, 200, {{"reloaded", true}});
+  }
+
+  Loop* loop_;
+  Log log_;
+  Store* store_;
+  Queue* queue_;
+  HostControl* control_;
+  Secret cookie_;
+  std::multimap<JobId, Waiter> waiters_;
+  HttpServer server_;
+};
+
+AdminApi::AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
+                   HostControl& control, const std::filesystem::path& socket,
+                   const std::filesystem::path& cookie)
+    : impl_(std::make_unique<Impl>(context, loop, std::move(log), store, queue, control, socket, cookie)) {}
+AdminApi::~AdminApi() = default;
+void AdminApi::job_ended(JobId job) { impl_->job_ended(job); }
+void AdminApi::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+
+}  // namespace host

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an administrator may ask of a running host: HTTP with JSON on a UNIX socket. Reading needs
+// the socket's file permission; changing anything also needs the cookie from a file that only this
+// user can read and that the cage hides from plugins. Each change is audited with the caller's uid
+// and pid.
+//
+//   GET  /v1/status  /v1/tasks  /v1/plugins  /v1/config
+//   GET  /v1/jobs?state=&task=&before=&limit=     newest first
+//   GET  /v1/jobs/ID[?wait=SECONDS]               with its attempts; waits for its end if asked
+//   POST /v1/jobs                                 {task, payload?, priority?, delay_ms?, unique_key?}
+//   POST /v1/jobs/ID/cancel   /v1/jobs/ID/retry
+//   POST /v1/plugins/ID/reset                     lifts a quarantine
+//   POST /v1/reload                               as SIGHUP; answers what came of it
+//
+// An error is {"error": {"code", "message", "next_step"}} with a status that fits the code.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "base/result.hpp"
+#include "http/server.hpp"
+#include "queue/queue.hpp"
+
+namespace host {
+
+// The header that carries the cookie.
+inline constexpr std::string_view kCookieHeader = "x-timmy-cookie";
+
+// What the API asks of the host as a whole. Filled in by app/. Loop thread.
+class HostControl {
+ public:
+  virtual ~HostControl() = default;
+  [[nodiscard]] virtual Json status() const = 0;
+  [[nodiscard]] virtual Json tasks() const = 0;
+  [[nodiscard]] virtual Json plugins() const = 0;
+  [[nodiscard]] virtual Json config() const = 0;
+  // A job ready for the queue, with what its task's manifest says of retries. Throws Error{not_found}
+  // with the nearest name if no plugin has the task, conflict with the reason if it can't run here.
+  [[nodiscard]] virtual NewJob new_job(const std::string& task) const = 0;
+  // Stops a job that runs; false if it does not run here.
+  virtual bool stop_running(JobId job) = 0;
+  virtual void reset_plugin(const std::string& id, Reply<bool> done) = 0;
+  // Throws what keeps the new configuration from being taken; the old one then stays.
+  virtual void reload() = 0;
+};
+
+class AdminApi {
+ public:
+  // Listens at once. Writes a new cookie of 32 random bytes to `cookie` (mode 0600). Nothing is
+  // owned; all outlive the API. Throws Error.
+  AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
+           HostControl& control, const std::filesystem::path& socket,
+           const std::filesystem::path& cookie);
+  ~AdminApi();
+
+  // A job came to its end: answers who waits for it.
+  void job_ended(JobId job);
+
+  // Stops listening; `done` follows when requests under way are answered.
+  void stop(std::function<void()> done);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace host

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/admin_api.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <future>
+#include <thread>
+
+#include "base/test_folder.hpp"
+#include "control/admin_client.hpp"
+#include "http/client.hpp"
+#include "store/inline_store.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class FakeControl final : public HostControl {
+ public:
+  [[nodiscard]] Json status() const override { return {{"pid", 7}}; }
+  [[nodiscard]] Json tasks() const override { return {{"tasks", Json::array()}}; }
+  [[nodiscard]] Json plugins() const override { return {{"plugins", Json::array()}}; }
+  [[nodiscard]] Json config() const override { return Json::object(); }
+  [[nodiscard]] NewJob new_job(const std::string& task) const override {
+    if (task != "heartbeat") throw Error(Code::not_found, "no plugin has a task \"" + task + "\"");
+    return {.task = task, .max_attempts = 3};
+  }
+  bool stop_running(JobId job) override {
+    stopped.push_back(job.value());
+    return true;
+  }
+  void reset_plugin(const std::string&, Reply<bool> done) override { done(true); }
+  void reload() override {
+    if (!bad_config.empty()) throw Error(Code::invalid, bad_config, "Mend it.");
+    ++reloads;
+  }
+  std::vector<std::int64_t> stopped;
+  std::string bad_config;
+  int reloads = 0;
+};
+
+// A host's half on a thread of its own, as it is in life; the test is the command.
+class AdminApiTest : public ::testing::Test {
+ protected:
+  AdminApiTest() {
+    on_loop([this] {
+      queue_.recover([](Result<Recovery>) {});
+      api_.emplace(context_, loop_, Log::to_memory(lines_), store_, queue_, control_, paths_.socket(), paths_.cookie());
+    });
+  }
+  ~AdminApiTest() override {
+    on_loop([this] { api_.reset(); });
+    work_.reset();
+    context_.stop();
+    thread_.join();
+  }
+
+  void on_loop(std::function<void()> work) {
+    std::promise<void> done;
+    loop_.post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().get();
+  }
+
+  std::vector<std::string> audit() {
+    std::vector<std::string> rows;
+    on_loop([&] {
+      rows = store_.run_now([](Unit& unit) {
+        std::vector<std::string> all;
+        auto& select = unit.prepare("SELECT what || ' ' || target || ' ' || result FROM audit ORDER BY id");
+        while (select.step()) all.push_back(select.string(0));
+        return all;
+      });
+    });
+    return rows;
+  }
+
+  // Claims and completes the job, as a worker would.
+  void complete(std::int64_t id) {
+    on_loop([&] {
+      queue_.claim("heartbeat", 1, [this](Result<std::vector<ClaimedJob>> jobs) {
+        queue_.finish(jobs.value().at(0).run, Verdict{.kind = Verdict::Kind::completed, .result = R"({"ok":true})"}, {},
+                      {}, [this, job = jobs.value().at(0).run.job](Result<Finished>) { api_->job_ended(job); });
+      });
+    });
+    (void)id;
+  }
+
+  static Error refusal(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error;
+    }
+    return {Code::internal, "accepted"};
+  }
+
+  static Paths paths_in(const TestFolder& folder) {
+    Paths paths;
+    paths.timmy_home = paths.run = folder.path();
+    return paths;
+  }
+
+  TestFolder folder_;
+  Paths paths_ = paths_in(folder_);
+  boost::asio::io_context context_;
+  SystemClock clock_;
+  AsioLoop loop_{context_, clock_};
+  std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
+  InlineStore store_{loop_};
+  Queue queue_{store_, loop_, Log::to_memory(lines_)};
+  FakeControl control_;
+  std::optional<AdminApi> api_;
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_{
+      boost::asio::make_work_guard(context_)};
+  std::thread thread_{[this] { context_.run(); }};
+  AdminClient client_{paths_};
+};
+
+TEST_F(AdminApiTest, AJobIsEnqueuedShownAndListed) {
+  const Json inserted = client_.post("/v1/jobs", {{"task", "heartbeat"}, {"payload", {{"n", 1}}}});
+  const auto id = inserted["id"].get<std::int64_t>();
+  const Json job = client_.get("/v1/jobs/" + std::to_string(id));
+  EXPECT_EQ(job["state"], "available");
+  EXPECT_EQ(job["payload"], (Json{{"n", 1}}));
+  EXPECT_EQ(job["max_attempts"], 3);
+  EXPECT_EQ(client_.get("/v1/jobs?task=heartbeat")["jobs"].size(), 1u);
+  EXPECT_EQ(client_.get("/v1/jobs?state=discarded")["jobs"].size(), 0u);
+  EXPECT_THAT(audit(), ElementsAre("jobs.enqueue heartbeat ok"));
+}
+
+TEST_F(AdminApiTest, WaitingForAJobEndsWithTheJob) {
+  const auto id = client_.post("/v1/jobs", {{"task", "heartbeat"}})["id"].get<std::int64_t>();
+  auto waiting = std::async(std::launch::async, [&] {
+    return AdminClient(paths_).get("/v1/jobs/" + std::to_string(id) + "?wait=40");
+  });
+  complete(id);
+  const Json job = waiting.get();
+  EXPECT_EQ(job["state"], "completed");
+  EXPECT_EQ(job["result"], (Json{{"ok", true}}));
+  EXPECT_EQ(job["attempts"].size(), 1u);
+}
+
+TEST_F(AdminApiTest, CancelReachesWaitingAndRunningJobs) {
+  const auto waiting = client_.post("/v1/jobs", {{"task", "heartbeat"}})["id"].get<std::int64_t>();
+  EXPECT_EQ(client_.post("/v1/jobs/" + std::to_string(waiting) + "/cancel")["state"], "cancelled");
+
+  const auto running = client_.post("/v1/jobs", {{"task", "heartbeat"}})["id"].get<std::int64_t>();
+  on_loop([&] { queue_.claim("heartbeat", 1, [](Result<std::vector<ClaimedJob>>) {}); });
+  EXPECT_EQ(client_.post("/v1/jobs/" + std::to_string(running) + "/cancel")["stopping"], true);
+  EXPECT_THAT(control_.stopped, ElementsAre(running));
+}
+
+TEST_F(AdminApiTest, ChangingSomethingNeedsTheCookie) {
+  write_atomically(paths_.cookie(), std::string(64, '0') + "\n", 0600);
+  EXPECT_EQ(refusal([&] { client_.post("/v1/jobs", {{"task", "heartbeat"}}); }).code(), Code::denied);
+  EXPECT_EQ(refusal([&] { client_.post("/v1/reload"); }).code(), Code::denied);
+  EXPECT_EQ(control_.reloads, 0);
+  EXPECT_EQ(client_.get("/v1/status")["pid"], 7) << "reading needs none";
+  EXPECT_THAT(audit(), ElementsAre());
+}
+
+TEST_F(AdminApiTest, CookieAndSocketBelongToThisUserAlone) {
+  struct stat info{};
+  ::stat(paths_.cookie().c_str(), &info);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  ::stat(paths_.socket().c_str(), &info);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(AdminApiTest, ErrorsCrossTheSocketWhole) {
+  const auto unknown = refusal([&] { client_.post("/v1/jobs", {{"task", "heartbaet"}}); });
+  EXPECT_EQ(unknown.code(), Code::not_found);
+  EXPECT_THAT(unknown.what(), HasSubstr("heartbaet"));
+  EXPECT_EQ(refusal([&] { (void)client_.get("/v1/jobs/999"); }).code(), Code::not_found);
+  EXPECT_EQ(refusal([&] { (void)client_.get("/v1/jobs/x"); }).code(), Code::usage);
+  EXPECT_EQ(refusal([&] { (void)client_.get("/v2/jobs"); }).code(), Code::not_found);
+  EXPECT_EQ(refusal([&] { client_.post("/v1/jobs", {{"task", "heartbeat"}, {"prio", 1}}); }).code(), Code::usage);
+}
+
+TEST_F(AdminApiTest, ARefusedReloadSaysWhyAndIsAudited) {
+  control_.bad_config = "host.yaml:3:1: unknown key";
+  const auto error = refusal([&] { client_.post("/v1/reload"); });
+  EXPECT_EQ(error.message(), "host.yaml:3:1: unknown key");
+  EXPECT_EQ(error.next_step(), "Mend it.");
+  control_.bad_config.clear();
+  client_.post("/v1/reload");
+  EXPECT_THAT(audit(), ElementsAre(HasSubstr("reload host.yaml host.yaml:3:1"), "reload host.yaml ok"));
+}
+
+TEST(AdminClient, SaysHowToStartAHostWhereNoneRuns) {
+  const TestFolder folder;
+  Paths paths;
+  paths.run = folder.path();
+  try {
+    (void)AdminClient(paths).get("/v1/status");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::unavailable);
+    EXPECT_THAT(error.what(), HasSubstr("timmy-host run"));
+  }
+}
+
+}  // namespace
+}  // namespace host

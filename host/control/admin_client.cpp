@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/admin_client.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/loop.hpp"
+#include "control/admin_api.hpp"
+#include "http/client.hpp"
+
+namespace host {
+namespace {
+
+Error no_host(const Paths& paths) {
+  return {Code::unavailable, "no host answers at " + paths.socket().string(),
+          "Start it with \"timmy-host run\", or see \"systemctl status timmy-host\"; if it runs with "
+          "another TIMMY_HOME, set that."};
+}
+
+Code code_named(const std::string& text) {
+  for (int code = 0; code <= static_cast<int>(Code::internal); ++code)
+    if (name(static_cast<Code>(code)) == text) return static_cast<Code>(code);
+  return Code::internal;
+}
+
+}  // namespace
+
+Json AdminClient::get(const std::string& target, Duration timeout) const {
+  return send("GET", target, "", timeout);
+}
+
+Json AdminClient::post(const std::string& target, const Json& body) const {
+  return send("POST", target, to_text(body), std::chrono::seconds(60));
+}
+
+bool AdminClient::running() const {
+  try {
+    (void)get("/v1/config", std::chrono::seconds(5));
+    return true;
+  } catch (const Error& error) {
+    return error.code() != Code::unavailable;
+  }
+}
+
+Json AdminClient::send(const std::string& method, const std::string& target, std::string body,
+                       Duration timeout) const {
+  boost::asio::io_context context;
+  const SystemClock clock;
+  AsioLoop loop(context, clock);
+  CurlClient http(context, loop);
+  HttpRequest request{.method = method, .url = "http://timmy-host" + target, .body = std::move(body),
+                      .timeout = timeout, .body_cap = std::size_t{64} << 20,
+                      .unix_socket = paths_.socket().string()};
+  if (method == "POST") {
+    std::error_code ignored;
+    if (!std::filesystem::exists(paths_.cookie(), ignored)) throw no_host(paths_);
+    request.headers = {{"Content-Type", "application/json"},
+                       {std::string(kCookieHeader), read_secret_file(paths_.cookie())}};
+  }
+  std::optional<Result<HttpResponse>> received;
+  http.send(std::move(request), [&](Result<HttpResponse> response) {
+    received = std::move(response);
+    context.stop();
+  });
+  context.run();
+  if (!received) throw Error(Code::internal, "the admin request ended without an answer");
+  if (!received->ok() && received->error().code() == Code::unavailable) throw no_host(paths_);
+  const HttpResponse response = std::move(*received).value();
+  const Json reply = parse_json(response.body, "the host's reply to " + target);
+  if (response.status == 200) return reply;
+  const Json error = reply.value("error", Json::object());
+  throw Error(code_named(error.value("code", "")), error.value("message", "the host failed"),
+              error.value("next_step", ""));
+}
+
+}  // namespace host

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "config/paths.hpp"
+
+namespace host {
+
+// The admin API from a command's side. Blocks; any thread but the host's own loop.
+class AdminClient {
+ public:
+  explicit AdminClient(Paths paths) : paths_(std::move(paths)) {}
+
+  // The reply's JSON. Throws the host's own Error, or Error{unavailable} with how to start it when
+  // no host runs, or {timed_out}.
+  [[nodiscard]] Json get(const std::string& target, Duration timeout = std::chrono::seconds(60)) const;
+  // Sends the cookie along. Throws Error{denied} when this user can't read it.
+  Json post(const std::string& target, const Json& body = Json::object()) const;
+
+  // Whether something listens at the socket.
+  [[nodiscard]] bool running() const;
+
+ private:
+  Json send(const std::string& method, const std::string& target, std::string body, Duration timeout) const;
+  Paths paths_;
+};
+
+}  // namespace host

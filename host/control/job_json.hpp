@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/json.hpp"
+#include "queue/job.hpp"
+
+namespace host {
+
+// A job as the admin API and `--json` show it. Times are RFC 3339 in UTC, durations milliseconds.
+[[nodiscard]] Json to_json(const Job& job);
+// The same with "attempts", oldest first.
+[[nodiscard]] Json to_json(const JobDetail& detail);
+
+}  // namespace host
