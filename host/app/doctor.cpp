@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/doctor.hpp"
+
+#include <sys/stat.h>
+
+#include <boost/asio/io_context.hpp>
+
+#include "app/installation.hpp"
+#include "app/instance_lock.hpp"
+#include "app/offline.hpp"
+#include "base/loop.hpp"
+#include "gitea/client.hpp"
+#include "gitea/token.hpp"
+#include "http/client.hpp"
+#include "plugins/catalogue.hpp"
+#include "store/connection.hpp"
+#include "store/migrations.hpp"
+#include "workers/pool.hpp"
+
+namespace host {
+namespace {
+
+using Grade = Finding::Grade;
+
+class Examination {
+ public:
+  Examination(const std::filesystem::path& config, std::string host_name, const Paths& paths,
+              std::vector<std::filesystem::path> plugin_dirs)
+      : config_(config), host_name_(std::move(host_name)), paths_(paths), plugin_dirs_(std::move(plugin_dirs)) {}
+
+  std::vector<Finding> run() {
+    check("config", [this] { read_config(); });
+    check("state folder", [this] { look_at_state(); });
+    check("database", [this] { look_at_database(); });
+    check("worker", [this] { add(Grade::ok, "worker", Installation::find().worker.string()); });
+    check("cage", [this] { look_at_cage(); });
+    check("plugins", [this] { look_at_plugins(); });
+    check("gitea token", [this] { look_at_token(); });
+    check("gitea", [this] { ask_gitea(); });
+    return std::move(findings_);
+  }
+
+ private:
+  void add(Grade grade, std::string check, std::string text, std::string fix = {}) {
+    findings_.push_back({grade, std::move(check), std::move(text), std::move(fix)});
+  }
+
+  // One check that throws must not keep the others from being made.
+  template <class Work>
+  void check(const std::string& name, Work work) {
+    try {
+      work();
+    } catch (...) {
+      const Error error = current_error();
+      add(Grade::fail, name, error.message(), error.next_step());
+    }
+  }
+
+  void read_config() {
+    loaded_ = load_or_default(config_, host_name_, paths_);
+    add(Grade::ok, "config", config_.string() + ", host \"" + loaded_->config.host_name + "\"");
+    for (const auto& warning : loaded_->warnings) add(Grade::warn, "config", warning);
+  }
+
+  void look_at_state() {
+    struct stat info{};
+    if (::stat(paths_.timmy_home.c_str(), &info) != 0)
+      return add(Grade::warn, "state folder", paths_.timmy_home.string() + " is not there yet",
+                 "It is made at the first start.");
+    if ((info.st_mode & 022) != 0)
+      return add(Grade::fail, "state folder", paths_.timmy_home.string() + " can be written by others",
+                 "Run: chmod go-w " + paths_.timmy_home.string());
+    const auto holder = lock_holder(paths_.lock());
+    add(Grade::ok, "state folder",
+        paths_.timmy_home.string() + (holder > 0 ? ", held by pid " + std::to_string(holder) : ", no host runs"));
+  }
+
+  void look_at_database() {
+    std::error_code ignored;
+    if (!std::filesystem::exists(paths_.database(), ignored))
+      return add(Grade::ok, "database", paths_.database().string() + " is not there yet");
+    Connection reader(paths_.database(), Connection::Mode::reader);
+    check_ownership(reader);
+    const auto rows = reader.quick_check();
+    if (!rows.empty())
+      return add(Grade::fail, "database", paths_.database().string() + " is damaged: " + rows.front(),
+                 "Restore a backup, or recover it with sqlite3's .recover into a new file.");
+    add(Grade::ok, "database", paths_.database().string());
+  }
+
+  void look_at_cage() {
+    const auto report = probe_cage(Installation::find().worker);
+    for (const auto& layer : report.layers) {
+      if (layer.in_force) add(Grade::ok, "cage", layer.name + (layer.detail.empty() ? "" : " " + layer.detail));
+      else add(Grade::warn, "cage", layer.name + " is not in force: " + layer.detail,
+               "Plugins are less contained here than docs/guarantees.md says; use a kernel that has it.");
+    }
+  }
+
+  void look_at_plugins() {
+    if (!loaded_) return;
+    Catalogue catalogue;
+    const auto entries = catalogue.scan(
+        {.folders = plugin_folders(Installation::find().plugins, paths_, loaded_->config, plugin_dirs_),
+         .config = &*loaded_});
+    for (const auto& entry : entries) {
+      if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed) continue;
+      add(entry.ready() ? Grade::ok : Grade::fail, "plugin " + entry.id,
+          std::string(name(entry.state)) + (entry.reason.empty() ? "" : ": " + entry.reason), entry.fix);
+      for (const auto& note : entry.notes) add(Grade::warn, "plugin " + entry.id, note);
+    }
+    if (entries.empty()) add(Grade::warn, "plugins", "none were found");
+  }
+
+  void look_at_token() {
+    if (!loaded_ || loaded_->config.gitea.url.empty())
+      return add(Grade::warn, "gitea token", "no Gitea is configured",
+                 "Set gitea.url in host.yaml, or GITEA_URL.");
+    TokenSource source(loaded_->config.gitea.token_files, nullptr);
+    (void)source.get();
+    add(Grade::ok, "gitea token", source.file().string());
+  }
+
+  void ask_gitea() {
+    if (!loaded_ || loaded_->config.gitea.url.empty()) return;
+    boost::asio::io_context context;
+    const SystemClock clock;
+    AsioLoop loop(context, clock);
+    CurlClient http(context, loop);
+    GiteaOptions options;
+    options.url = loaded_->config.gitea.url;
+    options.allow_plaintext = loaded_->config.gitea.allow_plaintext;
+    options.token_files = loaded_->config.gitea.token_files;
+    options.attempts = 1;
+    options.request_timeout = std::chrono::seconds(10);
+    GiteaClient gitea(http, loop, Log::to_stderr(Level::error, std::make_shared<Redactor>()), options);
+    std::optional<Result<User>> user;
+    gitea.whoami([&](Result<User> answer) {
+      user = std::move(answer);
+      context.stop();
+    });
+    context.run();
+    add(Grade::ok, "gitea", options.url + " takes the token of \"" + user.value().value().login + "\"");
+  }
+
+  std::filesystem::path config_;
+  std::string host_name_;
+  Paths paths_;
+  std::vector<std::filesystem::path> plugin_dirs_;
+  std::optional<LoadedConfig> loaded_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::string_view name(Finding::Grade grade) noexcept {
+  switch (grade) {
+    case Grade::ok: return "ok";
+    case Grade::warn: return "warn";
+    case Grade::fail: return "fail";
+  }
+  return "fail";
+}
+
+std::vector<Finding> examine(const std::filesystem::path& config, const std::string& host_name,
+                             const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
+  return Examination(config, host_name, paths, plugin_dirs).run();
+}
+
+}  // namespace host

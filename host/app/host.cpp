@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/host.hpp"
+
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+#include "app/installation.hpp"
+#include "app/instance_lock.hpp"
+#include "app/offline.hpp"
+#include "app/plan.hpp"
+#include "app/report.hpp"
+#include "app/service_notify.hpp"
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "config/host_config.hpp"
+#include "config/json_schema.hpp"
+#include "control/admin_api.hpp"
+#include "gitea/client.hpp"
+#include "gitea/token.hpp"
+#include "http/client.hpp"
+#include "plugins/catalogue.hpp"
+#include "plugins/folder_watch.hpp"
+#include "plugins/quarantine.hpp"
+#include "queue/queue.hpp"
+#include "schedule/clock_watch.hpp"
+#include "schedule/scheduler.hpp"
+#include "services/gitea_service.hpp"
+#include "services/http_service.hpp"
+#include "services/jobs_service.hpp"
+#include "services/runs.hpp"
+#include "services/service_table.hpp"
+#include "services/state_service.hpp"
+#include "store/threaded_store.hpp"
+#include "workers/executor.hpp"
+#include "workers/pool.hpp"
+
+namespace host {
+namespace {
+
+// A plugin that asks where the host is must not find it readable: with this, /proc/<host>/mem and
+// environ belong to root.
+void hide_process() {
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0) throw system_error("closing this process to others");
+}
+
+void make_folders(const Paths& paths) {
+  make_directories(paths.timmy_home, 0700);
+  make_directories(paths.run, 0700);
+  make_directories(paths.plugins(), 0755);
+  make_directories(paths.stamps(), 0755);
+  make_directories(paths.scratch(), 0700);
+}
+
+GiteaOptions gitea_options(const HostConfig& config) {
+  GiteaOptions options;
+  options.url = config.gitea.url;
+  options.allow_plaintext = config.gitea.allow_plaintext;
+  options.token_files = config.gitea.token_files;
+  return options;
+}
+
+class Host final : public HostControl {
+ public:
+  Host(boost::asio::io_context& context, const HostOptions& options, LoadedConfig config, Log log);
+
+  void start();
+  [[nodiscard]] int exit_status() const { return exit_status_; }
+
+  // HostControl:
+  [[nodiscard]] Json status() const override;
+  [[nodiscard]] Json tasks() const override;
+  [[nodiscard]] Json plugins() const override;
+  [[nodiscard]] Json config() const override { return config_.settings; }
+  [[nodiscard]] NewJob new_job(const std::string& task) const override;
+  bool stop_running(JobId job) override { return executor_.cancel(job); }
+  void reset_plugin(const std::string& id, Reply<bool> done) override;
+  void reload() override;
+
+ private:
+  void add_services();
+  void recovered(const Recovery& recovery);
+  void rescan();
+  void apply(std::vector<PluginEntry> entries);
+  void announce(const std::vector<PluginEntry>& entries);
+  void gitea_changed(bool available);
+  void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
+  void wait_for_signals();
+  void on_signal(int number);
+  void stop();
+  void fatal(const Error& error);
+  [[nodiscard]] std::string status_line() const;
+  [[nodiscard]] const PluginEntry* entry_of_task(const std::string& task) const;
+
+  boost::asio::io_context& context_;
+  HostOptions options_;
+  LoadedConfig config_;
+  Log log_;
+  SystemClock clock_;
+  AsioLoop loop_;
+  WallTime started_ = clock_.wall();
+  Installation installation_ = Installation::find();
+  InstanceLock lock_;
+  ServiceNotify notify_;
+  ThreadedStore store_;
+  CurlClient http_;
+  GiteaClient gitea_;
+  Queue queue_;
+  Quarantine quarantine_;
+  Catalogue catalogue_;
+  std::vector<PluginEntry> entries_;
+  Plan plan_;
+  ServiceTable services_;
+  Runs runs_;
+  WorkerPool pool_;
+  Executor executor_;
+  Scheduler scheduler_;
+  std::unique_ptr<ClockWatch> clock_watch_;
+  std::unique_ptr<FolderWatch> folder_watch_;
+  std::unique_ptr<AdminApi> admin_;
+  boost::asio::signal_set signals_;
+  bool stopping_ = false;
+  int exit_status_ = 0;
+};
+
+Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedConfig config, Log log)
+    : context_(context),
+      options_(options),
+      config_(std::move(config)),
+      log_(std::move(log)),
+      loop_(context, clock_),
+      lock_(options.paths.lock()),
+      notify_(loop_),
+      store_({.path = options.paths.database(), .init = options.init}, loop_, log_.named("store"),
+             [this](const Error& error) { fatal(error); }),
+      http_(context, loop_),
+      gitea_(http_, loop_, log_.named("gitea"), gitea_options(config_.config)),
+      queue_(store_, loop_, log_.named("queue")),
+      quarantine_(store_, loop_, log_.named("quarantine")),
+      services_(log_.named("services")),
+      runs_(
+          services_, [this](const std::string& plugin) { return plan_.grants[plugin]; },
+          [this](JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
+            finished(job, task, verdict, state);
+          }),
+      pool_(context, loop_, log_.named("workers"), installation_.worker, services_,
+            {.workers = config_.config.workers.max,
+             .forbidden = forbidden_paths(options.paths, config_.config)}),
+      executor_(queue_, pool_, runs_, loop_, log_.named("jobs"),
+                {.running = config_.config.queue.concurrency}),
+      scheduler_(store_, queue_, loop_, log_.named("schedule")),
+      signals_(context, SIGTERM, SIGINT, SIGHUP) {}
+
+void Host::start() {
+  sweep_scratch(options_.paths.scratch());
+  for (const auto& warning : config_.warnings) log_.warn("{}", warning);
+  add_services();
+  queue_.set_ready_handler([this](const std::string& task) { executor_.ready(task); });
+  gitea_.set_available_handler([this](bool available) { gitea_changed(available); });
+  quarantine_.set_handler([this](const std::string&) { rescan(); });
+  wait_for_signals();
+  queue_.recover([this](Result<Recovery> recovery) {
+    if (!recovery.ok()) return fatal(recovery.error());
+    quarantine_.load([this, recovery](Status loaded) {
+      if (!loaded.ok()) return fatal(loaded.error());
+      recovered(recovery.value());
+    });
+  });
+}
+
+void Host::add_services() {
+  services_.add(make_gitea_service(gitea_, store_, clock_));
+  services_.add(make_state_service(store_, clock_));
+  services_.add(make_jobs_service(queue_, store_, [this](const std::string& task) {
+    const auto* entry = entry_of_task(task);
+    return entry == nullptr ? std::string() : entry->id;
+  }));
+  services_.add(make_http_service(http_, log_.redactor(), [this](const std::string& name) {
+    const auto found = config_.config.credentials.find(name);
+    return found == config_.config.credentials.end() ? std::nullopt : std::optional(found->second);
+  }));
+}
+
+void Host::recovered(const Recovery& recovery) {
+  if (recovery.interrupted > 0)
+    log_.warn("{} runs of the host before this one were interrupted and go back to the queue{}",
+              recovery.interrupted,
+              recovery.held > 0 ? fmt::format("; {} of them are held", recovery.held) : "");
+  resolve_intents(gitea_, store_, clock_, log_.named("gitea"), [this](Result<int> resolved) {
+    if (!resolved.ok()) log_.warn("looking after interrupted writes: {}", resolved.error().what());
+  });
+  rescan();
+  admin_ = std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_, *this,
+                                      options_.paths.socket(), options_.paths.cookie());
+  clock_watch_ = std::make_unique<ClockWatch>(context_, [this] { scheduler_.clock_changed(); });
+  std::vector<std::filesystem::path> folders;
+  for (const auto& folder :
+       plugin_folders(installation_.plugins, options_.paths, config_.config, options_.plugin_dirs))
+    folders.push_back(folder.path);
+  folder_watch_ = std::make_unique<FolderWatch>(context_, loop_, log_.named("plugins"), folders,
+                                                [this] { rescan(); });
+  notify_.start_watchdog();
+  notify_.ready(status_line());
+  log_.info("timmy-host {} is ready on \"{}\": {}", TIMMY_VERSION, config_.config.host_name, status_line());
+}
+
+void Host::rescan() {
+  if (stopping_) return;
+  apply(catalogue_.scan({.folders = plugin_folders(installation_.plugins, options_.paths, config_.config,
+                                                   options_.plugin_dirs),
+                         .config = &config_,
+                         .quarantine = &quarantine_.records(),
+                         .load = true}));
+}
+
+void Host::apply(std::vector<PluginEntry> entries) {
+  announce(entries);
+  entries_ = std::move(entries);
+  plan_ = make_plan(entries_, options_.paths);
+  scheduler_.set(plan_.schedule);
+  executor_.set_tasks(plan_.tasks);
+  notify_.status(status_line());
+}
+
+// Says what changed, once.
+void Host::announce(const std::vector<PluginEntry>& entries) {
+  std::map<std::string, std::string> before;
+  for (const auto& entry : entries_)
+    before[entry.path.string()] = std::string(name(entry.state)) + entry.reason + (entry.image ? entry.image->sha256 : "");
+  for (const auto& entry : entries) {
+    const std::string now =
+        std::string(name(entry.state)) + entry.reason + (entry.image ? entry.image->sha256 : "");
+    if (before[entry.path.string()] == now) continue;
+    const auto log = log_.named("plugins");
+    if (entry.ready())
+      log.info("{} {} from {} runs", entry.id, entry.manifest->version, entry.path.string());
+    else if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed)
+      log.info("{}: {}", entry.id, entry.reason);
+    else
+      log.warn("{} ({}): {}: {}; {}", entry.id, entry.path.string(), name(entry.state), entry.reason, entry.fix);
+    for (const auto& note : entry.notes) log.warn("{}: {}", entry.id, note);
+  }
+}
+
+void Host::gitea_changed(bool available) {
+  if (available) log_.named("gitea").info("{} answers again; waiting jobs go on", config_.config.gitea.url);
+  else log_.named("gitea").warn("{} can't be reached; jobs that need it wait", config_.config.gitea.url);
+  executor_.set_available("gitea", available);
+  const bool waited_for = std::any_of(plan_.tasks.begin(), plan_.tasks.end(), [](const auto& task) {
+    const auto& systems = task.second.waits_for;
+    return std::find(systems.begin(), systems.end(), "gitea") != systems.end();
+  });
+  gitea_.set_waiting(!available && waited_for);
+  notify_.status(status_line());
+}
+
+void Host::finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
+  const bool fault = verdict.kind == Verdict::Kind::crashed || verdict.kind == Verdict::Kind::timed_out;
+  if (fault) quarantine_.note_fault(task.plugin, task.worker->image->sha256,
+                                    verdict.message + " in job " + std::to_string(job.value()));
+  const bool ended = state == JobState::completed || state == JobState::cancelled || state == JobState::discarded;
+  if (ended && admin_) admin_->job_ended(job);
+}
+
+Json Host::status() const {
+  int ready = 0;
+  Json attention = Json::array();
+  for (const auto& entry : entries_) {
+    ready += entry.ready();
+    if (!entry.ready() && entry.state != PluginState::disabled && entry.state != PluginState::shadowed)
+      attention.push_back(entry.id + " (" + std::string(name(entry.state)) + "): " + entry.reason);
+  }
+  const auto store = store_.stats();
+  const auto queue = queue_.stats();
+  return {{"version", TIMMY_VERSION},
+          {"host", config_.config.host_name},
+          {"has_own_entry", config_.config.has_own_entry},
+          {"pid", ::getpid()},
+          {"started", format_utc(started_)},
+          {"draining", stopping_},
+          {"gitea", config_.config.gitea.url.empty() ? "not configured"
+                    : !gitea_.available()            ? config_.config.gitea.url + " (away)"
+                    : !gitea_.authorised()           ? config_.config.gitea.url + " (token refused)"
+                                                     : config_.config.gitea.url},
+          {"plugins", {{"found", entries_.size()}, {"ready", ready}}},
+          {"attention", std::move(attention)},
+          {"running", executor_.claimed()},
+          {"workers", pool_.stats().workers.size()},
+          {"services", services_.names()},
+          {"queue",
+           {{"inserted", queue.inserted}, {"duplicates", queue.duplicates}, {"claimed", queue.claimed},
+            {"finished", queue.finished}, {"stale", queue.stale}, {"poison", queue.poison},
+            {"held", queue.held}, {"stale_calls", services_.stale_calls()}}},
+          {"store",
+           {{"operations", store.operations}, {"commits", store.commits}, {"failures", store.failures},
+            {"failed_commits", store.failed_commits}, {"waiting", store.waiting},
+            {"longest_commit_us", store.longest_commit.count()}, {"checking", store.checking}}}};
+}
+
+Json Host::tasks() const {
+  return {{"tasks", tasks_report(entries_, [this](const PluginTask& task) {
+             return TaskTimes{scheduler_.next_run(task.spec.name), scheduler_.last_run(task.spec.name)};
+           })},
+          {"warnings", config_.warnings}};
+}
+
+Json Host::plugins() const { return {{"plugins", plugins_report(entries_)}}; }
+
+NewJob Host::new_job(const std::string& task) const {
+  std::vector<std::string> names;
+  for (const auto& entry : entries_)
+    for (const auto& known : entry.tasks) {
+      names.push_back(known.spec.name);
+      if (known.spec.name != task) continue;
+      if (entry.ready()) return prototype(known.spec);
+      throw Error(Code::conflict,
+                  "task \"" + task + "\" does not run here: " + entry.id + " is " +
+                      std::string(name(entry.state)) + (entry.reason.empty() ? "" : ": " + entry.reason),
+                  entry.fix);
+    }
+  const auto meant = nearest(task, names);
+  throw Error(Code::not_found, "no plugin has a task \"" + task + "\"",
+              (meant.empty() ? "" : "Did you mean \"" + meant + "\"? ") + "See timmy-host --list-tasks.");
+}
+
+void Host::reset_plugin(const std::string& id, Reply<bool> done) {
+  const bool known = std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.id == id; });
+  if (!known) throw Error(Code::not_found, "no plugin \"" + id + "\" was found", "See timmy-host plugins list.");
+  quarantine_.clear(id, std::move(done));
+}
+
+void Host::reload() {
+  notify_.reloading();
+  try {
+    auto fresh = load_or_default(options_.config, options_.host_name, options_.paths);
+    gitea_.configure(gitea_options(fresh.config));
+    config_ = std::move(fresh);
+    for (const auto& warning : config_.warnings) log_.warn("{}", warning);
+    rescan();
+    log_.info("took the new {}", options_.config.string());
+  } catch (...) {
+    const Error error = current_error();
+    log_.error("kept the old configuration: {}", error.what());
+    notify_.ready("kept the old configuration: " + error.message());
+    throw;
+  }
+  notify_.ready(status_line());
+}
+
+void Host::wait_for_signals() {
+  signals_.async_wait([this](const boost::system::error_code& failed, int number) {
+    if (failed) return;
+    on_signal(number);
+    wait_for_signals();
+  });
+}
+
+void Host::on_signal(int number) {
+  if (number == SIGHUP) {
+    // What is wrong stands in the log; the host goes on as before.
+    if (!stopping_) (void)attempt([this] { reload(); });
+  } else if (stopping_) {
+    log_.warn("told to stop again: what still runs is interrupted now");
+    executor_.hurry();
+  } else {
+    stop();
+  }
+}
+
+void Host::stop() {
+  stopping_ = true;
+  const auto grace = config_.config.queue.shutdown_grace;
+  log_.info("stopping: {} jobs run and get {} to end", executor_.claimed(), format_duration(grace));
+  notify_.stopping("waiting for running jobs");
+  folder_watch_.reset();
+  scheduler_.stop();
+  executor_.drain(grace, [this] {
+    pool_.close([this] {
+      const auto end = [this] {
+        log_.info("stopped");
+        context_.stop();
+      };
+      if (admin_) admin_->stop(end);
+      else end();
+    });
+  });
+}
+
+void Host::fatal(const Error& error) {
+  log_.error("can't go on: {}", error.what());
+  exit_status_ = EX_IOERR;
+  context_.stop();
+}
+
+std::string Host::status_line() const {
+  int ready = 0;
+  for (const auto& entry : entries_) ready += entry.ready();
+  return fmt::format("{} of {} plugins run, {} tasks{}", ready, entries_.size(), plan_.tasks.size(),
+                     config_.config.gitea.url.empty() ? ", no Gitea configured"
+                     : gitea_.available()             ? ""
+                                                      : ", Gitea is away");
+}
+
+const PluginEntry* Host::entry_of_task(const std::string& task) const {
+  for (const auto& entry : entries_)
+    for (const auto& known : entry.tasks)
+      if (known.spec.name == task && entry.ready()) return &entry;
+  return nullptr;
+}
+
+}  // namespace
+
+int run_host(const HostOptions& options) {
+  hide_process();
+  auto config = load_or_default(options.config, options.host_name, options.paths);
+  const auto level = config.config.log.level;
+  make_folders(options.paths);
+  const auto redactor = std::make_shared<Redactor>();
+  boost::asio::io_context context(1);
+  Host host(context, options, std::move(config), Log::to_stderr(level, redactor));
+  host.start();
+  context.run();
+  return host.exit_status();
+}
+
+}  // namespace host

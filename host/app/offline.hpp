@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What can be said without a running host: from host.yaml and the plugin folders alone. The
+// database is not opened, so a quarantine does not show.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "config/host_config.hpp"
+#include "config/paths.hpp"
+
+namespace host {
+
+// {"tasks": [...], "warnings": [...]}, as the admin API's /v1/tasks.
+[[nodiscard]] Json offline_tasks(const std::filesystem::path& config, const std::string& host_name,
+                                 const Paths& paths,
+                                 const std::vector<std::filesystem::path>& plugin_dirs);
+
+// {"plugins": [...]}, as /v1/plugins.
+[[nodiscard]] Json offline_plugins(const std::filesystem::path& config, const std::string& host_name,
+                                   const Paths& paths,
+                                   const std::vector<std::filesystem::path>& plugin_dirs);
+
+// Everything that would keep a host from starting with this file, or an enabled plugin from running
+// by it: the file's own problems, and configs that their plugins' schemas refuse.
+struct ConfigCheck {
+  std::vector<Problem> errors;
+  std::vector<std::string> warnings;
+};
+[[nodiscard]] ConfigCheck offline_check(const std::filesystem::path& config,
+                                        const std::string& host_name, const Paths& paths,
+                                        const std::vector<std::filesystem::path>& plugin_dirs);
+
+// host.yaml as loaded, or the built-in settings with a warning when there is no file: a host that
+// was just installed lists its plugins all the same.
+[[nodiscard]] LoadedConfig load_or_default(const std::filesystem::path& config,
+                                           const std::string& host_name, const Paths& paths);
+
+}  // namespace host

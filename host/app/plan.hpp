@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the catalogue's entries to what runs: which tasks, in which workers, when. Pure.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/host_config.hpp"
+#include "config/paths.hpp"
+#include "plugins/catalogue.hpp"
+#include "schedule/scheduler.hpp"
+#include "workers/executor.hpp"
+
+namespace host {
+
+struct Plan {
+  std::map<std::string, RunnableTask> tasks;       // by task
+  std::vector<ScheduledTask> schedule;             // those of `tasks` that have a schedule
+  std::map<std::string, Grants> grants;            // by plugin
+  std::map<std::string, std::string> sha256;       // by plugin
+};
+
+// Takes the entries that are ready and were scanned with `load`. "$TIMMY_HOME" and "$HERMES_HOME"
+// at the beginning of a granted path, or of a configured text whose schema says `format: path`, are
+// replaced by those folders. 
+[[nodiscard]] Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths);
+
+// What no plugin is ever let near, whatever host.yaml grants: home folders, this host's database,
+// socket, cookie and config, and the files of tokens and credentials.
+[[nodiscard]] std::vector<std::filesystem::path> forbidden_paths(const Paths& paths,
+                                                                 const HostConfig& config);
+
+// The job that a task's schedule, or `enqueue`, inserts.
+[[nodiscard]] NewJob prototype(const TaskSpec& task);
+
+}  // namespace host

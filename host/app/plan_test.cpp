@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/plan.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace host {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Key;
+using ::testing::UnorderedElementsAre;
+
+class PlanTest : public ::testing::Test {
+ protected:
+  PlanTest() {
+    paths_.home = "/home/op";
+    paths_.timmy_home = "/home/op/.timmy";
+    paths_.hermes_home = "/home/op/.hermes";
+    paths_.config = paths_.timmy_home;
+    paths_.run = "/home/op/.timmy/run";
+    entry_.id = "watch";
+    entry_.state = PluginState::ready;
+    entry_.manifest.emplace();
+    entry_.manifest->config_schema = Json::parse(R"({"properties": {
+        "stamp_dir": {"type": "string", "format": "path"},
+        "note": {"type": "string"},
+        "more": {"type": "array", "items": {"properties": {"file": {"format": "path"}}}}}})");
+    const Fd fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    entry_.image = PluginImage::copy_of(fd.get(), "watch.so");
+    PluginTask task;
+    task.spec.name = "watch_task";
+    task.spec.schedule = "every: 90s";
+    task.spec.concurrency = 2;
+    task.spec.retry.max_attempts = 3;
+    entry_.tasks = {task};
+  }
+  Paths paths_;
+  PluginEntry entry_;
+};
+
+TEST_F(PlanTest, OnlyWhatIsReadyRunsAndOnlyWhatHasAScheduleIsScheduled) {
+  PluginTask on_demand;
+  on_demand.spec.name = "watch_now";
+  entry_.tasks.push_back(on_demand);
+  PluginEntry refused = entry_;
+  refused.state = PluginState::quarantined;
+  refused.tasks[0].spec.name = "other_task";
+  const auto plan = make_plan({entry_, refused}, paths_);
+  EXPECT_THAT(plan.tasks, UnorderedElementsAre(Key("watch_task"), Key("watch_now")));
+  ASSERT_EQ(plan.schedule.size(), 1u);
+  EXPECT_EQ(plan.schedule[0].task, "watch_task");
+  EXPECT_EQ(plan.schedule[0].prototype.max_attempts, 3);
+  EXPECT_EQ(plan.schedule[0].concurrency, 2);
+}
+
+TEST_F(PlanTest, FoldersByNameAreExpandedInGrantsAndInPathsButNotInText) {
+  entry_.grants = Grants::from({{"fs.write", {"$TIMMY_HOME/stamps"}}, {"fs.read", {"$HERMES_HOME/sessions"}}});
+  entry_.config = {{"stamp_dir", "$TIMMY_HOME/stamps"}, {"note", "$TIMMY_HOME/x"}, {"more", {{{"file", "$HERMES_HOME"}}}}};
+  const auto plan = make_plan({entry_}, paths_);
+  const auto& worker = *plan.tasks.at("watch_task").worker;
+  EXPECT_THAT(worker.writable, ElementsAre("/home/op/.timmy/stamps"));
+  EXPECT_THAT(worker.readable, ElementsAre("/home/op/.hermes/sessions"));
+  EXPECT_EQ(Json::parse(worker.config_json),
+            (Json{{"stamp_dir", "/home/op/.timmy/stamps"}, {"note", "$TIMMY_HOME/x"}, {"more", {{{"file", "/home/op/.hermes"}}}}}));
+}
+
+TEST_F(PlanTest, AVariableIsAWholeName) {
+  entry_.grants = Grants::from({{"fs.write", {"$TIMMY_HOMEX/stamps"}}});
+  EXPECT_THAT(make_plan({entry_}, paths_).tasks.at("watch_task").worker->writable, ElementsAre("$TIMMY_HOMEX/stamps"));
+}
+
+TEST_F(PlanTest, AFreshTaskGetsWorkersOfItsOwn) {
+  entry_.tasks[0].spec.fresh_process = true;
+  EXPECT_TRUE(make_plan({entry_}, paths_).tasks.at("watch_task").worker->fresh);
+}
+
+TEST_F(PlanTest, SecretsAndTheHostsOwnFilesAreForbiddenWhateverIsGranted) {
+  HostConfig config;
+  config.gitea.token_files = {"/etc/keys/gitea"};
+  config.credentials = {{"model", "/etc/keys/model"}};
+  const auto forbidden = forbidden_paths(paths_, config);
+  for (const char* path : {"/home/op", "/home/op/.hermes", "/home/op/.timmy", "/home/op/.timmy/run",
+                           "/home/op/.timmy/host.db", "/home/op/.timmy/host.yaml", "/etc/keys/gitea", "/etc/keys/model"})
+    EXPECT_THAT(forbidden, Contains(path));
+}
+
+}  // namespace
+}  // namespace host

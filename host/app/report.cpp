@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/report.hpp"
+
+#include "schedule/schedule.hpp"
+
+namespace host {
+namespace {
+
+Json time_or_null(const std::optional<WallTime>& time) {
+  return time ? Json(format_utc(*time)) : Json();
+}
+
+Json base_of(const PluginEntry& entry) {
+  return {{"plugin", entry.id},
+          {"version", entry.manifest ? entry.manifest->version : ""},
+          {"state", name(entry.state)},
+          {"reason", entry.reason},
+          {"fix", entry.fix},
+          {"grants", entry.grants.json()},
+          {"path", entry.path.string()}};
+}
+
+Json task_row(const PluginEntry& entry, const PluginTask& task, const TimesOf& times) {
+  Json row = base_of(entry);
+  const auto when = entry.ready() ? times(task) : TaskTimes{};
+  row.update({{"task", task.spec.name},
+              {"description", task.spec.description},
+              {"schedule", task.spec.schedule},
+              {"zone", task.spec.zone},
+              {"overridden", task.overridden},
+              {"waits_for", task.spec.waits_for},
+              {"next_run", time_or_null(when.next)},
+              {"last_run", time_or_null(when.last)}});
+  return row;
+}
+
+Json need_row(const PluginEntry& entry, const Need& need) {
+  return {{"grant", need.grant},
+          {"required", need.required},
+          {"why", need.why},
+          {"suggested", need.values},
+          {"granted", entry.grants.values(need.grant)}};
+}
+
+}  // namespace
+
+TaskTimes times_by_schedule(const PluginTask& task, WallTime now) {
+  if (task.spec.schedule.empty()) return {};
+  return {Schedule::parse(task.spec.schedule, Zone::load(task.spec.zone)).next(now), std::nullopt};
+}
+
+Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times) {
+  Json rows = Json::array();
+  for (const auto& entry : entries) {
+    for (const auto& task : entry.tasks) rows.push_back(task_row(entry, task, times));
+    if (!entry.tasks.empty()) continue;
+    Json row = base_of(entry);
+    row["task"] = "";
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Json plugins_report(const std::vector<PluginEntry>& entries) {
+  Json rows = Json::array();
+  for (const auto& entry : entries) {
+    Json row = base_of(entry);
+    row["id"] = entry.id;
+    row["notes"] = entry.notes;
+    row["sha256"] = entry.image ? entry.image->sha256 : "";
+    row["config"] = entry.config;
+    row["tasks"] = Json::array();
+    for (const auto& task : entry.tasks) row["tasks"].push_back(task.spec.name);
+    if (entry.manifest) {
+      const auto& manifest = *entry.manifest;
+      row["license"] = manifest.license;
+      row["description"] = manifest.description;
+      row["abi"] = {{"major", manifest.abi.major}, {"minor", manifest.abi.minor}, {"minimum", manifest.abi.minimum}};
+      row["needs"] = Json::array();
+      for (const auto& need : manifest.needs) row["needs"].push_back(need_row(entry, need));
+      row["limits"] = {{"memory_bytes", entry.limits.memory_bytes},
+                       {"file_bytes", entry.limits.file_bytes},
+                       {"files", entry.limits.files}};
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace host

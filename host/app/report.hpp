@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `--list-tasks` and `plugins` say, as JSON: the same whether a host runs or not.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugins/catalogue.hpp"
+
+namespace host {
+
+// When a task runs, as somebody knows it.
+struct TaskTimes {
+  std::optional<WallTime> next;
+  std::optional<WallTime> last;
+};
+using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
+
+// The next time by the schedule alone, for a listing without a host.
+[[nodiscard]] TaskTimes times_by_schedule(const PluginTask& task, WallTime now);
+
+// One object a task, in the entries' order: task, plugin, version, description, state, reason, fix,
+// schedule, zone, overridden, next_run, last_run, grants, path. A plugin whose tasks can't be read
+// gives one object with an empty task.
+[[nodiscard]] Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times);
+
+// One object a plugin: id, version, license, description, abi, state, reason, fix, notes, path,
+// sha256, tasks, needs with what is granted, grants, limits, config.
+[[nodiscard]] Json plugins_report(const std::vector<PluginEntry>& entries);
+
+}  // namespace host
