@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A command of timmy-host: its words, its help, what it does. Commands parse, ask and print; what
+// they print is decided below them.
+#pragma once
+
+#include <boost/program_options.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "config/paths.hpp"
+#include "control/admin_client.hpp"
+
+namespace host::cli {
+
+namespace options = boost::program_options;
+
+// What every command may need, from the options that all of them take.
+struct Session {
+  std::ostream& out;  // data
+  std::ostream& err;  // messages
+  Paths paths;
+  std::filesystem::path config;                  // host.yaml
+  std::string host_name;                         // empty: this machine's
+  std::vector<std::filesystem::path> plugin_dirs;
+  bool json = false;
+  bool color = false;
+
+  // The running host, by its admin socket. Making it asks nothing yet.
+  [[nodiscard]] AdminClient client() const { return AdminClient(paths); }
+};
+
+struct Command {
+  std::string words;      // "jobs list"
+  std::string arguments;  // "ID [ID ...]", as the usage line shows them
+  std::string summary;    // one line, for the list of commands
+  std::string details;    // what it does and needs, and its exit statuses; wrapped by hand at 80
+  std::vector<std::string> examples;
+  // Adds the command's own options and positional arguments.
+  std::function<void(options::options_description&, options::positional_options_description&)> declare;
+  // Returns the exit status. May throw Error (printed, with its sysexits status).
+  std::function<int(Session&, const options::variables_map&)> run;
+};
+
+// One function a file, each giving the commands that live there.
+[[nodiscard]] std::vector<Command> run_commands();      // run
+[[nodiscard]] std::vector<Command> task_commands();     // tasks, enqueue
+[[nodiscard]] std::vector<Command> job_commands();      // jobs list|show|cancel|retry
+[[nodiscard]] std::vector<Command> plugin_commands();   // plugins list|show|reset
+[[nodiscard]] std::vector<Command> config_commands();   // check-config, config show
+[[nodiscard]] std::vector<Command> status_commands();   // status, doctor, version
+
+// Parses, runs, prints an error if there is one, and returns the exit status.
+[[nodiscard]] int main(const std::vector<std::string>& arguments, std::ostream& out,
+                       std::ostream& err);
+
+}  // namespace host::cli
