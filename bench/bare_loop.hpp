@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The limit that the queue is measured against: what SQLite itself needs for the same rows, with no
+// threads, no processes and no policy around it.
+#pragma once
+
+#include <filesystem>
+
+#include <vector>
+
+#include "figure.hpp"
+
+namespace bench {
+
+// Jobs a second through insert, claim, attempt row and completion: the queue's schema, indexes,
+// statements and pragmas (WAL, synchronous=FULL), a 100-byte payload, 200 jobs a transaction, three
+// transactions a batch (inserted, claimed, completed). Runs for about `time` on a database of its
+// own in `folder`.
+[[nodiscard]] double bare_loop(const std::filesystem::path& folder, Seconds time);
+
+// Microseconds of one fdatasync after appending a 4 KiB page, in `folder`; one value each.
+[[nodiscard]] std::vector<double> fdatasync_times(const std::filesystem::path& folder, int count);
+
+}  // namespace bench

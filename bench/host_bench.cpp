@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host_bench.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+#include "base/test_folder.hpp"
+#include "control/admin_client.hpp"
+#include "figure.hpp"
+#include "plugins/test_plugin.hpp"
+
+namespace bench {
+namespace {
+
+using namespace host;
+
+SpawnRequest command(const std::filesystem::path& home, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "timmy-host");
+  return {.program = TIMMY_HOST,
+          .arguments = std::move(arguments),
+          .environment = {{"HOME", home.string()}, {"TIMMY_HOME", home.string()}, {"HERMES_HOME", home.string()}}};
+}
+
+void wait_for(Child& child) {
+  pollfd ended{child.pidfd(), POLLIN, 0};
+  ::poll(&ended, 1, 30'000);
+  const auto exit = child.reap();
+  if (!exit || exit->signalled || exit->number != 0) throw Error(Code::io, "timmy-host failed");
+}
+
+// A line of /proc/PID/smaps_rollup, in MiB.
+double rollup(pid_t pid, const std::string& field) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    double kib = 0;
+    if (words >> name >> kib && name == field + ":") return kib / 1024;
+  }
+  throw Error(Code::io, "no " + field + " in smaps_rollup");
+}
+
+}  // namespace
+
+void idle(bool json) {
+  const TestFolder folder;
+  auto child = spawn(command(folder.path(), {"run"}));
+  Paths paths;
+  paths.timmy_home = paths.run = folder.path();
+  paths.run = folder / "run";
+  const AdminClient client(paths);
+  for (int i = 0; i < 500 && !client.running(); ++i) ::usleep(10'000);
+  // The command's own connection is closed, and what a start allocates is given back.
+  ::sleep(5);
+  print({"host.idle_anon", rollup(child.pid(), "Anonymous"), "MiB", std::nullopt, "no workers, no plugin enabled"}, json);
+  print({"host.idle_pss", rollup(child.pid(), "Pss"), "MiB", std::nullopt, "likewise"}, json);
+  child.signal_group(SIGTERM);
+  wait_for(child);
+}
+
+void list_100(bool json) {
+  const TestFolder folder;
+  const auto plugins = folder / "plugins";
+  std::filesystem::create_directory(plugins);
+  for (int i = 0; i < 100; ++i) {
+    const auto id = "plugin" + std::to_string(i);
+    std::string bytes = TestElf(test_manifest(id).dump()).bytes();
+    bytes.resize(1'000'000, '\0');
+    std::ofstream(plugins / (id + ".so")) << bytes;
+  }
+  std::vector<double> times;
+  for (int run = 0; run < 12; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    auto child = spawn(command(folder.path(), {"--list-tasks"}));
+    wait_for(child);
+    const Seconds took = std::chrono::steady_clock::now() - start;
+    if (run >= 2) times.push_back(took.count() * 1000);
+  }
+  print({"catalogue.list_100", median(times), "ms", std::nullopt, "the whole command, 100 plugins of 1 MB, warm"}, json);
+}
+
+}  // namespace bench

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace bench {
+
+// host.idle_anon and host.idle_pss: memory of a host that has nothing to do.
+void idle(bool json);
+
+// catalogue.list_100: `timmy-host --list-tasks` with 100 plugins of 1 MB, warm.
+void list_100(bool json);
+
+}  // namespace bench

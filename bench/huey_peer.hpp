@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace bench {
+
+struct PeerRate {
+  std::optional<double> rate;  // jobs/s; nothing when it could not be measured
+  std::string note;            // version and flags, or why not
+};
+
+// SqliteHuey with one worker thread on this machine, by bench/huey_peer.py in python3.
+[[nodiscard]] PeerRate huey_rate(bool fsync);
+
+}  // namespace bench

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue_bench.hpp"
+
+#include <fcntl.h>
+
+#include <boost/asio/io_context.hpp>
+#include <iostream>
+
+#include "bare_loop.hpp"
+#include "base/test_folder.hpp"
+#include "huey_peer.hpp"
+#include "plugins/image.hpp"
+#include "services/runs.hpp"
+#include "store/threaded_store.hpp"
+#include "workers/executor.hpp"
+
+namespace bench {
+namespace {
+
+using namespace host;
+
+// Everything of a host that a job passes, on a database of its own.
+class Engine {
+ public:
+  explicit Engine(const std::filesystem::path& folder)
+      : store_({.path = folder / "host.db"}, loop_, log_, [](const Error& error) { throw error; }),
+        runs_(services_, [](const std::string&) { return Grants(); },
+              [this](JobId, const RunnableTask&, const Verdict&, JobState) { finished(); }),
+        pool_(context_, loop_, log_, TIMMY_WORKER, services_),
+        executor_(queue_, pool_, watch_, loop_, log_, {}) {
+    const Fd plugin(::open(TIMMY_NOOP, O_RDONLY | O_CLOEXEC));
+    WorkerSpec spec;
+    spec.image = PluginImage::copy_of(plugin.get(), TIMMY_NOOP);
+    spec.plugin_id = "noop";
+    spec.config_json = "{}";
+    spec.scratch = folder;
+    spec.recycle_after = 1'000'000;
+    queue_.set_ready_handler([this](const std::string& task) { executor_.ready(task); });
+    queue_.recover([this, spec](Result<Recovery>) {
+      executor_.set_tasks({{"noop", RunnableTask{.name = "noop",
+                                                 .plugin = "noop",
+                                                 .worker = std::make_shared<const WorkerSpec>(spec),
+                                                 .timeout = std::chrono::seconds(60)}}});
+      ready_ = true;
+      context_.stop();
+    });
+    context_.run();
+    context_.restart();
+  }
+
+  // Jobs a second with `outstanding` jobs on their way, inserted 200 at a time.
+  double throughput(Seconds time) {
+    constexpr int kOutstanding = 2000, kBatch = 200;
+    const NewJob job{.task = "noop", .payload = "\"" + std::string(98, 'x') + "\"", .source = "bench"};
+    const auto start = std::chrono::steady_clock::now();
+    done_ = 0;
+    int inserted = 0;
+    on_finished_ = [&] {
+      if (std::chrono::steady_clock::now() - start > time) return context_.stop();
+      for (; inserted - done_ <= kOutstanding - kBatch; inserted += kBatch)
+        queue_.insert(std::vector<NewJob>(kBatch, job), {});
+    };
+    on_finished_();
+    context_.run();
+    context_.restart();
+    const Seconds took = std::chrono::steady_clock::now() - start;
+    const double rate = done_ / took.count();
+    on_finished_ = [&] {
+      if (done_ == inserted) context_.stop();
+    };
+    context_.run();
+    context_.restart();
+    return rate;
+  }
+
+  // Microseconds from insert() to the plugin's being called, as the loop learns it; one job at a
+  // time on an idle host.
+  std::vector<double> latencies(int count) {
+    std::vector<double> times;
+    std::chrono::steady_clock::time_point asked;
+    on_begun_ = [&] {
+      times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - asked).count());
+    };
+    on_finished_ = [&] { context_.stop(); };
+    for (int i = 0; i < count; ++i) {
+      asked = std::chrono::steady_clock::now();
+      loop_.post([&] { queue_.insert({NewJob{.task = "noop", .source = "bench"}}, {}); });
+      context_.run();
+      context_.restart();
+    }
+    return times;
+  }
+
+ private:
+  void finished() {
+    ++done_;
+    if (on_finished_) on_finished_();
+  }
+
+  // Tells when a plugin is called.
+  class BegunWatch final : public RunHooks {
+   public:
+    BegunWatch(Runs& runs, Engine& engine) : runs_(&runs), engine_(&engine) {}
+    void opened(const ClaimedJob& job, const RunnableTask& task) override { runs_->opened(job, task); }
+    Closing closed(RunId run) override { return runs_->closed(run); }
+    void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) override {
+      runs_->finished(job, task, verdict, state);
+    }
+    void begun(RunId run) override {
+      runs_->begun(run);
+      if (engine_->on_begun_) engine_->on_begun_();
+    }
+
+   private:
+    Runs* runs_;
+    Engine* engine_;
+  };
+
+  boost::asio::io_context context_{1};
+  SystemClock clock_;
+  AsioLoop loop_{context_, clock_};
+  Log log_ = Log::to_stderr(Level::warn, std::make_shared<Redactor>());
+  ThreadedStore store_;
+  Queue queue_{store_, loop_, log_};
+  ServiceTable services_{log_};
+  Runs runs_;
+  BegunWatch watch_{runs_, *this};
+  WorkerPool pool_;
+  Executor executor_;
+  bool ready_ = false;
+  int done_ = 0;
+  std::function<void()> on_finished_;
+  std::function<void()> on_begun_;
+};
+
+constexpr int kRuns = 5;
+
+}  // namespace
+
+void end_to_end(bool json) {
+  std::vector<double> ours, bare;
+  for (int run = 0; run < kRuns; ++run) {
+    const TestFolder folder;
+    bare.push_back(bare_loop(folder.path(), Seconds(3)));
+    Engine engine(folder.path());
+    ours.push_back(engine.throughput(Seconds(3)));
+  }
+  print({"queue.end_to_end", median(ours), "jobs/s", median(bare),
+         "insert, claim, run in a worker, complete with history; fsync on; baseline: bare SQLite loop"},
+        json);
+  for (const auto& [name, fsync] : {std::pair{"queue.end_to_end.vs_huey", true}, {"queue.end_to_end.vs_huey_nofsync", false}}) {
+    const auto peer = huey_rate(fsync);
+    if (peer.rate) print({name, median(ours), "jobs/s", peer.rate, peer.note}, json);
+    else std::cerr << name << " was not measured: " << peer.note << std::endl;
+  }
+}
+
+void start_latency(bool json) {
+  const TestFolder folder;
+  const double sync = median(fdatasync_times(folder.path(), 500));
+  Engine engine(folder.path());
+  (void)engine.latencies(50);
+  const auto times = engine.latencies(1000);
+  const std::string note = "insert() on an idle host to the plugin's being called; baseline: median fdatasync";
+  print({"queue.start_latency.p50", percentile(times, 0.5), "us", sync, note}, json);
+  print({"queue.start_latency.p99", percentile(times, 0.99), "us", sync, note}, json);
+}
+
+}  // namespace bench

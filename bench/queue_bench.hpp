@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace bench {
+
+// queue.end_to_end, and against Huey where Python has it: queue.end_to_end.vs_huey[_nofsync].
+void end_to_end(bool json);
+
+// queue.start_latency.p50 and .p99.
+void start_latency(bool json);
+
+}  // namespace bench
