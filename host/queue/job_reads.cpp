@@ -18,11 +18,8 @@ constexpr std::array kStates{JobState::scheduled, JobState::available, JobState:
 // where the query says its condition word for word.
 std::string is_state(JobState state) {
   const auto exact = fmt::format("state='{}'", name(state));
-  if (state == JobState::available || state == JobState::running) return exact;
   const bool waits = state == JobState::scheduled || state == JobState::retryable;
-  return (waits ? "state IN ('scheduled','retryable') AND "
-                : "state IN ('completed','cancelled','discarded') AND ") +
-         exact;
+  return waits ? "state IN ('scheduled','retryable') AND " + exact : exact;
 }
 
 constexpr std::string_view kColumns =
@@ -105,7 +102,9 @@ JobDetail read_job(Unit& unit, JobId id) {
 
 std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page) {
   std::string sql(kColumns);
-  if (filter.state && *filter.state >= JobState::completed) sql += " INDEXED BY jobs_ended";
+  if (filter.state && *filter.state >= JobState::completed) {
+    sql += fmt::format(" INDEXED BY jobs_{}", name(*filter.state));
+  }
   sql += " WHERE id < ?1";
   if (filter.state) sql += " AND " + is_state(*filter.state);
   if (filter.held) sql += " AND state IN ('scheduled','retryable') AND due IS NULL";
@@ -140,10 +139,11 @@ Counts count_jobs(Unit& unit, std::int64_t cap) {
 
 int prune_jobs(Unit& unit, JobState state, WallTime before, int limit) {
   // The newest job stays whatever it is, so that its id is never given again.
-  auto& row = unit.query(fmt::format("SELECT id, ended_at FROM jobs INDEXED BY jobs_ended WHERE "
-                                     "{} AND id < (SELECT max(id) FROM jobs) ORDER BY id LIMIT ?",
-                                     is_state(state)),
-                         limit);
+  auto& row =
+      unit.query(fmt::format("SELECT id, ended_at FROM jobs INDEXED BY jobs_{0} WHERE "
+                             "state='{0}' AND id < (SELECT max(id) FROM jobs) ORDER BY id LIMIT ?",
+                             name(state)),
+                 limit);
   std::vector<JobId> old;
   while (row.step()) {
     if (row.time(1) < before) old.emplace_back(row.integer(0));

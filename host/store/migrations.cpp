@@ -9,7 +9,8 @@ namespace host {
 namespace {
 
 // Few and partial indexes: each is paid for at every transition. `jobs_available` is the claim's
-// order, `jobs_due` the timer's, `jobs_running` recovery's, `jobs_ended` lists and retention.
+// order, `jobs_due` the timer's, `jobs_running` recovery's; those of ended jobs serve lists and
+// retention, one for each state since one over (state, id) costs a third of all throughput.
 constexpr const char* kVersion1 = R"sql(
 CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -45,7 +46,9 @@ CREATE TABLE jobs(
 CREATE INDEX jobs_available ON jobs(task, rank) WHERE state='available';
 CREATE INDEX jobs_due ON jobs(due) WHERE state IN ('scheduled','retryable');
 CREATE INDEX jobs_running ON jobs(instance) WHERE state='running';
-CREATE INDEX jobs_ended ON jobs(state, id) WHERE state IN ('completed','cancelled','discarded');
+CREATE INDEX jobs_completed ON jobs(id) WHERE state='completed';
+CREATE INDEX jobs_cancelled ON jobs(id) WHERE state='cancelled';
+CREATE INDEX jobs_discarded ON jobs(id) WHERE state='discarded';
 CREATE UNIQUE INDEX jobs_unique ON jobs(task, unique_key)
   WHERE unique_key IS NOT NULL AND state IN ('scheduled','available','retryable');
 
