@@ -21,15 +21,17 @@ file(REMOVE_RECURSE ${WORK})
 file(MAKE_DIRECTORY ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --component sdk --prefix ${WORK}/prefix)
 
-file(COPY ${WORK}/prefix/share/timmy-sdk/examples/hello ${WORK}/prefix/share/timmy-sdk/examples/plain-c
-  DESTINATION ${WORK})
-file(COPY ${SOURCE} DESTINATION ${WORK})
+set(examples ${WORK}/prefix/share/timmy-sdk/examples)
+file(COPY ${examples}/hello ${examples}/plain-c ${examples}/stale ${SOURCE} DESTINATION ${WORK})
 build(hello)
 build(plain-c)
+build(stale)
+run(${CMAKE_CTEST_COMMAND} --test-dir ${WORK}/stale/build --output-on-failure)
 build(outside)
 run(${CMAKE_CTEST_COMMAND} --test-dir ${WORK}/outside/build --output-on-failure)
 
-foreach(plugin hello/build/hello.so plain-c/build/plain_c.so outside/build/counter.so)
+foreach(plugin hello/build/hello.so plain-c/build/plain_c.so stale/build/stale.so
+               outside/build/counter.so)
   run(${READELF} --wide --dyn-syms ${WORK}/${plugin})
   string(REGEX MATCHALL "(GLOBAL|WEAK|UNIQUE) +[A-Z]+ +[0-9]+ +[^ \n]+" exported "${output}")
   if(NOT exported MATCHES "^GLOBAL +DEFAULT +[0-9]+ +timmy_plugin_v1$")
