@@ -74,7 +74,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const auto whole = decode(bytes, bytes.size() + 1);
   const auto cut = decode(bytes, data[0] % 37 + 1);
-  if (whole.count != cut.count || whole.lost != cut.lost || whole.frames != cut.frames) std::abort();
+  if (whole.count != cut.count || whole.lost != cut.lost || whole.frames != cut.frames)
+    std::abort();
   if (bytes.substr(0, whole.frames.size()) != whole.frames) std::abort();
   return 0;
 }
