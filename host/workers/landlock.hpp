@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/file.hpp"
+
+namespace host {
+
+// An allow-list of files for this thread and those that it starts, by Landlock's system calls
+// (kernel documentation userspace-api/landlock; there is no library in Debian 12). Rules stand on
+// opened objects: renaming a path afterwards changes nothing.
+class LandlockRules {
+ public:
+  // The kernel's Landlock version, 1 or more; 0: it has none, or it is off.
+  [[nodiscard]] static int kernel_abi();
+
+  // An empty list for that version: everything that it can deny is denied. Throws.
+  explicit LandlockRules(int abi);
+
+  // Each adds a file, or a folder with all below it. Throws Error{not_found} and the like when the
+  // path can't be opened.
+  void allow_read(const std::filesystem::path& path);
+  void allow_write(const std::filesystem::path& path);   // read, change, create, remove
+  void allow_device(const std::filesystem::path& path);  // read and write a device, not its folder
+
+  // Puts the list in force. Needs no_new_privs. Throws.
+  void enforce();
+
+ private:
+  void allow(const std::filesystem::path& path, std::uint64_t access);
+
+  int abi_;
+  Fd ruleset_;
+};
+
+}  // namespace host
