@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers/caged/session.hpp"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "base/error.hpp"
+
+namespace host::caged {
+namespace {
+
+constexpr std::size_t kContextsKept = 4096;
+constexpr std::size_t kLogCap = 8 * 1024;
+constexpr int kThreadLost = 71;  // the exit status when a plugin ends the task thread
+
+std::string_view view(timmy_str text) { return {text.ptr, static_cast<std::size_t>(text.len)}; }
+
+// pthread_exit in plugin code unwinds the task thread: nothing would ever answer again.
+struct EndsProcess {
+  ~EndsProcess() { ::_exit(kThreadLost); }
+};
+
+Duration cpu_used(const rusage& usage) {
+  const auto of = [](const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + Duration(time.tv_usec);
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+}  // namespace
+
+Session::Session(int channel, int plugin, FrameDecoder decoder, Hello hello, CageReport cage,
+                 Leftovers leftovers)
+    : channel_(channel),
+      plugin_(plugin),
+      decoder_(std::move(decoder)),
+      hello_(std::move(hello)),
+      cage_(std::move(cage)),
+      leftovers_(std::move(leftovers)),
+      link_(channel),
+      calls_(link_),
+      host_table_{sizeof(timmy_host), TIMMY_ABI_MINOR, this, &Session::log} {}
+
+void Session::serve() {
+  std::thread([this] { work(); }).detach();
+  take_frames();
+  std::array<char, 64 * 1024> bytes;
+  for (;;) {
+    const ssize_t got = ::read(channel_, bytes.data(), bytes.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) ::_exit(0);
+    decoder_.feed({bytes.data(), static_cast<std::size_t>(got)});
+    take_frames();
+  }
+}
+
+void Session::take_frames() {
+  bool jobs = false;
+  while (const auto frame = decoder_.next()) {
+    if (frame->type == FrameType::job) {
+      const std::scoped_lock lock(mutex_);
+      inbox_.push_back({frame->run, std::string(frame->body)});
+      jobs = true;
+    } else {
+      take_frame(*frame);
+    }
+  }
+  if (jobs) changed_.notify_one();
+}
+
+void Session::take_frame(const Frame& frame) {
+  switch (frame.type) {
+    case FrameType::cancel: return cancel(frame.run);
+    case FrameType::withdraw: return drop(frame.run);
+    case FrameType::answer: return calls_.answer(frame.body);
+    case FrameType::quit: {
+      const std::scoped_lock lock(mutex_);
+      quit_ = true;
+      return changed_.notify_one();
+    }
+    default: throw Error(Code::invalid, "a frame of type " + std::to_string(int(frame.type)));
+  }
+}
+
+void Session::cancel(RunId run) {
+  std::unique_lock lock(mutex_);
+  if (current_ != nullptr && current_->run() == run) {
+    current_->cancel();
+    lock.unlock();
+    return calls_.wake();
+  }
+  lock.unlock();
+  drop(run);
+}
+
+void Session::drop(RunId run) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto gone = std::erase_if(inbox_, [&](const Queued& job) { return job.run == run; });
+    if (gone == 0) return;
+  }
+  link_.send(FrameType::dropped, run, {});
+}
+
+void Session::work() {
+  const EndsProcess guard;
+  make_plugin();
+  Queued job;
+  while (next_job(job)) run(job);
+  leave();
+}
+
+void Session::make_plugin() {
+  const auto refuse = [&](bool permanent, std::string_view code, std::string_view message) {
+    link_.send(FrameType::refused, {}, encode(Refused{permanent, code, message}));
+    ::fflush(nullptr);
+    ::_exit(0);
+  };
+  try {
+    library_ = std::make_unique<Library>("/proc/self/fd/" + std::to_string(plugin_));
+  } catch (const Error& error) {
+    refuse(true, name(error.code()), error.what());
+  }
+  ::close(plugin_);
+  library_->create(&host_table_, hello_.config_json, outcome_);
+  const bool retry = outcome_.status == TIMMY_RETRYABLE || outcome_.status == TIMMY_SNOOZE;
+  if (outcome_.status != TIMMY_OK)
+    refuse(
+        !retry, outcome_.code.empty() ? "create" : outcome_.code,
+        outcome_.message.empty() ? "the plugin's create failed without a word" : outcome_.message);
+  leftovers_.set_baseline();
+  link_.send(FrameType::ready, {}, encode(Ready{kFrameVersion, cage_}));
+}
+
+bool Session::next_job(Queued& job) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (!quit_ && (inbox_.empty() || ended_)) {
+      // Nothing to put the last result together with: it goes out now.
+      lock.unlock();
+      link_.flush();
+      lock.lock();
+      changed_.wait(lock, [&] { return quit_ || (!inbox_.empty() && !ended_); });
+    }
+    if (quit_) return false;
+    if (inbox_.empty() || ended_) continue;
+    job = std::move(inbox_.front());
+    inbox_.pop_front();
+    break;
+  }
+  const auto timeout = decode_job(job.body).timeout;
+  current_ = &contexts_.emplace_back(calls_, job.run, std::chrono::steady_clock::now() + timeout);
+  if (contexts_.size() > kContextsKept) contexts_.pop_front();
+  return true;
+}
+
+void Session::run(const Queued& job) {
+  const auto message = decode_job(job.body);
+  set_cpu_limit();
+  link_.send(FrameType::begun, job.run, {});
+  library_->run(current_->table(), message.task, message.job_json, outcome_);
+  current_->end();
+  calls_.wake();
+
+  const auto result = measure();
+  body_.clear();
+  encode_to(body_, result);
+  {
+    const std::scoped_lock lock(mutex_);
+    current_ = nullptr;
+    ended_ = ended_ || ends_worker(result);
+  }
+  try {
+    link_.keep(FrameType::result, job.run, body_);
+  } catch (const Error& error) {
+    body_.clear();
+    encode_to(body_, {.status = TIMMY_PERMANENT, .code = "too_large", .message = error.message()});
+    link_.keep(FrameType::result, job.run, body_);
+  }
+}
+
+// The limit counts the whole process: it moves along with what earlier runs used. Set again only
+// once the run before has used a part of the slack.
+void Session::set_cpu_limit() {
+  if (hello_.cpu_per_run <= Duration::zero()) return;
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto until = std::chrono::ceil<std::chrono::seconds>(cpu_used(usage) + hello_.cpu_per_run);
+  if (until.count() == cpu_limit_) return;
+  cpu_limit_ = until.count();
+  const rlimit limit{static_cast<rlim_t>(cpu_limit_), RLIM_INFINITY};
+  ::setrlimit(RLIMIT_CPU, &limit);
+}
+
+ResultMessage Session::measure() const {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto left = leftovers_.beyond_baseline();
+  return {.status = outcome_.status,
+          .delay_ms = outcome_.delay_ms,
+          .code = outcome_.code,
+          .message = outcome_.message,
+          .result = outcome_.result,
+          .cpu = cpu_used(usage),
+          .max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024,
+          .threads = left.threads,
+          .descriptors = left.descriptors,
+          .children = left.children};
+}
+
+void Session::leave() {
+  link_.flush();
+  library_->destroy();
+  ::fflush(nullptr);
+  ::_exit(0);
+}
+
+void Session::log(void* ctx, std::int32_t level, timmy_str text) {
+  auto& self = *static_cast<Session*>(ctx);
+  try {
+    RunId run;
+    {
+      const std::scoped_lock lock(self.mutex_);
+      if (self.current_ != nullptr) run = self.current_->run();
+    }
+    self.link_.send(FrameType::log, run, encode(LogMessage{level, view(text).substr(0, kLogCap)}));
+  } catch (const std::exception&) {
+    // Out of memory: the line is lost, as the interface allows.
+  }
+}
+
+}  // namespace host::caged

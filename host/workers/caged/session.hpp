@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "workers/caged/leftovers.hpp"
+#include "workers/caged/library.hpp"
+#include "workers/caged/link.hpp"
+#include "workers/caged/run_context.hpp"
+#include "workers/message.hpp"
+
+namespace host::caged {
+
+// A worker at work, in its cage. Two threads: this one reads the channel, so that a cancel and the
+// end of file are seen while plugin code runs; the task thread makes the plugin and runs the jobs,
+// one after another, in the order in which they came.
+class Session {
+ public:
+  // `channel` and `plugin` are descriptors; `decoder` may hold frames that came after `hello`.
+  Session(int channel, int plugin, FrameDecoder decoder, Hello hello, CageReport cage,
+          Leftovers leftovers);
+
+  // Reads until the host closes the channel, then ends the process, whatever the plugin does.
+  [[noreturn]] void serve();
+
+  [[nodiscard]] Link& link() { return link_; }
+
+ private:
+  struct Queued {
+    RunId run;
+    std::string body;
+  };
+
+  // Reading thread.
+  void take_frames();
+  void take_frame(const Frame& frame);
+  void cancel(RunId run);
+  // Takes a run that has not begun out of the inbox, and says so.
+  void drop(RunId run);
+
+  // Task thread.
+  void work();
+  void make_plugin();
+  [[nodiscard]] bool next_job(Queued& job);
+  void run(const Queued& job);
+  void set_cpu_limit();
+  [[nodiscard]] ResultMessage measure() const;
+  [[noreturn]] void leave();
+
+  static void log(void* ctx, std::int32_t level, timmy_str text);
+
+  int channel_;
+  int plugin_;
+  FrameDecoder decoder_;
+  Hello hello_;
+  CageReport cage_;
+  Leftovers leftovers_;
+  Link link_;
+  Calls calls_;
+  timmy_host host_table_;
+
+  // Task thread only.
+  std::unique_ptr<Library> library_;
+  Outcome outcome_;
+  std::string body_;
+  std::int64_t cpu_limit_ = 0;  // seconds, as last set
+
+  std::mutex mutex_;  // guards the rest
+  std::condition_variable changed_;
+  std::deque<Queued> inbox_;
+  bool quit_ = false;
+  bool ended_ = false;  // a run failed: no further one begins here
+  RunContext* current_ = nullptr;
+  // Those of past runs stay a while, so that a thread that a run left behind reads memory that is
+  // still a timmy_run, and is told that the run has ended.
+  std::deque<RunContext> contexts_;
+};
+
+}  // namespace host::caged
