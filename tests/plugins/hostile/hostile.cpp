@@ -52,7 +52,9 @@ void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms
 
 // What a call answered, as a JSON object.
 struct Answer {
-  timmy_reply table{sizeof(timmy_reply), 0, this,
+  timmy_reply table{sizeof(timmy_reply),
+                    0,
+                    this,
                     [](void* ctx, timmy_str json) {
                       static_cast<Answer*>(ctx)->result.assign(json.ptr, json.len);
                     },
@@ -66,12 +68,16 @@ struct Answer {
   std::string message;
 };
 
-Json call(const timmy_run* table, const std::string& method, const Json& params, int64_t timeout_ms) {
+Json call(const timmy_run* table, const std::string& method, const Json& params,
+          int64_t timeout_ms) {
   Answer answer;
   const auto text = params.dump();
   const auto status = table->call(table->ctx, {method.data(), method.size()},
                                   {text.data(), text.size()}, timeout_ms, &answer.table);
-  return {{"status", status}, {"result", answer.result}, {"code", answer.code}, {"message", answer.message}};
+  return {{"status", status},
+          {"result", answer.result},
+          {"code", answer.code},
+          {"message", answer.message}};
 }
 
 timmy_status echo(Run& run) { return run.result(run.payload), TIMMY_OK; }
@@ -108,7 +114,8 @@ timmy_status call_late(Run& run) {
 }
 
 timmy_status log_and_print(Run& run) {
-  run.instance.host->log(run.instance.host->ctx, TIMMY_LOG_WARN, timmy_cstr("logged\nin two lines"));
+  run.instance.host->log(run.instance.host->ctx, TIMMY_LOG_WARN,
+                         timmy_cstr("logged\nin two lines"));
   printf("printed\x1b[31m\n");
   fprintf(stderr, "complained\n");
   return TIMMY_OK;
@@ -155,9 +162,10 @@ timmy_status thread_bomb(Run& run) {
   std::vector<std::thread> threads;
   std::string refusal;
   try {
-    while (threads.size() < 100'000) threads.emplace_back([&] {
-      while (!stop) sleep_ms(5);
-    });
+    while (threads.size() < 100'000)
+      threads.emplace_back([&] {
+        while (!stop) sleep_ms(5);
+      });
   } catch (const std::exception& error) {
     refusal = error.what();
   }
@@ -243,16 +251,21 @@ const std::map<std::string, Task>& tasks() {
       {"exit", [](Run& run) -> timmy_status { exit(run.payload.value("status", 0)); }},
       {"pthread_exit", [](Run&) -> timmy_status { pthread_exit(nullptr); }},
       {"close", [](Run&) { return close(3), sleep_ms(60'000), TIMMY_OK; }},
-      {"garbage", [](Run&) {
+      {"garbage",
+       [](Run&) {
          (void)!write(3, "\xff\xff\xff\xff garbage", 12);
          return sleep_ms(60'000), TIMMY_OK;
        }},
       {"throw", [](Run&) -> timmy_status { throw std::runtime_error("out of the blue"); }},
       {"leave_thread", leave_thread},
       {"leave_descriptor", [](Run&) { return open("/dev/null", O_RDONLY | O_CLOEXEC), TIMMY_OK; }},
-      {"bad_result", [](Run& run) { return run.reply->result(run.reply->ctx, timmy_cstr("{")), TIMMY_OK; }},
+      {"bad_result",
+       [](Run& run) { return run.reply->result(run.reply->ctx, timmy_cstr("{")), TIMMY_OK; }},
       {"scratch", use_scratch},
-      {"pid", [](Run& run) { return run.result({{"pid", getpid()}}), TIMMY_OK; }},
+      {"pid",
+       [](Run& run) {
+         return run.result({{"pid", getpid()}}), TIMMY_OK;
+       }},
       {"probe", try_probe},
   };
   return all;
@@ -273,10 +286,12 @@ timmy_status create(const timmy_host* host, timmy_str config, void** self, timmy
   return TIMMY_OK;
 }
 
-timmy_status run(void* self, const timmy_run* table, timmy_str task, timmy_str job, timmy_reply* reply) {
+timmy_status run(void* self, const timmy_run* table, timmy_str task, timmy_str job,
+                 timmy_reply* reply) {
   const std::string_view name(task.ptr, task.len);
   if (name == "hostile_nothing") return TIMMY_OK;
-  Run run{*static_cast<Instance*>(self), table, Json::parse(job.ptr, job.ptr + job.len).at("payload"), reply};
+  Run run{*static_cast<Instance*>(self), table,
+          Json::parse(job.ptr, job.ptr + job.len).at("payload"), reply};
   return tasks().at(std::string(name.substr(strlen("hostile_"))))(run);
 }
 
@@ -290,4 +305,4 @@ void destroy(void* self) {
 }  // namespace
 
 extern "C" const timmy_plugin timmy_plugin_v1 = {sizeof(timmy_plugin), TIMMY_ABI_MINOR, create, run,
-                                                   destroy};
+                                                 destroy};

@@ -77,7 +77,9 @@ int fork_child() {
   return outcome(pid);
 }
 
-int clone_process() { return outcome(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr)); }
+int clone_process() {
+  return outcome(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+}
 
 int connect_out() {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -152,11 +154,14 @@ Probes file_probes() {
       {"open_truncate_no_access", [](auto& path) { return open_file(path, O_ACCMODE | O_TRUNC); }},
       {"openat2_truncate", [](auto& path) { return open_by_how(path); }},
       {"chmod", [](auto& path) { return outcome(::chmod(path.c_str(), 0666)); }},
-      {"fchmodat2", [](auto& path) { return outcome(::syscall(452, AT_FDCWD, path.c_str(), 0666, 0)); }},
+      {"fchmodat2",
+       [](auto& path) { return outcome(::syscall(452, AT_FDCWD, path.c_str(), 0666, 0)); }},
       {"chown", [](auto& path) { return outcome(::chown(path.c_str(), ::getuid(), ::getgid())); }},
-      {"setxattr", [](auto& path) { return outcome(::setxattr(path.c_str(), "user.x", "y", 1, 0)); }},
+      {"setxattr",
+       [](auto& path) { return outcome(::setxattr(path.c_str(), "user.x", "y", 1, 0)); }},
       {"list", [](auto& path) { return open_file(path, O_RDONLY | O_DIRECTORY); }},
-      {"symlink_read", [](auto& path) {
+      {"symlink_read",
+       [](auto& path) {
          (void)!::symlink(path.c_str(), "way");
          const int error = read_file("way");
          ::unlink("way");
@@ -178,15 +183,16 @@ Probes process_probes() {
       {"kill_group", [](auto& pid) { return outcome(::kill(-number(pid), SIGKILL)); }},
       {"kill_all", [](auto&) { return outcome(::kill(-1, SIGCONT)); }},
       {"tkill", [](auto& pid) { return outcome(::syscall(SYS_tkill, number(pid), SIGKILL)); }},
-      {"tgkill", [](auto& pid) {
-         return outcome(::syscall(SYS_tgkill, number(pid), number(pid), SIGKILL));
-       }},
+      {"tgkill",
+       [](auto& pid) { return outcome(::syscall(SYS_tgkill, number(pid), number(pid), SIGKILL)); }},
       {"sigqueue", [](auto& pid) { return outcome(::sigqueue(number(pid), SIGKILL, {})); }},
       {"pidfd", [](auto& pid) { return outcome(::syscall(SYS_pidfd_open, number(pid), 0)); }},
-      {"ptrace", [](auto& pid) { return outcome(::ptrace(PTRACE_ATTACH, number(pid), nullptr, nullptr)); }},
+      {"ptrace",
+       [](auto& pid) { return outcome(::ptrace(PTRACE_ATTACH, number(pid), nullptr, nullptr)); }},
       {"process_vm_readv", [](auto& pid) { return peek(number(pid)); }},
       {"prlimit", [](auto& pid) { return limit_cpu_of(number(pid)); }},
-      {"setpriority", [](auto& pid) {
+      {"setpriority",
+       [](auto& pid) {
          return outcome(::setpriority(PRIO_PROCESS, static_cast<id_t>(number(pid)), 19));
        }},
       {"setown", [](auto& pid) { return own_signals_to(number(pid)); }},
@@ -201,18 +207,22 @@ Probes machine_probes() {
   return {
       {"socket", [](auto&) { return connect_out(); }},
       {"unix_socket", [](auto&) { return outcome(::socket(AF_UNIX, SOCK_STREAM, 0)); }},
-      {"socketpair", [](auto&) {
+      {"socketpair",
+       [](auto&) {
          int ends[2];
          return outcome(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
        }},
-      {"mount", [](auto& path) { return outcome(::mount("none", path.c_str(), "tmpfs", 0, nullptr)); }},
+      {"mount",
+       [](auto& path) { return outcome(::mount("none", path.c_str(), "tmpfs", 0, nullptr)); }},
       {"bpf", [](auto&) { return outcome(::syscall(SYS_bpf, 0, nullptr, 0)); }},
       {"keyctl", [](auto&) { return outcome(::syscall(SYS_keyctl, 0, 0, 0, 0, 0)); }},
       {"io_uring", [](auto&) { return outcome(::syscall(SYS_io_uring_setup, 1, nullptr)); }},
       {"userfaultfd", [](auto&) { return outcome(::syscall(SYS_userfaultfd, 0)); }},
-      {"perf_event", [](auto&) { return outcome(::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0)); }},
+      {"perf_event",
+       [](auto&) { return outcome(::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0)); }},
       {"shm", [](auto&) { return outcome(::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600)); }},
-      {"settime", [](auto&) {
+      {"settime",
+       [](auto&) {
          const timespec epoch{};
          return outcome(::clock_settime(CLOCK_REALTIME, &epoch));
        }},

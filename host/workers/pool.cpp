@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers/pool.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "workers/worker.hpp"
+
+namespace host {
+namespace {
+
+// A plugin's workers, and its runs that none of them has yet.
+struct Crew {
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::map<std::string, std::deque<PendingRun>> waiting;  // by task; never an empty one
+  std::shared_ptr<const WorkerSpec> spec;                 // of the last submit
+
+  // How many workers run `task`, or have it ahead.
+  [[nodiscard]] int busy_with(const std::string& task) const {
+    return static_cast<int>(std::count_if(workers.begin(), workers.end(), [&](const auto& worker) {
+      return worker->load() > 0 && worker->task() == task;
+    }));
+  }
+  // Whether another task waits for the first of its workers.
+  [[nodiscard]] bool others_starve(const std::string& task) const {
+    return std::any_of(waiting.begin(), waiting.end(), [&](const auto& other) {
+      return other.first != task && busy_with(other.first) == 0;
+    });
+  }
+};
+
+void outcome_not_begun(Loop& loop, PendingRun run) {
+  loop.post([done = std::move(run.on_outcome)] { done({.not_begun = true, .verdict = {}}); });
+}
+
+void outcome(Loop& loop, PendingRun run, Verdict verdict) {
+  loop.post([done = std::move(run.on_outcome), verdict = std::move(verdict)]() mutable {
+    done({.verdict = std::move(verdict)});
+  });
+}
+
+}  // namespace
+
+class WorkerPool::Impl final : public Worker::Owner {
+ public:
+  Impl(boost::asio::io_context& context, Loop& loop, Log log, std::filesystem::path program,
+       ServiceHandler& services, PoolSettings settings)
+      : loop_(loop),
+        log_(std::move(log)),
+        program_(std::move(program)),
+        settings_(std::move(settings)),
+        around_{context, loop, log_, program_, services, settings_, *this} {}
+
+  void submit(PendingRun run) {
+    if (closing_) return outcome_not_begun(loop_, std::move(run));
+    auto& crew = crews_[run.spec->plugin_id];
+    if (crew.spec != run.spec) change_spec(crew, run.spec);
+    auto& queue = crew.waiting[run.request.task];
+    queue.push_back(std::move(run));
+    // Behind others there is nothing to decide: they go first.
+    if (queue.size() == 1) pump(crew);
+  }
+
+  void cancel(RunId id) {
+    for (auto& [plugin, crew] : crews_) {
+      for (auto& worker : crew.workers)
+        if (worker->cancel(id)) return;
+      for (auto& [task, queue] : crew.waiting) {
+        const auto found = std::find_if(queue.begin(), queue.end(), [&](const PendingRun& run) {
+          return run.request.run == id;
+        });
+        if (found == queue.end()) continue;
+        outcome(loop_, std::move(*found),
+                {.kind = Verdict::Kind::cancelled,
+                 .code = "cancelled",
+                 .message = "cancelled before it began"});
+        queue.erase(found);
+        if (queue.empty()) crew.waiting.erase(task);
+        return;
+      }
+    }
+  }
+
+  void retire(std::string_view plugin_id) {
+    const auto found = crews_.find(plugin_id);
+    if (found == crews_.end()) return;
+    give_back(found->second);
+    for (auto& worker : found->second.workers) {
+      retired_.push_back(worker.get());
+      worker->quit();
+    }
+  }
+
+  void interrupt_all() {
+    for (auto& [plugin, crew] : crews_) {
+      give_back(crew);
+      for (auto& worker : crew.workers) {
+        retired_.push_back(worker.get());
+        worker->interrupt();
+      }
+    }
+  }
+
+  void close(std::function<void()> done) {
+    closing_ = true;
+    closed_ = std::move(done);
+    for (auto& [plugin, crew] : crews_) retire(plugin);
+    loop_.post([weak = std::weak_ptr(alive_), this] {
+      if (!weak.expired()) maybe_closed();
+    });
+  }
+
+  [[nodiscard]] PoolStats stats() const {
+    PoolStats stats = counters_;
+    for (const auto& [plugin, crew] : crews_) {
+      for (const auto& worker : crew.workers) stats.workers.push_back(worker->row());
+      for (const auto& [task, queue] : crew.waiting) stats.waiting += queue.size();
+    }
+    return stats;
+  }
+  [[nodiscard]] std::optional<CageReport> cage() const { return cage_; }
+
+  void ready(Worker& worker, const CageReport& cage) override {
+    if (const auto missing = cage.missing(); !missing.empty() && missing != missing_) {
+      missing_ = missing;
+      log_.warn("workers are caged without: {}", missing);
+    }
+    for (const auto& note : cage.notes) log_.warn("{}: {}", worker.spec().plugin_id, note);
+    cage_ = cage;
+  }
+
+  void progressed(Worker& worker) override {
+    auto& crew = crews_.at(worker.spec().plugin_id);
+    if (worker.idle() && worker.used_up()) worker.quit();
+    if (worker.load() > static_cast<std::size_t>(settings_.ahead / 2)) return;
+    pump(crew);
+    if (worker.idle()) find_work(crew);
+    // The machine's bound may have kept another plugin waiting.
+    if (worker.idle() && full()) pump_all();
+  }
+
+  void withdrawn(PendingRun run) override {
+    auto& crew = crews_.at(run.spec->plugin_id);
+    crew.waiting[run.request.task].push_front(std::move(run));
+    pump(crew);
+  }
+
+  void ended(Worker& worker, std::deque<PendingRun> unbegun, bool clean) override {
+    const bool retired = std::erase(retired_, &worker) > 0;
+    auto& crew = crews_.at(worker.spec().plugin_id);
+    if (clean && !retired && !closing_) {
+      for (; !unbegun.empty(); unbegun.pop_back()) {
+        auto& queue = crew.waiting[unbegun.back().request.task];
+        queue.push_front(std::move(unbegun.back()));
+      }
+    }
+    for (auto& run : unbegun) outcome_not_begun(loop_, std::move(run));
+    const auto found = std::find_if(crew.workers.begin(), crew.workers.end(),
+                                    [&](const auto& each) { return each.get() == &worker; });
+    std::shared_ptr<Worker> gone(std::move(*found));
+    crew.workers.erase(found);
+    loop_.post([gone] {});
+    pump_all();
+    maybe_closed();
+  }
+
+  PoolStats& counters() override { return counters_; }
+
+ private:
+  void change_spec(Crew& crew, const std::shared_ptr<const WorkerSpec>& spec) {
+    if (crew.spec && !crew.spec->same_worker(*spec))
+      for (auto& worker : crew.workers)
+        if (!worker->spec().same_worker(*spec)) worker->quit();
+    crew.spec = spec;
+  }
+
+  void give_back(Crew& crew) {
+    for (auto& [task, queue] : crew.waiting)
+      for (auto& run : queue) outcome_not_begun(loop_, std::move(run));
+    crew.waiting.clear();
+  }
+
+  void pump_all() {
+    for (auto& [plugin, crew] : crews_) pump(crew);
+  }
+
+  // A worker has nothing to do: what waits behind a run that takes its time elsewhere, and may run
+  // beside it, is asked back.
+  void find_work(Crew& crew) {
+    for (auto& worker : crew.workers) {
+      if (worker->ahead() == 0) continue;
+      const auto& [task, concurrency] = worker->current();
+      if (crew.busy_with(task) < concurrency) return worker->withdraw();
+    }
+  }
+
+  // Gives waiting runs to workers, as far as there is room.
+  void pump(Crew& crew) {
+    for (auto at = crew.waiting.begin(); at != crew.waiting.end();) {
+      auto& queue = at->second;
+      while (!queue.empty() && place(crew, queue.front())) queue.pop_front();
+      at = queue.empty() ? crew.waiting.erase(at) : std::next(at);
+    }
+  }
+
+  // Hands a run to a worker, or ends it when it can be handed to none. False: it has to wait.
+  bool place(Crew& crew, PendingRun& run) {
+    Worker* worker = nullptr;
+    if (crew.busy_with(run.request.task) < run.request.concurrency) {
+      worker = idle_worker(crew, run);
+      try {
+        if (worker == nullptr && make_room(crew)) worker = start(crew, run);
+      } catch (const Error& error) {
+        outcome(loop_, std::move(run),
+                {.kind = Verdict::Kind::failed, .code = "start", .message = error.what()});
+        return true;
+      }
+    }
+    if (worker == nullptr) worker = least_loaded(crew, run);
+    if (worker == nullptr) return false;
+    try {
+      worker->send(std::move(run));
+    } catch (const Error& error) {
+      outcome(loop_, std::move(run),
+              {.kind = Verdict::Kind::failed,
+               .permanent = true,
+               .code = std::string(name(error.code())),
+               .message = error.message()});
+    }
+    return true;
+  }
+
+  Worker* idle_worker(Crew& crew, const PendingRun& run) {
+    for (auto& worker : crew.workers) {
+      if (!worker->idle() || !worker->has_room(run) || !worker->spec().same_worker(*run.spec))
+        continue;
+      if (worker->grants_unchanged()) return worker.get();
+      worker->quit();
+    }
+    return nullptr;
+  }
+
+  // One that runs the task already, with the fewest ahead.
+  Worker* least_loaded(Crew& crew, const PendingRun& run) {
+    Worker* best = nullptr;
+    for (auto& worker : crew.workers) {
+      if (worker->load() == 0 || worker->task() != run.request.task || !worker->has_room(run) ||
+          !worker->spec().same_worker(*run.spec))
+        continue;
+      if (best == nullptr || worker->load() < best->load()) best = worker.get();
+    }
+    return best != nullptr && crew.others_starve(run.request.task) ? nullptr : best;
+  }
+
+  [[nodiscard]] bool full() const {
+    std::size_t count = 0;
+    for (const auto& [plugin, crew] : crews_) count += crew.workers.size();
+    return count >= static_cast<std::size_t>(settings_.workers);
+  }
+
+  // Whether one more worker may start. If not, the one that has been idle longest ends for it, and
+  // the run waits until it has.
+  bool make_room(Crew& crew) {
+    const bool crew_full =
+        crew.workers.size() >= static_cast<std::size_t>(settings_.workers_per_plugin);
+    if (!crew_full && !full()) return true;
+    Worker* longest = nullptr;
+    for (auto& [plugin, other] : crews_) {
+      if (crew_full && &other != &crew) continue;
+      for (auto& worker : other.workers) {
+        // One that ends already makes the room.
+        if (worker->ending() && worker->load() == 0) return false;
+        if (worker->idle() && (longest == nullptr || worker->idle_since() < longest->idle_since()))
+          longest = worker.get();
+      }
+    }
+    if (longest != nullptr) longest->quit();
+    return false;
+  }
+
+  Worker* start(Crew& crew, const PendingRun& run) {
+    crew.workers.push_back(std::make_unique<Worker>(around_, run.spec));
+    ++counters_.started;
+    return crew.workers.back().get();
+  }
+
+  void maybe_closed() {
+    if (!closed_) return;
+    for (const auto& [plugin, crew] : crews_)
+      if (!crew.workers.empty()) return;
+    std::exchange(closed_, nullptr)();
+  }
+
+  Loop& loop_;
+  Log log_;
+  std::filesystem::path program_;
+  PoolSettings settings_;
+  Worker::Surroundings around_;
+  std::map<std::string, Crew, std::less<>> crews_;
+  std::vector<const Worker*> retired_;  // whose unbegun runs go back
+  PoolStats counters_;
+  std::optional<CageReport> cage_;
+  std::string missing_;
+  bool closing_ = false;
+  std::function<void()> closed_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+bool WorkerSpec::same_worker(const WorkerSpec& other) const {
+  return image->sha256 == other.image->sha256 && plugin_id == other.plugin_id &&
+         config_json == other.config_json && readable == other.readable &&
+         writable == other.writable && scratch == other.scratch && limits == other.limits;
+}
+
+WorkerPool::WorkerPool(boost::asio::io_context& context, Loop& loop, Log log,
+                       std::filesystem::path worker, ServiceHandler& services,
+                       PoolSettings settings)
+    : impl_(std::make_unique<Impl>(context, loop, std::move(log), std::move(worker), services,
+                                   std::move(settings))) {}
+
+WorkerPool::~WorkerPool() = default;
+
+void WorkerPool::submit(std::shared_ptr<const WorkerSpec> spec, RunRequest request,
+                        OnBegun on_begun, OnOutcome on_outcome) {
+  impl_->submit({std::move(spec), std::move(request), std::move(on_begun), std::move(on_outcome)});
+}
+
+void WorkerPool::cancel(RunId run) { impl_->cancel(run); }
+void WorkerPool::retire(std::string_view plugin_id) { impl_->retire(plugin_id); }
+void WorkerPool::interrupt_all() { impl_->interrupt_all(); }
+void WorkerPool::close(std::function<void()> done) { impl_->close(std::move(done)); }
+PoolStats WorkerPool::stats() const { return impl_->stats(); }
+std::optional<CageReport> WorkerPool::cage() const { return impl_->cage(); }
+
+}  // namespace host

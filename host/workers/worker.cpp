@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers/worker.hpp"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <timmy/abi.h>
+
+#include <algorithm>
+
+#include "workers/message.hpp"
+
+namespace host {
+namespace {
+
+constexpr int kCallsInFlight = 64;
+constexpr int kLevels = 4;
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> identities(const WorkerSpec& spec) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> out;
+  for (const auto* list : {&spec.readable, &spec.writable})
+    for (const auto& path : *list) {
+      struct stat info {};
+      if (::stat(path.c_str(), &info) != 0) info = {};
+      out.emplace_back(info.st_dev, info.st_ino);
+    }
+  return out;
+}
+
+std::int32_t status_of(const Error& error) {
+  if (error.code() == Code::cancelled) return TIMMY_CANCELLED;
+  return error.transient() ? TIMMY_RETRYABLE : TIMMY_PERMANENT;
+}
+
+}  // namespace
+
+Worker::Worker(const Surroundings& around, std::shared_ptr<const WorkerSpec> spec)
+    : around_(around),
+      spec_(std::move(spec)),
+      granted_(identities(*spec_)),
+      limit_(around.settings.lines_per_second, around.settings.lines_burst),
+      last_lines_(kOutputCap),
+      self_(std::make_shared<Worker*>(this)) {
+  process_ = std::make_unique<WorkerProcess>(
+      around.context, around.loop, around.program, *spec_, around.settings,
+      WorkerProcess::Events{.frame = [this](const Frame& frame) { on_frame(frame); },
+                            .after_frames = [this] { around_.owner.progressed(*this); },
+                            .line = [this](std::string_view line) { on_line(line); },
+                            .died = [this](const Death& death) { on_died(death); }});
+  deadline_ = around_.loop.clock().monotonic() + around_.settings.start;
+  watch_deadline();
+}
+
+bool Worker::has_room(const PendingRun& run) const {
+  if (ending_ || used_up()) return false;
+  if (sent_.empty()) return !(run.spec->fresh && used());
+  return !run.alone() && !sent_.front().run.alone() &&
+         static_cast<int>(sent_.size()) < around_.settings.ahead &&
+         sent_bytes_ + run.request.job_json.size() <= around_.settings.ahead_bytes;
+}
+
+void Worker::send(PendingRun&& run) {
+  const auto& request = run.request;
+  process_->send(FrameType::job, request.run,
+                 encode(JobMessage{request.timeout, request.task, request.job_json}));
+  idle_timer_.cancel();
+  task_ = request.task;
+  sent_bytes_ += request.job_json.size();
+  ++taken_;
+  sent_.push_back({std::move(run)});
+}
+
+bool Worker::cancel(RunId run) {
+  for (auto& sent : sent_) {
+    if (sent.run.request.run != run) continue;
+    if (current_is(run)) {
+      stop(Stop::cancelled);
+    } else if (!std::exchange(sent.cancelled, true)) {
+      process_->send(FrameType::cancel, run, {});
+    }
+    return true;
+  }
+  return false;
+}
+
+std::size_t Worker::ahead() const {
+  if (!begun_ || ending_) return 0;
+  return static_cast<std::size_t>(
+      std::count_if(sent_.begin() + 1, sent_.end(),
+                    [](const Sent& sent) { return !sent.cancelled && !sent.withdrawn; }));
+}
+
+void Worker::withdraw() {
+  auto count = (ahead() + 1) / 2;
+  for (auto sent = sent_.rbegin(); count > 0; ++sent) {
+    if (sent->cancelled || std::exchange(sent->withdrawn, true)) continue;
+    process_->send(FrameType::withdraw, sent->run.request.run, {});
+    --count;
+  }
+}
+
+void Worker::quit() {
+  if (std::exchange(ending_, true)) return;
+  idle_timer_.cancel();
+  process_->send(FrameType::quit, {}, {});
+  if (!begun_ && ready_) limit_farewell();
+}
+
+// From here on the plugin has only to be destroyed.
+void Worker::limit_farewell() {
+  escalation_ = around_.loop.after(around_.settings.term_grace, [this] { process_->kill(); });
+}
+
+void Worker::interrupt() {
+  ending_ = true;
+  if (stop_ == Stop::none) stop_ = Stop::interrupted;
+  process_->terminate();
+  escalation_ = around_.loop.after(around_.settings.term_grace, [this] { process_->kill(); });
+}
+
+PoolStats::Row Worker::row() const {
+  PoolStats::Row row{.pid = process_->pid(),
+                     .plugin = spec_->plugin_id,
+                     .runs = ended_runs_,
+                     .ahead = static_cast<int>(sent_.size()) - (begun_ ? 1 : 0),
+                     .ending = ending_};
+  if (begun_) {
+    row.task = task_;
+    row.run = sent_.front().run.request.run;
+  }
+  return row;
+}
+
+bool Worker::grants_unchanged() const { return granted_.empty() || granted_ == identities(*spec_); }
+
+void Worker::on_frame(const Frame& frame) {
+  switch (frame.type) {
+    case FrameType::begun: return on_begun(frame);
+    case FrameType::result: return on_result(frame);
+    case FrameType::call: return on_call(frame);
+    case FrameType::log: return on_log(frame);
+    case FrameType::ready: return on_ready(frame);
+    case FrameType::dropped: return on_dropped(frame);
+    case FrameType::memory: return process_->note_out_of_memory(true);
+    case FrameType::refused:
+      require(!ready_, frame, "before `ready`");
+      refused_ = verdict_of(decode_refused(frame.body));
+      return;
+    default:
+      throw Error(Code::invalid, fmt::format("a frame of type {}", static_cast<int>(frame.type)));
+  }
+}
+
+// A frame that names another run than the one it can be about is refused. Only the worker's own
+// code sends these, in an order that it keeps: a worker that breaks it is not trusted any further.
+void Worker::require(bool holds, const Frame& frame, const char* expected) {
+  if (holds) return;
+  ++around_.owner.counters().stale_frames;
+  throw Error(Code::stale, fmt::format("a frame of type {} about job {}, lease {}, expected {}",
+                                       static_cast<int>(frame.type), frame.run.job.value(),
+                                       frame.run.lease.value(), expected));
+}
+
+void Worker::on_ready(const Frame& frame) {
+  require(!ready_, frame, "`ready` once");
+  const auto ready = decode_ready(frame.body);
+  if (ready.version != kFrameVersion)
+    throw Error(Code::unsupported, fmt::format("frames of version {}", ready.version));
+  ready_ = true;
+  if (stop_ == Stop::none) deadline_timer_.cancel();
+  if (ending_ && stop_ == Stop::none) limit_farewell();
+  around_.owner.ready(*this, ready.cage);
+  if (sent_.empty() && !ending_) arm_idle();
+}
+
+void Worker::on_begun(const Frame& frame) {
+  require(ready_ && !begun_ && !sent_.empty() && sent_.front().run.request.run == frame.run, frame,
+          "the next that was sent");
+  begun_ = true;
+  last_lines_.clear();
+  process_->note_out_of_memory(false);
+  auto& current = sent_.front();
+  deadline_ = around_.loop.clock().monotonic() + current.run.request.timeout;
+  watch_deadline();
+  if (current.cancelled) stop(Stop::cancelled);
+  if (current.run.on_begun) current.run.on_begun();
+}
+
+void Worker::on_result(const Frame& frame) {
+  require(current_is(frame.run), frame, "the one that has begun");
+  const auto result = decode_result(frame.body);
+  auto verdict = verdict_of(result, stop_, sent_.front().run.request.timeout);
+  verdict.usage = usage_until(result.cpu, result.max_rss_bytes);
+  if (!result.clean())
+    around_.log.warn(
+        "{}: a run of {} left {} threads, {} descriptors and {} children behind; its "
+        "worker is replaced",
+        spec_->plugin_id, task_, result.threads, result.descriptors, result.children);
+  if (stop_ != Stop::interrupted) {
+    stop_ = Stop::none;
+    escalation_.cancel();
+  }
+  const bool asked = ending_;
+  ending_ = ending_ || ends_worker(result);
+  settle(std::move(verdict));
+  if (!ending_) return;
+  if (!asked) process_->send(FrameType::quit, {}, {});
+  if (stop_ != Stop::interrupted) limit_farewell();
+}
+
+// The current run is over.
+void Worker::settle(Verdict verdict) {
+  auto over = std::move(sent_.front().run);
+  sent_.pop_front();
+  sent_bytes_ -= over.request.job_json.size();
+  begun_ = false;
+  ++ended_runs_;
+  verdict.output = last_lines_.text();
+  if (sent_.empty() && !ending_) arm_idle();
+  over.on_outcome({.verdict = std::move(verdict)});
+}
+
+void Worker::on_dropped(const Frame& frame) {
+  const auto found =
+      std::find_if(sent_.begin() + (begun_ ? 1 : 0), sent_.end(),
+                   [&](const Sent& sent) { return sent.run.request.run == frame.run; });
+  require(found != sent_.end() && (found->cancelled || found->withdrawn), frame,
+          "one that was to be dropped");
+  auto run = std::move(found->run);
+  const bool cancelled = found->cancelled;
+  sent_.erase(found);
+  sent_bytes_ -= run.request.job_json.size();
+  if (sent_.empty() && !ending_) arm_idle();
+  if (!cancelled) return around_.owner.withdrawn(std::move(run));
+  run.on_outcome({.verdict = {.kind = Verdict::Kind::cancelled,
+                              .code = "cancelled",
+                              .message = "cancelled before it began"}});
+}
+
+void Worker::on_call(const Frame& frame) {
+  const auto call = decode_call(frame.body);
+  const auto refuse = [&](Code code, const char* message) {
+    answer(frame.run, call.id, Error(code, message));
+  };
+  if (!current_is(frame.run)) {
+    ++around_.owner.counters().stale_frames;
+    return refuse(Code::stale, "this run has ended");
+  }
+  if (calls_ >= kCallsInFlight)
+    return refuse(Code::rate_limited, "64 service calls of this worker are under way already");
+  ++calls_;
+  around_.services.call(
+      {frame.run, spec_->plugin_id, task_, std::string(call.method), std::string(call.params)},
+      [weak = std::weak_ptr(self_), run = frame.run, id = call.id](Result<std::string> result) {
+        const auto self = weak.lock();
+        if (!self) return;
+        --(*self)->calls_;
+        if ((*self)->current_is(run)) (*self)->answer(run, id, result);
+      });
+}
+
+void Worker::answer(RunId run, std::uint64_t id, const Result<std::string>& result) {
+  if (result.ok() && result.value().size() + kFrameHeader + 64 < kFrameCap)
+    return process_->send(FrameType::answer, run,
+                          encode(AnswerMessage{.id = id, .result = result.value()}));
+  const auto error = result.ok() ? Error(Code::too_large, "the answer is too large for one frame",
+                                         "Ask for less at once")
+                                 : result.error();
+  process_->send(FrameType::answer, run,
+                 encode(AnswerMessage{.id = id,
+                                      .status = status_of(error),
+                                      .code = name(error.code()),
+                                      .message = error.what()}));
+}
+
+void Worker::on_log(const Frame& frame) {
+  const auto log = decode_log(frame.body);
+  const bool known = log.level >= 0 && log.level < kLevels;
+  pass_line(current_is(frame.run) ? frame.run : RunId{},
+            known ? static_cast<Level>(log.level) : Level::error, log.text);
+}
+
+void Worker::on_line(std::string_view line) {
+  const auto text = printable(line);
+  last_lines_.add(text);
+  pass_line(begun_ ? sent_.front().run.request.run : RunId{}, Level::info, text);
+}
+
+void Worker::pass_line(RunId run, Level level, std::string_view text) {
+  if (!limit_.pass(around_.loop.clock().monotonic())) return;
+  report_dropped_lines();
+  around_.services.log(run, spec_->plugin_id, level, printable(text));
+}
+
+void Worker::report_dropped_lines() {
+  const auto dropped = limit_.take_dropped();
+  if (dropped == 0) return;
+  around_.owner.counters().dropped_lines += dropped;
+  around_.log.warn("{}: {} lines were dropped, over {} a second", spec_->plugin_id, dropped,
+                   around_.settings.lines_per_second);
+}
+
+// One timer for all the runs of a worker: it is only set anew when a deadline comes before the
+// moment for which it is set, and looks again when it fires.
+void Worker::watch_deadline() {
+  if (deadline_timer_ && armed_for_ <= deadline_) return;
+  armed_for_ = deadline_;
+  deadline_timer_ = around_.loop.after(deadline_ - around_.loop.clock().monotonic(), [this] {
+    deadline_timer_.cancel();
+    const bool watching = begun_ || !ready_;
+    if (!watching) return;
+    if (around_.loop.clock().monotonic() < deadline_) return watch_deadline();
+    stop(Stop::deadline);
+  });
+}
+
+void Worker::stop(Stop why) {
+  if (stop_ != Stop::none) return;
+  stop_ = why;
+  if (!ready_) return process_->kill();
+  process_->send(FrameType::cancel, sent_.front().run.request.run, {});
+  escalation_ = around_.loop.after(around_.settings.cancel_grace, [this] {
+    process_->terminate();
+    escalation_ = around_.loop.after(around_.settings.term_grace, [this] { process_->kill(); });
+  });
+}
+
+void Worker::arm_idle() {
+  idle_since_ = around_.loop.clock().monotonic();
+  deadline_timer_.cancel();
+  idle_timer_ = around_.loop.after(around_.settings.idle, [this] { quit(); });
+}
+
+Usage Worker::usage_until(Duration cpu, std::uint64_t max_rss) {
+  const auto before = std::exchange(cpu_before_, std::max(cpu, cpu_before_));
+  return {.cpu = std::max(cpu - before, Duration::zero()), .max_rss_bytes = max_rss};
+}
+
+void Worker::on_died(const Death& death) {
+  auto& counters = around_.owner.counters();
+  const bool well = !death.signalled && death.number == 0;
+  const bool clean = well && ((ending_ && !begun_) || refused_);
+  if (!death.protocol.empty()) ++counters.protocol_errors;
+  if (death.killed) ++counters.killed;
+  if (!clean && !death.killed && stop_ == Stop::none) ++counters.crashed;
+  report_dropped_lines();
+
+  const bool starting = !ready_;
+  // The run for which a worker was started pays for a start that failed: else nobody would, and it
+  // would be tried for ever.
+  if (begun_ || (starting && stop_ != Stop::interrupted && !sent_.empty())) {
+    auto verdict =
+        refused_ ? *refused_
+                 : verdict_of(death, stop_,
+                              starting ? around_.settings.start : sent_.front().run.request.timeout,
+                              spec_->limits, starting);
+    verdict.usage = usage_until(cpu_time(death.usage),
+                                static_cast<std::uint64_t>(death.usage.ru_maxrss) * 1024);
+    settle(std::move(verdict));
+  } else if (!clean && stop_ == Stop::none) {
+    around_.log.warn("{}: {}", spec_->plugin_id,
+                     verdict_of(death, stop_, {}, spec_->limits, false).message);
+  }
+  std::deque<PendingRun> unbegun;
+  for (auto& sent : sent_) unbegun.push_back(std::move(sent.run));
+  sent_.clear();
+  around_.owner.ended(*this, std::move(unbegun), clean);
+}
+
+}  // namespace host
