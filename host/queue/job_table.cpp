@@ -166,15 +166,19 @@ void note_events(Unit& unit, const RunningJob& job, const Transition& to, WallTi
 Finished end_run(Unit& unit, const RunningJob& job, const Verdict& verdict, const Transition& to,
                  WallTime now) {
   write_attempt(unit, job, verdict, now, to.due);
-  const bool ended = to.state == JobState::cancelled || to.state == JobState::discarded;
-  unit.run(
-      "UPDATE jobs SET state=?, due=?, rank=?, attempt=?, crashes=?, interrupted=?, held=?, "
-      "ended_at=?, progress=NULL, " KEEP_UNIQUE_KEY
-      " WHERE id=? AND state='running' AND run_lease=?",
-      name(to.state), to.state == JobState::available ? std::optional(now) : to.due, to.rank,
-      to.attempt, to.crashes, to.interrupted,
-      to.held.empty() ? std::nullopt : std::optional(to.held),
-      ended ? std::optional(now) : std::nullopt, job.run.job, job.run.lease);
+  if (to.state == JobState::cancelled || to.state == JobState::discarded) {
+    unit.run(
+        "UPDATE jobs SET state=?, crashes=?, ended_at=?, progress=NULL "
+        "WHERE id=? AND state='running' AND run_lease=?",
+        name(to.state), to.crashes, now, job.run.job, job.run.lease);
+  } else {
+    unit.run(
+        "UPDATE jobs SET state=?, due=?, rank=?, attempt=?, crashes=?, interrupted=?, held=?, "
+        "progress=NULL, " KEEP_UNIQUE_KEY " WHERE id=? AND state='running' AND run_lease=?",
+        name(to.state), to.state == JobState::available ? std::optional(now) : to.due, to.rank,
+        to.attempt, to.crashes, to.interrupted,
+        to.held.empty() ? std::nullopt : std::optional(to.held), job.run.job, job.run.lease);
+  }
   if (to.poison || !to.held.empty()) note_events(unit, job, to, now);
   return {.state = to.state, .next_run = to.due, .poison = to.poison, .held = !to.held.empty()};
 }
