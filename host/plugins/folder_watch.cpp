@@ -137,6 +137,9 @@ class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
     const auto now = loop_.clock().monotonic();
     if (!timer_) latest_ = now + 10 * settle_;
     const auto at = std::min(now + settle_, latest_);
+    // Armed anew after the last moment, it would never come to fire between two changes.
+    if (timer_ && at == fires_at_) return;
+    fires_at_ = at;
     timer_ = loop_.after(at - now, [this] {
       timer_.cancel();
       changed_();
@@ -153,6 +156,7 @@ class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<bool> there_;
   Timer timer_;
   MonotonicTime latest_{};
+  MonotonicTime fires_at_{};
   bool working_ = true;
   bool stopped_ = false;
 };

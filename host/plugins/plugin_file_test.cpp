@@ -48,6 +48,11 @@ TEST_F(PluginFilesTest, AFileThatWasJustWrittenIsNotBelievedToBeTheSame) {
   EXPECT_EQ(read("x.so")->reading.manifest->version, "1.0.1");
 }
 
+TEST_F(PluginFilesTest, AFreshFileIsReadAgainForItsClockMayBeCoarserThanItsChanges) {
+  write_plugin(folder_ / "x.so", test_manifest("x"));
+  EXPECT_NE(read("x.so"), read("x.so"));
+}
+
 TEST_F(PluginFilesTest, TheImageStaysTheSameObjectWhileTheBytesAre) {
   write_plugin(folder_ / "x.so", test_manifest("x"));
   const auto first = load("x.so");
