@@ -199,7 +199,7 @@ TEST_F(SchedulerTest, AWaitingJobWithTheUniqueKeyStandsForTheTick) {
 TEST_F(SchedulerTest, ANewTextOrZoneStartsAnewAndNothingElseDoes) {
   set({task("beat", "*/10 * * * *"), task("zoned", "0 13 * * *")});
   auto zoned = task("zoned", "0 13 * * *");
-  zoned.zone = "Etc/GMT-1";
+  zoned.zone = "Etc/GMT+1";  // 13:00 there is 14:00Z
   restart_after(2h, {task("beat", "*/20 * * * *"), zoned});
   EXPECT_THAT(jobs(), IsEmpty());
   EXPECT_EQ(scheduler_->next_run("beat"), noon_ + 2h + 20min);
