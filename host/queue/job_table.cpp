@@ -134,11 +134,13 @@ Transition transition_of(const RunningJob& job, const Verdict& verdict, const Re
   return to;
 }
 
+std::string_view last_lines(const Verdict& verdict) {
+  const auto size = std::min(verdict.output.size(), kOutputCap);
+  return std::string_view(verdict.output).substr(verdict.output.size() - size);
+}
+
 void write_attempt(Unit& unit, const RunningJob& job, const Verdict& verdict, WallTime now,
                    const std::optional<WallTime>& next_run) {
-  const auto output =
-      std::string_view(verdict.output)
-          .substr(verdict.output.size() - std::min(verdict.output.size(), kOutputCap));
   auto& insert = unit.query(
       "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, next_run, permanent, "
       "signal, exit_status, cpu, max_rss, code, message, output) "
@@ -148,7 +150,7 @@ void write_attempt(Unit& unit, const RunningJob& job, const Verdict& verdict, Wa
       static_cast<std::int64_t>(verdict.usage.max_rss_bytes));
   if (!verdict.code.empty()) insert.bind_borrowed(13, verdict.code);
   if (!verdict.message.empty()) insert.bind_borrowed(14, verdict.message);
-  if (!output.empty()) insert.bind_borrowed(15, Bytes{output});
+  if (!verdict.output.empty()) insert.bind_borrowed(15, Bytes{last_lines(verdict)});
   insert.run();
 }
 
@@ -183,21 +185,22 @@ Finished end_run(Unit& unit, const RunningJob& job, const Verdict& verdict, cons
   return {.state = to.state, .next_run = to.due, .poison = to.poison, .held = !to.held.empty()};
 }
 
-// The way of nearly every run: two statements.
+// The way of nearly every run, as short as it can be.
 std::optional<Finished> complete_run(Unit& unit, RunId run, const Verdict& verdict, WallTime now) {
-  auto& attempt = unit.query(
-      "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, cpu, max_rss, output) "
-      "SELECT id, run_lease, attempt, 'completed', attempted_at, ?1, ?2, ?3, ?4 "
-      "FROM jobs WHERE id=?5 AND state='running' AND run_lease=?6",
-      now, verdict.usage.cpu, static_cast<std::int64_t>(verdict.usage.max_rss_bytes), nullptr,
+  auto& row = unit.query(
+      "SELECT attempt, attempted_at FROM jobs WHERE id=? AND state='running' AND run_lease=?",
       run.job, run.lease);
-  if (!verdict.output.empty()) {
-    const auto size = std::min(verdict.output.size(), kOutputCap);
-    attempt.bind_borrowed(
-        4, Bytes{std::string_view(verdict.output).substr(verdict.output.size() - size)});
-  }
-  attempt.run();
-  if (unit.changes() == 0) return std::nullopt;
+  if (!row.step()) return std::nullopt;
+  const auto attempt = row.integer(0);
+  const auto began = row.time(1);
+  row.reset();
+  auto& insert = unit.query(
+      "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, cpu, max_rss, output) "
+      "VALUES(?, ?, ?, 'completed', ?, ?, ?, ?, ?)",
+      run.job, run.lease, attempt, began, now, verdict.usage.cpu,
+      static_cast<std::int64_t>(verdict.usage.max_rss_bytes));
+  if (!verdict.output.empty()) insert.bind_borrowed(8, Bytes{last_lines(verdict)});
+  insert.run();
   auto& update = unit.query(
       "UPDATE jobs SET state='completed', ended_at=?1, result=?2, progress=NULL "
       "WHERE id=?3 AND state='running' AND run_lease=?4",
