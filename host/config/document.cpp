@@ -88,11 +88,7 @@ class Builder final : public YAML::EventHandler {
       last_text_ = mark;
     }
     if (expects_key()) return take_key(mark, text);
-    try {
-      place(mark, scalar_value(text, tag));
-    } catch (const Error& error) {
-      fail(mark, error.message());
-    }
+    place(mark, value_of(mark, text, tag));
     close_value();
   }
 
@@ -130,6 +126,15 @@ class Builder final : public YAML::EventHandler {
     if (anchor != YAML::NullAnchor) fail(mark, "an anchor is not supported");
     if (++nodes_ > kYamlNodes)
       fail(mark, fmt::format("more than {} keys and values", kYamlNodes), {}, Code::too_large);
+  }
+
+  [[nodiscard]] Json value_of(const YAML::Mark& mark, const std::string& text,
+                              const std::string& tag) {
+    try {
+      return scalar_value(text, tag);
+    } catch (const Error& error) {
+      fail(mark, error.message());
+    }
   }
 
   void end_text(int line) {
@@ -241,6 +246,11 @@ Document parse_yaml(std::string_view text, std::string file) {
   if (text.size() > kYamlBytes)
     throw Error(Code::too_large, fmt::format("{} is larger than {} bytes", file, kYamlBytes));
   if (const auto bad = find_bad_bytes(text)) refuse(file, bad->position, bad->message);
+  // Before the first event yaml-cpp reads all brackets that stand open, at 240 bytes each.
+  const auto brackets =
+      std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; });
+  if (brackets > kYamlNodes)
+    throw Error(Code::too_large, fmt::format("{}: more than {} brackets", file, kYamlNodes));
   Builder builder(file);
   std::optional<Error> failure;
   try {
