@@ -87,7 +87,7 @@ ServerResponse create_organisation_label(Exchange& exchange) {
   const auto login = own_organisation(exchange).login;
   const Bound body(exchange, "CreateLabelOption");
   const auto name = body.required("name", "Name");
-  const auto color = body.required("color", "Color");
+  const auto color = color_of(exchange.state, body.required("color", "Color"));
   Label& made = exchange.state.add_organisation_label(login, name);
   made.color = color;
   return json_reply(201, label_json(exchange.state, nullptr, login, made));

@@ -37,6 +37,15 @@ std::int64_t path_number(const std::string& text) {
   return parsed.ptr == text.data() + text.size() && value > 0 ? value : 0;
 }
 
+std::string color_of(const ForgeState& state, const std::string& text) {
+  const auto digits = lower(text.substr(text.starts_with('#') ? 1 : 0));
+  const bool sized = digits.size() == 3 || digits.size() == 6;
+  if (!sized || digits.find_first_not_of("0123456789abcdef") != std::string::npos)
+    throw refused(state, 422, "invalid color: " + (sized ? "#" + digits : text));
+  if (digits.size() == 6) return digits;
+  return {digits[0], digits[0], digits[1], digits[1], digits[2], digits[2]};
+}
+
 Issue* Exchange::issue(std::size_t index) const {
   return state.issue(repo->full_name(), path_number(parameter(index)));
 }
@@ -97,7 +106,7 @@ std::optional<std::int64_t> Bound::number(const std::string& name) const {
 std::optional<std::vector<std::int64_t>> Bound::numbers(const std::string& name) const {
   if (find(name) == nullptr) return std::nullopt;
   std::vector<std::int64_t> all;
-  for (const auto& value : values(name)) {
+  for (const auto& value : values(name, "[]int64")) {
     if (!value.is_number_integer()) throw wrong(value, name, "int64");
     all.push_back(value.get<std::int64_t>());
   }
@@ -107,17 +116,17 @@ std::optional<std::vector<std::int64_t>> Bound::numbers(const std::string& name)
 std::optional<std::vector<std::string>> Bound::texts(const std::string& name) const {
   if (find(name) == nullptr) return std::nullopt;
   std::vector<std::string> all;
-  for (const auto& value : values(name)) {
+  for (const auto& value : values(name, "[]string")) {
     if (!value.is_string()) throw wrong(value, name, "string");
     all.push_back(value.get<std::string>());
   }
   return all;
 }
 
-std::vector<Json> Bound::values(const std::string& name) const {
+std::vector<Json> Bound::values(const std::string& name, const std::string& wanted) const {
   const Json* value = find(name);
   if (value == nullptr) return {};
-  if (!value->is_array()) throw wrong(*value, name, "[]interface {}");
+  if (!value->is_array()) throw wrong(*value, name, wanted);
   return value->get<std::vector<Json>>();
 }
 

@@ -40,6 +40,9 @@ struct Exchange {
 // A positive number, else 0, as the handlers of Gitea read a path segment.
 [[nodiscard]] std::int64_t path_number(const std::string& text);
 
+// "#0ab", "0ab", "#00aabb" and "00aabb" are colours. Throws Refused 422 on anything else.
+[[nodiscard]] std::string color_of(const ForgeState& state, const std::string& text);
+
 // The body as go-chi/binding reads it into a struct: JSON by its content type, a form by its own,
 // anything else refused with 422. `type` is the Go name that messages carry.
 class Bound {
@@ -52,8 +55,8 @@ class Bound {
   [[nodiscard]] std::optional<std::int64_t> number(const std::string& name) const;
   [[nodiscard]] std::optional<std::vector<std::int64_t>> numbers(const std::string& name) const;
   [[nodiscard]] std::optional<std::vector<std::string>> texts(const std::string& name) const;
-  // Any JSON array.
-  [[nodiscard]] std::vector<Json> values(const std::string& name) const;
+  // Any JSON array; `wanted` is its Go type.
+  [[nodiscard]] std::vector<Json> values(const std::string& name, const std::string& wanted) const;
   // Throws Refused 422 "[Title]: Required" when it is absent or empty. `field` is the Go name.
   [[nodiscard]] std::string required(const std::string& name, const std::string& field) const;
 

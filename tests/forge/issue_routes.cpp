@@ -99,6 +99,25 @@ Issue& find_issue(const Exchange& exchange) {
   return *found;
 }
 
+// The same where the handler says more.
+Issue& find_for_admin(const Exchange& exchange) {
+  if (exchange.access < Access::admin)
+    throw refused(exchange.state, 403,
+                  "user should be an owner or a collaborator with admin write of a repository");
+  Issue* found = exchange.issue(2);
+  if (found != nullptr) return *found;
+  throw not_found(exchange.state,
+                  fmt::format("issue does not exist [id: 0, repo_id: {}, index: {}]",
+                              exchange.repo->id, path_number(exchange.parameter(2))));
+}
+
+// Without the white space around it.
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  const auto last = text.find_last_not_of(" \t\r\n");
+  return first == std::string::npos ? "" : text.substr(first, last - first + 1);
+}
+
 ServerResponse get_issue(Exchange& exchange) {
   return json_reply(200, issue_json(exchange.state, *exchange.repo, find_issue(exchange)));
 }
@@ -127,14 +146,11 @@ std::optional<std::vector<std::string>> logins(const Exchange& exchange,
 // Whoever may not write has labels and assignees left out without a word.
 ServerResponse create_issue(Exchange& exchange) {
   const Bound body(exchange, "CreateIssueOption");
-  const auto title = body.required("title", "Title");
+  const auto title = trimmed(body.required("title", "Title"));
   const auto text = body.text("body").value_or("");
   const auto labels = body.numbers("labels").value_or(std::vector<std::int64_t>{});
   const auto names = body.texts("assignees").value_or(std::vector<std::string>{});
   const bool closed = body.flag("closed").value_or(false);
-  if (!exchange.repo->issues_on)
-    throw refused(exchange.state, 403,
-                  "user should have specific read permission or be a repo admin or a site admin");
   std::string unknown;
   const auto assignees = logins(exchange, names, unknown);
   if (exchange.writer() && !assignees)
@@ -182,20 +198,12 @@ ServerResponse edit_issue(Exchange& exchange) {
 }
 
 ServerResponse delete_issue(Exchange& exchange) {
-  if (exchange.access < Access::admin)
-    throw refused(exchange.state, 403,
-                  "user should be an owner or a collaborator with admin write "
-                  "of a repository");
-  exchange.repo->issues.erase(find_issue(exchange).number);
+  exchange.repo->issues.erase(find_for_admin(exchange).number);
   return empty_reply(204);
 }
 
 ServerResponse lock(Exchange& exchange) {
-  if (exchange.access < Access::admin)
-    throw refused(exchange.state, 403,
-                  "user should be an owner or a collaborator with admin write "
-                  "of a repository");
-  find_issue(exchange).locked = exchange.request.method == "PUT";
+  find_for_admin(exchange).locked = exchange.request.method == "PUT";
   return empty_reply(204);
 }
 

@@ -8,16 +8,6 @@
 namespace host::forge {
 namespace {
 
-// "#0ab", "0ab", "#00aabb" and "00aabb" are colours.
-std::string color_of(const ForgeState& state, const std::string& text) {
-  auto digits = lower(text.substr(text.starts_with('#') ? 1 : 0));
-  const bool hex = digits.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!hex || (digits.size() != 3 && digits.size() != 6))
-    throw refused(state, 422, "invalid color: #" + digits);
-  if (digits.size() == 6) return digits;
-  return {digits[0], digits[0], digits[1], digits[1], digits[2], digits[2]};
-}
-
 // By id, or by name when the segment is no number: the lowest id of that name.
 Label& find_label(const Exchange& exchange) {
   const auto& wanted = exchange.parameter(2);
@@ -61,10 +51,13 @@ ServerResponse create_label(Exchange& exchange) {
   const Bound body(exchange, "CreateLabelOption");
   const auto name = body.required("name", "Name");
   const auto color = color_of(exchange.state, body.required("color", "Color"));
+  const auto description = body.text("description").value_or("");
+  const bool exclusive = body.flag("exclusive").value_or(false);
+  const bool archived = body.flag("is_archived").value_or(false);
   Label& made = exchange.state.add_label(*exchange.repo, name, color);
-  made.description = body.text("description").value_or("");
-  made.exclusive = body.flag("exclusive").value_or(false);
-  made.archived = body.flag("is_archived").value_or(false);
+  made.description = description;
+  made.exclusive = exclusive;
+  made.archived = archived;
   return json_reply(201, shown(exchange, made));
 }
 
@@ -132,7 +125,7 @@ void attach(const Exchange& exchange, Issue& issue, std::int64_t id) {
 // `replace`: drops what is not asked for.
 ServerResponse set_labels(Exchange& exchange, bool replace) {
   const Bound body(exchange, "IssueLabelsOption");
-  const auto values = body.values("labels");
+  const auto values = body.values("labels", "[]interface {}");
   Issue& issue = find_issue(exchange);
   if (!exchange.writer()) throw refused(exchange.state, 403, "write permission is required");
   const auto ids = asked_for(exchange, values);

@@ -27,7 +27,7 @@ Json user_json(const ForgeState& state, const User& user) {
           {"login_name", ""},
           {"source_id", 0},
           {"full_name", ""},
-          {"email", lower(user.login) + "@noreply.localhost"},
+          {"email", user.organisation ? "" : lower(user.login) + "@noreply.localhost"},
           {"avatar_url", state.settings.root_url + "avatars/" + lower(user.login)},
           {"html_url", state.settings.root_url + user.login},
           {"language", ""},

@@ -81,7 +81,7 @@ class PeerTest : public ::testing::TestWithParam<const char*> {
 
   // A new repository of the token's user: its full name. Deleted at the end.
   std::string new_repo(const Json& options = Json::object());
-  // A new organisation of the token's user. Deleted at the end.
+  // A new organisation of the token's user. Deleted at the end, with its repositories.
   std::string new_organisation();
   // A new label: its id.
   std::int64_t new_label(const std::string& repo, const std::string& name,

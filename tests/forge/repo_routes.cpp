@@ -4,6 +4,9 @@
 namespace host::forge {
 namespace {
 
+constexpr const char* kNameLetters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
 using Repos = std::vector<const Repo*>;
 
 // Ascending ids, which is the order in which they were made.
@@ -78,6 +81,8 @@ ServerResponse get_repo(Exchange& exchange) {
 ServerResponse create(Exchange& exchange, const std::string& owner) {
   const Bound body(exchange, "CreateRepoOption");
   const auto name = body.required("name", "Name");
+  if (name.find_first_not_of(kNameLetters) != std::string::npos)
+    throw refused(exchange.state, 422, "[Name]: AlphaDashDot");
   const auto full_name = owner + "/" + name;
   if (exchange.state.repo(full_name) != nullptr)
     throw refused(exchange.state, 409, "The repository with the same name already exists.");

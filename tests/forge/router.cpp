@@ -99,6 +99,12 @@ void check_scope(const Exchange& exchange, const std::string& category) {
                     "], token scope=" + joined(scopes));
 }
 
+std::string escaped(std::string text) {
+  for (auto at = text.find('&'); at != std::string::npos; at = text.find('&', at + 1))
+    text.insert(at + 1, "amp;");
+  return text;
+}
+
 // A redirect that keeps the query, as a path on the same host.
 Refused moved(const Exchange& exchange, int status, const std::string& from,
               const std::string& to) {
@@ -108,7 +114,7 @@ Refused moved(const Exchange& exchange, int status, const std::string& from,
   ServerResponse response{status, {{"Location", target}}, "", std::nullopt};
   if (exchange.request.method == "GET") {
     response.headers.emplace_back("Content-Type", "text/html; charset=utf-8");
-    response.body = "<a href=\"" + target + "\">" +
+    response.body = "<a href=\"" + escaped(target) + "\">" +
                     (status == 301 ? "Moved Permanently" : "Temporary Redirect") + "</a>.\n\n";
   }
   return {response};
@@ -125,7 +131,8 @@ void assign_repo(Exchange& exchange) {
   exchange.repo = state.repo(full_name);
   if (exchange.repo == nullptr) {
     const auto to = state.renamed_repos.find(lower(full_name));
-    if (to == state.renamed_repos.end()) throw not_found(state);
+    if (to == state.renamed_repos.end() || state.repo(to->second) == nullptr)
+      throw not_found(state);
     throw moved(exchange, 301, full_name, to->second);
   }
   exchange.access = state.access(exchange.doer, *exchange.repo);
@@ -137,9 +144,7 @@ ServerResponse handle(Exchange& exchange, const Route& route) {
   authenticate(exchange);
   check_scope(exchange, route.scope);
   if ((route.checks & kRepo) != 0) assign_repo(exchange);
-  if ((route.checks & kIssues) != 0 && !exchange.repo->issues_on &&
-      exchange.request.method == "GET")
-    throw not_found(state);
+  if ((route.checks & kIssues) != 0 && !exchange.repo->issues_on) throw not_found(state);
   if ((route.checks & kToken) != 0 && exchange.doer == nullptr)
     throw refused(state, 401, "token is required");
   if ((route.checks & kNotArchived) != 0 && exchange.repo->archived)
