@@ -19,8 +19,9 @@ PageEnd read_page_end(const HttpResponse& response) {
   return end;
 }
 
-bool more_pages(const PageEnd& end, std::size_t position) {
+bool more_pages(const PageEnd& end, std::size_t position, bool fresh) {
   if (end.next && *end.next) return true;
+  if (!fresh) return false;
   if (end.total) return position < *end.total;
   return !end.next.has_value();
 }

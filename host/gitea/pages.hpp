@@ -29,9 +29,10 @@ struct PageEnd {
 };
 [[nodiscard]] PageEnd read_page_end(const HttpResponse& response);
 
-// Whether another page is to be asked for, after one that was not empty and brought something new.
-// `position`: elements so far.
-[[nodiscard]] bool more_pages(const PageEnd& end, std::size_t position);
+// Whether another page is to be asked for. `position`: elements so far. `fresh`: the page brought
+// something new; one that did not may still be in the middle, where the server left out what this
+// token may not see.
+[[nodiscard]] bool more_pages(const PageEnd& end, std::size_t position, bool fresh);
 
 // One walk over a list. Keeps itself alive until its reply.
 template <class T>
@@ -78,7 +79,7 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
     bool fresh = false;
     for (const Json& element : json) fresh = add(element) || fresh;
     position_ += json.size();
-    if (fresh && more_pages(end, position_)) {
+    if (more_pages(end, position_, fresh)) {
       if (page_ >= kPagesMost)
         throw Error(Code::too_large,
                     request_.what + ": more than " + std::to_string(kPagesMost) + " pages",

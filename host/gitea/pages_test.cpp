@@ -14,11 +14,12 @@ using ::testing::HasSubstr;
 // A list on a server with habits of its own.
 struct ListServer {
   std::vector<Json> items;
-  std::size_t clamp = 50;                // most per page, whatever is asked for
-  bool total = true;                     // sends X-Total-Count
-  bool link = true;                      // sends Link
-  bool ignores_page = false;             // answers all, always
-  std::function<void(int page)> before;  // called before each page
+  std::size_t clamp = 50;                  // most per page, whatever is asked for
+  bool total = true;                       // sends X-Total-Count
+  bool link = true;                        // sends Link
+  bool ignores_page = false;               // answers all, always
+  std::function<bool(const Json&)> hides;  // cuts its pages before it leaves these out
+  std::function<void(int page)> before;    // called before each page
 
   HttpResponse answer(const HttpRequest& request) {
     const auto number = [&](const std::string& name) {
@@ -35,7 +36,8 @@ struct ListServer {
         ignores_page ? 0 : std::min(items.size(), (static_cast<std::size_t>(page) - 1) * size);
     const std::size_t end = ignores_page ? items.size() : std::min(items.size(), begin + size);
     Json list = Json::array();
-    for (std::size_t i = begin; i < end; ++i) list.push_back(items[i]);
+    for (std::size_t i = begin; i < end; ++i)
+      if (!hides || !hides(items[i])) list.push_back(items[i]);
     HttpHeaders headers = FakeHttpClient::json_type();
     if (total) headers.emplace_back("x-total-count", std::to_string(items.size()));
     if (link && (page > 1 || end < items.size()))
@@ -84,6 +86,14 @@ TEST_F(PagesTest, AListWithoutPagesEndsAfterOneRepetition) {
   fill(60);
   EXPECT_EQ(list_issues().value().size(), 60u);
   EXPECT_EQ(http_.requests().size(), 2u);
+}
+
+TEST_F(PagesTest, APageOfWhatMayNotBeSeenIsNotTheEnd) {
+  fill(150);
+  server_.hides = [](const Json& item) {
+    return item.at("number") > 45 && item.at("number") <= 105;
+  };
+  EXPECT_EQ(list_issues().value().size(), 90u);
 }
 
 TEST_F(PagesTest, WhatIsInsertedMeanwhileComesOnceAndPushesNothingOut) {

@@ -37,7 +37,7 @@ std::optional<std::string> same_server(const ServerUrl& server, std::string loca
     }
   }
   const std::string base = server.subpath + std::string(kApi);
-  if (location.starts_with("//") || !location.starts_with(base + "/")) return std::nullopt;
+  if (!location.starts_with(base + "/")) return std::nullopt;
   return location.substr(base.size());
 }
 

@@ -143,6 +143,7 @@ TEST_F(TransportTest, TheBreakerOpensAndCallsFailAtOnceUntilATrialSucceeds) {
   (void)whoami();
   EXPECT_EQ(http_.requests().size(), 5u);
   EXPECT_FALSE(gitea_->available());
+  EXPECT_EQ(gitea_->stats().retries, 3u);  // none once it was open
   const auto error = error_of(whoami());
   EXPECT_EQ(error.code(), Code::unavailable);
   EXPECT_THAT(error.message(), HasSubstr("connection refused"));
