@@ -288,7 +288,8 @@ Json Host::status() const {
                                                      : config_.config.gitea.url},
           {"plugins", {{"found", entries_.size()}, {"ready", ready}}},
           {"attention", std::move(attention)},
-          {"running", executor_.claimed()},
+          {"claimed", executor_.load().claimed},
+          {"running", executor_.load().begun},
           {"workers", pool_.stats().workers.size()},
           {"services", services_.names()},
           {"queue",
@@ -374,7 +375,7 @@ void Host::on_signal(int number) {
 void Host::stop() {
   stopping_ = true;
   const auto grace = config_.config.queue.shutdown_grace;
-  log_.info("stopping: {} jobs run and get {} to end", executor_.claimed(), format_duration(grace));
+  log_.info("stopping: {} jobs run and get {} to end", executor_.load().begun, format_duration(grace));
   notify_.stopping("waiting for running jobs");
   folder_watch_.reset();
   scheduler_.stop();

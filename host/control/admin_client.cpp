@@ -50,7 +50,10 @@ Json AdminClient::send(const std::string& method, const std::string& target, std
   AsioLoop loop(context, clock);
   CurlClient http(context, loop);
   HttpRequest request{.method = method, .url = "http://timmy-host" + target, .body = std::move(body),
-                      .timeout = timeout, .body_cap = std::size_t{64} << 20,
+                      .timeout = timeout,
+                      // A host that waits for a job's end is silent meanwhile.
+                      .silence = timeout,
+                      .body_cap = std::size_t{64} << 20,
                       .unix_socket = paths_.socket().string()};
   if (method == "POST") {
     std::error_code ignored;

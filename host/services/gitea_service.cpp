@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/gitea_service.hpp"
 
-#include <cctz/time_zone.h>
 #include <openssl/evp.h>
 
 #include "base/failpoint.hpp"
 #include "gitea/client.hpp"
+#include "gitea/decode.hpp"
 #include "services/audit.hpp"
 #include "store/store.hpp"
 
@@ -56,9 +56,8 @@ Json to_json(const Repository& repo) {
 std::optional<WallTime> parse_since(const Json& params) {
   const auto found = params.find("since");
   if (found == params.end() || found->is_null()) return std::nullopt;
-  cctz::time_point<Duration> time;
-  if (!found->is_string() ||
-      !cctz::parse("%Y-%m-%d%ET%H:%M:%E*S%Ez", found->get<std::string>(), cctz::utc_time_zone(), &time))
+  const auto time = found->is_string() ? parse_rfc3339(found->get<std::string>()) : std::nullopt;
+  if (!time)
     throw Error(Code::usage, "parameter \"since\" must be a time such as 2026-01-31T12:00:00Z");
   return time;
 }
@@ -182,9 +181,9 @@ class GiteaService final : public Service {
         [intent, now = clock_->wall()](Unit& unit) { return open_intent(unit, intent, now); },
         [this, run, intent, reply = std::move(reply), send = std::move(send)](Result<std::int64_t> id) {
           if (!id.ok()) return reply(id.error());
-          TIMMY_FAILPOINT("gitea_before_send");
+          TIMMY_FAILPOINT("services.before_send");
           send([this, run, intent, id = id.value(), reply](Result<Json> answer) {
-            TIMMY_FAILPOINT("gitea_after_send");
+            TIMMY_FAILPOINT("services.after_send");
             record(*run, intent, id, std::move(answer), reply);
           });
         });

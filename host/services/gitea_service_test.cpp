@@ -41,6 +41,15 @@ TEST_F(GiteaServiceTest, ReadsNeedAGrantForTheRepository) {
   EXPECT_EQ(repos[0]["full_name"], "org/app");
 }
 
+TEST_F(GiteaServiceTest, SinceLeavesOutWhatDidNotChange) {
+  const auto run = open({{"gitea.read", {"org/app"}}});
+  const auto issues_since = [&](WallTime time) {
+    return call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"since", format_utc(time)}}).value()["issues"].size();
+  };
+  EXPECT_EQ(issues_since(loop_.clock().wall()), 1u);
+  EXPECT_EQ(issues_since(loop_.clock().wall() + std::chrono::seconds(1)), 0u);
+}
+
 TEST_F(GiteaServiceTest, WithoutAnyGrantNotEvenTheUserIsTold) {
   EXPECT_EQ(call(*open({}), "gitea/1.whoami").error().code(), Code::not_granted);
   EXPECT_EQ(call(*open({{"gitea.read", {"org/app"}}}), "gitea/1.whoami").value()["login"], "timmy");

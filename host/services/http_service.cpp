@@ -75,6 +75,8 @@ class HttpService final : public Service {
     request.timeout = std::clamp<Duration>(
         std::chrono::milliseconds(number_parameter(params, "timeout_ms", 30'000)),
         std::chrono::milliseconds(1), kLongest);
+    // A model may think for as long as its caller lets it.
+    request.silence = request.timeout;
     request.body_cap = kReplyCap;
     if (const auto name = params.value("credential", ""); !name.empty())
       add_credential(run, name, url, request);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/failpoint.hpp"
+
 namespace host {
 namespace {
 
@@ -118,6 +120,7 @@ void Executor::start(const std::string& name, std::vector<ClaimedJob> jobs) {
                        .timeout = task->timeout,
                        .alone = job.crashes > 0,
                        .concurrency = task->concurrency};
+    TIMMY_FAILPOINT("workers.before_submit");
     hooks_->opened(job, *task);
     runs_.emplace(run, Run{std::move(job), task, std::nullopt});
     change_claimed(lane, 1);
@@ -154,6 +157,7 @@ void Executor::on_outcome(RunId run, RunOutcome outcome) {
     const auto took = std::max(loop_->clock().monotonic() - *over.begun, Duration(1));
     lane.typical = lane.typical == Duration::zero() ? took : (lane.typical * 7 + took) / 8;
   }
+  TIMMY_FAILPOINT("workers.after_outcome");
   auto closing = hooks_->closed(run);
   if (outcome.not_begun) {
     lane.hungry = true;
@@ -233,6 +237,15 @@ bool Executor::cancel(JobId job) {
     return true;
   }
   return false;
+}
+
+Executor::Load Executor::load() const {
+  Load load;
+  for (const auto& [id, run] : runs_) {
+    ++load.claimed;
+    load.begun += run.begun.has_value();
+  }
+  return load;
 }
 
 void Executor::maybe_drained() {

@@ -87,8 +87,11 @@ class Executor {
   // Stops a running job: asks, then kills. False if it does not run here.
   bool cancel(JobId job);
 
-  [[nodiscard]] int running() const { return slots_; }
-  [[nodiscard]] int claimed() const { return static_cast<int>(runs_.size()); }
+  struct Load {
+    int claimed = 0;  // jobs that are this executor's: handed to a worker, or sent ahead to one
+    int begun = 0;    // of these, those whose code is being run
+  };
+  [[nodiscard]] Load load() const;
 
  private:
   struct Lane {  // a task, with what it has in flight
