@@ -6,14 +6,13 @@
 #include <re2/re2.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <iostream>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -26,9 +25,6 @@
 namespace host::e2e {
 namespace {
 
-constexpr std::chrono::seconds kStart{30};
-constexpr std::chrono::seconds kStop{40};
-
 struct Rule {
   const char* label;
   const char* title;  // RE2
@@ -39,39 +35,6 @@ constexpr std::array<Rule, 4> kRules{{{"bug", "(?i)crash|fails|error"},
                                       {"documentation", "(?i)docs|typo|readme"},
                                       {"enhancement", "(?i)feature|support for|would be nice"},
                                       {"question", "(?i)how do|how can|\\?$"}}};
-
-// A datagram socket that a service reports its readiness to (sd_notify(3)).
-class ReadyListener {
- public:
-  explicit ReadyListener(const std::filesystem::path& path)
-      : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    std::filesystem::remove(path);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.string().size() >= sizeof(address.sun_path))
-      throw Error(Code::invalid, path.string() + " is too long for a socket", "Use a folder with a shorter name.");
-    path.string().copy(address.sun_path, sizeof(address.sun_path) - 1);
-    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-      throw system_error("listening at " + path.string());
-  }
-
-  // False when the child ended first or nothing came in time.
-  [[nodiscard]] bool wait(const Child& child, std::chrono::milliseconds limit) const {
-    std::array<pollfd, 2> events{{{socket_.get(), POLLIN, 0}, {child.pidfd(), POLLIN, 0}}};
-    while (::poll(events.data(), events.size(), static_cast<int>(limit.count())) > 0) {
-      if (events[0].revents == 0) return false;
-      std::array<char, 4096> text;
-      const auto got = ::recv(socket_.get(), text.data(), text.size(), 0);
-      if (got > 0 && std::string_view(text.data(), static_cast<std::size_t>(got)).find("READY=1") !=
-                         std::string_view::npos)
-        return true;
-    }
-    return false;
-  }
-
- private:
-  Fd socket_;
-};
 
 std::string environment_or(const char* name, const char* fallback) {
   const char* value = std::getenv(name);
@@ -108,12 +71,6 @@ std::set<std::string> labels_of(const Json& issue) {
   return names;
 }
 
-void wait_for_end(Child& child, std::chrono::milliseconds limit) {
-  pollfd ended{child.pidfd(), POLLIN, 0};
-  if (::poll(&ended, 1, static_cast<int>(limit.count())) != 1)
-    throw Error(Code::timed_out, "timmy-host did not end within " + format_duration(limit));
-}
-
 }  // namespace
 
 Round::Round(RoundOptions options) : options_(std::move(options)) {
@@ -133,7 +90,7 @@ Round::Round(RoundOptions options) : options_(std::move(options)) {
 }
 
 Round::~Round() {
-  host_.signal_group(SIGTERM);
+  if (host_) host_->signal(SIGTERM);
   forge_.signal_group(SIGTERM);
 }
 
@@ -199,17 +156,9 @@ void Round::write_config() const {
 }
 
 void Round::start_host() {
-  const auto notify = options_.folder / "notify";
-  const ReadyListener ready(notify);
-  SpawnRequest request{.program = options_.bin / "timmy-host", .arguments = {"timmy-host", "run"}};
-  request.environment = {{"HOME", environment_or("HOME", "/")},
-                         {"TIMMY_HOME", paths_.timmy_home.string()},
-                         {"HERMES_HOME", paths_.hermes_home.string()},
-                         {"NOTIFY_SOCKET", notify.string()}};
-  request.descriptors = {{STDERR_FILENO, 2}};
-  host_ = spawn(request);
-  if (!ready.wait(host_, kStart)) throw Error(Code::unavailable, "timmy-host did not become ready");
-  std::cout << "timmy-host is ready, pid " << host_.pid() << '\n';
+  host_ = std::make_unique<HostProcess>(HostProcess::Options{.bin = options_.bin, .paths = paths_});
+  if (!host_->wait_ready()) throw Error(Code::unavailable, "timmy-host did not become ready");
+  std::cout << "timmy-host is ready, pid " << host_->pid() << '\n';
 }
 
 Json Round::api(const std::string& target) const {
@@ -297,17 +246,16 @@ void Round::stay() {
   std::cout << "\nIt goes on until Ctrl-C. In another terminal:\n  export TIMMY_HOME=" << paths_.timmy_home.string()
             << " HERMES_HOME=" << paths_.hermes_home.string() << "\n  " << (options_.bin / "timmy-host").string()
             << " --list-tasks" << std::endl;
-  std::array<pollfd, 2> events{{{signals.get(), POLLIN, 0}, {host_.pidfd(), POLLIN, 0}}};
+  std::array<pollfd, 2> events{{{signals.get(), POLLIN, 0}, {host_->child().pidfd(), POLLIN, 0}}};
   ::poll(events.data(), events.size(), -1);
 }
 
 void Round::stop() {
-  host_.signal_group(SIGTERM);
-  wait_for_end(host_, kStop);
-  const auto exit = host_.reap();
-  if (exit && (exit->signalled || exit->number != 0))
-    throw Error(Code::internal, "timmy-host ended with " + std::string(exit->signalled ? "signal " : "status ") +
-                                    std::to_string(exit->number));
+  host_->signal(SIGTERM);
+  const auto exit = host_->wait();
+  if (exit.signalled || exit.number != 0)
+    throw Error(Code::internal, "timmy-host ended with " + std::string(exit.signalled ? "signal " : "status ") +
+                                    std::to_string(exit.number));
 }
 
 }  // namespace host::e2e

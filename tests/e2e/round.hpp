@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A host and a forge, for real, and one round of work between them. For `./dev run` and the tests
-// that cross everything.
+// A host and a forge, for real, and one round of work between them: what `./dev run` does.
 #pragma once
 
 #include <filesystem>
-#include <map>
-#include <optional>
-#include <set>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +12,7 @@
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "config/paths.hpp"
+#include "e2e/host_process.hpp"
 
 namespace host::e2e {
 
@@ -43,9 +41,6 @@ class Round {
   // SIGTERM to the host, and waits for its end. Throws Error if it does not end with 0.
   void stop();
 
-  [[nodiscard]] const Paths& paths() const { return paths_; }
-  [[nodiscard]] pid_t host_pid() const { return host_.pid(); }
-
  private:
   void start_forge();
   void find_repos();
@@ -61,7 +56,7 @@ class Round {
   std::vector<std::string> repos_;
   WallTime started_{};
   Child forge_;
-  Child host_;
+  std::unique_ptr<HostProcess> host_;
 };
 
 }  // namespace host::e2e

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "faults/fault_bench.hpp"
+
+#include <gmock/gmock.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <future>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "forge/sample.hpp"
+#include "store/connection.hpp"
+
+namespace host::faults {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+// A short pause between two looks at another process, by poll(2).
+void pause_briefly() { ::poll(nullptr, 0, 5); }
+
+std::string whole(const std::filesystem::path& path) {
+  std::error_code missing;
+  if (!std::filesystem::exists(path, missing)) return "";
+  return read_file(path, std::size_t{1} << 30);
+}
+
+}  // namespace
+
+ForgeThread::ForgeThread() {
+  forge::seed(forge_.state);
+  forge_.state.add_token(kToken, forge::kSampleUser);
+  url_ = forge_.listen();
+  thread_ = std::thread([this] { context_.run(); });
+}
+
+ForgeThread::~ForgeThread() {
+  with([](forge::Forge& forge) { forge.stop(); });
+  work_.reset();
+  context_.stop();
+  thread_.join();
+}
+
+void ForgeThread::with(const std::function<void(forge::Forge&)>& work) {
+  std::promise<void> done;
+  loop_.post([&] {
+    work(forge_);
+    done.set_value();
+  });
+  done.get_future().get();
+}
+
+FaultBench::FaultBench() {
+  paths_ = Paths::from(Environment({{"HOME", folder_.path().string()},
+                                    {"TIMMY_HOME", (folder_ / "t").string()},
+                                    {"HERMES_HOME", (folder_ / "h").string()}}));
+  make_directories(paths_.timmy_home, 0700);
+  make_directories(paths_.hermes_home, 0700);
+  write_atomically(paths_.hermes_home / "gitea_token", std::string(kToken) + "\n", 0600);
+  plugin_dirs_ = {TIMMY_ECHO_DIR};
+  write_config();
+}
+
+FaultBench::~FaultBench() { host_.reset(); }
+
+void FaultBench::write_config(const Json& more) {
+  const Json every{"demo/*"};
+  const Json rules{{{"name", "bugs"}, {"when", {{"title", "(?i)crash|fails|error"}}}, {"add_labels", {"bug"}}}};
+  Json config{{"defaults",
+               {{"gitea", {{"url", forge_.url()}}},
+                {"plugins",
+                 {{"echo", {{"enabled", true}}},
+                  {"triage",
+                   {{"enabled", true},
+                    {"schedule", {{"gitea_issue_triage", "never"}}},
+                    {"grants", {{"gitea.read", every}, {"gitea.write", every}}},
+                    {"config", {{"repos", every}, {"rules", rules}}}}}}}}}};
+  config.merge_patch(more);
+  write_atomically(paths_.host_yaml(), config.dump(2), 0600);
+}
+
+void FaultBench::start(std::map<std::string, std::string> environment, bool ready) {
+  e2e::HostProcess::Options options{
+      .bin = TIMMY_BIN, .paths = paths_, .environment = std::move(environment), .log = folder_ / "log"};
+  for (const auto& dir : plugin_dirs_) {
+    options.arguments.emplace_back("--plugin-dir");
+    options.arguments.push_back(dir.string());
+  }
+  host_ = std::make_unique<e2e::HostProcess>(std::move(options));
+  if (!ready) return;
+  ASSERT_TRUE(host_->wait_ready()) << log();
+}
+
+void FaultBench::stop() {
+  host_->signal(SIGTERM);
+  const auto exit = host_->wait();
+  EXPECT_FALSE(exit.signalled) << exit.number;
+  EXPECT_EQ(exit.number, 0) << log();
+  host_.reset();
+}
+
+void FaultBench::kill() {
+  host_->kill();
+  (void)host_->wait();
+  host_.reset();
+  EXPECT_TRUE(eventually([] { return e2e::processes_of(TIMMY_BIN "/timmy-worker").empty(); }))
+      << "a worker outlived its host";
+}
+
+std::int64_t FaultBench::enqueue(const std::string& task, const Json& payload) {
+  const auto id = client().post("/v1/jobs", {{"task", task}, {"payload", payload}}).at("id").get<std::int64_t>();
+  acknowledged_.insert(id);
+  return id;
+}
+
+Json FaultBench::wait_for(std::int64_t id) const {
+  for (;;) {
+    Json job = client().get("/v1/jobs/" + std::to_string(id) + "?wait=20");
+    if (!job["ended_at"].is_null()) return job;
+  }
+}
+
+bool FaultBench::eventually(const std::function<bool()>& met) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!met()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    pause_briefly();
+  }
+  return true;
+}
+
+std::int64_t FaultBench::count(const std::string& sql) const {
+  Connection reader(paths_.database(), Connection::Mode::reader);
+  return reader.integer(sql);
+}
+
+std::string FaultBench::log() const { return whole(folder_ / "log"); }
+
+void FaultBench::check_invariants() {
+  ASSERT_EQ(host_, nullptr) << "a host still runs";
+  {
+    Connection reader(paths_.database(), Connection::Mode::reader);
+    EXPECT_EQ(reader.text("PRAGMA integrity_check"), "ok");
+    for (const auto id : acknowledged_)
+      EXPECT_EQ(reader.integer("SELECT count(*) FROM jobs WHERE id=" + std::to_string(id)), 1) << "job " << id << " is lost";
+    EXPECT_EQ(reader.integer("SELECT count(*) FROM jobs WHERE attempt > max_attempts OR attempt < 0"), 0);
+    EXPECT_EQ(reader.integer("SELECT count(*) FROM (SELECT 1 FROM ticks GROUP BY schedule, nominal HAVING count(*) > 1)"), 0);
+  }
+  EXPECT_THAT(e2e::processes_of(TIMMY_BIN "/timmy-worker"), IsEmpty());
+  for (const auto& file : {paths_.database(), folder_ / "log", std::filesystem::path(paths_.database().string() + "-wal")})
+    EXPECT_THAT(whole(file), Not(HasSubstr(kToken))) << file;
+  forge_.with([](forge::Forge& forge) {
+    for (const auto& [name, repo] : forge.state.repos)
+      for (const auto& [number, issue] : repo.issues) {
+        const std::set<std::int64_t> once(issue.labels.begin(), issue.labels.end());
+        EXPECT_EQ(once.size(), issue.labels.size()) << name << "#" << number << " has a label twice";
+      }
+  });
+}
+
+void FaultBench::expect_all_completed() {
+  for (const auto id : acknowledged_) {
+    const auto path = "/v1/jobs/" + std::to_string(id);
+    // A job that was interrupted often enough waits for a person; here is one.
+    if (client().get(path)["held"] != "") client().post(path + "/retry");
+    const Json job = wait_for(id);
+    EXPECT_EQ(job["state"], "completed") << job.dump(2);
+  }
+}
+
+}  // namespace host::faults

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the fault tests share: a real host on a real forge in a folder of its own, jobs that were
+// acknowledged, and the invariants that must hold whatever was done to the host.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "base/loop.hpp"
+#include "base/test_folder.hpp"
+#include "control/admin_client.hpp"
+#include "e2e/host_process.hpp"
+#include "forge/forge.hpp"
+
+namespace host::faults {
+
+// A forge on a thread of its own.
+class ForgeThread {
+ public:
+  ForgeThread();
+  ~ForgeThread();
+  [[nodiscard]] const std::string& url() const { return url_; }
+  // Runs on the forge's loop, and waits.
+  void with(const std::function<void(forge::Forge&)>& work);
+
+ private:
+  boost::asio::io_context context_;
+  SystemClock clock_;
+  AsioLoop loop_{context_, clock_};
+  forge::Forge forge_{context_, loop_, clock_};
+  std::string url_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+      boost::asio::make_work_guard(context_)};
+  std::thread thread_;
+};
+
+class FaultBench : public ::testing::Test {
+ protected:
+  FaultBench();
+  ~FaultBench() override;
+
+  // host.yaml with echo and triage; `more` is merged over it.
+  void write_config(const Json& more = Json::object());
+
+  // Starts a host; `ready` waits for READY=1 and fails the test without it.
+  void start(std::map<std::string, std::string> environment = {}, bool ready = true);
+  [[nodiscard]] e2e::HostProcess& host() { return *host_; }
+  // SIGTERM, and its end with status 0.
+  void stop();
+  // SIGKILL, reaped; then the workers must be gone within a second.
+  void kill();
+
+  [[nodiscard]] AdminClient client() const { return AdminClient(paths_); }
+  // Enqueues; the job counts as acknowledged from then on.
+  std::int64_t enqueue(const std::string& task, const Json& payload = Json::object());
+  // Waits until the job has ended, and returns it.
+  [[nodiscard]] Json wait_for(std::int64_t id) const;
+  // Polls until `met`; false after ten seconds.
+  [[nodiscard]] static bool eventually(const std::function<bool()>& met);
+
+  // With no host running: the database is sound, every acknowledged job is in it, none is running,
+  // no attempt is over its limit, no token is in the database or the log, no worker is left, and no
+  // issue of the forge has a label twice.
+  void check_invariants();
+  // All acknowledged jobs completed, once a host had the time.
+  void expect_all_completed();
+
+  [[nodiscard]] std::string log() const;
+  [[nodiscard]] std::int64_t count(const std::string& sql) const;
+
+  TestFolder folder_;
+  Paths paths_;
+  ForgeThread forge_;
+  std::unique_ptr<e2e::HostProcess> host_;
+  std::set<std::int64_t> acknowledged_;
+  std::vector<std::filesystem::path> plugin_dirs_;
+};
+
+// The token that the forge knows; it must not be found anywhere but in its file.
+inline constexpr const char* kToken = "c4n4ry0000111122223333444455556666777788";
+
+}  // namespace host::faults
