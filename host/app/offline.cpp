@@ -23,7 +23,7 @@ LoadedConfig load_or_default(const std::filesystem::path& config, const std::str
   std::error_code ignored;
   if (std::filesystem::exists(config, ignored))
     return load_host_config(config, host_name, paths, environment);
-  auto loaded = parse_host_config("", config, host_name, paths, environment);
+  auto loaded = parse_host_config("defaults: {}", config, host_name, paths, environment);
   loaded.warnings = {"there is no " + config.string() + ": no plugin is enabled; see docs/configuration.md"};
   return loaded;
 }

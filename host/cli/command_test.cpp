@@ -65,6 +65,23 @@ TEST_F(CommandTest, WithoutAHostAskingEndsWith69AndStatusWith3) {
   EXPECT_EQ(Json::parse(out_.str())["running"], false);
 }
 
+TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
+  std::ofstream(folder_ / "host.yaml") << R"(defaults: { plugins: {
+      heartbeat: { enabled: true, grants: { gitea.read: ["org/app"], fs.write: ["/tmp/stamps"] } },
+      triage: { enabled: true, config: { repos: ["org/app"] } } } })";
+  EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("TASK"), HasSubstr("fs.write: /tmp/stamps; gitea.read: org/app"),
+                                HasSubstr("gitea_issue_triage"), HasSubstr("not granted")));
+  EXPECT_EQ(run({"tasks", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 4u);
+}
+
+TEST_F(CommandTest, WithoutAConfigWhatIsInstalledIsStillListed) {
+  EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("heartbeat"), HasSubstr("disabled")));
+  EXPECT_THAT(err_.str(), HasSubstr("there is no "));
+}
+
 TEST_F(CommandTest, ABadConfigIsReportedWholeWithItsLines) {
   std::ofstream(folder_ / "host.yaml") << "defaults:\n  gitea: { url: 7 }\n  pluggins: {}\n";
   EXPECT_EQ(run({"--check-config"}), 78);

@@ -37,7 +37,8 @@ std::string schedule_text(const Json& row) {
 
 std::string grants_text(const Json& row) {
   std::string text;
-  for (const auto& [grant, values] : row.value("grants", Json::object()).items()) {
+  const Json grants = row.value("grants", Json::object());
+  for (const auto& [grant, values] : grants.items()) {
     text += (text.empty() ? "" : "; ") + grant + ": ";
     for (std::size_t i = 0; i < values.size(); ++i)
       text += (i == 0 ? "" : ", ") + values[i].get<std::string>();

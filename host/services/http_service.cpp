@@ -30,7 +30,8 @@ bool reserved(const std::string& header) {
 
 HttpHeaders headers_of(const Json& params) {
   HttpHeaders headers;
-  for (const auto& [name, value] : params.value("headers", Json::object()).items()) {
+  const Json given = params.value("headers", Json::object());
+  for (const auto& [name, value] : given.items()) {
     if (!value.is_string() || reserved(name))
       throw Error(Code::usage, "header \"" + name + "\" can't be set through http/1",
                   "Name a credential instead of sending one.");
