@@ -85,3 +85,17 @@ function(timmy_room name)
       PROPERTIES TIMEOUT 120 LABELS "${name}")
   endif()
 endfunction()
+
+# timmy_fuzz(NAME ROOM)
+#
+# tests/fuzz/NAME_fuzz.cpp as a libFuzzer program on a room, in the fuzz preset. Its seeds are in
+# tests/fuzz/corpus/NAME.
+function(timmy_fuzz name room)
+  if(TIMMY_FUZZ)
+    add_executable(${name}_fuzz ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}_fuzz.cpp)
+    target_link_libraries(${name}_fuzz PRIVATE timmy_${room} timmy_flags)
+    target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${name}_fuzz PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  endif()
+endfunction()
