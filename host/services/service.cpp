@@ -3,9 +3,8 @@
 
 namespace host {
 
-void require_grant(RunContext& run, std::string_view grant, std::string_view value) {
+void require_grant(const RunContext& run, std::string_view grant, std::string_view value) {
   if (run.grants.permits(grant, value)) return;
-  ++run.refusals[std::string(grant) + " " + std::string(value)];
   throw Error(Code::not_granted,
               "plugin \"" + run.plugin + "\" is not granted " + std::string(grant) + " for \"" +
                   std::string(value) + "\"",

@@ -23,7 +23,7 @@ namespace host {
 class Unit;
 
 // One run of a job, as the services see it. Lives from the moment the job is handed to a worker
-// until its completion is written; a call that outlives it finds `over` set. Loop thread.
+// until it has ended. Loop thread.
 struct RunContext {
   RunId run;
   std::string plugin;
@@ -41,10 +41,7 @@ struct RunContext {
   // Outside systems that a call of this run found unreachable ("gitea"). A run that then fails is
   // not charged an attempt when its task waits for that system.
   std::set<std::string> unreachable;
-  // How many times each grant was refused; the first time is logged with the line to add.
-  std::map<std::string, int> refusals;
-  bool begun = false;
-  bool over = false;
+  bool begun = false;  // its code is being called; before that it has no business here
 };
 
 class Service {
@@ -61,7 +58,7 @@ class Service {
 
 // Throws Error{not_granted} naming the grant, the value and the lines of host.yaml that add it,
 // unless the run's plugin holds the grant for `value` (a repository, "host:port", a task name).
-void require_grant(RunContext& run, std::string_view grant, std::string_view value);
+void require_grant(const RunContext& run, std::string_view grant, std::string_view value);
 
 // A parameter of a call, of the given JSON type. Throws Error{usage} naming method and parameter.
 // `text` refuses an absent or empty one.

@@ -45,7 +45,6 @@ std::shared_ptr<RunContext> ServiceTable::close(RunId run) {
   if (found == runs_.end()) return nullptr;
   auto context = std::move(found->second);
   runs_.erase(found);
-  context->over = true;
   return context;
 }
 
@@ -59,7 +58,7 @@ void ServiceTable::call(ServiceCall call, Reply<std::string> reply) {
   }
   const auto run = found->second;
   const auto answer = [this, run, reply](Result<Json> result) {
-    if (!result.ok()) note_refusals(*run, result.error());
+    if (!result.ok()) announce_refusal(*run, result.error());
     reply(attempt([&] { return to_text(std::move(result).value()); }));
   };
   try {
@@ -70,7 +69,7 @@ void ServiceTable::call(ServiceCall call, Reply<std::string> reply) {
   }
 }
 
-void ServiceTable::note_refusals(RunContext& run, const Error& error) {
+void ServiceTable::announce_refusal(const RunContext& run, const Error& error) {
   if (error.code() != Code::not_granted) return;
   if (announced_.insert(run.plugin + " " + error.message()).second) log_.warn("{}", error.what());
 }

@@ -38,7 +38,8 @@ class ServiceTable final : public ServiceHandler {
 
  private:
   [[nodiscard]] Service& find(std::string_view id) const;
-  void note_refusals(RunContext& run, const Error& error);
+  // A denial goes into the log once, with the line that would grant it.
+  void announce_refusal(const RunContext& run, const Error& error);
 
   Log log_;
   std::vector<std::unique_ptr<Service>> services_;
