@@ -55,22 +55,26 @@ double bare_loop(const std::filesystem::path& folder, Seconds time) {
   connection.use_wal();
   sqlite3* db = connection.handle();
   Statement begin(db, "BEGIN IMMEDIATE"), commit(db, "COMMIT");
-  Statement insert(db,
-                   "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, nominal, "
-                   "parent, source, unique_key, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  Statement claim(db,
-                  "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, instance=?1, "
-                  "attempted_at=?2 WHERE id IN (SELECT id FROM jobs WHERE state='available' AND task=?3 "
-                  "ORDER BY rank, id LIMIT ?4) "
-                  "RETURNING rank, id, run_lease, attempt, max_attempts, crashes, nominal, payload");
-  Statement attempt(db,
-                    "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, cpu, max_rss, output) "
-                    "SELECT id, run_lease, attempt, 'completed', attempted_at, ?1, ?2, ?3, ?4 "
-                    "FROM jobs WHERE id=?5 AND state='running' AND run_lease=?6");
+  Statement insert(
+      db,
+      "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, nominal, "
+      "parent, source, unique_key, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement claim(
+      db,
+      "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, instance=?1, "
+      "attempted_at=?2 WHERE id IN (SELECT id FROM jobs WHERE state='available' AND task=?3 "
+      "ORDER BY rank, id LIMIT ?4) "
+      "RETURNING rank, id, run_lease, attempt, max_attempts, crashes, nominal, payload");
+  Statement attempt(
+      db,
+      "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, cpu, max_rss, output) "
+      "SELECT id, run_lease, attempt, 'completed', attempted_at, ?1, ?2, ?3, ?4 "
+      "FROM jobs WHERE id=?5 AND state='running' AND run_lease=?6");
   Statement complete(db,
                      "UPDATE jobs SET state='completed', ended_at=?1, result=?2, progress=NULL "
                      "WHERE id=?3 AND state='running' AND run_lease=?4");
-  const std::string task = "noop", state = "available", source = "bench", payload(100, 'x'), result = "{}";
+  const std::string task = "noop", state = "available", source = "bench", payload(100, 'x'),
+                    result = "{}";
   const auto start = std::chrono::steady_clock::now();
   sqlite3_int64 done = 0, now = 1;
   while (std::chrono::steady_clock::now() - start < time) {
@@ -123,10 +127,13 @@ std::vector<double> fdatasync_times(const std::filesystem::path& folder, int cou
   const std::string page(4096, 'x');
   std::vector<double> times;
   for (int i = 0; i < count; ++i) {
-    if (::write(file.get(), page.data(), page.size()) < 0) throw std::runtime_error("writing a page");
+    if (::write(file.get(), page.data(), page.size()) < 0)
+      throw std::runtime_error("writing a page");
     const auto start = std::chrono::steady_clock::now();
     if (::fdatasync(file.get()) != 0) throw std::runtime_error("fdatasync");
-    times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+    times.push_back(
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+            .count());
   }
   return times;
 }

@@ -10,9 +10,9 @@ namespace bench {
 
 // A line of output. Names are stable: whoever compares two versions goes by them.
 struct Figure {
-  std::string name;      // "queue.end_to_end"
+  std::string name;  // "queue.end_to_end"
   double value = 0;
-  std::string unit;      // "jobs/s"
+  std::string unit;                // "jobs/s"
   std::optional<double> baseline;  // the same unit, measured in the same run
   std::string note;
 };

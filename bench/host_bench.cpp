@@ -23,9 +23,11 @@ using namespace host;
 
 SpawnRequest command(const std::filesystem::path& home, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "timmy-host");
-  return {.program = TIMMY_HOST,
-          .arguments = std::move(arguments),
-          .environment = {{"HOME", home.string()}, {"TIMMY_HOME", home.string()}, {"HERMES_HOME", home.string()}}};
+  return {
+      .program = TIMMY_HOST,
+      .arguments = std::move(arguments),
+      .environment = {
+          {"HOME", home.string()}, {"TIMMY_HOME", home.string()}, {"HERMES_HOME", home.string()}}};
 }
 
 void wait_for(Child& child) {
@@ -59,7 +61,9 @@ void idle(bool json) {
   for (int i = 0; i < 500 && !client.running(); ++i) ::usleep(10'000);
   // The command's own connection is closed, and what a start allocates is given back.
   ::sleep(5);
-  print({"host.idle_anon", rollup(child.pid(), "Anonymous"), "MiB", std::nullopt, "no workers, no plugin enabled"}, json);
+  print({"host.idle_anon", rollup(child.pid(), "Anonymous"), "MiB", std::nullopt,
+         "no workers, no plugin enabled"},
+        json);
   print({"host.idle_pss", rollup(child.pid(), "Pss"), "MiB", std::nullopt, "likewise"}, json);
   child.signal_group(SIGTERM);
   wait_for(child);
@@ -83,7 +87,9 @@ void list_100(bool json) {
     const Seconds took = std::chrono::steady_clock::now() - start;
     if (run >= 2) times.push_back(took.count() * 1000);
   }
-  print({"catalogue.list_100", median(times), "ms", std::nullopt, "the whole command, 100 plugins of 1 MB, warm"}, json);
+  print({"catalogue.list_100", median(times), "ms", std::nullopt,
+         "the whole command, 100 plugins of 1 MB, warm"},
+        json);
 }
 
 }  // namespace bench

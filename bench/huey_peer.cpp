@@ -19,7 +19,8 @@ std::string python() {
   const char* named = std::getenv("PYTHON");
   if (named != nullptr) return named;
   for (const char* folder : {"/usr/local/bin", "/usr/bin"})
-    if (const auto path = std::string(folder) + "/python3"; ::access(path.c_str(), X_OK) == 0) return path;
+    if (const auto path = std::string(folder) + "/python3"; ::access(path.c_str(), X_OK) == 0)
+      return path;
   return "/usr/bin/python3";
 }
 
@@ -31,8 +32,9 @@ PeerRate huey_rate(bool fsync) {
     if (::pipe2(ends, O_CLOEXEC) != 0) throw host::system_error("making a pipe");
     const host::Fd reading(ends[0]);
     host::Fd writing(ends[1]);
-    host::SpawnRequest request{.program = python(),
-                               .arguments = {"python3", TIMMY_HUEY_PEER, fsync ? "--fsync" : "--no-fsync"}};
+    host::SpawnRequest request{
+        .program = python(),
+        .arguments = {"python3", TIMMY_HUEY_PEER, fsync ? "--fsync" : "--no-fsync"}};
     for (const char* name : {"HOME", "PATH", "PYTHONPATH", "VIRTUAL_ENV"})
       if (const char* value = std::getenv(name)) request.environment[name] = value;
     request.descriptors = {{writing.get(), 1}};

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <iostream>
 
@@ -24,8 +25,9 @@ class Engine {
  public:
   explicit Engine(const std::filesystem::path& folder)
       : store_({.path = folder / "host.db"}, loop_, log_, [](const Error& error) { throw error; }),
-        runs_(services_, [](const std::string&) { return Grants(); },
-              [this](JobId, const RunnableTask&, const Verdict&, JobState) { finished(); }),
+        runs_(
+            services_, [](const std::string&) { return Grants(); },
+            [this](JobId, const RunnableTask&, const Verdict&, JobState) { finished(); }),
         pool_(context_, loop_, log_, TIMMY_WORKER, services_),
         executor_(queue_, pool_, watch_, loop_, log_, {}) {
     const Fd plugin(::open(TIMMY_NOOP, O_RDONLY | O_CLOEXEC));
@@ -41,7 +43,6 @@ class Engine {
                                                  .plugin = "noop",
                                                  .worker = std::make_shared<const WorkerSpec>(spec),
                                                  .timeout = std::chrono::seconds(60)}}});
-      ready_ = true;
       context_.stop();
     });
     context_.run();
@@ -51,7 +52,8 @@ class Engine {
   // Jobs a second with `outstanding` jobs on their way, inserted 200 at a time.
   double throughput(Seconds time) {
     constexpr int kOutstanding = 2000, kBatch = 200;
-    const NewJob job{.task = "noop", .payload = "\"" + std::string(98, 'x') + "\"", .source = "bench"};
+    const NewJob job{
+        .task = "noop", .payload = "\"" + std::string(98, 'x') + "\"", .source = "bench"};
     const auto start = std::chrono::steady_clock::now();
     done_ = 0;
     int inserted = 0;
@@ -79,7 +81,9 @@ class Engine {
     std::vector<double> times;
     std::chrono::steady_clock::time_point asked;
     on_begun_ = [&] {
-      times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - asked).count());
+      times.push_back(
+          std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - asked)
+              .count());
     };
     on_finished_ = [&] { context_.stop(); };
     for (int i = 0; i < count; ++i) {
@@ -101,9 +105,12 @@ class Engine {
   class BegunWatch final : public RunHooks {
    public:
     BegunWatch(Runs& runs, Engine& engine) : runs_(&runs), engine_(&engine) {}
-    void opened(const ClaimedJob& job, const RunnableTask& task) override { runs_->opened(job, task); }
+    void opened(const ClaimedJob& job, const RunnableTask& task) override {
+      runs_->opened(job, task);
+    }
     Closing closed(RunId run) override { return runs_->closed(run); }
-    void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) override {
+    void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
+                  JobState state) override {
       runs_->finished(job, task, verdict, state);
     }
     void begun(RunId run) override {
@@ -117,6 +124,9 @@ class Engine {
   };
 
   boost::asio::io_context context_{1};
+  // The store answers from its own thread: the loop must wait for it.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+      boost::asio::make_work_guard(context_)};
   SystemClock clock_;
   AsioLoop loop_{context_, clock_};
   Log log_ = Log::to_stderr(Level::warn, std::make_shared<Redactor>());
@@ -127,7 +137,6 @@ class Engine {
   BegunWatch watch_{runs_, *this};
   WorkerPool pool_;
   Executor executor_;
-  bool ready_ = false;
   int done_ = 0;
   std::function<void()> on_finished_;
   std::function<void()> on_begun_;
@@ -146,12 +155,16 @@ void end_to_end(bool json) {
     ours.push_back(engine.throughput(Seconds(3)));
   }
   print({"queue.end_to_end", median(ours), "jobs/s", median(bare),
-         "insert, claim, run in a worker, complete with history; fsync on; baseline: bare SQLite loop"},
+         "insert, claim, run in a worker, complete with history; fsync on; baseline: bare SQLite "
+         "loop"},
         json);
-  for (const auto& [name, fsync] : {std::pair{"queue.end_to_end.vs_huey", true}, {"queue.end_to_end.vs_huey_nofsync", false}}) {
+  for (const auto& [name, fsync] :
+       {std::pair{"queue.end_to_end.vs_huey", true}, {"queue.end_to_end.vs_huey_nofsync", false}}) {
     const auto peer = huey_rate(fsync);
-    if (peer.rate) print({name, median(ours), "jobs/s", peer.rate, peer.note}, json);
-    else std::cerr << name << " was not measured: " << peer.note << std::endl;
+    if (peer.rate)
+      print({name, median(ours), "jobs/s", peer.rate, peer.note}, json);
+    else
+      std::cerr << name << " was not measured: " << peer.note << std::endl;
   }
 }
 
@@ -161,7 +174,8 @@ void start_latency(bool json) {
   Engine engine(folder.path());
   (void)engine.latencies(50);
   const auto times = engine.latencies(1000);
-  const std::string note = "insert() on an idle host to the plugin's being called; baseline: median fdatasync";
+  const std::string note =
+      "insert() on an idle host to the plugin's being called; baseline: median fdatasync";
   print({"queue.start_latency.p50", percentile(times, 0.5), "us", sync, note}, json);
   print({"queue.start_latency.p99", percentile(times, 0.99), "us", sync, note}, json);
 }
