@@ -26,7 +26,10 @@ class Examination {
  public:
   Examination(const std::filesystem::path& config, std::string host_name, const Paths& paths,
               std::vector<std::filesystem::path> plugin_dirs)
-      : config_(config), host_name_(std::move(host_name)), paths_(paths), plugin_dirs_(std::move(plugin_dirs)) {}
+      : config_(config),
+        host_name_(std::move(host_name)),
+        paths_(paths),
+        plugin_dirs_(std::move(plugin_dirs)) {}
 
   std::vector<Finding> run() {
     check("config", [this] { read_config(); });
@@ -63,16 +66,18 @@ class Examination {
   }
 
   void look_at_state() {
-    struct stat info{};
+    struct stat info {};
     if (::stat(paths_.timmy_home.c_str(), &info) != 0)
       return add(Grade::warn, "state folder", paths_.timmy_home.string() + " is not there yet",
                  "It is made at the first start.");
     if ((info.st_mode & 022) != 0)
-      return add(Grade::fail, "state folder", paths_.timmy_home.string() + " can be written by others",
+      return add(Grade::fail, "state folder",
+                 paths_.timmy_home.string() + " can be written by others",
                  "Run: chmod go-w " + paths_.timmy_home.string());
     const auto holder = lock_holder(paths_.lock());
     add(Grade::ok, "state folder",
-        paths_.timmy_home.string() + (holder > 0 ? ", held by pid " + std::to_string(holder) : ", no host runs"));
+        paths_.timmy_home.string() +
+            (holder > 0 ? ", held by pid " + std::to_string(holder) : ", no host runs"));
   }
 
   void look_at_database() {
@@ -83,7 +88,8 @@ class Examination {
     check_ownership(reader);
     const auto rows = reader.quick_check();
     if (!rows.empty())
-      return add(Grade::fail, "database", paths_.database().string() + " is damaged: " + rows.front(),
+      return add(Grade::fail, "database",
+                 paths_.database().string() + " is damaged: " + rows.front(),
                  "Restore a backup, or recover it with sqlite3's .recover into a new file.");
     add(Grade::ok, "database", paths_.database().string());
   }
@@ -91,22 +97,28 @@ class Examination {
   void look_at_cage() {
     const auto report = probe_cage(Installation::find().worker);
     for (const auto& layer : report.layers) {
-      if (layer.in_force) add(Grade::ok, "cage", layer.name + (layer.detail.empty() ? "" : " " + layer.detail));
-      else add(Grade::warn, "cage", layer.name + " is not in force: " + layer.detail,
-               "Plugins are less contained here than docs/guarantees.md says; use a kernel that has it.");
+      if (layer.in_force)
+        add(Grade::ok, "cage", layer.name + (layer.detail.empty() ? "" : " " + layer.detail));
+      else
+        add(Grade::warn, "cage", layer.name + " is not in force: " + layer.detail,
+            "Plugins are less contained here than docs/guarantees.md says; use a kernel that has "
+            "it.");
     }
   }
 
   void look_at_plugins() {
     if (!loaded_) return;
     Catalogue catalogue;
-    const auto entries = catalogue.scan(
-        {.folders = plugin_folders(Installation::find().plugins, paths_, loaded_->config, plugin_dirs_),
-         .config = &*loaded_});
+    const auto entries =
+        catalogue.scan({.folders = plugin_folders(Installation::find().plugins, paths_,
+                                                  loaded_->config, plugin_dirs_),
+                        .config = &*loaded_,
+                        .paths = &paths_});
     for (const auto& entry : entries) {
       if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed) continue;
       add(entry.ready() ? Grade::ok : Grade::fail, "plugin " + entry.id,
-          std::string(name(entry.state)) + (entry.reason.empty() ? "" : ": " + entry.reason), entry.fix);
+          std::string(name(entry.state)) + (entry.reason.empty() ? "" : ": " + entry.reason),
+          entry.fix);
       for (const auto& note : entry.notes) add(Grade::warn, "plugin " + entry.id, note);
     }
     if (entries.empty()) add(Grade::warn, "plugins", "none were found");
@@ -133,14 +145,16 @@ class Examination {
     options.token_files = loaded_->config.gitea.token_files;
     options.attempts = 1;
     options.request_timeout = std::chrono::seconds(10);
-    GiteaClient gitea(http, loop, Log::to_stderr(Level::error, std::make_shared<Redactor>()), options);
+    GiteaClient gitea(http, loop, Log::to_stderr(Level::error, std::make_shared<Redactor>()),
+                      options);
     std::optional<Result<User>> user;
     gitea.whoami([&](Result<User> answer) {
       user = std::move(answer);
       context.stop();
     });
     context.run();
-    add(Grade::ok, "gitea", options.url + " takes the token of \"" + user.value().value().login + "\"");
+    add(Grade::ok, "gitea",
+        options.url + " takes the token of \"" + user.value().value().login + "\"");
   }
 
   std::filesystem::path config_;
@@ -163,7 +177,8 @@ std::string_view name(Finding::Grade grade) noexcept {
 }
 
 std::vector<Finding> examine(const std::filesystem::path& config, const std::string& host_name,
-                             const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
+                             const Paths& paths,
+                             const std::vector<std::filesystem::path>& plugin_dirs) {
   return Examination(config, host_name, paths, plugin_dirs).run();
 }
 

@@ -127,7 +127,8 @@ class Host final : public HostControl {
   int exit_status_ = 0;
 };
 
-Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedConfig config, Log log)
+Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedConfig config,
+           Log log)
     : context_(context),
       options_(options),
       config_(std::move(config)),
@@ -205,15 +206,17 @@ void Host::recovered(const Recovery& recovery) {
                                                 [this] { rescan(); });
   notify_.start_watchdog();
   notify_.ready(status_line());
-  log_.info("timmy-host {} is ready on \"{}\": {}", TIMMY_VERSION, config_.config.host_name, status_line());
+  log_.info("timmy-host {} is ready on \"{}\": {}", TIMMY_VERSION, config_.config.host_name,
+            status_line());
 }
 
 void Host::rescan() {
   if (stopping_) return;
-  apply(catalogue_.scan({.folders = plugin_folders(installation_.plugins, options_.paths, config_.config,
-                                                   options_.plugin_dirs),
+  apply(catalogue_.scan({.folders = plugin_folders(installation_.plugins, options_.paths,
+                                                   config_.config, options_.plugin_dirs),
                          .config = &config_,
                          .quarantine = &quarantine_.records(),
+                         .paths = &options_.paths,
                          .load = true}));
 }
 
@@ -230,7 +233,8 @@ void Host::apply(std::vector<PluginEntry> entries) {
 void Host::announce(const std::vector<PluginEntry>& entries) {
   std::map<std::string, std::string> before;
   for (const auto& entry : entries_)
-    before[entry.path.string()] = std::string(name(entry.state)) + entry.reason + (entry.image ? entry.image->sha256 : "");
+    before[entry.path.string()] =
+        std::string(name(entry.state)) + entry.reason + (entry.image ? entry.image->sha256 : "");
   for (const auto& entry : entries) {
     const std::string now =
         std::string(name(entry.state)) + entry.reason + (entry.image ? entry.image->sha256 : "");
@@ -241,14 +245,18 @@ void Host::announce(const std::vector<PluginEntry>& entries) {
     else if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed)
       log.info("{}: {}", entry.id, entry.reason);
     else
-      log.warn("{} ({}): {}: {}; {}", entry.id, entry.path.string(), name(entry.state), entry.reason, entry.fix);
+      log.warn("{} ({}): {}: {}; {}", entry.id, entry.path.string(), name(entry.state),
+               entry.reason, entry.fix);
     for (const auto& note : entry.notes) log.warn("{}: {}", entry.id, note);
   }
 }
 
 void Host::gitea_changed(bool available) {
-  if (available) log_.named("gitea").info("{} answers again; waiting jobs go on", config_.config.gitea.url);
-  else log_.named("gitea").warn("{} can't be reached; jobs that need it wait", config_.config.gitea.url);
+  if (available)
+    log_.named("gitea").info("{} answers again; waiting jobs go on", config_.config.gitea.url);
+  else
+    log_.named("gitea").warn("{} can't be reached; jobs that need it wait",
+                             config_.config.gitea.url);
   executor_.set_available("gitea", available);
   const bool waited_for = std::any_of(plan_.tasks.begin(), plan_.tasks.end(), [](const auto& task) {
     const auto& systems = task.second.waits_for;
@@ -259,10 +267,13 @@ void Host::gitea_changed(bool available) {
 }
 
 void Host::finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
-  const bool fault = verdict.kind == Verdict::Kind::crashed || verdict.kind == Verdict::Kind::timed_out;
-  if (fault) quarantine_.note_fault(task.plugin, task.worker->image->sha256,
-                                    verdict.message + " in job " + std::to_string(job.value()));
-  const bool ended = state == JobState::completed || state == JobState::cancelled || state == JobState::discarded;
+  const bool fault =
+      verdict.kind == Verdict::Kind::crashed || verdict.kind == Verdict::Kind::timed_out;
+  if (fault)
+    quarantine_.note_fault(task.plugin, task.worker->image->sha256,
+                           verdict.message + " in job " + std::to_string(job.value()));
+  const bool ended =
+      state == JobState::completed || state == JobState::cancelled || state == JobState::discarded;
   if (ended && admin_) admin_->job_ended(job);
 }
 
@@ -271,7 +282,8 @@ Json Host::status() const {
   Json attention = Json::array();
   for (const auto& entry : entries_) {
     ready += entry.ready();
-    if (!entry.ready() && entry.state != PluginState::disabled && entry.state != PluginState::shadowed)
+    if (!entry.ready() && entry.state != PluginState::disabled &&
+        entry.state != PluginState::shadowed)
       attention.push_back(entry.id + " (" + std::string(name(entry.state)) + "): " + entry.reason);
   }
   const auto store = store_.stats();
@@ -293,19 +305,30 @@ Json Host::status() const {
           {"workers", pool_.stats().workers.size()},
           {"services", services_.names()},
           {"queue",
-           {{"inserted", queue.inserted}, {"duplicates", queue.duplicates}, {"claimed", queue.claimed},
-            {"finished", queue.finished}, {"stale", queue.stale}, {"poison", queue.poison},
-            {"held", queue.held}, {"stale_calls", services_.stale_calls()}}},
+           {{"inserted", queue.inserted},
+            {"duplicates", queue.duplicates},
+            {"claimed", queue.claimed},
+            {"finished", queue.finished},
+            {"stale", queue.stale},
+            {"poison", queue.poison},
+            {"held", queue.held},
+            {"stale_calls", services_.stale_calls()}}},
           {"store",
-           {{"operations", store.operations}, {"commits", store.commits}, {"failures", store.failures},
-            {"failed_commits", store.failed_commits}, {"waiting", store.waiting},
-            {"longest_commit_us", store.longest_commit.count()}, {"checking", store.checking}}}};
+           {{"operations", store.operations},
+            {"commits", store.commits},
+            {"failures", store.failures},
+            {"failed_commits", store.failed_commits},
+            {"waiting", store.waiting},
+            {"longest_commit_us", store.longest_commit.count()},
+            {"checking", store.checking}}}};
 }
 
 Json Host::tasks() const {
-  return {{"tasks", tasks_report(entries_, [this](const PluginTask& task) {
-             return TaskTimes{scheduler_.next_run(task.spec.name), scheduler_.last_run(task.spec.name)};
-           })},
+  return {{"tasks", tasks_report(entries_,
+                                 [this](const PluginTask& task) {
+                                   return TaskTimes{scheduler_.next_run(task.spec.name),
+                                                    scheduler_.last_run(task.spec.name)};
+                                 })},
           {"warnings", config_.warnings}};
 }
 
@@ -320,17 +343,22 @@ NewJob Host::new_job(const std::string& task) const {
       if (entry.ready()) return prototype(known.spec);
       throw Error(Code::conflict,
                   "task \"" + task + "\" does not run here: " + entry.id + " is " +
-                      std::string(name(entry.state)) + (entry.reason.empty() ? "" : ": " + entry.reason),
+                      std::string(name(entry.state)) +
+                      (entry.reason.empty() ? "" : ": " + entry.reason),
                   entry.fix);
     }
   const auto meant = nearest(task, names);
-  throw Error(Code::not_found, "no plugin has a task \"" + task + "\"",
-              (meant.empty() ? "" : "Did you mean \"" + meant + "\"? ") + "See timmy-host --list-tasks.");
+  throw Error(
+      Code::not_found, "no plugin has a task \"" + task + "\"",
+      (meant.empty() ? "" : "Did you mean \"" + meant + "\"? ") + "See timmy-host --list-tasks.");
 }
 
 void Host::reset_plugin(const std::string& id, Reply<bool> done) {
-  const bool known = std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.id == id; });
-  if (!known) throw Error(Code::not_found, "no plugin \"" + id + "\" was found", "See timmy-host plugins list.");
+  const bool known = std::any_of(entries_.begin(), entries_.end(),
+                                 [&](const auto& entry) { return entry.id == id; });
+  if (!known)
+    throw Error(Code::not_found, "no plugin \"" + id + "\" was found",
+                "See timmy-host plugins list.");
   quarantine_.clear(id, std::move(done));
 }
 
@@ -375,7 +403,8 @@ void Host::on_signal(int number) {
 void Host::stop() {
   stopping_ = true;
   const auto grace = config_.config.queue.shutdown_grace;
-  log_.info("stopping: {} jobs run and get {} to end", executor_.load().begun, format_duration(grace));
+  log_.info("stopping: {} jobs run and get {} to end", executor_.load().begun,
+            format_duration(grace));
   notify_.stopping("waiting for running jobs");
   folder_watch_.reset();
   scheduler_.stop();
@@ -385,8 +414,10 @@ void Host::stop() {
         log_.info("stopped");
         context_.stop();
       };
-      if (admin_) admin_->stop(end);
-      else end();
+      if (admin_)
+        admin_->stop(end);
+      else
+        end();
     });
   });
 }

@@ -13,8 +13,8 @@
 namespace host {
 
 struct HostOptions {
-  std::filesystem::path config;  // host.yaml
-  std::string host_name;         // empty: this machine's
+  std::filesystem::path config;                    // host.yaml
+  std::string host_name;                           // empty: this machine's
   std::vector<std::filesystem::path> plugin_dirs;  // besides the usual ones
   Paths paths;
   bool init = false;  // make a new database although there was one

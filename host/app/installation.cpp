@@ -18,9 +18,10 @@ Installation Installation::find() {
   found.worker = (folder / TIMMY_WORKER_FROM_BIN).lexically_normal();
   found.plugins = (folder / TIMMY_PLUGINS_FROM_BIN).lexically_normal();
   if (!fs::exists(found.worker))
-    throw Error(Code::not_found,
-                "no timmy-worker beside " + found.program.string() + " nor at " + found.worker.string(),
-                "Install timmy-host as a whole, with cmake --install or its package.");
+    throw Error(
+        Code::not_found,
+        "no timmy-worker beside " + found.program.string() + " nor at " + found.worker.string(),
+        "Install timmy-host as a whole, with cmake --install or its package.");
   return found;
 }
 

@@ -41,7 +41,8 @@ TEST(InstanceLock, ASecondHostIsRefusedWithTheFirstOnesPid) {
     EXPECT_EQ(try_from_another_process(folder / "alias" / "host.lock", ::getpid()), 1)
         << "the same folder by another name";
   }
-  EXPECT_EQ(try_from_another_process(folder / "host.lock", ::getpid()), 0) << "it goes with its owner";
+  EXPECT_EQ(try_from_another_process(folder / "host.lock", ::getpid()), 0)
+      << "it goes with its owner";
 }
 
 TEST(InstanceLock, AFileLeftByADeadHostIsNoLock) {

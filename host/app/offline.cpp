@@ -11,8 +11,10 @@ namespace {
 std::vector<PluginEntry> scan(const LoadedConfig& loaded, const Paths& paths,
                               const std::vector<std::filesystem::path>& plugin_dirs) {
   Catalogue catalogue;
-  return catalogue.scan({.folders = plugin_folders(Installation::find().plugins, paths, loaded.config, plugin_dirs),
-                         .config = &loaded});
+  return catalogue.scan(
+      {.folders = plugin_folders(Installation::find().plugins, paths, loaded.config, plugin_dirs),
+       .config = &loaded,
+       .paths = &paths});
 }
 
 }  // namespace
@@ -24,7 +26,8 @@ LoadedConfig load_or_default(const std::filesystem::path& config, const std::str
   if (std::filesystem::exists(config, ignored))
     return load_host_config(config, host_name, paths, environment);
   auto loaded = parse_host_config("defaults: {}", config, host_name, paths, environment);
-  loaded.warnings = {"there is no " + config.string() + ": no plugin is enabled; see docs/configuration.md"};
+  loaded.warnings = {"there is no " + config.string() +
+                     ": no plugin is enabled; see docs/configuration.md"};
   return loaded;
 }
 
@@ -32,8 +35,9 @@ Json offline_tasks(const std::filesystem::path& config, const std::string& host_
                    const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
   const auto loaded = load_or_default(config, host_name, paths);
   const auto now = SystemClock().wall();
-  return {{"tasks", tasks_report(scan(loaded, paths, plugin_dirs),
-                                 [now](const PluginTask& task) { return times_by_schedule(task, now); })},
+  return {{"tasks",
+           tasks_report(scan(loaded, paths, plugin_dirs),
+                        [now](const PluginTask& task) { return times_by_schedule(task, now); })},
           {"warnings", loaded.warnings}};
 }
 
@@ -44,7 +48,8 @@ Json offline_plugins(const std::filesystem::path& config, const std::string& hos
 }
 
 ConfigCheck offline_check(const std::filesystem::path& config, const std::string& host_name,
-                          const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
+                          const Paths& paths,
+                          const std::vector<std::filesystem::path>& plugin_dirs) {
   ConfigCheck check;
   try {
     const auto loaded = load_host_config(config, host_name, paths, Environment::of_process());
@@ -52,7 +57,8 @@ ConfigCheck offline_check(const std::filesystem::path& config, const std::string
     for (const auto& entry : scan(loaded, paths, plugin_dirs)) {
       const auto settings = loaded.config.plugins.find(entry.id);
       const bool wanted = settings != loaded.config.plugins.end() && settings->second.enabled;
-      const std::string line = entry.id + " " + std::string(name(entry.state)) + ": " + entry.reason;
+      const std::string line =
+          entry.id + " " + std::string(name(entry.state)) + ": " + entry.reason;
       if (entry.state == PluginState::invalid_config)
         check.errors.push_back({settings->second.where, "/plugins/" + entry.id, line});
       else if (wanted && !entry.ready() && entry.state != PluginState::shadowed)

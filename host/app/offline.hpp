@@ -20,8 +20,8 @@ namespace host {
                                  const std::vector<std::filesystem::path>& plugin_dirs);
 
 // {"plugins": [...]}, as /v1/plugins.
-[[nodiscard]] Json offline_plugins(const std::filesystem::path& config, const std::string& host_name,
-                                   const Paths& paths,
+[[nodiscard]] Json offline_plugins(const std::filesystem::path& config,
+                                   const std::string& host_name, const Paths& paths,
                                    const std::vector<std::filesystem::path>& plugin_dirs);
 
 // Everything that would keep a host from starting with this file, or an enabled plugin from running

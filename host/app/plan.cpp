@@ -4,38 +4,13 @@
 namespace host {
 namespace {
 
-// Runs of a worker before it is replaced: often enough that a slow leak never matters, seldom enough
-// that starting processes doesn't.
+// Runs of a worker before it is replaced: often enough that a slow leak never matters, seldom
+// enough that starting processes doesn't.
 constexpr int kRecycleAfter = 5000;
 
-std::string expand(const std::string& text, const Paths& paths) {
-  const std::array<std::pair<std::string_view, const std::filesystem::path*>, 2> variables{
-      {{"$TIMMY_HOME", &paths.timmy_home}, {"$HERMES_HOME", &paths.hermes_home}}};
-  for (const auto& [name, folder] : variables) {
-    if (!text.starts_with(name)) continue;
-    const auto rest = text.substr(name.size());
-    if (rest.empty() || rest.front() == '/') return folder->string() + rest;
-  }
-  return text;
-}
-
-// Walks a config along its schema: only what the schema calls a path is touched.
-void expand_paths(Json& value, const Json& schema, const Paths& paths) {
-  if (!schema.is_object()) return;
-  if (value.is_string() && schema.value("format", "") == "path")
-    value = expand(value.get<std::string>(), paths);
-  if (value.is_object() && schema.contains("properties"))
-    for (auto& [key, child] : value.items())
-      if (const auto& known = schema["properties"]; known.contains(key))
-        expand_paths(child, known[key], paths);
-  if (value.is_array() && schema.contains("items"))
-    for (auto& child : value) expand_paths(child, schema["items"], paths);
-}
-
-std::vector<std::filesystem::path> granted_paths(const Grants& grants, std::string_view grant,
-                                                 const Paths& paths) {
+std::vector<std::filesystem::path> granted_paths(const Grants& grants, std::string_view grant) {
   std::vector<std::filesystem::path> granted;
-  for (const auto& text : grants.values(grant)) granted.emplace_back(expand(text, paths));
+  for (const auto& text : grants.values(grant)) granted.emplace_back(text);
   return granted;
 }
 
@@ -44,11 +19,9 @@ std::shared_ptr<const WorkerSpec> worker_of(const PluginEntry& entry, const Path
   WorkerSpec spec;
   spec.image = entry.image;
   spec.plugin_id = entry.id;
-  Json config = entry.config;
-  expand_paths(config, entry.manifest->config_schema, paths);
-  spec.config_json = to_text(config);
-  spec.readable = granted_paths(entry.grants, "fs.read", paths);
-  spec.writable = granted_paths(entry.grants, "fs.write", paths);
+  spec.config_json = to_text(entry.config);
+  spec.readable = granted_paths(entry.grants, "fs.read");
+  spec.writable = granted_paths(entry.grants, "fs.write");
   spec.scratch = paths.scratch();
   spec.limits = entry.limits;
   spec.recycle_after = kRecycleAfter;
@@ -107,11 +80,13 @@ Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths) {
 }
 
 std::vector<std::filesystem::path> forbidden_paths(const Paths& paths, const HostConfig& config) {
-  std::vector<std::filesystem::path> forbidden{paths.hermes_home, paths.timmy_home, paths.config,
-                                               paths.run,         paths.database(), paths.host_yaml()};
+  std::vector<std::filesystem::path> forbidden{paths.hermes_home, paths.timmy_home,
+                                               paths.config,      paths.run,
+                                               paths.database(),  paths.host_yaml()};
   if (!paths.home.empty()) forbidden.push_back(paths.home);
   if (paths.credentials) forbidden.push_back(*paths.credentials);
-  forbidden.insert(forbidden.end(), config.gitea.token_files.begin(), config.gitea.token_files.end());
+  forbidden.insert(forbidden.end(), config.gitea.token_files.begin(),
+                   config.gitea.token_files.end());
   for (const auto& [name, file] : config.credentials) forbidden.push_back(file);
   return forbidden;
 }

@@ -17,15 +17,13 @@
 namespace host {
 
 struct Plan {
-  std::map<std::string, RunnableTask> tasks;       // by task
-  std::vector<ScheduledTask> schedule;             // those of `tasks` that have a schedule
-  std::map<std::string, Grants> grants;            // by plugin
-  std::map<std::string, std::string> sha256;       // by plugin
+  std::map<std::string, RunnableTask> tasks;  // by task
+  std::vector<ScheduledTask> schedule;        // those of `tasks` that have a schedule
+  std::map<std::string, Grants> grants;       // by plugin
+  std::map<std::string, std::string> sha256;  // by plugin
 };
 
-// Takes the entries that are ready and were scanned with `load`. "$TIMMY_HOME" and "$HERMES_HOME"
-// at the beginning of a granted path, or of a configured text whose schema says `format: path`, are
-// replaced by those folders. 
+// Takes the entries that are ready and were scanned with `load` and `paths`.
 [[nodiscard]] Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths);
 
 // What no plugin is ever let near, whatever host.yaml grants: home folders, this host's database,

@@ -11,12 +11,9 @@ Json time_or_null(const std::optional<WallTime>& time) {
 }
 
 Json base_of(const PluginEntry& entry) {
-  return {{"plugin", entry.id},
-          {"version", entry.manifest ? entry.manifest->version : ""},
-          {"state", name(entry.state)},
-          {"reason", entry.reason},
-          {"fix", entry.fix},
-          {"grants", entry.grants.json()},
+  return {{"plugin", entry.id},         {"version", entry.manifest ? entry.manifest->version : ""},
+          {"state", name(entry.state)}, {"reason", entry.reason},
+          {"fix", entry.fix},           {"grants", entry.grants.json()},
           {"path", entry.path.string()}};
 }
 
@@ -75,7 +72,9 @@ Json plugins_report(const std::vector<PluginEntry>& entries) {
       const auto& manifest = *entry.manifest;
       row["license"] = manifest.license;
       row["description"] = manifest.description;
-      row["abi"] = {{"major", manifest.abi.major}, {"minor", manifest.abi.minor}, {"minimum", manifest.abi.minimum}};
+      row["abi"] = {{"major", manifest.abi.major},
+                    {"minor", manifest.abi.minor},
+                    {"minimum", manifest.abi.minimum}};
       row["needs"] = Json::array();
       for (const auto& need : manifest.needs) row["needs"].push_back(need_row(entry, need));
       row["limits"] = {{"memory_bytes", entry.limits.memory_bytes},

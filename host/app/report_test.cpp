@@ -21,10 +21,12 @@ PluginEntry ready_entry() {
   return entry;
 }
 
-const WallTime kNoon{std::chrono::sys_days{std::chrono::January / 5 / 2026} + std::chrono::hours(12)};
+const WallTime kNoon{std::chrono::sys_days{std::chrono::January / 5 / 2026} +
+                     std::chrono::hours(12)};
 
 TEST(TasksReport, ATaskThatRunsHasItsTimes) {
-  const Json rows = tasks_report({ready_entry()}, [](const PluginTask& task) { return times_by_schedule(task, kNoon); });
+  const Json rows = tasks_report(
+      {ready_entry()}, [](const PluginTask& task) { return times_by_schedule(task, kNoon); });
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0]["task"], "watch_task");
   EXPECT_EQ(rows[0]["version"], "1.2.0");
@@ -38,7 +40,8 @@ TEST(TasksReport, ARefusedPluginIsListedWithItsTasksAndWhatMendsIt) {
   entry.state = PluginState::refused;
   entry.reason = "built for ABI 1.6";
   entry.fix = "upgrade timmy-host";
-  const Json rows = tasks_report({entry}, [](const PluginTask&) -> TaskTimes { throw "not asked"; });
+  const Json rows =
+      tasks_report({entry}, [](const PluginTask&) -> TaskTimes { throw "not asked"; });
   EXPECT_EQ(rows[0]["task"], "watch_task");
   EXPECT_EQ(rows[0]["next_run"], nullptr);
   EXPECT_EQ(rows[0]["reason"], "built for ABI 1.6");
@@ -58,8 +61,11 @@ TEST(TasksReport, AFileThatCanNotBeReadIsALineOfItsOwn) {
 
 TEST(PluginsReport, ShowsWhatIsAskedForBesideWhatIsGranted) {
   const Json rows = plugins_report({ready_entry()});
-  EXPECT_EQ(rows[0]["needs"][0],
-            (Json{{"grant", "gitea.read"}, {"required", true}, {"why", "to look"}, {"suggested", {"org/*"}}, {"granted", {"org/app"}}}));
+  EXPECT_EQ(rows[0]["needs"][0], (Json{{"grant", "gitea.read"},
+                                       {"required", true},
+                                       {"why", "to look"},
+                                       {"suggested", {"org/*"}},
+                                       {"granted", {"org/app"}}}));
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ class Manager {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.string().copy(address.sun_path, sizeof(address.sun_path) - 1);
-    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+              0);
     ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
   }
   std::vector<std::string> heard() {
@@ -50,7 +51,8 @@ TEST(ServiceNotify, TellsTheManagerAndKeepsTheSocketFromChildren) {
   EXPECT_EQ(::getenv("NOTIFY_SOCKET"), nullptr);
   notify.ready("2 plugins run");
   notify.stopping("draining");
-  EXPECT_THAT(manager.heard(), ElementsAre("READY=1\nSTATUS=2 plugins run", "STOPPING=1\nSTATUS=draining"));
+  EXPECT_THAT(manager.heard(),
+              ElementsAre("READY=1\nSTATUS=2 plugins run", "STOPPING=1\nSTATUS=draining"));
 }
 
 TEST(ServiceNotify, PingsTheWatchdogTwiceAPeriodAndOnlyFromARunningLoop) {
