@@ -3,10 +3,10 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
-#include <algorithm>
 #include <string>
 #include <string_view>
 

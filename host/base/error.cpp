@@ -12,14 +12,31 @@ namespace {
 
 Code code_of(int number) {
   switch (number) {
-    case ENOENT: case ENOTDIR: case ESRCH: return Code::not_found;
-    case EACCES: case EPERM: case EROFS: case ELOOP: return Code::denied;
-    case EEXIST: case EBUSY: case ENOTEMPTY: return Code::conflict;
+    case ENOENT:
+    case ENOTDIR:
+    case ESRCH: return Code::not_found;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ELOOP: return Code::denied;
+    case EEXIST:
+    case EBUSY:
+    case ENOTEMPTY: return Code::conflict;
     case ETIMEDOUT: return Code::timed_out;
-    case ECONNREFUSED: case ECONNRESET: case EPIPE: case EHOSTUNREACH: case ENETUNREACH:
-    case EAGAIN: case EMFILE: case ENFILE: case ENOMEM: return Code::unavailable;
-    case EFBIG: case EMSGSIZE: case ENAMETOOLONG: return Code::too_large;
-    case ENOSYS: case EOPNOTSUPP: return Code::unsupported;
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM: return Code::unavailable;
+    case EFBIG:
+    case EMSGSIZE:
+    case ENAMETOOLONG: return Code::too_large;
+    case ENOSYS:
+    case EOPNOTSUPP: return Code::unsupported;
     default: return Code::io;
   }
 }
@@ -52,13 +69,21 @@ std::string_view name(Code code) noexcept {
 int exit_status(Code code) noexcept {
   switch (code) {
     case Code::usage: return EX_USAGE;
-    case Code::invalid: case Code::corrupt: case Code::too_large: return EX_DATAERR;
+    case Code::invalid:
+    case Code::corrupt:
+    case Code::too_large: return EX_DATAERR;
     case Code::not_found: return EX_NOINPUT;
-    case Code::not_granted: case Code::denied: return EX_NOPERM;
-    case Code::already_running: case Code::rate_limited: case Code::timed_out: return EX_TEMPFAIL;
-    case Code::unavailable: case Code::unsupported: return EX_UNAVAILABLE;
+    case Code::not_granted:
+    case Code::denied: return EX_NOPERM;
+    case Code::already_running:
+    case Code::rate_limited:
+    case Code::timed_out: return EX_TEMPFAIL;
+    case Code::unavailable:
+    case Code::unsupported: return EX_UNAVAILABLE;
     case Code::io: return EX_IOERR;
-    case Code::conflict: case Code::stale: case Code::cancelled: return 1;
+    case Code::conflict:
+    case Code::stale:
+    case Code::cancelled: return 1;
     case Code::internal: return EX_SOFTWARE;
   }
   return EX_SOFTWARE;

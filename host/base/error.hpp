@@ -14,23 +14,23 @@ namespace host {
 // What kind of failure this is, and so what a caller may do about it. Stable: `--json` prints the
 // name, sysexits codes derive from it, and a retry policy reads it.
 enum class Code {
-  usage,             // the caller asked for something that makes no sense
-  invalid,           // data (a file, a payload, a reply) is not of its form
-  not_found,         // the named object does not exist
-  not_granted,       // the operator has not granted this
-  denied,            // the other side, or the kernel, refused: authentication, permission, mode
-  conflict,          // the object's state forbids it, or another got there first
-  stale,             // a run lease that is no longer the job's
-  already_running,   // another host holds this state directory
-  unavailable,       // the other side can't be reached now; later may work
-  rate_limited,      // the other side asked for a pause
-  timed_out,         // a deadline passed
-  cancelled,         // somebody asked for it to stop
-  too_large,         // a stated cap was exceeded
-  corrupt,           // stored data is damaged; nothing was changed
-  io,                // the operating system failed a read, a write or a start
-  unsupported,       // this kernel, server or version lacks it
-  internal,          // a bug of the host
+  usage,            // the caller asked for something that makes no sense
+  invalid,          // data (a file, a payload, a reply) is not of its form
+  not_found,        // the named object does not exist
+  not_granted,      // the operator has not granted this
+  denied,           // the other side, or the kernel, refused: authentication, permission, mode
+  conflict,         // the object's state forbids it, or another got there first
+  stale,            // a run lease that is no longer the job's
+  already_running,  // another host holds this state directory
+  unavailable,      // the other side can't be reached now; later may work
+  rate_limited,     // the other side asked for a pause
+  timed_out,        // a deadline passed
+  cancelled,        // somebody asked for it to stop
+  too_large,        // a stated cap was exceeded
+  corrupt,          // stored data is damaged; nothing was changed
+  io,               // the operating system failed a read, a write or a start
+  unsupported,      // this kernel, server or version lacks it
+  internal,         // a bug of the host
 };
 
 // The name as printed and serialised, e.g. "not_granted". Static storage.

@@ -26,7 +26,8 @@ TEST(Error, FromErrnoKeepsTheSystemsWords) {
 TEST(Result, CatchesWhateverIsThrown) {
   EXPECT_EQ(attempt([] { return 7; }).value(), 7);
   EXPECT_EQ(attempt([]() -> int { throw Error(Code::stale, "late"); }).error().code(), Code::stale);
-  EXPECT_EQ(attempt([]() -> int { throw std::runtime_error("odd"); }).error().code(), Code::internal);
+  EXPECT_EQ(attempt([]() -> int { throw std::runtime_error("odd"); }).error().code(),
+            Code::internal);
   EXPECT_EQ(attempt([]() -> int { throw 42; }).error().code(), Code::internal);
   EXPECT_THROW((void)attempt([]() -> int { throw Error(Code::stale, "late"); }).value(), Error);
 }

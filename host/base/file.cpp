@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 std::string quoted(const fs::path& path) { return "\"" + path.string() + "\""; }
 
 struct stat stat_of(int fd, const fs::path& path) {
-  struct stat info{};
+  struct stat info {};
   if (::fstat(fd, &info) != 0) throw system_error("reading the mode of " + quoted(path));
   return info;
 }
@@ -134,7 +134,7 @@ void check_trusted(int fd, const fs::path& path, bool allow_sticky) {
   const fs::path whole = ignored ? fs::absolute(path) : real;
   check_component(stat_of(fd, whole), whole, false);
   for (fs::path folder = whole.parent_path();; folder = folder.parent_path()) {
-    struct stat info{};
+    struct stat info {};
     if (::stat(folder.c_str(), &info) != 0) throw system_error("examining " + quoted(folder));
     check_component(info, folder, allow_sticky);
     if (folder == folder.parent_path()) return;

@@ -69,7 +69,7 @@ TEST_F(FileTest, ReplacingAFileIsWholeOrNotAtAll) {
   const auto path = put("stamp", "old", 0600);
   write_atomically(path, "new", 0640);
   EXPECT_EQ(read_file(path, 100), "new");
-  struct stat info{};
+  struct stat info {};
   ::stat(path.c_str(), &info);
   EXPECT_EQ(info.st_mode & 0777, 0640u);
   EXPECT_THROW(write_atomically(folder_ / "no" / "stamp", "x"), Error);

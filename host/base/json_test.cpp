@@ -36,7 +36,9 @@ TEST(ParseJson, RefusesWhatNlohmannWouldTakeOrDieOf) {
   EXPECT_THAT(refusal("{} {}"), HasSubstr("the file"));
 }
 
-TEST(ToText, ReplacesBytesThatAreNotUtf8) { EXPECT_EQ(to_text(Json("a\xff")), "\"a\xEF\xBF\xBD\""); }
+TEST(ToText, ReplacesBytesThatAreNotUtf8) {
+  EXPECT_EQ(to_text(Json("a\xff")), "\"a\xEF\xBF\xBD\"");
+}
 
 }  // namespace
 }  // namespace host

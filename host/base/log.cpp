@@ -21,9 +21,9 @@ constexpr std::size_t kShortestSecret = 6;
 
 std::string base64(std::string_view text) {
   std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                     reinterpret_cast<const unsigned char*>(text.data()),
+                                     static_cast<int>(text.size()));
   out.resize(static_cast<std::size_t>(length));
   return out;
 }
@@ -47,9 +47,9 @@ void replace_all(std::string& text, std::string_view what) {
 // The second net: a credential that nobody registered, in the two shapes that carry them.
 void blot_after(std::string& text, std::string_view marker, std::string_view stops) {
   for (std::size_t at = 0; at < text.size();) {
-    const auto found = std::search(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(),
-                                   marker.begin(), marker.end(),
-                                   [](char a, char b) { return std::tolower(a) == std::tolower(b); });
+    const auto found = std::search(
+        text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), marker.begin(), marker.end(),
+        [](char a, char b) { return std::tolower(a) == std::tolower(b); });
     if (found == text.end()) return;
     const auto begin = static_cast<std::size_t>(found - text.begin()) + marker.size();
     const auto end = std::min(text.find_first_of(stops, begin), text.size());
@@ -75,8 +75,9 @@ class MemorySink final : public spdlog::sinks::base_sink<std::mutex> {
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     const auto level = spdlog::level::to_string_view(message.level);
-    lines_->push_back(fmt::format("{} {}", std::string_view(level.data(), level.size()),
-                                  std::string_view(message.payload.data(), message.payload.size())));
+    lines_->push_back(
+        fmt::format("{} {}", std::string_view(level.data(), level.size()),
+                    std::string_view(message.payload.data(), message.payload.size())));
   }
   void flush_() override {}
   std::shared_ptr<std::vector<std::string>> lines_;
@@ -139,8 +140,8 @@ std::string_view name(Level level) noexcept {
 
 Log Log::to_stderr(Level least, std::shared_ptr<Redactor> redactor) {
   Log log;
-  log.logger_ = std::make_shared<spdlog::logger>(
-      "host", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  log.logger_ =
+      std::make_shared<spdlog::logger>("host", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   log.logger_->set_pattern(under_journald() ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %l %v");
   log.logger_->set_level(to_spdlog(least));
   log.logger_->flush_on(spdlog::level::debug);

@@ -14,7 +14,9 @@
 
 #include "base/file.hpp"
 
-namespace spdlog { class logger; }
+namespace spdlog {
+class logger;
+}
 
 namespace host {
 
@@ -37,8 +39,8 @@ enum class Level { debug, info, warn, error };
 [[nodiscard]] Level parse_level(std::string_view text);
 [[nodiscard]] std::string_view name(Level level) noexcept;
 
-// A named view onto the sink; cheap to copy, thread-safe. Lines are "<time> <level> <name>: <text>",
-// or with a "<N>" priority prefix and no time under journald ($JOURNAL_STREAM).
+// A named view onto the sink; cheap to copy, thread-safe. Lines are "<time> <level> <name>:
+// <text>", or with a "<N>" priority prefix and no time under journald ($JOURNAL_STREAM).
 class Log {
  public:
   // Writes to stderr.

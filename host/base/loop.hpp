@@ -10,7 +10,9 @@
 
 #include "base/clock.hpp"
 
-namespace boost::asio { class io_context; }
+namespace boost::asio {
+class io_context;
+}
 
 namespace host {
 

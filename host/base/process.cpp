@@ -139,9 +139,8 @@ Child spawn(const SpawnRequest& request) {
   std::vector<std::string> variables;
   for (const auto& [name, value] : request.environment) variables.push_back(name + "=" + value);
   pid_t pid = -1;
-  const int failed =
-      posix_spawn(&pid, request.program.c_str(), actions.get(), attributes.get(),
-                  pointers(arguments).data(), pointers(variables).data());
+  const int failed = posix_spawn(&pid, request.program.c_str(), actions.get(), attributes.get(),
+                                 pointers(arguments).data(), pointers(variables).data());
   if (failed != 0) throw system_error(failed, "starting " + request.program.string());
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   Child child(pid, std::move(pidfd));

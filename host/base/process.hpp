@@ -18,11 +18,12 @@ namespace host {
 // How to start a child. The child gets only what is named here: no other descriptor, no other
 // variable, and a process group (and session) of its own.
 struct SpawnRequest {
-  std::filesystem::path program;              // absolute
-  std::vector<std::string> arguments;         // argv, argv[0] included
+  std::filesystem::path program;       // absolute
+  std::vector<std::string> arguments;  // argv, argv[0] included
   std::map<std::string, std::string> environment;
-  std::filesystem::path folder = "/";         // working directory
-  std::vector<std::pair<int, int>> descriptors;  // (ours, the child's number); 0-2 default to /dev/null
+  std::filesystem::path folder = "/";  // working directory
+  std::vector<std::pair<int, int>>
+      descriptors;  // (ours, the child's number); 0-2 default to /dev/null
 };
 
 // A running child. Destroying it kills its whole group and reaps it.
@@ -43,9 +44,9 @@ class Child {
   void signal_group(int signal) const noexcept;
 
   struct Exit {
-    bool signalled;   // ended by a signal
-    int number;       // the signal, or the exit status
-    rusage usage;     // what it used
+    bool signalled;  // ended by a signal
+    int number;      // the signal, or the exit status
+    rusage usage;    // what it used
   };
   // Reaps the child if it has ended, else nullopt. What is left of its group is killed then.
   [[nodiscard]] std::optional<Exit> reap();

@@ -40,16 +40,20 @@ std::string output_of(SpawnRequest request) {
 }
 
 TEST(Spawn, GivesTheChildOnlyWhatWasNamed) {
-  const Fd secret(::open("/dev/zero", O_RDONLY));  // without close-on-exec, as a library may leave one
-  EXPECT_EQ(output_of({.program = "/usr/bin/env", .arguments = {"env"}, .environment = {{"A", "b"}}}),
-            "A=b\n");
-  EXPECT_EQ(output_of({.program = "/bin/ls", .arguments = {"ls", "/proc/self/fd"}, .environment = {}}),
-            "0\n1\n2\n3\n")  // 3 is ls's own, on the folder it lists
+  const Fd secret(
+      ::open("/dev/zero", O_RDONLY));  // without close-on-exec, as a library may leave one
+  EXPECT_EQ(
+      output_of({.program = "/usr/bin/env", .arguments = {"env"}, .environment = {{"A", "b"}}}),
+      "A=b\n");
+  EXPECT_EQ(
+      output_of({.program = "/bin/ls", .arguments = {"ls", "/proc/self/fd"}, .environment = {}}),
+      "0\n1\n2\n3\n")  // 3 is ls's own, on the folder it lists
       << "the descriptor that was open here reached the child";
 }
 
 TEST(Spawn, ReportsHowTheChildEnded) {
-  auto quits = spawn({.program = "/bin/sh", .arguments = {"sh", "-c", "exit 7"}, .environment = {}});
+  auto quits =
+      spawn({.program = "/bin/sh", .arguments = {"sh", "-c", "exit 7"}, .environment = {}});
   const auto exit = wait_for(quits);
   EXPECT_FALSE(exit.signalled);
   EXPECT_EQ(exit.number, 7);

@@ -47,8 +47,9 @@ using Reply = std::function<void(Result<T>)>;
 
 // Runs `work` and catches what it throws into a Result.
 template <class Work>
-[[nodiscard]] auto attempt(Work&& work) -> Result<
-    std::conditional_t<std::is_void_v<std::invoke_result_t<Work>>, Done, std::invoke_result_t<Work>>> {
+[[nodiscard]] auto attempt(Work&& work)
+    -> Result<std::conditional_t<std::is_void_v<std::invoke_result_t<Work>>, Done,
+                                 std::invoke_result_t<Work>>> {
   try {
     if constexpr (std::is_void_v<std::invoke_result_t<Work>>) {
       std::forward<Work>(work)();

@@ -17,7 +17,8 @@
 namespace host::cli {
 namespace {
 
-constexpr std::string_view kIntroduction = R"(timmy-host runs task plugins on their schedules, each in a caged process, and gives
+constexpr std::string_view kIntroduction =
+    R"(timmy-host runs task plugins on their schedules, each in a caged process, and gives
 them a durable queue, Gitea access and durable state.
 
 Usage: timmy-host COMMAND [OPTIONS]
@@ -55,8 +56,8 @@ Examples:
 
 // Commands that older habits and the mission write as flags.
 const std::vector<std::pair<std::string, std::string>> kFlagCommands = {
-    {"--list-tasks", "tasks"},       {"--doctor", "doctor"}, {"--check-config", "check-config"},
-    {"--version", "version"},        {"-V", "version"},
+    {"--list-tasks", "tasks"}, {"--doctor", "doctor"}, {"--check-config", "check-config"},
+    {"--version", "version"},  {"-V", "version"},
 };
 
 std::vector<Command> all_commands() {
@@ -91,17 +92,18 @@ void print_overview(std::ostream& out, const std::vector<Command>& commands) {
 
 options::options_description common_options() {
   options::options_description common("Options of every command");
-  common.add_options()
-      ("config", options::value<std::string>()->value_name("FILE"), "host.yaml to read")
-      ("host", options::value<std::string>()->value_name("NAME"), "whose entry of host.yaml applies")
-      ("plugin-dir", options::value<std::vector<std::string>>()->composing()->value_name("DIR"),
-       "look for plugins here too")
-      ("json", "print JSON instead of a table")
-      ("help,h", "explain, with examples");
+  common.add_options()("config", options::value<std::string>()->value_name("FILE"),
+                       "host.yaml to read")("host",
+                                            options::value<std::string>()->value_name("NAME"),
+                                            "whose entry of host.yaml applies")(
+      "plugin-dir", options::value<std::vector<std::string>>()->composing()->value_name("DIR"),
+      "look for plugins here too")("json", "print JSON instead of a table")(
+      "help,h", "explain, with examples");
   return common;
 }
 
-void print_help(std::ostream& out, const Command& command, const options::options_description& own) {
+void print_help(std::ostream& out, const Command& command,
+                const options::options_description& own) {
   out << "Usage: timmy-host " << command.words
       << (command.arguments.empty() ? "" : " " + command.arguments) << " [OPTIONS]\n\n"
       << command.details << '\n';
@@ -122,7 +124,8 @@ void print_help(std::ostream& out, const Command& command, const options::option
       group += (group.empty() ? "" : ", ") + command.words;
   }
   if (!group.empty())
-    throw Error(Code::usage, "\"" + arguments.front() + "\" needs a second word", "Use one of: " + group + ".");
+    throw Error(Code::usage, "\"" + arguments.front() + "\" needs a second word",
+                "Use one of: " + group + ".");
   const auto meant = nearest(arguments.front(), first_words);
   throw Error(Code::usage, "\"" + printable(arguments.front()) + "\" is not a command",
               (meant.empty() ? "" : "Did you mean \"" + meant + "\"? ") + "See timmy-host --help.");
@@ -157,9 +160,9 @@ int dispatch(std::vector<std::string> arguments, std::ostream& out, std::ostream
     arguments.insert(arguments.begin(), words);
     break;
   }
-  const auto command = std::find_if(commands.begin(), commands.end(), [&](const Command& candidate) {
-    return starts_with(arguments, words_of(candidate));
-  });
+  const auto command = std::find_if(
+      commands.begin(), commands.end(),
+      [&](const Command& candidate) { return starts_with(arguments, words_of(candidate)); });
   if (command == commands.end()) refuse_unknown(arguments, commands);
   arguments.erase(arguments.begin(),
                   arguments.begin() + static_cast<std::ptrdiff_t>(words_of(*command).size()));
@@ -171,7 +174,8 @@ int dispatch(std::vector<std::string> arguments, std::ostream& out, std::ostream
   every.add(own).add(common_options());
   options::variables_map given;
   try {
-    options::store(options::command_line_parser(arguments).options(every).positional(positional).run(), given);
+    options::store(
+        options::command_line_parser(arguments).options(every).positional(positional).run(), given);
     if (given.count("help")) {
       print_help(out, *command, own);
       return 0;

@@ -24,8 +24,8 @@ struct Session {
   std::ostream& out;  // data
   std::ostream& err;  // messages
   Paths paths;
-  std::filesystem::path config;                  // host.yaml
-  std::string host_name;                         // empty: this machine's
+  std::filesystem::path config;  // host.yaml
+  std::string host_name;         // empty: this machine's
   std::vector<std::filesystem::path> plugin_dirs;
   bool json = false;
   bool color = false;
@@ -41,18 +41,19 @@ struct Command {
   std::string details;    // what it does and needs, and its exit statuses; wrapped by hand at 80
   std::vector<std::string> examples;
   // Adds the command's own options and positional arguments.
-  std::function<void(options::options_description&, options::positional_options_description&)> declare;
+  std::function<void(options::options_description&, options::positional_options_description&)>
+      declare;
   // Returns the exit status. May throw Error (printed, with its sysexits status).
   std::function<int(Session&, const options::variables_map&)> run;
 };
 
 // One function a file, each giving the commands that live there.
-[[nodiscard]] std::vector<Command> run_commands();      // run
-[[nodiscard]] std::vector<Command> task_commands();     // tasks, enqueue
-[[nodiscard]] std::vector<Command> job_commands();      // jobs list|show|cancel|retry
-[[nodiscard]] std::vector<Command> plugin_commands();   // plugins list|show|reset
-[[nodiscard]] std::vector<Command> config_commands();   // check-config, config show
-[[nodiscard]] std::vector<Command> status_commands();   // status, doctor, version
+[[nodiscard]] std::vector<Command> run_commands();     // run
+[[nodiscard]] std::vector<Command> task_commands();    // tasks, enqueue
+[[nodiscard]] std::vector<Command> job_commands();     // jobs list|show|cancel|retry
+[[nodiscard]] std::vector<Command> plugin_commands();  // plugins list|show|reset
+[[nodiscard]] std::vector<Command> config_commands();  // check-config, config show
+[[nodiscard]] std::vector<Command> status_commands();  // status, doctor, version
 
 // Parses, runs, prints an error if there is one, and returns the exit status.
 [[nodiscard]] int main(const std::vector<std::string>& arguments, std::ostream& out,

@@ -36,13 +36,14 @@ class CommandTest : public ::testing::Test {
 
 TEST_F(CommandTest, HelpListsEveryCommandAndEachCommandHasExamples) {
   EXPECT_EQ(run({"--help"}), 0);
-  for (const char* command : {"run", "tasks", "enqueue", "jobs list", "jobs show", "jobs cancel", "jobs retry",
-                              "plugins list", "plugins show", "plugins reset", "status", "doctor", "check-config",
-                              "config show", "version"}) {
+  for (const char* command : {"run", "tasks", "enqueue", "jobs list", "jobs show", "jobs cancel",
+                              "jobs retry", "plugins list", "plugins show", "plugins reset",
+                              "status", "doctor", "check-config", "config show", "version"}) {
     EXPECT_THAT(out_.str(), HasSubstr(std::string("  ") + command + " "));
   }
   EXPECT_EQ(run({"jobs", "list", "--help"}), 0);
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("Usage: timmy-host jobs list"), HasSubstr("Examples:"), HasSubstr("--state")));
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("Usage: timmy-host jobs list"), HasSubstr("Examples:"),
+                                HasSubstr("--state")));
   EXPECT_THAT(err_.str(), IsEmpty());
 }
 
@@ -70,8 +71,9 @@ TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
       heartbeat: { enabled: true, grants: { gitea.read: ["org/app"], fs.write: ["/tmp/stamps"] } },
       triage: { enabled: true, config: { repos: ["org/app"] } } } })";
   EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("TASK"), HasSubstr("fs.write: /tmp/stamps; gitea.read: org/app"),
-                                HasSubstr("gitea_issue_triage"), HasSubstr("not granted")));
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr("TASK"), HasSubstr("fs.write: /tmp/stamps; gitea.read: org/app"),
+                    HasSubstr("gitea_issue_triage"), HasSubstr("not granted")));
   EXPECT_EQ(run({"tasks", "--json"}), 0);
   EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 4u);
 }
@@ -85,7 +87,8 @@ TEST_F(CommandTest, WithoutAConfigWhatIsInstalledIsStillListed) {
 TEST_F(CommandTest, ABadConfigIsReportedWholeWithItsLines) {
   std::ofstream(folder_ / "host.yaml") << "defaults:\n  gitea: { url: 7 }\n  pluggins: {}\n";
   EXPECT_EQ(run({"--check-config"}), 78);
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("host.yaml:2:"), HasSubstr("host.yaml:3:"), HasSubstr("plugins")));
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr("host.yaml:2:"), HasSubstr("host.yaml:3:"), HasSubstr("plugins")));
   EXPECT_EQ(run({"--check-config", "--json"}), 78);
   EXPECT_EQ(Json::parse(out_.str())["errors"].size(), 2u);
   EXPECT_EQ(run({"run"}), 78);
@@ -93,7 +96,8 @@ TEST_F(CommandTest, ABadConfigIsReportedWholeWithItsLines) {
 }
 
 TEST_F(CommandTest, ConfigShowTellsWhoSetAValue) {
-  std::ofstream(folder_ / "host.yaml") << "defaults:\n  gitea: { url: 'https://git.example.org' }\n";
+  std::ofstream(folder_ / "host.yaml")
+      << "defaults:\n  gitea: { url: 'https://git.example.org' }\n";
   EXPECT_EQ(run({"config", "show"}), 0);
   EXPECT_THAT(out_.str(), AllOf(HasSubstr("https://git.example.org"), HasSubstr("host.yaml:2:")));
 }

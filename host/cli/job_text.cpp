@@ -9,7 +9,9 @@ namespace host::cli {
 namespace {
 
 void line(std::ostream& out, const std::string& name, const std::string& value) {
-  if (!value.empty()) out << "  " << name << std::string(14 - std::min<std::size_t>(13, name.size()), ' ') << printable(value) << '\n';
+  if (!value.empty())
+    out << "  " << name << std::string(14 - std::min<std::size_t>(13, name.size()), ' ')
+        << printable(value) << '\n';
 }
 
 std::string text(const Json& value) {
@@ -19,10 +21,13 @@ std::string text(const Json& value) {
 
 void print_attempt(std::ostream& out, const Json& attempt) {
   out << "  attempt " << attempt["attempt"] << ": " << printable(text(attempt["verdict"]));
-  if (const auto message = text(attempt["message"]); !message.empty()) out << ": " << printable(message);
+  if (const auto message = text(attempt["message"]); !message.empty())
+    out << ": " << printable(message);
   out << "\n    " << text(attempt["began"]) << " to " << text(attempt["ended"]) << ", "
-      << attempt["cpu_ms"] << " ms cpu, " << attempt["max_rss_bytes"].get<std::int64_t>() / 1024 << " KiB\n";
-  if (const auto next = text(attempt["next_run"]); !next.empty()) out << "    next run " << next << '\n';
+      << attempt["cpu_ms"] << " ms cpu, " << attempt["max_rss_bytes"].get<std::int64_t>() / 1024
+      << " KiB\n";
+  if (const auto next = text(attempt["next_run"]); !next.empty())
+    out << "    next run " << next << '\n';
   if (const auto output = text(attempt["output"]); !output.empty())
     out << "    last output:\n" << printable(output, true) << '\n';
 }
@@ -30,7 +35,8 @@ void print_attempt(std::ostream& out, const Json& attempt) {
 }  // namespace
 
 void print_job(std::ostream& out, const Json& job) {
-  out << "job " << job["id"] << "  " << printable(text(job["task"])) << "  " << text(job["state"]) << '\n';
+  out << "job " << job["id"] << "  " << printable(text(job["task"])) << "  " << text(job["state"])
+      << '\n';
   line(out, "held", text(job["held"]));
   line(out, "payload", text(job["payload"]));
   line(out, "result", text(job["result"]));

@@ -13,12 +13,15 @@ namespace {
 using Ids = std::vector<std::int64_t>;
 
 Ids ids_of(const options::variables_map& given) {
-  if (!given.count("id")) throw Error(Code::usage, "which job?", "Give its id; see timmy-host jobs list.");
+  if (!given.count("id"))
+    throw Error(Code::usage, "which job?", "Give its id; see timmy-host jobs list.");
   return given["id"].as<Ids>();
 }
 
-void declare_ids(options::options_description& own, options::positional_options_description& positional) {
-  own.add_options()("id", options::value<Ids>()->value_name("ID"), "the job (same as the argument)");
+void declare_ids(options::options_description& own,
+                 options::positional_options_description& positional) {
+  own.add_options()("id", options::value<Ids>()->value_name("ID"),
+                    "the job (same as the argument)");
   positional.add("id", -1);
 }
 
@@ -30,8 +33,10 @@ std::string row_text(const Json& value) {
 int list(Session& session, const options::variables_map& given) {
   std::string target = "/v1/jobs?limit=" + std::to_string(given["limit"].as<int>());
   for (const char* key : {"state", "task"})
-    if (given.count(key)) target += std::string("&") + key + "=" + percent_encode(given[key].as<std::string>());
-  if (given.count("before")) target += "&before=" + std::to_string(given["before"].as<std::int64_t>());
+    if (given.count(key))
+      target += std::string("&") + key + "=" + percent_encode(given[key].as<std::string>());
+  if (given.count("before"))
+    target += "&before=" + std::to_string(given["before"].as<std::int64_t>());
   if (given.count("held")) target += "&held=1";
   const Json reply = session.client().get(target);
   if (session.json) {
@@ -42,27 +47,36 @@ int list(Session& session, const options::variables_map& given) {
   for (const auto& job : reply["jobs"])
     table.add({row_text(job["id"]), row_text(job["task"]),
                row_text(job["state"]) + (job["held"] == "" ? "" : " (held)"),
-               row_text(job["attempt"]) + "/" + row_text(job["max_attempts"]), row_text(job["source"]),
-               row_text(job["inserted_at"]), row_text(job["due"]), row_text(job["ended_at"])});
-  if (table.empty()) session.err << "no jobs\n";
-  else table.print(session.out);
+               row_text(job["attempt"]) + "/" + row_text(job["max_attempts"]),
+               row_text(job["source"]), row_text(job["inserted_at"]), row_text(job["due"]),
+               row_text(job["ended_at"])});
+  if (table.empty())
+    session.err << "no jobs\n";
+  else
+    table.print(session.out);
   return 0;
 }
 
 int show(Session& session, const options::variables_map& given) {
   Json all = Json::array();
-  for (const auto id : ids_of(given)) all.push_back(session.client().get("/v1/jobs/" + std::to_string(id)));
-  if (session.json) session.out << all.dump(2) << '\n';
-  else for (const auto& job : all) print_job(session.out, job);
+  for (const auto id : ids_of(given))
+    all.push_back(session.client().get("/v1/jobs/" + std::to_string(id)));
+  if (session.json)
+    session.out << all.dump(2) << '\n';
+  else
+    for (const auto& job : all) print_job(session.out, job);
   return 0;
 }
 
 int cancel(Session& session, const options::variables_map& given) {
   for (const auto id : ids_of(given)) {
     const Json reply = session.client().post("/v1/jobs/" + std::to_string(id) + "/cancel");
-    if (session.json) session.out << reply.dump() << '\n';
-    else session.out << "job " << id << ": "
-                     << (reply["stopping"] == true ? "is being stopped" : row_text(reply["state"])) << '\n';
+    if (session.json)
+      session.out << reply.dump() << '\n';
+    else
+      session.out << "job " << id << ": "
+                  << (reply["stopping"] == true ? "is being stopped" : row_text(reply["state"]))
+                  << '\n';
   }
   return 0;
 }
@@ -70,8 +84,10 @@ int cancel(Session& session, const options::variables_map& given) {
 int retry(Session& session, const options::variables_map& given) {
   for (const auto id : ids_of(given)) {
     const Json reply = session.client().post("/v1/jobs/" + std::to_string(id) + "/retry");
-    if (session.json) session.out << reply.dump() << '\n';
-    else session.out << "job " << id << ": " << row_text(reply["state"]) << '\n';
+    if (session.json)
+      session.out << reply.dump() << '\n';
+    else
+      session.out << "job " << id << ": " << row_text(reply["state"]) << '\n';
   }
   return 0;
 }
@@ -83,31 +99,37 @@ std::vector<Command> job_commands() {
       {.words = "jobs list",
        .arguments = "",
        .summary = "list jobs, newest first",
-       .details = "Asks the running host. States are scheduled, available, running, retryable, completed,\n"
+       .details = "Asks the running host. States are scheduled, available, running, retryable, "
+                  "completed,\n"
                   "cancelled and discarded.",
-       .examples = {"timmy-host jobs list --state discarded", "timmy-host jobs list --task heartbeat --limit 5",
+       .examples = {"timmy-host jobs list --state discarded",
+                    "timmy-host jobs list --task heartbeat --limit 5",
                     "timmy-host jobs list --before 1200 --json"},
        .declare =
            [](options::options_description& own, options::positional_options_description&) {
-             own.add_options()
-                 ("state", options::value<std::string>()->value_name("STATE"), "only jobs in this state")
-                 ("task", options::value<std::string>()->value_name("TASK"), "only jobs of this task")
-                 ("held", "only jobs that are held")
-                 ("before", options::value<std::int64_t>()->value_name("ID"), "only jobs older than this one")
-                 ("limit", options::value<int>()->default_value(50)->value_name("N"), "at most so many (1000)");
+             own.add_options()("state", options::value<std::string>()->value_name("STATE"),
+                               "only jobs in this state")(
+                 "task", options::value<std::string>()->value_name("TASK"),
+                 "only jobs of this task")("held", "only jobs that are held")(
+                 "before", options::value<std::int64_t>()->value_name("ID"),
+                 "only jobs older than this one")(
+                 "limit", options::value<int>()->default_value(50)->value_name("N"),
+                 "at most so many (1000)");
            },
        .run = list},
       {.words = "jobs show",
        .arguments = "ID [ID ...]",
        .summary = "show jobs with their attempts",
-       .details = "Each attempt has its verdict, signal, usage, last output, and when the next is due.",
+       .details =
+           "Each attempt has its verdict, signal, usage, last output, and when the next is due.",
        .examples = {"timmy-host jobs show 17", "timmy-host jobs show 17 --json"},
        .declare = declare_ids,
        .run = show},
       {.words = "jobs cancel",
        .arguments = "ID [ID ...]",
        .summary = "cancel jobs, running ones too",
-       .details = "A waiting job is cancelled at once. A running one is asked to stop, then killed; it is\n"
+       .details = "A waiting job is cancelled at once. A running one is asked to stop, then "
+                  "killed; it is\n"
                   "cancelled when it has ended, unless it completes first.",
        .examples = {"timmy-host jobs cancel 17 18"},
        .declare = declare_ids,

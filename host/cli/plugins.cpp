@@ -11,18 +11,21 @@ namespace host::cli {
 namespace {
 
 Json report(Session& session) {
-  return session.client().running()
-             ? session.client().get("/v1/plugins")
-             : offline_plugins(session.config, session.host_name, session.paths, session.plugin_dirs);
+  return session.client().running() ? session.client().get("/v1/plugins")
+                                    : offline_plugins(session.config, session.host_name,
+                                                      session.paths, session.plugin_dirs);
 }
 
 std::string id_of(const options::variables_map& given) {
-  if (!given.count("id")) throw Error(Code::usage, "which plugin?", "Give its id; see timmy-host plugins list.");
+  if (!given.count("id"))
+    throw Error(Code::usage, "which plugin?", "Give its id; see timmy-host plugins list.");
   return given["id"].as<std::string>();
 }
 
-void declare_id(options::options_description& own, options::positional_options_description& positional) {
-  own.add_options()("id", options::value<std::string>()->value_name("ID"), "the plugin (same as the argument)");
+void declare_id(options::options_description& own,
+                options::positional_options_description& positional) {
+  own.add_options()("id", options::value<std::string>()->value_name("ID"),
+                    "the plugin (same as the argument)");
   positional.add("id", 1);
 }
 
@@ -35,11 +38,15 @@ int list(Session& session, const options::variables_map&) {
   Table table({"PLUGIN", "VERSION", "STATE", "TASKS", "PATH"});
   for (const auto& row : reply["plugins"]) {
     std::string tasks;
-    for (const auto& task : row["tasks"]) tasks += (tasks.empty() ? "" : ", ") + task.get<std::string>();
-    table.add({row.value("id", ""), row.value("version", ""), row.value("state", ""), tasks, row.value("path", "")});
+    for (const auto& task : row["tasks"])
+      tasks += (tasks.empty() ? "" : ", ") + task.get<std::string>();
+    table.add({row.value("id", ""), row.value("version", ""), row.value("state", ""), tasks,
+               row.value("path", "")});
   }
-  if (table.empty()) session.err << "no plugins found\n";
-  else table.print(session.out);
+  if (table.empty())
+    session.err << "no plugins found\n";
+  else
+    table.print(session.out);
   return 0;
 }
 
@@ -47,7 +54,8 @@ void print_plugin(std::ostream& out, const Json& row) {
   const auto line = [&](const char* label, const std::string& value) {
     if (!value.empty()) out << "  " << label << ": " << printable(value, true) << '\n';
   };
-  out << printable(row.value("id", "")) << ' ' << printable(row.value("version", "")) << "  " << row.value("state", "") << '\n';
+  out << printable(row.value("id", "")) << ' ' << printable(row.value("version", "")) << "  "
+      << row.value("state", "") << '\n';
   line("description", row.value("description", ""));
   line("why", row.value("reason", ""));
   line("to do", row.value("fix", ""));
@@ -57,9 +65,12 @@ void print_plugin(std::ostream& out, const Json& row) {
   for (const auto& note : row.value("notes", Json::array())) line("note", note.get<std::string>());
   for (const auto& need : row.value("needs", Json::array())) {
     std::string granted;
-    for (const auto& value : need["granted"]) granted += (granted.empty() ? "" : ", ") + value.get<std::string>();
-    line("asks for", need.value("grant", "") + (need.value("required", true) ? " (required)" : " (optional)") +
-                         ": " + need.value("why", "") + "; granted: " + (granted.empty() ? "nothing" : granted));
+    for (const auto& value : need["granted"])
+      granted += (granted.empty() ? "" : ", ") + value.get<std::string>();
+    line("asks for", need.value("grant", "") +
+                         (need.value("required", true) ? " (required)" : " (optional)") + ": " +
+                         need.value("why", "") +
+                         "; granted: " + (granted.empty() ? "nothing" : granted));
   }
   line("config", to_text(row.value("config", Json::object())));
 }
@@ -71,18 +82,26 @@ int show(Session& session, const options::variables_map& given) {
   for (const auto& row : reply["plugins"]) {
     if (row.value("id", "") != id) continue;
     found = true;
-    if (session.json) session.out << row.dump(2) << '\n';
-    else print_plugin(session.out, row);
+    if (session.json)
+      session.out << row.dump(2) << '\n';
+    else
+      print_plugin(session.out, row);
   }
-  if (!found) throw Error(Code::not_found, "no plugin \"" + id + "\" was found", "See timmy-host plugins list.");
+  if (!found)
+    throw Error(Code::not_found, "no plugin \"" + id + "\" was found",
+                "See timmy-host plugins list.");
   return 0;
 }
 
 int reset(Session& session, const options::variables_map& given) {
   const auto id = id_of(given);
   const Json reply = session.client().post("/v1/plugins/" + percent_encode(id) + "/reset");
-  if (session.json) session.out << reply.dump() << '\n';
-  else session.out << id << (reply.value("was_quarantined", false) ? " runs again\n" : " was not quarantined\n");
+  if (session.json)
+    session.out << reply.dump() << '\n';
+  else
+    session.out << id
+                << (reply.value("was_quarantined", false) ? " runs again\n"
+                                                          : " was not quarantined\n");
   return 0;
 }
 
@@ -100,14 +119,16 @@ std::vector<Command> plugin_commands() {
       {.words = "plugins show",
        .arguments = "ID",
        .summary = "show what a plugin asks for, and what it got",
-       .details = "Needs and grants, limits, effective config, and why it does not run if it does not.",
+       .details =
+           "Needs and grants, limits, effective config, and why it does not run if it does not.",
        .examples = {"timmy-host plugins show triage"},
        .declare = declare_id,
        .run = show},
       {.words = "plugins reset",
        .arguments = "ID",
        .summary = "lift a plugin's quarantine",
-       .details = "A plugin whose workers died too often is set aside and its jobs are held. This lets it run\n"
+       .details = "A plugin whose workers died too often is set aside and its jobs are held. This "
+                  "lets it run\n"
                   "again; new bytes in its file do so too.",
        .examples = {"timmy-host plugins reset triage"},
        .declare = declare_id,

@@ -9,16 +9,21 @@ std::vector<Command> run_commands() {
       {.words = "run",
        .arguments = "",
        .summary = "run the host in the foreground",
-       .details =
-           "Loads the plugins that host.yaml enables and runs their schedules until SIGTERM or SIGINT,\n"
-           "which let running jobs end (a second one does not). SIGHUP reads host.yaml again; a wrong one\n"
-           "is refused and the old one stays. Only one host runs on a TIMMY_HOME. Logs go to stderr.\n"
-           "Exit status: 0 after a stop, 65 damaged database, 74 storage failed, 75 another host runs,\n"
-           "78 bad configuration.",
-       .examples = {"timmy-host run", "timmy-host run --config ./host.yaml --plugin-dir ./build/plugins"},
+       .details = "Loads the plugins that host.yaml enables and runs their schedules until SIGTERM "
+                  "or SIGINT,\n"
+                  "which let running jobs end (a second one does not). SIGHUP reads host.yaml "
+                  "again; a wrong one\n"
+                  "is refused and the old one stays. Only one host runs on a TIMMY_HOME. Logs go "
+                  "to stderr.\n"
+                  "Exit status: 0 after a stop, 65 damaged database, 74 storage failed, 75 another "
+                  "host runs,\n"
+                  "78 bad configuration.",
+       .examples = {"timmy-host run",
+                    "timmy-host run --config ./host.yaml --plugin-dir ./build/plugins"},
        .declare =
            [](options::options_description& own, options::positional_options_description&) {
-             own.add_options()("init", "make a new database where the old one was lost; its jobs are gone");
+             own.add_options()("init",
+                               "make a new database where the old one was lost; its jobs are gone");
            },
        .run =
            [](Session& session, const options::variables_map& given) {

@@ -23,38 +23,47 @@ int status(Session& session, const options::variables_map&) {
     reply = session.client().get("/v1/status");
   } catch (const Error& error) {
     if (error.code() != Code::unavailable) throw;
-    if (session.json) session.out << Json{{"running", false}}.dump(2) << '\n';
-    else session.out << "not running: " << error.what() << '\n';
+    if (session.json)
+      session.out << Json{{"running", false}}.dump(2) << '\n';
+    else
+      session.out << "not running: " << error.what() << '\n';
     return kNotRunning;
   }
   if (session.json) {
     session.out << reply.dump(2) << '\n';
     return 0;
   }
-  session.out << "timmy-host " << reply.value("version", "") << " on " << printable(reply.value("host", ""))
-              << ", pid " << reply["pid"] << ", up since " << reply.value("started", "") << '\n';
+  session.out << "timmy-host " << reply.value("version", "") << " on "
+              << printable(reply.value("host", "")) << ", pid " << reply["pid"] << ", up since "
+              << reply.value("started", "") << '\n';
   if (reply.value("draining", false)) session.out << "draining\n";
   session.out << "gitea: " << printable(reply.value("gitea", "")) << '\n';
   std::string jobs;
   for (const auto& [state, count] : reply["jobs"].items())
-    jobs += (jobs.empty() ? "" : ", ") + to_text(count["count"]) + (count["more"] == true ? "+ " : " ") + state;
+    jobs += (jobs.empty() ? "" : ", ") + to_text(count["count"]) +
+            (count["more"] == true ? "+ " : " ") + state;
   session.out << "jobs: " << jobs << '\n'
-              << "plugins: " << reply["plugins"]["ready"] << " ready of " << reply["plugins"]["found"] << "; "
-              << reply["workers"] << " workers\n";
+              << "plugins: " << reply["plugins"]["ready"] << " ready of "
+              << reply["plugins"]["found"] << "; " << reply["workers"] << " workers\n";
   for (const auto& line : reply.value("attention", Json::array()))
     session.out << "! " << printable(line.get<std::string>()) << '\n';
   return 0;
 }
 
 int doctor(Session& session, const options::variables_map&) {
-  const auto findings = examine(session.config, session.host_name, session.paths, session.plugin_dirs);
+  const auto findings =
+      examine(session.config, session.host_name, session.paths, session.plugin_dirs);
   bool failed = false;
   Json rows = Json::array();
   for (const auto& finding : findings) {
     failed = failed || finding.grade == Finding::Grade::fail;
-    rows.push_back({{"check", finding.check}, {"grade", name(finding.grade)}, {"text", finding.text}, {"fix", finding.fix}});
+    rows.push_back({{"check", finding.check},
+                    {"grade", name(finding.grade)},
+                    {"text", finding.text},
+                    {"fix", finding.fix}});
     if (session.json) continue;
-    session.out << name(finding.grade) << "  " << finding.check << ": " << printable(finding.text) << '\n';
+    session.out << name(finding.grade) << "  " << finding.check << ": " << printable(finding.text)
+                << '\n';
     if (!finding.fix.empty()) session.out << "      " << printable(finding.fix, true) << '\n';
   }
   if (session.json) session.out << Json{{"ok", !failed}, {"findings", rows}}.dump(2) << '\n';
@@ -63,8 +72,10 @@ int doctor(Session& session, const options::variables_map&) {
 
 int version(Session& session, const options::variables_map&) {
   const Json about{{"version", TIMMY_VERSION}, {"abi", abi_text()}, {"compiler", __VERSION__}};
-  if (session.json) session.out << about.dump(2) << '\n';
-  else session.out << "timmy-host " << TIMMY_VERSION << " (plugin ABI " << abi_text() << ")\n";
+  if (session.json)
+    session.out << about.dump(2) << '\n';
+  else
+    session.out << "timmy-host " << TIMMY_VERSION << " (plugin ABI " << abi_text() << ")\n";
   return 0;
 }
 
@@ -82,7 +93,8 @@ std::vector<Command> status_commands() {
       {.words = "doctor",
        .arguments = "",
        .summary = "look for what would keep this host from working",
-       .details = "Kernel features of the cage, files and their modes, the database, the config, Gitea and its\n"
+       .details = "Kernel features of the cage, files and their modes, the database, the config, "
+                  "Gitea and its\n"
                   "token. Changes nothing. Exit status 1 if something fails; a warning is none.",
        .examples = {"timmy-host --doctor", "timmy-host doctor --json"},
        .declare = [](auto&, auto&) {},

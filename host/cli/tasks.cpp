@@ -59,18 +59,23 @@ void print_tasks(std::ostream& out, const Json& report) {
     const std::string line = row.value("path", "") + row.value("plugin", "") + reason;
     if (reason.empty() || line == last) continue;
     last = line;
-    out << '\n' << printable(row.value("plugin", "")) << ": " << printable(row.value("state", "")) << ": "
+    out << '\n'
+        << printable(row.value("plugin", "")) << ": " << printable(row.value("state", "")) << ": "
         << printable(reason) << '\n';
-    if (const auto fix = row.value("fix", ""); !fix.empty()) out << "  " << printable(fix, true) << '\n';
+    if (const auto fix = row.value("fix", ""); !fix.empty())
+      out << "  " << printable(fix, true) << '\n';
   }
 }
 
 int list_tasks(Session& session, const options::variables_map&) {
-  const Json report = session.client().running()
-                          ? session.client().get("/v1/tasks")
-                          : offline_tasks(session.config, session.host_name, session.paths, session.plugin_dirs);
-  if (session.json) session.out << report.dump(2) << '\n';
-  else print_tasks(session.out, report);
+  const Json report =
+      session.client().running()
+          ? session.client().get("/v1/tasks")
+          : offline_tasks(session.config, session.host_name, session.paths, session.plugin_dirs);
+  if (session.json)
+    session.out << report.dump(2) << '\n';
+  else
+    print_tasks(session.out, report);
   for (const auto& warning : report.value("warnings", Json::array()))
     session.err << "timmy-host: " << printable(warning.get<std::string>()) << '\n';
   return 0;
@@ -79,7 +84,8 @@ int list_tasks(Session& session, const options::variables_map&) {
 Json payload_from(const std::string& given) {
   if (given.empty()) return Json::object();
   if (given == "-") return parse_json(read_all(0, kPayloadCap, "standard input"), "standard input");
-  if (given.front() == '@') return parse_json(read_file(given.substr(1), kPayloadCap), given.substr(1));
+  if (given.front() == '@')
+    return parse_json(read_file(given.substr(1), kPayloadCap), given.substr(1));
   return parse_json(given, "--payload");
 }
 
@@ -92,26 +98,32 @@ Json wait_for_end(const AdminClient& client, std::int64_t id) {
 }
 
 int enqueue(Session& session, const options::variables_map& given) {
-  if (!given.count("task"))
-    throw Error(Code::usage, "which task?", "See timmy-host --list-tasks.");
-  Json request{{"task", given["task"].as<std::string>()},
-               {"payload", payload_from(given.count("payload") ? given["payload"].as<std::string>() : "")}};
+  if (!given.count("task")) throw Error(Code::usage, "which task?", "See timmy-host --list-tasks.");
+  Json request{
+      {"task", given["task"].as<std::string>()},
+      {"payload", payload_from(given.count("payload") ? given["payload"].as<std::string>() : "")}};
   if (given.count("priority")) request["priority"] = given["priority"].as<int>();
   if (given.count("delay"))
     request["delay_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(
-                              parse_duration(given["delay"].as<std::string>())).count();
+                              parse_duration(given["delay"].as<std::string>()))
+                              .count();
   if (given.count("unique-key")) request["unique_key"] = given["unique-key"].as<std::string>();
   const auto client = session.client();
   const Json inserted = client.post("/v1/jobs", request);
   const auto id = inserted["id"].get<std::int64_t>();
   if (!given.count("wait")) {
-    if (session.json) session.out << inserted.dump(2) << '\n';
-    else session.out << (inserted.value("duplicate", false) ? "already waiting as job " : "job ") << id << '\n';
+    if (session.json)
+      session.out << inserted.dump(2) << '\n';
+    else
+      session.out << (inserted.value("duplicate", false) ? "already waiting as job " : "job ") << id
+                  << '\n';
     return 0;
   }
   const Json job = wait_for_end(client, id);
-  if (session.json) session.out << job.dump(2) << '\n';
-  else print_job(session.out, job);
+  if (session.json)
+    session.out << job.dump(2) << '\n';
+  else
+    print_job(session.out, job);
   return job["state"] == "completed" ? 0 : 1;
 }
 
@@ -122,10 +134,11 @@ std::vector<Command> task_commands() {
       {.words = "tasks",
        .arguments = "",
        .summary = "list every task: state, schedule, next run, grants",
-       .details =
-           "Shows every plugin found and its tasks, also those that can't run here, with the reason and\n"
-           "the line that mends it. No code of a plugin is run. Asks the running host; without one, it\n"
-           "reads host.yaml and the plugin folders itself. Times are UTC.",
+       .details = "Shows every plugin found and its tasks, also those that can't run here, with "
+                  "the reason and\n"
+                  "the line that mends it. No code of a plugin is run. Asks the running host; "
+                  "without one, it\n"
+                  "reads host.yaml and the plugin folders itself. Times are UTC.",
        .examples = {"timmy-host --list-tasks", "timmy-host tasks --json",
                     "timmy-host tasks --plugin-dir ./build/plugins"},
        .declare = [](auto&, auto&) {},
@@ -133,23 +146,25 @@ std::vector<Command> task_commands() {
       {.words = "enqueue",
        .arguments = "TASK",
        .summary = "run a task now, or later",
-       .details =
-           "Inserts a job; it is durable when the command returns, and its id is printed. With --wait the\n"
-           "command ends with the job: exit status 0 if it completed, 1 if not.",
+       .details = "Inserts a job; it is durable when the command returns, and its id is printed. "
+                  "With --wait the\n"
+                  "command ends with the job: exit status 0 if it completed, 1 if not.",
        .examples = {"timmy-host enqueue heartbeat --wait",
                     "timmy-host enqueue gitea_issue_triage --payload '{\"repo\": \"org/app\"}'",
                     "timmy-host enqueue gitea_issue_triage --delay 10m --unique-key org/app"},
        .declare =
-           [](options::options_description& own, options::positional_options_description& positional) {
-             own.add_options()
-                 ("payload", options::value<std::string>()->value_name("JSON"),
-                  "what the task is given: JSON, @FILE, or - for standard input")
-                 ("wait", "wait for the job's end and show it")
-                 ("delay", options::value<std::string>()->value_name("TIME"), "not before, such as 10m")
-                 ("priority", options::value<int>()->value_name("N"), "0 (first) to 9; default 5")
-                 ("unique-key", options::value<std::string>()->value_name("KEY"),
-                  "do nothing while a job of this task and key waits")
-                 ("task", options::value<std::string>()->value_name("TASK"), "the task (same as the argument)");
+           [](options::options_description& own,
+              options::positional_options_description& positional) {
+             own.add_options()("payload", options::value<std::string>()->value_name("JSON"),
+                               "what the task is given: JSON, @FILE, or - for standard input")(
+                 "wait", "wait for the job's end and show it")(
+                 "delay", options::value<std::string>()->value_name("TIME"),
+                 "not before, such as 10m")("priority", options::value<int>()->value_name("N"),
+                                            "0 (first) to 9; default 5")(
+                 "unique-key", options::value<std::string>()->value_name("KEY"),
+                 "do nothing while a job of this task and key waits")(
+                 "task", options::value<std::string>()->value_name("TASK"),
+                 "the task (same as the argument)");
              positional.add("task", 1);
            },
        .run = enqueue},

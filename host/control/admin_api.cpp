@@ -20,35 +20,49 @@ constexpr Duration kStopGrace = std::chrono::seconds(2);
 
 int status_of(Code code) {
   switch (code) {
-    case Code::usage: case Code::invalid: return 400;
-    case Code::not_granted: case Code::denied: return 403;
+    case Code::usage:
+    case Code::invalid: return 400;
+    case Code::not_granted:
+    case Code::denied: return 403;
     case Code::not_found: return 404;
-    case Code::conflict: case Code::stale: case Code::already_running: case Code::cancelled: return 409;
+    case Code::conflict:
+    case Code::stale:
+    case Code::already_running:
+    case Code::cancelled: return 409;
     case Code::too_large: return 413;
     case Code::rate_limited: return 429;
-    case Code::unavailable: case Code::timed_out: return 503;
+    case Code::unavailable:
+    case Code::timed_out: return 503;
     case Code::unsupported: return 501;
-    case Code::corrupt: case Code::io: case Code::internal: return 500;
+    case Code::corrupt:
+    case Code::io:
+    case Code::internal: return 500;
   }
   return 500;
 }
 
 void respond_json(const Respond& respond, int status, const Json& body) {
-  respond({status, {{"content-type", "application/json"}, {"cache-control", "no-store"}}, to_text(body)});
+  respond({status,
+           {{"content-type", "application/json"}, {"cache-control", "no-store"}},
+           to_text(body)});
 }
 
 void respond_error(const Respond& respond, const Error& error) {
   respond_json(respond, status_of(error.code()),
                {{"error",
-                 {{"code", name(error.code())}, {"message", error.message()}, {"next_step", error.next_step()}}}});
+                 {{"code", name(error.code())},
+                  {"message", error.message()},
+                  {"next_step", error.next_step()}}}});
 }
 
 template <class T, class Convert>
 Reply<T> answer(Respond respond, Convert convert) {
   return [respond = std::move(respond), convert = std::move(convert)](Result<T> result) {
     const auto body = attempt([&]() -> Json { return convert(std::move(result).value()); });
-    if (body.ok()) respond_json(respond, 200, body.value());
-    else respond_error(respond, body.error());
+    if (body.ok())
+      respond_json(respond, 200, body.value());
+    else
+      respond_error(respond, body.error());
   };
 }
 
@@ -56,7 +70,8 @@ std::int64_t number_in(std::string_view text, std::string_view what) {
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed != std::errc{} || end != text.data() + text.size() || number < 0)
-    throw Error(Code::usage, std::string(what) + " must be a whole number, not \"" + std::string(text) + "\"");
+    throw Error(Code::usage,
+                std::string(what) + " must be a whole number, not \"" + std::string(text) + "\"");
   return number;
 }
 
@@ -84,8 +99,13 @@ Error no_such_route(const ServerRequest& request) {
 class AdminApi::Impl {
  public:
   Impl(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
-       HostControl& control, const std::filesystem::path& socket, const std::filesystem::path& cookie)
-      : loop_(&loop), log_(std::move(log)), store_(&store), queue_(&queue), control_(&control),
+       HostControl& control, const std::filesystem::path& socket,
+       const std::filesystem::path& cookie)
+      : loop_(&loop),
+        log_(std::move(log)),
+        store_(&store),
+        queue_(&queue),
+        control_(&control),
         cookie_(random_cookie()),
         server_(context, [this](ServerRequest request, Respond respond) {
           handle(request, std::move(respond));
@@ -98,7 +118,8 @@ class AdminApi::Impl {
   void job_ended(JobId job) {
     auto waiting = waiters_.equal_range(job);
     std::vector<Respond> responds;
-    for (auto at = waiting.first; at != waiting.second; ++at) responds.push_back(std::move(at->second.respond));
+    for (auto at = waiting.first; at != waiting.second; ++at)
+      responds.push_back(std::move(at->second.respond));
     waiters_.erase(waiting.first, waiting.second);
     for (auto& respond : responds) show(job, std::move(respond));
   }
@@ -178,7 +199,8 @@ class AdminApi::Impl {
 
   // Wraps a reply so that its outcome is audited first.
   template <class T>
-  Reply<T> audited(const ServerRequest& request, std::string what, std::string target, Reply<T> reply) {
+  Reply<T> audited(const ServerRequest& request, std::string what, std::string target,
+                   Reply<T> reply) {
     ServerRequest caller;
     caller.peer = request.peer;
     return [this, caller, what, target, reply = std::move(reply)](Result<T> result) {
@@ -192,7 +214,8 @@ class AdminApi::Impl {
       if (!counts.ok()) return respond_error(respond, counts.error());
       Json status = control_->status();
       for (const auto& state : counts.value().states)
-        status["jobs"][std::string(name(state.state))] = {{"count", state.count}, {"more", state.capped}};
+        status["jobs"][std::string(name(state.state))] = {{"count", state.count},
+                                                          {"more", state.capped}};
       const auto& oldest = counts.value().oldest_available;
       status["oldest_available"] = oldest ? Json(format_utc(*oldest)) : Json();
       respond_json(respond, 200, status);
@@ -201,7 +224,8 @@ class AdminApi::Impl {
 
   void list(const ServerRequest& request, Respond respond) {
     JobFilter filter;
-    if (const auto state = query_value(request, "state"); !state.empty()) filter.state = parse_job_state(state);
+    if (const auto state = query_value(request, "state"); !state.empty())
+      filter.state = parse_job_state(state);
     filter.task = query_value(request, "task");
     filter.held = query_value(request, "held") == "1";
     JobPage page;
@@ -209,18 +233,20 @@ class AdminApi::Impl {
       page.before = JobId(number_in(before, "before"));
     if (const auto limit = query_value(request, "limit"); !limit.empty())
       page.limit = static_cast<int>(std::clamp<std::int64_t>(number_in(limit, "limit"), 1, 1000));
-    queue_->list(filter, page, answer<std::vector<Job>>(std::move(respond), [](const std::vector<Job>& jobs) {
-      Json all = Json::array();
-      for (const auto& job : jobs) all.push_back(to_json(job));
-      return Json{{"jobs", std::move(all)}};
-    }));
+    queue_->list(filter, page,
+                 answer<std::vector<Job>>(std::move(respond), [](const std::vector<Job>& jobs) {
+                   Json all = Json::array();
+                   for (const auto& job : jobs) all.push_back(to_json(job));
+                   return Json{{"jobs", std::move(all)}};
+                 }));
   }
 
   void read_job(const ServerRequest& request, Respond respond) {
     const JobId id(number_in(request.segments[2], "a job's id"));
     const auto wait = query_value(request, "wait");
     if (wait.empty()) return show(id, std::move(respond));
-    const auto limit = std::min<Duration>(std::chrono::seconds(number_in(wait, "wait")), kLongestWait);
+    const auto limit =
+        std::min<Duration>(std::chrono::seconds(number_in(wait, "wait")), kLongestWait);
     // Waiting begins before looking, so that an end in between is not missed.
     const auto waiter = waiters_.emplace(id, Waiter{respond, {}});
     waiter->second.timeout = loop_->after(limit, [this, id] { job_ended(id); });
@@ -231,14 +257,16 @@ class AdminApi::Impl {
   }
 
   void show(JobId id, Respond respond) {
-    queue_->show(id, answer<JobDetail>(std::move(respond), [](const JobDetail& detail) { return to_json(detail); }));
+    queue_->show(id, answer<JobDetail>(std::move(respond),
+                                       [](const JobDetail& detail) { return to_json(detail); }));
   }
 
   void enqueue(const ServerRequest& request, Respond respond) {
     const Json body = parse_json(request.body, "the request");
     if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
     for (const auto& [key, value] : body.items())
-      if (key != "task" && key != "payload" && key != "priority" && key != "delay_ms" && key != "unique_key")
+      if (key != "task" && key != "payload" && key != "priority" && key != "delay_ms" &&
+          key != "unique_key")
         throw Error(Code::usage, "unknown key \"" + key + "\" in the request");
     NewJob job = control_->new_job(body.value("task", ""));
     job.payload = to_text(body.value("payload", Json::object()));
@@ -250,32 +278,40 @@ class AdminApi::Impl {
     queue_->insert({std::move(job)},
                    audited<std::vector<Inserted>>(
                        request, "jobs.enqueue", task,
-                       answer<std::vector<Inserted>>(std::move(respond), [](const std::vector<Inserted>& inserted) {
-                         return Json{{"id", inserted.front().id.value()},
-                                     {"duplicate", inserted.front().duplicate}};
-                       })));
+                       answer<std::vector<Inserted>>(
+                           std::move(respond), [](const std::vector<Inserted>& inserted) {
+                             return Json{{"id", inserted.front().id.value()},
+                                         {"duplicate", inserted.front().duplicate}};
+                           })));
   }
 
   void cancel(const ServerRequest& request, JobId id, Respond respond) {
-    queue_->cancel(id, audited<Cancelled>(
-        request, "jobs.cancel", std::to_string(id.value()),
-        answer<Cancelled>(std::move(respond), [this, id](const Cancelled& cancelled) {
-          if (cancelled.running) control_->stop_running(id);
-          else job_ended(id);
-          return Json{{"id", id.value()}, {"state", name(cancelled.state)}, {"stopping", cancelled.running.has_value()}};
-        })));
+    queue_->cancel(
+        id, audited<Cancelled>(
+                request, "jobs.cancel", std::to_string(id.value()),
+                answer<Cancelled>(std::move(respond), [this, id](const Cancelled& cancelled) {
+                  if (cancelled.running)
+                    control_->stop_running(id);
+                  else
+                    job_ended(id);
+                  return Json{{"id", id.value()},
+                              {"state", name(cancelled.state)},
+                              {"stopping", cancelled.running.has_value()}};
+                })));
   }
 
   void retry(const ServerRequest& request, JobId id, Respond respond) {
     queue_->retry(id, audited<Job>(request, "jobs.retry", std::to_string(id.value()),
-                                   answer<Job>(std::move(respond), [](const Job& job) { return to_json(job); })));
+                                   answer<Job>(std::move(respond),
+                                               [](const Job& job) { return to_json(job); })));
   }
 
   void reset(const ServerRequest& request, const std::string& plugin, Respond respond) {
-    control_->reset_plugin(plugin, audited<bool>(request, "plugins.reset", plugin,
-                                                 answer<bool>(std::move(respond), [plugin](bool was) {
-                                                   return Json{{"plugin", plugin}, {"was_quarantined", was}};
-                                                 })));
+    control_->reset_plugin(
+        plugin, audited<bool>(request, "plugins.reset", plugin,
+                              answer<bool>(std::move(respond), [plugin](bool was) {
+                                return Json{{"plugin", plugin}, {"was_quarantined", was}};
+                              })));
   }
 
   void reload(const ServerRequest& request, Respond respond) {
@@ -295,10 +331,11 @@ class AdminApi::Impl {
   HttpServer server_;
 };
 
-AdminApi::AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
-                   HostControl& control, const std::filesystem::path& socket,
+AdminApi::AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store,
+                   Queue& queue, HostControl& control, const std::filesystem::path& socket,
                    const std::filesystem::path& cookie)
-    : impl_(std::make_unique<Impl>(context, loop, std::move(log), store, queue, control, socket, cookie)) {}
+    : impl_(std::make_unique<Impl>(context, loop, std::move(log), store, queue, control, socket,
+                                   cookie)) {}
 AdminApi::~AdminApi() = default;
 void AdminApi::job_ended(JobId job) { impl_->job_ended(job); }
 void AdminApi::stop(std::function<void()> done) { impl_->stop(std::move(done)); }

@@ -8,10 +8,9 @@
 //   GET  /v1/status  /v1/tasks  /v1/plugins  /v1/config
 //   GET  /v1/jobs?state=&task=&before=&limit=     newest first
 //   GET  /v1/jobs/ID[?wait=SECONDS]               with its attempts; waits for its end if asked
-//   POST /v1/jobs                                 {task, payload?, priority?, delay_ms?, unique_key?}
-//   POST /v1/jobs/ID/cancel   /v1/jobs/ID/retry
-//   POST /v1/plugins/ID/reset                     lifts a quarantine
-//   POST /v1/reload                               as SIGHUP; answers what came of it
+//   POST /v1/jobs                                 {task, payload?, priority?, delay_ms?,
+//   unique_key?} POST /v1/jobs/ID/cancel   /v1/jobs/ID/retry POST /v1/plugins/ID/reset lifts a
+//   quarantine POST /v1/reload                               as SIGHUP; answers what came of it
 //
 // An error is {"error": {"code", "message", "next_step"}} with a status that fits the code.
 #pragma once
@@ -43,8 +42,9 @@ class HostControl {
   [[nodiscard]] virtual Json tasks() const = 0;
   [[nodiscard]] virtual Json plugins() const = 0;
   [[nodiscard]] virtual Json config() const = 0;
-  // A job ready for the queue, with what its task's manifest says of retries. Throws Error{not_found}
-  // with the nearest name if no plugin has the task, conflict with the reason if it can't run here.
+  // A job ready for the queue, with what its task's manifest says of retries. Throws
+  // Error{not_found} with the nearest name if no plugin has the task, conflict with the reason if
+  // it can't run here.
   [[nodiscard]] virtual NewJob new_job(const std::string& task) const = 0;
   // Stops a job that runs; false if it does not run here.
   virtual bool stop_running(JobId job) = 0;

@@ -51,7 +51,8 @@ class AdminApiTest : public ::testing::Test {
   AdminApiTest() {
     on_loop([this] {
       queue_.recover([](Result<Recovery>) {});
-      api_.emplace(context_, loop_, Log::to_memory(lines_), store_, queue_, control_, paths_.socket(), paths_.cookie());
+      api_.emplace(context_, loop_, Log::to_memory(lines_), store_, queue_, control_,
+                   paths_.socket(), paths_.cookie());
     });
   }
   ~AdminApiTest() override {
@@ -75,7 +76,8 @@ class AdminApiTest : public ::testing::Test {
     on_loop([&] {
       rows = store_.run_now([](Unit& unit) {
         std::vector<std::string> all;
-        auto& select = unit.prepare("SELECT what || ' ' || target || ' ' || result FROM audit ORDER BY id");
+        auto& select =
+            unit.prepare("SELECT what || ' ' || target || ' ' || result FROM audit ORDER BY id");
         while (select.step()) all.push_back(select.string(0));
         return all;
       });
@@ -87,8 +89,10 @@ class AdminApiTest : public ::testing::Test {
   void complete(std::int64_t id) {
     on_loop([&] {
       queue_.claim("heartbeat", 1, [this](Result<std::vector<ClaimedJob>> jobs) {
-        queue_.finish(jobs.value().at(0).run, Verdict{.kind = Verdict::Kind::completed, .result = R"({"ok":true})"}, {},
-                      {}, [this, job = jobs.value().at(0).run.job](Result<Finished>) { api_->job_ended(job); });
+        queue_.finish(
+            jobs.value().at(0).run,
+            Verdict{.kind = Verdict::Kind::completed, .result = R"({"ok":true})"}, {}, {},
+            [this, job = jobs.value().at(0).run.job](Result<Finished>) { api_->job_ended(job); });
       });
     });
     (void)id;
@@ -161,7 +165,10 @@ TEST_F(AdminApiTest, CancelReachesWaitingAndRunningJobs) {
 
 TEST_F(AdminApiTest, ChangingSomethingNeedsTheCookie) {
   write_atomically(paths_.cookie(), std::string(64, '0') + "\n", 0600);
-  EXPECT_EQ(refusal([&] { client_.post("/v1/jobs", {{"task", "heartbeat"}}); }).code(), Code::denied);
+  EXPECT_EQ(refusal([&] {
+              client_.post("/v1/jobs", {{"task", "heartbeat"}});
+            }).code(),
+            Code::denied);
   EXPECT_EQ(refusal([&] { client_.post("/v1/reload"); }).code(), Code::denied);
   EXPECT_EQ(control_.reloads, 0);
   EXPECT_EQ(client_.get("/v1/status")["pid"], 7) << "reading needs none";
@@ -169,7 +176,7 @@ TEST_F(AdminApiTest, ChangingSomethingNeedsTheCookie) {
 }
 
 TEST_F(AdminApiTest, CookieAndSocketBelongToThisUserAlone) {
-  struct stat info{};
+  struct stat info {};
   ::stat(paths_.cookie().c_str(), &info);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   ::stat(paths_.socket().c_str(), &info);
@@ -183,7 +190,10 @@ TEST_F(AdminApiTest, ErrorsCrossTheSocketWhole) {
   EXPECT_EQ(refusal([&] { (void)client_.get("/v1/jobs/999"); }).code(), Code::not_found);
   EXPECT_EQ(refusal([&] { (void)client_.get("/v1/jobs/x"); }).code(), Code::usage);
   EXPECT_EQ(refusal([&] { (void)client_.get("/v2/jobs"); }).code(), Code::not_found);
-  EXPECT_EQ(refusal([&] { client_.post("/v1/jobs", {{"task", "heartbeat"}, {"prio", 1}}); }).code(), Code::usage);
+  EXPECT_EQ(refusal([&] {
+              client_.post("/v1/jobs", {{"task", "heartbeat"}, {"prio", 1}});
+            }).code(),
+            Code::usage);
 }
 
 TEST_F(AdminApiTest, ARefusedReloadSaysWhyAndIsAudited) {
@@ -193,7 +203,8 @@ TEST_F(AdminApiTest, ARefusedReloadSaysWhyAndIsAudited) {
   EXPECT_EQ(error.next_step(), "Mend it.");
   control_.bad_config.clear();
   client_.post("/v1/reload");
-  EXPECT_THAT(audit(), ElementsAre(HasSubstr("reload host.yaml host.yaml:3:1"), "reload host.yaml ok"));
+  EXPECT_THAT(audit(),
+              ElementsAre(HasSubstr("reload host.yaml host.yaml:3:1"), "reload host.yaml ok"));
 }
 
 TEST(AdminClient, SaysHowToStartAHostWhereNoneRuns) {

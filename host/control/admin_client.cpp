@@ -13,9 +13,10 @@ namespace host {
 namespace {
 
 Error no_host(const Paths& paths) {
-  return {Code::unavailable, "no host answers at " + paths.socket().string(),
-          "Start it with \"timmy-host run\", or see \"systemctl status timmy-host\"; if it runs with "
-          "another TIMMY_HOME, set that."};
+  return {
+      Code::unavailable, "no host answers at " + paths.socket().string(),
+      "Start it with \"timmy-host run\", or see \"systemctl status timmy-host\"; if it runs with "
+      "another TIMMY_HOME, set that."};
 }
 
 Code code_named(const std::string& text) {
@@ -49,7 +50,9 @@ Json AdminClient::send(const std::string& method, const std::string& target, std
   const SystemClock clock;
   AsioLoop loop(context, clock);
   CurlClient http(context, loop);
-  HttpRequest request{.method = method, .url = "http://timmy-host" + target, .body = std::move(body),
+  HttpRequest request{.method = method,
+                      .url = "http://timmy-host" + target,
+                      .body = std::move(body),
                       .timeout = timeout,
                       // A host that waits for a job's end is silent meanwhile.
                       .silence = timeout,

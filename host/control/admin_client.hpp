@@ -16,7 +16,8 @@ class AdminClient {
 
   // The reply's JSON. Throws the host's own Error, or Error{unavailable} with how to start it when
   // no host runs, or {timed_out}.
-  [[nodiscard]] Json get(const std::string& target, Duration timeout = std::chrono::seconds(60)) const;
+  [[nodiscard]] Json get(const std::string& target,
+                         Duration timeout = std::chrono::seconds(60)) const;
   // Sends the cookie along. Throws Error{denied} when this user can't read it.
   Json post(const std::string& target, const Json& body = Json::object()) const;
 
@@ -24,7 +25,8 @@ class AdminClient {
   [[nodiscard]] bool running() const;
 
  private:
-  Json send(const std::string& method, const std::string& target, std::string body, Duration timeout) const;
+  Json send(const std::string& method, const std::string& target, std::string body,
+            Duration timeout) const;
   Paths paths_;
 };
 

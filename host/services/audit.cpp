@@ -7,8 +7,8 @@
 namespace host {
 
 void write_audit(Unit& unit, const AuditEntry& entry) {
-  unit.run("INSERT INTO audit (at, who, what, target, result) VALUES (?1, ?2, ?3, ?4, ?5)", entry.at,
-           entry.who, entry.what, entry.target, entry.result);
+  unit.run("INSERT INTO audit (at, who, what, target, result) VALUES (?1, ?2, ?3, ?4, ?5)",
+           entry.at, entry.who, entry.what, entry.target, entry.result);
 }
 
 std::int64_t open_intent(Unit& unit, const Intent& intent, WallTime now) {
@@ -22,8 +22,9 @@ std::int64_t open_intent(Unit& unit, const Intent& intent, WallTime now) {
 
 void close_intent(Unit& unit, std::int64_t id, std::string_view state, std::string_view result,
                   WallTime now) {
-  unit.run("UPDATE intents SET state = ?2, result = ?3, resolved = ?4 WHERE id = ?1 AND state = 'open'",
-           id, state, result, now);
+  unit.run(
+      "UPDATE intents SET state = ?2, result = ?3, resolved = ?4 WHERE id = ?1 AND state = 'open'",
+      id, state, result, now);
 }
 
 std::vector<Intent> open_intents(Unit& unit) {
@@ -32,8 +33,11 @@ std::vector<Intent> open_intents(Unit& unit) {
       " ORDER BY id");
   std::vector<Intent> open;
   while (select.step())
-    open.push_back({select.integer(0), {JobId(select.integer(1)), RunLease(select.integer(2))},
-                    select.string(3), select.string(4), select.string(5)});
+    open.push_back({select.integer(0),
+                    {JobId(select.integer(1)), RunLease(select.integer(2))},
+                    select.string(3),
+                    select.string(4),
+                    select.string(5)});
   return open;
 }
 

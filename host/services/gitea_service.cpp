@@ -47,9 +47,9 @@ Json to_json(const Issue& issue) {
 }
 
 Json to_json(const Repository& repo) {
-  return {{"full_name", repo.full_name},           {"default_branch", repo.default_branch},
-          {"archived", repo.archived},             {"empty", repo.empty},
-          {"private", repo.is_private},            {"has_issues", repo.has_issues},
+  return {{"full_name", repo.full_name}, {"default_branch", repo.default_branch},
+          {"archived", repo.archived},   {"empty", repo.empty},
+          {"private", repo.is_private},  {"has_issues", repo.has_issues},
           {"can_push", repo.can_push}};
 }
 
@@ -81,19 +81,22 @@ class GiteaService final : public Service {
       require_grant(*run, "gitea.read", params.value("repo", "owner/name"));
     if (method == "whoami") return whoami(run, std::move(reply));
     if (method == "version") return version(run, std::move(reply));
-    if (method == "list_repos") return list_repos(run, text_parameter(params, "owner"), std::move(reply));
+    if (method == "list_repos")
+      return list_repos(run, text_parameter(params, "owner"), std::move(reply));
     if (method == "list_issues") return list_issues(run, params, std::move(reply));
     if (method == "get_issue") return get_issue(run, params, std::move(reply));
     if (method == "list_labels") return list_labels(run, params, std::move(reply));
     if (method == "add_labels") return add_labels(run, params, std::move(reply));
-    throw Error(Code::usage, "gitea/1 has no method \"" + std::string(method) + "\"",
-                "It has whoami, version, list_repos, list_issues, get_issue, list_labels and add_labels.");
+    throw Error(
+        Code::usage, "gitea/1 has no method \"" + std::string(method) + "\"",
+        "It has whoami, version, list_repos, list_issues, get_issue, list_labels and add_labels.");
   }
 
  private:
   // Passes a result on as JSON, and remembers that the forge was away.
   template <class T, class Convert>
-  static Reply<T> as_json(const std::shared_ptr<RunContext>& run, Reply<Json> reply, Convert convert) {
+  static Reply<T> as_json(const std::shared_ptr<RunContext>& run, Reply<Json> reply,
+                          Convert convert) {
     return [run, reply = std::move(reply), convert = std::move(convert)](Result<T> result) {
       if (!result.ok() && result.error().transient()) run->unreachable.insert("gitea");
       reply(attempt([&]() -> Json { return convert(std::move(result).value()); }));
@@ -118,14 +121,17 @@ class GiteaService final : public Service {
     }));
   }
 
-  void list_repos(const std::shared_ptr<RunContext>& run, const std::string& owner, Reply<Json> reply) {
-    gitea_->list_repos(owner, as_json<std::vector<Repository>>(
-        run, std::move(reply), [run](const std::vector<Repository>& repos) {
-          Json visible = Json::array();
-          for (const auto& repo : repos)
-            if (run->grants.permits("gitea.read", repo.full_name)) visible.push_back(to_json(repo));
-          return Json{{"repos", std::move(visible)}};
-        }));
+  void list_repos(const std::shared_ptr<RunContext>& run, const std::string& owner,
+                  Reply<Json> reply) {
+    gitea_->list_repos(owner,
+                       as_json<std::vector<Repository>>(
+                           run, std::move(reply), [run](const std::vector<Repository>& repos) {
+                             Json visible = Json::array();
+                             for (const auto& repo : repos)
+                               if (run->grants.permits("gitea.read", repo.full_name))
+                                 visible.push_back(to_json(repo));
+                             return Json{{"repos", std::move(visible)}};
+                           }));
   }
 
   void list_issues(const std::shared_ptr<RunContext>& run, const Json& params, Reply<Json> reply) {
@@ -133,8 +139,9 @@ class GiteaService final : public Service {
     IssueFilter filter;
     filter.state = params.value("state", "open");
     filter.since = parse_since(params);
-    gitea_->list_issues(repo, std::move(filter), as_json<std::vector<Issue>>(
-        run, std::move(reply), [](const std::vector<Issue>& issues) {
+    gitea_->list_issues(
+        repo, std::move(filter),
+        as_json<std::vector<Issue>>(run, std::move(reply), [](const std::vector<Issue>& issues) {
           Json all = Json::array();
           for (const auto& issue : issues) all.push_back(to_json(issue));
           return Json{{"issues", std::move(all)}};
@@ -142,13 +149,15 @@ class GiteaService final : public Service {
   }
 
   void get_issue(const std::shared_ptr<RunContext>& run, const Json& params, Reply<Json> reply) {
-    gitea_->get_issue(repo_of(*run, params, "gitea.read"), issue_number(params),
-                      as_json<Issue>(run, std::move(reply), [](const Issue& issue) { return to_json(issue); }));
+    gitea_->get_issue(
+        repo_of(*run, params, "gitea.read"), issue_number(params),
+        as_json<Issue>(run, std::move(reply), [](const Issue& issue) { return to_json(issue); }));
   }
 
   void list_labels(const std::shared_ptr<RunContext>& run, const Json& params, Reply<Json> reply) {
-    gitea_->list_labels(repo_of(*run, params, "gitea.read"), as_json<std::vector<Label>>(
-        run, std::move(reply), [](const std::vector<Label>& labels) {
+    gitea_->list_labels(
+        repo_of(*run, params, "gitea.read"),
+        as_json<std::vector<Label>>(run, std::move(reply), [](const std::vector<Label>& labels) {
           return Json{{"labels", label_names(labels)}};
         }));
   }
@@ -158,7 +167,8 @@ class GiteaService final : public Service {
     const auto number = issue_number(params);
     const auto labels = params.find("labels");
     if (labels == params.end() || !labels->is_array() || labels->empty())
-      throw Error(Code::usage, "parameter \"labels\" must be a list of label names that is not empty");
+      throw Error(Code::usage,
+                  "parameter \"labels\" must be a list of label names that is not empty");
     std::vector<std::string> names;
     for (const auto& label : *labels) {
       if (!label.is_string()) throw Error(Code::usage, "parameter \"labels\" must hold texts");
@@ -166,9 +176,11 @@ class GiteaService final : public Service {
     }
     const std::string target = repo.full() + "#" + std::to_string(number);
     write(run, "add_labels", target, params, std::move(reply), [=, this](Reply<Json> answer) {
-      gitea_->add_labels(repo, number, names, as_json<std::vector<Label>>(
-          run, std::move(answer),
-          [](const std::vector<Label>& all) { return Json{{"labels", label_names(all)}}; }));
+      gitea_->add_labels(
+          repo, number, names,
+          as_json<std::vector<Label>>(run, std::move(answer), [](const std::vector<Label>& all) {
+            return Json{{"labels", label_names(all)}};
+          }));
     });
   }
 
@@ -179,7 +191,8 @@ class GiteaService final : public Service {
     const Intent intent{0, run->run, "gitea/1." + method, target, sha256_hex(to_text(params))};
     store_->run(
         [intent, now = clock_->wall()](Unit& unit) { return open_intent(unit, intent, now); },
-        [this, run, intent, reply = std::move(reply), send = std::move(send)](Result<std::int64_t> id) {
+        [this, run, intent, reply = std::move(reply),
+         send = std::move(send)](Result<std::int64_t> id) {
           if (!id.ok()) return reply(id.error());
           TIMMY_FAILPOINT("services.before_send");
           send([this, run, intent, id = id.value(), reply](Result<Json> answer) {
@@ -223,7 +236,11 @@ std::pair<RepoName, std::int64_t> parse_target(const std::string& target) {
 class Resolution : public std::enable_shared_from_this<Resolution> {
  public:
   Resolution(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<int> done)
-      : gitea_(&gitea), store_(&store), clock_(&clock), log_(std::move(log)), done_(std::move(done)) {}
+      : gitea_(&gitea),
+        store_(&store),
+        clock_(&clock),
+        log_(std::move(log)),
+        done_(std::move(done)) {}
 
   void begin() {
     store_->run([](Unit& unit) { return open_intents(unit); },
@@ -252,8 +269,10 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
     if (!issue.ok() && issue.error().transient()) return next();
     if (!issue.ok()) return close(intent, issue.error().message());
     std::string labels;
-    for (const auto& label : issue.value().labels) labels += (labels.empty() ? "" : ", ") + label.name;
-    close(intent, "read back: " + intent.target + " carries " + (labels.empty() ? "no label" : labels));
+    for (const auto& label : issue.value().labels)
+      labels += (labels.empty() ? "" : ", ") + label.name;
+    close(intent,
+          "read back: " + intent.target + " carries " + (labels.empty() ? "no label" : labels));
   }
 
   void close(const Intent& intent, const std::string& result) {

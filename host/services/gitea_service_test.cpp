@@ -33,7 +33,8 @@ TEST_F(GiteaServiceTest, ReadsNeedAGrantForTheRepository) {
   const Json issues = call(*run, "gitea/1.list_issues", {{"repo", "org/app"}}).value()["issues"];
   ASSERT_EQ(issues.size(), 1u);
   EXPECT_EQ(issues[0]["title"], "It crashes");
-  EXPECT_EQ(call(*run, "gitea/1.list_issues", {{"repo", "org/secret"}}).error().code(), Code::not_granted);
+  EXPECT_EQ(call(*run, "gitea/1.list_issues", {{"repo", "org/secret"}}).error().code(),
+            Code::not_granted);
   EXPECT_EQ(call(*run, "gitea/1.get_issue", {{"repo", "org/secret"}, {"number", 1}}).error().code(),
             Code::not_granted);
   const Json repos = call(*run, "gitea/1.list_repos", {{"owner", "org"}}).value()["repos"];
@@ -44,7 +45,9 @@ TEST_F(GiteaServiceTest, ReadsNeedAGrantForTheRepository) {
 TEST_F(GiteaServiceTest, SinceLeavesOutWhatDidNotChange) {
   const auto run = open({{"gitea.read", {"org/app"}}});
   const auto issues_since = [&](WallTime time) {
-    return call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"since", format_utc(time)}}).value()["issues"].size();
+    return call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"since", format_utc(time)}})
+        .value()["issues"]
+        .size();
   };
   EXPECT_EQ(issues_since(loop_.clock().wall()), 1u);
   EXPECT_EQ(issues_since(loop_.clock().wall() + std::chrono::seconds(1)), 0u);
@@ -64,7 +67,8 @@ TEST_F(GiteaServiceTest, ReadingDoesNotAllowWriting) {
 
 TEST_F(GiteaServiceTest, AWriteLeavesItsIntentAndAnAuditLine) {
   const auto run = open({{"gitea.write", {"org/app"}}});
-  EXPECT_THAT(call(*run, "gitea/1.add_labels", labels_of({"bug"})).value()["labels"], ElementsAre("bug"));
+  EXPECT_THAT(call(*run, "gitea/1.add_labels", labels_of({"bug"})).value()["labels"],
+              ElementsAre("bug"));
   EXPECT_THAT(rows("SELECT state || ' ' || method || ' ' || target || ' ' || result FROM intents"),
               ElementsAre("done gitea/1.add_labels org/app#1 ok"));
   EXPECT_THAT(rows("SELECT who || ': ' || what || ' ' || target || ' ' || result FROM audit"),
@@ -74,13 +78,15 @@ TEST_F(GiteaServiceTest, AWriteLeavesItsIntentAndAnAuditLine) {
 
 TEST_F(GiteaServiceTest, AWriteThatFailedIsAuditedAsSuch) {
   const auto run = open({{"gitea.write", {"org/app"}}});
-  EXPECT_EQ(call(*run, "gitea/1.add_labels", labels_of({"no-such"})).error().code(), Code::not_found);
+  EXPECT_EQ(call(*run, "gitea/1.add_labels", labels_of({"no-such"})).error().code(),
+            Code::not_found);
   EXPECT_THAT(rows("SELECT result FROM audit"), ElementsAre(HasSubstr("no-such")));
 }
 
 TEST_F(GiteaServiceTest, AStaleRunNeverReachesTheForge) {
   const auto run = open({{"gitea.write", {"org/app"}}});
-  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {}, [](Result<Finished>) {});
+  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {},
+                [](Result<Finished>) {});
   loop_.drain();
   EXPECT_EQ(call(*run, "gitea/1.add_labels", labels_of({"bug"})).error().code(), Code::stale);
   EXPECT_EQ(gitea_.calls, 0u);
@@ -96,41 +102,52 @@ TEST_F(GiteaServiceTest, AnIntentThatCanNotBeStoredKeepsTheWriteFromHappening) {
 TEST_F(GiteaServiceTest, AForgeThatIsAwayIsRememberedForTheVerdict) {
   const auto run = open({{"gitea.read", {"org/app"}}});
   gitea_.set_available(false);
-  EXPECT_EQ(call(*run, "gitea/1.get_issue", {{"repo", "org/app"}, {"number", 1}}).error().code(), Code::unavailable);
+  EXPECT_EQ(call(*run, "gitea/1.get_issue", {{"repo", "org/app"}, {"number", 1}}).error().code(),
+            Code::unavailable);
   EXPECT_THAT(run->unreachable, ElementsAre("gitea"));
 }
 
 TEST_F(GiteaServiceTest, ParametersThatMakeNoSenseAreNamed) {
   const auto run = open({{"gitea.read", {"*"}}, {"gitea.write", {"*"}}});
-  EXPECT_THAT(call(*run, "gitea/1.get_issue", {{"repo", "org/app"}}).error().what(), HasSubstr("number"));
-  EXPECT_THAT(call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"since", "yesterday"}}).error().what(),
+  EXPECT_THAT(call(*run, "gitea/1.get_issue", {{"repo", "org/app"}}).error().what(),
+              HasSubstr("number"));
+  EXPECT_THAT(call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"since", "yesterday"}})
+                  .error()
+                  .what(),
               HasSubstr("since"));
-  EXPECT_THAT(call(*run, "gitea/1.add_labels", labels_of(Json::array())).error().what(), HasSubstr("labels"));
+  EXPECT_THAT(call(*run, "gitea/1.add_labels", labels_of(Json::array())).error().what(),
+              HasSubstr("labels"));
   EXPECT_THAT(call(*run, "gitea/1.merge_pr").error().what(), HasSubstr("It has whoami"));
 }
 
 TEST_F(GiteaServiceTest, AtStartOpenIntentsAreReadBackAndClosed) {
   const auto run = open({{"gitea.write", {"org/app"}}});
   store_.run_now([&](Unit& unit) {
-    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"}, loop_.clock().wall());
-    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#99", "hash"}, loop_.clock().wall());
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"},
+                      loop_.clock().wall());
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#99", "hash"},
+                      loop_.clock().wall());
   });
   std::optional<int> resolved;
-  resolve_intents(gitea_, store_, loop_.clock(), log_, [&](Result<int> count) { resolved = count.value(); });
+  resolve_intents(gitea_, store_, loop_.clock(), log_,
+                  [&](Result<int> count) { resolved = count.value(); });
   loop_.drain();
   EXPECT_EQ(resolved, 2);
   EXPECT_THAT(rows("SELECT state || ' ' || result FROM intents ORDER BY id"),
-              ElementsAre("lost read back: org/app#1 carries no label", HasSubstr("lost org/app#99 not found")));
+              ElementsAre("lost read back: org/app#1 carries no label",
+                          HasSubstr("lost org/app#99 not found")));
 }
 
 TEST_F(GiteaServiceTest, AtStartAForgeThatIsAwayLeavesIntentsOpen) {
   const auto run = open({{"gitea.write", {"org/app"}}});
   store_.run_now([&](Unit& unit) {
-    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"}, loop_.clock().wall());
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"},
+                      loop_.clock().wall());
   });
   gitea_.set_available(false);
   std::optional<int> resolved;
-  resolve_intents(gitea_, store_, loop_.clock(), log_, [&](Result<int> count) { resolved = count.value(); });
+  resolve_intents(gitea_, store_, loop_.clock(), log_,
+                  [&](Result<int> count) { resolved = count.value(); });
   loop_.drain();
   EXPECT_EQ(resolved, 0);
   EXPECT_THAT(rows("SELECT state FROM intents"), ElementsAre("open"));

@@ -17,14 +17,16 @@ constexpr std::size_t kRequestCap = 1u << 20;
 constexpr std::chrono::minutes kLongest{10};
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return text;
 }
 
 // What the plugin may not set: who it is, and how the message is framed.
 bool reserved(const std::string& header) {
-  static constexpr std::array kReserved{"authorization", "proxy-authorization", "cookie", "host",
-                                        "content-length", "transfer-encoding", "connection", "expect"};
+  static constexpr std::array kReserved{
+      "authorization",  "proxy-authorization", "cookie",     "host",
+      "content-length", "transfer-encoding",   "connection", "expect"};
   return std::find(kReserved.begin(), kReserved.end(), lower(header)) != kReserved.end();
 }
 
@@ -42,21 +44,25 @@ HttpHeaders headers_of(const Json& params) {
 
 class HttpService final : public Service {
  public:
-  HttpService(HttpClient& http, std::shared_ptr<Redactor> redactor,
-              std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file)
-      : http_(&http), redactor_(std::move(redactor)), credential_file_(std::move(credential_file)) {}
+  HttpService(
+      HttpClient& http, std::shared_ptr<Redactor> redactor,
+      std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file)
+      : http_(&http),
+        redactor_(std::move(redactor)),
+        credential_file_(std::move(credential_file)) {}
 
   [[nodiscard]] std::string_view id() const override { return "http/1"; }
 
   void call(const std::shared_ptr<RunContext>& run, std::string_view method, const Json& params,
             Reply<Json> reply) override {
     if (method != "request")
-      throw Error(Code::usage, "http/1 has no method \"" + std::string(method) + "\"", "It has request.");
+      throw Error(Code::usage, "http/1 has no method \"" + std::string(method) + "\"",
+                  "It has request.");
     HttpRequest request = parse(*run, params);
-    http_->send(std::move(request), [run, redactor = redactor_, reply = std::move(reply)](
-                                        Result<HttpResponse> answer) {
-      reply(attempt([&] { return to_json(std::move(answer).value(), *redactor); }));
-    });
+    http_->send(std::move(request),
+                [run, redactor = redactor_, reply = std::move(reply)](Result<HttpResponse> answer) {
+                  reply(attempt([&] { return to_json(std::move(answer).value(), *redactor); }));
+                });
   }
 
  private:
@@ -88,8 +94,9 @@ class HttpService final : public Service {
                       HttpRequest& request) const {
     require_grant(run, "http.credential", name + "@" + url.authority());
     if (url.scheme != "https" && !url.loopback())
-      throw Error(Code::denied, "the credential \"" + name + "\" would go to " + url.authority() +
-                                    " unencrypted", "Use https.");
+      throw Error(Code::denied,
+                  "the credential \"" + name + "\" would go to " + url.authority() + " unencrypted",
+                  "Use https.");
     const auto file = credential_file_(name);
     if (!file)
       throw Error(Code::not_found, "host.yaml has no credential \"" + name + "\"",
@@ -103,7 +110,8 @@ class HttpService final : public Service {
   static Json to_json(HttpResponse response, const Redactor& redactor) {
     Json headers = Json::object();
     for (const auto& [name, value] : response.headers) headers[name] = redactor.scrub_known(value);
-    return {{"status", response.status}, {"headers", std::move(headers)},
+    return {{"status", response.status},
+            {"headers", std::move(headers)},
             {"body", redactor.scrub_known(response.body)}};
   }
 

@@ -35,43 +35,60 @@ class HttpServiceTest : public ServiceBench {
 TEST_F(HttpServiceTest, ReachesOnlyGrantedHostsAndPorts) {
   const auto run = open({{"http", {"127.0.0.1:8080"}}});
   http_.enqueue(200, R"({"ok":true})");
-  const Json reply = call(*run, "http/1.request", {{"url", "http://127.0.0.1:8080/v1/models"}}).value();
+  const Json reply =
+      call(*run, "http/1.request", {{"url", "http://127.0.0.1:8080/v1/models"}}).value();
   EXPECT_EQ(reply["status"], 200);
   EXPECT_EQ(reply["body"], R"({"ok":true})");
-  for (const char* url : {"http://127.0.0.1:8081/", "http://127.0.0.1.evil.example:8080/", "http://example.org/"})
-    EXPECT_EQ(call(*run, "http/1.request", {{"url", url}}).error().code(), Code::not_granted) << url;
+  for (const char* url :
+       {"http://127.0.0.1:8081/", "http://127.0.0.1.evil.example:8080/", "http://example.org/"})
+    EXPECT_EQ(call(*run, "http/1.request", {{"url", url}}).error().code(), Code::not_granted)
+        << url;
   EXPECT_FALSE(call(*run, "http/1.request", {{"url", "file:///etc/passwd"}}).ok());
-  EXPECT_EQ(call(*run, "http/1.request", {{"url", "http://user:pw@127.0.0.1:8080/"}}).error().code(), Code::usage);
+  EXPECT_EQ(
+      call(*run, "http/1.request", {{"url", "http://user:pw@127.0.0.1:8080/"}}).error().code(),
+      Code::usage);
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 
 TEST_F(HttpServiceTest, ACredentialIsSentByTheHostAndScrubbedFromWhatComesBack) {
-  const auto run = open({{"http", {"127.0.0.1:8080"}}, {"http.credential", {"model@127.0.0.1:8080"}}});
+  const auto run =
+      open({{"http", {"127.0.0.1:8080"}}, {"http.credential", {"model@127.0.0.1:8080"}}});
   http_.enqueue(200, "you sent sk-c4n4ry");
-  const Json reply = call(*run, "http/1.request",
-                          {{"url", "http://127.0.0.1:8080/"}, {"credential", "model"}}).value();
+  const Json reply =
+      call(*run, "http/1.request", {{"url", "http://127.0.0.1:8080/"}, {"credential", "model"}})
+          .value();
   EXPECT_THAT(http_.requests().at(0).headers, Contains(Pair("Authorization", "Bearer sk-c4n4ry")));
   EXPECT_EQ(reply["body"], "you sent [redacted]");
 }
 
 TEST_F(HttpServiceTest, ACredentialGoesOnlyWhereItIsGrantedFor) {
   const auto run = open({{"http", {"*"}}, {"http.credential", {"model@127.0.0.1:8080"}}});
-  EXPECT_THAT(call(*run, "http/1.request", {{"url", "http://127.0.0.1:9999/"}, {"credential", "model"}}).error().what(),
-              HasSubstr("http.credential: [\"model@127.0.0.1:9999\"]"));
+  EXPECT_THAT(
+      call(*run, "http/1.request", {{"url", "http://127.0.0.1:9999/"}, {"credential", "model"}})
+          .error()
+          .what(),
+      HasSubstr("http.credential: [\"model@127.0.0.1:9999\"]"));
   EXPECT_THAT(http_.requests(), IsEmpty());
 }
 
 TEST_F(HttpServiceTest, ACredentialNeverTravelsInTheClear) {
   const auto run = open({{"http", {"*"}}, {"http.credential", {"*"}}});
-  EXPECT_EQ(call(*run, "http/1.request", {{"url", "http://example.org/"}, {"credential", "model"}}).error().code(),
+  EXPECT_EQ(call(*run, "http/1.request", {{"url", "http://example.org/"}, {"credential", "model"}})
+                .error()
+                .code(),
             Code::denied);
 }
 
 TEST_F(HttpServiceTest, APluginCanNotForgeIdentityOrFraming) {
   const auto run = open({{"http", {"127.0.0.1:8080"}}});
-  for (const char* name : {"Authorization", "cookie", "Host", "Content-Length", "Transfer-Encoding"})
-    EXPECT_EQ(call(*run, "http/1.request", {{"url", "http://127.0.0.1:8080/"}, {"headers", {{name, "x"}}}}).error().code(),
-              Code::usage) << name;
+  for (const char* name :
+       {"Authorization", "cookie", "Host", "Content-Length", "Transfer-Encoding"})
+    EXPECT_EQ(call(*run, "http/1.request",
+                   {{"url", "http://127.0.0.1:8080/"}, {"headers", {{name, "x"}}}})
+                  .error()
+                  .code(),
+              Code::usage)
+        << name;
   EXPECT_THAT(http_.requests(), IsEmpty());
 }
 

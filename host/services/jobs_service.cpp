@@ -14,7 +14,8 @@ constexpr std::size_t kProgressCap = 1000;
 
 class JobsService final : public Service {
  public:
-  JobsService(Queue& queue, Store& store, std::function<std::string(const std::string&)> plugin_of_task)
+  JobsService(Queue& queue, Store& store,
+              std::function<std::string(const std::string&)> plugin_of_task)
       : queue_(&queue), store_(&store), plugin_of_task_(std::move(plugin_of_task)) {}
 
   [[nodiscard]] std::string_view id() const override { return "jobs/1"; }

@@ -22,7 +22,6 @@ class Store;
 // A plugin may always enqueue its own tasks; others need the grant jobs.enqueue: [task]. Payloads
 // are at most 256 KiB.
 [[nodiscard]] std::unique_ptr<Service> make_jobs_service(
-    Queue& queue, Store& store,
-    std::function<std::string(const std::string& task)> plugin_of_task);
+    Queue& queue, Store& store, std::function<std::string(const std::string& task)> plugin_of_task);
 
 }  // namespace host

@@ -21,7 +21,8 @@ class JobsServiceTest : public ServiceBench {
     }));
   }
   std::vector<std::string> waiting(const std::string& task) {
-    return rows("SELECT payload FROM jobs WHERE state = 'available' AND task = '" + task + "' ORDER BY id");
+    return rows("SELECT payload FROM jobs WHERE state = 'available' AND task = '" + task +
+                "' ORDER BY id");
   }
 };
 
@@ -74,7 +75,8 @@ TEST_F(JobsServiceTest, ProgressShowsWhileTheRunLastsAndAStaleRunHasNone) {
   EXPECT_THAT(rows("SELECT progress FROM jobs WHERE state = 'running'"),
               ElementsAre(R"({"percent":12.5,"text":"3 of 24"})"));
   EXPECT_FALSE(call(*run, "jobs/1.progress", {{"percent", 101}}).ok());
-  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {}, [](Result<Finished>) {});
+  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {},
+                [](Result<Finished>) {});
   loop_.drain();
   EXPECT_EQ(call(*run, "jobs/1.progress", {{"percent", 50}}).error().code(), Code::stale);
 }
@@ -84,8 +86,9 @@ TEST_F(JobsServiceTest, NonsenseIsRefusedBeforeItIsStored) {
   EXPECT_FALSE(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"priority", 99}}).ok());
   EXPECT_FALSE(call(*run, "jobs/1.follow", {{"task", "triage_task"}, {"priority", 99}}).ok());
   EXPECT_FALSE(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"delay_ms", "soon"}}).ok());
-  EXPECT_FALSE(
-      call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"payload", std::string(300'000, 'x')}}).ok());
+  EXPECT_FALSE(call(*run, "jobs/1.enqueue",
+                    {{"task", "triage_task"}, {"payload", std::string(300'000, 'x')}})
+                   .ok());
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ void require_grant(const RunContext& run, std::string_view grant, std::string_vi
 std::string text_parameter(const Json& params, std::string_view name) {
   const auto found = params.find(name);
   if (found == params.end() || !found->is_string() || found->get_ref<const std::string&>().empty())
-    throw Error(Code::usage, "parameter \"" + std::string(name) + "\" must be a text that is not empty");
+    throw Error(Code::usage,
+                "parameter \"" + std::string(name) + "\" must be a text that is not empty");
   return found->get<std::string>();
 }
 

@@ -14,7 +14,8 @@ constexpr std::size_t kKeyCap = 256;
 constexpr std::size_t kValueCap = 64 * 1024;
 constexpr int kListCap = 1000;
 
-std::optional<std::string> read_value(Unit& unit, const std::string& plugin, const std::string& key) {
+std::optional<std::string> read_value(Unit& unit, const std::string& plugin,
+                                      const std::string& key) {
   auto& select = unit.query("SELECT value FROM state WHERE plugin = ?1 AND key = ?2", plugin, key);
   if (!select.step()) return std::nullopt;
   return select.string(0);
@@ -31,10 +32,11 @@ void write_value(Unit& unit, const std::string& plugin, const std::string& key,
 
 // Keys from `prefix` up, at most kListCap. A range, not LIKE: the index serves it, and nothing in
 // the prefix is special.
-std::vector<std::string> read_keys(Unit& unit, const std::string& plugin, const std::string& prefix) {
-  auto& select = unit.query(
-      "SELECT key FROM state WHERE plugin = ?1 AND key >= ?2 ORDER BY key LIMIT ?3", plugin, prefix,
-      kListCap);
+std::vector<std::string> read_keys(Unit& unit, const std::string& plugin,
+                                   const std::string& prefix) {
+  auto& select =
+      unit.query("SELECT key FROM state WHERE plugin = ?1 AND key >= ?2 ORDER BY key LIMIT ?3",
+                 plugin, prefix, kListCap);
   std::vector<std::string> keys;
   while (select.step()) {
     std::string key = select.string(0);
@@ -112,19 +114,22 @@ class StateService final : public Service {
   }
 
   void list(const std::shared_ptr<RunContext>& run, std::string prefix, Reply<Json> reply) {
-    store_->run([plugin = run->plugin, prefix](Unit& unit) { return read_keys(unit, plugin, prefix); },
-                [run, prefix, reply = std::move(reply)](Result<std::vector<std::string>> stored) {
-                  reply(attempt([&] {
-                    const auto& keys = stored.value();
-                    std::set<std::string> all(keys.begin(), keys.end());
-                    for (const auto& [key, value] : run->staged_state) {
-                      if (!key.starts_with(prefix)) continue;
-                      if (value.is_null()) all.erase(key);
-                      else all.insert(key);
-                    }
-                    return Json{{"keys", all}};
-                  }));
-                });
+    store_->run(
+        [plugin = run->plugin, prefix](Unit& unit) { return read_keys(unit, plugin, prefix); },
+        [run, prefix, reply = std::move(reply)](Result<std::vector<std::string>> stored) {
+          reply(attempt([&] {
+            const auto& keys = stored.value();
+            std::set<std::string> all(keys.begin(), keys.end());
+            for (const auto& [key, value] : run->staged_state) {
+              if (!key.starts_with(prefix)) continue;
+              if (value.is_null())
+                all.erase(key);
+              else
+                all.insert(key);
+            }
+            return Json{{"keys", all}};
+          }));
+        });
   }
 
   Store* store_;

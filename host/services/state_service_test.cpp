@@ -44,9 +44,11 @@ TEST_F(StateServiceTest, AFailedRunLeavesNothingButWhatItPutNow) {
 
 TEST_F(StateServiceTest, AStaleRunCanNotPutNow) {
   const auto run = open({});
-  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {}, [](Result<Finished>) {});
+  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {},
+                [](Result<Finished>) {});
   loop_.drain();
-  EXPECT_EQ(call(*run, "state/1.put_now", {{"key", "k"}, {"value", 1}}).error().code(), Code::stale);
+  EXPECT_EQ(call(*run, "state/1.put_now", {{"key", "k"}, {"value", 1}}).error().code(),
+            Code::stale);
   EXPECT_THAT(rows("SELECT key FROM state"), IsEmpty());
 }
 
@@ -82,9 +84,12 @@ TEST_F(StateServiceTest, ANullRemovesAKey) {
 
 TEST_F(StateServiceTest, KeysAndValuesHaveCaps) {
   const auto run = open({});
-  EXPECT_EQ(call(*run, "state/1.put", {{"key", std::string(257, 'k')}, {"value", 1}}).error().code(), Code::too_large);
-  EXPECT_EQ(call(*run, "state/1.put", {{"key", "k"}, {"value", std::string(70'000, 'v')}}).error().code(),
-            Code::too_large);
+  EXPECT_EQ(
+      call(*run, "state/1.put", {{"key", std::string(257, 'k')}, {"value", 1}}).error().code(),
+      Code::too_large);
+  EXPECT_EQ(
+      call(*run, "state/1.put", {{"key", "k"}, {"value", std::string(70'000, 'v')}}).error().code(),
+      Code::too_large);
   EXPECT_EQ(call(*run, "state/1.get", {{"key", ""}}).error().code(), Code::usage);
 }
 

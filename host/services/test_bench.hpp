@@ -26,7 +26,8 @@ class ServiceBench : public ::testing::Test {
   RunId running_job(const std::string& task = "triage_task") {
     queue_.insert({NewJob{.task = task}}, [](Result<std::vector<Inserted>>) {});
     std::optional<RunId> run;
-    queue_.claim(task, 1, [&](Result<std::vector<ClaimedJob>> jobs) { run = jobs.value().at(0).run; });
+    queue_.claim(task, 1,
+                 [&](Result<std::vector<ClaimedJob>> jobs) { run = jobs.value().at(0).run; });
     loop_.drain();
     return run.value();
   }
@@ -43,7 +44,8 @@ class ServiceBench : public ::testing::Test {
     return context;
   }
 
-  Result<Json> call(const RunContext& run, const std::string& method, const Json& params = Json::object()) {
+  Result<Json> call(const RunContext& run, const std::string& method,
+                    const Json& params = Json::object()) {
     std::optional<Result<std::string>> answer;
     table_.call({run.run, run.plugin, run.task, method, to_text(params)},
                 [&](Result<std::string> reply) { answer = std::move(reply); });
@@ -57,11 +59,12 @@ class ServiceBench : public ::testing::Test {
   Status complete(const std::shared_ptr<RunContext>& run) {
     auto staged = table_.close(run->run)->staged;
     std::optional<Result<Finished>> finished;
-    queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {},
-                  [staged](Unit& unit) {
-                    for (const auto& write : staged) write(unit);
-                  },
-                  [&](Result<Finished> result) { finished = std::move(result); });
+    queue_.finish(
+        run->run, Verdict{.kind = Verdict::Kind::completed}, {},
+        [staged](Unit& unit) {
+          for (const auto& write : staged) write(unit);
+        },
+        [&](Result<Finished> result) { finished = std::move(result); });
     loop_.drain();
     if (!finished->ok()) return finished->error();
     return Done{};

@@ -15,9 +15,10 @@ constexpr Duration kUnreachablePause = std::chrono::seconds(5);
 std::string job_json(const ClaimedJob& job) {
   // Assembled by hand: the payload is JSON already, and parsing it to print it again would be most
   // of what a short job costs.
-  std::string text = "{\"id\":" + std::to_string(job.run.job.value()) + ",\"task\":" + to_text(job.task) +
-                     ",\"key\":" + to_text(job.key) + ",\"attempt\":" + std::to_string(job.attempt) +
-                     ",\"max_attempts\":" + std::to_string(job.max_attempts) + ",\"scheduled_for\":";
+  std::string text =
+      "{\"id\":" + std::to_string(job.run.job.value()) + ",\"task\":" + to_text(job.task) +
+      ",\"key\":" + to_text(job.key) + ",\"attempt\":" + std::to_string(job.attempt) +
+      ",\"max_attempts\":" + std::to_string(job.max_attempts) + ",\"scheduled_for\":";
   text += job.nominal ? "\"" + format_utc(*job.nominal) + "\"" : "null";
   return text + ",\"payload\":" + (job.payload.empty() ? "{}" : job.payload) + "}";
 }
@@ -26,7 +27,12 @@ std::string job_json(const ClaimedJob& job) {
 
 Executor::Executor(Queue& queue, WorkerPool& pool, RunHooks& hooks, Loop& loop, Log log,
                    Limits limits)
-    : queue_(&queue), pool_(&pool), hooks_(&hooks), loop_(&loop), log_(std::move(log)), limits_(limits) {}
+    : queue_(&queue),
+      pool_(&pool),
+      hooks_(&hooks),
+      loop_(&loop),
+      log_(std::move(log)),
+      limits_(limits) {}
 
 void Executor::set_tasks(std::map<std::string, RunnableTask> tasks) {
   for (auto& [name, lane] : lanes_) lane.task.reset();
@@ -124,8 +130,9 @@ void Executor::start(const std::string& name, std::vector<ClaimedJob> jobs) {
     hooks_->opened(job, *task);
     runs_.emplace(run, Run{std::move(job), task, std::nullopt});
     change_claimed(lane, 1);
-    pool_->submit(task->worker, std::move(request), [this, run] { on_begun(run); },
-                  [this, run](RunOutcome outcome) { on_outcome(run, std::move(outcome)); });
+    pool_->submit(
+        task->worker, std::move(request), [this, run] { on_begun(run); },
+        [this, run](RunOutcome outcome) { on_outcome(run, std::move(outcome)); });
   }
 }
 
@@ -195,7 +202,8 @@ void Executor::finish(Run run, Verdict verdict, RunHooks::Closing closing) {
   const auto name = run.task->name;
   if (verdict.kind == Verdict::Kind::failed || verdict.kind == Verdict::Kind::crashed ||
       verdict.kind == Verdict::Kind::timed_out)
-    log_.warn("{}: job {} {}: {}", name, run.job.run.job.value(), host::name(verdict.kind), verdict.message);
+    log_.warn("{}: job {} {}: {}", name, run.job.run.job.value(), host::name(verdict.kind),
+              verdict.message);
   const auto task = run.task;
   auto written = verdict;
   queue_->finish(run.job.run, std::move(verdict), retry, std::move(commit),

@@ -133,7 +133,7 @@ class Executor {
   std::unordered_map<RunId, Run> runs_;
   std::set<std::string> unavailable_;
   std::set<std::string> starved_;  // lanes that had no slot when they wanted one
-  int slots_ = 0;                  // starts taken: each lane's claimed jobs, at most its concurrency
+  int slots_ = 0;      // starts taken: each lane's claimed jobs, at most its concurrency
   int finishing_ = 0;  // verdicts on their way to the store
   std::function<void()> drained_;
   Timer grace_;

@@ -35,9 +35,11 @@ Fd listen_at(const std::filesystem::path& path) {
 
 }  // namespace
 
-HostProcess::HostProcess(Options options) : notify_(listen_at(options.paths.timmy_home / "notify")) {
+HostProcess::HostProcess(Options options)
+    : notify_(listen_at(options.paths.timmy_home / "notify")) {
   SpawnRequest request{.program = options.bin / "timmy-host", .arguments = {"timmy-host", "run"}};
-  request.arguments.insert(request.arguments.end(), options.arguments.begin(), options.arguments.end());
+  request.arguments.insert(request.arguments.end(), options.arguments.begin(),
+                           options.arguments.end());
   request.environment = {{"TIMMY_HOME", options.paths.timmy_home.string()},
                          {"HERMES_HOME", options.paths.hermes_home.string()},
                          {"NOTIFY_SOCKET", (options.paths.timmy_home / "notify").string()}};
@@ -53,7 +55,8 @@ HostProcess::HostProcess(Options options) : notify_(listen_at(options.paths.timm
 bool HostProcess::wait_ready(std::chrono::milliseconds limit) const {
   const auto end = std::chrono::steady_clock::now() + limit;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     const auto text = heard(left);
     if (text.empty()) return false;
@@ -63,7 +66,8 @@ bool HostProcess::wait_ready(std::chrono::milliseconds limit) const {
 
 std::string HostProcess::heard(std::chrono::milliseconds limit) const {
   std::array<pollfd, 2> events{{{notify_.get(), POLLIN, 0}, {child_.pidfd(), POLLIN, 0}}};
-  if (::poll(events.data(), events.size(), static_cast<int>(limit.count())) <= 0 || events[0].revents == 0)
+  if (::poll(events.data(), events.size(), static_cast<int>(limit.count())) <= 0 ||
+      events[0].revents == 0)
     return "";
   std::array<char, 4096> text;
   const auto got = ::recv(notify_.get(), text.data(), text.size(), 0);

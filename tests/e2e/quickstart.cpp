@@ -26,11 +26,10 @@ std::string variable(const char* name) {
 
 int main(int argc, char** argv) {
   options::options_description all("Options");
-  all.add_options()
-      ("once", "one round, checked; exit status 0 if every label and stamp is there")
-      ("bin", options::value<std::string>()->required(), "folder of timmy-host and timmy-forge")
-      ("folder", options::value<std::string>()->required(), "folder for this run's state")
-      ("help", "print this");
+  all.add_options()("once", "one round, checked; exit status 0 if every label and stamp is there")(
+      "bin", options::value<std::string>()->required(), "folder of timmy-host and timmy-forge")(
+      "folder", options::value<std::string>()->required(), "folder for this run's state")(
+      "help", "print this");
   try {
     options::variables_map given;
     options::store(options::parse_command_line(argc, argv, all), given);

@@ -52,8 +52,10 @@ std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts;
   std::string part;
   for (const char c : text + ",") {
-    if (c != ',' && c != ' ') part += c;
-    else if (!part.empty()) parts.push_back(std::exchange(part, {}));
+    if (c != ',' && c != ' ')
+      part += c;
+    else if (!part.empty())
+      parts.push_back(std::exchange(part, {}));
   }
   return parts;
 }
@@ -80,9 +82,9 @@ Round::Round(RoundOptions options) : options_(std::move(options)) {
   fs::remove_all(options_.folder);
   make_directories(options_.folder, 0700);
   const std::string home = environment_or("HOME", "/");
-  std::map<std::string, std::string> variables{{"HOME", home},
-                                               {"TIMMY_HOME", (options_.folder / "timmy").string()}};
-  variables["HERMES_HOME"] = options_.gitea_url.empty() ? (options_.folder / "hermes").string()
+  std::map<std::string, std::string> variables{
+      {"HOME", home}, {"TIMMY_HOME", (options_.folder / "timmy").string()}};
+  variables["HERMES_HOME"] = options_.gitea_url.empty()     ? (options_.folder / "hermes").string()
                              : options_.hermes_home.empty() ? home + "/.hermes"
                                                             : options_.hermes_home;
   paths_ = Paths::from(Environment(variables));
@@ -96,8 +98,10 @@ Round::~Round() {
 
 void Round::start() {
   started_ = SystemClock().wall();
-  if (options_.gitea_url.empty()) start_forge();
-  else url_ = options_.gitea_url;
+  if (options_.gitea_url.empty())
+    start_forge();
+  else
+    url_ = options_.gitea_url;
   find_repos();
   write_config();
   start_host();
@@ -110,8 +114,9 @@ void Round::start_forge() {
   const Fd reading(pipe[0]);
   Fd writing(pipe[1]);
   const auto token = paths_.hermes_home / "gitea_token";
-  SpawnRequest request{.program = options_.bin / "timmy-forge",
-                       .arguments = {"timmy-forge", "--seed", "--quiet", "--token-file", token.string()}};
+  SpawnRequest request{
+      .program = options_.bin / "timmy-forge",
+      .arguments = {"timmy-forge", "--seed", "--quiet", "--token-file", token.string()}};
   request.descriptors = {{writing.get(), 1}, {STDERR_FILENO, 2}};
   forge_ = spawn(request);
   writing.reset();
@@ -123,7 +128,8 @@ void Round::start_forge() {
 void Round::find_repos() {
   repos_ = split(options_.repos);
   if (!repos_.empty()) return;
-  const std::string owner = options_.gitea_url.empty() ? "demo" : api("/user").at("login").get<std::string>();
+  const std::string owner =
+      options_.gitea_url.empty() ? "demo" : api("/user").at("login").get<std::string>();
   for (const auto& repo : api("/users/" + percent_encode(owner) + "/repos?limit=50"))
     if (!repo.value("archived", false)) repos_.push_back(repo.at("full_name").get<std::string>());
   if (repos_.empty())
@@ -135,7 +141,8 @@ void Round::write_config() const {
   const auto url = parse_url(url_);
   Json rules = Json::array();
   for (const auto& rule : kRules)
-    rules.push_back({{"name", rule.label}, {"when", {{"title", rule.title}}}, {"add_labels", {rule.label}}});
+    rules.push_back(
+        {{"name", rule.label}, {"when", {{"title", rule.title}}}, {"add_labels", {rule.label}}});
   Json heartbeat{{"enabled", true},
                  {"schedule", {{"heartbeat", "every: 10s"}}},
                  {"grants", {{"gitea.read", repos_}, {"fs.write", {paths_.stamps().string()}}}}};
@@ -177,7 +184,8 @@ Json Round::api(const std::string& target) const {
   context.run();
   const auto response = std::move(reply.value()).value();
   if (response.status != 200)
-    throw Error(Code::unavailable, "GET " + target + " answered " + std::to_string(response.status));
+    throw Error(Code::unavailable,
+                "GET " + target + " answered " + std::to_string(response.status));
   return parse_json(response.body, "the forge's reply to GET " + target);
 }
 
@@ -189,9 +197,11 @@ bool Round::check() {
     do {
       job = client.get("/v1/jobs/" + std::to_string(id) + "?wait=45");
     } while (job["ended_at"].is_null());
-    std::cout << task << ": job " << id << ' ' << job["state"].get<std::string>() << ' ' << to_text(job["result"]) << '\n';
+    std::cout << task << ": job " << id << ' ' << job["state"].get<std::string>() << ' '
+              << to_text(job["result"]) << '\n';
     if (job["state"] != "completed") {
-      for (const auto& attempt : job["attempts"]) std::cout << "  " << to_text(attempt["message"]) << '\n';
+      for (const auto& attempt : job["attempts"])
+        std::cout << "  " << to_text(attempt["message"]) << '\n';
       return false;
     }
   }
@@ -202,7 +212,7 @@ bool Round::check() {
 }
 
 bool Round::check_stamp() const {
-  struct stat info{};
+  struct stat info {};
   const auto stamp = paths_.stamps() / "heartbeat.stamp";
   if (::stat(stamp.c_str(), &info) != 0) {
     std::cout << stamp.string() << " is missing\n";
@@ -216,20 +226,24 @@ bool Round::check_stamp() const {
 
 bool Round::check_repo(const std::string& repo) const {
   std::set<std::string> known;
-  for (const auto& label : api("/repos/" + repo + "/labels?limit=50")) known.insert(label["name"].get<std::string>());
+  for (const auto& label : api("/repos/" + repo + "/labels?limit=50"))
+    known.insert(label["name"].get<std::string>());
   bool passed = true;
   int page = 1;
   for (Json issues; page == 1 || !issues.empty(); ++page) {
-    issues = api("/repos/" + repo + "/issues?state=open&type=issues&limit=50&page=" + std::to_string(page));
+    issues = api("/repos/" + repo +
+                 "/issues?state=open&type=issues&limit=50&page=" + std::to_string(page));
     for (const auto& issue : issues) {
       std::set<std::string> missing;
       const auto labels = labels_of(issue);
       for (const auto& rule : kRules)
-        if (known.contains(rule.label) && RE2::PartialMatch(issue["title"].get<std::string>(), rule.title) &&
+        if (known.contains(rule.label) &&
+            RE2::PartialMatch(issue["title"].get<std::string>(), rule.title) &&
             !labels.contains(rule.label))
           missing.insert(rule.label);
-      std::cout << "  " << repo << '#' << issue["number"] << ' ' << issue["title"].get<std::string>() << ": "
-                << join(labels) << (missing.empty() ? "" : "; MISSING " + join(missing)) << '\n';
+      std::cout << "  " << repo << '#' << issue["number"] << ' '
+                << issue["title"].get<std::string>() << ": " << join(labels)
+                << (missing.empty() ? "" : "; MISSING " + join(missing)) << '\n';
       passed = passed && missing.empty();
     }
   }
@@ -243,9 +257,9 @@ void Round::stay() {
   sigaddset(&ends, SIGTERM);
   ::sigprocmask(SIG_BLOCK, &ends, nullptr);
   const Fd signals(::signalfd(-1, &ends, SFD_CLOEXEC));
-  std::cout << "\nIt goes on until Ctrl-C. In another terminal:\n  export TIMMY_HOME=" << paths_.timmy_home.string()
-            << " HERMES_HOME=" << paths_.hermes_home.string() << "\n  " << (options_.bin / "timmy-host").string()
-            << " --list-tasks" << std::endl;
+  std::cout << "\nIt goes on until Ctrl-C. In another terminal:\n  export TIMMY_HOME="
+            << paths_.timmy_home.string() << " HERMES_HOME=" << paths_.hermes_home.string()
+            << "\n  " << (options_.bin / "timmy-host").string() << " --list-tasks" << std::endl;
   std::array<pollfd, 2> events{{{signals.get(), POLLIN, 0}, {host_->child().pidfd(), POLLIN, 0}}};
   ::poll(events.data(), events.size(), -1);
 }
@@ -254,7 +268,8 @@ void Round::stop() {
   host_->signal(SIGTERM);
   const auto exit = host_->wait();
   if (exit.signalled || exit.number != 0)
-    throw Error(Code::internal, "timmy-host ended with " + std::string(exit.signalled ? "signal " : "status ") +
+    throw Error(Code::internal, "timmy-host ended with " +
+                                    std::string(exit.signalled ? "signal " : "status ") +
                                     std::to_string(exit.number));
 }
 

@@ -70,7 +70,8 @@ FaultBench::~FaultBench() { host_.reset(); }
 
 void FaultBench::write_config(const Json& more) {
   const Json every{"demo/*"};
-  const Json rules{{{"name", "bugs"}, {"when", {{"title", "(?i)crash|fails|error"}}}, {"add_labels", {"bug"}}}};
+  const Json rules{
+      {{"name", "bugs"}, {"when", {{"title", "(?i)crash|fails|error"}}}, {"add_labels", {"bug"}}}};
   Json config{{"defaults",
                {{"gitea", {{"url", forge_.url()}}},
                 {"plugins",
@@ -85,8 +86,10 @@ void FaultBench::write_config(const Json& more) {
 }
 
 void FaultBench::start(std::map<std::string, std::string> environment, bool ready) {
-  e2e::HostProcess::Options options{
-      .bin = TIMMY_BIN, .paths = paths_, .environment = std::move(environment), .log = folder_ / "log"};
+  e2e::HostProcess::Options options{.bin = TIMMY_BIN,
+                                    .paths = paths_,
+                                    .environment = std::move(environment),
+                                    .log = folder_ / "log"};
   for (const auto& dir : plugin_dirs_) {
     options.arguments.emplace_back("--plugin-dir");
     options.arguments.push_back(dir.string());
@@ -113,7 +116,10 @@ void FaultBench::kill() {
 }
 
 std::int64_t FaultBench::enqueue(const std::string& task, const Json& payload) {
-  const auto id = client().post("/v1/jobs", {{"task", task}, {"payload", payload}}).at("id").get<std::int64_t>();
+  const auto id = client()
+                      .post("/v1/jobs", {{"task", task}, {"payload", payload}})
+                      .at("id")
+                      .get<std::int64_t>();
   acknowledged_.insert(id);
   return id;
 }
@@ -147,18 +153,24 @@ void FaultBench::check_invariants() {
     Connection reader(paths_.database(), Connection::Mode::reader);
     EXPECT_EQ(reader.text("PRAGMA integrity_check"), "ok");
     for (const auto id : acknowledged_)
-      EXPECT_EQ(reader.integer("SELECT count(*) FROM jobs WHERE id=" + std::to_string(id)), 1) << "job " << id << " is lost";
-    EXPECT_EQ(reader.integer("SELECT count(*) FROM jobs WHERE attempt > max_attempts OR attempt < 0"), 0);
-    EXPECT_EQ(reader.integer("SELECT count(*) FROM (SELECT 1 FROM ticks GROUP BY schedule, nominal HAVING count(*) > 1)"), 0);
+      EXPECT_EQ(reader.integer("SELECT count(*) FROM jobs WHERE id=" + std::to_string(id)), 1)
+          << "job " << id << " is lost";
+    EXPECT_EQ(
+        reader.integer("SELECT count(*) FROM jobs WHERE attempt > max_attempts OR attempt < 0"), 0);
+    EXPECT_EQ(reader.integer("SELECT count(*) FROM (SELECT 1 FROM ticks GROUP BY schedule, nominal "
+                             "HAVING count(*) > 1)"),
+              0);
   }
   EXPECT_THAT(e2e::processes_of(TIMMY_BIN "/timmy-worker"), IsEmpty());
-  for (const auto& file : {paths_.database(), folder_ / "log", std::filesystem::path(paths_.database().string() + "-wal")})
+  for (const auto& file : {paths_.database(), folder_ / "log",
+                           std::filesystem::path(paths_.database().string() + "-wal")})
     EXPECT_THAT(whole(file), Not(HasSubstr(kToken))) << file;
   forge_.with([](forge::Forge& forge) {
     for (const auto& [name, repo] : forge.state.repos)
       for (const auto& [number, issue] : repo.issues) {
         const std::set<std::int64_t> once(issue.labels.begin(), issue.labels.end());
-        EXPECT_EQ(once.size(), issue.labels.size()) << name << "#" << number << " has a label twice";
+        EXPECT_EQ(once.size(), issue.labels.size())
+            << name << "#" << number << " has a label twice";
       }
   });
 }

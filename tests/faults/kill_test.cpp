@@ -27,7 +27,8 @@ class KillTest : public FaultBench {
     try {
       enqueue("echo", {{"n", acknowledged_.size()}});
       enqueue("gitea_issue_triage");
-      enqueue("echo_call", {{"calls", {{{"method", "state/1.put"}, {"params", {{"key", "k"}, {"value", 1}}}}}}});
+      enqueue("echo_call",
+              {{"calls", {{{"method", "state/1.put"}, {"params", {{"key", "k"}, {"value", 1}}}}}}});
     } catch (const Error&) {
       // The host is dead already: what it did not acknowledge it may lose.
     }
@@ -58,7 +59,8 @@ TEST_F(KillTest, H1_RandomKillsLoseNothingAndDoNothingTwice) {
 TEST_F(KillTest, W10_WorkersGoWithAHostThatIsKilled) {
   start();
   const auto id = enqueue("echo_wait", {{"ms", 60'000}});
-  ASSERT_TRUE(eventually([&] { return client().get("/v1/jobs/" + std::to_string(id))["state"] == "running"; }));
+  ASSERT_TRUE(eventually(
+      [&] { return client().get("/v1/jobs/" + std::to_string(id))["state"] == "running"; }));
   ASSERT_TRUE(eventually([] { return !e2e::processes_of(TIMMY_BIN "/timmy-worker").empty(); }));
   kill();  // expects that no worker is left
   check_invariants();
@@ -71,7 +73,8 @@ TEST_P(KillPointTest, H2_KilledThereTheNextHostGoesOnAndNothingIsLost) {
   const std::string point = GetParam();
   const auto reached = folder_ / "reached";
   if (point.starts_with("schedule."))
-    write_config({{"defaults", {{"plugins", {{"echo", {{"schedule", {{"echo", "every: 1s"}}}}}}}}}});
+    write_config(
+        {{"defaults", {{"plugins", {{"echo", {{"schedule", {{"echo", "every: 1s"}}}}}}}}}});
   start({{"TIMMY_FAILPOINT", point + "=kill"}, {"TIMMY_FAILPOINT_LOG", reached.string()}}, false);
   (void)host().wait_ready();
   ask_for_work();
@@ -99,10 +102,12 @@ std::string test_name(const ::testing::TestParamInfo<const char*>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Points, KillPointTest,
-                         ::testing::Values("store.migrated", "store.before_commit", "store.committed",
-                                           "queue.before_insert", "queue.after_insert", "queue.before_claim",
-                                           "queue.after_claim", "queue.before_finish", "workers.before_submit",
-                                           "workers.after_outcome", "services.before_send", "services.after_send",
+                         ::testing::Values("store.migrated", "store.before_commit",
+                                           "store.committed", "queue.before_insert",
+                                           "queue.after_insert", "queue.before_claim",
+                                           "queue.after_claim", "queue.before_finish",
+                                           "workers.before_submit", "workers.after_outcome",
+                                           "services.before_send", "services.after_send",
                                            "schedule.before_tick", "schedule.after_tick"),
                          test_name);
 

@@ -74,13 +74,16 @@ TEST_F(LifecycleTest, H5_ASecondSignalEndsTheDrainAtOnce) {
   const auto exit = host().wait(std::chrono::seconds(15));
   EXPECT_EQ(exit.number, 0);
   host_.reset();
-  EXPECT_EQ(count("SELECT attempt=0 AND interrupted=1 FROM jobs WHERE id=" + std::to_string(id)), 1);
+  EXPECT_EQ(count("SELECT attempt=0 AND interrupted=1 FROM jobs WHERE id=" + std::to_string(id)),
+            1);
   check_invariants();
 }
 
 TEST_F(LifecycleTest, H6_AGoodConfigIsTakenAndABadOneRefused) {
   start();
-  const auto word = [this] { return wait_for(enqueue("echo"))["result"]["config"]["word"].get<std::string>(); };
+  const auto word = [this] {
+    return wait_for(enqueue("echo"))["result"]["config"]["word"].get<std::string>();
+  };
   EXPECT_EQ(word(), "echo") << "the plugin's own default";
   write_config({{"defaults", {{"plugins", {{"echo", {{"config", {{"word", "new"}}}}}}}}}});
   client().post("/v1/reload");
@@ -135,15 +138,20 @@ TEST_F(LifecycleTest, P3_AReplacedPluginServesTheNextRunAndTheRunningOneEnds) {
   std::filesystem::copy(dir / "echo.so", dir / ".echo.new");
   std::ofstream(dir / ".echo.new", std::ios::app) << "more";
   std::filesystem::rename(dir / ".echo.new", dir / "echo.so");
-  const auto sha = [&] { return client().get("/v1/plugins")["plugins"][0]["sha256"].get<std::string>(); };
+  const auto sha = [&] {
+    return client().get("/v1/plugins")["plugins"][0]["sha256"].get<std::string>();
+  };
   const auto before = sha();
   EXPECT_TRUE(eventually([&] { return sha() != before; })) << "the new bytes were not seen";
   EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed");
-  EXPECT_EQ(wait_for(running)["state"], "completed") << "the running job did not end on the old bytes";
+  EXPECT_EQ(wait_for(running)["state"], "completed")
+      << "the running job did not end on the old bytes";
 
   // Cut in place while it is loaded: the host and its workers have their own copy.
   std::ofstream(dir / "echo.so", std::ios::trunc);
-  EXPECT_TRUE(eventually([&] { return client().get("/v1/status")["attention"].dump().find("echo") != std::string::npos; }));
+  EXPECT_TRUE(eventually([&] {
+    return client().get("/v1/status")["attention"].dump().find("echo") != std::string::npos;
+  }));
   stop();
   check_invariants();
 }
@@ -155,7 +163,8 @@ TEST_F(LifecycleTest, P3_APluginDroppedInAppears) {
   start();
   EXPECT_THROW(enqueue("echo"), Error);
   std::filesystem::copy(std::filesystem::path(TIMMY_ECHO_DIR) / "echo.so", dir / "echo.so");
-  EXPECT_TRUE(eventually([&] { return client().get("/v1/tasks").dump().find("\"echo_wait\"") != std::string::npos; }));
+  EXPECT_TRUE(eventually(
+      [&] { return client().get("/v1/tasks").dump().find("\"echo_wait\"") != std::string::npos; }));
   EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed");
   stop();
   check_invariants();
@@ -177,7 +186,8 @@ TEST_F(LifecycleTest, W9_APluginThatKeepsCrashingIsSetAsideUntilItIsReset) {
   EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed") << "another plugin suffers";
 
   int untouched = 0;
-  for (const auto id : jobs) untouched += client().get("/v1/jobs/" + std::to_string(id))["attempt"] == 0;
+  for (const auto id : jobs)
+    untouched += client().get("/v1/jobs/" + std::to_string(id))["attempt"] == 0;
   EXPECT_GT(untouched, 0) << "waiting jobs were burned";
   stop();
   start();
@@ -185,6 +195,30 @@ TEST_F(LifecycleTest, W9_APluginThatKeepsCrashingIsSetAsideUntilItIsReset) {
   EXPECT_THAT(client().get("/v1/status")["attention"].dump(), HasSubstr("hostile"));
   EXPECT_EQ(client().post("/v1/plugins/hostile/reset")["was_quarantined"], true);
   EXPECT_EQ(state(), "ready");
+  stop();
+  check_invariants();
+}
+
+TEST_F(LifecycleTest, G1_JobsThatNeedAForgeThatIsAwayWaitAtNoCostAndGoOnWhenItIsBack) {
+  start();
+  std::uint16_t port = 0;
+  forge_.with([&](forge::Forge& forge) {
+    port = forge.port();
+    forge.stop();
+  });
+  const auto id = enqueue("gitea_issue_triage");
+  const auto path = "/v1/jobs/" + std::to_string(id);
+  ASSERT_TRUE(eventually([&] { return !client().get(path)["attempts"].empty(); }))
+      << "it was never tried";
+  const Json waiting = client().get(path);
+  EXPECT_EQ(waiting["attempts"][0]["verdict"], "snoozed") << waiting.dump(2);
+  EXPECT_EQ(waiting["attempt"], 0) << "an attempt was burned";
+  EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed") << "others wait, too";
+
+  forge_.with([&](forge::Forge& forge) { (void)forge.listen(port); });
+  const Json done = wait_for(id);
+  EXPECT_EQ(done["state"], "completed") << done.dump(2);
+  EXPECT_EQ(done["attempt"], 1);
   stop();
   check_invariants();
 }
@@ -220,7 +254,8 @@ TEST_F(LifecycleTest, S7_AnEmptiedOrMissingDatabaseIsNotTakenForAFreshOne) {
 }
 
 TEST_F(LifecycleTest, I1_ABrokenConfigEndsWith78AndItsLines) {
-  for (const char* text : {"defaults: {", "defaults:\n\tx: 1", "a: &x 1\nb: *x", "defaults: {}\ndefaults: {}"}) {
+  for (const char* text :
+       {"defaults: {", "defaults:\n\tx: 1", "a: &x 1\nb: *x", "defaults: {}\ndefaults: {}"}) {
     SCOPED_TRACE(text);
     std::ofstream(paths_.host_yaml()) << text;
     EXPECT_EQ(refused_start(), 78);
@@ -231,7 +266,8 @@ TEST_F(LifecycleTest, I1_ABrokenConfigEndsWith78AndItsLines) {
 TEST_F(LifecycleTest, I2_ATokenThatOthersCanReadIsNeverSent) {
   ::chmod((paths_.hermes_home / "gitea_token").c_str(), 0644);
   start();
-  const Json job = client().get("/v1/jobs/" + std::to_string(enqueue("gitea_issue_triage")) + "?wait=10");
+  const Json job =
+      client().get("/v1/jobs/" + std::to_string(enqueue("gitea_issue_triage")) + "?wait=10");
   EXPECT_THAT(job.dump(), HasSubstr("chmod 600"));
   forge_.with([](forge::Forge& forge) {
     for (const auto& request : forge.requests()) EXPECT_EQ(request.login, "") << request.target;
