@@ -173,7 +173,7 @@ void Connection::check_open(int code, const std::string& name) const {
 }
 
 void Connection::configure(Mode mode) {
-  sqlite3_busy_timeout(handle_, 5000);
+  set_lock_wait(lock_wait_);
   // Checkpoints are the store's to make: SQLite's own drops their errors, a failed fsync among
   // them, and before 3.51.3 two connections that checkpoint can corrupt the WAL.
   sqlite3_wal_autocheckpoint(handle_, 0);
@@ -182,6 +182,11 @@ void Connection::configure(Mode mode) {
   execute("PRAGMA temp_store=MEMORY");
   execute("PRAGMA cell_size_check=ON");
   if (mode == Mode::reader) execute("PRAGMA query_only=ON");
+}
+
+void Connection::set_lock_wait(Duration wait) {
+  lock_wait_ = wait;
+  sqlite3_busy_timeout(handle_, static_cast<int>(wait / std::chrono::milliseconds(1)));
 }
 
 void Connection::use_wal() {
@@ -203,7 +208,9 @@ void Connection::use_wal() {
 
 void Connection::checkpoint(bool truncate) {
   const int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+  sqlite3_busy_timeout(handle_, 0);
   const int code = sqlite3_wal_checkpoint_v2(handle_, "main", mode, nullptr, nullptr);
+  set_lock_wait(lock_wait_);
   *wal_pages_ = 0;
   // A reader in the way is no failure: the rest is written next time.
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) check(handle_, code, "checkpoint");
@@ -218,10 +225,13 @@ std::string Connection::database_name() const {
 }
 
 Connection::Connection(Connection&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)), wal_pages_(std::move(other.wal_pages_)) {}
+    : handle_(std::exchange(other.handle_, nullptr)),
+      lock_wait_(other.lock_wait_),
+      wal_pages_(std::move(other.wal_pages_)) {}
 
 Connection& Connection::operator=(Connection&& other) noexcept {
   std::swap(handle_, other.handle_);
+  std::swap(lock_wait_, other.lock_wait_);
   std::swap(wal_pages_, other.wal_pages_);
   return *this;
 }

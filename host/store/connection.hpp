@@ -136,6 +136,9 @@ class Connection {
   // commit is on the disk when it returns. Throws Error{io} where the file system can't.
   void use_wal();
 
+  // How long to wait for somebody else's lock; 5 s at first.
+  void set_lock_wait(Duration wait);
+
   // Writes what it can of the WAL into the database and syncs it; `truncate`: all of it, and
   // empties the WAL, unless a reader is in the way. Writer only.
   void checkpoint(bool truncate);
@@ -165,6 +168,7 @@ class Connection {
   void configure(Mode mode);
   [[nodiscard]] std::string database_name() const;
   sqlite3* handle_ = nullptr;
+  Duration lock_wait_ = std::chrono::seconds(5);
   std::unique_ptr<int> wal_pages_ = std::make_unique<int>(0);  // at a fixed address for the hook
 };
 

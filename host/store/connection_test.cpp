@@ -99,6 +99,23 @@ TEST(ConnectionFileTest, the_writer_syncs_every_commit_and_checkpoints_only_when
   EXPECT_EQ(std::filesystem::file_size(folder / "x.db-wal"), 0u);
 }
 
+TEST(ConnectionFileTest, a_reader_in_the_way_puts_a_checkpoint_off_without_waiting) {
+  const TestFolder folder;
+  Connection writer(folder / "x.db", Connection::Mode::writer);
+  writer.use_wal();
+  writer.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1)");
+  Connection reader(folder / "x.db", Connection::Mode::reader);
+  reader.execute("BEGIN; SELECT * FROM t");
+  writer.execute("INSERT INTO t VALUES(2)");
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_NO_THROW(writer.checkpoint(true));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
+  EXPECT_GT(std::filesystem::file_size(folder / "x.db-wal"), 0u);
+  reader.execute("COMMIT");
+  writer.checkpoint(true);
+  EXPECT_EQ(std::filesystem::file_size(folder / "x.db-wal"), 0u);
+}
+
 TEST(ConnectionFileTest, a_missing_folder_is_an_io_error_with_the_path) {
   try {
     Connection("/nowhere/x.db", Connection::Mode::writer);

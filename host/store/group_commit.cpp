@@ -47,7 +47,7 @@ GroupCommit::Attempt GroupCommit::try_together(std::span<Store::Operation> opera
                                                bool isolate) {
   errors_.assign(operations.size(), std::nullopt);
   try {
-    begin();
+    if (!begin(0)) return Attempt::answered;
     for (std::size_t i = 0; i < operations.size(); ++i) {
       const auto changes = connection_.total_changes();
       if (isolate) savepoint_.run();
@@ -66,7 +66,7 @@ GroupCommit::Attempt GroupCommit::try_together(std::span<Store::Operation> opera
       }
     }
     commit();
-    return Attempt::committed;
+    return Attempt::answered;
   } catch (const Error& error) {
     roll_back();
     ++figures_.failed_commits;
@@ -79,7 +79,7 @@ void GroupCommit::run_alone(std::span<Store::Operation> operations) {
   for (std::size_t i = 0; i < operations.size(); ++i) {
     errors_[i].reset();
     try {
-      begin();
+      if (!begin(i)) return;
       const bool worked = run_work(operations[i], errors_[i]);
       if (worked && connection_.autocommit()) {
         throw SqliteError(SQLITE_ABORT, "commit", "the transaction was given up");
@@ -93,11 +93,6 @@ void GroupCommit::run_alone(std::span<Store::Operation> operations) {
       roll_back();
       errors_[i] = error;
       note(error);
-      if (error.code() == Code::unavailable) {
-        // This one waited for the lock as long as is reasonable; the others don't wait again.
-        for (auto rest = i + 1; rest < operations.size(); ++rest) errors_[rest] = error;
-        return;
-      }
     }
   }
 }
@@ -118,7 +113,17 @@ bool GroupCommit::run_work(Store::Operation& operation, std::optional<Error>& er
   return false;
 }
 
-void GroupCommit::begin() { begin_.run(); }
+bool GroupCommit::begin(std::size_t first) {
+  try {
+    begin_.run();
+    return true;
+  } catch (const SqliteError& error) {
+    if (error.primary_code() != SQLITE_BUSY) throw;
+    // This try waited for the lock as long as is reasonable; nobody waits again.
+    for (auto i = first; i < errors_.size(); ++i) errors_[i] = error;
+    return false;
+  }
+}
 
 void GroupCommit::commit() {
   TIMMY_FAILPOINT("store.before_commit");

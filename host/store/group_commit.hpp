@@ -43,11 +43,12 @@ class GroupCommit {
   [[nodiscard]] const Figures& figures() const { return figures_; }
 
  private:
-  enum class Attempt { committed, isolate, alone };
+  enum class Attempt { answered, isolate, alone };
   Attempt try_together(std::span<Store::Operation> operations, bool isolate);
   void run_alone(std::span<Store::Operation> operations);
   bool run_work(Store::Operation& operation, std::optional<Error>& error);
-  void begin();
+  // False: somebody else holds the lock; everyone from `first` on gets that answer.
+  [[nodiscard]] bool begin(std::size_t first);
   void commit();
   void roll_back() noexcept;
   void note(const Error& error);

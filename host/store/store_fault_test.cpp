@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rows S1, S2, S4, S5 and H3: what the store promises when the disk breaks its own promises.
+// Rows S1, S2, S4, S5, S9 and H3: what the store promises when the disk breaks its own promises.
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
@@ -25,12 +25,13 @@ class StoreFaultTest : public testing::Test {
     StoreOptions options;
     options.path = folder_ / "host.db";
     options.vfs = vfs_.name();
+    options.lock_wait = std::chrono::milliseconds(100);
     store_ = std::make_unique<ThreadedStore>(options, loop_, log_,
                                              [this](const Error& error) { fatal_ = error.code(); });
   }
 
   void wait(const std::function<bool()>& until) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!until() && std::chrono::steady_clock::now() < end) {
       loop_.drain();
       std::this_thread::yield();
@@ -151,6 +152,21 @@ TEST_F(StoreFaultTest, a_disk_that_keeps_failing_ends_the_host) {
   add(100);
   wait([&] { return fatal_.has_value(); });
   EXPECT_TRUE(acknowledged_.empty());
+}
+
+TEST_F(StoreFaultTest, a_lock_that_somebody_else_holds_fails_the_operations_and_no_more) {
+  // Row S9: BEGIN EXCLUSIVE in a shell.
+  Connection foreign(folder_ / "host.db", Connection::Mode::writer);
+  foreign.execute("BEGIN IMMEDIATE");
+  add(3);
+  wait([&] { return answers() == 3; });
+  EXPECT_THAT(refused_,
+              testing::ElementsAre(Code::unavailable, Code::unavailable, Code::unavailable));
+  foreign.execute("ROLLBACK");
+  add(1);
+  wait([&] { return answers() == 4; });
+  EXPECT_EQ(acknowledged_.size(), 1u);
+  EXPECT_EQ(fatal_, std::nullopt);
 }
 
 TEST_F(StoreFaultTest, damage_met_while_running_ends_the_host) {

@@ -42,6 +42,7 @@ class ThreadedStore::Worker {
     state_->fatal = std::move(fatal);
     state_->checked = !opened.check_pending;
     stats_.checking = opened.check_pending;
+    opened.connection.set_lock_wait(options_.lock_wait);
     commit_.emplace(std::move(opened.connection));
     if (opened.check_pending) start_check();
     thread_ = std::thread([this] { serve(); });
@@ -113,7 +114,7 @@ class ThreadedStore::Worker {
   }
 
  private:
-  // What belongs to the loop; outlived by nothing that is posted there.
+  // What belongs to the loop. Posted work holds it weakly: a store that is gone calls nobody.
   struct LoopState {
     bool checked = false;
     std::vector<std::function<void()>> when_checked;
@@ -133,7 +134,7 @@ class ThreadedStore::Worker {
         if (stopping_) return;
         stats_.checking = false;
       }
-      if (!sound) return end(sound.error());
+      if (!sound) return report(sound.error());
       post([](LoopState& state) {
         state.checked = true;
         for (auto& then : std::exchange(state.when_checked, {})) then();
@@ -235,8 +236,8 @@ class ThreadedStore::Worker {
     });
   }
 
+  // The thread's last act: whoever blocks is let go, everyone else hears of it from the handler.
   void end(const Error& error) {
-    log_.error("{}: {}", options_.path.string(), error.what());
     {
       const std::scoped_lock lock(mutex_);
       stats_.failed = true;
@@ -244,6 +245,12 @@ class ThreadedStore::Worker {
       waiters_.clear();
     }
     for (const auto& waiter : taken_waiters_) waiter.promise->set_value(error);
+    report(error);
+  }
+
+  // Either thread's.
+  void report(const Error& error) {
+    log_.error("{}: {}", options_.path.string(), error.what());
     post([error](LoopState& state) {
       if (auto fatal = std::exchange(state.fatal, nullptr)) fatal(error);
     });

@@ -18,6 +18,7 @@ struct StoreOptions {
   std::size_t capacity = 65536;    // operations that may wait
   std::size_t group_limit = 1024;  // operations in one transaction
   std::uint64_t check_in_background = 256ull << 20;  // bytes; smaller files are checked at once
+  Duration lock_wait = std::chrono::seconds(5);      // for a lock of another program's
   std::string vfs;                                   // a registered SQLite VFS; empty: the system's
 };
 

@@ -25,7 +25,7 @@ class ThreadedStoreTest : public testing::Test {
 
   // Runs the loop until `until`; the store thread posts to it.
   void wait(const std::function<bool()>& until) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!until() && std::chrono::steady_clock::now() < end) {
       loop_.drain();
       std::this_thread::yield();
