@@ -52,6 +52,7 @@ class Loader {
   struct TooLarge {};
   static constexpr std::size_t kPointerBytes = std::size_t{16} << 20;
   static constexpr int kChain = 32;
+  static constexpr std::size_t kNearest = 20;
 
   void read_all() {
     out_.root = schema(out_.json, "");
@@ -90,7 +91,8 @@ class Loader {
     if (reader == readers.end()) {
       std::vector<std::string> names;
       for (const auto& entry : readers) names.push_back(entry.first);
-      const std::string near = nearest(keyword, names);
+      // For the first few: a large schema of nonsense would otherwise cost seconds.
+      const std::string near = problems_.size() < kNearest ? nearest(keyword, names) : "";
       return say(node.where, fmt::format("unsupported keyword \"{}\"{}", keyword,
                                          near.empty() ? "" : "; did you mean \"" + near + "\"?"));
     }

@@ -176,7 +176,7 @@ class Check {
                Found& found) {
     std::vector<std::string> names;
     for (const auto& entry : node.properties) names.push_back(entry.first);
-    budget_.spend(names.size());
+    budget_.spend(16 * names.size());  // what comparing two words costs against a step of checking
     const std::string near = nearest(key, names);
     say(found, child_pointer(at, key), "is not a known key",
         near.empty() ? describe_names(names) : "", near, true);
