@@ -26,7 +26,7 @@ class Engine {
   explicit Engine(const std::filesystem::path& folder)
       : store_({.path = folder / "host.db"}, loop_, log_, [](const Error& error) { throw error; }),
         runs_(
-            services_, [](const std::string&) { return Grants(); },
+            services_, clock_, [](const std::string&) { return Grants(); },
             [this](JobId, const RunnableTask&, const Verdict&, JobState) { finished(); }),
         pool_(context_, loop_, log_, TIMMY_WORKER, services_),
         executor_(queue_, pool_, watch_, loop_, log_, {}) {

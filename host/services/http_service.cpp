@@ -79,9 +79,9 @@ class HttpService final : public Service {
     request.body = params.value("body", "");
     if (request.body.size() > kRequestCap)
       throw Error(Code::too_large, "the body for " + url.authority() + " is larger than 1 MiB");
-    request.timeout = std::clamp<Duration>(
-        std::chrono::milliseconds(number_parameter(params, "timeout_ms", 30'000)),
-        std::chrono::milliseconds(1), kLongest);
+    request.timeout =
+        std::clamp<Duration>(milliseconds_parameter(params, "timeout_ms", std::chrono::seconds(30)),
+                             std::chrono::milliseconds(1), kLongest);
     // A model may think for as long as its caller lets it.
     request.silence = request.timeout;
     request.body_cap = kReplyCap;

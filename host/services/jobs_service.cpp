@@ -9,7 +9,6 @@ namespace host {
 namespace {
 
 constexpr std::size_t kPayloadCap = 256 * 1024;
-constexpr std::size_t kFollowersCap = 10'000;
 constexpr std::size_t kProgressCap = 1000;
 
 class JobsService final : public Service {
@@ -41,9 +40,9 @@ class JobsService final : public Service {
     if (job.payload.size() > kPayloadCap)
       throw Error(Code::too_large, "the payload for \"" + job.task + "\" is larger than 256 KiB");
     job.priority = static_cast<int>(number_parameter(params, "priority", job.priority));
-    job.delay = std::chrono::milliseconds(number_parameter(params, "delay_ms", 0));
+    job.delay = milliseconds_parameter(params, "delay_ms", {});
     job.unique_key = params.value("unique_key", "");
-    job.unique_window = std::chrono::milliseconds(number_parameter(params, "unique_window_ms", 0));
+    job.unique_window = milliseconds_parameter(params, "unique_window_ms", {});
     job.source = "plugin";
     job.parent = run.run.job;
     check_new_job(job);
@@ -61,13 +60,13 @@ class JobsService final : public Service {
   }
 
   void follow(RunContext& run, const Json& params, Reply<Json> reply) {
-    if (run.staged.size() >= kFollowersCap)
-      throw Error(Code::too_large, "a run stages at most 10,000 writes and followers");
     auto job = parse(run, params);
-    run.staged_tasks.insert(job.task);
-    run.staged.push_back([job = std::move(job), now = queue_->now()](Unit& unit) {
-      (void)insert_job(unit, job, now);
-    });
+    count_staged(run, job.payload.size());
+    const auto now = queue_->now();
+    run.staged_jobs.emplace_back(
+        job.task, job.delay > Duration::zero() ? std::optional(now + job.delay) : std::nullopt);
+    run.staged.push_back(
+        [job = std::move(job), now](Unit& unit) { (void)insert_job(unit, job, now); });
     reply(Json::object());
   }
 

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/runs.hpp"
 
+#include "services/state_service.hpp"
+
 namespace host {
 
-Runs::Runs(ServiceTable& services, GrantsOf grants_of, Finished finished)
-    : services_(&services), grants_of_(std::move(grants_of)), finished_(std::move(finished)) {}
+Runs::Runs(ServiceTable& services, const Clock& clock, GrantsOf grants_of, Finished finished)
+    : services_(&services),
+      clock_(&clock),
+      grants_of_(std::move(grants_of)),
+      finished_(std::move(finished)) {}
 
 void Runs::opened(const ClaimedJob& job, const RunnableTask& task) {
   auto context = std::make_shared<RunContext>();
@@ -20,11 +25,12 @@ void Runs::begun(RunId run) { services_->begin(run); }
 RunHooks::Closing Runs::closed(RunId run) {
   const auto context = services_->close(run);
   if (!context) return {};
-  Closing closing{.ready_tasks = std::move(context->staged_tasks),
+  Closing closing{.inserted = std::move(context->staged_jobs),
                   .unreachable = std::move(context->unreachable)};
-  if (!context->staged.empty())
-    closing.commit = [staged = std::move(context->staged)](Unit& unit) {
-      for (const auto& write : staged) write(unit);
+  if (!context->staged.empty() || !context->staged_state.empty())
+    closing.commit = [context, now = clock_->wall()](Unit& unit) {
+      for (const auto& write : context->staged) write(unit);
+      write_staged_state(unit, context->plugin, context->staged_state, now);
     };
   return closing;
 }

@@ -15,9 +15,9 @@ class Runs final : public RunHooks {
   using GrantsOf = std::function<Grants(const std::string& plugin)>;
   using Finished = std::function<void(JobId, const RunnableTask&, const Verdict&, JobState)>;
 
-  // `services` is not owned. `grants_of` gives a plugin's grants as they are now; a run keeps those
-  // it began with. `finished` hears of each verdict once it is durable.
-  Runs(ServiceTable& services, GrantsOf grants_of, Finished finished);
+  // `services` and `clock` are not owned. `grants_of` gives a plugin's grants as they are now; a
+  // run keeps those it began with. `finished` hears of each verdict once it is durable.
+  Runs(ServiceTable& services, const Clock& clock, GrantsOf grants_of, Finished finished);
 
   void opened(const ClaimedJob& job, const RunnableTask& task) override;
   void begun(RunId run) override;
@@ -27,6 +27,7 @@ class Runs final : public RunHooks {
 
  private:
   ServiceTable* services_;
+  const Clock* clock_;
   GrantsOf grants_of_;
   Finished finished_;
 };

@@ -2,6 +2,22 @@
 #include "services/service.hpp"
 
 namespace host {
+namespace {
+
+constexpr std::size_t kStagedBytes = 16u << 20;
+constexpr std::size_t kStagedWrites = 10'000;
+constexpr std::chrono::milliseconds kTenYears = std::chrono::hours(24 * 3650);
+
+}  // namespace
+
+void count_staged(RunContext& run, std::size_t bytes) {
+  if (run.staged.size() + run.staged_state.size() >= kStagedWrites ||
+      run.staged_bytes + bytes > kStagedBytes)
+    throw Error(Code::too_large,
+                "a run stages at most 10,000 writes and followers of 16 MiB in all",
+                "Do the rest in a follower, or write it with put_now.");
+  run.staged_bytes += bytes;
+}
 
 void require_grant(const RunContext& run, std::string_view grant, std::string_view value) {
   if (run.grants.permits(grant, value)) return;
@@ -26,6 +42,15 @@ std::int64_t number_parameter(const Json& params, std::string_view name, std::in
   if (!found->is_number_integer())
     throw Error(Code::usage, "parameter \"" + std::string(name) + "\" must be a whole number");
   return found->get<std::int64_t>();
+}
+
+Duration milliseconds_parameter(const Json& params, std::string_view name,
+                                std::chrono::milliseconds fallback) {
+  const std::chrono::milliseconds value(number_parameter(params, name, fallback.count()));
+  if (value < std::chrono::milliseconds::zero() || value > kTenYears)
+    throw Error(Code::usage, "parameter \"" + std::string(name) +
+                                 "\" must be a number of milliseconds, from 0 to ten years");
+  return value;
 }
 
 }  // namespace host

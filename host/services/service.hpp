@@ -8,11 +8,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
@@ -33,10 +36,11 @@ struct RunContext {
   // Writes that count only if the run does: they join the transaction of its completion, in order,
   // and are dropped when it fails, crashes or turns out stale.
   std::vector<std::function<void(Unit&)>> staged;
-  // What becomes ready with that transaction: tasks for which jobs were inserted.
-  std::set<std::string> staged_tasks;
-  // Pending values of state/1, so that a run reads its own writes.
+  // The jobs among them: their task, and when they are due if later.
+  std::vector<std::pair<std::string, std::optional<WallTime>>> staged_jobs;
+  // Values of state/1 that join that transaction; null removes a key. A run reads its own.
   std::map<std::string, Json> staged_state;
+  std::size_t staged_bytes = 0;  // of all that is staged, see count_staged()
 
   // Outside systems that a call of this run found unreachable ("gitea"). A run that then fails is
   // not charged an attempt when its task waits for that system.
@@ -60,10 +64,17 @@ class Service {
 // unless the run's plugin holds the grant for `value` (a repository, "host:port", a task name).
 void require_grant(const RunContext& run, std::string_view grant, std::string_view value);
 
+// Adds to what the run has staged. Throws Error{too_large} past 16 MiB or 10,000 writes: the host
+// holds them in memory until the run ends.
+void count_staged(RunContext& run, std::size_t bytes);
+
 // A parameter of a call, of the given JSON type. Throws Error{usage} naming method and parameter.
 // `text` refuses an absent or empty one.
 [[nodiscard]] std::string text_parameter(const Json& params, std::string_view name);
 [[nodiscard]] std::int64_t number_parameter(const Json& params, std::string_view name,
                                             std::int64_t fallback);
+// Milliseconds from 0 to ten years.
+[[nodiscard]] Duration milliseconds_parameter(const Json& params, std::string_view name,
+                                              std::chrono::milliseconds fallback);
 
 }  // namespace host

@@ -6,6 +6,8 @@
 namespace host {
 namespace {
 
+constexpr std::size_t kAnnouncedCap = 1000;
+
 // "gitea/1.list_issues" -> {"gitea/1", "list_issues"}.
 std::pair<std::string_view, std::string_view> split(std::string_view method) {
   const auto dot = method.find('.');
@@ -70,7 +72,8 @@ void ServiceTable::call(ServiceCall call, Reply<std::string> reply) {
 }
 
 void ServiceTable::announce_refusal(const RunContext& run, const Error& error) {
-  if (error.code() != Code::not_granted) return;
+  // The value is the plugin's own text, so there may be any number of them.
+  if (error.code() != Code::not_granted || announced_.size() >= kAnnouncedCap) return;
   if (announced_.insert(run.plugin + " " + error.message()).second) log_.warn("{}", error.what());
 }
 

@@ -94,10 +94,8 @@ class StateService final : public Service {
   }
 
   void put(const std::shared_ptr<RunContext>& run, Write write, Reply<Json> reply) {
-    run->staged_state[write.key] = write.value;
-    run->staged.push_back([plugin = run->plugin, write, clock = clock_](Unit& unit) {
-      write_value(unit, plugin, write.key, write.text, clock->wall());
-    });
+    count_staged(*run, write.key.size() + (write.text ? write.text->size() : 0));
+    run->staged_state[write.key] = std::move(write.value);
     reply(Json::object());
   }
 
@@ -137,6 +135,13 @@ class StateService final : public Service {
 };
 
 }  // namespace
+
+void write_staged_state(Unit& unit, const std::string& plugin,
+                        const std::map<std::string, Json>& values, WallTime now) {
+  for (const auto& [key, value] : values)
+    write_value(unit, plugin, key, value.is_null() ? std::nullopt : std::optional(to_text(value)),
+                now);
+}
 
 std::unique_ptr<Service> make_state_service(Store& store, const Clock& clock) {
   return std::make_unique<StateService>(store, clock);

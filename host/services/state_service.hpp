@@ -9,6 +9,7 @@
 namespace host {
 
 class Store;
+class Unit;
 
 // state/1: a plugin's durable keys and values, its own and nobody else's.
 //
@@ -19,5 +20,9 @@ class Store;
 //
 // A null value removes the key. Keys are 1 to 256 bytes, values at most 64 KiB as JSON text.
 [[nodiscard]] std::unique_ptr<Service> make_state_service(Store& store, const Clock& clock);
+
+// What a run put: for the transaction of its completion. Store thread.
+void write_staged_state(Unit& unit, const std::string& plugin,
+                        const std::map<std::string, Json>& values, WallTime now);
 
 }  // namespace host

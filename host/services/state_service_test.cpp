@@ -82,6 +82,25 @@ TEST_F(StateServiceTest, ANullRemovesAKey) {
   EXPECT_THAT(rows("SELECT key FROM state"), IsEmpty());
 }
 
+TEST_F(StateServiceTest, WhatIsPutNowIsNotUndoneByAnEarlierPut) {
+  const auto run = open({});
+  put(*run, "k", "old");
+  ASSERT_TRUE(call(*run, "state/1.put_now", {{"key", "k"}, {"value", "new"}}).ok());
+  ASSERT_TRUE(complete(run).ok());
+  EXPECT_EQ(get(*open({}), "k"), "new");
+}
+
+TEST_F(StateServiceTest, WhatARunStagesIsBounded) {
+  const auto run = open({});
+  const std::string large(60'000, 'v');
+  Result<Json> last = Json();
+  int puts = 0;
+  for (; puts < 1000 && last.ok(); ++puts)
+    last = call(*run, "state/1.put", {{"key", "k" + std::to_string(puts)}, {"value", large}});
+  EXPECT_LT(puts, 300);
+  EXPECT_EQ(last.error().code(), Code::too_large);
+}
+
 TEST_F(StateServiceTest, KeysAndValuesHaveCaps) {
   const auto run = open({});
   EXPECT_EQ(

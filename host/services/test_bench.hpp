@@ -11,6 +11,7 @@
 #include "base/fake_loop.hpp"
 #include "queue/queue.hpp"
 #include "services/service_table.hpp"
+#include "services/state_service.hpp"
 #include "store/inline_store.hpp"
 
 namespace host {
@@ -57,12 +58,13 @@ class ServiceBench : public ::testing::Test {
 
   // Ends the run as its completion would: what it staged is committed with it.
   Status complete(const std::shared_ptr<RunContext>& run) {
-    auto staged = table_.close(run->run)->staged;
+    const auto context = table_.close(run->run);
     std::optional<Result<Finished>> finished;
     queue_.finish(
         run->run, Verdict{.kind = Verdict::Kind::completed}, {},
-        [staged](Unit& unit) {
-          for (const auto& write : staged) write(unit);
+        [context](Unit& unit) {
+          for (const auto& write : context->staged) write(unit);
+          write_staged_state(unit, context->plugin, context->staged_state, WallTime());
         },
         [&](Result<Finished> result) { finished = std::move(result); });
     loop_.drain();

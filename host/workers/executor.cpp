@@ -12,6 +12,9 @@ namespace {
 // not claimed while the system is down, so this only spreads the first moment after.
 constexpr Duration kUnreachablePause = std::chrono::seconds(5);
 
+// How long after a claim that the store refused it is asked for again.
+constexpr Duration kClaimPause = std::chrono::seconds(1);
+
 std::string job_json(const ClaimedJob& job) {
   // Assembled by hand: the payload is JSON already, and parsing it to print it again would be most
   // of what a short job costs.
@@ -68,13 +71,16 @@ bool Executor::blocked(const RunnableTask& task) const {
 // How many more jobs may be claimed for this lane now.
 int Executor::room(const Lane& lane) const {
   const auto& task = *lane.task;
+  const int free_starts = std::max(0, limits_.running - slots_);
+  const int starts =
+      std::min(task.concurrency, std::min(lane.claimed, task.concurrency) + free_starts);
+  if (starts < task.concurrency) return starts - lane.claimed;
   int ahead = task.concurrency;
   if (!task.worker->fresh && lane.typical > Duration::zero())
     ahead = std::max<int>(ahead, static_cast<int>(std::min<std::int64_t>(
                                      limits_.batch, limits_.ahead / lane.typical)));
   // A refill is worth a claim once half of what may be ahead is used up.
   if (lane.claimed > ahead / 2 && ahead > task.concurrency) return 0;
-  if (lane.claimed == 0 && slots_ >= limits_.running) return 0;
   return ahead - lane.claimed;
 }
 
@@ -91,21 +97,28 @@ void Executor::fill(const std::string& name) {
   if (draining_ || lane.claiming || !lane.hungry || !lane.task || blocked(*lane.task)) return;
   const int count = room(lane);
   if (count <= 0) {
-    if (lane.claimed == 0) starved_.insert(name);
+    if (slots_ >= limits_.running) starved_.insert(name);
     return;
   }
   lane.claiming = true;
   lane.hungry = false;
+  // Taken from the moment of asking, or lanes that ask in one turn would all find the same room.
+  change_claimed(lane, count);
   queue_->claim(name, count, [this, name, count](Result<std::vector<ClaimedJob>> claimed) {
     auto& claimed_lane = lanes_.at(name);
     claimed_lane.claiming = false;
-    if (!claimed.ok()) {
+    if (claimed.ok()) {
+      const int got = static_cast<int>(claimed.value().size());
+      change_claimed(claimed_lane, got - count);
+      if (got == count) claimed_lane.hungry = true;
+      start(name, std::move(claimed).value());
+      fill(name);
+    } else {
+      change_claimed(claimed_lane, -count);
       log_.error("claiming jobs of {}: {}", name, claimed.error().what());
-      return;
+      claimed_lane.hungry = true;
+      claimed_lane.again = loop_->after(kClaimPause, [this, name] { fill(name); });
     }
-    if (static_cast<int>(claimed.value().size()) == count) claimed_lane.hungry = true;
-    start(name, std::move(claimed).value());
-    fill(name);
     maybe_drained();
   });
 }
@@ -115,6 +128,7 @@ void Executor::start(const std::string& name, std::vector<ClaimedJob> jobs) {
   if (draining_ || !lane.task) {
     std::vector<RunId> runs;
     for (const auto& job : jobs) runs.push_back(job.run);
+    change_claimed(lane, -static_cast<int>(runs.size()));
     return give_back(std::move(runs));
   }
   const auto task = std::make_shared<const RunnableTask>(*lane.task);
@@ -129,7 +143,6 @@ void Executor::start(const std::string& name, std::vector<ClaimedJob> jobs) {
     TIMMY_FAILPOINT("workers.before_submit");
     hooks_->opened(job, *task);
     runs_.emplace(run, Run{std::move(job), task, std::nullopt});
-    change_claimed(lane, 1);
     pool_->submit(
         task->worker, std::move(request), [this, run] { on_begun(run); },
         [this, run](RunOutcome outcome) { on_outcome(run, std::move(outcome)); });
@@ -194,31 +207,43 @@ Verdict Executor::judge(const Run& run, Verdict verdict, const RunHooks::Closing
 }
 
 void Executor::finish(Run run, Verdict verdict, RunHooks::Closing closing) {
-  ++finishing_;
   const bool keeps = verdict.kind == Verdict::Kind::completed;
-  auto commit = keeps ? std::move(closing.commit) : std::function<void(Unit&)>();
-  auto ready = keeps ? std::move(closing.ready_tasks) : std::set<std::string>();
-  const auto retry = run.task->retry;
+  if (!keeps) closing = {};
   const auto name = run.task->name;
   if (verdict.kind == Verdict::Kind::failed || verdict.kind == Verdict::Kind::crashed ||
       verdict.kind == Verdict::Kind::timed_out)
     log_.warn("{}: job {} {}: {}", name, run.job.run.job.value(), host::name(verdict.kind),
               verdict.message);
-  const auto task = run.task;
+  write(run.job.run, run.task, std::move(verdict), std::move(closing));
+  after_finish(name);
+}
+
+void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdict verdict,
+                     RunHooks::Closing closing) {
+  ++finishing_;
   auto written = verdict;
-  queue_->finish(run.job.run, std::move(verdict), retry, std::move(commit),
-                 [this, id = run.job.run.job, task, written = std::move(written),
-                  ready](Result<Finished> finished) {
+  const bool staged = static_cast<bool>(closing.commit);
+  queue_->finish(run, std::move(verdict), task->retry, std::move(closing.commit),
+                 [this, run, task, staged, written = std::move(written),
+                  inserted = std::move(closing.inserted)](Result<Finished> finished) {
                    --finishing_;
                    if (finished.ok()) {
-                     hooks_->finished(id, *task, written, finished.value().state);
-                     for (const auto& other : ready) this->ready(other);
+                     hooks_->finished(run.job, *task, written, finished.value().state);
+                     for (const auto& [other, due] : inserted) queue_->note_inserted(other, due);
                    } else if (finished.error().code() != Code::stale) {
                      log_.error("{}: writing a verdict: {}", task->name, finished.error().what());
+                     // What the run staged can't be kept, so the run did not complete; the job must
+                     // not stay with a run that is over.
+                     if (staged)
+                       write(run, task,
+                             Verdict{.kind = Verdict::Kind::failed,
+                                     .code = "commit",
+                                     .message = "what the run saved could not be stored: " +
+                                                finished.error().message()},
+                             {});
                    }
                    maybe_drained();
                  });
-  after_finish(name);
 }
 
 // A start became free: for those that waited for one first, then for this lane's next.

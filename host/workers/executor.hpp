@@ -13,6 +13,8 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
@@ -44,7 +46,8 @@ class RunHooks {
   // is dropped if not. `systems`: outside systems that it found unreachable.
   struct Closing {
     std::function<void(Unit&)> commit;  // may be empty
-    std::set<std::string> ready_tasks;  // for which that commit inserts jobs
+    // Jobs that that commit inserts: their task, and when they are due if later.
+    std::vector<std::pair<std::string, std::optional<WallTime>>> inserted;
     std::set<std::string> unreachable;
   };
   [[nodiscard]] virtual Closing closed(RunId run) = 0;
@@ -100,6 +103,7 @@ class Executor {
     int slots = 1;          // its concurrency when `claimed` last changed
     bool claiming = false;  // a claim is on its way
     bool hungry = false;    // the queue may have more
+    Timer again;            // for a claim that failed
     Duration typical{};     // moving average of a run's length; zero: unknown
   };
   struct Run {
@@ -120,6 +124,8 @@ class Executor {
                               const RunHooks::Closing& closing) const;
   void finish(Run run, Verdict verdict, RunHooks::Closing closing);
   void change_claimed(Lane& lane, int by);
+  void write(RunId run, std::shared_ptr<const RunnableTask> task, Verdict verdict,
+             RunHooks::Closing closing);
   void after_finish(const std::string& name);
   void maybe_drained();
 
