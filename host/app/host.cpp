@@ -42,6 +42,9 @@
 namespace host {
 namespace {
 
+// How long after the store refused the schedules they are brought again.
+constexpr Duration kSchedulesPause = std::chrono::seconds(5);
+
 // A plugin that asks where the host is must not find it readable: with this, /proc/<host>/mem and
 // environ belong to root.
 void hide_process() {
@@ -84,6 +87,7 @@ class Host final : public HostControl {
  private:
   void add_services();
   void recovered(const Recovery& recovery);
+  [[nodiscard]] std::vector<PluginEntry> scan(const LoadedConfig& config);
   void rescan();
   void apply(std::vector<PluginEntry> entries);
   void announce(const std::vector<PluginEntry>& entries);
@@ -123,6 +127,7 @@ class Host final : public HostControl {
   std::unique_ptr<FolderWatch> folder_watch_;
   std::unique_ptr<AdminApi> admin_;
   boost::asio::signal_set signals_;
+  Timer schedules_again_;
   bool stopping_ = false;
   int exit_status_ = 0;
 };
@@ -144,7 +149,7 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
       quarantine_(store_, loop_, log_.named("quarantine")),
       services_(log_.named("services")),
       runs_(
-          services_, [this](const std::string& plugin) { return plan_.grants[plugin]; },
+          services_, clock_, [this](const std::string& plugin) { return plan_.grants[plugin]; },
           [this](JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
             finished(job, task, verdict, state);
           }),
@@ -187,6 +192,7 @@ void Host::add_services() {
 }
 
 void Host::recovered(const Recovery& recovery) {
+  if (stopping_) return;
   if (recovery.interrupted > 0)
     log_.warn("{} runs of the host before this one were interrupted and go back to the queue{}",
               recovery.interrupted,
@@ -210,22 +216,37 @@ void Host::recovered(const Recovery& recovery) {
             status_line());
 }
 
+std::vector<PluginEntry> Host::scan(const LoadedConfig& config) {
+  auto entries = catalogue_.scan({.folders = plugin_folders(installation_.plugins, options_.paths,
+                                                            config.config, options_.plugin_dirs),
+                                  .config = &config,
+                                  .quarantine = &quarantine_.records(),
+                                  .paths = &options_.paths,
+                                  .load = true});
+  refuse_unschedulable(entries);
+  return entries;
+}
+
+// Something in the folders, or a quarantine, changed. Nobody waits for the outcome, so what goes
+// wrong must end here.
 void Host::rescan() {
   if (stopping_) return;
-  apply(catalogue_.scan({.folders = plugin_folders(installation_.plugins, options_.paths,
-                                                   config_.config, options_.plugin_dirs),
-                         .config = &config_,
-                         .quarantine = &quarantine_.records(),
-                         .paths = &options_.paths,
-                         .load = true}));
+  const auto done = attempt([this] { apply(scan(config_)); });
+  if (!done.ok()) log_.error("looking at the plugins again: {}", done.error().what());
 }
 
 void Host::apply(std::vector<PluginEntry> entries) {
   announce(entries);
   entries_ = std::move(entries);
-  plan_ = make_plan(entries_, options_.paths);
-  scheduler_.set(plan_.schedule);
+  const Plan before = std::exchange(plan_, make_plan(entries_, options_.paths));
+  scheduler_.set(plan_.schedule, [this](Status stored) {
+    if (stored.ok()) return;
+    log_.error("storing the schedules: {}", stored.error().what());
+    schedules_again_ = loop_.after(kSchedulesPause, [this] { rescan(); });
+  });
   executor_.set_tasks(plan_.tasks);
+  // What was sent ahead under the old bytes, config or grants comes back, and goes to new workers.
+  for (const auto& plugin : changed_plugins(before, plan_)) pool_.retire(plugin);
   notify_.status(status_line());
 }
 
@@ -365,11 +386,15 @@ void Host::reset_plugin(const std::string& id, Reply<bool> done) {
 void Host::reload() {
   notify_.reloading();
   try {
+    if (stopping_ || !admin_)
+      throw Error(Code::conflict, stopping_ ? "this host is stopping" : "this host is starting");
     auto fresh = load_or_default(options_.config, options_.host_name, options_.paths);
+    auto entries = scan(fresh);
+    // From here on nothing refuses: taken whole, or not at all.
     gitea_.configure(gitea_options(fresh.config));
     config_ = std::move(fresh);
     for (const auto& warning : config_.warnings) log_.warn("{}", warning);
-    rescan();
+    apply(std::move(entries));
     log_.info("took the new {}", options_.config.string());
   } catch (...) {
     const Error error = current_error();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/plan.hpp"
 
+#include <set>
+
+#include "base/result.hpp"
+
 namespace host {
 namespace {
 
@@ -55,6 +59,33 @@ ScheduledTask scheduled(const TaskSpec& task) {
 }
 
 }  // namespace
+
+void refuse_unschedulable(std::vector<PluginEntry>& entries) {
+  for (auto& entry : entries) {
+    if (!entry.ready()) continue;
+    for (const auto& task : entry.tasks) {
+      if (task.spec.schedule.empty()) continue;
+      const auto fits = attempt([&] { Scheduler::check(scheduled(task.spec)); });
+      if (fits.ok()) continue;
+      entry.state = PluginState::invalid_config;
+      entry.reason = fits.error().message();
+      entry.fix = fits.error().next_step();
+      entry.image.reset();
+      break;
+    }
+  }
+}
+
+std::vector<std::string> changed_plugins(const Plan& before, const Plan& after) {
+  std::set<std::string> changed;
+  for (const auto& [name, task] : before.tasks) {
+    const auto same = after.tasks.find(name);
+    if (same == after.tasks.end() || !same->second.worker->same_worker(*task.worker) ||
+        after.grants.at(task.plugin) != before.grants.at(task.plugin))
+      changed.insert(task.plugin);
+  }
+  return {changed.begin(), changed.end()};
+}
 
 NewJob prototype(const TaskSpec& task) {
   NewJob job;

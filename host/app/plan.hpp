@@ -31,6 +31,13 @@ struct Plan {
 [[nodiscard]] std::vector<std::filesystem::path> forbidden_paths(const Paths& paths,
                                                                  const HostConfig& config);
 
+// Turns away (invalid_config) what the scheduler would refuse, so that setting the plan can't fail.
+void refuse_unschedulable(std::vector<PluginEntry>& entries);
+
+// Plugins of which a worker of `before` must not begin another run: gone, other bytes, config,
+// limits or grants.
+[[nodiscard]] std::vector<std::string> changed_plugins(const Plan& before, const Plan& after);
+
 // The job that a task's schedule, or `enqueue`, inserts.
 [[nodiscard]] NewJob prototype(const TaskSpec& task);
 

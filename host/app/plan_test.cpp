@@ -66,6 +66,27 @@ TEST_F(PlanTest, AWorkerGetsTheConfigAndTheGrantedPathsOfItsPlugin) {
   EXPECT_EQ(Json::parse(worker.config_json), entry_.config);
 }
 
+TEST_F(PlanTest, WhatTheSchedulerWouldRefuseIsTurnedAwayBefore) {
+  entry_.tasks[0].spec.overlap = Overlap::buffer_all;  // and runs twice at once
+  std::vector<PluginEntry> entries{entry_};
+  refuse_unschedulable(entries);
+  EXPECT_EQ(entries[0].state, PluginState::invalid_config);
+  EXPECT_NE(entries[0].reason, "");
+  EXPECT_TRUE(make_plan(entries, paths_).tasks.empty());
+}
+
+TEST_F(PlanTest, ChangedGrantsConfigOrAnAbsentPluginRetireItsWorkers) {
+  const auto plan = make_plan({entry_}, paths_);
+  EXPECT_THAT(changed_plugins(plan, make_plan({entry_}, paths_)), ElementsAre());
+  EXPECT_THAT(changed_plugins(plan, Plan{}), ElementsAre("watch"));
+  PluginEntry other = entry_;
+  other.grants = Grants::from({{"gitea.read", {"org/app"}}});
+  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_)), ElementsAre("watch"));
+  other = entry_;
+  other.config = {{"note", "new"}};
+  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_)), ElementsAre("watch"));
+}
+
 TEST_F(PlanTest, AFreshTaskGetsWorkersOfItsOwn) {
   entry_.tasks[0].spec.fresh_process = true;
   EXPECT_TRUE(make_plan({entry_}, paths_).tasks.at("watch_task").worker->fresh);
