@@ -8,6 +8,7 @@
 
 #include "control/job_json.hpp"
 #include "services/audit.hpp"
+#include "services/service.hpp"
 #include "store/store.hpp"
 
 namespace host {
@@ -187,25 +188,29 @@ class AdminApi::Impl {
   }
 
   // Audited whatever comes of it, and before the caller hears.
-  void audit(const ServerRequest& request, const std::string& what, const std::string& target,
-             const std::string& result) {
-    const auto& peer = request.peer;
+  void audit(const HttpPeer& peer, const std::string& what, const std::string& target,
+             const std::string& result, std::function<void()> then) {
     const AuditEntry entry{loop_->clock().wall(),
                            "uid " + (peer.uid ? std::to_string(*peer.uid) : "?") + ", pid " +
                                (peer.pid ? std::to_string(*peer.pid) : "?"),
                            what, target, result};
-    store_->submit([entry](Unit& unit) { write_audit(unit, entry); }, {});
+    store_->submit([entry](Unit& unit) { write_audit(unit, entry); },
+                   [this, entry, then = std::move(then)](Status stored) {
+                     if (!stored.ok())
+                       log_.error("{} on {} by {} could not be audited: {}", entry.what,
+                                  entry.target, entry.who, stored.error().what());
+                     then();
+                   });
   }
 
   // Wraps a reply so that its outcome is audited first.
   template <class T>
   Reply<T> audited(const ServerRequest& request, std::string what, std::string target,
                    Reply<T> reply) {
-    ServerRequest caller;
-    caller.peer = request.peer;
-    return [this, caller, what, target, reply = std::move(reply)](Result<T> result) {
-      audit(caller, what, target, result.ok() ? "ok" : result.error().what());
-      reply(std::move(result));
+    return [this, peer = request.peer, what, target, reply = std::move(reply)](Result<T> result) {
+      const std::string outcome = result.ok() ? "ok" : result.error().what();
+      audit(peer, what, target, outcome,
+            [reply, result = std::move(result)]() mutable { reply(std::move(result)); });
     };
   }
 
@@ -245,11 +250,16 @@ class AdminApi::Impl {
     const JobId id(number_in(request.segments[2], "a job's id"));
     const auto wait = query_value(request, "wait");
     if (wait.empty()) return show(id, std::move(respond));
-    const auto limit =
-        std::min<Duration>(std::chrono::seconds(number_in(wait, "wait")), kLongestWait);
+    const auto limit = std::chrono::seconds(
+        std::min<std::int64_t>(number_in(wait, "wait"), kLongestWait / std::chrono::seconds(1)));
     // Waiting begins before looking, so that an end in between is not missed.
     const auto waiter = waiters_.emplace(id, Waiter{respond, {}});
-    waiter->second.timeout = loop_->after(limit, [this, id] { job_ended(id); });
+    waiter->second.timeout = loop_->after(limit, [this, waiter] {
+      auto respond_to = std::move(waiter->second.respond);
+      const JobId job = waiter->first;
+      waiters_.erase(waiter);
+      show(job, std::move(respond_to));
+    });
     queue_->show(id, [this, id](Result<JobDetail> detail) {
       const bool ended = !detail.ok() || detail.value().job.ended_at.has_value();
       if (ended) job_ended(id);
@@ -271,7 +281,7 @@ class AdminApi::Impl {
     NewJob job = control_->new_job(body.value("task", ""));
     job.payload = to_text(body.value("payload", Json::object()));
     job.priority = body.value("priority", job.priority);
-    job.delay = std::chrono::milliseconds(body.value("delay_ms", std::int64_t{0}));
+    job.delay = milliseconds_parameter(body, "delay_ms", {});
     job.unique_key = body.value("unique_key", "");
     job.source = "cli";
     const auto task = job.task;
@@ -316,9 +326,11 @@ class AdminApi::Impl {
 
   void reload(const ServerRequest& request, Respond respond) {
     const auto done = attempt([&] { control_->reload(); });
-    audit(request, "reload", "host.yaml", done.ok() ? "ok" : done.error().what());
-    if (!done.ok()) return respond_error(respond, done.error());
-    respond_json(respond, 200, {{"reloaded", true}});
+    audit(request.peer, "reload", "host.yaml", done.ok() ? "ok" : done.error().what(),
+          [respond = std::move(respond), done] {
+            if (!done.ok()) return respond_error(respond, done.error());
+            respond_json(respond, 200, {{"reloaded", true}});
+          });
   }
 
   Loop* loop_;
