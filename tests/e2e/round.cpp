@@ -79,8 +79,14 @@ Round::Round(RoundOptions options) : options_(std::move(options)) {
   namespace fs = std::filesystem;
   options_.folder = fs::absolute(options_.folder);
   options_.bin = fs::absolute(options_.bin);
+  // Only what an earlier round made is thrown away.
+  const auto marker = options_.folder / "timmy-quickstart";
+  if (fs::exists(options_.folder) && !fs::is_empty(options_.folder) && !fs::exists(marker))
+    throw Error(Code::conflict, options_.folder.string() + " holds something else",
+                "Name another folder.");
   fs::remove_all(options_.folder);
   make_directories(options_.folder, 0700);
+  write_atomically(marker, "Made by timmy-quickstart, which empties this folder.\n");
   const std::string home = environment_or("HOME", "/");
   std::map<std::string, std::string> variables{
       {"HOME", home}, {"TIMMY_HOME", (options_.folder / "timmy").string()}};
@@ -193,8 +199,12 @@ bool Round::check() {
   const AdminClient client(paths_);
   for (const char* task : {"heartbeat", "gitea_issue_triage"}) {
     const auto id = client.post("/v1/jobs", {{"task", task}}).at("id").get<std::int64_t>();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(3);
     Json job;
     do {
+      if (std::chrono::steady_clock::now() > end)
+        throw Error(Code::timed_out, std::string(task) + " did not end within 3 minutes",
+                    "See timmy-host jobs show " + std::to_string(id) + ".");
       job = client.get("/v1/jobs/" + std::to_string(id) + "?wait=45");
     } while (job["ended_at"].is_null());
     std::cout << task << ": job " << id << ' ' << job["state"].get<std::string>() << ' '

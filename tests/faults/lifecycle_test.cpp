@@ -174,10 +174,16 @@ TEST_F(LifecycleTest, W9_APluginThatKeepsCrashingIsSetAsideUntilItIsReset) {
   plugin_dirs_.emplace_back(TIMMY_HOSTILE_DIR);
   write_config({{"defaults", {{"plugins", {{"hostile", {{"enabled", true}}}}}}}});
   start();
-  std::vector<std::int64_t> jobs;
-  for (int i = 0; i < 8; ++i) jobs.push_back(enqueue("hostile_abort"));
+  const auto waits = client().post("/v1/jobs", {{"task", "hostile_abort"}, {"delay_ms", 600'000}});
+  try {
+    for (int i = 0; i < 50; ++i) enqueue("hostile_abort");
+    ADD_FAILURE() << "it was never set aside";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("quarantined"));
+  }
   const auto state = [&] {
-    for (const auto& plugin : client().get("/v1/plugins")["plugins"])
+    const Json report = client().get("/v1/plugins");
+    for (const auto& plugin : report["plugins"])
       if (plugin["id"] == "hostile") return plugin["state"].get<std::string>();
     return std::string();
   };
@@ -185,10 +191,11 @@ TEST_F(LifecycleTest, W9_APluginThatKeepsCrashingIsSetAsideUntilItIsReset) {
   EXPECT_THAT(log(), HasSubstr("plugins reset hostile")) << "not announced with the way out";
   EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed") << "another plugin suffers";
 
-  int untouched = 0;
-  for (const auto id : jobs)
-    untouched += client().get("/v1/jobs/" + std::to_string(id))["attempt"] == 0;
-  EXPECT_GT(untouched, 0) << "waiting jobs were burned";
+  EXPECT_EQ(client().get("/v1/jobs/" + to_text(waits["id"]))["attempt"], 0)
+      << "a waiting job was burned";
+  const Json held = client().get("/v1/jobs?task=hostile_abort");
+  for (const auto& job : held["jobs"])
+    EXPECT_NE(job["state"], "discarded") << "its jobs are not held";
   stop();
   start();
   EXPECT_EQ(state(), "quarantined") << "a restart lifted it";
