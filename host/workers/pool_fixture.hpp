@@ -48,7 +48,7 @@ struct FakeServices final : ServiceHandler {
 };
 
 // A pool on a real loop with real processes. Graces are short, so that no test waits long; a test
-// that hangs fails after ten seconds.
+// that hangs fails after half a minute.
 class PoolTest : public ::testing::Test {
  protected:
   PoolTest() {
@@ -93,7 +93,7 @@ class PoolTest : public ::testing::Test {
     request.run = {JobId(++next_), RunLease(next_ + 1000)};
     request.task = "hostile_" + name;
     request.job_json = to_text({{"id", next_}, {"payload", payload}});
-    if (request.timeout == Duration::zero()) request.timeout = std::chrono::seconds(8);
+    if (request.timeout == Duration::zero()) request.timeout = std::chrono::seconds(20);
     const auto run = request.run;
     seen_[run] = {};
     pool().submit(
@@ -108,7 +108,7 @@ class PoolTest : public ::testing::Test {
 
   template <class Condition>
   [[nodiscard]] bool run_until(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (!condition()) {
       if (std::chrono::steady_clock::now() > end) return false;
       context.restart();
@@ -123,7 +123,7 @@ class PoolTest : public ::testing::Test {
   [[nodiscard]] bool has_ended(RunId run) { return seen_[run].outcome.has_value(); }
 
   RunOutcome outcome(RunId run) {
-    EXPECT_TRUE(run_until([&] { return seen_[run].outcome.has_value(); })) << "no outcome in 10 s";
+    EXPECT_TRUE(run_until([&] { return seen_[run].outcome.has_value(); })) << "no outcome in 30 s";
     return seen_[run].outcome.value_or(RunOutcome{});
   }
   // The verdict of a run that has to have one.

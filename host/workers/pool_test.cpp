@@ -53,7 +53,7 @@ TEST_F(Pool, RunsAsManyOfATaskAtOnceAsItsConcurrency) {
 }
 
 TEST_F(Pool, TakesBackWhatWaitsBehindALongRunWhenAnotherWorkerIsFree) {
-  const auto slow = submit("sleep", {{"ms", 5000}}, {.concurrency = 2});
+  const auto slow = submit("sleep", {{"ms", 60'000}}, {.concurrency = 2});
   const auto quick = submit("sleep", {{"ms", 20}}, {.concurrency = 2});
   std::vector<RunId> rest;
   for (int i = 0; i < 20; ++i) rest.push_back(submit("sleep", {{"ms", 1}}, {.concurrency = 2}));
@@ -173,7 +173,7 @@ TEST_F(Pool, CancelsARunThatListens) {
 
 TEST_F(Pool, CancelsARunThatDoesNotListen) {
   const auto run = submit("hang");
-  ASSERT_TRUE(begun(run));
+  ASSERT_TRUE(run_until([&] { return services.logged("deaf"); }));
   pool().cancel(run);
   const auto ended = verdict(run);
   EXPECT_EQ(name_of(ended), "cancelled");
@@ -209,7 +209,7 @@ TEST_F(Pool, GivesBackWhatHadNotBegunWhenAPluginIsRetired) {
 TEST_F(Pool, InterruptsEverythingAtOnce) {
   const auto current = submit("hang");
   const auto ahead = submit("hang");
-  ASSERT_TRUE(begun(current));
+  ASSERT_TRUE(run_until([&] { return services.logged("deaf"); }));
   pool().interrupt_all();
   const auto ended = verdict(current);
   EXPECT_EQ(name_of(ended), "interrupted");

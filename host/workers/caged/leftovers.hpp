@@ -7,8 +7,8 @@
 
 namespace host::caged {
 
-// Counts what a run leaves behind in its worker: threads, open descriptors, child processes. Cheap
-// enough for every run (three system calls). Opened before the cage, which hides /proc.
+// Counts what a run leaves behind in its worker: threads, open descriptors, child processes, by
+// three system calls. Opened before the cage, which hides /proc.
 class Leftovers {
  public:
   struct Counts {

@@ -49,7 +49,8 @@ class Session {
   [[nodiscard]] bool next_job(Queued& job);
   void run(const Queued& job);
   void set_cpu_limit();
-  [[nodiscard]] ResultMessage measure() const;
+  [[nodiscard]] bool time_to_measure();
+  void measure();
   [[noreturn]] void leave();
 
   static void log(void* ctx, std::int32_t level, timmy_str text);
@@ -69,6 +70,11 @@ class Session {
   Outcome outcome_;
   std::string body_;
   std::int64_t cpu_limit_ = 0;  // seconds, as last set
+  // As last measured: what the process used, and what it holds beyond its start.
+  std::chrono::steady_clock::time_point measured_;
+  Duration cpu_{};
+  std::uint64_t max_rss_bytes_ = 0;
+  Leftovers::Counts left_;
 
   std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
