@@ -11,7 +11,7 @@ function(run)
 endfunction()
 
 function(build name)
-  run(${CMAKE_COMMAND} -S ${WORK}/${name} -B ${WORK}/${name}/build -DCMAKE_BUILD_TYPE=Release
+  run(${CMAKE_COMMAND} -S ${WORK}/${name} -B ${WORK}/${name}/build -DCMAKE_BUILD_TYPE=Debug
     -DCMAKE_C_COMPILER=${C_COMPILER} -DCMAKE_CXX_COMPILER=${CXX_COMPILER}
     -DCMAKE_PREFIX_PATH=${WORK}/prefix --no-warn-unused-cli)
   run(${CMAKE_COMMAND} --build ${WORK}/${name}/build)
