@@ -233,13 +233,15 @@ class Comparison {
     if (id == 0) return;
     auto& row = model_.rows.at(id);
     const bool current = row.state == JobState::running;
-    RC_ASSERT(in_unit([&](Unit& unit) {
-                return host::give_back(unit, {JobId(id), RunLease(row.lease)});
-              }) == current);
+    const auto state = in_unit([&](Unit& unit) {
+      return host::give_back(unit, {JobId(id), RunLease(row.lease)});
+    });
+    RC_ASSERT(state.has_value() == current);
     if (!current) return;
     --row.attempt;
     if (model_.waiting_with(row.key, id) != 0) row.key.clear();
     row.state = row.cancel ? JobState::cancelled : JobState::available;
+    RC_ASSERT(*state == row.state);
   }
 
   void cancel_or_retry() {

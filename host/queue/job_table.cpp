@@ -315,14 +315,18 @@ std::optional<Finished> finish_run(Unit& unit, RunId run, const Verdict& verdict
   return end_run(unit, job, verdict, transition_of(job, verdict, policy, now, random), now);
 }
 
-bool give_back(Unit& unit, RunId run) {
-  unit.run(
+std::optional<JobState> give_back(Unit& unit, RunId run) {
+  auto& row = unit.query(
       "UPDATE jobs SET state=CASE WHEN cancel_requested_at IS NULL THEN 'available' "
       "ELSE 'cancelled' END, "
       "ended_at=CASE WHEN cancel_requested_at IS NOT NULL THEN attempted_at END, "
-      "attempt=attempt-1, " KEEP_UNIQUE_KEY " WHERE id=? AND state='running' AND run_lease=?",
+      "attempt=attempt-1, " KEEP_UNIQUE_KEY
+      " WHERE id=? AND state='running' AND run_lease=? "
+      "RETURNING cancel_requested_at IS NOT NULL",
       run.job, run.lease);
-  return unit.changes() > 0;
+  std::optional<JobState> state;
+  while (row.step()) state = row.integer(0) != 0 ? JobState::cancelled : JobState::available;
+  return state;
 }
 
 bool is_current(Unit& unit, RunId run) {

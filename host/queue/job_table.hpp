@@ -36,8 +36,9 @@ std::optional<Finished> finish_run(Unit& unit, RunId run, const Verdict& verdict
                                    const RetryPolicy& policy, WallTime now, double random);
 
 // A run that was claimed but never begun goes back, as if it had never been claimed (the lease
-// stays grown). False: stale.
-bool give_back(Unit& unit, RunId run);
+// stays grown). What the job is then: available, or cancelled when that had been asked for.
+// nullopt: stale.
+std::optional<JobState> give_back(Unit& unit, RunId run);
 
 // Whether this run is the job's current one. For writes of a run that are not its completion.
 bool is_current(Unit& unit, RunId run);

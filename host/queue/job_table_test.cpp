@@ -141,7 +141,7 @@ TEST_F(JobTableTest, a_stale_run_changes_nothing) {
   for (const auto kind : {Kind::completed, Kind::failed, Kind::crashed, Kind::interrupted}) {
     EXPECT_EQ(finish(first, kind), std::nullopt);
   }
-  EXPECT_FALSE(in_unit([&](Unit& unit) { return give_back(unit, first); }));
+  EXPECT_EQ(in_unit([&](Unit& unit) { return give_back(unit, first); }), std::nullopt);
   EXPECT_THROW(in_unit([&](Unit& unit) { require_current(unit, first); }), Error);
   EXPECT_THROW(in_unit([&](Unit& unit) { set_progress(unit, first, "{}"); }), Error);
   EXPECT_EQ(job(id).state, JobState::running);
@@ -251,7 +251,7 @@ TEST_F(JobTableTest, too_many_interruptions_hold_the_job_until_somebody_retries_
 TEST_F(JobTableTest, a_run_that_never_began_goes_back_at_no_cost_and_fenced) {
   const auto id = insert({});
   const auto run = claim_one();
-  EXPECT_TRUE(in_unit([&](Unit& unit) { return give_back(unit, run); }));
+  EXPECT_EQ(in_unit([&](Unit& unit) { return give_back(unit, run); }), JobState::available);
   EXPECT_EQ(job(id).attempt, 0);
   EXPECT_EQ(job(id).interrupted, 0);
   EXPECT_THAT(attempts(id), IsEmpty());

@@ -35,7 +35,6 @@ struct Queue::Ending {
   double random = 0;
   // Written by the store's thread before its reply is posted, read by the loop after.
   std::optional<Finished> finished;
-  bool also_failed = false;
 };
 
 Queue::Queue(Store& store, Loop& loop, Log log)
@@ -206,13 +205,9 @@ void Queue::finish(RunId run, Verdict verdict, const RetryPolicy& policy,
 
 void Queue::submit(std::shared_ptr<Ending> ending) {
   enqueue({[ending, now = now()](Unit& unit) {
-             ending->also_failed = false;
              ending->finished = finish_run(unit, ending->run, ending->verdict, ending->policy, now,
                                            ending->random);
-             if (!ending->finished || !ending->also) return;
-             ending->also_failed = true;
-             ending->also(unit);
-             ending->also_failed = false;
+             if (ending->finished && ending->also) ending->also(unit);
            },
            [this, alive = std::weak_ptr(alive_), ending](Status status) {
              if (!alive.expired()) ended(ending, status);
@@ -221,7 +216,7 @@ void Queue::submit(std::shared_ptr<Ending> ending) {
 
 void Queue::ended(const std::shared_ptr<Ending>& ending, const Status& status) {
   if (!status) {
-    if (!ending->also_failed && is_store_busy(status.error())) return submit_again(ending);
+    if (is_store_busy(status.error())) return ask_again([this, ending] { submit(ending); });
     if (ending->done) ending->done(status.error());
     return;
   }
@@ -251,30 +246,36 @@ void Queue::ended(const std::shared_ptr<Ending>& ending, const Status& status) {
   if (ending->done) ending->done(finished);
 }
 
-void Queue::submit_again(std::shared_ptr<Ending> ending) {
-  refused_.push_back(std::move(ending));
+void Queue::ask_again(std::function<void()> asking) {
+  refused_.push_back(std::move(asking));
   if (refused_.size() > 1) return;
   log_.warn("the end of a run can't be stored; it is tried again");
   refused_timer_ = loop_.after(kAskAgain, [this] {
-    for (auto& again : std::exchange(refused_, {})) submit(std::move(again));
+    for (const auto& again : std::exchange(refused_, {})) again();
   });
 }
 
-void Queue::give_back(std::vector<RunId> runs, Reply<Done> done) {
-  ask<Done>(
+void Queue::give_back(std::vector<RunId> runs, Reply<std::vector<JobId>> done) {
+  ask<std::vector<JobId>>(
       [runs](Unit& unit) {
-        for (const auto run : runs) host::give_back(unit, run);
-        return Done{};
+        std::vector<JobId> cancelled;
+        for (const auto run : runs)
+          if (host::give_back(unit, run) == JobState::cancelled) cancelled.push_back(run.job);
+        return cancelled;
       },
-      [this, runs, done = std::move(done)](Status status) {
-        if (status) {
+      [this, runs, done = std::move(done)](Result<std::vector<JobId>> result) mutable {
+        if (!result && is_store_busy(result.error())) {
+          return ask_again(
+              [this, runs = std::move(runs), done = std::move(done)] { give_back(runs, done); });
+        }
+        if (result) {
           for (const auto run : runs) {
             if (!holds(run)) continue;
             ready(running_.at(run.job).task);
             running_.erase(run.job);
           }
         }
-        if (done) done(status);
+        if (done) done(std::move(result));
       });
 }
 

@@ -71,8 +71,9 @@ class Queue {
   void finish(RunId run, Verdict verdict, const RetryPolicy& policy,
               std::function<void(Unit&)> also, Reply<Finished> done);
 
-  // Runs that were claimed but never begun go back at no cost. Stale ones are skipped.
-  void give_back(std::vector<RunId> runs, Reply<Done> done);
+  // Runs that were claimed but never begun go back at no cost. Stale ones are skipped. Replies with
+  // the jobs that this ended, because they had been cancelled meanwhile. Asked again as finish().
+  void give_back(std::vector<RunId> runs, Reply<std::vector<JobId>> done);
 
   void cancel(JobId id, Reply<Cancelled> done);
   void retry(JobId id, Reply<Job> done);
@@ -115,7 +116,7 @@ class Queue {
   void arm();
   void submit(std::shared_ptr<Ending> ending);
   void ended(const std::shared_ptr<Ending>& ending, const Status& status);
-  void submit_again(std::shared_ptr<Ending> ending);
+  void ask_again(std::function<void()> asking);
   void prune_if_time();
   void prune(JobState state, Duration keep);
 
@@ -139,7 +140,7 @@ class Queue {
   std::optional<WallTime> next_due_;
   bool promoting_ = false;
   Timer due_timer_;
-  std::vector<std::shared_ptr<Ending>> refused_;  // runs' ends that the store didn't take
+  std::vector<std::function<void()>> refused_;  // runs' ends that the store didn't take
   Timer refused_timer_;
   WallTime next_prune_;
   QueueStats stats_;

@@ -289,9 +289,10 @@ TEST_F(QueueTest, runs_that_never_began_are_ready_again) {
   insert({{.task = "work"}, {.task = "work"}});
   const auto claimed = claim(2);
   ready_.clear();
-  wait<Done>([&](auto reply) {
+  const auto cancelled = wait<std::vector<JobId>>([&](auto reply) {
     queue_->give_back({claimed.at(0).run, claimed.at(1).run}, std::move(reply));
   });
+  EXPECT_THAT(cancelled, IsEmpty());
   EXPECT_THAT(ready_, ElementsAre("work"));
   EXPECT_EQ(queue_->stats().running, 0u);
   EXPECT_EQ(claim(5).size(), 2u);
