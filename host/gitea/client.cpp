@@ -34,14 +34,8 @@ std::string issues_query(const IssueFilter& filter) {
     const WallTime whole = std::chrono::floor<std::chrono::seconds>(*filter.since);
     query += "&since=" + percent_encode(format_utc(whole));
   }
-  std::string labels;
-  bool plain = !filter.labels.empty();
-  for (const auto& name : filter.labels) {
-    plain = plain && !name.empty() && name.find(',') == std::string::npos;
-    labels += (labels.empty() ? "" : ",") + name;
-  }
-  // The server splits at commas; such names are left to matches().
-  if (plain) query += "&labels=" + percent_encode(labels);
+  // Not `labels=`: the server takes a name that two labels share for only one of them, and splits
+  // names at commas. matches() looks at what comes.
   return query + "&";
 }
 

@@ -95,6 +95,15 @@ class ClientContract : public Contract {
   std::unique_ptr<GiteaClient> client_;
 };
 
+TEST_P(ClientContract, FindsIssuesByANameThatTwoLabelsHave) {
+  const auto repo = new_repo();
+  const auto first = new_label(repo, "bug");
+  new_label(repo, "bug");
+  new_issue(repo, "one of them", {{"labels", {first}}});
+  new_issue(repo, "none");
+  EXPECT_THAT(issue_numbers(list(repo, {.labels = {"bug"}}).value()), ElementsAre(1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Forge, ClientContract, ::testing::Values("forge", "gitea"), peer_name);
 
 TEST_P(ClientContract, KnowsServerAndUser) {
