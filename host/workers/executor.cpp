@@ -12,6 +12,9 @@ namespace {
 // not claimed while the system is down, so this only spreads the first moment after.
 constexpr Duration kUnreachablePause = std::chrono::seconds(5);
 
+// How long, after everything was killed, the store has to take the ends of runs.
+constexpr Duration kLastWrites = std::chrono::seconds(10);
+
 // How long after a claim that the store refused it is asked for again.
 constexpr Duration kClaimPause = std::chrono::seconds(1);
 
@@ -28,14 +31,18 @@ std::string job_json(const ClaimedJob& job) {
 
 }  // namespace
 
-Executor::Executor(Queue& queue, WorkerPool& pool, RunHooks& hooks, Loop& loop, Log log,
-                   Limits limits)
+Executor::Executor(Queue& queue, Pool& pool, RunHooks& hooks, Loop& loop, Log log, Limits limits)
     : queue_(&queue),
       pool_(&pool),
       hooks_(&hooks),
       loop_(&loop),
       log_(std::move(log)),
       limits_(limits) {}
+
+void Executor::set_running(int running) {
+  limits_.running = running;
+  fill_starved();
+}
 
 void Executor::set_tasks(std::map<std::string, RunnableTask> tasks) {
   for (auto& [name, lane] : lanes_) lane.task.reset();
@@ -129,7 +136,8 @@ void Executor::start(const std::string& name, std::vector<ClaimedJob> jobs) {
     std::vector<RunId> runs;
     for (const auto& job : jobs) runs.push_back(job.run);
     change_claimed(lane, -static_cast<int>(runs.size()));
-    return give_back(std::move(runs));
+    auto task = lane.task.value_or(RunnableTask{.name = name});
+    return give_back(std::make_shared<const RunnableTask>(std::move(task)), std::move(runs));
   }
   const auto task = std::make_shared<const RunnableTask>(*lane.task);
   for (auto& job : jobs) {
@@ -149,12 +157,15 @@ void Executor::start(const std::string& name, std::vector<ClaimedJob> jobs) {
   }
 }
 
-void Executor::give_back(std::vector<RunId> runs) {
+void Executor::give_back(const std::shared_ptr<const RunnableTask>& task, std::vector<RunId> runs) {
   if (runs.empty()) return;
   ++finishing_;
-  queue_->give_back(std::move(runs), [this](Status done) {
+  queue_->give_back(std::move(runs), [this, task](Result<std::vector<JobId>> cancelled) {
     --finishing_;
-    if (!done.ok()) log_.error("giving jobs back: {}", done.error().what());
+    if (!cancelled.ok()) log_.error("giving jobs back: {}", cancelled.error().what());
+    if (cancelled.ok())
+      for (const auto job : cancelled.value())
+        hooks_->finished(job, *task, {.kind = Verdict::Kind::cancelled}, JobState::cancelled);
     maybe_drained();
   });
 }
@@ -181,7 +192,7 @@ void Executor::on_outcome(RunId run, RunOutcome outcome) {
   auto closing = hooks_->closed(run);
   if (outcome.not_begun) {
     lane.hungry = true;
-    give_back({run});
+    give_back(over.task, {run});
     return after_finish(over.task->name);
   }
   auto verdict = judge(over, std::move(outcome.verdict), closing);
@@ -248,9 +259,13 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
 
 // A start became free: for those that waited for one first, then for this lane's next.
 void Executor::after_finish(const std::string& name) {
+  fill_starved();
+  fill(name);
+}
+
+void Executor::fill_starved() {
   if (slots_ < limits_.running)
     for (const auto& other : std::exchange(starved_, {})) fill(other);
-  fill(name);
 }
 
 void Executor::drain(Duration grace, std::function<void()> drained) {
@@ -260,7 +275,15 @@ void Executor::drain(Duration grace, std::function<void()> drained) {
   loop_->post([this] { maybe_drained(); });
 }
 
-void Executor::hurry() { pool_->interrupt_all(); }
+void Executor::hurry() {
+  pool_->interrupt_all();
+  last_writes_ = loop_->after(kLastWrites, [this] {
+    if (!drained_) return;
+    log_.error("{} runs' ends could not be stored; the next host takes them as interrupted",
+               finishing_ + static_cast<int>(runs_.size()));
+    end_drain();
+  });
+}
 
 bool Executor::cancel(JobId job) {
   for (auto& [id, run] : runs_) {
@@ -285,7 +308,12 @@ void Executor::maybe_drained() {
   if (!draining_ || !drained_ || !runs_.empty() || finishing_ > 0) return;
   for (const auto& [name, lane] : lanes_)
     if (lane.claiming) return;
+  end_drain();
+}
+
+void Executor::end_drain() {
   grace_.cancel();
+  last_writes_.cancel();
   std::exchange(drained_, nullptr)();
 }
 

@@ -68,7 +68,10 @@ class Executor {
   };
 
   // None is owned; all outlive the executor.
-  Executor(Queue& queue, WorkerPool& pool, RunHooks& hooks, Loop& loop, Log log, Limits limits);
+  Executor(Queue& queue, Pool& pool, RunHooks& hooks, Loop& loop, Log log, Limits limits);
+
+  // How many jobs may run at once from now on. More than that go on as they were.
+  void set_running(int running);
 
   // Replaces what may run. Jobs in workers go on with what they were started with. A task that is
   // gone keeps its waiting jobs in the queue.
@@ -81,8 +84,10 @@ class Executor {
   // The queue says that `task` may have jobs.
   void ready(const std::string& task);
 
-  // Stops claiming. Calls `drained` once nothing runs; after `grace` what still runs is killed and
-  // goes back to the queue as interrupted, without an attempt burned.
+  // Stops claiming. Calls `drained` once nothing runs and each end is stored; after `grace` what
+  // still runs is killed and goes back to the queue as interrupted, without an attempt burned. Ends
+  // that the store doesn't take are not waited for without end: the next host finds these runs
+  // interrupted.
   void drain(Duration grace, std::function<void()> drained);
   // Ends the grace now.
   void hurry();
@@ -117,7 +122,7 @@ class Executor {
   [[nodiscard]] int room(const Lane& lane) const;
   [[nodiscard]] bool blocked(const RunnableTask& task) const;
   void start(const std::string& name, std::vector<ClaimedJob> jobs);
-  void give_back(std::vector<RunId> runs);
+  void give_back(const std::shared_ptr<const RunnableTask>& task, std::vector<RunId> runs);
   void on_begun(RunId run);
   void on_outcome(RunId run, RunOutcome outcome);
   [[nodiscard]] Verdict judge(const Run& run, Verdict verdict,
@@ -127,10 +132,12 @@ class Executor {
   void write(RunId run, std::shared_ptr<const RunnableTask> task, Verdict verdict,
              RunHooks::Closing closing);
   void after_finish(const std::string& name);
+  void fill_starved();
   void maybe_drained();
+  void end_drain();
 
   Queue* queue_;
-  WorkerPool* pool_;
+  Pool* pool_;
   RunHooks* hooks_;
   Loop* loop_;
   Log log_;
@@ -143,6 +150,7 @@ class Executor {
   int finishing_ = 0;  // verdicts on their way to the store
   std::function<void()> drained_;
   Timer grace_;
+  Timer last_writes_;
   bool draining_ = false;
 };
 

@@ -92,6 +92,7 @@ class WorkerPool::Impl final : public Worker::Owner {
   }
 
   void interrupt_all() {
+    closing_ = true;
     for (auto& [plugin, crew] : crews_) {
       give_back(crew);
       for (auto& worker : crew.workers) {
@@ -108,6 +109,11 @@ class WorkerPool::Impl final : public Worker::Owner {
     loop_.post([weak = std::weak_ptr(alive_), this] {
       if (!weak.expired()) maybe_closed();
     });
+  }
+
+  void configure(PoolSettings settings) {
+    settings_ = std::move(settings);
+    pump_all();
   }
 
   [[nodiscard]] PoolStats stats() const {
@@ -139,7 +145,8 @@ class WorkerPool::Impl final : public Worker::Owner {
     if (worker.idle() && full()) pump_all();
   }
 
-  void withdrawn(PendingRun run) override {
+  void withdrawn(Worker& worker, PendingRun run) override {
+    if (closing_ || is_retired(worker)) return outcome_not_begun(loop_, std::move(run));
     auto& crew = crews_.at(run.spec->plugin_id);
     crew.waiting[run.request.task].push_front(std::move(run));
     pump(crew);
@@ -157,9 +164,12 @@ class WorkerPool::Impl final : public Worker::Owner {
     for (auto& run : unbegun) outcome_not_begun(loop_, std::move(run));
     const auto found = std::find_if(crew.workers.begin(), crew.workers.end(),
                                     [&](const auto& each) { return each.get() == &worker; });
-    std::shared_ptr<Worker> gone(std::move(*found));
+    // Its own code is still on the stack.
+    gone_.push_back(std::move(*found));
     crew.workers.erase(found);
-    loop_.post([gone] {});
+    loop_.post([weak = std::weak_ptr(alive_), this] {
+      if (!weak.expired()) gone_.clear();
+    });
     pump_all();
     maybe_closed();
   }
@@ -167,6 +177,10 @@ class WorkerPool::Impl final : public Worker::Owner {
   PoolStats& counters() override { return counters_; }
 
  private:
+  [[nodiscard]] bool is_retired(const Worker& worker) const {
+    return std::find(retired_.begin(), retired_.end(), &worker) != retired_.end();
+  }
+
   void change_spec(Crew& crew, const std::shared_ptr<const WorkerSpec>& spec) {
     if (crew.spec && !crew.spec->same_worker(*spec))
       for (auto& worker : crew.workers)
@@ -298,6 +312,7 @@ class WorkerPool::Impl final : public Worker::Owner {
   Worker::Surroundings around_;
   std::map<std::string, Crew, std::less<>> crews_;
   std::vector<const Worker*> retired_;  // whose unbegun runs go back
+  std::vector<std::unique_ptr<Worker>> gone_;
   PoolStats counters_;
   std::optional<CageReport> cage_;
   std::string missing_;
@@ -329,6 +344,7 @@ void WorkerPool::cancel(RunId run) { impl_->cancel(run); }
 void WorkerPool::retire(std::string_view plugin_id) { impl_->retire(plugin_id); }
 void WorkerPool::interrupt_all() { impl_->interrupt_all(); }
 void WorkerPool::close(std::function<void()> done) { impl_->close(std::move(done)); }
+void WorkerPool::configure(PoolSettings settings) { impl_->configure(std::move(settings)); }
 PoolStats WorkerPool::stats() const { return impl_->stats(); }
 std::optional<CageReport> WorkerPool::cage() const { return impl_->cage(); }
 

@@ -39,26 +39,36 @@ struct PoolStats {
   std::uint64_t dropped_lines = 0;
 };
 
+// Where runs are handed to, as the executor sees it. Loop thread; what is called back is called on
+// the loop, never from inside a call: on_outcome exactly once for each submit, unless the pool is
+// destroyed first.
+class Pool {
+ public:
+  using OnBegun = std::function<void()>;
+  using OnOutcome = std::function<void(RunOutcome)>;
+
+  virtual ~Pool() = default;
+  // As WorkerPool says.
+  virtual void submit(std::shared_ptr<const WorkerSpec> spec, RunRequest request, OnBegun on_begun,
+                      OnOutcome on_outcome) = 0;
+  virtual void cancel(RunId run) = 0;
+  virtual void interrupt_all() = 0;
+};
+
 // Workers: processes that run plugins' code. Starts as many as the submitted runs need, sends jobs
 // ahead to busy ones, watches deadlines, and says how each run ended. Keeps nothing: a run that
 // the pool has is lost with the host, and is the queue's to give out again.
 //
 // A worker runs one task at a time, so a task's concurrency is how many workers run it. Of one task
 // runs begin in the order of submit().
-//
-// All on the loop. on_begun and on_outcome are called on the loop, never from inside a call of the
-// pool; on_outcome exactly once for each submit, unless the pool is destroyed first.
-class WorkerPool {
+class WorkerPool final : public Pool {
  public:
-  using OnBegun = std::function<void()>;
-  using OnOutcome = std::function<void(RunOutcome)>;
-
   // `context` is the one under `loop`; neither it, the loop nor `services` is owned. `worker` is
   // the timmy-worker program. The calling thread is the loop's: workers die with it.
   WorkerPool(boost::asio::io_context& context, Loop& loop, Log log, std::filesystem::path worker,
              ServiceHandler& services, PoolSettings settings = {});
   // Kills every worker.
-  ~WorkerPool();
+  ~WorkerPool() override;
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
@@ -72,23 +82,26 @@ class WorkerPool {
   //   interrupted  by interrupt_all()
   //   failed       "start" when no worker could be started; what `create` said
   void submit(std::shared_ptr<const WorkerSpec> spec, RunRequest request, OnBegun on_begun,
-              OnOutcome on_outcome);
+              OnOutcome on_outcome) override;
 
   // Stops a run: cancelled() first, SIGTERM and SIGKILL after the graces. One that has not begun
   // ends as cancelled. A run that is not here is ignored.
-  void cancel(RunId run);
+  void cancel(RunId run) override;
 
   // No further run of this plugin begins: those that have not come back as not_begun; those that
   // have end as they would. submit() may start new workers at once.
   void retire(std::string_view plugin_id);
 
   // Ends everything now: SIGTERM, and SIGKILL after a moment. What had begun ends as interrupted,
-  // the rest as not_begun.
-  void interrupt_all();
+  // the rest as not_begun, also what is submitted from now on.
+  void interrupt_all() override;
 
   // Lets every worker end after its current run, and calls `done` when none is left. Runs that have
   // not begun come back as not_begun, also those submitted from now on.
   void close(std::function<void()> done);
+
+  // What holds from now on: for workers that start, and for how many may be alive.
+  void configure(PoolSettings settings);
 
   [[nodiscard]] PoolStats stats() const;
   // What the cage of the worker that started last has in force; nullopt before the first.

@@ -176,6 +176,8 @@ void Worker::on_begun(const Frame& frame) {
   require(ready_ && !begun_ && !sent_.empty() && sent_.front().run.request.run == frame.run, frame,
           "the next that was sent");
   begun_ = true;
+  // It began before it read that it was to end: it has its own deadline again.
+  if (stop_ == Stop::none) escalation_.cancel();
   last_lines_.clear();
   process_->note_out_of_memory(false);
   auto& current = sent_.front();
@@ -230,7 +232,7 @@ void Worker::on_dropped(const Frame& frame) {
   sent_.erase(found);
   sent_bytes_ -= run.request.job_json.size();
   if (sent_.empty() && !ending_) arm_idle();
-  if (!cancelled) return around_.owner.withdrawn(std::move(run));
+  if (!cancelled) return around_.owner.withdrawn(*this, std::move(run));
   run.on_outcome({.verdict = {.kind = Verdict::Kind::cancelled,
                               .code = "cancelled",
                               .message = "cancelled before it began"}});

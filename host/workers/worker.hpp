@@ -36,7 +36,7 @@ class Worker {
     virtual void ready(Worker& worker, const CageReport& cage) = 0;
     virtual void progressed(Worker& worker) = 0;  // runs have ended: there may be room, or nothing
     // A run came back that withdraw() had asked for.
-    virtual void withdrawn(PendingRun run) = 0;
+    virtual void withdrawn(Worker& worker, PendingRun run) = 0;
     // The process is gone; `unbegun` were sent to it and never begun there. `clean`: it ended as it
     // was asked to. The owner lets go of the worker, though not before this returns.
     virtual void ended(Worker& worker, std::deque<PendingRun> unbegun, bool clean) = 0;

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers/executor.hpp"
+
+#include <gmock/gmock.h>
+
+#include "base/fake_loop.hpp"
+#include "queue/job_table.hpp"
+#include "store/inline_store.hpp"
+
+namespace host {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+using Kind = Verdict::Kind;
+using namespace std::chrono_literals;
+
+// A pool whose runs begin and end when the test says.
+class FakePool final : public Pool {
+ public:
+  struct Run {
+    RunRequest request;
+    OnBegun on_begun;
+    OnOutcome on_outcome;
+  };
+  explicit FakePool(Loop& loop) : loop_(loop) {}
+
+  void submit(std::shared_ptr<const WorkerSpec>, RunRequest request, OnBegun on_begun,
+              OnOutcome on_outcome) override {
+    const auto run = request.run;
+    order.push_back(run.job);
+    runs.emplace(run.job, Run{std::move(request), std::move(on_begun), std::move(on_outcome)});
+  }
+  void cancel(RunId run) override { cancelled.push_back(run.job); }
+  void interrupt_all() override {
+    interrupted = true;
+    while (!runs.empty()) end(runs.begin()->first, {.verdict = {.kind = Kind::interrupted}});
+  }
+
+  void begin(JobId job) { loop_.post(runs.at(job).on_begun); }
+  void end(JobId job, RunOutcome outcome) {
+    auto run = std::move(runs.extract(job).mapped());
+    loop_.post([done = std::move(run.on_outcome), outcome = std::move(outcome)] { done(outcome); });
+  }
+
+  std::map<JobId, Run> runs;  // submitted, not ended
+  std::vector<JobId> order;
+  std::vector<JobId> cancelled;
+  bool interrupted = false;
+
+ private:
+  Loop& loop_;
+};
+
+class FakeHooks final : public RunHooks {
+ public:
+  void opened(const ClaimedJob& job, const RunnableTask&) override { open.insert(job.run.job); }
+  void begun(RunId) override {}
+  [[nodiscard]] Closing closed(RunId run) override {
+    open.erase(run.job);
+    return std::exchange(closing, {});
+  }
+  void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
+                JobState state) override {
+    ended.push_back(task.name + " " + std::to_string(job.value()) + " " +
+                    std::string(name(verdict.kind)) + " " + std::string(name(state)));
+  }
+
+  std::set<JobId> open;
+  Closing closing;  // of the next run that ends
+  std::vector<std::string> ended;
+};
+
+class ExecutorTest : public testing::Test {
+ protected:
+  ExecutorTest() {
+    queue_.set_ready_handler([this](const std::string& task) { executor_.ready(task); });
+    queue_.recover([](Result<Recovery> recovery) { EXPECT_TRUE(recovery.ok()); });
+    loop_.drain();
+  }
+
+  static RunnableTask task(const std::string& name, int concurrency = 1) {
+    return {.name = name,
+            .plugin = "plugin",
+            .worker = std::make_shared<WorkerSpec>(),
+            .timeout = 1min,
+            .retry = {},
+            .concurrency = concurrency,
+            .waits_for = {}};
+  }
+  void set(const std::vector<RunnableTask>& tasks) {
+    std::map<std::string, RunnableTask> map;
+    for (const auto& each : tasks) map.emplace(each.name, each);
+    executor_.set_tasks(std::move(map));
+    loop_.drain();
+  }
+  std::vector<JobId> insert(const std::string& task, int count = 1) {
+    std::vector<JobId> ids;
+    queue_.insert(std::vector<NewJob>(static_cast<std::size_t>(count), NewJob{.task = task}),
+                  [&](Result<std::vector<Inserted>> inserted) {
+                    for (const auto& each : inserted.value()) ids.push_back(each.id);
+                  });
+    loop_.drain();
+    return ids;
+  }
+  void end(JobId job, Verdict verdict = {.kind = Kind::completed}) {
+    pool_.end(job, {.verdict = std::move(verdict)});
+    loop_.drain();
+  }
+  // A run that takes `took`.
+  void run(JobId job, Duration took) {
+    pool_.begin(job);
+    loop_.drain();
+    loop_.advance(took);
+    end(job);
+  }
+  Job show(JobId id) {
+    return store_.run_now([&](Unit& unit) { return read_job(unit, id).job; });
+  }
+  bool drain(Duration grace) {
+    auto drained = std::make_shared<bool>(false);
+    executor_.drain(grace, [drained] { *drained = true; });
+    loop_.drain();
+    drained_ = drained;
+    return *drained;
+  }
+
+  FakeLoop loop_;
+  InlineStore store_{loop_};
+  std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
+  Log log_ = Log::to_memory(lines_);
+  Queue queue_{store_, loop_, log_};
+  FakePool pool_{loop_};
+  FakeHooks hooks_;
+  Executor executor_{queue_, pool_, hooks_, loop_, log_, {.running = 3}};
+  std::shared_ptr<bool> drained_;
+};
+
+TEST_F(ExecutorTest, RunsAJobAndWritesItsEnd) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  ASSERT_THAT(pool_.order, ElementsAre(id));
+  EXPECT_TRUE(hooks_.open.contains(id));
+  end(id);
+  EXPECT_EQ(show(id).state, JobState::completed);
+  EXPECT_THAT(hooks_.ended, ElementsAre("work 1 completed completed"));
+  EXPECT_FALSE(hooks_.open.contains(id));
+  EXPECT_EQ(executor_.load().claimed, 0);
+}
+
+TEST_F(ExecutorTest, TakesNoMoreAtOnceThanTheTaskAllows) {
+  set({task("work", 2)});
+  const auto ids = insert("work", 5);
+  EXPECT_THAT(pool_.order, ElementsAre(ids[0], ids[1]));
+  end(ids[0]);
+  EXPECT_THAT(pool_.order, ElementsAre(ids[0], ids[1], ids[2]));
+}
+
+TEST_F(ExecutorTest, TakesNoMoreAtOnceThanTheHostAllowsAndNobodyIsForgotten) {
+  set({task("a", 2), task("b", 2)});
+  insert("a", 4);
+  insert("b", 4);
+  EXPECT_EQ(pool_.runs.size(), 3u);
+  // Whoever goes on, in the end all are done.
+  for (int ended = 0; ended < 8; ++ended) {
+    ASSERT_FALSE(pool_.runs.empty()) << "after " << ended;
+    ASSERT_LE(pool_.runs.size(), 3u);
+    end(pool_.runs.begin()->first);
+  }
+  EXPECT_EQ(hooks_.ended.size(), 8u);
+}
+
+TEST_F(ExecutorTest, TakesMoreWhenMoreMayRun) {
+  set({task("a", 8)});
+  insert("a", 8);
+  EXPECT_EQ(pool_.runs.size(), 3u);
+  executor_.set_running(5);
+  executor_.ready("a");
+  loop_.drain();
+  EXPECT_EQ(pool_.runs.size(), 5u);
+}
+
+TEST_F(ExecutorTest, SendsShortJobsAheadAndSlowOnesNot) {
+  set({task("quick"), task("slow")});
+  const auto quick = insert("quick", 40);
+  const auto slow = insert("slow", 40);
+  run(quick[0], 1ms);
+  run(slow[0], 5s);
+  EXPECT_EQ(executor_.load().claimed, 20 + 1) << "20 ms of work, and one";
+  EXPECT_FALSE(pool_.runs.contains(slow[2]));
+}
+
+TEST_F(ExecutorTest, HoldsWhatWaitsForASystemThatIsAway) {
+  auto needs = task("needs");
+  needs.waits_for = {"gitea"};
+  executor_.set_available("gitea", false);
+  set({needs, task("free")});
+  const auto waiting = insert("needs").at(0);
+  const auto going = insert("free").at(0);
+  EXPECT_THAT(pool_.order, ElementsAre(going));
+  EXPECT_EQ(show(waiting).state, JobState::available);
+  executor_.set_available("gitea", true);
+  loop_.drain();
+  EXPECT_THAT(pool_.order, ElementsAre(going, waiting));
+}
+
+TEST_F(ExecutorTest, ARunThatFoundItsSystemAwayBurnsNoAttempt) {
+  auto needs = task("needs");
+  needs.waits_for = {"gitea"};
+  set({needs});
+  const auto id = insert("needs").at(0);
+  hooks_.closing.unreachable = {"gitea"};
+  end(id, {.kind = Kind::failed, .message = "connection refused"});
+  EXPECT_EQ(show(id).state, JobState::scheduled);
+  EXPECT_EQ(show(id).attempt, 0);
+}
+
+TEST_F(ExecutorTest, ASystemThatTheTaskDoesNotWaitForIsNoExcuse) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  hooks_.closing.unreachable = {"gitea"};
+  end(id, {.kind = Kind::failed});
+  EXPECT_EQ(show(id).state, JobState::retryable);
+  EXPECT_EQ(show(id).attempt, 1);
+}
+
+TEST_F(ExecutorTest, WhatARunStagedIsKeptOnlyWhenItCompletes) {
+  set({task("work")});
+  const auto ids = insert("work", 2);
+  int kept = 0;
+  hooks_.closing.commit = [&](Unit&) { ++kept; };
+  end(ids[0], {.kind = Kind::failed});
+  EXPECT_EQ(kept, 0);
+  hooks_.closing.commit = [&](Unit&) { ++kept; };
+  end(ids[1]);
+  EXPECT_EQ(kept, 1);
+}
+
+TEST_F(ExecutorTest, ARunWhoseStagedWritesAreRefusedHasFailed) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  hooks_.closing.commit = [](Unit&) { throw Error(Code::too_large, "over the quota"); };
+  end(id);
+  EXPECT_EQ(show(id).state, JobState::retryable);
+  EXPECT_THAT(hooks_.ended, ElementsAre("work 1 failed retryable"));
+}
+
+TEST_F(ExecutorTest, AnEndThatTheStoreIsTooBusyForIsWrittenLater) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  store_.fail_next(Error(Code::io, "disk full"), 3);
+  end(id);
+  EXPECT_THAT(hooks_.ended, IsEmpty());
+  loop_.advance(5s);
+  EXPECT_EQ(show(id).state, JobState::completed);
+}
+
+TEST_F(ExecutorTest, AClaimThatFailedIsAskedForAgain) {
+  set({task("work")});
+  store_.fail_next(Error(Code::io, "disk full"), 1);
+  executor_.ready("work");
+  loop_.drain();
+  const auto id = store_.run_now(
+      [&](Unit& unit) { return insert_job(unit, {.task = "work"}, queue_.now()).id; });
+  loop_.advance(2s);
+  EXPECT_THAT(pool_.order, ElementsAre(id));
+}
+
+TEST_F(ExecutorTest, AJobThatNeverBeganGoesBackAndIsTakenAgain) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  pool_.end(id, {.not_begun = true, .verdict = {}});
+  loop_.drain();
+  EXPECT_THAT(pool_.order, ElementsAre(id, id));
+  EXPECT_EQ(show(id).attempt, 1);
+  EXPECT_THAT(hooks_.ended, IsEmpty());
+}
+
+TEST_F(ExecutorTest, AJobThatWasCancelledBeforeItBeganIsOver) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  queue_.cancel(id, {});
+  EXPECT_TRUE(executor_.cancel(id));
+  pool_.end(id, {.not_begun = true, .verdict = {}});
+  loop_.drain();
+  EXPECT_EQ(show(id).state, JobState::cancelled);
+  EXPECT_THAT(hooks_.ended, ElementsAre("work 1 cancelled cancelled"));
+}
+
+TEST_F(ExecutorTest, CancelTellsTheWorkerAndWhateverFailsThenWasCancelled) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  EXPECT_FALSE(executor_.cancel(JobId(99)));
+  EXPECT_TRUE(executor_.cancel(id));
+  EXPECT_THAT(pool_.cancelled, ElementsAre(id));
+  end(id, {.kind = Kind::crashed});
+  EXPECT_EQ(show(id).state, JobState::cancelled);
+}
+
+TEST_F(ExecutorTest, ATaskThatIsGoneKeepsItsJobsInTheQueue) {
+  set({task("work")});
+  const auto ids = insert("work", 2);
+  set({});
+  end(ids[0]);
+  EXPECT_EQ(show(ids[0]).state, JobState::completed);
+  EXPECT_EQ(show(ids[1]).state, JobState::available);
+}
+
+TEST_F(ExecutorTest, DrainsWhenNothingRunsAnyMore) {
+  set({task("work")});
+  const auto ids = insert("work", 2);
+  EXPECT_FALSE(drain(10s));
+  end(ids[0]);
+  EXPECT_TRUE(*drained_);
+  EXPECT_FALSE(pool_.interrupted);
+  EXPECT_EQ(show(ids[1]).state, JobState::available);
+}
+
+TEST_F(ExecutorTest, DrainsAtOnceWhenIdle) { EXPECT_TRUE(drain(10s)); }
+
+TEST_F(ExecutorTest, InterruptsWhatStillRunsWhenTheGraceIsOver) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  EXPECT_FALSE(drain(10s));
+  loop_.advance(11s);
+  EXPECT_TRUE(pool_.interrupted);
+  EXPECT_TRUE(*drained_);
+  EXPECT_EQ(show(id).state, JobState::available);
+  EXPECT_EQ(show(id).attempt, 0) << "an interruption burns no attempt";
+}
+
+TEST_F(ExecutorTest, AStoreThatTakesNothingDoesNotKeepTheHostFromStopping) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  store_.fail_next(Error(Code::io, "disk full"), 1000);
+  EXPECT_FALSE(drain(10s));
+  loop_.advance(12s);
+  EXPECT_FALSE(*drained_) << "the store has a moment to recover";
+  loop_.advance(10s);
+  EXPECT_TRUE(*drained_);
+  EXPECT_THAT(*lines_, testing::Contains(HasSubstr("could not be stored")));
+  store_.fail_next(Error(Code::io, ""), 0);
+  EXPECT_EQ(show(id).state, JobState::running) << "recovery's to take back";
+}
+
+}  // namespace
+}  // namespace host
