@@ -67,6 +67,10 @@ GiteaOptions gitea_options(const HostConfig& config) {
   return options;
 }
 
+PoolSettings pool_settings(const Paths& paths, const HostConfig& config) {
+  return {.workers = config.workers.max, .forbidden = forbidden_paths(paths, config)};
+}
+
 class Host final : public HostControl {
  public:
   Host(boost::asio::io_context& context, const HostOptions& options, LoadedConfig config, Log log);
@@ -89,9 +93,11 @@ class Host final : public HostControl {
   void recovered(const Recovery& recovery);
   [[nodiscard]] std::vector<PluginEntry> scan(const LoadedConfig& config);
   void rescan();
+  void watch_folders();
   void apply(std::vector<PluginEntry> entries);
   void announce(const std::vector<PluginEntry>& entries);
   void gitea_changed(bool available);
+  void open_gitea();
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
   void wait_for_signals();
   void on_signal(int number);
@@ -154,8 +160,7 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
             finished(job, task, verdict, state);
           }),
       pool_(context, loop_, log_.named("workers"), installation_.worker, services_,
-            {.workers = config_.config.workers.max,
-             .forbidden = forbidden_paths(options.paths, config_.config)}),
+            pool_settings(options.paths, config_.config)),
       executor_(queue_, pool_, runs_, loop_, log_.named("jobs"),
                 {.running = config_.config.queue.concurrency}),
       scheduler_(store_, queue_, loop_, log_.named("schedule")),
@@ -169,6 +174,7 @@ void Host::start() {
   gitea_.set_available_handler([this](bool available) { gitea_changed(available); });
   quarantine_.set_handler([this](const std::string&) { rescan(); });
   wait_for_signals();
+  notify_.starting("opening the database");
   queue_.recover([this](Result<Recovery> recovery) {
     if (!recovery.ok()) return fatal(recovery.error());
     quarantine_.load([this, recovery](Status loaded) {
@@ -197,23 +203,34 @@ void Host::recovered(const Recovery& recovery) {
     log_.warn("{} runs of the host before this one were interrupted and go back to the queue{}",
               recovery.interrupted,
               recovery.held > 0 ? fmt::format("; {} of them are held", recovery.held) : "");
-  resolve_intents(gitea_, store_, clock_, log_.named("gitea"), [this](Result<int> resolved) {
-    if (!resolved.ok()) log_.warn("looking after interrupted writes: {}", resolved.error().what());
-  });
+  executor_.set_available("gitea", false);
+  open_gitea();
   rescan();
   admin_ = std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_, *this,
                                       options_.paths.socket(), options_.paths.cookie());
   clock_watch_ = std::make_unique<ClockWatch>(context_, [this] { scheduler_.clock_changed(); });
+  watch_folders();
+  notify_.start_watchdog();
+  notify_.ready(status_line());
+  log_.info("timmy-host {} is ready on \"{}\": {}", TIMMY_VERSION, config_.config.host_name,
+            status_line());
+}
+
+// Jobs that wait for Gitea are held until what a host before may have written there is known.
+void Host::open_gitea() {
+  resolve_intents(gitea_, store_, clock_, log_.named("gitea"), [this](Result<int> resolved) {
+    if (!resolved.ok()) log_.warn("looking after interrupted writes: {}", resolved.error().what());
+    executor_.set_available("gitea", gitea_.available());
+  });
+}
+
+void Host::watch_folders() {
   std::vector<std::filesystem::path> folders;
   for (const auto& folder :
        plugin_folders(installation_.plugins, options_.paths, config_.config, options_.plugin_dirs))
     folders.push_back(folder.path);
   folder_watch_ = std::make_unique<FolderWatch>(context_, loop_, log_.named("plugins"), folders,
                                                 [this] { rescan(); });
-  notify_.start_watchdog();
-  notify_.ready(status_line());
-  log_.info("timmy-host {} is ready on \"{}\": {}", TIMMY_VERSION, config_.config.host_name,
-            status_line());
 }
 
 std::vector<PluginEntry> Host::scan(const LoadedConfig& config) {
@@ -278,7 +295,10 @@ void Host::gitea_changed(bool available) {
   else
     log_.named("gitea").warn("{} can't be reached; jobs that need it wait",
                              config_.config.gitea.url);
-  executor_.set_available("gitea", available);
+  if (available)
+    open_gitea();
+  else
+    executor_.set_available("gitea", false);
   const bool waited_for = std::any_of(plan_.tasks.begin(), plan_.tasks.end(), [](const auto& task) {
     const auto& systems = task.second.waits_for;
     return std::find(systems.begin(), systems.end(), "gitea") != systems.end();
@@ -393,6 +413,10 @@ void Host::reload() {
     // From here on nothing refuses: taken whole, or not at all.
     gitea_.configure(gitea_options(fresh.config));
     config_ = std::move(fresh);
+    log_.set_level(config_.config.log.level);
+    executor_.set_running(config_.config.queue.concurrency);
+    pool_.configure(pool_settings(options_.paths, config_.config));
+    watch_folders();
     for (const auto& warning : config_.warnings) log_.warn("{}", warning);
     apply(std::move(entries));
     log_.info("took the new {}", options_.config.string());

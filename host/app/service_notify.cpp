@@ -13,6 +13,10 @@
 namespace host {
 namespace {
 
+// systemd's stop and start timeouts count from the last extension: three may be lost.
+constexpr Duration kExtendEvery = std::chrono::seconds(10);
+constexpr Duration kExtension = std::chrono::seconds(40);
+
 std::string take_variable(const char* name) {
   const char* value = std::getenv(name);
   std::string taken = value == nullptr ? "" : value;
@@ -38,7 +42,13 @@ ServiceNotify::ServiceNotify(Loop& loop) : loop_(&loop), address_(take_variable(
   socket_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
+void ServiceNotify::starting(std::string_view status) {
+  send("STATUS=" + std::string(status));
+  extend();
+}
+
 void ServiceNotify::ready(std::string_view status) {
+  next_extension_.cancel();
   send("READY=1\nSTATUS=" + std::string(status));
 }
 
@@ -49,6 +59,13 @@ void ServiceNotify::reloading() {
 
 void ServiceNotify::stopping(std::string_view status) {
   send("STOPPING=1\nSTATUS=" + std::string(status));
+  extend();
+}
+
+void ServiceNotify::extend() {
+  if (!socket_) return;
+  send("EXTEND_TIMEOUT_USEC=" + std::to_string(kExtension.count()));
+  next_extension_ = loop_->after(kExtendEvery, [this] { extend(); });
 }
 
 void ServiceNotify::status(std::string_view status) { send("STATUS=" + std::string(status)); }

@@ -19,9 +19,12 @@ class ServiceNotify {
   // that no child speaks for us.
   explicit ServiceNotify(Loop& loop);
 
+  // Still on the way up. Until ready() says otherwise the manager is asked for more time, every
+  // ten seconds from the loop: checking a large database takes what it takes.
+  void starting(std::string_view status);
   void ready(std::string_view status);     // READY=1
   void reloading();                        // RELOADING=1, ends with the next ready()
-  void stopping(std::string_view status);  // STOPPING=1
+  void stopping(std::string_view status);  // STOPPING=1, with more time as for starting()
   void status(std::string_view status);
 
   // Pings the watchdog from the loop at half its period, so that a loop that hangs is found out.
@@ -30,12 +33,14 @@ class ServiceNotify {
  private:
   void send(std::string_view message);
   void ping();
+  void extend();
 
   Loop* loop_;
   Fd socket_;
   std::string address_;
   std::optional<Duration> watchdog_;
   Timer next_ping_;
+  Timer next_extension_;
 };
 
 }  // namespace host

@@ -52,7 +52,24 @@ TEST(ServiceNotify, TellsTheManagerAndKeepsTheSocketFromChildren) {
   notify.ready("2 plugins run");
   notify.stopping("draining");
   EXPECT_THAT(manager.heard(),
-              ElementsAre("READY=1\nSTATUS=2 plugins run", "STOPPING=1\nSTATUS=draining"));
+              ElementsAre("READY=1\nSTATUS=2 plugins run", "STOPPING=1\nSTATUS=draining",
+                          "EXTEND_TIMEOUT_USEC=40000000"));
+}
+
+TEST(ServiceNotify, AsksForMoreTimeWhileItStartsAndNoLongerThanThat) {
+  const TestFolder folder;
+  Manager manager(folder / "notify");
+  FakeLoop loop;
+  ServiceNotify notify(loop);
+  notify.starting("checking the database");
+  EXPECT_THAT(manager.heard(),
+              ElementsAre("STATUS=checking the database", "EXTEND_TIMEOUT_USEC=40000000"));
+  loop.advance(25s);
+  EXPECT_THAT(manager.heard(),
+              ElementsAre("EXTEND_TIMEOUT_USEC=40000000", "EXTEND_TIMEOUT_USEC=40000000"));
+  notify.ready("2 plugins run");
+  loop.advance(60s);
+  EXPECT_THAT(manager.heard(), ElementsAre("READY=1\nSTATUS=2 plugins run"));
 }
 
 TEST(ServiceNotify, PingsTheWatchdogTwiceAPeriodAndOnlyFromARunningLoop) {

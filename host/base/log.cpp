@@ -157,6 +157,8 @@ Log Log::to_memory(std::shared_ptr<std::vector<std::string>> lines) {
   return log;
 }
 
+void Log::set_level(Level least) const { logger_->set_level(to_spdlog(least)); }
+
 Log Log::named(std::string name) const {
   Log log = *this;
   log.name_ = std::move(name);

@@ -48,6 +48,9 @@ class Log {
   // Keeps lines in memory, for tests: each is "level name: text".
   static Log to_memory(std::shared_ptr<std::vector<std::string>> lines);
 
+  // From now on, for all that share the sink.
+  void set_level(Level least) const;
+
   // The same sink under another name.
   [[nodiscard]] Log named(std::string name) const;
   [[nodiscard]] const std::shared_ptr<Redactor>& redactor() const { return redactor_; }

@@ -144,10 +144,16 @@ class AdminApi::Impl {
       // Copies: what throws on the way must still find somebody to tell.
       if (request.method == "GET") return read(request, respond);
       if (request.method != "POST") throw no_such_route(request);
+    } catch (...) {
+      return respond_error(respond, current_error());
+    }
+    try {
       check_cookie(request);
       change(request, respond);
     } catch (...) {
-      respond_error(respond, current_error());
+      const Error error = current_error();
+      audit(request.peer, "POST " + request.path, "", error.what(),
+            [respond, error] { respond_error(respond, error); });
     }
   }
 

@@ -172,7 +172,8 @@ TEST_F(AdminApiTest, ChangingSomethingNeedsTheCookie) {
   EXPECT_EQ(refusal([&] { client_.post("/v1/reload"); }).code(), Code::denied);
   EXPECT_EQ(control_.reloads, 0);
   EXPECT_EQ(client_.get("/v1/status")["pid"], 7) << "reading needs none";
-  EXPECT_THAT(audit(), ElementsAre());
+  EXPECT_THAT(audit(), ElementsAre(HasSubstr("POST /v1/jobs"), HasSubstr("POST /v1/reload")))
+      << "who tried is on record";
 }
 
 TEST_F(AdminApiTest, CookieAndSocketBelongToThisUserAlone) {

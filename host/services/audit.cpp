@@ -30,7 +30,8 @@ void close_intent(Unit& unit, std::int64_t id, std::string_view state, std::stri
 std::vector<Intent> open_intents(Unit& unit) {
   auto& select = unit.query(
       "SELECT id, job, lease, method, target, request_hash FROM intents WHERE state = 'open'"
-      " ORDER BY id");
+      " AND NOT EXISTS(SELECT 1 FROM jobs WHERE jobs.id = intents.job AND jobs.state = 'running'"
+      " AND jobs.run_lease = intents.lease) ORDER BY id");
   std::vector<Intent> open;
   while (select.step())
     open.push_back({select.integer(0),

@@ -40,7 +40,7 @@ struct Intent {
 // written is found out by reading back).
 void close_intent(Unit& unit, std::int64_t id, std::string_view state, std::string_view result,
                   WallTime now);
-// Those that a host left open when it died, oldest first.
+// Those of runs that are over: their host died before the answer came. Oldest first.
 [[nodiscard]] std::vector<Intent> open_intents(Unit& unit);
 
 }  // namespace host

@@ -28,9 +28,9 @@ class Store;
 [[nodiscard]] std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store,
                                                           const Clock& clock);
 
-// At start: looks at what a host that died may have written, reads it back from the forge where it
-// can be read, and closes those intents with what was found. Calls `done` when none is open; a
-// forge that can't be reached leaves them for the next start.
+// At start, and when the forge is back: looks at what runs that are over (those of a host that
+// died) may have written, reads it back from the forge, and closes those intents with what was
+// found. Replies how many. A forge that can't be reached leaves them for the next time.
 void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<int> done);
 
 }  // namespace host
