@@ -110,16 +110,4 @@ Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths) {
   return plan;
 }
 
-std::vector<std::filesystem::path> forbidden_paths(const Paths& paths, const HostConfig& config) {
-  std::vector<std::filesystem::path> forbidden{paths.hermes_home, paths.timmy_home,
-                                               paths.config,      paths.run,
-                                               paths.database(),  paths.host_yaml()};
-  if (!paths.home.empty()) forbidden.push_back(paths.home);
-  if (paths.credentials) forbidden.push_back(*paths.credentials);
-  forbidden.insert(forbidden.end(), config.gitea.token_files.begin(),
-                   config.gitea.token_files.end());
-  for (const auto& [name, file] : config.credentials) forbidden.push_back(file);
-  return forbidden;
-}
-
 }  // namespace host

@@ -26,11 +26,6 @@ struct Plan {
 // Takes the entries that are ready and were scanned with `load` and `paths`.
 [[nodiscard]] Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths);
 
-// What no plugin is ever let near, whatever host.yaml grants: home folders, this host's database,
-// socket, cookie and config, and the files of tokens and credentials.
-[[nodiscard]] std::vector<std::filesystem::path> forbidden_paths(const Paths& paths,
-                                                                 const HostConfig& config);
-
 // Turns away (invalid_config) what the scheduler would refuse, so that setting the plan can't fail.
 void refuse_unschedulable(std::vector<PluginEntry>& entries);
 

@@ -8,7 +8,6 @@
 namespace host {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Key;
 using ::testing::UnorderedElementsAre;
@@ -90,17 +89,6 @@ TEST_F(PlanTest, ChangedGrantsConfigOrAnAbsentPluginRetireItsWorkers) {
 TEST_F(PlanTest, AFreshTaskGetsWorkersOfItsOwn) {
   entry_.tasks[0].spec.fresh_process = true;
   EXPECT_TRUE(make_plan({entry_}, paths_).tasks.at("watch_task").worker->fresh);
-}
-
-TEST_F(PlanTest, SecretsAndTheHostsOwnFilesAreForbiddenWhateverIsGranted) {
-  HostConfig config;
-  config.gitea.token_files = {"/etc/keys/gitea"};
-  config.credentials = {{"model", "/etc/keys/model"}};
-  const auto forbidden = forbidden_paths(paths_, config);
-  for (const char* path : {"/home/op", "/home/op/.hermes", "/home/op/.timmy", "/home/op/.timmy/run",
-                           "/home/op/.timmy/host.db", "/home/op/.timmy/host.yaml",
-                           "/etc/keys/gitea", "/etc/keys/model"})
-    EXPECT_THAT(forbidden, Contains(path));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "config/json_schema.hpp"
+#include "plugins/grantable.hpp"
 #include "plugins/schema_walk.hpp"
 #include "schedule/schedule.hpp"
 #include "schedule/zone.hpp"
@@ -21,7 +22,7 @@ std::string where(const LoadedConfig& loaded, const PluginSettings& settings,
   return settings.where;
 }
 
-// `text` with a leading $TIMMY_HOME or $HERMES_HOME put in.
+// `text` with a leading $TIMMY_HOME, $HERMES_HOME or ~ put in.
 std::string expanded(const std::string& text, const Paths* paths) {
   if (!paths) return text;
   const auto with = [&](std::string_view name, const std::filesystem::path& path) {
@@ -31,6 +32,7 @@ std::string expanded(const std::string& text, const Paths* paths) {
   };
   if (auto path = with("$TIMMY_HOME", paths->timmy_home); !path.empty()) return path;
   if (auto path = with("$HERMES_HOME", paths->hermes_home); !path.empty()) return path;
+  if (auto path = with("~", paths->home); !path.empty()) return path;
   return text;
 }
 
@@ -44,6 +46,7 @@ class Admission {
     override_tasks();
     override_limits();
     check_config();
+    check_files();
     if (!problems_.empty()) return invalid();
     grant();
   }
@@ -119,6 +122,29 @@ class Admission {
     } catch (const Error& error) {
       problem(settings_.where, error.message());
     }
+  }
+
+  // The paths among the grants: put in full, and such that a worker's cage will take them.
+  void check_files() {
+    if (!paths_) return;
+    const auto forbidden = forbidden_paths(*paths_, loaded_.config);
+    for (const char* grant : {"fs.read", "fs.write"}) {
+      const auto found = settings_.grants.find(grant);
+      if (found == settings_.grants.end()) continue;
+      const auto at = where(loaded_, settings_, child_pointer(pointer("grants"), grant));
+      for (const auto& path : found->second) {
+        try {
+          check_file(expanded(path, paths_), forbidden);
+        } catch (const Error& error) {
+          problem(at, std::string("grants/") + grant + ": " + error.what());
+        }
+      }
+    }
+  }
+
+  void check_file(const std::string& path, const Forbidden& forbidden) {
+    check_grantable(path, forbidden);
+    if (!std::filesystem::exists(path)) entry_.notes.push_back("granted, but not there: " + path);
   }
 
   void grant() {

@@ -8,9 +8,11 @@
 namespace host {
 namespace {
 
+using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using namespace std::chrono_literals;
 
 Json triage() {
@@ -89,6 +91,20 @@ TEST_F(CatalogueSettingsTest, PathsMayBeginWithTheHostsFolders) {
   EXPECT_EQ(entry.config.at("folder"), paths_.stamps().string());
   EXPECT_EQ(entry.config.at("rules")[0].at("copy_to"), (paths_.hermes_home / "x").string());
   EXPECT_EQ(entry.config.at("rules")[0].at("label"), "$TIMMY_HOME/x") << "is no path";
+}
+
+TEST_F(CatalogueSettingsTest, AGrantedPathThatNoCageWouldTakeIsAnErrorOfTheConfig) {
+  const auto entry = with(
+      "      grants:\n"
+      "        gitea.read: [\"*\"]\n"
+      "        gitea.write: [\"*\"]\n"
+      "        fs.read: [notes, /tmp/*, $TIMMY_HOME/host.db, /nowhere/at/all]\n");
+  EXPECT_EQ(entry.state, PluginState::invalid_config);
+  for (const char* refused : {"notes", "/tmp/[*]", "/host.db"})
+    EXPECT_THAT(entry.reason, ContainsRegex(std::string("host.yaml:8:18: grants/fs.read: [^;]*") +
+                                            refused + " can't be granted"));
+  EXPECT_THAT(entry.reason, Not(HasSubstr("nowhere")));
+  EXPECT_THAT(entry.notes, ElementsAre("granted, but not there: /nowhere/at/all"));
 }
 
 TEST_F(CatalogueSettingsTest, DefaultsOfTheConfigAreFilledIn) {

@@ -92,8 +92,10 @@ class Builder {
       throw Error(Code::unsupported, "this kernel has no Landlock, or it is switched off");
     LandlockRules rules(abi);
     allow_system(rules);
-    for (const auto& path : spec_.readable) granted([&] { rules.allow_read(path); });
-    for (const auto& path : spec_.writable) granted([&] { rules.allow_write(path); });
+    for (const auto& path : spec_.readable)
+      granted([&] { rules.allow_read(path, Links::refused); });
+    for (const auto& path : spec_.writable)
+      granted([&] { rules.allow_write(path, Links::refused); });
     rules.allow_write(spec_.scratch);
     rules.enforce();
     return "ABI " + std::to_string(abi);
@@ -156,27 +158,7 @@ std::string refuse_new_privileges() {
   return {};
 }
 
-fs::path resolved(const fs::path& path) {
-  std::error_code failed;
-  auto real = fs::weakly_canonical(path, failed);
-  if (failed) real = path.lexically_normal();
-  return real.has_filename() || real == real.root_path() ? real : real.parent_path();
-}
-
 }  // namespace
-
-void check_grantable(const fs::path& granted, const std::vector<fs::path>& forbidden) {
-  const auto folder = resolved(granted);
-  for (const auto& each : forbidden) {
-    const auto secret = resolved(each);
-    const auto [end, ignored] =
-        std::mismatch(folder.begin(), folder.end(), secret.begin(), secret.end());
-    if (end == folder.end())
-      throw Error(Code::not_granted,
-                  granted.string() + " can't be granted: it holds " + each.string(),
-                  "Grant a folder below it that holds only what the plugin needs");
-  }
-}
 
 CageReport enter_cage(const CageSpec& spec, std::vector<int> keep) {
   for (const auto* list : {&spec.readable, &spec.writable})

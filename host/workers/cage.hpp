@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "plugins/grantable.hpp"
 #include "plugins/manifest.hpp"
 
 namespace host {
@@ -32,8 +33,7 @@ struct CageSpec {
   std::vector<std::filesystem::path> readable;  // granted: files, or folders with all below
   std::vector<std::filesystem::path> writable;  // likewise, to read and to change
   std::filesystem::path scratch;                // the worker's own folder; working directory
-  // Never granted, neither by name nor as part of a folder above: home folders, the host's state.
-  std::vector<std::filesystem::path> forbidden;
+  Forbidden forbidden;                          // checked against the two lists above
   Limits limits;
   bool operator==(const CageSpec&) const = default;
 };
@@ -59,13 +59,8 @@ struct CageReport {
 
 // Puts this process into the cage for good. `keep` are the descriptors that stay open, besides 0
 // to 2. The only thread of the process. A layer that the kernel lacks is left out and reported.
-// Throws Error{not_granted} when `spec` grants what is forbidden, Error{io} when the scratch folder
-// can't be used.
+// Throws Error{not_granted} when `spec` grants what check_grantable() refuses, Error{io} when the
+// scratch folder can't be used.
 [[nodiscard]] CageReport enter_cage(const CageSpec& spec, std::vector<int> keep);
-
-// Throws Error{not_granted} when `granted` is a folder that holds something forbidden, or is that
-// itself. Both are resolved first.
-void check_grantable(const std::filesystem::path& granted,
-                     const std::vector<std::filesystem::path>& forbidden);
 
 }  // namespace host

@@ -3,32 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.hpp"
-#include "base/test_folder.hpp"
-
 namespace host {
 namespace {
-
-TEST(CheckGrantable, RefusesAFolderThatHoldsWhatIsForbidden) {
-  const TestFolder folder;
-  std::filesystem::create_directories(folder / "home" / "stamps");
-  const std::vector<std::filesystem::path> forbidden = {folder / "home"};
-  EXPECT_THROW(check_grantable(folder / "home", forbidden), Error);
-  EXPECT_THROW(check_grantable(folder / "home/", forbidden), Error);
-  EXPECT_THROW(check_grantable(folder.path(), forbidden), Error);
-  EXPECT_THROW(check_grantable("/", forbidden), Error);
-  EXPECT_THROW(check_grantable(folder / "x" / ".." / "home", forbidden), Error);
-  EXPECT_NO_THROW(check_grantable(folder / "home" / "stamps", forbidden));
-  EXPECT_NO_THROW(check_grantable(folder / "homestead", forbidden));
-}
-
-TEST(CheckGrantable, LooksThroughSymbolicLinks) {
-  const TestFolder folder;
-  std::filesystem::create_directories(folder / "home");
-  std::filesystem::create_symlink(folder / "home", folder / "way");
-  EXPECT_THROW(check_grantable(folder / "way", {folder / "home"}), Error);
-  EXPECT_THROW(check_grantable(folder / "home", {folder / "way"}), Error);
-}
 
 TEST(CageReport, SaysWhichLayersAreMissingAndWhy) {
   CageReport report;

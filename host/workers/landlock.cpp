@@ -48,6 +48,15 @@ constexpr std::uint64_t kDevice =
 constexpr std::uint64_t kOfFiles = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                                    LANDLOCK_ACCESS_FS_EXECUTE | kTruncate | kDeviceIoctl;
 
+// By what was opened, so that nobody can change the way after the look.
+void require_no_link(const Fd& object, const std::filesystem::path& path) {
+  const auto real = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(object.get()));
+  if (real == path) return;
+  throw Error(Code::not_granted,
+              path.string() + " passes through a symbolic link, to " + real.string(),
+              "Grant the path that it leads to");
+}
+
 }  // namespace
 
 int LandlockRules::kernel_abi() {
@@ -64,14 +73,22 @@ LandlockRules::LandlockRules(int abi) : abi_(abi) {
   if (!ruleset_) throw system_error("landlock_create_ruleset");
 }
 
-void LandlockRules::allow_read(const std::filesystem::path& path) { allow(path, kRead); }
-void LandlockRules::allow_write(const std::filesystem::path& path) { allow(path, kWrite); }
-void LandlockRules::allow_device(const std::filesystem::path& path) { allow(path, kDevice); }
+void LandlockRules::allow_read(const std::filesystem::path& path, Links links) {
+  allow(path, kRead, links);
+}
+void LandlockRules::allow_write(const std::filesystem::path& path, Links links) {
+  allow(path, kWrite, links);
+}
+void LandlockRules::allow_device(const std::filesystem::path& path) {
+  allow(path, kDevice, Links::followed);
+}
 
-void LandlockRules::allow(const std::filesystem::path& path, std::uint64_t access) {
-  const Fd object(::open(path.c_str(), O_PATH | O_CLOEXEC));
+void LandlockRules::allow(const std::filesystem::path& path, std::uint64_t access, Links links) {
+  const int no_link = links == Links::refused ? O_NOFOLLOW : 0;
+  const Fd object(::open(path.c_str(), O_PATH | O_CLOEXEC | no_link));
   struct stat info {};
   if (!object || ::fstat(object.get(), &info) != 0) throw system_error("opening " + path.string());
+  if (links == Links::refused) require_no_link(object, path);
   if (!S_ISDIR(info.st_mode)) access &= kOfFiles;
   landlock_path_beneath_attr rule{};
   rule.allowed_access = access & handled_files(abi_);

@@ -9,6 +9,10 @@
 
 namespace host {
 
+// Whether a path may pass through symbolic links. What the operator granted may not: a plugin that
+// writes to a folder on the way could turn it to anywhere.
+enum class Links { followed, refused };
+
 // An allow-list of files for this thread and those that it starts, by Landlock's system calls
 // (kernel documentation userspace-api/landlock; there is no library in Debian 12). Rules stand on
 // opened objects: renaming a path afterwards changes nothing.
@@ -21,16 +25,17 @@ class LandlockRules {
   explicit LandlockRules(int abi);
 
   // Each adds a file, or a folder with all below it. Throws Error{not_found} and the like when the
-  // path can't be opened.
-  void allow_read(const std::filesystem::path& path);
-  void allow_write(const std::filesystem::path& path);   // read, change, create, remove
+  // path can't be opened, {not_granted} for a link that is refused.
+  void allow_read(const std::filesystem::path& path, Links links = Links::followed);
+  // To read, change, create and remove.
+  void allow_write(const std::filesystem::path& path, Links links = Links::followed);
   void allow_device(const std::filesystem::path& path);  // read and write a device, not its folder
 
   // Puts the list in force. Needs no_new_privs. Throws.
   void enforce();
 
  private:
-  void allow(const std::filesystem::path& path, std::uint64_t access);
+  void allow(const std::filesystem::path& path, std::uint64_t access, Links links);
 
   int abi_;
   Fd ruleset_;

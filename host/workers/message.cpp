@@ -98,7 +98,8 @@ std::string encode(const Hello& hello) {
                   {"config", hello.config_json},
                   {"readable", paths(hello.cage.readable)},
                   {"writable", paths(hello.cage.writable)},
-                  {"forbidden", paths(hello.cage.forbidden)},
+                  {"sealed", paths(hello.cage.forbidden.sealed)},
+                  {"whole", paths(hello.cage.forbidden.whole)},
                   {"scratch", hello.cage.scratch.string()},
                   {"memory_bytes", hello.cage.limits.memory_bytes},
                   {"file_bytes", hello.cage.limits.file_bytes},
@@ -114,7 +115,7 @@ Hello decode_hello(std::string_view body) {
     hello.config_json = json.at("config").get<std::string>();
     hello.cage.readable = paths(json.at("readable"));
     hello.cage.writable = paths(json.at("writable"));
-    hello.cage.forbidden = paths(json.at("forbidden"));
+    hello.cage.forbidden = {paths(json.at("sealed")), paths(json.at("whole"))};
     hello.cage.scratch = json.at("scratch").get<std::string>();
     hello.cage.limits.memory_bytes = json.at("memory_bytes").get<std::uint64_t>();
     hello.cage.limits.file_bytes = json.at("file_bytes").get<std::uint64_t>();

@@ -13,8 +13,10 @@ TEST(Message, HelloCarriesWhatAWorkerMayTouch) {
   Hello hello;
   hello.plugin_id = "triage";
   hello.config_json = R"({"rules":[]})";
-  hello.cage = {
-      .readable = {"/a"}, .writable = {"/b", "/c"}, .scratch = "/s", .forbidden = {"/home/x"}};
+  hello.cage = {.readable = {"/a"},
+                .writable = {"/b", "/c"},
+                .scratch = "/s",
+                .forbidden = {{"/s"}, {"/home/x"}}};
   hello.cage.limits.files = 12;
   hello.cpu_per_run = std::chrono::seconds(3);
   const auto read = decode_hello(encode(hello));

@@ -144,7 +144,7 @@ TEST_F(PoolCage, W12WritesOnlyToItsScratchAndToWhatIsGranted) {
 }
 
 TEST_F(PoolCage, AGrantThatHoldsTheHostsOwnFilesIsRefused) {
-  settings.forbidden = {folder / "home"};
+  settings.forbidden.whole = {folder / "home"};
   for (const auto& path : {folder / "home", folder.path(), std::filesystem::path("/"),
                            folder / "home" / ".." / "home/"}) {
     spec = make_spec();
@@ -158,6 +158,15 @@ TEST_F(PoolCage, AGrantThatHoldsTheHostsOwnFilesIsRefused) {
   spec->writable = {folder / "home" / "stamps"};
   EXPECT_EQ(name_of(verdict(submit("nothing"))), "completed")
       << "a folder in it that holds none of them";
+}
+
+TEST_F(PoolCage, ALinkThatAPluginPlantedOnTheWayToAGrantLeadsNowhere) {
+  std::filesystem::create_directories(folder / "secret");
+  std::filesystem::create_directories(folder / "shared");
+  std::filesystem::create_directory_symlink(folder / "secret", folder / "shared" / "notes");
+  spec = make_spec();
+  spec->readable = {folder / "shared" / "notes"};
+  EXPECT_EQ(verdict(submit("nothing")).code, "not_granted");
 }
 
 TEST_F(PoolCage, AGrantedPathThatIsNotThereIsNamed) {
