@@ -223,7 +223,7 @@ class WorkerPool::Impl final : public Worker::Owner {
     if (crew.busy_with(run.request.task) < run.request.concurrency) {
       worker = idle_worker(crew, run);
       try {
-        if (worker == nullptr && make_room(crew)) worker = start(crew, run);
+        if (worker == nullptr && make_room()) worker = start(crew, run);
       } catch (const Error& error) {
         outcome(loop_, std::move(run),
                 {.kind = Verdict::Kind::failed, .code = "start", .message = error.what()});
@@ -274,13 +274,10 @@ class WorkerPool::Impl final : public Worker::Owner {
 
   // Whether one more worker may start. If not, the one that has been idle longest ends for it, and
   // the run waits until it has.
-  bool make_room(Crew& crew) {
-    const bool crew_full =
-        crew.workers.size() >= static_cast<std::size_t>(settings_.workers_per_plugin);
-    if (!crew_full && !full()) return true;
+  bool make_room() {
+    if (!full()) return true;
     Worker* longest = nullptr;
     for (auto& [plugin, other] : crews_) {
-      if (crew_full && &other != &crew) continue;
       for (auto& worker : other.workers) {
         // One that ends already makes the room.
         if (worker->ending() && worker->load() == 0) return false;

@@ -92,8 +92,9 @@ class WorkerPool final : public Pool {
   // have end as they would. submit() may start new workers at once.
   void retire(std::string_view plugin_id);
 
-  // Ends everything now: SIGTERM, and SIGKILL after a moment. What had begun ends as interrupted,
-  // the rest as not_begun, also what is submitted from now on.
+  // Ends everything: cancelled() becomes true, SIGTERM follows a second later, SIGKILL after
+  // another moment; called again, SIGTERM comes at once. What had begun ends as interrupted, the
+  // rest as not_begun, also what is submitted from now on.
   void interrupt_all() override;
 
   // Lets every worker end after its current run, and calls `done` when none is left. Runs that have

@@ -53,6 +53,7 @@ class PoolTest : public ::testing::Test {
  protected:
   PoolTest() {
     settings.cancel_grace = std::chrono::milliseconds(60);
+    settings.interrupt_grace = std::chrono::milliseconds(60);
     settings.term_grace = std::chrono::milliseconds(60);
   }
 

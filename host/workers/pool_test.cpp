@@ -70,7 +70,7 @@ TEST_F(Pool, DoesNotLetOneTaskWaitForAnother) {
 }
 
 TEST_F(Pool, GivesAWaitingTaskAWorkerBeforeABusyOneGetsMore) {
-  settings.workers_per_plugin = 1;
+  settings.workers = 1;
   settings.ahead = 4;
   std::vector<RunId> flood;
   for (int i = 0; i < 50; ++i) flood.push_back(submit("nothing"));
@@ -181,7 +181,7 @@ TEST_F(Pool, CancelsARunThatDoesNotListen) {
 }
 
 TEST_F(Pool, CancelsARunThatWaitsOrWasSentAhead) {
-  settings.workers_per_plugin = 1;
+  settings.workers = 1;
   const auto current = submit("wait");
   const auto ahead = submit("wait");
   const auto waiting = submit("echo");
@@ -204,6 +204,25 @@ TEST_F(Pool, GivesBackWhatHadNotBegunWhenAPluginIsRetired) {
   EXPECT_TRUE(outcome(ahead).not_begun);
   EXPECT_EQ(name_of(verdict(current)), "completed");
   EXPECT_EQ(result("echo", {{"again", true}}), Json({{"again", true}}));
+}
+
+TEST_F(Pool, AsksARunToStopBeforeItIsInterrupted) {
+  settings.interrupt_grace = 20s;
+  const auto run = submit("wait");
+  ASSERT_TRUE(begun(run));
+  pool().interrupt_all();
+  const auto ended = verdict(run);
+  EXPECT_EQ(name_of(ended), "interrupted");
+  EXPECT_EQ(ended.signal, 0) << "it saw cancelled() and returned";
+}
+
+TEST_F(Pool, InterruptsEverythingAtOnceWhenAskedTwice) {
+  settings.interrupt_grace = 20s;
+  const auto run = submit("hang");
+  ASSERT_TRUE(run_until([&] { return services.logged("deaf"); }));
+  pool().interrupt_all();
+  pool().interrupt_all();
+  EXPECT_EQ(verdict(run).signal, SIGKILL);
 }
 
 TEST_F(Pool, InterruptsEverythingAtOnce) {

@@ -111,8 +111,18 @@ void Worker::limit_farewell() {
 }
 
 void Worker::interrupt() {
-  ending_ = true;
+  quit();
+  if (stop_ == Stop::none && begun_) {
+    stop_ = Stop::interrupted;
+    process_->send(FrameType::cancel, sent_.front().run.request.run, {});
+    escalation_ = around_.loop.after(around_.settings.interrupt_grace, [this] { terminate(); });
+    return;
+  }
   if (stop_ == Stop::none) stop_ = Stop::interrupted;
+  terminate();
+}
+
+void Worker::terminate() {
   process_->terminate();
   escalation_ = around_.loop.after(around_.settings.term_grace, [this] { process_->kill(); });
 }
@@ -320,10 +330,7 @@ void Worker::stop(Stop why) {
   stop_ = why;
   if (!ready_) return process_->kill();
   process_->send(FrameType::cancel, sent_.front().run.request.run, {});
-  escalation_ = around_.loop.after(around_.settings.cancel_grace, [this] {
-    process_->terminate();
-    escalation_ = around_.loop.after(around_.settings.term_grace, [this] { process_->kill(); });
-  });
+  escalation_ = around_.loop.after(around_.settings.cancel_grace, [this] { terminate(); });
 }
 
 void Worker::arm_idle() {

@@ -85,6 +85,8 @@ class Worker {
   void withdraw();
   // Ends the process after the current run; further ones don't begin.
   void quit();
+  // Ends it now: cancelled() for the run under way, SIGTERM, SIGKILL. Asked a second time: without
+  // the first of these.
   void interrupt();
 
  private:
@@ -113,6 +115,7 @@ class Worker {
   void report_dropped_lines();
   void watch_deadline();
   void stop(Stop why);
+  void terminate();
   void arm_idle();
   void limit_farewell();
   [[nodiscard]] Usage usage_until(Duration cpu, std::uint64_t max_rss);

@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "plugins/grantable.hpp"
 #include "plugins/image.hpp"
 #include "plugins/manifest.hpp"
 #include "queue/job.hpp"
@@ -57,18 +58,17 @@ struct RunOutcome {
 
 // Bounds, with what a host uses by default.
 struct PoolSettings {
-  int workers = 32;  // processes at the same time
-  int workers_per_plugin = 8;
-  int ahead = 256;                                  // runs in a worker, the current one included
-  std::size_t ahead_bytes = 4u << 20;               // of them, but for the current one
-  Duration idle = std::chrono::seconds(60);         // then an unused worker ends
-  Duration start = std::chrono::seconds(10);        // from spawn to `ready`, `create` included
-  Duration cancel_grace = std::chrono::seconds(5);  // from cancelled() to SIGTERM
-  Duration term_grace = std::chrono::seconds(2);    // from SIGTERM, or from `quit`, to SIGKILL
+  int workers = 16;                                    // processes at the same time
+  int ahead = 256;                                     // runs in a worker, the current one included
+  std::size_t ahead_bytes = 4u << 20;                  // of them, but for the current one
+  Duration idle = std::chrono::seconds(60);            // then an unused worker ends
+  Duration start = std::chrono::seconds(10);           // from spawn to `ready`, `create` included
+  Duration cancel_grace = std::chrono::seconds(5);     // from cancelled() to SIGTERM
+  Duration interrupt_grace = std::chrono::seconds(1);  // the same when the host stops
+  Duration term_grace = std::chrono::seconds(2);       // from SIGTERM, or from `quit`, to SIGKILL
   double lines_per_second = 100;  // of log and output, for each worker; over it they are counted
   int lines_burst = 500;
-  // Never granted, see CageSpec: home folders, the host's state, its token files.
-  std::vector<std::filesystem::path> forbidden;
+  Forbidden forbidden;  // never granted
 };
 
 }  // namespace host
