@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/host.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -51,6 +52,12 @@ void hide_process() {
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) throw system_error("closing this process to others");
 }
 
+// What hands out grants and names credentials, and what holds the state, is nobody else's to write.
+void require_trusted(const std::filesystem::path& path) {
+  const Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (fd) check_trusted(fd.get(), path, true);
+}
+
 void make_folders(const Paths& paths) {
   make_directories(paths.timmy_home, 0700);
   make_directories(paths.run, 0700);
@@ -94,6 +101,7 @@ class Host final : public HostControl {
   [[nodiscard]] std::vector<PluginEntry> scan(const LoadedConfig& config);
   void rescan();
   void watch_folders();
+  void look_at_cage();
   void apply(std::vector<PluginEntry> entries);
   void announce(const std::vector<PluginEntry>& entries);
   void gitea_changed(bool available);
@@ -134,6 +142,7 @@ class Host final : public HostControl {
   std::unique_ptr<AdminApi> admin_;
   boost::asio::signal_set signals_;
   Timer schedules_again_;
+  std::string uncaged_;  // the layers of the cage that this machine lacks
   bool stopping_ = false;
   int exit_status_ = 0;
 };
@@ -191,10 +200,12 @@ void Host::add_services() {
     const auto* entry = entry_of_task(task);
     return entry == nullptr ? std::string() : entry->id;
   }));
-  services_.add(make_http_service(http_, log_.redactor(), [this](const std::string& name) {
-    const auto found = config_.config.credentials.find(name);
-    return found == config_.config.credentials.end() ? std::nullopt : std::optional(found->second);
-  }));
+  services_.add(
+      make_http_service(http_, store_, clock_, log_.redactor(), [this](const std::string& name) {
+        const auto found = config_.config.credentials.find(name);
+        return found == config_.config.credentials.end() ? std::nullopt
+                                                         : std::optional(found->second);
+      }));
 }
 
 void Host::recovered(const Recovery& recovery) {
@@ -203,6 +214,7 @@ void Host::recovered(const Recovery& recovery) {
     log_.warn("{} runs of the host before this one were interrupted and go back to the queue{}",
               recovery.interrupted,
               recovery.held > 0 ? fmt::format("; {} of them are held", recovery.held) : "");
+  look_at_cage();
   executor_.set_available("gitea", false);
   open_gitea();
   rescan();
@@ -222,6 +234,12 @@ void Host::open_gitea() {
     if (!resolved.ok()) log_.warn("looking after interrupted writes: {}", resolved.error().what());
     executor_.set_available("gitea", gitea_.available());
   });
+}
+
+// Asked before the first worker starts, so that --list-tasks never shows a whole cage by default.
+void Host::look_at_cage() {
+  const auto cage = attempt([this] { return probe_cage(installation_.worker); });
+  uncaged_ = cage.ok() ? cage.value().missing() : "all: " + cage.error().message();
 }
 
 void Host::watch_folders() {
@@ -327,6 +345,7 @@ Json Host::status() const {
         entry.state != PluginState::shadowed)
       attention.push_back(entry.id + " (" + std::string(name(entry.state)) + "): " + entry.reason);
   }
+  if (!uncaged_.empty()) attention.push_back("workers are caged without " + uncaged_);
   const auto store = store_.stats();
   const auto queue = queue_.stats();
   return {{"version", TIMMY_VERSION},
@@ -365,12 +384,14 @@ Json Host::status() const {
 }
 
 Json Host::tasks() const {
+  auto warnings = config_.warnings;
+  if (!uncaged_.empty()) warnings.push_back("workers are caged without " + uncaged_);
   return {{"tasks", tasks_report(entries_,
                                  [this](const PluginTask& task) {
                                    return TaskTimes{scheduler_.next_run(task.spec.name),
                                                     scheduler_.last_run(task.spec.name)};
                                  })},
-          {"warnings", config_.warnings}};
+          {"warnings", warnings}};
 }
 
 Json Host::plugins() const { return {{"plugins", plugins_report(entries_)}}; }
@@ -408,6 +429,7 @@ void Host::reload() {
   try {
     if (stopping_ || !admin_)
       throw Error(Code::conflict, stopping_ ? "this host is stopping" : "this host is starting");
+    require_trusted(options_.config);
     auto fresh = load_or_default(options_.config, options_.host_name, options_.paths);
     auto entries = scan(fresh);
     // From here on nothing refuses: taken whole, or not at all.
@@ -497,6 +519,8 @@ const PluginEntry* Host::entry_of_task(const std::string& task) const {
 
 int run_host(const HostOptions& options) {
   hide_process();
+  require_trusted(options.config);
+  require_trusted(options.paths.timmy_home);
   auto config = load_or_default(options.config, options.host_name, options.paths);
   const auto level = config.config.log.level;
   make_folders(options.paths);

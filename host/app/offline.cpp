@@ -4,6 +4,7 @@
 #include "app/installation.hpp"
 #include "app/report.hpp"
 #include "plugins/catalogue.hpp"
+#include "workers/pool.hpp"
 
 namespace host {
 namespace {
@@ -35,10 +36,15 @@ Json offline_tasks(const std::filesystem::path& config, const std::string& host_
                    const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
   const auto loaded = load_or_default(config, host_name, paths);
   const auto now = SystemClock().wall();
+  auto warnings = loaded.warnings;
+  const auto cage = attempt([] { return probe_cage(Installation::find().worker).missing(); });
+  if (!cage.ok() || !cage.value().empty())
+    warnings.push_back("workers are caged without " +
+                       (cage.ok() ? cage.value() : "all: " + cage.error().message()));
   return {{"tasks",
            tasks_report(scan(loaded, paths, plugin_dirs),
                         [now](const PluginTask& task) { return times_by_schedule(task, now); })},
-          {"warnings", loaded.warnings}};
+          {"warnings", warnings}};
 }
 
 Json offline_plugins(const std::filesystem::path& config, const std::string& host_name,

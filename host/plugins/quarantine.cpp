@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "store/event.hpp"
 #include "store/store.hpp"
 
 namespace host {
@@ -74,14 +75,18 @@ void Quarantine::set_aside(const std::string& plugin, const std::string& sha256,
       "or install a mended version",
       plugin, record.reason, plugin);
   records_.insert_or_assign(plugin, record);
-  store_->submit([record](Unit& unit) { write_quarantine(unit, record); },
-                 [log = log_, plugin](Status status) {
-                   if (!status)
-                     log.error(
-                         "the quarantine of plugin {} could not be stored and ends with this "
-                         "host: {}",
-                         plugin, status.error().what());
-                 });
+  store_->submit(
+      [record](Unit& unit) {
+        write_quarantine(unit, record);
+        record_event(unit, record.since, "plugin_quarantined", record.plugin, record.reason);
+      },
+      [log = log_, plugin](Status status) {
+        if (!status)
+          log.error(
+              "the quarantine of plugin {} could not be stored and ends with this "
+              "host: {}",
+              plugin, status.error().what());
+      });
   if (handler_) handler_(plugin);
 }
 
@@ -93,7 +98,11 @@ bool Quarantine::active(std::string_view plugin, std::string_view sha256) const 
 void Quarantine::clear(const std::string& plugin, Reply<bool> done) {
   faults_.erase(plugin);
   store_->run(
-      [plugin](Unit& unit) { return erase_quarantine(unit, plugin); },
+      [plugin, now = loop_->clock().wall()](Unit& unit) {
+        const bool erased = erase_quarantine(unit, plugin);
+        if (erased) record_event(unit, now, "quarantine_lifted", plugin, "by an administrator");
+        return erased;
+      },
       [this, plugin, alive = std::weak_ptr(alive_), done = std::move(done)](Result<bool> erased) {
         if (alive.expired()) return;
         if (!erased) return done(erased);

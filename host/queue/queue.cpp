@@ -139,7 +139,8 @@ void Queue::recover(Reply<Recovery> done) {
   });
 }
 
-void Queue::insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done) {
+void Queue::insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done,
+                   std::optional<RunId> by) {
   const auto checked = attempt([&] {
     for (const auto& job : jobs) check_new_job(job);
   });
@@ -151,7 +152,8 @@ void Queue::insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done) 
     if (job.delay <= Duration::zero()) ready(job.task);
   }
   ask<std::vector<Inserted>>(
-      [jobs = std::move(jobs), now = now()](Unit& unit) {
+      [jobs = std::move(jobs), now = now(), by](Unit& unit) {
+        if (by) require_current(unit, *by);
         std::vector<Inserted> inserted;
         inserted.reserve(jobs.size());
         for (const auto& job : jobs) inserted.push_back(insert_job(unit, job, now));

@@ -57,7 +57,9 @@ class Queue {
   void recover(Reply<Recovery> done);
 
   // All of them or none. Inserted jobs survive kill -9 and power loss.
-  void insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done);
+  // `by`: a run that asks for them. Error{stale} and nothing is inserted unless it is current.
+  void insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done,
+              std::optional<RunId> by = {});
 
   // Up to `count` jobs of the task, now running under leases of their own; may be none. They are
   // this instance's until finish() or give_back(). Error{conflict} before recover() is through.

@@ -8,6 +8,8 @@
 #include "base/file.hpp"
 #include "http/client.hpp"
 #include "http/url.hpp"
+#include "services/audit.hpp"
+#include "store/store.hpp"
 
 namespace host {
 namespace {
@@ -45,9 +47,11 @@ HttpHeaders headers_of(const Json& params) {
 class HttpService final : public Service {
  public:
   HttpService(
-      HttpClient& http, std::shared_ptr<Redactor> redactor,
+      HttpClient& http, Store& store, const Clock& clock, std::shared_ptr<Redactor> redactor,
       std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file)
       : http_(&http),
+        store_(&store),
+        clock_(&clock),
         redactor_(std::move(redactor)),
         credential_file_(std::move(credential_file)) {}
 
@@ -59,13 +63,36 @@ class HttpService final : public Service {
       throw Error(Code::usage, "http/1 has no method \"" + std::string(method) + "\"",
                   "It has request.");
     HttpRequest request = parse(*run, params);
-    http_->send(std::move(request),
-                [run, redactor = redactor_, reply = std::move(reply)](Result<HttpResponse> answer) {
-                  reply(attempt([&] { return to_json(std::move(answer).value(), *redactor); }));
-                });
+    const std::string credential = params.value("credential", "");
+    const bool quiet = credential.empty() && (request.method == "GET" || request.method == "HEAD");
+    const AuditEntry entry{
+        {},
+        "plugin " + run->plugin + ", job " + std::to_string(run->run.job.value()),
+        "http/1.request",
+        request.method + " " + request.url.substr(0, request.url.find('?')),
+        credential.empty() ? "" : "with credential " + credential + ": "};
+    http_->send(std::move(request), [entry, quiet, store = store_, clock = clock_,
+                                     redactor = redactor_,
+                                     reply = std::move(reply)](Result<HttpResponse> answer) {
+      const std::string outcome =
+          answer.ok() ? "status " + std::to_string(answer.value().status) : answer.error().what();
+      auto given = attempt([&] { return to_json(std::move(answer).value(), *redactor); });
+      if (quiet) return reply(std::move(given));
+      audit(*store, {clock->wall(), entry.who, entry.what, entry.target, entry.result + outcome},
+            std::move(given), reply);
+    });
   }
 
  private:
+  static void audit(Store& store, const AuditEntry& entry, Result<Json> given,
+                    const Reply<Json>& reply) {
+    store.submit([entry](Unit& unit) { write_audit(unit, entry); },
+                 [given = std::move(given), reply](Status stored) {
+                   if (!stored.ok()) return reply(stored.error());
+                   reply(given);
+                 });
+  }
+
   HttpRequest parse(RunContext& run, const Json& params) const {
     HttpRequest request;
     request.url = text_parameter(params, "url");
@@ -116,6 +143,8 @@ class HttpService final : public Service {
   }
 
   HttpClient* http_;
+  Store* store_;
+  const Clock* clock_;
   std::shared_ptr<Redactor> redactor_;
   std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file_;
 };
@@ -123,9 +152,10 @@ class HttpService final : public Service {
 }  // namespace
 
 std::unique_ptr<Service> make_http_service(
-    HttpClient& http, std::shared_ptr<Redactor> redactor,
+    HttpClient& http, Store& store, const Clock& clock, std::shared_ptr<Redactor> redactor,
     std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file) {
-  return std::make_unique<HttpService>(http, std::move(redactor), std::move(credential_file));
+  return std::make_unique<HttpService>(http, store, clock, std::move(redactor),
+                                       std::move(credential_file));
 }
 
 }  // namespace host

@@ -6,12 +6,14 @@
 #include <memory>
 #include <optional>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "services/service.hpp"
 
 namespace host {
 
 class HttpClient;
+class Store;
 
 // http/1: requests to hosts that the operator named.
 //
@@ -22,10 +24,13 @@ class HttpClient;
 // it. The credential's file is read at each request, its content goes out as
 // "Authorization: Bearer ...", and is scrubbed from the reply. Redirects are not followed. A reply
 // is at most 4 MiB, a request at most 1 MiB; the timeout at most 10 minutes, 30 s by default.
+// What may change something (any method but GET and HEAD), and what carries a credential, is in the
+// audit before the plugin hears of it: method, URL without its query, outcome.
 //
-// `credential_file` gives the file of a credential by name, nothing if host.yaml has none.
+// `credential_file` gives the file of a credential by name, nothing if host.yaml has none. All
+// outlive the service.
 [[nodiscard]] std::unique_ptr<Service> make_http_service(
-    HttpClient& http, std::shared_ptr<Redactor> redactor,
+    HttpClient& http, Store& store, const Clock& clock, std::shared_ptr<Redactor> redactor,
     std::function<std::optional<std::filesystem::path>(const std::string& name)> credential_file);
 
 }  // namespace host

@@ -14,6 +14,7 @@ namespace host {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -24,9 +25,10 @@ class HttpServiceTest : public ServiceBench {
   HttpServiceTest() {
     std::ofstream(folder_ / "key") << "sk-c4n4ry\n";
     ::chmod((folder_ / "key").c_str(), 0600);
-    table_.add(make_http_service(http_, log_.redactor(), [this](const std::string& name) {
-      return name == "model" ? std::optional(folder_ / "key") : std::nullopt;
-    }));
+    table_.add(make_http_service(
+        http_, store_, loop_.clock(), log_.redactor(), [this](const std::string& name) {
+          return name == "model" ? std::optional(folder_ / "key") : std::nullopt;
+        }));
   }
   TestFolder folder_;
   FakeHttpClient http_{loop_};
@@ -90,6 +92,20 @@ TEST_F(HttpServiceTest, APluginCanNotForgeIdentityOrFraming) {
               Code::usage)
         << name;
   EXPECT_THAT(http_.requests(), IsEmpty());
+}
+
+TEST_F(HttpServiceTest, WhatMayChangeSomethingOrCarriesACredentialIsAudited) {
+  const auto run = open({{"http", {"model:443"}}, {"http.credential", {"model@model:443"}}});
+  http_.set_handler([](const HttpRequest&) { return HttpResponse{.status = 201}; });
+  ASSERT_TRUE(call(*run, "http/1.request", {{"url", "https://model/list"}}).ok());
+  EXPECT_THAT(rows("SELECT what FROM audit"), IsEmpty()) << "reading changes nothing";
+  ASSERT_TRUE(
+      call(*run, "http/1.request", {{"url", "https://model/add?t=1"}, {"method", "POST"}}).ok());
+  ASSERT_TRUE(
+      call(*run, "http/1.request", {{"url", "https://model/me"}, {"credential", "model"}}).ok());
+  EXPECT_THAT(rows("SELECT what || ' ' || target || ' ' || result FROM audit ORDER BY id"),
+              ElementsAre("http/1.request POST https://model/add status 201",
+                          "http/1.request GET https://model/me with credential model: status 201"));
 }
 
 }  // namespace

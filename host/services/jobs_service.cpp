@@ -50,13 +50,15 @@ class JobsService final : public Service {
   }
 
   void enqueue(RunContext& run, const Json& params, Reply<Json> reply) {
-    queue_->insert({parse(run, params)},
-                   [reply = std::move(reply)](Result<std::vector<Inserted>> inserted) {
-                     reply(attempt([&] {
-                       const auto& one = inserted.value().front();
-                       return Json{{"id", one.id.value()}, {"duplicate", one.duplicate}};
-                     }));
-                   });
+    queue_->insert(
+        {parse(run, params)},
+        [reply = std::move(reply)](Result<std::vector<Inserted>> inserted) {
+          reply(attempt([&] {
+            const auto& one = inserted.value().front();
+            return Json{{"id", one.id.value()}, {"duplicate", one.duplicate}};
+          }));
+        },
+        run.run);
   }
 
   void follow(RunContext& run, const Json& params, Reply<Json> reply) {

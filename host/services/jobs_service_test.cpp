@@ -91,5 +91,14 @@ TEST_F(JobsServiceTest, NonsenseIsRefusedBeforeItIsStored) {
                    .ok());
 }
 
+TEST_F(JobsServiceTest, ARunThatIsOverEnqueuesNothing) {
+  const auto run = open({});
+  queue_.finish(run->run, Verdict{.kind = Verdict::Kind::completed}, {}, {},
+                [](Result<Finished>) {});
+  loop_.drain();
+  EXPECT_EQ(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}}).error().code(), Code::stale);
+  EXPECT_THAT(waiting("triage_task"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace host
