@@ -227,8 +227,11 @@ class AdminApi::Impl {
       for (const auto& state : counts.value().states)
         status["jobs"][std::string(name(state.state))] = {{"count", state.count},
                                                           {"more", state.capped}};
-      const auto& oldest = counts.value().oldest_available;
-      status["oldest_available"] = oldest ? Json(format_utc(*oldest)) : Json();
+      status["ready"] = Json::object();
+      for (const auto& ready : counts.value().ready)
+        status["ready"][ready.task] = {{"count", ready.count},
+                                       {"more", ready.capped},
+                                       {"next_since", format_utc(ready.next_since)}};
       respond_json(respond, 200, status);
     });
   }

@@ -88,11 +88,12 @@ class AdminApiTest : public ::testing::Test {
   // Claims and completes the job, as a worker would.
   void complete(std::int64_t id) {
     on_loop([&] {
-      queue_.claim("heartbeat", 1, [this](Result<std::vector<ClaimedJob>> jobs) {
-        queue_.finish(
-            jobs.value().at(0).run,
-            Verdict{.kind = Verdict::Kind::completed, .result = R"({"ok":true})"}, {}, {},
-            [this, job = jobs.value().at(0).run.job](Result<Finished>) { api_->job_ended(job); });
+      queue_.claim("heartbeat", 1, [this](Result<Claimed> jobs) {
+        queue_.finish(jobs.value().jobs.at(0).run,
+                      Verdict{.kind = Verdict::Kind::completed, .result = R"({"ok":true})"}, {}, {},
+                      [this, job = jobs.value().jobs.at(0).run.job](Result<Finished>) {
+                        api_->job_ended(job);
+                      });
       });
     });
     (void)id;
@@ -158,7 +159,7 @@ TEST_F(AdminApiTest, CancelReachesWaitingAndRunningJobs) {
   EXPECT_EQ(client_.post("/v1/jobs/" + std::to_string(waiting) + "/cancel")["state"], "cancelled");
 
   const auto running = client_.post("/v1/jobs", {{"task", "heartbeat"}})["id"].get<std::int64_t>();
-  on_loop([&] { queue_.claim("heartbeat", 1, [](Result<std::vector<ClaimedJob>>) {}); });
+  on_loop([&] { queue_.claim("heartbeat", 1, [](Result<Claimed>) {}); });
   EXPECT_EQ(client_.post("/v1/jobs/" + std::to_string(running) + "/cancel")["stopping"], true);
   EXPECT_THAT(control_.stopped, ElementsAre(running));
 }

@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, 7> kStates{"scheduled", "available", "run
                                                   "completed", "cancelled", "discarded"};
 constexpr std::array<std::string_view, 7> kVerdicts{
     "completed", "failed", "timed_out", "crashed", "cancelled", "interrupted", "snoozed"};
+constexpr std::array<std::string_view, 4> kActions{"cancel", "retry", "discard", "run-now"};
 
 }  // namespace
 
@@ -31,12 +32,34 @@ std::string_view name(Verdict::Kind kind) noexcept {
   return kVerdicts[static_cast<std::size_t>(kind)];
 }
 
+std::string_view name(BulkAction action) noexcept {
+  return kActions[static_cast<std::size_t>(action)];
+}
+
+BulkAction parse_bulk_action(std::string_view text) {
+  const auto* const found = std::find(kActions.begin(), kActions.end(), text);
+  if (found == kActions.end()) {
+    throw Error(Code::usage, "'" + std::string(text) + "' is nothing that can be done to jobs",
+                "Use cancel, retry, discard or run-now.");
+  }
+  return static_cast<BulkAction>(found - kActions.begin());
+}
+
 Verdict::Kind parse_verdict_kind(std::string_view text) {
   const auto* const found = std::find(kVerdicts.begin(), kVerdicts.end(), text);
   if (found == kVerdicts.end()) {
     throw Error(Code::invalid, "'" + std::string(text) + "' is no verdict");
   }
   return static_cast<Verdict::Kind>(found - kVerdicts.begin());
+}
+
+bool follows(FollowOn when, JobState state) noexcept {
+  switch (when) {
+    case FollowOn::success: return state == JobState::completed;
+    case FollowOn::failure: return state == JobState::discarded;
+    case FollowOn::always: return state >= JobState::completed;
+  }
+  return false;
 }
 
 Duration retry_delay(const RetryPolicy& policy, int n, double random) {

@@ -41,6 +41,10 @@ struct NewJob {
   // is worked on asks for another pass.
   std::string unique_key;
   Duration unique_window{};  // positive: only a waiting job inserted at most this long ago counts
+  // Not empty: at most `key_limit` jobs of this task and key run at once; the others wait for their
+  // turn, which goes by rank.
+  std::string concurrency_key;
+  int key_limit = 1;
   int max_attempts = 5;
   std::string source;               // who asked: "schedule", "cli", "plugin", "webhook"
   std::optional<WallTime> nominal;  // the schedule's instant that it stands for
@@ -62,6 +66,22 @@ struct ClaimedJob {
   int max_attempts = 0;
   int crashes = 0;  // 1 or more: it runs alone
   std::optional<WallTime> nominal;
+};
+
+// How often a task's runs may begin: in any span of `per` at most `runs` of them.
+struct RateLimit {
+  int runs = 0;  // 0: no limit; at most kRateLimitRuns
+  Duration per{};
+
+  explicit operator bool() const { return runs > 0; }
+  bool operator==(const RateLimit&) const = default;
+};
+inline constexpr int kRateLimitRuns = 1000;
+
+struct Claimed {
+  std::vector<ClaimedJob> jobs;
+  // The rate limit kept jobs back: ask again then. On the queue's timeline.
+  std::optional<WallTime> again;
 };
 
 // What a run used, of its worker's process.
@@ -108,11 +128,25 @@ struct RetryPolicy {
 // of 0.5 to 1 ("equal jitter"). `random` is uniform in [0, 1).
 [[nodiscard]] Duration retry_delay(const RetryPolicy& policy, int n, double random);
 
+// A job that follows another: inserted in the transaction of that one's end.
+enum class FollowOn {
+  success,  // it completed
+  failure,  // it was discarded: no attempt is left
+  always,   // it ended, cancelled included
+};
+struct Follower {
+  NewJob job;
+  FollowOn when = FollowOn::success;
+};
+// Whether what a job has become calls for such a follower.
+[[nodiscard]] bool follows(FollowOn when, JobState state) noexcept;
+
 struct Finished {
   JobState state = JobState::completed;
   std::optional<WallTime> next_run;  // on the queue's timeline, when it runs again by itself
   bool poison = false;               // discarded for its crashes
   bool held = false;                 // interrupted too often: waits for `jobs retry`
+  bool turn_given = false;           // another job of its key may be claimed now
 };
 
 // A job as it is shown.
@@ -129,6 +163,8 @@ struct Job {
   RunLease lease;
   std::string source;
   std::string unique_key;
+  std::string concurrency_key;
+  bool waits_turn = false;      // available, and others of its key run
   std::optional<WallTime> due;  // when scheduled or retryable; nullopt when held
   std::optional<WallTime> nominal;
   std::optional<JobId> parent;
@@ -174,9 +210,30 @@ struct StateCount {
   bool capped = false;  // there are more than this
 };
 
+// A task's jobs that may be claimed now.
+struct ReadyCount {
+  std::string task;
+  std::int64_t count = 0;
+  bool capped = false;
+  WallTime next_since;  // since when the one that is next has been ready
+};
+
 struct Counts {
-  std::vector<StateCount> states;            // each state once, in the enum's order
-  std::optional<WallTime> oldest_available;  // when the one that waits longest became available
+  std::vector<StateCount> states;  // each state once, in the enum's order
+  std::vector<ReadyCount> ready;   // tasks that have any, by name; at most 1,000
+};
+
+// What operators do to many jobs at once.
+enum class BulkAction { cancel, retry, discard, run_now };
+[[nodiscard]] std::string_view name(BulkAction action) noexcept;
+// Throws Error{usage}.
+[[nodiscard]] BulkAction parse_bulk_action(std::string_view text);
+
+// What a bulk order did.
+struct BulkOutcome {
+  std::int64_t changed = 0;
+  std::int64_t skipped = 0;    // in a state that the action does not fit
+  std::vector<RunId> running;  // cancelled while they run: to be told to stop
 };
 
 // What a cancel met.

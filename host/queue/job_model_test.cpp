@@ -18,6 +18,7 @@ using Kind = Verdict::Kind;
 
 constexpr RetryPolicy kPolicy{};
 constexpr std::array<const char*, 3> kKeys{"", "a", "b"};
+constexpr int kKeyLimit = 2;
 
 // What a job is, by the rules of queue/job.hpp and nothing else.
 struct Model {
@@ -33,6 +34,8 @@ struct Model {
     WallTime rank;
     std::optional<WallTime> due;
     std::string key;
+    std::string concurrency_key;
+    bool turn = true;
     bool cancel = false;
     bool held = false;
     int history = 0;
@@ -48,6 +51,24 @@ struct Model {
     }
     return 0;
   }
+  // Among the available and running of one key no more than the limit have their turn.
+  void give_turns() {
+    std::map<std::string, int> holders;
+    std::vector<std::tuple<WallTime, std::int64_t, Row*>> waiting;
+    for (auto& [id, row] : rows) {
+      const bool counts = row.state == JobState::available || row.state == JobState::running;
+      if (row.concurrency_key.empty() || !counts) continue;
+      if (row.turn) {
+        ++holders[row.concurrency_key];
+      } else {
+        waiting.emplace_back(row.rank, id, &row);
+      }
+    }
+    std::sort(waiting.begin(), waiting.end());
+    for (auto& [rank, id, row] : waiting)
+      if (holders[row->concurrency_key] < kKeyLimit)
+        row->turn = true, ++holders[row->concurrency_key];
+  }
   void wait_again(std::int64_t id, JobState state) {
     auto& row = rows.at(id);
     if (waiting_with(row.key, id) != 0) row.key.clear();
@@ -60,19 +81,22 @@ struct Model {
   std::int64_t insert(const NewJob& job) {
     if (const auto other = waiting_with(job.unique_key)) return other;
     Row row{.priority = job.priority, .max_attempts = job.max_attempts, .key = job.unique_key};
+    row.concurrency_key = job.concurrency_key;
+    row.turn = job.concurrency_key.empty();
     row.rank = rank_of(now + job.delay, job.priority);
     if (job.delay > Duration::zero()) {
       row.state = JobState::scheduled;
       row.due = now + job.delay;
     }
     rows.emplace(++last, row);
+    give_turns();
     return last;
   }
 
   std::vector<std::int64_t> claim(int count) {
     std::vector<std::pair<WallTime, std::int64_t>> order;
     for (const auto& [id, row] : rows) {
-      if (row.state == JobState::available) order.emplace_back(row.rank, id);
+      if (row.state == JobState::available && row.turn) order.emplace_back(row.rank, id);
     }
     std::sort(order.begin(), order.end());
     order.resize(std::min(order.size(), static_cast<std::size_t>(count)));
@@ -112,13 +136,17 @@ struct Model {
       row.rank = rank_of(*row.due, row.priority);
       wait_again(id, JobState::retryable);
     }
+    give_turns();
   }
 
   void promote() {
     for (auto& [id, row] : rows) {
       const bool later = row.state == JobState::scheduled || row.state == JobState::retryable;
-      if (later && row.due && *row.due <= now) row.state = JobState::available;
+      if (!later || !row.due || *row.due > now) continue;
+      row.state = JobState::available;
+      row.turn = row.concurrency_key.empty();
     }
+    give_turns();
   }
 
   void recover() {
@@ -134,6 +162,8 @@ struct Model {
     row.attempt = row.crashes = row.interrupted = 0;
     row.cancel = row.held = false;
     row.rank = rank_of(now, row.priority);
+    row.turn = row.concurrency_key.empty();
+    give_turns();
   }
 
   std::map<std::int64_t, Row> rows;
@@ -177,6 +207,7 @@ class Comparison {
       RC_ASSERT(job.interrupted == row.interrupted);
       RC_ASSERT(job.lease.value() == row.lease);
       RC_ASSERT(job.unique_key == row.key);
+      RC_ASSERT(job.waits_turn == (row.state == JobState::available && !row.turn));
       RC_ASSERT(!job.held.empty() == (row.held && row.state != JobState::cancelled));
       RC_ASSERT(static_cast<int>(detail.attempts.size()) == std::min(row.history, 50));
       const bool later = row.state == JobState::scheduled || row.state == JobState::retryable;
@@ -194,6 +225,8 @@ class Comparison {
     job.priority = *rc::gen::inRange(0, 10);
     job.max_attempts = *rc::gen::inRange(1, 5);
     job.unique_key = *rc::gen::elementOf(kKeys);
+    job.concurrency_key = *rc::gen::elementOf(kKeys);
+    job.key_limit = kKeyLimit;
     job.delay = std::chrono::seconds(*rc::gen::elementOf(std::vector<int>{0, 0, 5, 600}));
     const auto inserted = in_unit([&](Unit& unit) { return insert_job(unit, job, model_.now); });
     const auto before = model_.last;
@@ -206,7 +239,7 @@ class Comparison {
     const auto claimed = in_unit(
         [&](Unit& unit) { return claim_jobs(unit, "work", count, model_.instance, model_.now); });
     std::vector<std::int64_t> ids;
-    for (const auto& job : claimed) ids.push_back(job.run.job.value());
+    for (const auto& job : claimed.jobs) ids.push_back(job.run.job.value());
     RC_ASSERT(ids == model_.claim(count));
   }
 
@@ -241,6 +274,7 @@ class Comparison {
     --row.attempt;
     if (model_.waiting_with(row.key, id) != 0) row.key.clear();
     row.state = row.cancel ? JobState::cancelled : JobState::available;
+    model_.give_turns();
     RC_ASSERT(*state == row.state);
   }
 
@@ -252,6 +286,7 @@ class Comparison {
       in_unit([&](Unit& unit) { return cancel_job(unit, JobId(id), model_.now); });
       if (Model::waits(row)) row.state = JobState::cancelled;
       if (row.state == JobState::running) row.cancel = true;
+      model_.give_turns();
     } else if (row.state != JobState::running) {
       in_unit([&](Unit& unit) { return retry_job(unit, JobId(id), model_.now); });
       model_.retry(id);

@@ -5,10 +5,14 @@
 
 #include <algorithm>
 
+#include "queue/job_reads.hpp"
 #include "queue/job_table.hpp"
 
 namespace host {
 namespace {
+
+constexpr std::size_t kTasksCap = 1'000;
+constexpr int kRecentEnds = 5'000;
 
 constexpr std::array kStates{JobState::scheduled, JobState::available, JobState::running,
                              JobState::retryable, JobState::completed, JobState::cancelled,
@@ -22,10 +26,22 @@ std::string is_state(JobState state) {
   return waits ? "state IN ('scheduled','retryable') AND " + exact : exact;
 }
 
-constexpr std::string_view kColumns =
+// The FROM's index and the WHERE of a filter; `task` is parameter 3.
+std::string matching(const JobFilter& filter) {
+  std::string sql;
+  if (filter.state && *filter.state >= JobState::completed)
+    sql += fmt::format(" INDEXED BY jobs_{}", name(*filter.state));
+  sql += " WHERE true";
+  if (filter.state) sql += " AND " + is_state(*filter.state);
+  if (filter.held) sql += " AND state IN ('scheduled','retryable') AND due IS NULL";
+  if (!filter.task.empty()) sql += " AND task=?3";
+  return sql;
+}
+
+const std::string kColumns =
     "SELECT id, task, state, payload, priority, attempt, max_attempts, crashes, interrupted, "
     "run_lease, source, unique_key, due, nominal, parent, inserted_at, attempted_at, ended_at, "
-    "cancel_requested_at, held, progress, result FROM jobs";
+    "cancel_requested_at, held, progress, result, concurrency_key, waits_turn FROM jobs";
 
 Job read_row(const Statement& row) {
   Job job;
@@ -53,6 +69,8 @@ Job read_row(const Statement& row) {
   job.held = row.text(19);
   job.progress = row.text(20);
   job.result = row.text(21);
+  job.concurrency_key = row.text(22);
+  job.waits_turn = job.state == JobState::available && row.integer(23) != 0;
   return job;
 }
 
@@ -101,40 +119,81 @@ JobDetail read_job(Unit& unit, JobId id) {
 }
 
 std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page) {
-  std::string sql(kColumns);
-  if (filter.state && *filter.state >= JobState::completed) {
-    sql += fmt::format(" INDEXED BY jobs_{}", name(*filter.state));
-  }
-  sql += " WHERE id < ?1";
-  if (filter.state) sql += " AND " + is_state(*filter.state);
-  if (filter.held) sql += " AND state IN ('scheduled','retryable') AND due IS NULL";
-  if (!filter.task.empty()) sql += " AND task=?3";
-  sql += " ORDER BY id DESC LIMIT ?2";
-  auto& row =
-      unit.query(sql, page.before.value_or(JobId(INT64_MAX)), std::clamp(page.limit, 1, 1000));
+  auto& row = unit.query(kColumns + matching(filter) + " AND id < ?1 ORDER BY id DESC LIMIT ?2",
+                         page.before.value_or(JobId(INT64_MAX)), std::clamp(page.limit, 1, 1000));
   if (!filter.task.empty()) row.bind(3, filter.task);
   std::vector<Job> jobs;
   while (row.step()) jobs.push_back(read_row(row));
   return jobs;
 }
 
-Counts count_jobs(Unit& unit, std::int64_t cap) {
+std::vector<JobId> matching_ids(Unit& unit, const JobFilter& filter, std::optional<JobId> after,
+                                int limit) {
+  auto& row =
+      unit.query("SELECT id FROM jobs" + matching(filter) + " AND id > ?1 ORDER BY id LIMIT ?2",
+                 after.value_or(JobId(0)), limit);
+  if (!filter.task.empty()) row.bind(3, filter.task);
+  std::vector<JobId> ids;
+  while (row.step()) ids.emplace_back(row.integer(0));
+  return ids;
+}
+
+std::int64_t count_matching(Unit& unit, const JobFilter& filter, std::int64_t cap) {
+  auto& row = unit.query(
+      "SELECT count(*) FROM (SELECT 1 FROM jobs" + matching(filter) + " AND id > ?1 LIMIT ?2)",
+      JobId(0), cap);
+  if (!filter.task.empty()) row.bind(3, filter.task);
+  row.step();
+  const auto count = row.integer(0);
+  row.reset();
+  return count;
+}
+
+Counts count_jobs(Unit& unit, CountCaps caps) {
   Counts counts;
   for (const auto state : kStates) {
     auto& row = unit.query(fmt::format("SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {} "
                                        "LIMIT ?)",
                                        is_state(state)),
-                           cap + 1);
+                           caps.of_state + 1);
     row.step();
     const auto count = row.integer(0);
     row.reset();
-    counts.states.push_back({state, std::min(count, cap), count > cap});
+    counts.states.push_back({state, std::min(count, caps.of_state), count > caps.of_state});
   }
-  auto& row = unit.query(
-      "SELECT min(due) FROM (SELECT due FROM jobs WHERE state='available' LIMIT ?)", cap);
-  row.step();
-  counts.oldest_available = row.optional_time(0);
+  // From task to task through the index, whatever lies between.
+  std::string task;
+  while (counts.ready.size() < kTasksCap) {
+    auto& row = unit.query(
+        "SELECT task, due, (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state='available' AND "
+        "task=first.task AND waits_turn=0 LIMIT ?2)) FROM jobs AS first "
+        "WHERE state='available' AND waits_turn=0 AND task > ?1 ORDER BY task, waits_turn, rank "
+        "LIMIT 1",
+        task, caps.of_task + 1);
+    if (!row.step()) break;
+    task = row.string(0);
+    const auto count = row.integer(2);
+    counts.ready.push_back(
+        {task, std::min(count, caps.of_task), count > caps.of_task, row.time(1)});
+    row.reset();
+  }
   return counts;
+}
+
+std::map<std::string, WallTime> last_ends(Unit& unit) {
+  std::map<std::string, WallTime> last;
+  for (const auto state : {JobState::completed, JobState::discarded}) {
+    auto& row = unit.query(
+        fmt::format("SELECT task, max(ended_at) FROM (SELECT task, ended_at FROM jobs "
+                    "INDEXED BY jobs_{0} WHERE state='{0}' ORDER BY id DESC LIMIT ?) GROUP BY task",
+                    name(state)),
+        kRecentEnds);
+    while (row.step()) {
+      auto& at = last[row.string(0)];
+      at = std::max(at, row.time(1));
+    }
+  }
+  return last;
 }
 
 int prune_jobs(Unit& unit, JobState state, WallTime before, int limit) {

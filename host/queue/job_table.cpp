@@ -5,26 +5,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/failpoint.hpp"
 #include "base/file.hpp"
-#include "store/event.hpp"
+#include "queue/controls.hpp"
+#include "queue/job_rules.hpp"
+#include "queue/key_turns.hpp"
 
 namespace host {
 namespace {
-
-// What one step of priority is worth in waiting, so that low ones don't starve: the claim's order
-// is `rank` = due + priority * this.
-constexpr Duration kPriorityStep = std::chrono::minutes(10);
-
-WallTime rank_of(WallTime due, int priority) { return due + priority * kPriorityStep; }
-
-// A job that waits again gives up its unique key if another one has taken it meanwhile.
-#define KEEP_UNIQUE_KEY                                             \
-  "unique_key = CASE WHEN unique_key IS NULL OR NOT EXISTS("        \
-  "SELECT 1 FROM jobs AS other WHERE other.task = jobs.task "       \
-  "AND other.unique_key = jobs.unique_key AND other.id <> jobs.id " \
-  "AND other.state IN ('scheduled','available','retryable')) THEN unique_key END"
 
 std::optional<JobId> waiting_with_key(Unit& unit, const NewJob& job) {
   auto& row = unit.query(
@@ -46,170 +36,6 @@ std::optional<JobId> find_duplicate(Unit& unit, const NewJob& job, WallTime now)
   return waiting_with_key(unit, job);
 }
 
-// The job under a run, read before it ends.
-struct RunningJob {
-  RunId run;
-  std::string task;
-  int priority = 0;
-  int attempt = 0;
-  int max_attempts = 0;
-  int crashes = 0;
-  int interrupted = 0;
-  WallTime began;
-  WallTime rank;
-  bool cancel_requested = false;
-};
-
-#define RUNNING_COLUMNS                                                                        \
-  "id, run_lease, task, priority, attempt, max_attempts, crashes, interrupted, attempted_at, " \
-  "rank, cancel_requested_at"
-
-RunningJob read_running(const Statement& row) {
-  return {.run = {JobId(row.integer(0)), RunLease(row.integer(1))},
-          .task = row.string(2),
-          .priority = static_cast<int>(row.integer(3)),
-          .attempt = static_cast<int>(row.integer(4)),
-          .max_attempts = static_cast<int>(row.integer(5)),
-          .crashes = static_cast<int>(row.integer(6)),
-          .interrupted = static_cast<int>(row.integer(7)),
-          .began = row.time(8),
-          .rank = row.time(9),
-          .cancel_requested = !row.is_null(10)};
-}
-
-// Where a run's end takes its job.
-struct Transition {
-  JobState state = JobState::completed;
-  std::optional<WallTime> due;  // scheduled and retryable; none: held
-  WallTime rank;
-  int attempt = 0;
-  int crashes = 0;
-  int interrupted = 0;
-  std::string held;
-  bool poison = false;
-};
-
-void interrupt(Transition& to) {
-  to.state = JobState::available;
-  --to.attempt;
-  if (++to.interrupted > kInterruptLimit) {
-    to.state = JobState::scheduled;
-    to.held = fmt::format(
-        "interrupted {} times by the end of its host; look for what it does to it", to.interrupted);
-  }
-}
-
-void fail(const RunningJob& job, const Verdict& verdict, const RetryPolicy& policy, WallTime now,
-          double random, Transition& to) {
-  to.poison = to.crashes >= kCrashLimit;
-  if (verdict.permanent || to.poison || job.attempt >= job.max_attempts) {
-    to.state = JobState::discarded;
-    return;
-  }
-  to.state = JobState::retryable;
-  to.due = now + verdict.delay.value_or(retry_delay(policy, job.attempt, random));
-  to.rank = rank_of(*to.due, job.priority);
-}
-
-Transition transition_of(const RunningJob& job, const Verdict& verdict, const RetryPolicy& policy,
-                         WallTime now, double random) {
-  using Kind = Verdict::Kind;
-  Transition to{.rank = job.rank,
-                .attempt = job.attempt,
-                .crashes = job.crashes + (verdict.kind == Kind::crashed ? 1 : 0),
-                .interrupted = job.interrupted};
-  if (verdict.kind == Kind::completed) return to;
-  if (verdict.kind == Kind::cancelled || job.cancel_requested) {
-    to.state = JobState::cancelled;
-  } else if (verdict.kind == Kind::interrupted) {
-    interrupt(to);
-  } else if (verdict.kind == Kind::snoozed) {
-    to.state = JobState::scheduled;
-    --to.attempt;
-    to.due = now + verdict.delay.value_or(policy.base);
-    to.rank = rank_of(*to.due, job.priority);
-  } else {
-    fail(job, verdict, policy, now, random, to);
-  }
-  return to;
-}
-
-std::string_view last_lines(const Verdict& verdict) {
-  const auto size = std::min(verdict.output.size(), kOutputCap);
-  return std::string_view(verdict.output).substr(verdict.output.size() - size);
-}
-
-void write_attempt(Unit& unit, const RunningJob& job, const Verdict& verdict, WallTime now,
-                   const std::optional<WallTime>& next_run) {
-  auto& insert = unit.query(
-      "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, next_run, permanent, "
-      "signal, exit_status, cpu, max_rss, code, message, output) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      job.run.job, job.run.lease, job.attempt, name(verdict.kind), job.began, now, next_run,
-      verdict.permanent, verdict.signal, verdict.exit_status, verdict.usage.cpu,
-      static_cast<std::int64_t>(verdict.usage.max_rss_bytes));
-  if (!verdict.code.empty()) insert.bind_borrowed(13, verdict.code);
-  if (!verdict.message.empty()) insert.bind_borrowed(14, verdict.message);
-  if (!verdict.output.empty()) insert.bind_borrowed(15, Bytes{last_lines(verdict)});
-  insert.run();
-}
-
-void note_events(Unit& unit, const RunningJob& job, const Transition& to, WallTime now) {
-  const auto subject = fmt::format("job {}", job.run.job.value());
-  if (to.poison) {
-    record_event(unit, now, "job_poison", subject,
-                 fmt::format("{}: discarded after {} crashes of its worker", job.task, to.crashes));
-  }
-  if (!to.held.empty()) {
-    record_event(unit, now, "job_held", subject, fmt::format("{}: {}", job.task, to.held));
-  }
-}
-
-Finished end_run(Unit& unit, const RunningJob& job, const Verdict& verdict, const Transition& to,
-                 WallTime now) {
-  write_attempt(unit, job, verdict, now, to.due);
-  if (to.state == JobState::cancelled || to.state == JobState::discarded) {
-    unit.run(
-        "UPDATE jobs SET state=?, crashes=?, ended_at=?, progress=NULL "
-        "WHERE id=? AND state='running' AND run_lease=?",
-        name(to.state), to.crashes, now, job.run.job, job.run.lease);
-  } else {
-    unit.run(
-        "UPDATE jobs SET state=?, due=?, rank=?, attempt=?, crashes=?, interrupted=?, held=?, "
-        "progress=NULL, " KEEP_UNIQUE_KEY " WHERE id=? AND state='running' AND run_lease=?",
-        name(to.state), to.state == JobState::available ? std::optional(now) : to.due, to.rank,
-        to.attempt, to.crashes, to.interrupted,
-        to.held.empty() ? std::nullopt : std::optional(to.held), job.run.job, job.run.lease);
-  }
-  if (to.poison || !to.held.empty()) note_events(unit, job, to, now);
-  return {.state = to.state, .next_run = to.due, .poison = to.poison, .held = !to.held.empty()};
-}
-
-// The way of nearly every run, as short as it can be.
-std::optional<Finished> complete_run(Unit& unit, RunId run, const Verdict& verdict, WallTime now) {
-  auto& row = unit.query(
-      "SELECT attempt, attempted_at FROM jobs WHERE id=? AND state='running' AND run_lease=?",
-      run.job, run.lease);
-  if (!row.step()) return std::nullopt;
-  const auto attempt = row.integer(0);
-  const auto began = row.time(1);
-  row.reset();
-  auto& insert = unit.query(
-      "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, cpu, max_rss, output) "
-      "VALUES(?, ?, ?, 'completed', ?, ?, ?, ?, ?)",
-      run.job, run.lease, attempt, began, now, verdict.usage.cpu,
-      static_cast<std::int64_t>(verdict.usage.max_rss_bytes));
-  if (!verdict.output.empty()) insert.bind_borrowed(8, Bytes{last_lines(verdict)});
-  insert.run();
-  auto& update = unit.query(
-      "UPDATE jobs SET state='completed', ended_at=?1, result=?2, progress=NULL "
-      "WHERE id=?3 AND state='running' AND run_lease=?4",
-      now, nullptr, run.job, run.lease);
-  if (!verdict.result.empty()) update.bind_borrowed(2, Bytes{verdict.result});
-  update.run();
-  return Finished{};
-}
-
 void refuse(const char* field, const std::string& why) {
   throw Error(Code::invalid, fmt::format("{} of a job: {}", field, why), "Correct the request.");
 }
@@ -224,6 +50,8 @@ void check_new_job(const NewJob& job) {
   }
   if (job.max_attempts < 1) refuse("max_attempts", "is less than 1");
   if (job.unique_key.size() > 1000) refuse("unique_key", "is longer than 1000 bytes");
+  if (job.concurrency_key.size() > 1000) refuse("concurrency_key", "is longer than 1000 bytes");
+  if (job.key_limit < 1) refuse("key_limit", "is less than 1");
   if (job.delay > std::chrono::hours(24 * 3660)) refuse("delay", "is longer than ten years");
   if (job.payload.size() > kPayloadCap) {
     throw Error(Code::too_large,
@@ -243,7 +71,9 @@ Inserted insert_job(Unit& unit, const NewJob& job, WallTime now) {
   const WallTime due = later ? now + job.delay : now;
   auto& insert = unit.prepare(
       "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, nominal, "
-      "parent, source, unique_key, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "parent, source, unique_key, payload, concurrency_key, key_limit, waits_turn) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const bool keyed = !job.concurrency_key.empty();
   insert.bind_borrowed(1, job.task)
       .bind_borrowed(2, name(later ? JobState::scheduled : JobState::available))
       .bind(3, job.priority)
@@ -254,20 +84,32 @@ Inserted insert_job(Unit& unit, const NewJob& job, WallTime now) {
       .bind(8, job.nominal)
       .bind(9, job.parent)
       .bind_borrowed(10, job.source)
-      .bind_borrowed(12, Bytes{job.payload});
+      .bind_borrowed(12, Bytes{job.payload})
+      .bind(14, job.key_limit)
+      .bind(15, keyed);
   if (!job.unique_key.empty()) insert.bind_borrowed(11, job.unique_key);
+  if (keyed) insert.bind_borrowed(13, job.concurrency_key);
   insert.run();
+  const JobId id(unit.last_rowid());
+  if (keyed && !later) give_turns(unit, job.task, job.concurrency_key);
   TIMMY_FAILPOINT("queue.after_insert");
-  return {.id = JobId(unit.last_rowid()), .due = later ? std::optional(due) : std::nullopt};
+  return {.id = id, .due = later ? std::optional(due) : std::nullopt};
 }
 
-std::vector<ClaimedJob> claim_jobs(Unit& unit, std::string_view task, int count,
-                                   std::int64_t instance, WallTime now) {
+Claimed claim_jobs(Unit& unit, std::string_view task, int count, std::int64_t instance,
+                   WallTime now, const RateLimit& rate) {
   TIMMY_FAILPOINT("queue.before_claim");
+  Claimed claimed;
+  if (rate) {
+    const auto allowed = allowance(unit, task, rate, count, now);
+    count = allowed.runs;
+    claimed.again = allowed.again;
+    if (count == 0) return claimed;
+  }
   auto& row = unit.query(
       "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, instance=?1, "
-      "attempted_at=?2 WHERE id IN (SELECT id FROM jobs WHERE state='available' AND task=?3 "
-      "ORDER BY rank, id LIMIT ?4) "
+      "attempted_at=?2, progress=NULL WHERE id IN (SELECT id FROM jobs WHERE state='available' "
+      "AND task=?3 AND waits_turn=0 ORDER BY rank, id LIMIT ?4) "
       "RETURNING rank, id, run_lease, attempt, max_attempts, crashes, nominal, payload",
       instance, now, task, count);
   std::vector<std::pair<std::int64_t, ClaimedJob>> ranked;
@@ -287,46 +129,12 @@ std::vector<ClaimedJob> claim_jobs(Unit& unit, std::string_view task, int count,
   std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
     return std::tie(a.first, a.second.run) < std::tie(b.first, b.second.run);
   });
-  std::vector<ClaimedJob> jobs;
-  jobs.reserve(ranked.size());
-  for (auto& [rank, job] : ranked) jobs.push_back(std::move(job));
+  claimed.jobs.reserve(ranked.size());
+  for (auto& [place, job] : ranked) claimed.jobs.push_back(std::move(job));
+  if (rate && !claimed.jobs.empty())
+    note_starts(unit, task, rate, static_cast<int>(claimed.jobs.size()), now);
   TIMMY_FAILPOINT("queue.after_claim");
-  return jobs;
-}
-
-std::optional<Finished> finish_run(Unit& unit, RunId run, const Verdict& verdict,
-                                   const RetryPolicy& policy, WallTime now, double random) {
-  TIMMY_FAILPOINT("queue.before_finish");
-  if (verdict.result.size() > kPayloadCap) {
-    Verdict too_large{.kind = Verdict::Kind::failed, .permanent = true, .code = "too_large"};
-    too_large.message = fmt::format("the result is {} bytes, at most {} are taken",
-                                    verdict.result.size(), kPayloadCap);
-    too_large.usage = verdict.usage;
-    too_large.output = verdict.output;
-    return finish_run(unit, run, too_large, policy, now, random);
-  }
-  if (verdict.kind == Verdict::Kind::completed) return complete_run(unit, run, verdict, now);
-  auto& row = unit.query("SELECT " RUNNING_COLUMNS
-                         " FROM jobs WHERE id=? AND state='running' AND run_lease=?",
-                         run.job, run.lease);
-  if (!row.step()) return std::nullopt;
-  const RunningJob job = read_running(row);
-  row.reset();
-  return end_run(unit, job, verdict, transition_of(job, verdict, policy, now, random), now);
-}
-
-std::optional<JobState> give_back(Unit& unit, RunId run) {
-  auto& row = unit.query(
-      "UPDATE jobs SET state=CASE WHEN cancel_requested_at IS NULL THEN 'available' "
-      "ELSE 'cancelled' END, "
-      "ended_at=CASE WHEN cancel_requested_at IS NOT NULL THEN attempted_at END, "
-      "attempt=attempt-1, " KEEP_UNIQUE_KEY
-      " WHERE id=? AND state='running' AND run_lease=? "
-      "RETURNING cancel_requested_at IS NOT NULL",
-      run.job, run.lease);
-  std::optional<JobState> state;
-  while (row.step()) state = row.integer(0) != 0 ? JobState::cancelled : JobState::available;
-  return state;
+  return claimed;
 }
 
 bool is_current(Unit& unit, RunId run) {
@@ -351,16 +159,20 @@ void set_progress(Unit& unit, RunId run, std::string_view json) {
 
 Promoted promote_due(Unit& unit, WallTime now, int limit) {
   Promoted promoted;
+  std::set<std::pair<std::string, std::string>> keyed;
   auto& row = unit.query(
-      "UPDATE jobs SET state='available' WHERE id IN (SELECT id FROM jobs "
-      "WHERE state IN ('scheduled','retryable') AND due <= ? ORDER BY due LIMIT ?) RETURNING task",
+      "UPDATE jobs SET state='available', waits_turn = concurrency_key IS NOT NULL "
+      "WHERE id IN (SELECT id FROM jobs WHERE state IN ('scheduled','retryable') AND due <= ? "
+      "ORDER BY due LIMIT ?) RETURNING task, concurrency_key",
       now, limit);
   while (row.step()) {
     const auto task = row.text(0);
     if (std::find(promoted.tasks.begin(), promoted.tasks.end(), task) == promoted.tasks.end()) {
       promoted.tasks.emplace_back(task);
     }
+    if (!row.is_null(1)) keyed.emplace(task, row.text(1));
   }
+  for (const auto& [task, key] : keyed) give_turns(unit, task, key);
   promoted.next_due = earliest_due(unit);
   return promoted;
 }
@@ -372,58 +184,6 @@ std::optional<WallTime> earliest_due(Unit& unit) {
   const auto due = row.step() ? std::optional(row.time(0)) : std::nullopt;
   row.reset();
   return due;
-}
-
-Recovery recover_runs(Unit& unit, std::int64_t instance, WallTime now) {
-  std::vector<RunningJob> jobs;
-  auto& row = unit.query(
-      "SELECT " RUNNING_COLUMNS " FROM jobs WHERE state='running' AND instance IS NOT ?", instance);
-  while (row.step()) jobs.push_back(read_running(row));
-
-  Verdict verdict{.kind = Verdict::Kind::interrupted, .code = "host_ended"};
-  verdict.message = "the host ended while it ran";
-  Recovery recovery;
-  for (const auto& job : jobs) {
-    const auto finished = end_run(unit, job, verdict, transition_of(job, verdict, {}, now, 0), now);
-    ++recovery.interrupted;
-    recovery.held += finished.held;
-    recovery.cancelled += finished.state == JobState::cancelled;
-  }
-  if (recovery.interrupted > 0) {
-    record_event(unit, now, "runs_interrupted", "host",
-                 fmt::format("{} runs of a host that ended were given back", recovery.interrupted));
-  }
-  return recovery;
-}
-
-Cancelled cancel_job(Unit& unit, JobId id, WallTime now) {
-  unit.run(
-      "UPDATE jobs SET state='cancelled', ended_at=?, held=NULL WHERE id=? "
-      "AND state IN ('scheduled','available','retryable')",
-      now, id);
-  if (unit.changes() > 0) return {};
-  unit.run(
-      "UPDATE jobs SET cancel_requested_at=coalesce(cancel_requested_at, ?) "
-      "WHERE id=? AND state='running'",
-      now, id);
-  const Job job = read_job(unit, id).job;
-  Cancelled cancelled{.state = job.state, .running = {}};
-  if (job.state == JobState::running) cancelled.running = RunId{id, job.lease};
-  return cancelled;
-}
-
-Job retry_job(Unit& unit, JobId id, WallTime now) {
-  const Job before = read_job(unit, id).job;
-  if (before.state == JobState::running) {
-    throw Error(Code::conflict, fmt::format("job {} is running", id.value()),
-                "Wait for its end, or cancel it first.");
-  }
-  unit.run(
-      "UPDATE jobs SET state='available', due=?, rank=?, attempt=0, crashes=0, interrupted=0, "
-      "held=NULL, ended_at=NULL, cancel_requested_at=NULL, result=NULL, " KEEP_UNIQUE_KEY
-      " WHERE id=?",
-      now, rank_of(now, before.priority), id);
-  return read_job(unit, id).job;
 }
 
 std::int64_t register_instance(Unit& unit, WallTime now) {

@@ -8,7 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,10 +27,11 @@ Inserted insert_job(Unit& unit, const NewJob& job, WallTime now);
 // Throws what insert_job would throw for the job's own fields.
 void check_new_job(const NewJob& job);
 
-// Up to `count` available jobs of the task become running, best first: by priority with aging,
-// then by age. The lease grows and an attempt is burned. `key` is left empty.
-std::vector<ClaimedJob> claim_jobs(Unit& unit, std::string_view task, int count,
-                                   std::int64_t instance, WallTime now);
+// Up to `count` available jobs of the task that have their turn, and no more than the rate limit
+// allows, become running, best first: by priority with aging, then by age. The lease grows and an
+// attempt is burned. `key` is left empty.
+Claimed claim_jobs(Unit& unit, std::string_view task, int count, std::int64_t instance,
+                   WallTime now, const RateLimit& rate = {});
 
 // Ends a run by its verdict and writes its attempt row. nullopt: stale, nothing was changed.
 // `random` is for the back-off's jitter.
@@ -59,16 +62,41 @@ std::optional<WallTime> earliest_due(Unit& unit);
 // Runs of instances other than `instance` are given back as interrupted.
 Recovery recover_runs(Unit& unit, std::int64_t instance, WallTime now);
 
-// Throw Error{not_found}. cancel: at once when waiting, asked for when running, no change when
-// ended. retry: an ended, held or waiting job becomes available with fresh counters, its history
-// kept; Error{conflict} when running.
+// What operators order. All throw Error{not_found}.
+//   cancel   at once when waiting, asked for when running, no change when ended
+//   retry    an ended, held or waiting job becomes available with fresh counters, its history kept;
+//            Error{conflict} when running
+//   discard  a waiting job is given up as it is; Error{conflict} when running or ended
+//   run_now  a scheduled or retryable job is due now, its counters kept; Error{conflict} in any
+//            other state, and when held: that is retry's
 Cancelled cancel_job(Unit& unit, JobId id, WallTime now);
 Job retry_job(Unit& unit, JobId id, WallTime now);
+Job discard_job(Unit& unit, JobId id, WallTime now);
+Job run_job_now(Unit& unit, JobId id, WallTime now);
+
+// The same for all jobs that match, in steps: the first `limit` of them behind `after`, by id.
+struct BulkStep {
+  int changed = 0;
+  int skipped = 0;              // in a state that the action does not fit
+  std::optional<JobId> after;   // of the next step; nullopt: this was the last
+  std::vector<RunId> running;   // cancelled while they run: to be told
+  std::set<std::string> ready;  // tasks that may have available jobs
+};
+BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter,
+                    std::optional<JobId> after, int limit, WallTime now);
+// How many match, no further than `cap`.
+std::int64_t count_matching(Unit& unit, const JobFilter& filter, std::int64_t cap);
 
 JobDetail read_job(Unit& unit, JobId id);
 std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page);
-// Counts no further than `cap` in each state.
-Counts count_jobs(Unit& unit, std::int64_t cap);
+// Counts no further than the caps: a backlog of a million must not cost more than one of a hundred.
+struct CountCaps {
+  std::int64_t of_state = 10'000;
+  std::int64_t of_task = 1'000;
+};
+Counts count_jobs(Unit& unit, CountCaps caps = {});
+// When a run of each task last ended, as far as the newest some thousand ended jobs tell.
+std::map<std::string, WallTime> last_ends(Unit& unit);
 
 // Looks at the `limit` oldest jobs of an ended state, by id, and deletes those that ended before
 // `before`, with their attempts. Returns how many.

@@ -3,67 +3,17 @@
 
 #include <gmock/gmock.h>
 
-#include "base/fake_loop.hpp"
-#include "store/inline_store.hpp"
+#include "queue/job_table_fixture.hpp"
 
 namespace host {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using Kind = Verdict::Kind;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-class JobTableTest : public testing::Test {
- protected:
-  template <class W>
-  auto in_unit(W work) {
-    return store_.run_now(std::move(work));
-  }
-  JobId insert(NewJob job) {
-    if (job.task.empty()) job.task = "work";
-    return in_unit([&](Unit& unit) { return insert_job(unit, job, now_); }).id;
-  }
-  std::vector<ClaimedJob> claim(int count = 1, std::int64_t instance = 1) {
-    return in_unit([&](Unit& unit) { return claim_jobs(unit, "work", count, instance, now_); });
-  }
-  RunId claim_one() {
-    const auto jobs = claim();
-    EXPECT_EQ(jobs.size(), 1u);
-    return jobs.empty() ? RunId{} : jobs.front().run;
-  }
-  std::optional<Finished> finish(RunId run, Verdict verdict, RetryPolicy policy = {}) {
-    return in_unit(
-        [&](Unit& unit) { return finish_run(unit, run, verdict, policy, now_, 0.999999); });
-  }
-  std::optional<Finished> finish(RunId run, Kind kind) {
-    return finish(run, Verdict{.kind = kind});
-  }
-  Job job(JobId id) {
-    return in_unit([&](Unit& unit) { return read_job(unit, id); }).job;
-  }
-  std::vector<Attempt> attempts(JobId id) {
-    return in_unit([&](Unit& unit) { return read_job(unit, id); }).attempts;
-  }
-  Promoted promote() {
-    return in_unit([&](Unit& unit) { return promote_due(unit, now_, 100); });
-  }
-  std::vector<std::string> event_kinds() {
-    return in_unit([](Unit& unit) {
-      std::vector<std::string> kinds;
-      auto& row = unit.query("SELECT kind FROM events ORDER BY id");
-      while (row.step()) kinds.push_back(row.string(0));
-      return kinds;
-    });
-  }
-
-  FakeLoop loop_;
-  InlineStore store_{loop_};
-  WallTime now_ = loop_.clock().wall();
-};
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
 
 TEST_F(JobTableTest, a_job_goes_from_insert_to_completed_with_its_history) {
   const auto id = insert({.payload = "{\"n\":1}", .source = "cli"});
@@ -404,13 +354,25 @@ TEST_F(JobTableTest, lists_by_state_and_task) {
 
 TEST_F(JobTableTest, counts_stop_at_their_cap) {
   for (int i = 0; i < 5; ++i) insert({});
-  const auto counts = in_unit([](Unit& unit) { return count_jobs(unit, 3); });
+  now_ += seconds(1);
+  insert({.task = "other"});
+  insert({.task = "other", .concurrency_key = "k"});
+  insert({.task = "other", .concurrency_key = "k"});
+  const auto counts =
+      in_unit([](Unit& unit) { return count_jobs(unit, {.of_state = 3, .of_task = 4}); });
   EXPECT_EQ(counts.states.size(), 7u);
   EXPECT_EQ(counts.states[1].count, 3);
   EXPECT_TRUE(counts.states[1].capped);
   EXPECT_EQ(counts.states[2].count, 0);
   EXPECT_FALSE(counts.states[2].capped);
-  EXPECT_EQ(counts.oldest_available, now_);
+  ASSERT_EQ(counts.ready.size(), 2u);
+  EXPECT_EQ(counts.ready[0].task, "other");
+  EXPECT_EQ(counts.ready[0].count, 2) << "one waits for its turn";
+  EXPECT_FALSE(counts.ready[0].capped);
+  EXPECT_EQ(counts.ready[0].next_since, now_);
+  EXPECT_EQ(counts.ready[1].count, 4);
+  EXPECT_TRUE(counts.ready[1].capped);
+  EXPECT_EQ(counts.ready[1].next_since, now_ - seconds(1));
 }
 
 TEST_F(JobTableTest, prune_removes_old_ended_jobs_with_their_history_and_gives_no_id_twice) {
@@ -459,9 +421,10 @@ TEST_F(JobTableTest, the_claim_and_the_timer_use_their_indexes) {
       return text;
     });
   };
-  const auto claim_plan =
-      plan("SELECT id FROM jobs WHERE state='available' AND task='x' ORDER BY rank, id LIMIT 5");
-  EXPECT_THAT(claim_plan, HasSubstr("jobs_available (task=?)"));
+  const auto claim_plan = plan(
+      "SELECT id FROM jobs WHERE state='available' AND task='x' AND waits_turn=0 "
+      "ORDER BY rank, id LIMIT 5");
+  EXPECT_THAT(claim_plan, HasSubstr("jobs_available (task=? AND waits_turn=?)"));
   EXPECT_THAT(claim_plan, testing::Not(HasSubstr("TEMP B-TREE")));
   EXPECT_THAT(plan("SELECT id FROM jobs WHERE state IN ('scheduled','retryable') AND due <= 5 "
                    "ORDER BY due LIMIT 5"),

@@ -12,7 +12,6 @@ namespace {
 
 constexpr int kPromoteLimit = 1000;  // jobs that become due in one transaction
 constexpr int kPruneLimit = 500;     // rows of a state looked at in one transaction
-constexpr std::int64_t kCountCap = 10'000;
 constexpr Duration kAskAgain = std::chrono::seconds(1);
 constexpr Duration kFirstPrune = std::chrono::minutes(1);
 constexpr Duration kPruneEvery = std::chrono::minutes(10);
@@ -30,7 +29,7 @@ struct Queue::Ending {
   RunId run;
   Verdict verdict;
   RetryPolicy policy;
-  std::function<void(Unit&)> also;
+  Also also;
   Reply<Finished> done;
   double random = 0;
   // Written by the store's thread before its reply is posted, read by the loop after.
@@ -47,27 +46,6 @@ Queue::Queue(Store& store, Loop& loop, Log log)
 Queue::~Queue() {
   alive_.reset();
   if (!batch_.empty()) store_.submit_all(std::move(batch_));
-}
-
-// The reply, unless the queue is gone by then.
-template <class V>
-Reply<V> Queue::forward(Reply<V> done) const {
-  return [alive = std::weak_ptr(alive_), done = std::move(done)](Result<V> result) {
-    if (!alive.expired() && done) done(std::move(result));
-  };
-}
-
-template <class V, class W>
-void Queue::ask(W work, std::function<void(Result<V>)> done) {
-  auto slot = std::make_shared<std::optional<V>>();
-  enqueue({[slot, work = std::move(work)](Unit& unit) { slot->emplace(work(unit)); },
-           [slot, reply = forward<V>(std::move(done))](Status status) {
-             if (status) {
-               reply(std::move(**slot));
-             } else {
-               reply(status.error());
-             }
-           }});
 }
 
 void Queue::enqueue(Store::Operation operation) {
@@ -111,6 +89,7 @@ void Queue::recover(Reply<Recovery> done) {
     std::string store_id;
     Recovery recovery;
     std::optional<WallTime> due;
+    Pauses pauses;
   };
   auto start = [now = now()](Unit& unit) {
     Start s;
@@ -118,12 +97,14 @@ void Queue::recover(Reply<Recovery> done) {
     s.store_id = read_store_id(unit);
     s.recovery = recover_runs(unit, s.instance, now);
     s.due = earliest_due(unit);
+    s.pauses = read_pauses(unit);
     return s;
   };
   auto started = [this, done = std::move(done)](Result<Start> result) {
     if (!result) return done(result.error());
     instance_ = result.value().instance;
     store_id_ = result.value().store_id;
+    pauses_ = result.value().pauses;
     next_prune_ = now() + kFirstPrune;
     const auto& recovery = result.value().recovery;
     if (recovery.interrupted > 0) {
@@ -170,31 +151,29 @@ void Queue::insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done,
       });
 }
 
-void Queue::claim(std::string task, int count, Reply<std::vector<ClaimedJob>> done) {
+void Queue::claim(std::string task, int count, Reply<Claimed> done, const RateLimit& rate) {
   if (instance_ == 0) {
     loop_.post([done = forward(std::move(done))] {
       done(Error(Code::conflict, "the queue has not been recovered yet"));
     });
     return;
   }
-  ask<std::vector<ClaimedJob>>(
-      [task = std::move(task), count, instance = instance_, now = now()](Unit& unit) {
-        return claim_jobs(unit, task, count, instance, now);
-      },
-      [this, done = std::move(done)](Result<std::vector<ClaimedJob>> result) {
-        if (!result) return done(result.error());
-        auto jobs = std::move(result).value();
-        for (auto& job : jobs) {
-          job.key = fmt::format("{}-{}", store_id_, job.run.job.value());
-          running_.insert_or_assign(job.run.job, Run{job.run.lease, job.task});
-        }
-        stats_.claimed += jobs.size();
-        done(std::move(jobs));
-      });
+  ask<Claimed>([task = std::move(task), count, rate, instance = instance_, now = now()](
+                   Unit& unit) { return claim_jobs(unit, task, count, instance, now, rate); },
+               [this, done = std::move(done)](Result<Claimed> result) {
+                 if (!result) return done(result.error());
+                 auto claimed = std::move(result).value();
+                 for (auto& job : claimed.jobs) {
+                   job.key = fmt::format("{}-{}", store_id_, job.run.job.value());
+                   running_.insert_or_assign(job.run.job, Run{job.run.lease, job.task});
+                 }
+                 stats_.claimed += claimed.jobs.size();
+                 done(std::move(claimed));
+               });
 }
 
-void Queue::finish(RunId run, Verdict verdict, const RetryPolicy& policy,
-                   std::function<void(Unit&)> also, Reply<Finished> done) {
+void Queue::finish(RunId run, Verdict verdict, const RetryPolicy& policy, Also also,
+                   Reply<Finished> done) {
   auto ending = std::make_shared<Ending>();
   ending->run = run;
   ending->verdict = std::move(verdict);
@@ -209,7 +188,7 @@ void Queue::submit(std::shared_ptr<Ending> ending) {
   enqueue({[ending, now = now()](Unit& unit) {
              ending->finished = finish_run(unit, ending->run, ending->verdict, ending->policy, now,
                                            ending->random);
-             if (ending->finished && ending->also) ending->also(unit);
+             if (ending->finished && ending->also) ending->also(unit, ending->finished->state);
            },
            [this, alive = std::weak_ptr(alive_), ending](Status status) {
              if (!alive.expired()) ended(ending, status);
@@ -243,7 +222,8 @@ void Queue::ended(const std::shared_ptr<Ending>& ending, const Status& status) {
   stats_.held += finished.held;
   if (finished.poison) log_.warn("job {} ({}) is poison: discarded", run.job.value(), task);
   if (finished.held) log_.warn("job {} ({}) is held: interrupted too often", run.job.value(), task);
-  if (finished.state == JobState::available && !task.empty()) ready(task);
+  const bool more = finished.state == JobState::available || finished.turn_given;
+  if (more && !task.empty()) ready(task);
   if (finished.next_run) note_due(*finished.next_run);
   if (ending->done) ending->done(finished);
 }
@@ -279,33 +259,6 @@ void Queue::give_back(std::vector<RunId> runs, Reply<std::vector<JobId>> done) {
         }
         if (done) done(std::move(result));
       });
-}
-
-void Queue::cancel(JobId id, Reply<Cancelled> done) {
-  ask<Cancelled>([id, now = now()](Unit& unit) { return cancel_job(unit, id, now); },
-                 std::move(done));
-}
-
-void Queue::retry(JobId id, Reply<Job> done) {
-  ask<Job>([id, now = now()](Unit& unit) { return retry_job(unit, id, now); },
-           [this, done = std::move(done)](Result<Job> result) {
-             if (result) ready(result.value().task);
-             if (done) done(std::move(result));
-           });
-}
-
-void Queue::show(JobId id, Reply<JobDetail> done) {
-  ask<JobDetail>([id](Unit& unit) { return read_job(unit, id); }, std::move(done));
-}
-
-void Queue::list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done) {
-  ask<std::vector<Job>>(
-      [filter = std::move(filter), page](Unit& unit) { return list_jobs(unit, filter, page); },
-      std::move(done));
-}
-
-void Queue::counts(Reply<Counts> done) {
-  ask<Counts>([](Unit& unit) { return count_jobs(unit, kCountCap); }, std::move(done));
 }
 
 bool Queue::holds(RunId run) const {

@@ -18,6 +18,7 @@
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "base/result.hpp"
+#include "queue/controls.hpp"
 #include "queue/job.hpp"
 #include "store/store.hpp"
 
@@ -62,23 +63,41 @@ class Queue {
               std::optional<RunId> by = {});
 
   // Up to `count` jobs of the task, now running under leases of their own; may be none. They are
-  // this instance's until finish() or give_back(). Error{conflict} before recover() is through.
-  void claim(std::string task, int count, Reply<std::vector<ClaimedJob>> done);
+  // this instance's until finish() or give_back(). Error{conflict} before recover() is through. No
+  // more than `rate` allows: it counts what was claimed, over restarts.
+  void claim(std::string task, int count, Reply<Claimed> done, const RateLimit& rate = {});
 
   // Ends a run. `also` (may be empty) writes more in the same transaction: saved state, followers,
-  // ledger rows; it runs only if the run is still current, on the store thread, maybe twice; what
-  // it throws undoes all and is the reply, and the run stays current. Error{stale}: another run has
-  // the job, or none; nothing was changed. While the store can't take it (its queue is full, the
-  // disk is full) it is asked again by itself, once a second: a run's end is never dropped.
-  void finish(RunId run, Verdict verdict, const RetryPolicy& policy,
-              std::function<void(Unit&)> also, Reply<Finished> done);
+  // ledger rows. It is told what becomes of the job, and runs only if the run is still current, on
+  // the store thread, maybe twice; what it throws undoes all and is the reply, and the run stays
+  // current. Error{stale}: another run has the job, or none; nothing was changed. While the store
+  // can't take it (its queue is full, the disk is full) it is asked again by itself, once a second:
+  // a run's end is never dropped.
+  using Also = std::function<void(Unit&, JobState)>;
+  void finish(RunId run, Verdict verdict, const RetryPolicy& policy, Also also,
+              Reply<Finished> done);
 
   // Runs that were claimed but never begun go back at no cost. Stale ones are skipped. Replies with
   // the jobs that this ended, because they had been cancelled meanwhile. Asked again as finish().
   void give_back(std::vector<RunId> runs, Reply<std::vector<JobId>> done);
 
+  // What operators order; durable when replied, the rules stand in job_table.hpp. Whoever cancels a
+  // running job tells its run to stop: its end makes it cancelled.
   void cancel(JobId id, Reply<Cancelled> done);
   void retry(JobId id, Reply<Job> done);
+  void discard(JobId id, Reply<Job> done);
+  void run_now(JobId id, Reply<Job> done);
+  // The same for all that match, some hundreds in a transaction, so that others get their turn.
+  // Error{conflict}, and nothing done, unless exactly `expected` match when it begins. What has
+  // been done stays if the store fails on the way.
+  void order(BulkAction action, JobFilter filter, std::int64_t expected, Reply<BulkOutcome> done);
+
+  // Nothing of a paused task or queue is claimed, over restarts; what runs goes on. False: it was
+  // so already.
+  void set_paused(Pausable kind, std::string name, bool paused, Reply<bool> done);
+  [[nodiscard]] const Pauses& pauses() const { return pauses_; }
+
+  // What there is, as of this turn's place in the order of requests.
   void show(JobId id, Reply<JobDetail> done);
   void list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done);
   void counts(Reply<Counts> done);
@@ -105,10 +124,30 @@ class Queue {
  private:
   struct Ending;
 
+  struct Bulk;
+
+  // Asks for an operation, and replies with what it returned.
   template <class V, class W>
-  void ask(W work, std::function<void(Result<V>)> done);
+  void ask(W work, std::function<void(Result<V>)> done) {
+    auto slot = std::make_shared<std::optional<V>>();
+    enqueue({[slot, work = std::move(work)](Unit& unit) { slot->emplace(work(unit)); },
+             [slot, reply = forward<V>(std::move(done))](Status status) {
+               if (status) {
+                 reply(std::move(**slot));
+               } else {
+                 reply(status.error());
+               }
+             }});
+  }
+  // The reply, unless the queue is gone by then.
   template <class V>
-  [[nodiscard]] Reply<V> forward(Reply<V> done) const;
+  [[nodiscard]] Reply<V> forward(Reply<V> done) const {
+    return [alive = std::weak_ptr(alive_), done = std::move(done)](Result<V> result) {
+      if (!alive.expired() && done) done(std::move(result));
+    };
+  }
+  void ready_when_done(Result<Job> result, const Reply<Job>& done);
+  void order_next(std::shared_ptr<Bulk> bulk);
   void enqueue(Store::Operation operation);
   void post_flush();
   void flush();
@@ -127,6 +166,7 @@ class Queue {
   Log log_;
   Timeline timeline_;
   Retention retention_;
+  Pauses pauses_;
   std::function<void(const std::string&)> ready_handler_;
   std::mt19937_64 random_;
   std::int64_t instance_ = 0;  // 0: not recovered yet

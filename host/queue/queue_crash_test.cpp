@@ -61,17 +61,17 @@ class SmallHost {
 
   void claim() {
     if (std::exchange(claiming_, true)) return;
-    queue_.claim("work", 5, [this](Result<std::vector<ClaimedJob>> claimed) {
+    queue_.claim("work", 5, [this](Result<Claimed> claimed) {
       claiming_ = false;
-      for (const auto& job : claimed.value()) finish(job.run);
-      if (!claimed.value().empty()) claim();
+      for (const auto& job : claimed.value().jobs) finish(job.run);
+      if (!claimed.value().jobs.empty()) claim();
     });
   }
 
   void finish(RunId run) {
     queue_.finish(
         run, {.kind = Verdict::Kind::completed}, {},
-        [run](Unit& unit) {
+        [run](Unit& unit, JobState) {
           unit.run("INSERT INTO state VALUES('p', ?, x'31', 1)", run.job.value());
         },
         [this, run](Result<Finished> finished) {

@@ -71,10 +71,9 @@ class QueueTest : public testing::Test {
   }
   JobId insert_one(NewJob job) { return insert({std::move(job)}).at(0).id; }
   std::vector<ClaimedJob> claim(int count = 1) {
-    return wait<std::vector<ClaimedJob>>(
-        [&](auto reply) { queue_->claim("work", count, std::move(reply)); });
+    return wait<Claimed>([&](auto reply) { queue_->claim("work", count, std::move(reply)); }).jobs;
   }
-  Finished finish(RunId run, Verdict verdict, std::function<void(Unit&)> also = {}) {
+  Finished finish(RunId run, Verdict verdict, Queue::Also also = {}) {
     return wait<Finished>([&](auto reply) {
       queue_->finish(run, std::move(verdict), {}, std::move(also), std::move(reply));
     });
@@ -114,7 +113,7 @@ TEST_F(QueueTest, the_key_is_the_same_in_each_run_and_another_jobs_is_another) {
 TEST_F(QueueTest, an_insert_and_the_claim_that_it_causes_reach_the_store_together) {
   std::vector<ClaimedJob> claimed;
   queue_->set_ready_handler([&](const std::string& task) {
-    queue_->claim(task, 5, [&](Result<std::vector<ClaimedJob>> jobs) { claimed = jobs.value(); });
+    queue_->claim(task, 5, [&](Result<Claimed> jobs) { claimed = jobs.value().jobs; });
   });
   store_.sizes.clear();
   insert({{.task = "work"}});
@@ -196,9 +195,9 @@ TEST_F(QueueTest, what_is_written_with_an_end_stands_or_falls_with_it) {
   insert({{.task = "work"}, {.task = "work"}});
   const auto claimed = claim(2);
   finish(claimed.at(0).run, {.kind = Kind::completed},
-         [](Unit& unit) { unit.run("INSERT INTO state VALUES('p', 'k', x'31', 1)"); });
+         [](Unit& unit, JobState) { unit.run("INSERT INTO state VALUES('p', 'k', x'31', 1)"); });
   EXPECT_THROW(finish(claimed.at(1).run, {.kind = Kind::completed},
-                      [](Unit& unit) {
+                      [](Unit& unit, JobState) {
                         unit.run("UPDATE state SET value=x'32'");
                         throw Error(Code::not_granted, "no");
                       }),
@@ -219,7 +218,7 @@ TEST_F(QueueTest, a_stale_end_is_an_error_writes_nothing_and_is_counted) {
   finish(run, {.kind = Kind::interrupted});
   bool also = false;
   try {
-    finish(run, {.kind = Kind::completed}, [&](Unit&) { also = true; });
+    finish(run, {.kind = Kind::completed}, [&](Unit&, JobState) { also = true; });
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::stale);
@@ -346,6 +345,45 @@ TEST_F(QueueTest, a_queue_that_is_gone_calls_nobody_but_stores_what_was_asked) {
   EXPECT_FALSE(called);
   start();
   EXPECT_EQ(claim().size(), 1u);
+}
+
+TEST_F(QueueTest, a_pause_outlives_the_host) {
+  EXPECT_TRUE(wait<bool>(
+      [&](auto reply) { queue_->set_paused(Pausable::task, "work", true, std::move(reply)); }));
+  EXPECT_TRUE(queue_->pauses().tasks.contains("work"));
+  start();
+  EXPECT_TRUE(queue_->pauses().tasks.contains("work"));
+  wait<bool>(
+      [&](auto reply) { queue_->set_paused(Pausable::task, "work", false, std::move(reply)); });
+  start();
+  EXPECT_THAT(queue_->pauses().tasks, IsEmpty());
+}
+
+TEST_F(QueueTest, the_end_of_a_keyed_run_makes_the_next_one_ready) {
+  insert({{.task = "work", .concurrency_key = "app"}, {.task = "work", .concurrency_key = "app"}});
+  const auto run = claim(5).at(0).run;
+  EXPECT_THAT(claim(5), IsEmpty());
+  ready_.clear();
+  finish(run, {.kind = Kind::completed});
+  EXPECT_THAT(ready_, ElementsAre("work"));
+  EXPECT_EQ(claim(5).size(), 1u);
+}
+
+TEST_F(QueueTest, an_order_for_many_needs_the_count_that_there_is) {
+  for (int i = 0; i < 450; ++i) insert_one({.task = "work"});
+  std::optional<Error> refused;
+  queue_->order(BulkAction::cancel, {.state = {}, .task = "work"}, 449,
+                [&](Result<BulkOutcome> outcome) { refused = outcome.error(); });
+  loop_.drain();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code(), Code::conflict);
+  EXPECT_EQ(claim().size(), 1u) << "nothing was done";
+  const auto outcome = wait<BulkOutcome>([&](auto reply) {
+    queue_->order(BulkAction::cancel, {.state = {}, .task = "work"}, 450, std::move(reply));
+  });
+  EXPECT_EQ(outcome.changed, 450) << "in more than one step";
+  EXPECT_EQ(outcome.running.size(), 1u);
+  EXPECT_THAT(claim(5), IsEmpty());
 }
 
 }  // namespace

@@ -89,12 +89,12 @@ class SchedulerTest : public testing::Test {
   // One run of the task, ended as `kind`. False when none was available.
   bool run_one(const std::string& name, Verdict::Kind kind = Verdict::Kind::completed) {
     bool ran = false;
-    queue_.claim(name, 1, [&](const Result<std::vector<ClaimedJob>>& claimed) {
-      if (claimed.value().empty()) return;
+    queue_.claim(name, 1, [&](const Result<Claimed>& claimed) {
+      if (claimed.value().jobs.empty()) return;
       ran = true;
       Verdict verdict;
       verdict.kind = kind;
-      queue_.finish(claimed.value().front().run, verdict, {}, {}, {});
+      queue_.finish(claimed.value().jobs.front().run, verdict, {}, {}, {});
     });
     loop_.drain();
     return ran;

@@ -42,6 +42,7 @@ class JobsService final : public Service {
     job.priority = static_cast<int>(number_parameter(params, "priority", job.priority));
     job.delay = milliseconds_parameter(params, "delay_ms", {});
     job.unique_key = params.value("unique_key", "");
+    job.concurrency_key = params.value("concurrency_key", "");
     job.unique_window = milliseconds_parameter(params, "unique_window_ms", {});
     job.source = "plugin";
     job.parent = run.run.job;
@@ -64,12 +65,16 @@ class JobsService final : public Service {
   void follow(RunContext& run, const Json& params, Reply<Json> reply) {
     auto job = parse(run, params);
     count_staged(run, job.payload.size());
-    const auto now = queue_->now();
-    run.staged_jobs.emplace_back(
-        job.task, job.delay > Duration::zero() ? std::optional(now + job.delay) : std::nullopt);
-    run.staged.push_back(
-        [job = std::move(job), now](Unit& unit) { (void)insert_job(unit, job, now); });
+    run.followers.push_back({std::move(job), parse_when(params.value("when", "success"))});
     reply(Json::object());
+  }
+
+  static FollowOn parse_when(const std::string& text) {
+    if (text == "success") return FollowOn::success;
+    if (text == "failure") return FollowOn::failure;
+    if (text == "always") return FollowOn::always;
+    throw Error(Code::usage, "parameter \"when\" is \"" + text + "\"",
+                "Use success, failure or always.");
   }
 
   void progress(const RunContext& run, const Json& params, Reply<Json> reply) {

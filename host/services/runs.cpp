@@ -25,11 +25,11 @@ void Runs::begun(RunId run) { services_->begin(run); }
 RunHooks::Closing Runs::closed(RunId run) {
   const auto context = services_->close(run);
   if (!context) return {};
-  Closing closing{.inserted = std::move(context->staged_jobs),
+  Closing closing{.commit = {},
+                  .followers = std::move(context->followers),
                   .unreachable = std::move(context->unreachable)};
-  if (!context->staged.empty() || !context->staged_state.empty())
+  if (!context->staged_state.empty())
     closing.commit = [context, now = clock_->wall()](Unit& unit) {
-      for (const auto& write : context->staged) write(unit);
       write_staged_state(unit, context->plugin, context->staged_state, now);
     };
   return closing;

@@ -11,7 +11,7 @@ constexpr std::chrono::milliseconds kTenYears = std::chrono::hours(24 * 3650);
 }  // namespace
 
 void count_staged(RunContext& run, std::size_t bytes) {
-  if (run.staged.size() + run.staged_state.size() >= kStagedWrites ||
+  if (run.followers.size() + run.staged_state.size() >= kStagedWrites ||
       run.staged_bytes + bytes > kStagedBytes)
     throw Error(Code::too_large,
                 "a run stages at most 10,000 writes and followers of 16 MiB in all",

@@ -20,6 +20,7 @@
 #include "base/json.hpp"
 #include "base/result.hpp"
 #include "plugins/grants.hpp"
+#include "queue/job.hpp"
 
 namespace host {
 
@@ -33,12 +34,11 @@ struct RunContext {
   std::string task;
   Grants grants;
 
-  // Writes that count only if the run does: they join the transaction of its completion, in order,
-  // and are dropped when it fails, crashes or turns out stale.
-  std::vector<std::function<void(Unit&)>> staged;
-  // The jobs among them: their task, and when they are due if later.
-  std::vector<std::pair<std::string, std::optional<WallTime>>> staged_jobs;
-  // Values of state/1 that join that transaction; null removes a key. A run reads its own.
+  // Jobs that follow this one, in the transaction of its end, when it ends in the way that each
+  // names.
+  std::vector<Follower> followers;
+  // Values of state/1 that join the transaction of its completion and are dropped when it fails,
+  // crashes or turns out stale; null removes a key. A run reads its own.
   std::map<std::string, Json> staged_state;
   std::size_t staged_bytes = 0;  // of all that is staged, see count_staged()
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/fake_loop.hpp"
+#include "queue/job_table.hpp"
 #include "queue/queue.hpp"
 #include "services/service_table.hpp"
 #include "services/state_service.hpp"
@@ -27,8 +28,7 @@ class ServiceBench : public ::testing::Test {
   RunId running_job(const std::string& task = "triage_task") {
     queue_.insert({NewJob{.task = task}}, [](Result<std::vector<Inserted>>) {});
     std::optional<RunId> run;
-    queue_.claim(task, 1,
-                 [&](Result<std::vector<ClaimedJob>> jobs) { run = jobs.value().at(0).run; });
+    queue_.claim(task, 1, [&](Result<Claimed> jobs) { run = jobs.value().jobs.at(0).run; });
     loop_.drain();
     return run.value();
   }
@@ -62,9 +62,10 @@ class ServiceBench : public ::testing::Test {
     std::optional<Result<Finished>> finished;
     queue_.finish(
         run->run, Verdict{.kind = Verdict::Kind::completed}, {},
-        [context](Unit& unit) {
-          for (const auto& write : context->staged) write(unit);
+        [context, now = queue_.now()](Unit& unit, JobState state) {
           write_staged_state(unit, context->plugin, context->staged_state, WallTime());
+          for (const auto& follower : context->followers)
+            if (follows(follower.when, state)) (void)insert_job(unit, follower.job, now);
         },
         [&](Result<Finished> result) { finished = std::move(result); });
     loop_.drain();

@@ -132,7 +132,29 @@ CREATE TABLE quarantine(
 INSERT INTO settings(key, value) VALUES('store_id', lower(hex(randomblob(8))));
 )sql";
 
-constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1};
+// `waits_turn` stands before `rank` in both indexes, so that a claim steps over no job that has to
+// wait for others with its key, however many there are.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE jobs ADD COLUMN concurrency_key TEXT;
+ALTER TABLE jobs ADD COLUMN key_limit INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE jobs ADD COLUMN waits_turn INTEGER NOT NULL DEFAULT 0;
+DROP INDEX jobs_available;
+CREATE INDEX jobs_available ON jobs(task, waits_turn, rank) WHERE state='available';
+CREATE INDEX jobs_keyed ON jobs(task, concurrency_key, waits_turn, rank)
+  WHERE concurrency_key IS NOT NULL AND state IN ('available','running');
+
+CREATE TABLE pauses(
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY(kind, name)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rate_limits(
+  task TEXT PRIMARY KEY,
+  starts BLOB NOT NULL) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2};
 
 void apply(Connection& connection, std::int64_t version) {
   connection.execute("BEGIN IMMEDIATE");

@@ -13,13 +13,17 @@
 //   audit(id, at, who, what, target, result)
 //   events(id, at, kind, subject, detail)         one row per notable change
 //   quarantine(plugin, sha256, reason, since)
+// Version 2:
+//   jobs.concurrency_key, key_limit, waits_turn   queue/key_turns.cpp
+//   pauses(kind, name, since)                     queue/controls.cpp
+//   rate_limits(task, starts)                     queue/controls.cpp
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/failpoint.hpp"
+#include "queue/job_table.hpp"
 
 namespace host {
 namespace {
@@ -44,6 +45,18 @@ void Executor::set_running(int running) {
   fill_starved();
 }
 
+void Executor::set_queues(std::map<std::string, int> limits) {
+  queue_limits_ = std::move(limits);
+  fill_starved();
+}
+
+void Executor::look_again() {
+  for (auto& [name, lane] : lanes_) {
+    lane.hungry = true;
+    fill(name);
+  }
+}
+
 void Executor::set_tasks(std::map<std::string, RunnableTask> tasks) {
   for (auto& [name, lane] : lanes_) lane.task.reset();
   for (auto& [name, task] : tasks) {
@@ -71,19 +84,31 @@ void Executor::ready(const std::string& task) {
 }
 
 bool Executor::blocked(const RunnableTask& task) const {
+  const auto& pauses = queue_->pauses();
+  if (pauses.tasks.contains(task.name) || pauses.queues.contains(task.queue)) return true;
   return std::any_of(task.waits_for.begin(), task.waits_for.end(),
                      [&](const auto& system) { return unavailable_.contains(system); });
+}
+
+// How many more runs of this task's queue, and of the host, may begin.
+int Executor::free_starts(const RunnableTask& task) const {
+  int free = limits_.running - slots_;
+  if (const auto limit = queue_limits_.find(task.queue); limit != queue_limits_.end()) {
+    const auto taken = queue_slots_.find(task.queue);
+    free = std::min(free, limit->second - (taken == queue_slots_.end() ? 0 : taken->second));
+  }
+  return std::max(free, 0);
 }
 
 // How many more jobs may be claimed for this lane now.
 int Executor::room(const Lane& lane) const {
   const auto& task = *lane.task;
-  const int free_starts = std::max(0, limits_.running - slots_);
   const int starts =
-      std::min(task.concurrency, std::min(lane.claimed, task.concurrency) + free_starts);
+      std::min(task.concurrency, std::min(lane.claimed, task.concurrency) + free_starts(task));
   if (starts < task.concurrency) return starts - lane.claimed;
   int ahead = task.concurrency;
-  if (!task.worker->fresh && lane.typical > Duration::zero())
+  // What is sent ahead counts as begun for a rate limit, so nothing is.
+  if (!task.worker->fresh && !task.rate && lane.typical > Duration::zero())
     ahead = std::max<int>(ahead, static_cast<int>(std::min<std::int64_t>(
                                      limits_.batch, limits_.ahead / lane.typical)));
   // A refill is worth a claim once half of what may be ahead is used up.
@@ -92,11 +117,15 @@ int Executor::room(const Lane& lane) const {
 }
 
 void Executor::change_claimed(Lane& lane, int by) {
-  const int concurrency = lane.task ? lane.task->concurrency : 1;
-  slots_ -= std::min(lane.slots, lane.claimed);
+  const int before = std::min(lane.slots, lane.claimed);
+  slots_ -= before;
+  queue_slots_[lane.queue] -= before;
   lane.claimed += by;
-  lane.slots = concurrency;
-  slots_ += std::min(lane.slots, lane.claimed);
+  lane.slots = lane.task ? lane.task->concurrency : 1;
+  if (lane.task) lane.queue = lane.task->queue;
+  const int now = std::min(lane.slots, lane.claimed);
+  slots_ += now;
+  queue_slots_[lane.queue] += now;
 }
 
 void Executor::fill(const std::string& name) {
@@ -104,30 +133,41 @@ void Executor::fill(const std::string& name) {
   if (draining_ || lane.claiming || !lane.hungry || !lane.task || blocked(*lane.task)) return;
   const int count = room(lane);
   if (count <= 0) {
-    if (slots_ >= limits_.running) starved_.insert(name);
+    const bool waits = std::find(starved_.begin(), starved_.end(), name) != starved_.end();
+    if (free_starts(*lane.task) == 0 && !waits) starved_.push_back(name);
     return;
   }
   lane.claiming = true;
   lane.hungry = false;
   // Taken from the moment of asking, or lanes that ask in one turn would all find the same room.
   change_claimed(lane, count);
-  queue_->claim(name, count, [this, name, count](Result<std::vector<ClaimedJob>> claimed) {
-    auto& claimed_lane = lanes_.at(name);
-    claimed_lane.claiming = false;
-    if (claimed.ok()) {
-      const int got = static_cast<int>(claimed.value().size());
-      change_claimed(claimed_lane, got - count);
-      if (got == count) claimed_lane.hungry = true;
-      start(name, std::move(claimed).value());
-      fill(name);
-    } else {
-      change_claimed(claimed_lane, -count);
-      log_.error("claiming jobs of {}: {}", name, claimed.error().what());
-      claimed_lane.hungry = true;
-      claimed_lane.again = loop_->after(kClaimPause, [this, name] { fill(name); });
-    }
-    maybe_drained();
-  });
+  queue_->claim(
+      name, count,
+      [this, name, count](Result<Claimed> jobs) { claimed(name, count, std::move(jobs)); },
+      lane.task->rate);
+}
+
+void Executor::claimed(const std::string& name, int asked, Result<Claimed> result) {
+  auto& lane = lanes_.at(name);
+  lane.claiming = false;
+  if (!result.ok()) {
+    change_claimed(lane, -asked);
+    log_.error("claiming jobs of {}: {}", name, result.error().what());
+    ask_later(lane, name, kClaimPause);
+    return maybe_drained();
+  }
+  auto& jobs = result.value().jobs;
+  const int got = static_cast<int>(jobs.size());
+  change_claimed(lane, got - asked);
+  if (got == asked) lane.hungry = true;
+  if (const auto& again = result.value().again) ask_later(lane, name, *again - queue_->now());
+  start(name, std::move(jobs));
+  after_finish(name);
+  maybe_drained();
+}
+
+void Executor::ask_later(Lane& lane, const std::string& name, Duration pause) {
+  lane.again = loop_->after(pause, [this, name] { ready(name); });
 }
 
 void Executor::start(const std::string& name, std::vector<ClaimedJob> jobs) {
@@ -218,8 +258,7 @@ Verdict Executor::judge(const Run& run, Verdict verdict, const RunHooks::Closing
 }
 
 void Executor::finish(Run run, Verdict verdict, RunHooks::Closing closing) {
-  const bool keeps = verdict.kind == Verdict::Kind::completed;
-  if (!keeps) closing = {};
+  if (verdict.kind != Verdict::Kind::completed) closing.commit = {};
   const auto name = run.task->name;
   if (verdict.kind == Verdict::Kind::failed || verdict.kind == Verdict::Kind::crashed ||
       verdict.kind == Verdict::Kind::timed_out)
@@ -233,28 +272,48 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
                      RunHooks::Closing closing) {
   ++finishing_;
   auto written = verdict;
-  const bool staged = static_cast<bool>(closing.commit);
-  queue_->finish(run, std::move(verdict), task->retry, std::move(closing.commit),
-                 [this, run, task, staged, written = std::move(written),
-                  inserted = std::move(closing.inserted)](Result<Finished> finished) {
-                   --finishing_;
-                   if (finished.ok()) {
-                     hooks_->finished(run.job, *task, written, finished.value().state);
-                     for (const auto& [other, due] : inserted) queue_->note_inserted(other, due);
-                   } else if (finished.error().code() != Code::stale) {
-                     log_.error("{}: writing a verdict: {}", task->name, finished.error().what());
-                     // What the run staged can't be kept, so the run did not complete; the job must
-                     // not stay with a run that is over.
-                     if (staged)
-                       write(run, task,
-                             Verdict{.kind = Verdict::Kind::failed,
-                                     .code = "commit",
-                                     .message = "what the run saved could not be stored: " +
-                                                finished.error().message()},
-                             {});
-                   }
-                   maybe_drained();
-                 });
+  const auto ending = std::make_shared<const RunHooks::Closing>(std::move(closing));
+  queue_->finish(
+      run, std::move(verdict), task->retry, also(ending),
+      [this, run, task, ending, written = std::move(written)](Result<Finished> finished) {
+        --finishing_;
+        if (finished.ok()) {
+          hooks_->finished(run.job, *task, written, finished.value().state);
+          for (const auto& follower : ending->followers)
+            if (follows(follower.when, finished.value().state)) note_follower(follower.job);
+        } else if (finished.error().code() != Code::stale) {
+          refused(run, task, *ending, finished.error());
+        }
+        maybe_drained();
+      });
+}
+
+// What a run's end brings with it into its transaction; nothing when it brings nothing.
+Queue::Also Executor::also(std::shared_ptr<const RunHooks::Closing> closing) const {
+  if (!closing->commit && closing->followers.empty()) return {};
+  return [closing = std::move(closing), now = queue_->now()](Unit& unit, JobState state) {
+    if (closing->commit) closing->commit(unit);
+    for (const auto& follower : closing->followers)
+      if (follows(follower.when, state)) (void)insert_job(unit, follower.job, now);
+  };
+}
+
+void Executor::note_follower(const NewJob& job) {
+  const bool later = job.delay > Duration::zero();
+  queue_->note_inserted(job.task, later ? std::optional(queue_->now() + job.delay) : std::nullopt);
+}
+
+// What the run staged can't be kept, so the run did not complete; the job must not stay with a run
+// that is over.
+void Executor::refused(RunId run, const std::shared_ptr<const RunnableTask>& task,
+                       const RunHooks::Closing& closing, const Error& error) {
+  log_.error("{}: writing a verdict: {}", task->name, error.what());
+  if (!closing.commit) return;
+  write(run, task,
+        {.kind = Verdict::Kind::failed,
+         .code = "commit",
+         .message = "what the run saved could not be stored: " + error.message()},
+        {.commit = {}, .followers = closing.followers, .unreachable = {}});
 }
 
 // A start became free: for those that waited for one first, then for this lane's next.
@@ -263,9 +322,10 @@ void Executor::after_finish(const std::string& name) {
   fill(name);
 }
 
+// In turn, so that tasks which always have more share the starts.
 void Executor::fill_starved() {
-  if (slots_ < limits_.running)
-    for (const auto& other : std::exchange(starved_, {})) fill(other);
+  if (slots_ >= limits_.running) return;
+  for (const auto& other : std::exchange(starved_, {})) fill(other);
 }
 
 void Executor::drain(Duration grace, std::function<void()> drained) {

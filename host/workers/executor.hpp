@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,6 +32,8 @@ struct RunnableTask {
   Duration timeout{};
   RetryPolicy retry;
   int concurrency = 1;
+  std::string queue = "default";
+  RateLimit rate;
   std::vector<std::string> waits_for;  // outside systems, as set_available() names them
 };
 
@@ -42,13 +45,11 @@ class RunHooks {
   virtual void opened(const ClaimedJob& job, const RunnableTask& task) = 0;
   // The plugin's code is being called: the deadline runs.
   virtual void begun(RunId run) = 0;
-  // The run is over. What it staged: joins the transaction of its completion if it completed, and
-  // is dropped if not. `systems`: outside systems that it found unreachable.
+  // The run is over. What it staged joins the transaction of its end.
   struct Closing {
-    std::function<void(Unit&)> commit;  // may be empty
-    // Jobs that that commit inserts: their task, and when they are due if later.
-    std::vector<std::pair<std::string, std::optional<WallTime>>> inserted;
-    std::set<std::string> unreachable;
+    std::function<void(Unit&)> commit;  // if it completed; may be empty
+    std::vector<Follower> followers;    // those that fit what becomes of the job
+    std::set<std::string> unreachable;  // outside systems that it found so
   };
   [[nodiscard]] virtual Closing closed(RunId run) = 0;
   // The verdict that was written, and what became of the job by it.
@@ -72,6 +73,10 @@ class Executor {
 
   // How many jobs may run at once from now on. More than that go on as they were.
   void set_running(int running);
+  // How many jobs of a queue's tasks may run at once; a queue that is not named has no bound.
+  void set_queues(std::map<std::string, int> limits);
+  // Pauses may have changed.
+  void look_again();
 
   // Replaces what may run. Jobs in workers go on with what they were started with. A task that is
   // gone keeps its waiting jobs in the queue.
@@ -106,6 +111,7 @@ class Executor {
     std::optional<RunnableTask> task;
     int claimed = 0;        // handed to the pool, not yet over
     int slots = 1;          // its concurrency when `claimed` last changed
+    std::string queue;      // whose slots they are
     bool claiming = false;  // a claim is on its way
     bool hungry = false;    // the queue may have more
     Timer again;            // for a claim that failed
@@ -120,6 +126,13 @@ class Executor {
 
   void fill(const std::string& name);
   [[nodiscard]] int room(const Lane& lane) const;
+  [[nodiscard]] int free_starts(const RunnableTask& task) const;
+  void claimed(const std::string& name, int asked, Result<Claimed> result);
+  void ask_later(Lane& lane, const std::string& name, Duration pause);
+  [[nodiscard]] Queue::Also also(std::shared_ptr<const RunHooks::Closing> closing) const;
+  void note_follower(const NewJob& job);
+  void refused(RunId run, const std::shared_ptr<const RunnableTask>& task,
+               const RunHooks::Closing& closing, const Error& error);
   [[nodiscard]] bool blocked(const RunnableTask& task) const;
   void start(const std::string& name, std::vector<ClaimedJob> jobs);
   void give_back(const std::shared_ptr<const RunnableTask>& task, std::vector<RunId> runs);
@@ -145,7 +158,9 @@ class Executor {
   std::map<std::string, Lane> lanes_;
   std::unordered_map<RunId, Run> runs_;
   std::set<std::string> unavailable_;
-  std::set<std::string> starved_;  // lanes that had no slot when they wanted one
+  std::map<std::string, int> queue_limits_;
+  std::map<std::string, int> queue_slots_;  // of `slots_`, by queue
+  std::deque<std::string> starved_;         // lanes that had no slot when they wanted one, in turn
   int slots_ = 0;      // starts taken: each lane's claimed jobs, at most its concurrency
   int finishing_ = 0;  // verdicts on their way to the store
   std::function<void()> drained_;

@@ -345,5 +345,87 @@ TEST_F(ExecutorTest, AStoreThatTakesNothingDoesNotKeepTheHostFromStopping) {
   EXPECT_EQ(show(id).state, JobState::running) << "recovery's to take back";
 }
 
+TEST_F(ExecutorTest, AQueueBoundsItsTasksTogetherAndLeavesOthersAlone) {
+  auto first = task("a", 3);
+  auto second = task("b", 3);
+  first.queue = second.queue = "slow";
+  executor_.set_queues({{"slow", 2}});
+  set({first, second, task("c", 3)});
+  insert("a", 5);
+  insert("b", 5);
+  EXPECT_EQ(pool_.runs.size(), 2u);
+  const auto free = insert("c", 5);
+  EXPECT_EQ(pool_.runs.size(), 3u);
+  EXPECT_TRUE(pool_.runs.contains(free[0]));
+}
+
+TEST_F(ExecutorTest, TasksThatAlwaysHaveMoreShareTheStarts) {
+  executor_.set_running(1);
+  set({task("a"), task("b"), task("c")});
+  for (const char* each : {"a", "b", "c"}) insert(each, 20);
+  std::map<std::string, int> runs;
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_EQ(pool_.runs.size(), 1u);
+    ++runs[pool_.runs.begin()->second.request.task];
+    end(pool_.runs.begin()->first);
+  }
+  for (const auto& [name, count] : runs) EXPECT_NEAR(count, 10, 1) << name;
+  EXPECT_EQ(runs.size(), 3u);
+}
+
+TEST_F(ExecutorTest, WhatIsPausedIsNotClaimedAndGoesOnWhenResumed) {
+  set({task("work"), task("free")});
+  queue_.set_paused(Pausable::task, "work", true, {});
+  loop_.drain();
+  const auto id = insert("work").at(0);
+  EXPECT_THAT(pool_.order, IsEmpty());
+  queue_.set_paused(Pausable::task, "work", false,
+                    [this](Result<bool>) { executor_.look_again(); });
+  loop_.drain();
+  EXPECT_THAT(pool_.order, ElementsAre(id));
+}
+
+TEST_F(ExecutorTest, ARateLimitedTaskGoesOnWhenItMay) {
+  auto limited = task("work", 3);
+  limited.rate = {.runs = 2, .per = 1min};
+  set({limited});
+  const auto ids = insert("work", 4);
+  EXPECT_THAT(pool_.order, ElementsAre(ids[0], ids[1]));
+  end(ids[0]);
+  end(ids[1]);
+  EXPECT_EQ(pool_.order.size(), 2u);
+  loop_.advance(1min);
+  EXPECT_THAT(pool_.order, ElementsAre(ids[0], ids[1], ids[2], ids[3]));
+}
+
+TEST_F(ExecutorTest, FollowersComeWithTheEndThatTheyAreFor) {
+  set({task("work"), task("on_success"), task("on_failure"), task("always")});
+  const auto followers = [] {
+    return std::vector<Follower>{{{.task = "on_success"}, FollowOn::success},
+                                 {{.task = "on_failure"}, FollowOn::failure},
+                                 {{.task = "always"}, FollowOn::always}};
+  };
+  const auto begun_tasks = [&] {
+    std::vector<std::string> tasks;
+    for (auto& [job, run] : pool_.runs) tasks.push_back(run.request.task);
+    while (!pool_.runs.empty()) end(pool_.runs.begin()->first);
+    return tasks;
+  };
+  const auto good = insert("work").at(0);
+  hooks_.closing.followers = followers();
+  end(good);
+  EXPECT_THAT(begun_tasks(), UnorderedElementsAre("on_success", "always"));
+
+  const auto retried = insert("work").at(0);
+  hooks_.closing.followers = followers();
+  end(retried, {.kind = Kind::failed});
+  EXPECT_THAT(begun_tasks(), IsEmpty()) << "it has not ended";
+
+  const auto bad = insert("work").at(0);
+  hooks_.closing.followers = followers();
+  end(bad, {.kind = Kind::failed, .permanent = true});
+  EXPECT_THAT(begun_tasks(), UnorderedElementsAre("on_failure", "always"));
+}
+
 }  // namespace
 }  // namespace host
