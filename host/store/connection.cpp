@@ -197,6 +197,8 @@ void Connection::use_wal() {
   }
   execute("PRAGMA synchronous=FULL");
   execute("PRAGMA cache_size=-8192");
+  // A reader that stayed long lets the WAL grow; once it is gone the file shrinks to this again.
+  execute("PRAGMA journal_size_limit=16777216");
   sqlite3_wal_hook(
       handle_,
       [](void* pages, sqlite3*, const char*, int count) {

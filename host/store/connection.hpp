@@ -138,6 +138,7 @@ class Connection {
 
   // How long to wait for somebody else's lock; 5 s at first.
   void set_lock_wait(Duration wait);
+  [[nodiscard]] Duration lock_wait() const { return lock_wait_; }
 
   // Writes what it can of the WAL into the database and syncs it; `truncate`: all of it, and
   // empties the WAL, unless a reader is in the way. Writer only.

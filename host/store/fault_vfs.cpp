@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -62,15 +63,21 @@ struct FaultVfs::State {
     bool sticky = false;
   };
 
+  // The kernel would have said why, and SQLite's callers may ask.
+  static int failure(int code) {
+    errno = code == SQLITE_FULL ? ENOSPC : EIO;
+    return code;
+  }
+
   // The code to fail with, or SQLITE_OK.
   int check(Call call) {
     const std::scoped_lock lock(mutex);
     Plan& plan = plans[static_cast<std::size_t>(call)];
     ++plan.calls;
-    if (dead && call != Call::read) return SQLITE_IOERR_WRITE;
+    if (dead && call != Call::read) return failure(SQLITE_IOERR_WRITE);
     if (plan.at == 0 || plan.calls < plan.at) return SQLITE_OK;
     if (plan.calls > plan.at && !plan.sticky) return SQLITE_OK;
-    return plan.code;
+    return failure(plan.code);
   }
 
   sqlite3_vfs vfs{};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <chrono>
 
 #include "base/failpoint.hpp"
@@ -13,9 +14,40 @@ namespace {
 
 constexpr int kDiskErrorLimit = 20;     // in a row, before the store gives up
 constexpr int kCheckpointPages = 4000;  // 16 MiB of WAL
+constexpr int kRefusalLimit = 3;        // in a row; after these the rest of a group isn't tried
+constexpr Duration kProbeLockWait = std::chrono::milliseconds(100);
+
+// The next two write more than the commits of a few jobs do, so that a disk with its last page free
+// does not pass, and leave free pages in the file: a reserve.
+constexpr const char* kProbeWrite =
+    "INSERT INTO settings(key, value) VALUES('write_probe', hex(zeroblob(32768))) "
+    "ON CONFLICT(key) DO UPDATE SET value=excluded.value";
+constexpr const char* kProbeClear = "DELETE FROM settings WHERE key='write_probe'";
 
 bool is_sync_failure(int extended_code) {
   return extended_code == SQLITE_IOERR_FSYNC || extended_code == SQLITE_IOERR_DIR_FSYNC;
+}
+
+// What may be over later without anybody touching this host: no space, a disk that fails to write,
+// a file system that turned read-only, another program's lock.
+bool is_refusal(int extended_code) {
+  switch (extended_code & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_BUSY: return true;
+    case SQLITE_IOERR:
+      return extended_code != SQLITE_IOERR_READ && extended_code != SQLITE_IOERR_SHORT_READ;
+    default: return false;
+  }
+}
+
+// A quota or a limit of file sizes, which SQLite tells as an I/O error.
+bool is_out_of_space(int number) { return number == ENOSPC || number == EDQUOT || number == EFBIG; }
+
+Error refusal_for(const SqliteError& error) {
+  return {Code::unavailable, "the database can't be written now: " + error.message(),
+          error.next_step() + " The host tries again by itself and goes on when it can."};
 }
 
 bool is_damage(int extended_code) {
@@ -28,6 +60,7 @@ GroupCommit::GroupCommit(Connection connection)
     : connection_(std::move(connection)),
       unit_(connection_),
       begin_(connection_.handle(), "BEGIN IMMEDIATE"),
+      begin_reading_(connection_.handle(), "BEGIN"),
       commit_(connection_.handle(), "COMMIT"),
       rollback_(connection_.handle(), "ROLLBACK"),
       savepoint_(connection_.handle(), "SAVEPOINT operation"),
@@ -35,6 +68,11 @@ GroupCommit::GroupCommit(Connection connection)
       rollback_to_(connection_.handle(), "ROLLBACK TO operation") {}
 
 std::span<const std::optional<Error>> GroupCommit::run(std::span<Store::Operation> operations) {
+  errors_.assign(operations.size(), std::nullopt);
+  if (refusal_) {
+    run_refused(operations, 0);
+    return errors_;
+  }
   // A savepoint makes SQLite copy every page that the operation changes. Failures are rare, so a
   // group runs without them first, and once more with them when an operation must be undone.
   auto result = try_together(operations, false);
@@ -47,7 +85,10 @@ GroupCommit::Attempt GroupCommit::try_together(std::span<Store::Operation> opera
                                                bool isolate) {
   errors_.assign(operations.size(), std::nullopt);
   try {
-    if (!begin(0)) return Attempt::answered;
+    if (!begin()) {
+      run_refused(operations, 0);
+      return Attempt::answered;
+    }
     for (std::size_t i = 0; i < operations.size(); ++i) {
       const auto changes = connection_.total_changes();
       if (isolate) savepoint_.run();
@@ -76,10 +117,13 @@ GroupCommit::Attempt GroupCommit::try_together(std::span<Store::Operation> opera
 }
 
 void GroupCommit::run_alone(std::span<Store::Operation> operations) {
+  int refused = 0;  // in a row
+  std::optional<Error> why;
   for (std::size_t i = 0; i < operations.size(); ++i) {
     errors_[i].reset();
+    noted_.reset();
     try {
-      if (!begin(i)) return;
+      if (!begin()) return run_refused(operations, i);
       const bool worked = run_work(operations[i], errors_[i]);
       if (worked && connection_.autocommit()) {
         throw SqliteError(SQLITE_ABORT, "commit", "the transaction was given up");
@@ -94,7 +138,57 @@ void GroupCommit::run_alone(std::span<Store::Operation> operations) {
       errors_[i] = error;
       note(error);
     }
+    if (noted_) errors_[i] = noted_;
+    if (operations[i].reads) continue;
+    why = noted_;
+    refused = noted_ ? refused + 1 : 0;
+    if (refused < kRefusalLimit) continue;
+    refusal_ = why;
+    return run_refused(operations, i + 1);
   }
+  refusal_ = why;
+}
+
+// Everyone from `first` on, while nothing can be written.
+void GroupCommit::run_refused(std::span<Store::Operation> operations, std::size_t first) {
+  for (auto i = first; i < operations.size(); ++i) {
+    if (operations[i].reads) {
+      run_reading(i, operations[i]);
+    } else {
+      errors_[i] = refusal_;
+    }
+  }
+}
+
+// Without the write lock, which may be another program's.
+void GroupCommit::run_reading(std::size_t place, Store::Operation& operation) {
+  errors_[place].reset();
+  try {
+    begin_reading_.run();
+    (void)run_work(operation, errors_[place]);
+    roll_back();
+  } catch (const Error& error) {
+    roll_back();
+    errors_[place] = error;
+    note(error);
+  }
+}
+
+void GroupCommit::probe() {
+  const Duration wait = connection_.lock_wait();
+  connection_.set_lock_wait(kProbeLockWait);
+  noted_.reset();
+  try {
+    connection_.checkpoint(true);
+    connection_.execute(kProbeWrite);
+    connection_.execute(kProbeClear);
+    disk_errors_ = 0;
+    refusal_.reset();
+  } catch (const SqliteError& error) {
+    note(error);
+    if (noted_) refusal_ = noted_;
+  }
+  connection_.set_lock_wait(wait);
 }
 
 bool GroupCommit::run_work(Store::Operation& operation, std::optional<Error>& error) {
@@ -113,14 +207,14 @@ bool GroupCommit::run_work(Store::Operation& operation, std::optional<Error>& er
   return false;
 }
 
-bool GroupCommit::begin(std::size_t first) {
+bool GroupCommit::begin() {
   try {
     begin_.run();
     return true;
   } catch (const SqliteError& error) {
     if (error.primary_code() != SQLITE_BUSY) throw;
     // This try waited for the lock as long as is reasonable; nobody waits again.
-    for (auto i = first; i < errors_.size(); ++i) errors_[i] = error;
+    refusal_ = refusal_for(error);
     return false;
   }
 }
@@ -153,7 +247,10 @@ void GroupCommit::note(const Error& error) {
     roll_back();
     throw FatalStoreError{error};
   }
-  if ((code & 0xff) == SQLITE_IOERR && ++disk_errors_ >= kDiskErrorLimit) {
+  if (is_refusal(code)) noted_ = refusal_for(*sqlite);
+  const bool failing =
+      (code & 0xff) == SQLITE_IOERR && !is_out_of_space(sqlite3_system_errno(connection_.handle()));
+  if (failing && ++disk_errors_ >= kDiskErrorLimit) {
     roll_back();
     throw FatalStoreError{
         Error(Code::io,

@@ -24,7 +24,15 @@ class GroupCommit {
   // Runs the operations in order in one transaction and commits it. One entry for each: its Error,
   // or nullopt when it is durable. Valid until the next call. Throws FatalStoreError, and then
   // nothing is known of any of them.
+  // While refusal() says why, only those that read are run.
   [[nodiscard]] std::span<const std::optional<Error>> run(std::span<Store::Operation> operations);
+
+  // Why nothing can be written now: set by a run() or probe() that the disk or another program's
+  // lock refused, cleared by a probe() that wrote.
+  [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
+  // Tries to write. Empties the WAL first, which on a full disk may be all the space that is left.
+  // Throws FatalStoreError.
+  void probe();
 
   // Writes the WAL back when it has grown. After run(), once those who wait have been answered.
   // Throws FatalStoreError.
@@ -47,18 +55,22 @@ class GroupCommit {
   Attempt try_together(std::span<Store::Operation> operations, bool isolate);
   void run_alone(std::span<Store::Operation> operations);
   bool run_work(Store::Operation& operation, std::optional<Error>& error);
-  // False: somebody else holds the lock; everyone from `first` on gets that answer.
-  [[nodiscard]] bool begin(std::size_t first);
+  // False, with refusal_ set: somebody else holds the lock.
+  [[nodiscard]] bool begin();
+  void run_refused(std::span<Store::Operation> operations, std::size_t first);
+  void run_reading(std::size_t place, Store::Operation& operation);
   void commit();
   void roll_back() noexcept;
   void note(const Error& error);
 
   Connection connection_;
   Unit unit_;
-  Statement begin_, commit_, rollback_, savepoint_, release_, rollback_to_;
+  Statement begin_, begin_reading_, commit_, rollback_, savepoint_, release_, rollback_to_;
   std::vector<std::optional<Error>> errors_;
   Figures figures_;
-  int disk_errors_ = 0;  // in a row
+  std::optional<Error> refusal_;
+  std::optional<Error> noted_;  // the last that note() took for a refusal
+  int disk_errors_ = 0;         // in a row
 };
 
 }  // namespace host

@@ -72,6 +72,35 @@ std::filesystem::path marker_of(const std::filesystem::path& database) {
   return database.string() + ".initialised";
 }
 
+Placement::Placement(const std::filesystem::path& database)
+    : database_(look(database.string())), wal_(look(database.string() + "-wal")) {}
+
+Placement::Place Placement::look(std::string path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw system_error("look at " + path);
+  return {std::move(path), status.st_dev, status.st_ino,
+          static_cast<std::uint64_t>(status.st_size)};
+}
+
+void Placement::check() {
+  check(database_);
+  check(wal_);
+}
+
+void Placement::check(Place& place) {
+  struct stat status {};
+  const bool there = ::stat(place.path.c_str(), &status) == 0;
+  if (there && status.st_dev == place.device && status.st_ino == place.inode) {
+    place.bytes = static_cast<std::uint64_t>(status.st_size);
+    return;
+  }
+  throw Error(Code::io,
+              fmt::format("{} was {} while this host had it open", place.path,
+                          there ? "replaced" : "removed or renamed"),
+              "Put it back, or restore a backup, then start the host again; what was acknowledged "
+              "since may be lost.");
+}
+
 void require_sound(Connection& connection, const std::filesystem::path& path) {
   const auto rows = connection.quick_check(3);
   if (rows.empty()) return;

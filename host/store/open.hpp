@@ -34,6 +34,30 @@ struct OpenedDatabase {
 // have the file open: reading its header drops this process's locks on it.
 [[nodiscard]] OpenedDatabase open_database(const OpenRequest& request);
 
+// Which files the names of an open database led to: a file that is removed, renamed or replaced
+// goes on to take writes that nobody will ever find.
+class Placement {
+ public:
+  // The database and its write-ahead log, both there by now.
+  explicit Placement(const std::filesystem::path& database);
+  // Throws Error{io} unless both names still lead to the same files. Two calls of stat(2).
+  void check();
+  // The log's size as check() last saw it.
+  [[nodiscard]] std::uint64_t wal_bytes() const { return wal_.bytes; }
+
+ private:
+  struct Place {
+    std::string path;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t bytes = 0;
+  };
+  static Place look(std::string path);
+  static void check(Place& place);
+  Place database_;
+  Place wal_;
+};
+
 // Throws Error{corrupt} with the first rows of quick_check, if there are any.
 void require_sound(Connection& connection, const std::filesystem::path& path);
 

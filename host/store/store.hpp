@@ -8,9 +8,13 @@
 //  * A commit that fails answers nobody: it is rolled back and each operation is tried again alone.
 //    So an operation may run more than once and must do nothing but write through its Unit and
 //    overwrite its own results.
+//  * A disk that is full, out of quota or failing, and a lock that another program doesn't let go,
+//    make the store unwritable: what writes is answered with Error{unavailable} and not tried, what
+//    only reads is served on, and the store tries by itself until a write succeeds.
 //  * An fsync that fails, a damaged database, or a disk that keeps failing is fatal: nobody is
 //    answered, the fatal handler is called, nothing is run any more. (A second fsync may report
-//    success for pages that the kernel has dropped.)
+//    success for pages that the kernel has dropped.) So is a database whose file was removed,
+//    renamed or replaced.
 #pragma once
 
 #include <chrono>
@@ -18,6 +22,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -26,6 +31,13 @@
 #include "store/unit.hpp"
 
 namespace host {
+
+// Whether what is asked for can be stored.
+struct StoreHealth {
+  bool writable = true;
+  WallTime since{};    // of this state
+  std::string reason;  // why not; empty while writable
+};
 
 struct StoreStats {
   std::uint64_t operations = 0;      // answered with success
@@ -37,6 +49,8 @@ struct StoreStats {
   std::size_t largest_group = 0;     // operations
   Duration last_commit{};            // COMMIT alone, fsync included
   Duration longest_commit{};
+  std::uint64_t wal_bytes = 0;  // size of the write-ahead log's file
+  StoreHealth health;
   bool checking = false;  // the check after an unclean stop is still running
   bool failed = false;    // a fatal error ended the store
 };
@@ -46,7 +60,8 @@ class Store {
   using Work = std::function<void(Unit&)>;
   struct Operation {
     Work work;
-    Reply<Done> done;  // may be empty
+    Reply<Done> done;    // may be empty
+    bool reads = false;  // writes nothing, and so is served by an unwritable store too
   };
 
   virtual ~Store() = default;

@@ -44,6 +44,8 @@ class ThreadedStore::Worker {
     stats_.checking = opened.check_pending;
     opened.connection.set_lock_wait(options_.lock_wait);
     commit_.emplace(std::move(opened.connection));
+    placement_.emplace(options_.path);
+    stats_.health.since = SystemClock().wall();
     if (opened.check_pending) start_check();
     thread_ = std::thread([this] { serve(); });
   }
@@ -106,6 +108,10 @@ class ThreadedStore::Worker {
     }
   }
 
+  void set_health_handler(std::function<void(const StoreHealth&)> handler) {
+    state_->health = std::move(handler);
+  }
+
   StoreStats stats() const {
     const std::scoped_lock lock(mutex_);
     StoreStats stats = stats_;
@@ -119,6 +125,7 @@ class ThreadedStore::Worker {
     bool checked = false;
     std::vector<std::function<void()>> when_checked;
     std::function<void(const Error&)> fatal;
+    std::function<void(const StoreHealth&)> health;
   };
 
   // A thread of its own, for the length of one check: it reads a file of gigabytes while the store
@@ -146,13 +153,14 @@ class ThreadedStore::Worker {
     try {
       bool rested = true;
       while (wait(rested)) {
-        if (taken_.empty()) {
-          commit_->rest();
-          rested = true;
-        } else {
+        if (!taken_.empty()) {
           serve_taken();
           rested = false;
+        } else if (!commit_->refusal()) {
+          commit_->rest();
+          rested = true;
         }
+        probe_if_time();
       }
       close_cleanly(commit_->connection());
     } catch (const FatalStoreError& fatal) {
@@ -166,7 +174,9 @@ class ThreadedStore::Worker {
   bool wait(bool rested) {
     std::unique_lock lock(mutex_);
     const auto some = [&] { return !incoming_.empty() || stopping_; };
-    if (rested) {
+    if (commit_->refusal()) {
+      wake_.wait_until(lock, next_probe_, some);
+    } else if (rested) {
       wake_.wait(lock, some);
     } else if (!wake_.wait_for(lock, kRestAfter, some)) {
       return true;
@@ -182,11 +192,50 @@ class ThreadedStore::Worker {
           std::span(taken_).subspan(at, std::min(options_.group_limit, taken_.size() - at));
       const auto errors = commit_->run(group);
       TIMMY_FAILPOINT("store.committed");
+      require_in_place();
       note(group, errors);
+      note_health();
       answer(group, errors);
       commit_->checkpoint_if_large();
     }
     taken_.clear();
+  }
+
+  // Before anybody hears that something was stored.
+  void require_in_place() {
+    try {
+      placement_->check();
+    } catch (const Error& error) {
+      throw FatalStoreError{error};
+    }
+  }
+
+  void probe_if_time() {
+    if (!commit_->refusal() || std::chrono::steady_clock::now() < next_probe_) return;
+    commit_->probe();
+    require_in_place();
+    note_health();
+    next_probe_ = std::chrono::steady_clock::now() + options_.probe_every;
+  }
+
+  // Tells of a change, once.
+  void note_health() {
+    const auto& refusal = commit_->refusal();
+    StoreHealth health{!refusal, SystemClock().wall(), refusal ? refusal->message() : ""};
+    {
+      const std::scoped_lock lock(mutex_);
+      if (stats_.health.writable == health.writable) return;
+      stats_.health = health;
+    }
+    next_probe_ = std::chrono::steady_clock::now() + options_.probe_every;
+    if (refusal) {
+      log_.error("{}: {}", options_.path.string(), refusal->what());
+    } else {
+      log_.info("{}: it can be written again", options_.path.string());
+    }
+    post([health](LoopState& state) {
+      if (state.health) state.health(health);
+    });
   }
 
   void note(std::span<Operation> group, std::span<const std::optional<Error>> errors) {
@@ -202,6 +251,7 @@ class ThreadedStore::Worker {
     stats_.failed_commits = figures.failed_commits;
     stats_.last_commit = figures.last_commit;
     stats_.longest_commit = figures.longest_commit;
+    stats_.wal_bytes = placement_->wal_bytes();
   }
 
   void answer(std::span<Operation> group, std::span<const std::optional<Error>> errors) {
@@ -266,9 +316,11 @@ class ThreadedStore::Worker {
   Loop& loop_;
   Log log_;
   std::shared_ptr<LoopState> state_ = std::make_shared<LoopState>();
-  std::optional<GroupCommit> commit_;  // the thread's
-  std::vector<Operation> taken_;       // the thread's
-  std::vector<Waiter> taken_waiters_;  // the thread's
+  std::optional<GroupCommit> commit_;                 // the thread's
+  std::optional<Placement> placement_;                // the thread's
+  std::chrono::steady_clock::time_point next_probe_;  // the thread's; means something while refused
+  std::vector<Operation> taken_;                      // the thread's
+  std::vector<Waiter> taken_waiters_;                 // the thread's
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -294,6 +346,9 @@ void ThreadedStore::submit_all(std::vector<Operation> operations) {
 }
 void ThreadedStore::when_checked(std::function<void()> then) {
   worker_->when_checked(std::move(then));
+}
+void ThreadedStore::set_health_handler(std::function<void(const StoreHealth&)> handler) {
+  worker_->set_health_handler(std::move(handler));
 }
 StoreStats ThreadedStore::stats() const { return worker_->stats(); }
 void ThreadedStore::run_blocking(Work work) { worker_->run_blocking(std::move(work)); }

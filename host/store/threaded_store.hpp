@@ -19,6 +19,7 @@ struct StoreOptions {
   std::size_t group_limit = 1024;  // operations in one transaction
   std::uint64_t check_in_background = 256ull << 20;  // bytes; smaller files are checked at once
   Duration lock_wait = std::chrono::seconds(5);      // for a lock of another program's
+  Duration probe_every = std::chrono::seconds(1);    // while nothing can be written
   std::string vfs;                                   // a registered SQLite VFS; empty: the system's
 };
 
@@ -37,6 +38,9 @@ class ThreadedStore final : public Store {
   // Runs and commits what was asked for (its replies are not called), checkpoints, notes the clean
   // stop.
   ~ThreadedStore() override;
+
+  // Called on the loop each time the store becomes unwritable or writable again. Loop thread.
+  void set_health_handler(std::function<void(const StoreHealth&)> handler);
 
   void submit_all(std::vector<Operation> operations) override;
   void when_checked(std::function<void()> then) override;
