@@ -46,6 +46,15 @@ namespace {
 // How long after the store refused the schedules they are brought again.
 constexpr Duration kSchedulesPause = std::chrono::seconds(5);
 
+// What the database's log doesn't grow to unless somebody keeps it from being written back.
+constexpr std::uint64_t kLargeLog = 256u << 20;
+
+// What is written to somebody who has gone, or past a limit of sizes, fails where it is written.
+void take_errors_not_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
 // A plugin that asks where the host is must not find it readable: with this, /proc/<host>/mem and
 // environ belong to root.
 void hide_process() {
@@ -105,6 +114,7 @@ class Host final : public HostControl {
   void apply(std::vector<PluginEntry> entries);
   void announce(const std::vector<PluginEntry>& entries);
   void gitea_changed(bool available);
+  void store_changed(const StoreHealth& health);
   void open_gitea();
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
   void wait_for_signals();
@@ -181,6 +191,7 @@ void Host::start() {
   add_services();
   queue_.set_ready_handler([this](const std::string& task) { executor_.ready(task); });
   gitea_.set_available_handler([this](bool available) { gitea_changed(available); });
+  store_.set_health_handler([this](const StoreHealth& health) { store_changed(health); });
   quarantine_.set_handler([this](const std::string&) { rescan(); });
   wait_for_signals();
   notify_.starting("opening the database");
@@ -325,6 +336,12 @@ void Host::gitea_changed(bool available) {
   notify_.status(status_line());
 }
 
+// The store has said what is wrong, in the log.
+void Host::store_changed(const StoreHealth& health) {
+  executor_.set_claiming(health.writable);
+  if (!stopping_) notify_.status(status_line());
+}
+
 void Host::finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
   const bool fault =
       verdict.kind == Verdict::Kind::crashed || verdict.kind == Verdict::Kind::timed_out;
@@ -347,6 +364,11 @@ Json Host::status() const {
   }
   if (!uncaged_.empty()) attention.push_back("workers are caged without " + uncaged_);
   const auto store = store_.stats();
+  if (!store.health.writable) attention.push_back("no job starts: " + store.health.reason);
+  if (store.wal_bytes > kLargeLog)
+    attention.push_back(fmt::format(
+        "the database's log is at {} MiB: some program has had the database open for long",
+        store.wal_bytes >> 20));
   const auto queue = queue_.stats();
   return {{"version", TIMMY_VERSION},
           {"host", config_.config.host_name},
@@ -374,7 +396,11 @@ Json Host::status() const {
             {"held", queue.held},
             {"stale_calls", services_.stale_calls()}}},
           {"store",
-           {{"operations", store.operations},
+           {{"writable", store.health.writable},
+            {"since", format_utc(store.health.since)},
+            {"reason", store.health.reason},
+            {"wal_bytes", store.wal_bytes},
+            {"operations", store.operations},
             {"commits", store.commits},
             {"failures", store.failures},
             {"failed_commits", store.failed_commits},
@@ -505,7 +531,8 @@ std::string Host::status_line() const {
   return fmt::format("{} of {} plugins run, {} tasks{}", ready, entries_.size(), plan_.tasks.size(),
                      config_.config.gitea.url.empty() ? ", no Gitea configured"
                      : gitea_.available()             ? ""
-                                                      : ", Gitea is away");
+                                                      : ", Gitea is away") +
+         (store_.stats().health.writable ? "" : "; no job starts: the database can't be written");
 }
 
 const PluginEntry* Host::entry_of_task(const std::string& task) const {
@@ -521,6 +548,7 @@ int run_host(const HostOptions& options) {
   hide_process();
   require_trusted(options.config);
   require_trusted(options.paths.timmy_home);
+  take_errors_not_signals();
   auto config = load_or_default(options.config, options.host_name, options.paths);
   const auto level = config.config.log.level;
   make_folders(options.paths);

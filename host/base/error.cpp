@@ -17,7 +17,6 @@ Code code_of(int number) {
     case ESRCH: return Code::not_found;
     case EACCES:
     case EPERM:
-    case EROFS:
     case ELOOP: return Code::denied;
     case EEXIST:
     case EBUSY:

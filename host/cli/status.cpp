@@ -38,6 +38,8 @@ int status(Session& session, const options::variables_map&) {
               << reply.value("started", "") << '\n';
   if (reply.value("draining", false)) session.out << "draining\n";
   session.out << "gitea: " << printable(reply.value("gitea", "")) << '\n';
+  if (const Json& store = reply["store"]; store["writable"] == false)
+    session.out << "database: not writable since " << store.value("since", "") << '\n';
   std::string jobs;
   for (const auto& [state, count] : reply["jobs"].items())
     jobs += (jobs.empty() ? "" : ", ") + to_text(count["count"]) +

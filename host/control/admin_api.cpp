@@ -222,8 +222,13 @@ class AdminApi::Impl {
 
   void read_status(Respond respond) {
     queue_->counts([this, respond = std::move(respond)](Result<Counts> counts) {
-      if (!counts.ok()) return respond_error(respond, counts.error());
       Json status = control_->status();
+      status["jobs"] = Json::object();
+      // How the host is must be known above all when its store is not well.
+      if (!counts.ok()) {
+        status["attention"].push_back("the jobs can't be counted: " + counts.error().message());
+        return respond_json(respond, 200, status);
+      }
       for (const auto& state : counts.value().states)
         status["jobs"][std::string(name(state.state))] = {{"count", state.count},
                                                           {"more", state.capped}};

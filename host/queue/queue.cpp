@@ -231,7 +231,7 @@ void Queue::ended(const std::shared_ptr<Ending>& ending, const Status& status) {
 void Queue::ask_again(std::function<void()> asking) {
   refused_.push_back(std::move(asking));
   if (refused_.size() > 1) return;
-  log_.warn("the end of a run can't be stored; it is tried again");
+  log_.debug("the end of a run can't be stored; it is tried again");
   refused_timer_ = loop_.after(kAskAgain, [this] {
     for (const auto& again : std::exchange(refused_, {})) again();
   });
@@ -295,8 +295,8 @@ void Queue::promote() {
                 [this](Result<Promoted> result) {
                   promoting_ = false;
                   if (!result) {
-                    log_.warn("jobs that are due can't be made available: {}",
-                              result.error().what());
+                    log_.debug("jobs that are due can't be made available: {}",
+                               result.error().what());
                     note_due(now() + kAskAgain);
                     return arm();
                   }

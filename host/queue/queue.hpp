@@ -126,9 +126,10 @@ class Queue {
 
   struct Bulk;
 
-  // Asks for an operation, and replies with what it returned.
+  // Asks for an operation, and replies with what it returned. `reads`: it writes nothing, and is
+  // answered also while the database can't be written.
   template <class V, class W>
-  void ask(W work, std::function<void(Result<V>)> done) {
+  void ask(W work, std::function<void(Result<V>)> done, bool reads = false) {
     auto slot = std::make_shared<std::optional<V>>();
     enqueue({[slot, work = std::move(work)](Unit& unit) { slot->emplace(work(unit)); },
              [slot, reply = forward<V>(std::move(done))](Status status) {
@@ -137,7 +138,8 @@ class Queue {
                } else {
                  reply(status.error());
                }
-             }});
+             },
+             reads});
   }
   // The reply, unless the queue is gone by then.
   template <class V>

@@ -124,17 +124,17 @@ void Queue::set_paused(Pausable kind, std::string name, bool paused, Reply<bool>
 }
 
 void Queue::show(JobId id, Reply<JobDetail> done) {
-  ask<JobDetail>([id](Unit& unit) { return read_job(unit, id); }, std::move(done));
+  ask<JobDetail>([id](Unit& unit) { return read_job(unit, id); }, std::move(done), true);
 }
 
 void Queue::list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done) {
   ask<std::vector<Job>>(
       [filter = std::move(filter), page](Unit& unit) { return list_jobs(unit, filter, page); },
-      std::move(done));
+      std::move(done), true);
 }
 
 void Queue::counts(Reply<Counts> done) {
-  ask<Counts>([](Unit& unit) { return count_jobs(unit); }, std::move(done));
+  ask<Counts>([](Unit& unit) { return count_jobs(unit); }, std::move(done), true);
 }
 
 }  // namespace host

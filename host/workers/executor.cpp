@@ -76,6 +76,12 @@ void Executor::set_available(const std::string& system, bool available) {
   for (auto& [name, lane] : lanes_) fill(name);
 }
 
+void Executor::set_claiming(bool claiming) {
+  claiming_ = claiming;
+  if (!claiming) return;
+  for (auto& [name, lane] : lanes_) fill(name);
+}
+
 void Executor::ready(const std::string& task) {
   const auto lane = lanes_.find(task);
   if (lane == lanes_.end()) return;
@@ -130,7 +136,8 @@ void Executor::change_claimed(Lane& lane, int by) {
 
 void Executor::fill(const std::string& name) {
   auto& lane = lanes_.at(name);
-  if (draining_ || lane.claiming || !lane.hungry || !lane.task || blocked(*lane.task)) return;
+  if (draining_ || !claiming_ || lane.claiming || !lane.hungry || !lane.task || blocked(*lane.task))
+    return;
   const int count = room(lane);
   if (count <= 0) {
     const bool waits = std::find(starved_.begin(), starved_.end(), name) != starved_.end();

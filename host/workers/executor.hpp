@@ -86,6 +86,10 @@ class Executor {
   // claimed; when it is back they are, at once. Unknown systems count as available.
   void set_available(const std::string& system, bool available);
 
+  // False: nothing is claimed until true again; what runs goes on. For a store that can't be
+  // written, where each claim would fail.
+  void set_claiming(bool claiming);
+
   // The queue says that `task` may have jobs.
   void ready(const std::string& task);
 
@@ -166,6 +170,7 @@ class Executor {
   std::function<void()> drained_;
   Timer grace_;
   Timer last_writes_;
+  bool claiming_ = true;
   bool draining_ = false;
 };
 

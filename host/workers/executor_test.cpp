@@ -138,6 +138,20 @@ class ExecutorTest : public testing::Test {
   std::shared_ptr<bool> drained_;
 };
 
+TEST_F(ExecutorTest, WhileToldNotToClaimNothingStartsAndWhatRunsEnds) {
+  set({task("a", 2)});
+  const auto first = insert("a");
+  executor_.set_claiming(false);
+  const auto second = insert("a");
+  EXPECT_EQ(show(second.front()).state, JobState::available);
+  end(first.front());
+  EXPECT_EQ(show(first.front()).state, JobState::completed);
+  EXPECT_EQ(show(second.front()).state, JobState::available);
+  executor_.set_claiming(true);
+  loop_.drain();
+  EXPECT_EQ(show(second.front()).state, JobState::running);
+}
+
 TEST_F(ExecutorTest, RunsAJobAndWritesItsEnd) {
   set({task("work")});
   const auto id = insert("work").at(0);

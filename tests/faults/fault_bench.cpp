@@ -85,10 +85,8 @@ void FaultBench::write_config(const Json& more) {
 }
 
 void FaultBench::start(std::map<std::string, std::string> environment, bool ready) {
-  e2e::HostProcess::Options options{.bin = TIMMY_BIN,
-                                    .paths = paths_,
-                                    .environment = std::move(environment),
-                                    .log = folder_ / "log"};
+  e2e::HostProcess::Options options{
+      .bin = TIMMY_BIN, .paths = paths_, .environment = std::move(environment), .log = log_file_};
   for (const auto& dir : plugin_dirs_) {
     options.arguments.emplace_back("--plugin-dir");
     options.arguments.push_back(dir.string());

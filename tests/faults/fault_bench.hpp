@@ -79,6 +79,7 @@ class FaultBench : public ::testing::Test {
   [[nodiscard]] std::int64_t count(const std::string& sql) const;
 
   TestFolder folder_;
+  std::filesystem::path log_file_ = folder_ / "log";  // where the host's stderr goes
   Paths paths_;
   ForgeThread forge_;
   std::unique_ptr<e2e::HostProcess> host_;
