@@ -103,6 +103,11 @@ class Host final : public HostControl {
   bool stop_running(JobId job) override { return executor_.cancel(job); }
   void reset_plugin(const std::string& id, Reply<bool> done) override;
   void reload() override;
+  void check_database(Reply<Done> done) override { store_.check(std::move(done)); }
+  void back_up_database(const std::filesystem::path& file, bool replace,
+                        Reply<std::uint64_t> done) override {
+    store_.back_up(file, replace, std::move(done));
+  }
 
  private:
   void add_services();

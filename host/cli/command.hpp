@@ -53,6 +53,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> job_commands();     // jobs list|show|cancel|retry
 [[nodiscard]] std::vector<Command> plugin_commands();  // plugins list|show|reset
 [[nodiscard]] std::vector<Command> config_commands();  // check-config, config show
+[[nodiscard]] std::vector<Command> db_commands();      // db check|backup|restore
 [[nodiscard]] std::vector<Command> status_commands();  // status, doctor, version
 
 // Parses, runs, prints an error if there is one, and returns the exit status.

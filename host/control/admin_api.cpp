@@ -6,6 +6,7 @@
 
 #include <charconv>
 
+#include "control/db_routes.hpp"
 #include "control/job_json.hpp"
 #include "services/audit.hpp"
 #include "services/service.hpp"
@@ -67,6 +68,10 @@ Reply<T> answer(Respond respond, Convert convert) {
   };
 }
 
+Reply<Json> json_answer(Respond respond) {
+  return answer<Json>(std::move(respond), [](Json body) { return body; });
+}
+
 std::int64_t number_in(std::string_view text, std::string_view what) {
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -107,6 +112,7 @@ class AdminApi::Impl {
         store_(&store),
         queue_(&queue),
         control_(&control),
+        db_(loop, control),
         cookie_(random_cookie()),
         server_(context, [this](ServerRequest request, Respond respond) {
           handle(request, std::move(respond));
@@ -161,6 +167,8 @@ class AdminApi::Impl {
     const auto& path = request.segments;
     const auto& what = path[1];
     if (what == "jobs" && path.size() == 3) return read_job(request, std::move(respond));
+    if (what == "db" && path.size() == 3 && path[2] == "task")
+      return db_.outcome(json_answer(std::move(respond)));
     if (path.size() != 2) throw no_such_route(request);
     if (what == "status") return read_status(std::move(respond));
     if (what == "tasks") return respond_json(respond, 200, control_->tasks());
@@ -181,6 +189,10 @@ class AdminApi::Impl {
     }
     if (what == "plugins" && path.size() == 4 && path[3] == "reset")
       return reset(request, path[2], std::move(respond));
+    if (what == "db" && path.size() == 3 && path[2] == "check")
+      return db_.check(audited<Json>(request, "db.check", "", json_answer(std::move(respond))));
+    if (what == "db" && path.size() == 3 && path[2] == "backup")
+      return back_up(request, std::move(respond));
     if (what == "reload" && path.size() == 2) return reload(request, std::move(respond));
     throw no_such_route(request);
   }
@@ -338,6 +350,13 @@ class AdminApi::Impl {
                               })));
   }
 
+  void back_up(const ServerRequest& request, Respond respond) {
+    const Json body = parse_json(request.body, "the request");
+    if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
+    db_.backup(body, audited<Json>(request, "db.backup", to_text(body.value("file", Json())),
+                                   json_answer(std::move(respond))));
+  }
+
   void reload(const ServerRequest& request, Respond respond) {
     const auto done = attempt([&] { control_->reload(); });
     audit(request.peer, "reload", "host.yaml", done.ok() ? "ok" : done.error().what(),
@@ -352,6 +371,7 @@ class AdminApi::Impl {
   Store* store_;
   Queue* queue_;
   HostControl* control_;
+  DbRoutes db_;
   Secret cookie_;
   std::multimap<JobId, Waiter> waiters_;
   HttpServer server_;

@@ -6,6 +6,8 @@
 // and pid.
 //
 //   GET  /v1/status  /v1/tasks  /v1/plugins  /v1/config
+//   GET  /v1/db/task                              what came of the last check or backup
+//   POST /v1/db/check     /v1/db/backup           control/db_routes.hpp
 //   GET  /v1/jobs?state=&task=&before=&limit=     newest first
 //   GET  /v1/jobs/ID[?wait=SECONDS]               with its attempts; waits for its end if asked
 //   POST /v1/jobs                                 {task, payload?, priority?, delay_ms?,
@@ -49,6 +51,11 @@ class HostControl {
   // Stops a job that runs; false if it does not run here.
   virtual bool stop_running(JobId job) = 0;
   virtual void reset_plugin(const std::string& id, Reply<bool> done) = 0;
+  // Answers Error{corrupt} with what is wrong.
+  virtual void check_database(Reply<Done> done) = 0;
+  // Answers with the copy's size in bytes.
+  virtual void back_up_database(const std::filesystem::path& file, bool replace,
+                                Reply<std::uint64_t> done) = 0;
   // Throws what keeps the new configuration from being taken; the old one then stays.
   virtual void reload() = 0;
 };

@@ -36,6 +36,12 @@ class FakeControl final : public HostControl {
     return true;
   }
   void reset_plugin(const std::string&, Reply<bool> done) override { done(true); }
+  void check_database(Reply<Done> done) override { done(Done{}); }
+  void back_up_database(const std::filesystem::path& file, bool replace,
+                        Reply<std::uint64_t> done) override {
+    if (file == "/taken" && !replace) return done(Error(Code::conflict, "/taken exists already"));
+    done(std::uint64_t{4096});
+  }
   void reload() override {
     if (!bad_config.empty()) throw Error(Code::invalid, bad_config, "Mend it.");
     ++reloads;
@@ -207,6 +213,20 @@ TEST_F(AdminApiTest, ARefusedReloadSaysWhyAndIsAudited) {
   client_.post("/v1/reload");
   EXPECT_THAT(audit(),
               ElementsAre(HasSubstr("reload host.yaml host.yaml:3:1"), "reload host.yaml ok"));
+}
+
+TEST_F(AdminApiTest, ABackupAndACheckAreAnsweredWhenTheyAreDoneAndAudited) {
+  EXPECT_EQ(refusal([&] { (void)client_.get("/v1/db/task"); }).code(), Code::not_found);
+  EXPECT_EQ(client_.post("/v1/db/backup", {{"file", "/x"}})["bytes"], 4096);
+  EXPECT_EQ(client_.get("/v1/db/task")["task"], "backup");
+  EXPECT_EQ(refusal([&] {
+              client_.post("/v1/db/backup", {{"file", "/taken"}});
+            }).code(),
+            Code::conflict);
+  EXPECT_EQ(client_.post("/v1/db/check")["state"], "done");
+  EXPECT_EQ(refusal([&] { client_.post("/v1/db/backup", {{"path", "/x"}}); }).code(), Code::usage);
+  EXPECT_THAT(audit(), ElementsAre("db.backup \"/x\" ok", HasSubstr("/taken exists already"),
+                                   "db.check  ok", HasSubstr("POST /v1/db/backup")));
 }
 
 TEST(AdminClient, SaysHowToStartAHostWhereNoneRuns) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/failpoint.hpp"
+#include "store/backup.hpp"
 #include "store/group_commit.hpp"
 #include "store/open.hpp"
 
@@ -57,7 +58,10 @@ class ThreadedStore::Worker {
     }
     wake_.notify_one();
     if (checker_.joinable()) {
-      check_connection_->interrupt();
+      {
+        const std::scoped_lock lock(mutex_);
+        if (check_connection_) check_connection_->interrupt();
+      }
       checker_.join();
     }
     thread_.join();
@@ -112,6 +116,29 @@ class ThreadedStore::Worker {
     state_->health = std::move(handler);
   }
 
+  void back_up(std::filesystem::path file, bool replace, Reply<std::uint64_t> done) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!backup_wanted_ && !backup_runs_) {
+        backup_wanted_ = {std::move(file), replace};
+        state_->backed_up = std::exchange(done, nullptr);
+      }
+    }
+    wake_.notify_one();
+    if (done) post_error(std::move(done), Error(Code::conflict, "a backup runs already"));
+  }
+
+  void check(Reply<Done> done) {
+    if (!state_->checked || state_->check_done) {
+      return post_error(std::move(done), Error(Code::conflict, "the database is being checked"));
+    }
+    if (checker_.joinable()) checker_.join();
+    state_->check_done = std::move(done);
+    start_checker([](LoopState& state, const Status& sound) {
+      std::exchange(state.check_done, nullptr)(sound);
+    });
+  }
+
   StoreStats stats() const {
     const std::scoped_lock lock(mutex_);
     StoreStats stats = stats_;
@@ -126,26 +153,40 @@ class ThreadedStore::Worker {
     std::vector<std::function<void()>> when_checked;
     std::function<void(const Error&)> fatal;
     std::function<void(const StoreHealth&)> health;
+    Reply<std::uint64_t> backed_up;
+    Reply<Done> check_done;
+  };
+  struct BackupWanted {
+    std::filesystem::path file;
+    bool replace;
   };
 
-  // A thread of its own, for the length of one check: it reads a file of gigabytes while the store
-  // goes on to take what is asked.
   void start_check() {
     log_.info("{}: checking it in the background; no job starts until then",
               options_.path.string());
+    start_checker([](LoopState& state, const Status& sound) {
+      if (!sound) return;
+      state.checked = true;
+      for (auto& then : std::exchange(state.when_checked, {})) then();
+    });
+  }
+
+  // A thread of its own, for the length of one check: it reads a file of gigabytes while the store
+  // goes on to take what is asked. `then` is called on the loop.
+  void start_checker(std::function<void(LoopState&, const Status&)> then) {
     check_connection_.emplace(options_.path, Connection::Mode::reader, options_.vfs);
-    checker_ = std::thread([this] {
-      const auto sound = attempt([&] { require_sound(*check_connection_, options_.path); });
+    checker_ = std::thread([this, then = std::move(then)] {
+      const Status sound = attempt([&] { require_sound(*check_connection_, options_.path); });
+      bool first = false;
       {
         const std::scoped_lock lock(mutex_);
+        check_connection_.reset();
         if (stopping_) return;
-        stats_.checking = false;
+        first = std::exchange(stats_.checking, false);
       }
-      if (!sound) return report(sound.error());
-      post([](LoopState& state) {
-        state.checked = true;
-        for (auto& then : std::exchange(state.when_checked, {})) then();
-      });
+      if (!sound && first) return report(sound.error());
+      if (!sound) log_.error("{}", sound.error().what());
+      post([then, sound](LoopState& state) { then(state, sound); });
     });
   }
 
@@ -156,12 +197,14 @@ class ThreadedStore::Worker {
         if (!taken_.empty()) {
           serve_taken();
           rested = false;
-        } else if (!commit_->refusal()) {
+        } else if (!commit_->refusal() && !backup_) {
           commit_->rest();
           rested = true;
         }
         probe_if_time();
+        step_backup();
       }
+      backup_.reset();
       close_cleanly(commit_->connection());
     } catch (const FatalStoreError& fatal) {
       end(fatal.error);
@@ -173,8 +216,10 @@ class ThreadedStore::Worker {
   // Fills taken_. False: stop, all is done. True with nothing taken: it has been quiet for a while.
   bool wait(bool rested) {
     std::unique_lock lock(mutex_);
-    const auto some = [&] { return !incoming_.empty() || stopping_; };
-    if (commit_->refusal()) {
+    const auto some = [&] { return !incoming_.empty() || stopping_ || backup_wanted_; };
+    if (backup_) {
+      // The next step follows at once, behind what was asked meanwhile.
+    } else if (commit_->refusal()) {
       wake_.wait_until(lock, next_probe_, some);
     } else if (rested) {
       wake_.wait(lock, some);
@@ -184,6 +229,31 @@ class ThreadedStore::Worker {
     taken_.swap(incoming_);
     taken_waiters_ = std::exchange(waiters_, {});
     return !taken_.empty() || !stopping_;
+  }
+
+  // Between two groups, so that nobody waits for more than one step.
+  void step_backup() {
+    std::optional<BackupWanted> wanted;
+    {
+      const std::scoped_lock lock(mutex_);
+      wanted = std::exchange(backup_wanted_, std::nullopt);
+      if (wanted) backup_runs_ = true;
+    }
+    if (!wanted && !backup_) return;
+    const auto bytes = attempt([&]() -> std::optional<std::uint64_t> {
+      if (wanted) backup_.emplace(commit_->connection(), wanted->file, wanted->replace);
+      if (!backup_->step()) return std::nullopt;
+      return backup_->bytes();
+    });
+    if (bytes && !bytes.value()) return;
+    backup_.reset();
+    {
+      const std::scoped_lock lock(mutex_);
+      backup_runs_ = false;
+    }
+    const auto outcome =
+        bytes ? Result<std::uint64_t>(*bytes.value()) : Result<std::uint64_t>(bytes.error());
+    post([outcome](LoopState& state) { std::exchange(state.backed_up, nullptr)(outcome); });
   }
 
   void serve_taken() {
@@ -306,6 +376,11 @@ class ThreadedStore::Worker {
     });
   }
 
+  template <class T>
+  void post_error(Reply<T> done, Error error) {
+    post([done = std::move(done), error = std::move(error)](LoopState&) { done(error); });
+  }
+
   void post(std::function<void(LoopState&)> work) {
     loop_.post([weak = std::weak_ptr(state_), work = std::move(work)] {
       if (const auto state = weak.lock()) work(*state);
@@ -317,6 +392,7 @@ class ThreadedStore::Worker {
   Log log_;
   std::shared_ptr<LoopState> state_ = std::make_shared<LoopState>();
   std::optional<GroupCommit> commit_;                 // the thread's
+  std::optional<Backup> backup_;                      // the thread's
   std::optional<Placement> placement_;                // the thread's
   std::chrono::steady_clock::time_point next_probe_;  // the thread's; means something while refused
   std::vector<Operation> taken_;                      // the thread's
@@ -330,7 +406,11 @@ class ThreadedStore::Worker {
   bool stopping_ = false;
   StoreStats stats_;
 
-  std::optional<Connection> check_connection_;
+  std::optional<BackupWanted> backup_wanted_;
+  bool backup_runs_ = false;
+
+  std::optional<Connection>
+      check_connection_;  // its thread's; interrupted and dropped under mutex_
   std::thread checker_;
   std::thread thread_;
 };
@@ -340,6 +420,11 @@ ThreadedStore::ThreadedStore(StoreOptions options, Loop& loop, Log log,
     : worker_(
           std::make_unique<Worker>(std::move(options), loop, std::move(log), std::move(fatal))) {}
 ThreadedStore::~ThreadedStore() = default;
+
+void ThreadedStore::back_up(std::filesystem::path file, bool replace, Reply<std::uint64_t> done) {
+  worker_->back_up(std::move(file), replace, std::move(done));
+}
+void ThreadedStore::check(Reply<Done> done) { worker_->check(std::move(done)); }
 
 void ThreadedStore::submit_all(std::vector<Operation> operations) {
   worker_->submit_all(std::move(operations));

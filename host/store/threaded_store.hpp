@@ -42,6 +42,14 @@ class ThreadedStore final : public Store {
   // Called on the loop each time the store becomes unwritable or writable again. Loop thread.
   void set_health_handler(std::function<void(const StoreHealth&)> handler);
 
+  // Copies the database to `file` (absolute) while the store works on, as store/backup.hpp has it;
+  // `done` gets the copy's size in bytes. Error{conflict} while another backup runs. Loop thread.
+  void back_up(std::filesystem::path file, bool replace, Reply<std::uint64_t> done);
+  // Looks for damage beside the work, on a thread and a connection of its own, which keeps the log
+  // from being written back meanwhile. Error{corrupt} with what it found, {conflict} while another
+  // check runs. Loop thread.
+  void check(Reply<Done> done);
+
   void submit_all(std::vector<Operation> operations) override;
   void when_checked(std::function<void()> then) override;
   [[nodiscard]] StoreStats stats() const override;
