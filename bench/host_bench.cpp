@@ -15,6 +15,7 @@
 #include "control/admin_client.hpp"
 #include "figure.hpp"
 #include "plugins/test_plugin.hpp"
+#include "store/connection.hpp"
 
 namespace bench {
 namespace {
@@ -67,6 +68,39 @@ void idle(bool json) {
   print({"host.idle_pss", rollup(child.pid(), "Pss"), "MiB", std::nullopt, "likewise"}, json);
   child.signal_group(SIGTERM);
   wait_for(child);
+}
+
+void ready_100k(bool json) {
+  const TestFolder folder;
+  Paths paths;
+  paths.timmy_home = folder.path();
+  paths.run = folder / "run";
+  const AdminClient client(paths);
+  std::vector<double> times;
+  for (int start = 0; start < 6; ++start) {
+    const auto begun = std::chrono::steady_clock::now();
+    auto child = spawn(command(folder.path(), {"run"}));
+    while (!client.running()) ::usleep(1000);
+    const Seconds took = std::chrono::steady_clock::now() - begun;
+    if (start > 0) {
+      times.push_back(took.count() * 1000);
+      child.signal_group(SIGKILL);
+      pollfd ended{child.pidfd(), POLLIN, 0};
+      ::poll(&ended, 1, 30'000);
+      continue;
+    }
+    child.signal_group(SIGTERM);
+    wait_for(child);
+    Connection database(paths.database(), Connection::Mode::writer);
+    database.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+        "INSERT INTO jobs(task, state, priority, rank, max_attempts, inserted_at, source, payload) "
+        "SELECT 'noop', 'available', 5, i, 5, 1, 'bench', zeroblob(100) FROM n");
+    database.execute("UPDATE settings SET value='0' WHERE key='stopped_cleanly'");
+  }
+  print({"host.ready_100k", median(times), "ms", std::nullopt,
+         "start to the first answer, after a kill -9, 100,000 jobs waiting"},
+        json);
 }
 
 void list_100(bool json) {

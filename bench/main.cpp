@@ -21,6 +21,7 @@ constexpr Bench kBenches[] = {
     {"queue.end_to_end", bench::end_to_end},
     {"queue.start_latency", bench::start_latency},
     {"host.idle", bench::idle},
+    {"host.ready_100k", bench::ready_100k},
     {"catalogue.list_100", bench::list_100},
 };
 
