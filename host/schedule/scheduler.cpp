@@ -5,7 +5,7 @@
 #include <set>
 
 #include "queue/job_table.hpp"
-#include "schedule/tick_table.hpp"
+#include "schedule/scheduler_parts.hpp"
 #include "store/event.hpp"
 
 namespace host {
@@ -29,37 +29,6 @@ std::string shown_move(Duration move) {
 }
 
 }  // namespace
-
-// A schedule in force.
-struct Scheduler::Entry {
-  std::shared_ptr<const ScheduledTask> task;
-  Schedule schedule;
-  WallTime cursor{};
-  std::optional<WallTime> next;
-  std::optional<WallTime> last_run;
-  std::vector<JobId> open_jobs;
-};
-
-// The ticks of one schedule that are written in one transaction.
-struct Scheduler::Firing {
-  std::size_t index;
-  std::shared_ptr<const ScheduledTask> task;
-  std::vector<WallTime> nominals;  // to be written, oldest first
-  WallTime cursor;                 // the newest instant that was due
-  std::vector<JobId> open_jobs;
-  std::size_t missed = 0;  // not made up
-  WallTime first_missed{};
-};
-
-struct Scheduler::Fired {
-  std::vector<TickResult> results;  // as nominals
-  std::vector<JobId> open_jobs;
-};
-
-struct Scheduler::Request {
-  std::vector<Entry> entries;
-  Reply<Done> done;
-};
 
 Scheduler::Scheduler(Store& store, Queue& queue, Loop& loop, Log log)
     : store_(store),
@@ -100,8 +69,7 @@ Scheduler::Entry Scheduler::make_entry(ScheduledTask task) {
 void Scheduler::check(const ScheduledTask& task) { (void)make_entry(task); }
 
 void Scheduler::set(std::vector<ScheduledTask> tasks, Reply<Done> done) {
-  if (stopped_) throw Error(Code::conflict, "the scheduler was stopped", "Start the host again.");
-  Request request{{}, std::move(done)};
+  Request fresh{{}, std::move(done)};
   std::set<std::string> names;
   std::string problems;
   std::string next_step;
@@ -115,13 +83,21 @@ void Scheduler::set(std::vector<ScheduledTask> tasks, Reply<Done> done) {
       continue;
     }
     try {
-      request.entries.push_back(make_entry(std::move(task)));
+      fresh.entries.push_back(make_entry(std::move(task)));
     } catch (const Error& error) {
       note(error.message(), error.next_step());
     }
   }
   if (!problems.empty()) throw Error(Code::invalid, problems, next_step);
-  requests_.push_back(std::move(request));
+  request([this, taken = std::make_shared<Request>(std::move(fresh))](WallTime now) {
+    load(taken, now);
+  });
+}
+
+// What somebody asked for is done one after the other, before any tick.
+void Scheduler::request(Step step) {
+  if (stopped_) throw Error(Code::conflict, "the scheduler was stopped", "Start the host again.");
+  requests_.push_back(std::move(step));
   wake(Duration::zero());
 }
 
@@ -142,7 +118,11 @@ void Scheduler::pump() {
   timer_.cancel();
   const WallTime now = loop_.clock().wall();
   notice_clock(now);
-  if (!requests_.empty()) return load(now);
+  if (!requests_.empty()) {
+    const Step step = std::move(requests_.front());
+    requests_.pop_front();
+    return step(now);
+  }
   if (const Duration left = retry_at_ - loop_.clock().monotonic(); left > Duration::zero())
     return wake(left);
   if (correction_) return rebase(now);
@@ -162,21 +142,6 @@ void Scheduler::notice_clock(WallTime now) {
   }
 }
 
-// Runs `work` on the store, with nothing else of this scheduler under way; then `then`.
-template <class V, class Work, class Then>
-void Scheduler::ask(Work work, Then then) {
-  busy_ = true;
-  std::weak_ptr<Scheduler*> weak = self_;
-  store_.run(std::move(work), [weak, then = std::move(then)](Result<V> result) mutable {
-    const auto self = weak.lock();
-    if (!self) return;
-    Scheduler& scheduler = **self;
-    scheduler.busy_ = false;
-    then(std::move(result));
-    scheduler.pump();
-  });
-}
-
 void Scheduler::succeeded() {
   retry_after_ = Duration::zero();
   retry_at_ = {};
@@ -190,9 +155,7 @@ void Scheduler::failed(std::string_view doing, const Error& error) {
   if (first) log_.error("could not {}: {}; trying again", doing, error.what());
 }
 
-void Scheduler::load(WallTime wall) {
-  auto request = std::make_shared<Request>(std::move(requests_.front()));
-  requests_.erase(requests_.begin());
+void Scheduler::load(std::shared_ptr<Request> request, WallTime wall) {
   struct Line {
     std::string name, spec, zone;
   };
@@ -226,6 +189,7 @@ void Scheduler::loaded(std::vector<Entry> entries, std::vector<StoredSchedule>& 
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
     entry.cursor = stored[i].cursor;
+    entry.paused = stored[i].paused;
     entry.last_run = stored[i].last_run;
     entry.open_jobs = std::move(stored[i].open_jobs);
     by_task_.emplace(entry.task->task, i);
@@ -243,7 +207,7 @@ void Scheduler::fill_heap() {
 
 void Scheduler::enter(std::size_t index) {
   Entry& entry = entries_[index];
-  entry.next = entry.schedule.next(entry.cursor);
+  entry.next = entry.paused ? std::nullopt : entry.schedule.next(entry.cursor);
   if (entry.next) heap_.emplace(*entry.next, index);
 }
 
@@ -368,21 +332,6 @@ Duration Scheduler::retention() const {
   Duration longest{};
   for (const auto& entry : entries_) longest = std::max(longest, entry.task->catchup_window);
   return longest + hours(24);
-}
-
-const Scheduler::Entry* Scheduler::find(std::string_view task) const {
-  const auto found = by_task_.find(task);
-  return found == by_task_.end() ? nullptr : &entries_[found->second];
-}
-
-std::optional<WallTime> Scheduler::next_run(std::string_view task) const {
-  const Entry* entry = find(task);
-  return entry != nullptr ? entry->next : std::nullopt;
-}
-
-std::optional<WallTime> Scheduler::last_run(std::string_view task) const {
-  const Entry* entry = find(task);
-  return entry != nullptr ? entry->last_run : std::nullopt;
 }
 
 }  // namespace host

@@ -12,6 +12,9 @@
 //    ticks are made up, and an event says so. A smaller move forwards is like a pause; after one
 //    backwards nothing is due until the cursor has been passed again.
 //  * A schedule whose text or zone changes starts anew from now; so does one that was gone.
+//  * A paused schedule has no ticks; that is durable. What comes due meanwhile is not made up when
+//  it
+//    is resumed, whatever its `catch_up`, and is not recorded.
 //  * Rows of `ticks` are kept for the longest catch-up window and a day, the newest run of each
 //    schedule for ever.
 //
@@ -19,6 +22,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -41,6 +45,7 @@
 namespace host {
 
 struct StoredSchedule;
+struct TickResult;
 
 // A wall clock that moves by more than this was corrected.
 inline constexpr Duration kClockCorrection = std::chrono::hours(3);
@@ -65,6 +70,14 @@ struct SchedulerStats {
   std::uint64_t corrections = 0;
   std::uint64_t failures = 0;  // transactions that were tried again
   Duration longest_delay{};    // from a tick's instant to its job being durable; missed ones apart
+};
+
+// A schedule in force, as it stands.
+struct ScheduleView {
+  std::shared_ptr<const ScheduledTask> task;
+  bool paused;
+  std::optional<WallTime> next;      // nullopt: it is paused, or never fires again
+  std::optional<WallTime> last_run;  // the instant of the last tick that became a job
 };
 
 // Loop thread only.
@@ -94,7 +107,21 @@ class Scheduler {
   // what comes due is found at the next start.
   void stop();
 
-  // nullopt: no such schedule, or it never fires again.
+  // Durable when `done` is called, with whether it changed anything. `done` has Error{not_found}
+  // when no schedule in force has that name, or what the store said. Throws Error{conflict} once
+  // stopped.
+  void pause(const std::string& task, Reply<bool> done);
+  void resume(const std::string& task, Reply<bool> done);
+
+  // One tick now, besides those of the schedule, which it moves in nothing: its job has the source
+  // "schedule" and the present as its instant. The overlap policy and the unique key are asked as
+  // ever; a pause does not stop it. `done` and throws as pause().
+  void run_now(const std::string& task, Reply<TickResult> done);
+
+  // By name.
+  [[nodiscard]] std::vector<ScheduleView> list() const;
+  [[nodiscard]] std::optional<ScheduleView> view(std::string_view task) const;
+  // nullopt: no such schedule, or it is paused, or it never fires again.
   [[nodiscard]] std::optional<WallTime> next_run(std::string_view task) const;
   // The instant of the last tick that became a job; nullopt when there was none.
   [[nodiscard]] std::optional<WallTime> last_run(std::string_view task) const;
@@ -108,6 +135,8 @@ class Scheduler {
   struct Request;
   using HeapItem = std::pair<WallTime, std::size_t>;  // next tick, index into entries_
 
+  using Step = std::function<void(WallTime now)>;
+
   static Entry make_entry(ScheduledTask task);
   static std::string describe_missed(const Firing& firing);
   static Fired write(Unit& unit, const Firing& firing, WallTime wall, WallTime now);
@@ -115,7 +144,13 @@ class Scheduler {
   void wake(Duration delay);
   void pump();
   void notice_clock(WallTime now);
-  void load(WallTime wall);
+  void request(Step step);
+  template <class V>
+  void request_on(const std::string& task, Reply<V> done,
+                  std::function<void(Entry&, WallTime, Reply<V>)> step);
+  void set_paused(Entry& entry, bool paused, WallTime wall, Reply<bool> done);
+  void insert_by_hand(Entry& entry, WallTime wall, Reply<TickResult> done);
+  void load(std::shared_ptr<Request> request, WallTime wall);
   void loaded(std::vector<Entry> entries, std::vector<StoredSchedule>& stored);
   void rebase(WallTime wall);
   [[nodiscard]] Firing plan(std::size_t index, WallTime now) const;
@@ -130,6 +165,7 @@ class Scheduler {
   void failed(std::string_view doing, const Error& error);
   [[nodiscard]] Duration retention() const;
   [[nodiscard]] const Entry* find(std::string_view task) const;
+  static ScheduleView view_of(const Entry& entry);
 
   Store& store_;
   Queue& queue_;
@@ -138,8 +174,8 @@ class Scheduler {
   std::vector<Entry> entries_;
   std::unordered_map<std::string_view, std::size_t> by_task_;  // keys: the entries' own
   std::priority_queue<HeapItem, std::vector<HeapItem>, std::greater<>> heap_;
-  std::vector<Request> requests_;  // oldest first
-  bool busy_ = false;              // one transaction at a time
+  std::deque<Step> requests_;  // oldest first
+  bool busy_ = false;          // one transaction at a time
   bool stopped_ = false;
   Duration clock_offset_;               // wall clock minus boot clock, as last seen
   std::optional<Duration> correction_;  // seen, and not yet written

@@ -13,6 +13,9 @@ namespace {
 // More than this many jobs of one schedule are not looked at for an overlap after a restart.
 constexpr int kOpenJobs = 20;
 
+// The reason of a tick that nobody's schedule asked for.
+constexpr std::string_view kByHand = "run by hand";
+
 std::string_view name(TickOutcome outcome) {
   switch (outcome) {
     case TickOutcome::inserted: return "inserted";
@@ -55,20 +58,43 @@ void record(Unit& unit, std::string_view schedule, WallTime nominal, TickOutcome
       schedule, nominal, name(outcome), reason, job, now);
 }
 
+bool is_recorded(Unit& unit, std::string_view schedule, WallTime nominal) {
+  return unit.query("SELECT 1 FROM ticks WHERE schedule=? AND nominal=?", schedule, nominal).step();
+}
+
+// The job of a tick, unless the overlap policy or the job's unique key is against it.
+TickResult insert_instance(Unit& unit, WallTime nominal, Overlap overlap, const NewJob& job,
+                           std::vector<JobId>& open_jobs, WallTime now) {
+  const std::size_t most = room(overlap);
+  if (most != SIZE_MAX) {
+    std::erase_if(open_jobs, [&unit](JobId open) { return has_ended(unit, open); });
+    if (open_jobs.size() >= most) return {TickOutcome::overlapped, {.id = open_jobs.back()}};
+  }
+  NewJob instance = job;
+  instance.nominal = nominal;
+  const Inserted inserted = insert_job(unit, instance, now);
+  if (inserted.duplicate) return {TickOutcome::duplicate, inserted};
+  if (most != SIZE_MAX) open_jobs.push_back(inserted.id);
+  return {TickOutcome::inserted, inserted};
+}
+
 }  // namespace
 
 StoredSchedule open_schedule(Unit& unit, std::string_view name, std::string_view spec,
                              std::string_view zone, WallTime wall, WallTime now) {
-  StoredSchedule stored{wall, std::nullopt, {}};
-  auto& row = unit.query("SELECT cursor FROM schedules WHERE name=? AND spec=? AND zone=?", name,
-                         spec, zone);
-  if (row.step()) {
-    stored.cursor = row.optional_time(0).value_or(wall);
+  StoredSchedule stored{wall, false, std::nullopt, {}};
+  auto& row = unit.query("SELECT paused, spec=? AND zone=?, cursor FROM schedules WHERE name=?",
+                         spec, zone, name);
+  const bool known = row.step();
+  if (known) stored.paused = row.integer(0) != 0;
+  if (known && row.integer(1) != 0) {
+    stored.cursor = row.optional_time(2).value_or(wall);
     // Ticks move the cursor too. Those ahead of the clock were written while it was wrong.
-    auto& newest =
-        unit.query("SELECT max(nominal) FROM ticks WHERE schedule=? AND nominal<=?", name, wall);
-    if (newest.step())
-      stored.cursor = std::max(stored.cursor, newest.optional_time(0).value_or(stored.cursor));
+    auto& newest = unit.query(
+        "SELECT nominal FROM ticks WHERE schedule=? AND nominal<=? AND reason IS NOT ? "
+        "ORDER BY nominal DESC LIMIT 1",
+        name, wall, kByHand);
+    if (newest.step()) stored.cursor = std::max(stored.cursor, newest.time(0));
   } else {
     unit.run(
         "INSERT INTO schedules(name, spec, zone, cursor, updated) VALUES(?,?,?,?,?) "
@@ -87,7 +113,7 @@ StoredSchedule open_schedule(Unit& unit, std::string_view name, std::string_view
 
 void keep_schedules(Unit& unit, const std::vector<std::string>& names) {
   std::vector<std::string> gone;
-  auto& rows = unit.prepare("SELECT name FROM schedules");
+  auto& rows = unit.prepare("SELECT name FROM schedules WHERE paused=0");
   while (rows.step())
     if (!std::binary_search(names.begin(), names.end(), rows.text(0)))
       gone.push_back(rows.string(0));
@@ -102,36 +128,43 @@ void move_all_cursors(Unit& unit, WallTime cursor, WallTime now) {
   unit.run("UPDATE schedules SET cursor=?, updated=?", cursor, now);
 }
 
+void pause_schedule(Unit& unit, std::string_view name, WallTime now) {
+  unit.run("UPDATE schedules SET paused=1, updated=? WHERE name=?", now, name);
+}
+
+void resume_schedule(Unit& unit, std::string_view name, WallTime cursor, WallTime now) {
+  unit.run("UPDATE schedules SET paused=0, cursor=?, updated=? WHERE name=?", cursor, now, name);
+}
+
 TickResult write_tick(Unit& unit, std::string_view schedule, WallTime nominal, Overlap overlap,
                       const NewJob& job, std::vector<JobId>& open_jobs, WallTime now) {
-  auto& before =
-      unit.query("SELECT 1 FROM ticks WHERE schedule=? AND nominal=?", schedule, nominal);
-  if (before.step()) return {TickOutcome::repeated, {}};
-
-  const std::size_t most = room(overlap);
-  if (most != SIZE_MAX) {
-    std::erase_if(open_jobs, [&unit](JobId open) { return has_ended(unit, open); });
-    if (open_jobs.size() >= most) {
-      record(unit, schedule, nominal, TickOutcome::overlapped,
-             "job " + std::to_string(open_jobs.back().value()) + " has not ended", std::nullopt,
-             now);
-      return {TickOutcome::overlapped, {}};
-    }
-  }
-  NewJob instance = job;
-  instance.nominal = nominal;
-  const Inserted inserted = insert_job(unit, instance, now);
-  if (inserted.duplicate) {
-    record(unit, schedule, nominal, TickOutcome::duplicate,
-           "job " + std::to_string(inserted.id.value()) + " with its unique key waits already",
-           std::nullopt, now);
-    return {TickOutcome::duplicate, inserted};
-  }
+  if (is_recorded(unit, schedule, nominal)) return {TickOutcome::repeated, {}};
+  const TickResult result = insert_instance(unit, nominal, overlap, job, open_jobs, now);
+  const std::string other = "job " + std::to_string(result.job.id.value());
   TIMMY_FAILPOINT("schedule.before_tick");
-  record(unit, schedule, nominal, TickOutcome::inserted, std::nullopt, inserted.id, now);
+  switch (result.outcome) {
+    case TickOutcome::overlapped:
+      record(unit, schedule, nominal, result.outcome, other + " has not ended", std::nullopt, now);
+      break;
+    case TickOutcome::duplicate:
+      record(unit, schedule, nominal, result.outcome, other + " with its unique key waits already",
+             std::nullopt, now);
+      break;
+    default: record(unit, schedule, nominal, result.outcome, std::nullopt, result.job.id, now);
+  }
   TIMMY_FAILPOINT("schedule.after_tick");
-  if (most != SIZE_MAX) open_jobs.push_back(inserted.id);
-  return {TickOutcome::inserted, inserted};
+  return result;
+}
+
+TickResult write_tick_by_hand(Unit& unit, std::string_view schedule, WallTime wall, Overlap overlap,
+                              const NewJob& job, std::vector<JobId>& open_jobs, WallTime now) {
+  // Schedules are due at whole milliseconds.
+  WallTime nominal = std::chrono::floor<std::chrono::milliseconds>(wall) + Duration(1);
+  while (is_recorded(unit, schedule, nominal)) nominal += Duration(1);
+  const TickResult result = insert_instance(unit, nominal, overlap, job, open_jobs, now);
+  if (result.outcome == TickOutcome::inserted)
+    record(unit, schedule, nominal, result.outcome, std::string(kByHand), result.job.id, now);
+  return result;
 }
 
 void prune_ticks(Unit& unit, WallTime before, int limit) {

@@ -18,20 +18,26 @@ namespace host {
 // What is kept of a schedule.
 struct StoredSchedule {
   WallTime cursor;  // its instants up to here have been dealt with
+  bool paused = false;
   std::optional<WallTime> last_run;
   std::vector<JobId> open_jobs;  // of its ticks, not ended; oldest first
 };
 
-// Reads a schedule. One that is new, or had another spec or zone, starts at `wall`.
+// Reads a schedule. One that is new, or had another spec or zone, starts at `wall`; a pause stays.
 StoredSchedule open_schedule(Unit& unit, std::string_view name, std::string_view spec,
                              std::string_view zone, WallTime wall, WallTime now);
 
-// Forgets all schedules but these (sorted); their ticks stay until they are pruned.
+// Forgets all schedules but these (sorted) and paused ones: a plugin that is away for a moment must
+// not come back running. Their ticks stay until they are pruned.
 void keep_schedules(Unit& unit, const std::vector<std::string>& names);
 
 // Moves the cursor when no tick's row does it.
 void move_cursor(Unit& unit, std::string_view name, WallTime cursor, WallTime now);
 void move_all_cursors(Unit& unit, WallTime cursor, WallTime now);
+
+// Resumed, a schedule goes on after `cursor`: what came due while it was paused is never made up.
+void pause_schedule(Unit& unit, std::string_view name, WallTime now);
+void resume_schedule(Unit& unit, std::string_view name, WallTime cursor, WallTime now);
 
 // What became of a tick.
 enum class TickOutcome {
@@ -45,10 +51,16 @@ enum class TickOutcome {
 // earlier ticks; ended ones are taken out, a new one is put in.
 struct TickResult {
   TickOutcome outcome;
-  Inserted job;  // when inserted; when duplicate, the one that waits
+  // When inserted; when duplicate, the one that waits; when overlapped, the one that has not ended.
+  Inserted job;
 };
 TickResult write_tick(Unit& unit, std::string_view schedule, WallTime nominal, Overlap overlap,
                       const NewJob& job, std::vector<JobId>& open_jobs, WallTime now);
+
+// As a tick, at `wall`, for somebody who asks for one. Only a job is recorded, at an instant that
+// is no schedule's, so that neither the cursor nor a tick that is due takes notice of it.
+TickResult write_tick_by_hand(Unit& unit, std::string_view schedule, WallTime wall, Overlap overlap,
+                              const NewJob& job, std::vector<JobId>& open_jobs, WallTime now);
 
 // Deletes ticks recorded before `before`, at most `limit`. The newest run of a schedule stays.
 void prune_ticks(Unit& unit, WallTime before, int limit);
