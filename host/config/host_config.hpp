@@ -55,6 +55,7 @@ struct PluginSettings {
   bool enabled = false;
   std::map<std::string, std::string> schedule;  // task -> schedule text; "" for "never"
   std::map<std::string, std::string> zone;      // task -> zone name
+  std::map<std::string, std::string> catch_up;  // task -> skip, latest or all
   Json config = Json::object();                 // as written; the plugin's schema has not seen it
   std::map<std::string, std::vector<std::string>> grants;  // grant -> globs
   PluginLimits limits;

@@ -151,6 +151,7 @@ TEST(HostConfig, ReadsEveryKey) {
   plugins:
     a:
       zone: { t: Europe/Vienna }
+      catch_up: { t: skip }
       limits: { memory: 1GiB, file_size: 8MiB, files: 32, cpu: 20s }
 )")
                                 .config;
@@ -164,6 +165,7 @@ TEST(HostConfig, ReadsEveryKey) {
   EXPECT_EQ(config.credentials.at("abs"), "/k");
   const PluginSettings& a = config.plugins.at("a");
   EXPECT_EQ(a.zone.at("t"), "Europe/Vienna");
+  EXPECT_EQ(a.catch_up.at("t"), "skip");
   EXPECT_EQ(a.limits.memory_bytes, std::uint64_t{1} << 30);
   EXPECT_EQ(a.limits.file_bytes, std::uint64_t{8} << 20);
   EXPECT_EQ(a.limits.files, 32);

@@ -46,6 +46,7 @@ PluginSettings read_plugin(const Json& plugin) {
   for (const auto& [task, text] : plugin.at("schedule").items())
     result.schedule[task] = text == "never" ? "" : text.get<std::string>();
   plugin.at("zone").get_to(result.zone);
+  plugin.at("catch_up").get_to(result.catch_up);
   result.config = plugin.at("config");
   plugin.at("grants").get_to(result.grants);
   result.limits = read_limits(plugin.at("limits"));

@@ -83,6 +83,9 @@ class Admission {
       if (auto* one = task(name, "zone")) one->spec.zone = zone, one->overridden = true;
     for (const auto& [name, schedule] : settings_.schedule)
       if (auto* one = task(name, "schedule")) one->spec.schedule = schedule, one->overridden = true;
+    for (const auto& [name, policy] : settings_.catch_up)
+      if (auto* one = task(name, "catch_up"))
+        one->spec.catch_up = parse_catch_up(policy), one->overridden = true;
     for (const auto& one : entry_.tasks)
       if (one.overridden) check_schedule(one.spec);
   }

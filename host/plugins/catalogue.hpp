@@ -39,10 +39,10 @@ enum class PluginState {
 // "ready", "disabled", "refused", "not granted", "invalid config", "quarantined", "shadowed".
 [[nodiscard]] std::string_view name(PluginState state) noexcept;
 
-// A task as it runs here: the manifest's, with host.yaml's schedule and zone put in.
+// A task as it runs here: the manifest's, with host.yaml's schedule, zone and catch_up put in.
 struct PluginTask {
   TaskSpec spec;
-  bool overridden = false;  // schedule or zone come from host.yaml
+  bool overridden = false;  // one of them comes from host.yaml
   bool operator==(const PluginTask&) const = default;
 };
 

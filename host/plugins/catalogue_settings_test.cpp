@@ -128,13 +128,15 @@ TEST_F(CatalogueSettingsTest, EveryErrorOfTheConfigHasItsLine) {
   EXPECT_THAT(entry.fix, HasSubstr("reload"));
 }
 
-TEST_F(CatalogueSettingsTest, ScheduleAndZoneAreOverridden) {
+TEST_F(CatalogueSettingsTest, ScheduleZoneAndCatchUpAreOverridden) {
   const auto entry = with(std::string(kGrants) +
                           "      schedule: { triage_task: \"0 3 * * *\" }\n"
-                          "      zone: { triage_task: Europe/Berlin }\n");
+                          "      zone: { triage_task: Europe/Berlin }\n"
+                          "      catch_up: { triage_task: all }\n");
   ASSERT_TRUE(entry.ready()) << entry.reason;
   EXPECT_EQ(entry.tasks.at(0).spec.schedule, "0 3 * * *");
   EXPECT_EQ(entry.tasks.at(0).spec.zone, "Europe/Berlin");
+  EXPECT_EQ(entry.tasks.at(0).spec.catch_up, CatchUp::all);
   EXPECT_TRUE(entry.tasks.at(0).overridden);
   EXPECT_EQ(entry.manifest->tasks.at(0).schedule, "*/5 * * * *");
 }
