@@ -52,6 +52,22 @@ std::string format_utc(WallTime time) {
   return out + "Z";
 }
 
+WallTime parse_utc(std::string_view text) {
+  const std::string copy(text);
+  for (const char* form : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"}) {
+    std::tm parts{};
+    const char* end = ::strptime(copy.c_str(), form, &parts);
+    if (end == nullptr || *end != '\0' || end != copy.c_str() + copy.size()) continue;
+    const std::tm read = parts;
+    const std::time_t seconds = ::timegm(&parts);
+    // timegm takes 30 February for 2 March.
+    if (parts.tm_mday == read.tm_mday && parts.tm_mon == read.tm_mon && parts.tm_sec == read.tm_sec)
+      return WallTime(std::chrono::seconds(seconds));
+  }
+  throw Error(Code::invalid, "\"" + copy + "\" is not a time",
+              "Write it in UTC, such as 2026-11-23T14:05:00Z or 2026-11-23.");
+}
+
 Duration parse_duration(std::string_view text) {
   const auto refuse = [&] {
     return Error(Code::invalid, "\"" + std::string(text) + "\" is not a duration",

@@ -36,6 +36,22 @@ TEST(Timeline, FollowsASuspendButNotASetClock) {
   EXPECT_EQ(timeline.now(), start + 1h);
 }
 
+TEST(ParseUtc, ReadsWhatAPersonTypesAndNamesWhatIsNoTime) {
+  const WallTime day{std::chrono::sys_days{std::chrono::January / 5 / 2026}};
+  EXPECT_EQ(parse_utc("2026-01-05"), day);
+  EXPECT_EQ(parse_utc("2026-01-05T12:30Z"), day + 12h + 30min);
+  EXPECT_EQ(parse_utc(format_utc(day + 12h + 1s)), day + 12h + 1s);
+  for (const char* wrong : {"", "now", "2026-02-30", "2026-01-05T12:30", "2026-01-05T25:00Z",
+                            "2026-01-05T12:00:60Z", "2026-01-05 ", "12:00"}) {
+    try {
+      (void)parse_utc(wrong);
+      FAIL() << wrong;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::invalid) << wrong;
+    }
+  }
+}
+
 TEST(FormatUtc, PrintsFractionsOnlyWhereThereAreSome) {
   const WallTime noon = FakeClock().wall();
   EXPECT_EQ(format_utc(noon), "2026-01-05T12:00:00Z");

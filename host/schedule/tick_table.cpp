@@ -16,16 +16,6 @@ constexpr int kOpenJobs = 20;
 // The reason of a tick that nobody's schedule asked for.
 constexpr std::string_view kByHand = "run by hand";
 
-std::string_view name(TickOutcome outcome) {
-  switch (outcome) {
-    case TickOutcome::inserted: return "inserted";
-    case TickOutcome::duplicate: return "duplicate";
-    case TickOutcome::overlapped: return "overlapped";
-    case TickOutcome::repeated: break;
-  }
-  return "repeated";
-}
-
 bool has_ended(Unit& unit, JobId job) {
   auto& found = unit.query(
       "SELECT 1 FROM jobs WHERE id=? AND state NOT IN ('completed','cancelled','discarded')", job);
@@ -79,6 +69,16 @@ TickResult insert_instance(Unit& unit, WallTime nominal, Overlap overlap, const 
 }
 
 }  // namespace
+
+std::string_view name(TickOutcome outcome) noexcept {
+  switch (outcome) {
+    case TickOutcome::inserted: return "inserted";
+    case TickOutcome::duplicate: return "duplicate";
+    case TickOutcome::overlapped: return "overlapped";
+    case TickOutcome::repeated: break;
+  }
+  return "repeated";
+}
 
 StoredSchedule open_schedule(Unit& unit, std::string_view name, std::string_view spec,
                              std::string_view zone, WallTime wall, WallTime now) {

@@ -46,6 +46,8 @@ enum class TickOutcome {
   overlapped,  // an earlier job of this schedule has not ended
   repeated,    // this instant was dealt with before; nothing was written
 };
+// "inserted", "duplicate", ... Static storage.
+[[nodiscard]] std::string_view name(TickOutcome outcome) noexcept;
 
 // Writes one tick, and its job if there is to be one. `open_jobs` are those of the schedule's
 // earlier ticks; ended ones are taken out, a new one is put in.

@@ -3,8 +3,11 @@
 
 #include <cctz/civil_time.h>
 #include <cctz/time_zone.h>
+#include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "base/error.hpp"
@@ -80,6 +83,32 @@ std::optional<WallTime> Zone::next_change(WallTime instant) const {
   cctz::time_zone::civil_transition change;
   if (!rules_->next_transition(to_cctz(instant), &change)) return std::nullopt;
   return from_cctz(rules_->lookup(change.to).trans);
+}
+
+std::string format_local(WallTime instant, const Zone& zone) {
+  const WallTime whole = std::chrono::floor<seconds>(instant);
+  const WallTime shown(zone.local(whole).time_since_epoch());
+  const auto offset = std::chrono::duration_cast<std::chrono::minutes>(shown - whole);
+  const auto distance = std::chrono::abs(offset).count();
+  std::string text = format_utc(shown);
+  text.pop_back();
+  return text +
+         fmt::format("{}{:02}:{:02}", shown < whole ? '-' : '+', distance / 60, distance % 60);
+}
+
+std::string machine_zone_name() {
+  std::string name;
+  if (const char* variable = std::getenv("TZ")) name = variable;
+  if (name.starts_with(':')) name.erase(0, 1);
+  if (name.empty()) {
+    std::error_code ignored;
+    const auto target = std::filesystem::read_symlink("/etc/localtime", ignored).string();
+    constexpr std::string_view kFolder = "zoneinfo/";
+    if (const auto at = target.rfind(kFolder); at != target.npos)
+      name = target.substr(at + kFolder.size());
+  }
+  cctz::time_zone rules;
+  return is_zone_name(name) && cctz::load_time_zone(name, &rules) ? name : "UTC";
 }
 
 }  // namespace host

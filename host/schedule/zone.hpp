@@ -59,4 +59,12 @@ class Zone {
   std::shared_ptr<const cctz::time_zone> rules_;
 };
 
+// An instant as this zone's clocks show it, with their distance from UTC (RFC 3339):
+// "2026-03-29T03:00:00+02:00". Seconds, and minutes of the distance, are cut off.
+[[nodiscard]] std::string format_local(WallTime instant, const Zone& zone);
+
+// The name of this machine's zone: $TZ if it names one, else where /etc/localtime leads, else
+// "UTC". Looked up at each call.
+[[nodiscard]] std::string machine_zone_name();
+
 }  // namespace host

@@ -52,6 +52,22 @@ TEST(Zone, AReadingMayStandForOneInstantTwoOrNone) {
   EXPECT_EQ(repeated.second - repeated.first, 1h);
 }
 
+TEST(Zone, AnInstantIsShownWithItsDistanceFromUtc) {
+  const WallTime spring{sys_days(year(2026) / 3 / 29) + 1h};
+  EXPECT_EQ(format_local(spring, Zone::load("Europe/Berlin")), "2026-03-29T03:00:00+02:00");
+  EXPECT_EQ(format_local(spring, Zone::load("America/St_Johns")), "2026-03-28T22:30:00-02:30");
+  EXPECT_EQ(format_local(spring + 1ms, Zone()), "2026-03-29T01:00:00+00:00");
+}
+
+TEST(Zone, TheMachinesZoneIsTheEnvironmentsIfItNamesOne) {
+  ::setenv("TZ", ":Australia/Lord_Howe", 1);
+  EXPECT_EQ(machine_zone_name(), "Australia/Lord_Howe");
+  ::setenv("TZ", "EST5EDT,M3.2.0,M11.1.0", 1);
+  EXPECT_EQ(machine_zone_name(), "UTC");
+  ::unsetenv("TZ");
+  EXPECT_NO_THROW(static_cast<void>(Zone::load(machine_zone_name())));
+}
+
 TEST(Zone, TheNextChangeIsStrictlyAfter) {
   const Zone berlin = Zone::load("Europe/Berlin");
   const WallTime spring{sys_days(year(2026) / 3 / 29) + 1h};
