@@ -234,8 +234,9 @@ void Host::recovered(const Recovery& recovery) {
   executor_.set_available("gitea", false);
   open_gitea();
   rescan();
-  admin_ = std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_, *this,
-                                      options_.paths.socket(), options_.paths.cookie());
+  admin_ =
+      std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_, scheduler_,
+                                 *this, options_.paths.socket(), options_.paths.cookie());
   clock_watch_ = std::make_unique<ClockWatch>(context_, [this] { scheduler_.clock_changed(); });
   watch_folders();
   notify_.start_watchdog();
@@ -417,12 +418,11 @@ Json Host::status() const {
 Json Host::tasks() const {
   auto warnings = config_.warnings;
   if (!uncaged_.empty()) warnings.push_back("workers are caged without " + uncaged_);
-  return {{"tasks", tasks_report(entries_,
-                                 [this](const PluginTask& task) {
-                                   return TaskTimes{scheduler_.next_run(task.spec.name),
-                                                    scheduler_.last_run(task.spec.name)};
-                                 })},
-          {"warnings", warnings}};
+  const auto times = [this](const PluginTask& task) {
+    const auto schedule = scheduler_.view(task.spec.name);
+    return schedule ? TaskTimes{schedule->next, schedule->last_run, schedule->paused} : TaskTimes{};
+  };
+  return {{"tasks", tasks_report(entries_, times)}, {"warnings", warnings}};
 }
 
 Json Host::plugins() const { return {{"plugins", plugins_report(entries_)}}; }

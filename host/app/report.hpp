@@ -16,6 +16,7 @@ namespace host {
 struct TaskTimes {
   std::optional<WallTime> next;
   std::optional<WallTime> last;
+  bool paused = false;  // by an operator; only a running host knows
 };
 using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 
@@ -23,8 +24,8 @@ using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 [[nodiscard]] TaskTimes times_by_schedule(const PluginTask& task, WallTime now);
 
 // One object a task, in the entries' order: task, plugin, version, description, state, reason, fix,
-// schedule, zone, overridden, next_run, last_run, grants, path. A plugin whose tasks can't be read
-// gives one object with an empty task.
+// schedule, zone, overridden, paused, next_run, last_run, grants, path. A plugin whose tasks can't
+// be read gives one object with an empty task.
 [[nodiscard]] Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times);
 
 // One object a plugin: id, version, license, description, abi, state, reason, fix, notes, path,

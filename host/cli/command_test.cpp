@@ -36,9 +36,28 @@ class CommandTest : public ::testing::Test {
 
 TEST_F(CommandTest, HelpListsEveryCommandAndEachCommandHasExamples) {
   EXPECT_EQ(run({"--help"}), 0);
-  for (const char* command : {"run", "tasks", "enqueue", "jobs list", "jobs show", "jobs cancel",
-                              "jobs retry", "plugins list", "plugins show", "plugins reset",
-                              "status", "doctor", "check-config", "config show", "version"}) {
+  for (const char* command : {"run",
+                              "tasks",
+                              "enqueue",
+                              "jobs list",
+                              "jobs show",
+                              "jobs cancel",
+                              "jobs retry",
+                              "schedules list",
+                              "schedules show",
+                              "schedules next",
+                              "schedules run",
+                              "schedules pause",
+                              "schedules resume",
+                              "schedules import",
+                              "plugins list",
+                              "plugins show",
+                              "plugins reset",
+                              "status",
+                              "doctor",
+                              "check-config",
+                              "config show",
+                              "version"}) {
     EXPECT_THAT(out_.str(), HasSubstr(std::string("  ") + command + " "));
   }
   EXPECT_EQ(run({"jobs", "list", "--help"}), 0);
@@ -64,6 +83,56 @@ TEST_F(CommandTest, WithoutAHostAskingEndsWith69AndStatusWith3) {
   EXPECT_THAT(err_.str(), HasSubstr("timmy-host run"));
   EXPECT_EQ(run({"status", "--json"}), 3);
   EXPECT_EQ(Json::parse(out_.str())["running"], false);
+}
+
+TEST_F(CommandTest, SchedulesNextNeedsNoHost) {
+  EXPECT_EQ(run({"schedules", "next", "--spec", "30 2 * * *", "--zone", "Europe/Berlin", "-n", "2",
+                 "--from", "2026-03-28"}),
+            0);
+  EXPECT_EQ(out_.str(),
+            "LOCAL (Europe/Berlin)      UTC\n"
+            "2026-03-28T02:30:00+01:00  2026-03-28T01:30:00Z\n"
+            "2026-03-29T03:00:00+02:00  2026-03-29T01:00:00Z\n");
+  EXPECT_EQ(run({"schedules", "next", "heartbeat", "-n", "1", "--json", "--from", "2026-01-05"}),
+            0);
+  EXPECT_EQ(Json::parse(out_.str())["instants"][0]["utc"], "2026-01-05T00:00:00Z");
+  EXPECT_EQ(run({"schedules", "next", "heartbaet"}), 66);
+  EXPECT_EQ(run({"schedules", "next"}), 64);
+  EXPECT_EQ(run({"schedules", "next", "--spec", "0 0 30 2 *"}), 65);
+  EXPECT_THAT(err_.str(), HasSubstr("never fires"));
+  EXPECT_EQ(run({"schedules", "next", "--spec", "@daily", "-n", "0"}), 64);
+  EXPECT_EQ(run({"schedules", "list"}), 69);
+}
+
+TEST_F(CommandTest, ImportSaysWhatBecomesOfEachEntryAndWritesOverNothing) {
+  const auto crontab = (folder_ / "crontab").string();
+  const auto output = (folder_ / "piece.yaml").string();
+  std::ofstream(crontab) << "*/2 * * * * heartbeat.sh\n0 1 * * * backup.sh\n";
+  const std::vector<std::string> import{"schedules", "import", crontab, "--zone", "Asia/Tokyo"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), import.begin(), import.end());
+    return run(more);
+  };
+  EXPECT_EQ(run(import), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("heartbeat: \"*/2 * * * *\""), HasSubstr("Asia/Tokyo"),
+                                HasSubstr("heartbeat: skip")));
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr(":1: taken over as heartbeat"),
+                                HasSubstr(":2: not taken over: no task does this")));
+  EXPECT_EQ(with({"--dry-run", "--output", output}), 0);
+  EXPECT_FALSE(std::filesystem::exists(output));
+  EXPECT_THAT(out_.str(), HasSubstr("taken over as heartbeat"));
+  EXPECT_EQ(with({"--output", output}), 0);
+  EXPECT_EQ(with({"--output", output}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("is not written over"));
+  // What it wrote is a host.yaml.
+  EXPECT_EQ(run({"check-config", "--config", output}), 0) << err_.str() << out_.str();
+
+  std::ofstream(crontab) << "61 * * * * heartbeat\n\xff\x1b[2J\n";
+  EXPECT_EQ(run(import), 65);
+  EXPECT_EQ(with({"--json"}), 65);
+  EXPECT_EQ(Json::parse(out_.str())["entries"].size(), 2u);
+  EXPECT_EQ(with({"--format", "toml"}), 64);
+  EXPECT_EQ(run({"schedules", "import", "/nowhere"}), 66);
 }
 
 TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {

@@ -23,6 +23,10 @@ std::string short_time(const Json& time) {
   return text;
 }
 
+std::string next_text(const Json& row) {
+  return row.value("paused", false) ? "paused" : short_time(row.value("next_run", Json()));
+}
+
 std::string text_of(const Json& row, const char* key) {
   const auto text = row.value(key, "");
   return text.empty() ? "-" : text;
@@ -50,7 +54,7 @@ void print_tasks(std::ostream& out, const Json& report) {
   Table table({"TASK", "PLUGIN", "VERSION", "STATE", "SCHEDULE", "NEXT RUN", "LAST RUN", "GRANTS"});
   for (const auto& row : report["tasks"])
     table.add({text_of(row, "task"), text_of(row, "plugin"), text_of(row, "version"),
-               text_of(row, "state"), schedule_text(row), short_time(row.value("next_run", Json())),
+               text_of(row, "state"), schedule_text(row), next_text(row),
                short_time(row.value("last_run", Json())), grants_text(row)});
   table.print(out);
   std::string last;

@@ -8,6 +8,7 @@
 
 #include "control/db_routes.hpp"
 #include "control/job_json.hpp"
+#include "control/schedule_routes.hpp"
 #include "services/audit.hpp"
 #include "services/service.hpp"
 #include "store/store.hpp"
@@ -105,12 +106,13 @@ Error no_such_route(const ServerRequest& request) {
 class AdminApi::Impl {
  public:
   Impl(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
-       HostControl& control, const std::filesystem::path& socket,
+       Scheduler& scheduler, HostControl& control, const std::filesystem::path& socket,
        const std::filesystem::path& cookie)
       : loop_(&loop),
         log_(std::move(log)),
         store_(&store),
         queue_(&queue),
+        scheduler_(&scheduler),
         control_(&control),
         db_(loop, control),
         cookie_(random_cookie()),
@@ -169,10 +171,13 @@ class AdminApi::Impl {
     if (what == "jobs" && path.size() == 3) return read_job(request, std::move(respond));
     if (what == "db" && path.size() == 3 && path[2] == "task")
       return db_.outcome(json_answer(std::move(respond)));
+    if (what == "schedules" && path.size() == 3)
+      return respond_json(respond, 200, schedule_report(*scheduler_, path[2]));
     if (path.size() != 2) throw no_such_route(request);
     if (what == "status") return read_status(std::move(respond));
     if (what == "tasks") return respond_json(respond, 200, control_->tasks());
     if (what == "plugins") return respond_json(respond, 200, control_->plugins());
+    if (what == "schedules") return respond_json(respond, 200, schedules_report(*scheduler_));
     if (what == "config") return respond_json(respond, 200, control_->config());
     if (what == "jobs") return list(request, std::move(respond));
     throw no_such_route(request);
@@ -187,6 +192,11 @@ class AdminApi::Impl {
       if (path[3] == "cancel") return cancel(request, id, std::move(respond));
       if (path[3] == "retry") return retry(request, id, std::move(respond));
     }
+    if (what == "schedules" && path.size() == 4)
+      return change_schedule(
+          *scheduler_, path[2], path[3],
+          audited<Json>(request, "schedules." + path[3], path[2],
+                        answer<Json>(std::move(respond), [](Json done) { return done; })));
     if (what == "plugins" && path.size() == 4 && path[3] == "reset")
       return reset(request, path[2], std::move(respond));
     if (what == "db" && path.size() == 3 && path[2] == "check")
@@ -370,6 +380,7 @@ class AdminApi::Impl {
   Log log_;
   Store* store_;
   Queue* queue_;
+  Scheduler* scheduler_;
   HostControl* control_;
   DbRoutes db_;
   Secret cookie_;
@@ -378,10 +389,10 @@ class AdminApi::Impl {
 };
 
 AdminApi::AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store,
-                   Queue& queue, HostControl& control, const std::filesystem::path& socket,
-                   const std::filesystem::path& cookie)
-    : impl_(std::make_unique<Impl>(context, loop, std::move(log), store, queue, control, socket,
-                                   cookie)) {}
+                   Queue& queue, Scheduler& scheduler, HostControl& control,
+                   const std::filesystem::path& socket, const std::filesystem::path& cookie)
+    : impl_(std::make_unique<Impl>(context, loop, std::move(log), store, queue, scheduler, control,
+                                   socket, cookie)) {}
 AdminApi::~AdminApi() = default;
 void AdminApi::job_ended(JobId job) { impl_->job_ended(job); }
 void AdminApi::stop(std::function<void()> done) { impl_->stop(std::move(done)); }

@@ -10,9 +10,12 @@
 //   POST /v1/db/check     /v1/db/backup           control/db_routes.hpp
 //   GET  /v1/jobs?state=&task=&before=&limit=     newest first
 //   GET  /v1/jobs/ID[?wait=SECONDS]               with its attempts; waits for its end if asked
-//   POST /v1/jobs                                 {task, payload?, priority?, delay_ms?,
-//   unique_key?} POST /v1/jobs/ID/cancel   /v1/jobs/ID/retry POST /v1/plugins/ID/reset lifts a
-//   quarantine POST /v1/reload                               as SIGHUP; answers what came of it
+//   GET  /v1/schedules[/TASK]
+//   POST /v1/jobs                     {task, payload?, priority?, delay_ms?, unique_key?}
+//   POST /v1/jobs/ID/cancel           /v1/jobs/ID/retry
+//   POST /v1/schedules/TASK/pause     /resume  /run
+//   POST /v1/plugins/ID/reset         lifts a quarantine
+//   POST /v1/reload                   as SIGHUP; answers what came of it
 //
 // An error is {"error": {"code", "message", "next_step"}} with a status that fits the code.
 #pragma once
@@ -30,6 +33,7 @@
 #include "base/result.hpp"
 #include "http/server.hpp"
 #include "queue/queue.hpp"
+#include "schedule/scheduler.hpp"
 
 namespace host {
 
@@ -65,7 +69,7 @@ class AdminApi {
   // Listens at once. Writes a new cookie of 32 random bytes to `cookie` (mode 0600). Nothing is
   // owned; all outlive the API. Throws Error.
   AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
-           HostControl& control, const std::filesystem::path& socket,
+           Scheduler& scheduler, HostControl& control, const std::filesystem::path& socket,
            const std::filesystem::path& cookie);
   ~AdminApi();
 

@@ -57,7 +57,7 @@ class AdminApiTest : public ::testing::Test {
   AdminApiTest() {
     on_loop([this] {
       queue_.recover([](Result<Recovery>) {});
-      api_.emplace(context_, loop_, Log::to_memory(lines_), store_, queue_, control_,
+      api_.emplace(context_, loop_, Log::to_memory(lines_), store_, queue_, scheduler_, control_,
                    paths_.socket(), paths_.cookie());
     });
   }
@@ -128,6 +128,7 @@ class AdminApiTest : public ::testing::Test {
   std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
   InlineStore store_{loop_};
   Queue queue_{store_, loop_, Log::to_memory(lines_)};
+  Scheduler scheduler_{store_, queue_, loop_, Log::to_memory(lines_)};
   FakeControl control_;
   std::optional<AdminApi> api_;
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_{
@@ -168,6 +169,37 @@ TEST_F(AdminApiTest, CancelReachesWaitingAndRunningJobs) {
   on_loop([&] { queue_.claim("heartbeat", 1, [](Result<Claimed>) {}); });
   EXPECT_EQ(client_.post("/v1/jobs/" + std::to_string(running) + "/cancel")["stopping"], true);
   EXPECT_THAT(control_.stopped, ElementsAre(running));
+}
+
+TEST_F(AdminApiTest, AScheduleIsShownPausedResumedAndRun) {
+  ScheduledTask beat;
+  beat.task = "heartbeat";
+  beat.schedule = "0 3 * * *";
+  beat.zone = "Europe/Berlin";
+  on_loop([&] { scheduler_.set({beat}); });
+  EXPECT_EQ(client_.post("/v1/schedules/heartbeat/pause"),
+            (Json{{"schedule", "heartbeat"}, {"paused", true}, {"changed", true}}));
+  const Json paused = client_.get("/v1/schedules/heartbeat");
+  EXPECT_EQ(paused["paused"], true);
+  EXPECT_EQ(paused["next_run"], nullptr);
+  EXPECT_EQ(paused["zone"], "Europe/Berlin");
+  EXPECT_EQ(paused["catch_up"], "latest");
+  EXPECT_EQ(client_.post("/v1/schedules/heartbeat/resume")["changed"], true);
+  EXPECT_TRUE(client_.get("/v1/schedules")["schedules"].at(0)["next_run"].is_string());
+
+  const Json run = client_.post("/v1/schedules/heartbeat/run");
+  EXPECT_EQ(run["outcome"], "inserted");
+  const Json again = client_.post("/v1/schedules/heartbeat/run");
+  EXPECT_EQ(again["outcome"], "overlapped");
+  EXPECT_EQ(again["job"], run["job"]);
+  EXPECT_THAT(again["reason"].get<std::string>(), HasSubstr("has not ended"));
+  EXPECT_THAT(audit(), ElementsAre("schedules.pause heartbeat ok", "schedules.resume heartbeat ok",
+                                   "schedules.run heartbeat ok", "schedules.run heartbeat ok"));
+
+  const auto unknown = refusal([&] { client_.post("/v1/schedules/heartbaet/pause"); });
+  EXPECT_EQ(unknown.code(), Code::not_found);
+  EXPECT_THAT(unknown.next_step(), HasSubstr("Did you mean \"heartbeat\"?"));
+  EXPECT_EQ(refusal([&] { client_.post("/v1/schedules/heartbeat/stop"); }).code(), Code::not_found);
 }
 
 TEST_F(AdminApiTest, ChangingSomethingNeedsTheCookie) {
