@@ -135,14 +135,19 @@ int run_now(Session& session, const options::variables_map& given) {
   return inserted ? 0 : 1;
 }
 
+const char* outcome_text(bool paused, bool changed) {
+  if (paused) return changed ? " is paused" : " was paused already";
+  return changed ? " goes on" : " was not paused";
+}
+
 int change(Session& session, const options::variables_map& given, const std::string& verb) {
   const auto task = name_given(given);
   const Json reply = session.client().post("/v1/schedules/" + percent_encode(task) + "/" + verb);
   if (session.json)
     session.out << reply.dump(2) << '\n';
   else
-    session.out << printable(task) << (reply["changed"] == true ? " " : " was already ")
-                << (reply["paused"] == true ? "paused" : "running") << '\n';
+    session.out << printable(task)
+                << outcome_text(reply["paused"] == true, reply["changed"] == true) << '\n';
   return 0;
 }
 

@@ -53,7 +53,7 @@ ImportEntry read_job(const Json& job, std::size_t number, const std::string& fil
                      const std::string& zone) {
   ImportEntry entry{.where = file + ": job " + std::to_string(number),
                     .zone = zone,
-                    .advice = "keep the job in Hermes, or write a playbook or a plugin for it"};
+                    .advice = "keep the job in Hermes, or write a plugin for it"};
   if (!job.is_object()) {
     mistake(entry, "a job must be an object");
     return entry;

@@ -134,7 +134,7 @@ TEST(ImportHermes, EveryJobComesToAVerdict) {
                           "jobs.json: job 5 (e4): left", "jobs.json: job 6 (f5): wrong",
                           "jobs.json: job 7 (g6): left", "jobs.json: job 8: wrong",
                           "jobs.json: job 9 (h7): wrong"));
-  EXPECT_THAT(plan.lines[2].reason, HasSubstr("playbook"));
+  EXPECT_THAT(plan.lines[2].reason, HasSubstr("keep the job in Hermes"));
   EXPECT_THAT(plan.lines[3].reason, HasSubstr("due once"));
   EXPECT_THAT(plan.lines[4].reason, HasSubstr("paused in Hermes"));
   EXPECT_THAT(plan.lines[6].reason, HasSubstr("seconds field is not supported"));
