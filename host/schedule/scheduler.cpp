@@ -284,6 +284,7 @@ void Scheduler::fire(WallTime wall) {
   using Outcomes = std::vector<Fired>;
   auto work = [firings, wall, now, prune, oldest = now - retention()](Unit& unit) {
     Outcomes outcomes;
+    outcomes.reserve(firings->size());
     for (const auto& firing : *firings) outcomes.push_back(write(unit, firing, wall, now));
     if (prune) prune_ticks(unit, oldest, kPruneLimit);
     return outcomes;
@@ -295,12 +296,14 @@ void Scheduler::fire(WallTime wall) {
       return;
     }
     succeeded();
-    for (std::size_t i = 0; i < firings->size(); ++i) fired((*firings)[i], outcomes.value()[i]);
+    const WallTime durable = loop_.clock().wall();
+    for (std::size_t i = 0; i < firings->size(); ++i)
+      fired((*firings)[i], outcomes.value()[i], durable);
   });
 }
 
 // These ticks are on the disk.
-void Scheduler::fired(const Firing& firing, const Fired& outcome) {
+void Scheduler::fired(const Firing& firing, const Fired& outcome, WallTime durable) {
   Entry& entry = entries_[firing.index];
   entry.cursor = firing.cursor;
   entry.open_jobs = outcome.open_jobs;
@@ -311,7 +314,7 @@ void Scheduler::fired(const Firing& firing, const Fired& outcome) {
       case TickOutcome::inserted:
         ++stats_.ticks;
         entry.last_run = firing.nominals[i];
-        note_delay(firing.nominals[i]);
+        note_delay(durable - firing.nominals[i]);
         queue_.note_inserted(entry.task->task, result.job.due);
         break;
       case TickOutcome::duplicate: ++stats_.duplicates; break;
@@ -323,8 +326,7 @@ void Scheduler::fired(const Firing& firing, const Fired& outcome) {
   enter(firing.index);
 }
 
-void Scheduler::note_delay(WallTime nominal) {
-  const Duration delay = loop_.clock().wall() - nominal;
+void Scheduler::note_delay(Duration delay) {
   if (delay <= kMissedAfter) stats_.longest_delay = std::max(stats_.longest_delay, delay);
 }
 

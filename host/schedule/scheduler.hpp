@@ -155,8 +155,8 @@ class Scheduler {
   void rebase(WallTime wall);
   [[nodiscard]] Firing plan(std::size_t index, WallTime now) const;
   void fire(WallTime wall);
-  void fired(const Firing& firing, const Fired& outcome);
-  void note_delay(WallTime nominal);
+  void fired(const Firing& firing, const Fired& outcome, WallTime durable);
+  void note_delay(Duration delay);
   void fill_heap();
   void enter(std::size_t index);
   template <class V, class Work, class Then>
