@@ -96,8 +96,8 @@ class Round {
 
   void claim_and_finish() {
     std::vector<ClaimedJob> claimed;
-    queue_->claim("work", 10, [&](Result<std::vector<ClaimedJob>> result) {
-      if (result) claimed = std::move(result).value();
+    queue_->claim("work", 10, [&](Result<Claimed> result) {
+      if (result) claimed = std::move(result).value().jobs;
     });
     settle();
     for (const auto& job : claimed) finish(job);
@@ -110,13 +110,13 @@ class Round {
     const auto id = job.run.job;
     const bool completes = id.value() % 2 == 0 || job.attempt > 1;
     ++finishing;
-    const auto save = [id, now = queue_->now()](Unit& unit) {
+    const auto save = [id, now = queue_->now()](Unit& unit, JobState) {
       unit.run("INSERT INTO state VALUES('p', ?, x'31', 1)", id.value());
       (void)insert_job(unit, {.task = "follower", .source = "plugin", .parent = id}, now);
     };
     queue_->finish(job.run, {.kind = completes ? Verdict::Kind::completed : Verdict::Kind::failed},
                    {.base = std::chrono::seconds(1)},
-                   completes ? std::function<void(Unit&)>(save) : std::function<void(Unit&)>(),
+                   completes ? Queue::Also(save) : Queue::Also(),
                    [this, id, completes](const Result<Finished>& finished) {
                      --finishing;
                      if (finished && completes) completed.insert(id.value());
