@@ -11,6 +11,8 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <fstream>
+#include <optional>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -33,7 +35,22 @@ Fd listen_at(const std::filesystem::path& path) {
   return socket;
 }
 
+std::optional<pid_t> number(const std::string& text) {
+  pid_t value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 }  // namespace
+
+SpawnRequest with_us(SpawnRequest command) {
+  std::vector<std::string> arguments{"setpriv", "--pdeathsig", "KILL", command.program.string()};
+  arguments.insert(arguments.end(), command.arguments.begin() + 1, command.arguments.end());
+  command.program = "/usr/bin/setpriv";
+  command.arguments = std::move(arguments);
+  return command;
+}
 
 HostProcess::HostProcess(Options options)
     : notify_(listen_at(options.paths.timmy_home / "notify")) {
@@ -49,7 +66,7 @@ HostProcess::HostProcess(Options options)
   if (!options.log.empty())
     log = Fd(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   request.descriptors = {{log ? log.get() : STDERR_FILENO, 2}};
-  child_ = spawn(request);
+  child_ = spawn(with_us(std::move(request)));
 }
 
 bool HostProcess::wait_ready(std::chrono::milliseconds limit) const {
@@ -83,16 +100,20 @@ Child::Exit HostProcess::wait(std::chrono::milliseconds limit) {
   return child_.reap().value();
 }
 
-std::vector<pid_t> processes_of(const std::filesystem::path& program) {
+std::vector<pid_t> workers_of(const std::set<pid_t>& hosts) {
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const auto name = entry.path().filename().string();
-    pid_t pid = 0;
-    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (failed != std::errc{} || end != name.data() + name.size()) continue;
-    std::error_code gone;
-    const auto exe = std::filesystem::read_symlink(entry.path() / "exe", gone);
-    if (!gone && exe == program) found.push_back(pid);
+    const auto pid = number(entry.path().filename().string());
+    if (!pid) continue;
+    std::ifstream file(entry.path() / "cmdline");
+    std::string name;
+    std::string option;
+    std::string host;
+    std::getline(file, name, '\0');
+    std::getline(file, option, '\0');
+    std::getline(file, host, '\0');
+    if (name == "timmy-worker" && option == "--parent" && hosts.contains(number(host).value_or(0)))
+      found.push_back(*pid);
   }
   return found;
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,12 @@
 
 namespace host::e2e {
 
-// A timmy-host in a process of its own, for those that stand outside. Blocking.
+// `command` as a process that gets SIGKILL when the thread that starts it ends, whatever ends that:
+// what a test or a round started does not outlive it. Its pid is the command's.
+[[nodiscard]] SpawnRequest with_us(SpawnRequest command);
+
+// A timmy-host in a process of its own, for those that stand outside; it ends with the thread that
+// started it. Blocking.
 class HostProcess {
  public:
   struct Options {
@@ -48,7 +54,8 @@ class HostProcess {
   Child child_;
 };
 
-// Processes that run this program, by /proc/*/exe.
-[[nodiscard]] std::vector<pid_t> processes_of(const std::filesystem::path& program);
+// Workers that one of these hosts started, also after its end: by /proc/*/cmdline, which says
+// "timmy-worker --parent HOST". (Whose program a worker is only root may see: it isn't dumpable.)
+[[nodiscard]] std::vector<pid_t> workers_of(const std::set<pid_t>& hosts);
 
 }  // namespace host::e2e

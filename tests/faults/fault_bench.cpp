@@ -92,6 +92,7 @@ void FaultBench::start(std::map<std::string, std::string> environment, bool read
     options.arguments.push_back(dir.string());
   }
   host_ = std::make_unique<e2e::HostProcess>(std::move(options));
+  hosts_.insert(host_->pid());
   if (!ready) return;
   ASSERT_TRUE(host_->wait_ready()) << log();
 }
@@ -108,8 +109,12 @@ void FaultBench::kill() {
   host_->kill();
   (void)host_->wait();
   host_.reset();
-  EXPECT_TRUE(eventually([] { return e2e::processes_of(TIMMY_BIN "/timmy-worker").empty(); }))
-      << "a worker outlived its host";
+  expect_no_workers();
+}
+
+void FaultBench::expect_no_workers() {
+  EXPECT_TRUE(eventually([this] { return workers().empty(); })) << "a worker outlived its host";
+  hosts_.clear();
 }
 
 std::int64_t FaultBench::enqueue(const std::string& task, const Json& payload) {
@@ -129,7 +134,7 @@ Json FaultBench::wait_for(std::int64_t id) const {
 }
 
 bool FaultBench::eventually(const std::function<bool()>& met) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!met()) {
     if (std::chrono::steady_clock::now() > end) return false;
     pause_briefly();
@@ -158,8 +163,7 @@ void FaultBench::check_invariants() {
                              "HAVING count(*) > 1)"),
               0);
   }
-  EXPECT_TRUE(eventually([] { return e2e::processes_of(TIMMY_BIN "/timmy-worker").empty(); }))
-      << "a worker outlived its host";
+  expect_no_workers();
   for (const auto& file : {paths_.database(), folder_ / "log",
                            std::filesystem::path(paths_.database().string() + "-wal")})
     EXPECT_THAT(whole(file), Not(HasSubstr(kToken))) << file;

@@ -57,15 +57,17 @@ class FaultBench : public ::testing::Test {
   [[nodiscard]] e2e::HostProcess& host() { return *host_; }
   // SIGTERM, and its end with status 0.
   void stop();
-  // SIGKILL, reaped; then the workers must be gone within a second.
+  // SIGKILL, reaped; then its workers must go.
   void kill();
+  // Of the hosts that were started here since nothing was left of them.
+  [[nodiscard]] std::vector<pid_t> workers() const { return e2e::workers_of(hosts_); }
 
   [[nodiscard]] AdminClient client() const { return AdminClient(paths_); }
   // Enqueues; the job counts as acknowledged from then on.
   std::int64_t enqueue(const std::string& task, const Json& payload = Json::object());
   // Waits until the job has ended, and returns it.
   [[nodiscard]] Json wait_for(std::int64_t id) const;
-  // Polls until `met`; false after ten seconds.
+  // Polls until `met`; false after half a minute.
   [[nodiscard]] static bool eventually(const std::function<bool()>& met);
 
   // With no host running: the database is sound, every acknowledged job is in it, none is running,
@@ -85,6 +87,11 @@ class FaultBench : public ::testing::Test {
   std::unique_ptr<e2e::HostProcess> host_;
   std::set<std::int64_t> acknowledged_;
   std::vector<std::filesystem::path> plugin_dirs_;
+
+ private:
+  void expect_no_workers();
+
+  std::set<pid_t> hosts_;
 };
 
 // The token that the forge knows; it must not be found anywhere but in its file.
