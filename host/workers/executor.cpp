@@ -284,6 +284,7 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
       run, std::move(verdict), task->retry, also(ending),
       [this, run, task, ending, written = std::move(written)](Result<Finished> finished) {
         --finishing_;
+        TIMMY_FAILPOINT("workers.finished");
         if (finished.ok()) {
           hooks_->finished(run.job, *task, written, finished.value().state);
           for (const auto& follower : ending->followers)

@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include "base/failpoint.hpp"
 #include "workers/message.hpp"
 
 namespace host {
@@ -77,7 +78,9 @@ WorkerProcess::WorkerProcess(boost::asio::io_context& context, Loop& loop, const
   try {
     SocketPair sockets;
     Pipe pipe;
+    TIMMY_FAILPOINT("workers.before_spawn");
     child_ = spawn(request(program, sockets.theirs.get(), spec.image->fd(), pipe.write.get()));
+    TIMMY_FAILPOINT("workers.spawned");
     pid_ = child_.pid();
     channel_ = std::make_unique<Channel>(
         context, std::move(sockets.ours),

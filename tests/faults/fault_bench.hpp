@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -32,6 +33,9 @@ class ForgeThread {
   [[nodiscard]] const std::string& url() const { return url_; }
   // Runs on the forge's loop, and waits.
   void with(const std::function<void(forge::Forge&)>& work);
+  // How often the forge was told to add labels, by the request's target and body: once is an
+  // effect, twice is an effect made again. On the forge's loop.
+  [[nodiscard]] const std::map<std::string, int>& additions() const { return additions_; }
 
  private:
   boost::asio::io_context context_;
@@ -39,6 +43,7 @@ class ForgeThread {
   AsioLoop loop_{context_, clock_};
   forge::Forge forge_{context_, loop_, clock_};
   std::string url_;
+  std::map<std::string, int> additions_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       boost::asio::make_work_guard(context_)};
   std::thread thread_;
@@ -55,7 +60,7 @@ class FaultBench : public ::testing::Test {
   // Starts a host; `ready` waits for READY=1 and fails the test without it.
   void start(std::map<std::string, std::string> environment = {}, bool ready = true);
   [[nodiscard]] e2e::HostProcess& host() { return *host_; }
-  // SIGTERM, and its end with status 0.
+  // SIGTERM, and its end with status 0 and no job running.
   void stop();
   // SIGKILL, reaped; then its workers must go.
   void kill();
@@ -70,9 +75,11 @@ class FaultBench : public ::testing::Test {
   // Polls until `met`; false after half a minute.
   [[nodiscard]] static bool eventually(const std::function<bool()>& met);
 
-  // With no host running: the database is sound, every acknowledged job is in it, none is running,
-  // no attempt is over its limit, no token is in the database or the log, no worker is left, and no
-  // issue of the forge has a label twice.
+  // With no host running: every acknowledged job is in the database, no lease went back since the
+  // last look, no attempt is over its limit, no job completed twice, each tick has the one job that
+  // it made, at most one write to the forge is open, and none was made again.
+  void check_jobs();
+  // Besides: the database is sound, no token is in it or in the log, no worker is left.
   void check_invariants();
   // All acknowledged jobs completed, once a host had the time.
   void expect_all_completed();
@@ -92,6 +99,7 @@ class FaultBench : public ::testing::Test {
   void expect_no_workers();
 
   std::set<pid_t> hosts_;
+  std::map<std::int64_t, std::int64_t> leases_;  // of each job, at the last look
 };
 
 // The token that the forge knows; it must not be found anywhere but in its file.

@@ -4,34 +4,85 @@
 #include <gmock/gmock.h>
 #include <poll.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
+#include <future>
 #include <random>
 
 #include "base/error.hpp"
 #include "faults/fault_bench.hpp"
+#include "forge/sample.hpp"
 
 namespace host::faults {
 namespace {
 
-using ::testing::HasSubstr;
+using ::testing::Contains;
+using ::testing::UnorderedElementsAreArray;
 
 int kills() {
   const char* given = std::getenv("TIMMY_KILLS");
   return given == nullptr ? 200 : std::atoi(given);
 }
 
+using Micros = std::chrono::microseconds;
+
 class KillTest : public FaultBench {
  protected:
-  // What a host that was killed now and then is asked for meanwhile.
-  void ask_for_work() {
+  // What a host that may be killed meanwhile is asked for; false once it no longer answers. What it
+  // did not acknowledge it may lose.
+  bool ask_for_work() {
     try {
       enqueue("echo", {{"n", acknowledged_.size()}});
       enqueue("gitea_issue_triage");
       enqueue("echo_call",
               {{"calls", {{{"method", "state/1.put"}, {"params", {{"key", "k"}, {"value", 1}}}}}}});
+      return true;
     } catch (const Error&) {
-      // The host is dead already: what it did not acknowledge it may lose.
+      return false;
     }
+  }
+
+  // An issue that triage has a label for, so that each life of a host has something to write.
+  void open_an_issue() {
+    forge_.with([](forge::Forge& forge) {
+      auto& repo = *forge.state.repo(forge::kSampleRepo);
+      forge.state.add_issue(repo, "ada", "It crashes again");
+    });
+  }
+  void expect_every_issue_labelled() {
+    EXPECT_EQ(wait_for(enqueue("gitea_issue_triage", {{"full", true}}))["state"], "completed");
+    forge_.with([](forge::Forge& forge) {
+      for (const auto& [number, issue] : forge.state.repo(forge::kSampleRepo)->issues) {
+        if (issue.title != "It crashes again") continue;
+        EXPECT_EQ(issue.labels.size(), 1u) << "issue " << number;
+      }
+    });
+  }
+
+  // How long a host takes to be ready, here and now.
+  Micros time_to_ready() {
+    const auto begin = std::chrono::steady_clock::now();
+    start();
+    const auto ready = std::chrono::steady_clock::now() - begin;
+    stop();
+    return std::chrono::duration_cast<Micros>(ready);
+  }
+
+  // One life of a host that ends by SIGKILL `after` its start, whatever it is at by then: starting,
+  // recovering, taking in jobs, running them. True if it lived to be ready.
+  bool live_for(Micros after) {
+    start({}, false);
+    const auto killer = std::async(std::launch::async, [this, after] {
+      // Not a wait for something: the moment is what is tried.
+      ::poll(nullptr, 0, static_cast<int>(after / std::chrono::milliseconds(1)));
+      host().kill();
+    });
+    const bool ready = host().wait_ready();
+    for (int i = 0; ready && i < 2 && ask_for_work();) ++i;
+    killer.wait();
+    kill();
+    return ready;
   }
 };
 
@@ -39,20 +90,26 @@ TEST_F(KillTest, H1_RandomKillsLoseNothingAndDoNothingTwice) {
   const auto seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
-  for (int round = 0; round < kills(); ++round) {
-    start();
-    if (HasFatalFailure()) return;
-    ask_for_work();
-    ::poll(nullptr, 0, static_cast<int>(random() % 30));
-    kill();
-    if (HasFailure()) return;
+  write_config({{"defaults", {{"plugins", {{"echo", {{"schedule", {{"echo", "every: 1s"}}}}}}}}}});
+  const auto ready = time_to_ready();
+  std::uniform_int_distribution<std::int64_t> lives(0, 2 * ready.count());
+  int became_ready = 0;
+  for (int round = 1; round <= kills(); ++round) {
+    open_an_issue();
+    became_ready += live_for(Micros(lives(random)));
+    check_jobs();
+    if (round % 20 == 0) check_invariants();
+    if (HasFailure()) FAIL() << "after kill " << round;
   }
-  check_invariants();
+  if (kills() >= 100) {
+    EXPECT_GT(became_ready, kills() / 10) << "too few lives reached their work";
+    EXPECT_LT(became_ready, kills()) << "no host was killed while it started";
+  }
   start();
   expect_all_completed();
+  expect_every_issue_labelled();
   stop();
   check_invariants();
-  EXPECT_EQ(count("SELECT count(*) FROM jobs WHERE state='running'"), 0);
   EXPECT_EQ(count("SELECT count(*) FROM intents WHERE state='open'"), 0);
 }
 
@@ -67,49 +124,69 @@ TEST_F(KillTest, W10_WorkersGoWithAHostThatIsKilled) {
 }
 
 // Each failpoint that a round of work passes.
-class KillPointTest : public KillTest, public ::testing::WithParamInterface<const char*> {};
+constexpr std::array kPoints{
+    "store.migrated",       "store.before_commit",   "store.committed",
+    "queue.before_insert",  "queue.after_insert",    "queue.before_claim",
+    "queue.after_claim",    "queue.before_finish",   "workers.before_spawn",
+    "workers.spawned",      "workers.before_submit", "workers.after_outcome",
+    "workers.finished",     "services.before_send",  "services.after_send",
+    "schedule.before_tick", "schedule.after_tick"};
+
+class PointTest : public KillTest {
+ protected:
+  PointTest() {
+    write_config(
+        {{"defaults", {{"plugins", {{"echo", {{"schedule", {{"echo", "every: 1s"}}}}}}}}}});
+  }
+  [[nodiscard]] std::set<std::string> reached() const {
+    std::ifstream file(folder_ / "reached");
+    std::set<std::string> names;
+    for (std::string name; std::getline(file, name);) names.insert(name);
+    return names;
+  }
+};
+
+class KillPointTest : public PointTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(KillPointTest, H2_KilledThereTheNextHostGoesOnAndNothingIsLost) {
   const std::string point = GetParam();
-  const auto reached = folder_ / "reached";
-  if (point.starts_with("schedule."))
-    write_config(
-        {{"defaults", {{"plugins", {{"echo", {{"schedule", {{"echo", "every: 1s"}}}}}}}}}});
-  start({{"TIMMY_FAILPOINT", point + "=kill"}, {"TIMMY_FAILPOINT_LOG", reached.string()}}, false);
+  open_an_issue();
+  start({{"TIMMY_FAILPOINT", point + "=kill"}, {"TIMMY_FAILPOINT_LOG", folder_ / "reached"}},
+        false);
   (void)host().wait_ready();
-  ask_for_work();
-  const auto exit = host().wait(std::chrono::seconds(20));
+  (void)ask_for_work();
+  const auto exit = host().wait();
   EXPECT_TRUE(exit.signalled) << "the host did not die at " << point;
   host_.reset();
-  std::ifstream names(reached);
-  const std::string all((std::istreambuf_iterator<char>(names)), {});
-  EXPECT_THAT(all, HasSubstr(point)) << "never reached";
+  EXPECT_THAT(reached(), Contains(point));
   check_invariants();
 
   start();
-  ask_for_work();
+  EXPECT_TRUE(ask_for_work());
   expect_all_completed();
+  expect_every_issue_labelled();
   stop();
   check_invariants();
   EXPECT_EQ(count("SELECT count(*) FROM intents WHERE state='open'"), 0);
 }
 
+// A point that nobody kills at would be tested by nothing.
+TEST_F(PointTest, H2_EveryPointOfARoundIsInTheList) {
+  start({{"TIMMY_FAILPOINT_LOG", folder_ / "reached"}});
+  EXPECT_TRUE(ask_for_work());
+  expect_all_completed();
+  EXPECT_TRUE(eventually([&] { return reached().contains("schedule.after_tick"); }));
+  stop();
+  EXPECT_THAT(reached(), UnorderedElementsAreArray(kPoints));
+}
+
 std::string test_name(const ::testing::TestParamInfo<const char*>& info) {
   std::string name = info.param;
-  for (char& c : name)
-    if (c == '.') c = '_';
+  std::replace(name.begin(), name.end(), '.', '_');
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Points, KillPointTest,
-                         ::testing::Values("store.migrated", "store.before_commit",
-                                           "store.committed", "queue.before_insert",
-                                           "queue.after_insert", "queue.before_claim",
-                                           "queue.after_claim", "queue.before_finish",
-                                           "workers.before_submit", "workers.after_outcome",
-                                           "services.before_send", "services.after_send",
-                                           "schedule.before_tick", "schedule.after_tick"),
-                         test_name);
+INSTANTIATE_TEST_SUITE_P(Points, KillPointTest, ::testing::ValuesIn(kPoints), test_name);
 
 }  // namespace
 }  // namespace host::faults
