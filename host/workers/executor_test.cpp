@@ -186,6 +186,12 @@ TEST_F(ExecutorTest, TakesNoMoreAtOnceThanTheHostAllowsAndNobodyIsForgotten) {
   EXPECT_EQ(hooks_.ended.size(), 8u);
 }
 
+TEST_F(ExecutorTest, ATaskIsServedThoughOthersThatHadNothingAskedBeforeIt) {
+  const auto id = insert("z").front();
+  set({task("a"), task("b"), task("c"), task("d"), task("z")});  // three may run
+  EXPECT_THAT(pool_.order, ElementsAre(id));
+}
+
 TEST_F(ExecutorTest, TakesMoreWhenMoreMayRun) {
   set({task("a", 8)});
   insert("a", 8);
