@@ -185,7 +185,7 @@ void check_ownership(Connection& connection) {
         "Point TIMMY_HOME elsewhere, or restore this host's database from a backup.");
   }
   if (version > kSchemaVersion) {
-    throw Error(Code::unsupported,
+    throw Error(Code::invalid,
                 fmt::format("the database has schema version {}, this host knows up to {}", version,
                             kSchemaVersion),
                 "Start the newer timmy-host that wrote it, or restore a backup from before it.");

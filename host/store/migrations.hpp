@@ -28,7 +28,7 @@ inline constexpr int kSchemaVersion = 2;
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 
 // Whether the open database is this program's, or empty. Writes nothing. Throws Error{corrupt} if
-// it is somebody else's, {unsupported} if its schema is newer than this program.
+// it is somebody else's, {invalid} if its schema is newer than this program.
 void check_ownership(Connection& connection);
 
 // check_ownership(), then brings the open database to kSchemaVersion in one transaction.

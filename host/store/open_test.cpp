@@ -186,7 +186,7 @@ TEST_F(OpenTest, a_newer_schema_is_refused) {
     later.execute("PRAGMA user_version=99");
     later.checkpoint(true);
   }
-  expect_refused(Code::unsupported, "schema version 99");
+  expect_refused(Code::invalid, "schema version 99");
 }
 
 TEST_F(OpenTest, a_folder_in_its_place_is_refused) {

@@ -26,7 +26,7 @@ struct StoreOptions {
 // The real store: a file, and a thread of its own that alone writes and checkpoints it.
 //
 // Opening refuses, and leaves untouched: a file without SQLite's header, a damaged one, somebody
-// else's (application_id), one of a newer schema (Error{corrupt} or {unsupported}), and a missing
+// else's (application_id), one of a newer schema (Error{corrupt} or {invalid}), and a missing
 // or empty one where the marker file "<path>.initialised" says that there was one. `quick_check`
 // runs after an unclean stop and on every small file. The caller holds the host's lock: two stores
 // on one file are not detected here.

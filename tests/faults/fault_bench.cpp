@@ -108,6 +108,15 @@ void FaultBench::start(std::map<std::string, std::string> environment, bool read
   ASSERT_TRUE(host_->wait_ready()) << log();
 }
 
+int FaultBench::refused_start() {
+  start({}, false);
+  EXPECT_FALSE(host_->wait_ready());
+  const auto exit = host_->wait();
+  EXPECT_FALSE(exit.signalled) << exit.number;
+  host_.reset();
+  return exit.number;
+}
+
 void FaultBench::stop() {
   host_->signal(SIGTERM);
   const auto exit = host_->wait();
@@ -139,10 +148,13 @@ std::int64_t FaultBench::enqueue(const std::string& task, const Json& payload) {
 }
 
 Json FaultBench::wait_for(std::int64_t id) const {
-  for (;;) {
-    Json job = client().get("/v1/jobs/" + std::to_string(id) + "?wait=20");
+  Json job;
+  for (int looks = 0; looks < 6; ++looks) {
+    job = client().get("/v1/jobs/" + std::to_string(id) + "?wait=20");
     if (!job["ended_at"].is_null()) return job;
   }
+  ADD_FAILURE() << "job " << id << " did not end in two minutes: " << job.dump(2);
+  return job;
 }
 
 bool FaultBench::eventually(const std::function<bool()>& met) {
@@ -159,7 +171,9 @@ std::int64_t FaultBench::count(const std::string& sql) const {
   return reader.integer(sql);
 }
 
-std::string FaultBench::log() const { return whole(folder_ / "log"); }
+std::string FaultBench::log() const { return whole(folder_ / "log").substr(cleared_); }
+
+void FaultBench::clear_log() { cleared_ = whole(folder_ / "log").size(); }
 
 void FaultBench::check_jobs() {
   ASSERT_EQ(host_, nullptr) << "a host still runs";
@@ -199,7 +213,7 @@ void FaultBench::check_jobs() {
 void FaultBench::check_invariants() {
   check_jobs();
   if (HasFatalFailure()) return;
-  {
+  if (has_tables(paths_.database())) {
     Connection reader(paths_.database(), Connection::Mode::reader);
     EXPECT_EQ(reader.text("PRAGMA integrity_check"), "ok");
   }

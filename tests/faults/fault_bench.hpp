@@ -60,6 +60,8 @@ class FaultBench : public ::testing::Test {
   // Starts a host; `ready` waits for READY=1 and fails the test without it.
   void start(std::map<std::string, std::string> environment = {}, bool ready = true);
   [[nodiscard]] e2e::HostProcess& host() { return *host_; }
+  // Starts a host that must not start: its exit status.
+  int refused_start();
   // SIGTERM, and its end with status 0 and no job running.
   void stop();
   // SIGKILL, reaped; then its workers must go.
@@ -70,7 +72,7 @@ class FaultBench : public ::testing::Test {
   [[nodiscard]] AdminClient client() const { return AdminClient(paths_); }
   // Enqueues; the job counts as acknowledged from then on.
   std::int64_t enqueue(const std::string& task, const Json& payload = Json::object());
-  // Waits until the job has ended, and returns it.
+  // Waits until the job has ended, and returns it; fails after two minutes.
   [[nodiscard]] Json wait_for(std::int64_t id) const;
   // Polls until `met`; false after half a minute.
   [[nodiscard]] static bool eventually(const std::function<bool()>& met);
@@ -84,7 +86,9 @@ class FaultBench : public ::testing::Test {
   // All acknowledged jobs completed, once a host had the time.
   void expect_all_completed();
 
+  // The hosts' stderr, since it was cleared.
   [[nodiscard]] std::string log() const;
+  void clear_log();
   [[nodiscard]] std::int64_t count(const std::string& sql) const;
 
   TestFolder folder_;
@@ -99,6 +103,7 @@ class FaultBench : public ::testing::Test {
   void expect_no_workers();
 
   std::set<pid_t> hosts_;
+  std::size_t cleared_ = 0;                      // of the log's bytes
   std::map<std::int64_t, std::int64_t> leases_;  // of each job, at the last look
 };
 

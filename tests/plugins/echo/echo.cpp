@@ -6,6 +6,11 @@
 #include <cstdio>
 #include <thread>
 
+// Which build of this plugin it is: a test replaces one by another.
+#ifndef ECHO_BUILD
+#define ECHO_BUILD "first"
+#endif
+
 class Echo {
  public:
   explicit Echo(const timmy::Json& config) : config_(config) {}
@@ -21,6 +26,7 @@ class Echo {
          job.scheduled_for ? timmy::Json(timmy::format_time(*job.scheduled_for)) : timmy::Json()},
         {"payload", job.payload},
         {"config", config_},
+        {"build", ECHO_BUILD},
         {"runs", ++runs_}};
   }
 
@@ -49,10 +55,10 @@ class Echo {
     const auto end =
         std::chrono::steady_clock::now() + timmy::Milliseconds(job.payload.value("ms", 60'000));
     while (std::chrono::steady_clock::now() < end) {
-      ctx.throw_if_cancelled();
+      if (ctx.cancelled()) throw timmy::Cancelled("stopped in build " ECHO_BUILD);
       std::this_thread::sleep_for(timmy::Milliseconds(5));
     }
-    return {{"waited", true}};
+    return {{"waited", true}, {"build", ECHO_BUILD}};
   }
 
   void log(const timmy::Job& job, timmy::Context& ctx) {

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rows P3, W9 and G1: a plugin's file changes under a host, its workers keep dying, what it needs
+// is away.
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "faults/fault_bench.hpp"
+
+namespace host::faults {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::Le;
+using ::testing::SizeIs;
+
+class PluginFaultTest : public FaultBench {
+ protected:
+  // A plugin folder of this test's own, alone.
+  std::filesystem::path own_folder() {
+    auto dir = folder_ / "plugins";
+    make_directories(dir, 0755);
+    plugin_dirs_ = {dir};
+    return dir;
+  }
+  // As an installer does it: whole, by a rename.
+  static void install(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const auto beside = to.parent_path() / ("." + to.filename().string());
+    std::filesystem::copy(from, beside);
+    std::filesystem::rename(beside, to);
+  }
+
+  [[nodiscard]] Json plugin(const std::string& id) const {
+    const Json report = client().get("/v1/plugins");
+    for (const auto& each : report["plugins"])
+      if (each["id"] == id) return each;
+    return Json::object();
+  }
+  [[nodiscard]] std::string state(const std::string& id) const {
+    return plugin(id).value("state", "gone");
+  }
+  [[nodiscard]] Json job(std::int64_t id) const {
+    return client().get("/v1/jobs/" + std::to_string(id));
+  }
+  // A job that has begun in a worker.
+  std::int64_t begun(const std::string& task, const Json& payload) {
+    const auto id = enqueue(task, payload);
+    EXPECT_TRUE(eventually([&] { return client().get("/v1/status")["running"] == 1; }));
+    return id;
+  }
+};
+
+class ReplacedTest : public PluginFaultTest {
+ protected:
+  ReplacedTest() { std::filesystem::copy(TIMMY_ECHO, file_); }
+  [[nodiscard]] std::string build() {
+    return wait_for(enqueue("echo"))["result"]["build"].get<std::string>();
+  }
+  const std::filesystem::path file_ = own_folder() / "echo.so";
+};
+
+TEST_F(ReplacedTest, P3_NewBytesServeTheNextRunAndTheRunningOneEndsOnTheOld) {
+  start();
+  EXPECT_EQ(build(), "first");
+  const auto running = begun("echo_wait", {{"ms", 30'000}});
+  const auto before = plugin("echo")["sha256"];
+  install(TIMMY_ECHO_NEXT, file_);
+  ASSERT_TRUE(eventually([&] { return plugin("echo")["sha256"] != before; })) << "not seen";
+  EXPECT_EQ(build(), "next");
+
+  client().post("/v1/jobs/" + std::to_string(running) + "/cancel");
+  const Json ended = wait_for(running);
+  EXPECT_THAT(ended["attempts"][0]["message"].get<std::string>(),
+              HasSubstr("stopped in build first"));
+  stop();
+  check_invariants();
+}
+
+TEST_F(ReplacedTest, P3_ARemovedPluginIsGoneAndItsRunningJobEnds) {
+  start();
+  const auto running = begun("echo_wait", {{"ms", 500}});
+  std::filesystem::remove(file_);
+  EXPECT_TRUE(eventually([&] { return state("echo") == "refused"; }))
+      << "host.yaml still asks for it";
+  EXPECT_THROW(enqueue("echo"), Error);
+  const Json ended = wait_for(running);
+  EXPECT_EQ(ended["state"], "completed") << ended.dump(2);
+  EXPECT_EQ(ended["result"]["build"], "first");
+  stop();
+  check_invariants();
+}
+
+TEST_F(ReplacedTest, P3_AFileThatIsCutWhileItRunsTouchesNoWorker) {
+  start();
+  const auto running = begun("echo_wait", {{"ms", 500}});
+  std::ofstream(file_, std::ios::trunc);  // the host and its workers have their own copy
+  EXPECT_TRUE(eventually([&] {
+    return client().get("/v1/status")["attention"].dump().find("echo") != std::string::npos;
+  }));
+  EXPECT_EQ(wait_for(running)["state"], "completed");
+  stop();
+  check_invariants();
+}
+
+TEST_F(PluginFaultTest, P3_APluginDroppedInAppears) {
+  const auto dir = own_folder();
+  start();
+  EXPECT_THROW(enqueue("echo"), Error);
+  install(TIMMY_ECHO, dir / "echo.so");
+  EXPECT_TRUE(eventually(
+      [&] { return client().get("/v1/tasks").dump().find("\"echo_wait\"") != std::string::npos; }));
+  EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed");
+  stop();
+  check_invariants();
+}
+
+// A plugin that crashes as soon as its config says so, with jobs that wait in the queue by then.
+class CrashLoopTest : public PluginFaultTest {
+ protected:
+  CrashLoopTest() { plugin_dirs_.emplace_back(TIMMY_HOSTILE_DIR); }
+
+  void configure(const std::string& create) {
+    write_config(
+        {{"defaults",
+          {{"plugins", {{"hostile", {{"enabled", true}, {"config", {{"create", create}}}}}}}}}});
+    if (host_) client().post("/v1/reload");
+  }
+  // Ten jobs wait behind one that runs; then every worker dies, until the plugin is set aside.
+  // Returns those that no worker has touched.
+  std::vector<std::int64_t> crash_until_set_aside() {
+    const auto first = begun("hostile_wait", Json::object());
+    std::vector<std::int64_t> waiting;
+    for (int i = 0; i < 10; ++i) waiting.push_back(enqueue("hostile_wait", {{"ms", 1}}));
+    configure("crash");
+    client().post("/v1/jobs/" + std::to_string(first) + "/cancel");
+    EXPECT_TRUE(eventually([&] {
+      return state("hostile") == "quarantined" && client().get("/v1/status")["claimed"] == 0;
+    })) << log();
+    std::erase_if(waiting, [&](auto id) { return !untouched(id); });
+    return waiting;
+  }
+  [[nodiscard]] bool untouched(std::int64_t id) const {
+    const Json now = job(id);
+    return now["state"] == "available" && now["attempt"] == 0 && now["attempts"].empty();
+  }
+  void expect_refused() {
+    try {
+      enqueue("hostile_echo");
+      ADD_FAILURE() << "a plugin that is set aside took a job";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("quarantined"));
+    }
+  }
+};
+
+TEST_F(CrashLoopTest, W9_ItsJobsAreHeldAndNotBurnedUntilAReset) {
+  configure("");
+  start();
+  const auto held = crash_until_set_aside();
+  // Five crashes are allowed, each is charged to one job; the next may have begun by then.
+  EXPECT_THAT(held, SizeIs(AllOf(Ge(4u), Le(5u))));
+  EXPECT_THAT(log(), HasSubstr("plugins reset hostile")) << "not announced with the way out";
+  expect_refused();
+  EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed") << "another plugin suffers";
+
+  configure("");  // scans again, and so does a start
+  EXPECT_EQ(state("hostile"), "quarantined") << "the same bytes";
+  stop();
+  start();
+  EXPECT_EQ(state("hostile"), "quarantined") << "a restart lifted it";
+  EXPECT_THAT(client().get("/v1/status")["attention"].dump(), HasSubstr("hostile"));
+  for (const auto id : held) EXPECT_TRUE(untouched(id)) << job(id).dump(2);
+
+  EXPECT_EQ(client().post("/v1/plugins/hostile/reset")["was_quarantined"], true);
+  EXPECT_EQ(state("hostile"), "ready");
+  for (const auto id : held) {
+    const Json done = wait_for(id);
+    EXPECT_EQ(done["state"], "completed") << done.dump(2);
+    EXPECT_EQ(done["attempt"], 1) << "an attempt was burned";
+  }
+  stop();
+  check_invariants();
+}
+
+TEST_F(CrashLoopTest, W9_NewBytesLiftIt) {
+  const auto file = own_folder() / "hostile.so";
+  std::filesystem::copy(TIMMY_HOSTILE_DIR "/hostile.so", file);
+  configure("");
+  start();
+  const auto held = crash_until_set_aside();
+  ASSERT_FALSE(held.empty());
+  configure("");
+  EXPECT_EQ(state("hostile"), "quarantined");
+
+  const auto mended = folder_ / "mended.so";
+  std::filesystem::copy(file, mended);
+  std::ofstream(mended, std::ios::app) << "mended";
+  install(mended, file);
+  EXPECT_TRUE(eventually([&] { return state("hostile") == "ready"; })) << log();
+  EXPECT_EQ(wait_for(held.front())["state"], "completed");
+  stop();
+  check_invariants();
+}
+
+TEST_F(PluginFaultTest, G1_JobsThatNeedAForgeThatIsAwayWaitAtNoCostAndGoOnWhenItIsBack) {
+  start();
+  std::uint16_t port = 0;
+  forge_.with([&](forge::Forge& forge) {
+    port = forge.port();
+    forge.stop();
+  });
+  const auto id = enqueue("gitea_issue_triage");
+  const auto path = "/v1/jobs/" + std::to_string(id);
+  ASSERT_TRUE(eventually([&] { return !client().get(path)["attempts"].empty(); }))
+      << "it was never tried";
+  const Json waiting = client().get(path);
+  EXPECT_EQ(waiting["attempts"][0]["verdict"], "snoozed") << waiting.dump(2);
+  EXPECT_EQ(waiting["attempt"], 0) << "an attempt was burned";
+  EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed") << "others wait, too";
+
+  forge_.with([&](forge::Forge& forge) { (void)forge.listen(port); });
+  const Json done = wait_for(id);
+  EXPECT_EQ(done["state"], "completed") << done.dump(2);
+  EXPECT_EQ(done["attempt"], 1);
+  stop();
+  check_invariants();
+}
+
+}  // namespace
+}  // namespace host::faults
