@@ -9,15 +9,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <iostream>
-#include <set>
+#include <iterator>
 
+#include "app/instance_lock.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/loop.hpp"
 #include "control/admin_client.hpp"
+#include "forge/sample.hpp"
 #include "gitea/token.hpp"
 #include "http/client.hpp"
 #include "http/url.hpp"
@@ -29,8 +32,7 @@ struct Rule {
   const char* label;
   const char* title;  // RE2
 };
-// What the quickstart's triage goes by. Here the rules are applied once more, by other code, to
-// what the forge says.
+// What the quickstart's triage goes by.
 constexpr std::array<Rule, 4> kRules{{{"bug", "(?i)crash|fails|error"},
                                       {"documentation", "(?i)docs|typo|readme"},
                                       {"enhancement", "(?i)feature|support for|would be nice"},
@@ -73,28 +75,54 @@ std::set<std::string> labels_of(const Json& issue) {
   return names;
 }
 
+// Only what an earlier round made is thrown away, and not under a host that still works on it.
+void empty_folder(const std::filesystem::path& folder, const std::filesystem::path& lock) {
+  namespace fs = std::filesystem;
+  const auto marker = folder / "timmy-quickstart";
+  if (fs::exists(folder) && !fs::is_empty(folder) && !fs::exists(marker))
+    throw Error(Code::conflict, folder.string() + " holds something else", "Name another folder.");
+  if (const auto pid = lock_holder(lock); pid != 0)
+    throw Error(
+        Code::conflict,
+        "a host of an earlier round works in " + folder.string() + ", pid " + std::to_string(pid),
+        "Stop it: kill " + std::to_string(pid));
+  fs::remove_all(folder);
+  make_directories(folder, 0700);
+  write_atomically(marker, "Made by timmy-quickstart, which empties this folder.\n");
+}
+
+// SIGINT and SIGTERM, to be read instead of suffered.
+Fd take_signals() {
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGINT);
+  sigaddset(&ends, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &ends, nullptr);
+  return Fd(::signalfd(-1, &ends, SFD_CLOEXEC));
+}
+
 }  // namespace
 
 Round::Round(RoundOptions options) : options_(std::move(options)) {
   namespace fs = std::filesystem;
   options_.folder = fs::absolute(options_.folder);
   options_.bin = fs::absolute(options_.bin);
-  // Only what an earlier round made is thrown away.
-  const auto marker = options_.folder / "timmy-quickstart";
-  if (fs::exists(options_.folder) && !fs::is_empty(options_.folder) && !fs::exists(marker))
-    throw Error(Code::conflict, options_.folder.string() + " holds something else",
-                "Name another folder.");
-  fs::remove_all(options_.folder);
-  make_directories(options_.folder, 0700);
-  write_atomically(marker, "Made by timmy-quickstart, which empties this folder.\n");
+  options_.forge =
+      options_.forge.empty() ? options_.bin / "timmy-forge" : fs::absolute(options_.forge);
+  repos_ = split(options_.repos);
+  if (!is_sample() && repos_.empty())
+    throw Error(Code::usage, "GITEA_URL is set, but not what may get labels there",
+                "Name repositories: TIMMY_REPOS=owner/name,...");
   const std::string home = environment_or("HOME", "/");
   std::map<std::string, std::string> variables{
       {"HOME", home}, {"TIMMY_HOME", (options_.folder / "timmy").string()}};
-  variables["HERMES_HOME"] = options_.gitea_url.empty()     ? (options_.folder / "hermes").string()
+  variables["HERMES_HOME"] = is_sample()                    ? (options_.folder / "hermes").string()
                              : options_.hermes_home.empty() ? home + "/.hermes"
                                                             : options_.hermes_home;
   paths_ = Paths::from(Environment(variables));
+  empty_folder(options_.folder, paths_.lock());
   make_directories(paths_.timmy_home, 0700);
+  signals_ = take_signals();
 }
 
 Round::~Round() {
@@ -104,12 +132,13 @@ Round::~Round() {
 
 void Round::start() {
   started_ = SystemClock().wall();
-  if (options_.gitea_url.empty())
+  url_ = options_.gitea_url;
+  if (is_sample()) {
     start_forge();
-  else
-    url_ = options_.gitea_url;
-  find_repos();
+    before_ = tally(false);
+  }
   write_config();
+  // From here on: a host that would not send its token to this URL has refused to start.
   start_host();
 }
 
@@ -121,48 +150,39 @@ void Round::start_forge() {
   Fd writing(pipe[1]);
   const auto token = paths_.hermes_home / "gitea_token";
   SpawnRequest request{
-      .program = options_.bin / "timmy-forge",
+      .program = options_.forge,
       .arguments = {"timmy-forge", "--seed", "--quiet", "--token-file", token.string()}};
   request.descriptors = {{writing.get(), 1}, {STDERR_FILENO, 2}};
-  forge_ = spawn(request);
+  forge_ = spawn(with_us(std::move(request)));
   writing.reset();
   url_ = read_line(reading.get());
   if (url_.empty()) throw Error(Code::io, "timmy-forge did not start");
-  std::cout << "sample forge: " << url_ << '\n';
-}
-
-void Round::find_repos() {
-  repos_ = split(options_.repos);
-  if (!repos_.empty()) return;
-  const std::string owner =
-      options_.gitea_url.empty() ? "demo" : api("/user").at("login").get<std::string>();
-  for (const auto& repo : api("/users/" + percent_encode(owner) + "/repos?limit=50"))
-    if (!repo.value("archived", false)) repos_.push_back(repo.at("full_name").get<std::string>());
-  if (repos_.empty())
-    throw Error(Code::not_found, "the token's user \"" + owner + "\" owns no repository",
-                "Name some: TIMMY_REPOS=owner/name,...");
+  for (const auto& issue : forge::sample_issues())
+    if (std::find(repos_.begin(), repos_.end(), issue.repo) == repos_.end())
+      repos_.push_back(issue.repo);
+  std::cout << "sample forge: " << url_ << ", pid " << forge_.pid() << '\n';
 }
 
 void Round::write_config() const {
-  const auto url = parse_url(url_);
   Json rules = Json::array();
   for (const auto& rule : kRules)
     rules.push_back(
         {{"name", rule.label}, {"when", {{"title", rule.title}}}, {"add_labels", {rule.label}}});
   Json heartbeat{{"enabled", true},
-                 {"schedule", {{"heartbeat", "every: 10s"}}},
+                 {"schedule", {{"heartbeat", options_.hurry ? "every: 1s" : "every: 5s"}}},
                  {"grants", {{"gitea.read", repos_}, {"fs.write", {paths_.stamps().string()}}}}};
-  if (options_.gitea_url.empty()) {
-    heartbeat["grants"]["http"] = {url.authority()};
+  if (is_sample()) {
+    heartbeat["grants"]["http"] = {parse_url(url_).authority()};
     heartbeat["config"] = {{"model", {{"url", url_ + "/v1"}, {"name", "demo"}}}};
   }
-  const Json triage{{"enabled", true},
-                    {"schedule", {{"gitea_issue_triage", "every: 30s"}}},
-                    {"grants", {{"gitea.read", repos_}, {"gitea.write", repos_}}},
-                    {"config", {{"repos", repos_}, {"rules", rules}}}};
-  const Json config{{"defaults",
-                     {{"gitea", {{"url", url_}, {"allow_plaintext", url.scheme == "http"}}},
-                      {"plugins", {{"heartbeat", heartbeat}, {"triage", triage}}}}}};
+  const Json triage{
+      {"enabled", true},
+      {"schedule", {{"gitea_issue_triage", options_.hurry ? "every: 1s" : "every: 10s"}}},
+      {"grants", {{"gitea.read", repos_}, {"gitea.write", repos_}}},
+      {"config", {{"repos", repos_}, {"rules", rules}}}};
+  const Json config{
+      {"defaults",
+       {{"gitea", {{"url", url_}}}, {"plugins", {{"heartbeat", heartbeat}, {"triage", triage}}}}}};
   // JSON is YAML.
   write_atomically(paths_.host_yaml(), config.dump(2) + "\n", 0600);
   std::cout << "config: " << paths_.host_yaml().string() << '\n';
@@ -195,30 +215,104 @@ Json Round::api(const std::string& target) const {
   return parse_json(response.body, "the forge's reply to GET " + target);
 }
 
-bool Round::check() {
-  const AdminClient client(paths_);
-  for (const char* task : {"heartbeat", "gitea_issue_triage"}) {
-    const auto id = client.post("/v1/jobs", {{"task", task}}).at("id").get<std::int64_t>();
-    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(3);
-    Json job;
-    do {
-      if (std::chrono::steady_clock::now() > end)
-        throw Error(Code::timed_out, std::string(task) + " did not end within 3 minutes",
-                    "See timmy-host jobs show " + std::to_string(id) + ".");
-      job = client.get("/v1/jobs/" + std::to_string(id) + "?wait=45");
-    } while (job["ended_at"].is_null());
-    std::cout << task << ": job " << id << ' ' << job["state"].get<std::string>() << ' '
-              << to_text(job["result"]) << '\n';
-    if (job["state"] != "completed") {
-      for (const auto& attempt : job["attempts"])
-        std::cout << "  " << to_text(attempt["message"]) << '\n';
-      return false;
+Json Round::all_pages(const std::string& target) const {
+  Json all = Json::array();
+  for (int page = 1;; ++page) {
+    const Json more = api(target + "limit=50&page=" + std::to_string(page));
+    if (more.empty()) return all;
+    all.insert(all.end(), more.begin(), more.end());
+  }
+}
+
+// What the issue should carry: of the sample, exactly what its author says; else at least what the
+// rules say of its title, as far as the repository knows the label.
+std::set<std::string> Round::expected(const std::string& repo, const Json& issue,
+                                      const std::set<std::string>& known) const {
+  std::set<std::string> labels;
+  if (is_sample()) {
+    for (const auto& sample : forge::sample_issues())
+      if (sample.repo == repo && sample.number == issue["number"])
+        labels.insert(sample.expected.begin(), sample.expected.end());
+    return labels;
+  }
+  for (const auto& rule : kRules)
+    if (known.contains(rule.label) &&
+        RE2::PartialMatch(issue["title"].get<std::string>(), rule.title))
+      labels.insert(rule.label);
+  return labels;
+}
+
+Round::Tally Round::tally(bool print) const {
+  Tally tally;
+  for (const auto& repo : repos_) {
+    std::set<std::string> known;
+    for (const auto& label : all_pages("/repos/" + repo + "/labels?"))
+      known.insert(label["name"].get<std::string>());
+    for (const auto& issue : all_pages("/repos/" + repo + "/issues?state=open&type=issues&")) {
+      const auto wanted = expected(repo, issue, known);
+      const auto labels = labels_of(issue);
+      std::set<std::string> wrong;
+      std::set_difference(wanted.begin(), wanted.end(), labels.begin(), labels.end(),
+                          std::inserter(wrong, wrong.end()));
+      if (is_sample())
+        std::set_difference(labels.begin(), labels.end(), wanted.begin(), wanted.end(),
+                            std::inserter(wrong, wrong.end()));
+      tally.wanted += static_cast<int>(wanted.size());
+      tally.wrong += static_cast<int>(wrong.size());
+      if (print)
+        std::cout << "  " << repo << '#' << issue["number"] << ' '
+                  << issue["title"].get<std::string>() << ": " << join(labels)
+                  << (wrong.empty() ? "" : "; WRONG: " + join(wrong)) << '\n';
     }
   }
-  bool passed = check_stamp();
-  for (const auto& repo : repos_) passed = check_repo(repo) && passed;
+  return tally;
+}
+
+bool Round::check() {
+  const bool ran = ticked("heartbeat") && ticked("gitea_issue_triage");
+  const bool stamped = check_stamp();
+  const Tally now = tally(true);
+  // A forge where nothing was to be done shows nothing.
+  const bool had_work = is_sample() ? before_.wrong > 0 : now.wanted > 0;
+  if (!had_work) std::cout << "no issue was due a label\n";
+  const bool passed = ran && stamped && had_work && now.wrong == 0;
   std::cout << (passed ? "every expected label is on the forge\n" : "NOT what was expected\n");
   return passed;
+}
+
+// Waits for the first job of the task's schedule; whether it completed.
+bool Round::ticked(const std::string& task) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(3);
+  for (follow(); !by_tick_.contains(task); follow()) {
+    if (over(std::chrono::milliseconds(200)))
+      throw Error(Code::cancelled, "the round ended before " + task + " had run");
+    if (std::chrono::steady_clock::now() > end)
+      throw Error(Code::timed_out, "no job of " + task + "'s schedule ended within 3 minutes",
+                  "See timmy-host jobs list.");
+  }
+  return by_tick_[task]["state"] == "completed";
+}
+
+// Prints what has ended since the last look.
+void Round::follow() {
+  const Json page = AdminClient(paths_).get("/v1/jobs?limit=200");
+  const Json& jobs = page["jobs"];  // newest first
+  for (auto at = jobs.rbegin(); at != jobs.rend(); ++at) {
+    const Json& job = *at;
+    if (job["ended_at"].is_null() || !told_.insert(job["id"].get<std::int64_t>()).second) continue;
+    std::cout << job["ended_at"].get<std::string>() << ' ' << job["task"].get<std::string>()
+              << ": job " << job["id"] << ' ' << job["state"].get<std::string>() << ' '
+              << to_text(job["result"]) << '\n';
+    if (job["source"] == "schedule") by_tick_.emplace(job["task"].get<std::string>(), job);
+  }
+  if (!jobs.empty())
+    told_.erase(told_.begin(), told_.lower_bound(jobs.back()["id"].get<std::int64_t>()));
+}
+
+// Whether somebody ends the round, or the host has ended; waits that long for it.
+bool Round::over(std::chrono::milliseconds wait) const {
+  std::array<pollfd, 2> events{{{signals_.get(), POLLIN, 0}, {host_->child().pidfd(), POLLIN, 0}}};
+  return ::poll(events.data(), events.size(), static_cast<int>(wait.count())) > 0;
 }
 
 bool Round::check_stamp() const {
@@ -234,44 +328,11 @@ bool Round::check_stamp() const {
   return written > started_;
 }
 
-bool Round::check_repo(const std::string& repo) const {
-  std::set<std::string> known;
-  for (const auto& label : api("/repos/" + repo + "/labels?limit=50"))
-    known.insert(label["name"].get<std::string>());
-  bool passed = true;
-  int page = 1;
-  for (Json issues; page == 1 || !issues.empty(); ++page) {
-    issues = api("/repos/" + repo +
-                 "/issues?state=open&type=issues&limit=50&page=" + std::to_string(page));
-    for (const auto& issue : issues) {
-      std::set<std::string> missing;
-      const auto labels = labels_of(issue);
-      for (const auto& rule : kRules)
-        if (known.contains(rule.label) &&
-            RE2::PartialMatch(issue["title"].get<std::string>(), rule.title) &&
-            !labels.contains(rule.label))
-          missing.insert(rule.label);
-      std::cout << "  " << repo << '#' << issue["number"] << ' '
-                << issue["title"].get<std::string>() << ": " << join(labels)
-                << (missing.empty() ? "" : "; MISSING " + join(missing)) << '\n';
-      passed = passed && missing.empty();
-    }
-  }
-  return passed;
-}
-
 void Round::stay() {
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGINT);
-  sigaddset(&ends, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &ends, nullptr);
-  const Fd signals(::signalfd(-1, &ends, SFD_CLOEXEC));
   std::cout << "\nIt goes on until Ctrl-C. In another terminal:\n  export TIMMY_HOME="
             << paths_.timmy_home.string() << " HERMES_HOME=" << paths_.hermes_home.string()
-            << "\n  " << (options_.bin / "timmy-host").string() << " --list-tasks" << std::endl;
-  std::array<pollfd, 2> events{{{signals.get(), POLLIN, 0}, {host_->child().pidfd(), POLLIN, 0}}};
-  ::poll(events.data(), events.size(), -1);
+            << "\n  " << (options_.bin / "timmy-host").string() << " --list-tasks\n\n";
+  while (!over(std::chrono::seconds(1))) follow();
 }
 
 void Round::stop() {
