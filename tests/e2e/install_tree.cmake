@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs all of BUILD into a prefix and works from there: the installed host says what it is, takes
+# its own plugins, has no failing check, and does a round on the sample forge with the worker and the
+# plugins that were installed.
+function(run)
+  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE text ERROR_VARIABLE errors RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN} ended with ${status}:\n${text}\n${errors}")
+  endif()
+  set(output "${text}" PARENT_SCOPE)
+endfunction()
+
+function(expect pattern)
+  if(NOT output MATCHES "${pattern}")
+    message(FATAL_ERROR "expected \"${pattern}\" in:\n${output}")
+  endif()
+endfunction()
+
+set(prefix ${WORK}/prefix)
+set(host ${CMAKE_COMMAND} -E env --unset=GITEA_URL TIMMY_HOME=${WORK}/t HERMES_HOME=${WORK}/h
+  ${prefix}/bin/timmy-host)
+file(REMOVE_RECURSE ${WORK})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+
+run(${host} --version)
+expect("^timmy-host ${VERSION} ")
+run(${host} --list-tasks --json)
+foreach(task heartbeat gitea_issue_triage)
+  expect("\"task\": \"${task}\"")
+endforeach()
+run(${host} plugins list)
+expect("triage +[0-9.]+ +disabled[^\n]* ${prefix}/[^\n]*/triage.so")
+run(${host} --doctor --json)
+expect("\"ok\": true")
+
+run(${CMAKE_COMMAND} -E env --unset=GITEA_URL ${QUICKSTART} --once --bin ${prefix}/bin --forge ${FORGE}
+  --folder ${WORK}/round)
+expect("every expected label is on the forge")
