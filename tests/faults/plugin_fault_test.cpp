@@ -3,17 +3,20 @@
 // Rows P3, W9 and G1: a plugin's file changes under a host, its workers keep dying, what it needs
 // is away.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <fstream>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "faults/fault_bench.hpp"
+#include "workers/pool.hpp"
 
 namespace host::faults {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::Le;
@@ -205,6 +208,58 @@ TEST_F(CrashLoopTest, W9_NewBytesLiftIt) {
   EXPECT_EQ(wait_for(held.front())["state"], "completed");
   stop();
   check_invariants();
+}
+
+// The plugin that tries, at a host with all that is its own.
+class HostileTest : public PluginFaultTest {
+ protected:
+  HostileTest() {
+    plugin_dirs_.emplace_back(TIMMY_HOSTILE_DIR);
+    write_config({{"defaults", {{"plugins", {{"hostile", {{"enabled", true}}}}}}}});
+  }
+};
+
+TEST_F(HostileTest, W12_NothingOfTheRunningHostIsReached) {
+  const auto missing = probe_cage(TIMMY_BIN "/timmy-worker").missing();
+  if (!missing.empty()) GTEST_SKIP() << "this kernel lacks " << missing;
+  start();
+  const auto pid = std::to_string(host().pid());
+  const auto tried = [&](const char* probe, const std::string& target) {
+    return wait_for(enqueue("hostile_probe", {{"probe", probe}, {"target", target}}))["result"]
+        .value("errno", 0);
+  };
+  const auto expect_denied = [&](const std::filesystem::path& file,
+                                 const std::vector<const char*>& probes) {
+    ASSERT_TRUE(std::filesystem::exists(file)) << file;
+    for (const auto* probe : probes)
+      EXPECT_THAT(tried(probe, file), AnyOf(EPERM, EACCES)) << probe << ' ' << file;
+  };
+  expect_denied(paths_.hermes_home / "gitea_token", {"read", "chmod"});
+  expect_denied(paths_.database(),
+                {"read", "write", "truncate", "open_truncate", "chmod", "unlink"});
+  expect_denied(paths_.database().string() + "-wal", {"read", "write", "truncate"});
+  expect_denied(paths_.cookie(), {"read", "write"});
+  expect_denied(paths_.socket(), {"write", "unlink"});
+  expect_denied(paths_.lock(), {"read", "write"});
+  expect_denied(paths_.host_yaml(), {"read", "write"});
+  expect_denied(paths_.timmy_home, {"list"});
+  expect_denied("/proc/" + pid + "/mem", {"read", "write"});
+  expect_denied("/proc/" + pid + "/environ", {"read"});
+  for (const auto* probe : {"kill", "tgkill", "sigqueue", "ptrace", "process_vm_readv", "prlimit"})
+    EXPECT_EQ(tried(probe, pid), EPERM) << probe;
+  stop();
+  check_invariants();
+}
+
+// Not by the cage: for what other programs of the host's user may see.
+TEST_F(HostileTest, W12_AHostsMemoryAndEnvironmentAreClosedToItsOwnUser) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  start();
+  for (const char* file : {"mem", "environ", "maps"}) {
+    EXPECT_FALSE(std::ifstream("/proc/" + std::to_string(host().pid()) + "/" + file)) << file;
+    EXPECT_TRUE(std::ifstream("/proc/" + std::to_string(::getpid()) + "/" + file)) << file;
+  }
+  stop();
 }
 
 TEST_F(PluginFaultTest, G1_JobsThatNeedAForgeThatIsAwayWaitAtNoCostAndGoOnWhenItIsBack) {

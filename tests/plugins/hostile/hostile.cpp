@@ -92,7 +92,8 @@ timmy_status fail(Run& run) {
 }
 
 timmy_status wait_for_cancel(Run& run) {
-  for (int left = run.payload.value("ms", -1); !run.cancelled(); sleep_ms(1))
+  int left = run.payload.is_object() ? run.payload.value("ms", -1) : -1;
+  for (; !run.cancelled(); sleep_ms(1))
     if (left-- == 0) return TIMMY_OK;
   return run.fail(TIMMY_CANCELLED, "cancelled", "was told to stop");
 }

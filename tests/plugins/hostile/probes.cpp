@@ -220,7 +220,13 @@ Probes machine_probes() {
       {"userfaultfd", [](auto&) { return outcome(::syscall(SYS_userfaultfd, 0)); }},
       {"perf_event",
        [](auto&) { return outcome(::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0)); }},
-      {"shm", [](auto&) { return outcome(::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600)); }},
+      {"shm",
+       [](auto&) {
+         const int id = ::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+         const int error = outcome(id);
+         if (id >= 0) ::shmctl(id, IPC_RMID, nullptr);
+         return error;
+       }},
       {"settime",
        [](auto&) {
          const timespec epoch{};
