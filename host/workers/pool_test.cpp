@@ -163,6 +163,7 @@ TEST_F(Pool, NoticesThatAGrantedFileIsAnotherOne) {
 }
 
 TEST_F(Pool, CancelsARunThatListens) {
+  settings.cancel_grace = 20s;
   const auto run = submit("wait");
   ASSERT_TRUE(begun(run));
   pool().cancel(run);

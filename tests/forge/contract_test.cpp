@@ -206,7 +206,7 @@ TEST_P(ServerContract, LetsOnlyWritersCommentOnALockedIssue) {
     GTEST_SKIP() << "this server has no route to lock an issue";
   EXPECT_EQ(get(issue_path(repo, 1)).json().at("is_locked"), true);
   EXPECT_EQ(post(issue_path(repo, 1, "/comments"), {{"body", "x"}}).status, 201);
-  if (peer().other_token.empty()) return;
+  if (peer().other_token.empty()) GTEST_SKIP() << "no second user's token was given";
   EXPECT_EQ(peer()
                 .ask(peer().other_token, "POST", issue_path(repo, 1, "/comments"), {{"body", "x"}})
                 .status,
