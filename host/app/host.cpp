@@ -98,7 +98,7 @@ class Host final : public HostControl {
   [[nodiscard]] Json status() const override;
   [[nodiscard]] Json tasks() const override;
   [[nodiscard]] Json plugins() const override;
-  [[nodiscard]] Json config() const override { return config_.settings; }
+  [[nodiscard]] Json config() const override { return config_report(config_); }
   [[nodiscard]] NewJob new_job(const std::string& task) const override;
   bool stop_running(JobId job) override { return executor_.cancel(job); }
   void reset_plugin(const std::string& id, Reply<bool> done) override;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/offline.hpp"
 
+#include <algorithm>
+
 #include "app/installation.hpp"
+#include "app/plan.hpp"
 #include "app/report.hpp"
 #include "plugins/catalogue.hpp"
 #include "workers/pool.hpp"
@@ -9,14 +12,84 @@
 namespace host {
 namespace {
 
-std::vector<PluginEntry> scan(const LoadedConfig& loaded, const Paths& paths,
+std::vector<PluginEntry> scan(Catalogue& catalogue, const LoadedConfig& loaded, const Paths& paths,
                               const std::vector<std::filesystem::path>& plugin_dirs) {
-  Catalogue catalogue;
-  return catalogue.scan(
+  auto entries = catalogue.scan(
       {.folders = plugin_folders(Installation::find().plugins, paths, loaded.config, plugin_dirs),
        .config = &loaded,
        .paths = &paths});
+  refuse_unschedulable(entries);
+  return entries;
 }
+
+std::vector<PluginEntry> scan(const LoadedConfig& loaded, const Paths& paths,
+                              const std::vector<std::filesystem::path>& plugin_dirs) {
+  Catalogue catalogue;
+  return scan(catalogue, loaded, paths, plugin_dirs);
+}
+
+// No entry of the file can have this name.
+constexpr const char* kHostWithoutEntry = "(no entry)";
+
+// What the plugins of this machine have against the settings of each host of the file.
+class PluginCheck {
+ public:
+  PluginCheck(const std::filesystem::path& file, const Paths& paths,
+              const std::vector<std::filesystem::path>& plugin_dirs, ConfigCheck& check)
+      : file_(file), paths_(paths), plugin_dirs_(plugin_dirs), check_(check) {}
+
+  void run(const LoadedConfig& own) {
+    look_at(own, "", true);
+    const Json hosts = own.document.value().value("hosts", Json::object());
+    for (const auto& [name, settings] : hosts.items())
+      if (name != own.config.host_name) look_at(load(name), "host \"" + name + "\": ", true);
+    if (own.config.has_own_entry)
+      look_at(load(kHostWithoutEntry), "a host without an entry: ", false);
+  }
+
+ private:
+  LoadedConfig load(const std::string& host_name) const {
+    return load_host_config(file_, host_name, paths_, Environment::of_process());
+  }
+
+  // `whole`: what is missing in these settings is added by nobody.
+  void look_at(const LoadedConfig& loaded, const std::string& whose, bool whole) {
+    for (const auto& entry : scan(catalogue_, loaded, paths_, plugin_dirs_)) {
+      // What is installed on another host can't be seen from here.
+      const bool certain = whose.empty() || (whole && entry.state == PluginState::invalid_config);
+      for (const auto& problem : entry.problems)
+        if (certain)
+          add_error(problem);
+        else
+          add_warning(problem.where + ": " + whose + problem.message);
+      const auto settings = loaded.config.plugins.find(entry.id);
+      const bool wanted = settings != loaded.config.plugins.end() && settings->second.enabled;
+      if (wanted && entry.problems.empty() && !entry.ready() &&
+          entry.state != PluginState::shadowed)
+        add_warning(whose + entry.id + " " + std::string(name(entry.state)) + ": " + entry.reason +
+                    "; " + entry.fix);
+    }
+  }
+
+  // What stands in `defaults` is found once for each host.
+  void add_error(const Problem& problem) {
+    const bool known =
+        std::any_of(check_.errors.begin(), check_.errors.end(), [&](const Problem& other) {
+          return other.where == problem.where && other.message == problem.message;
+        });
+    if (!known) check_.errors.push_back(problem);
+  }
+  void add_warning(std::string text) {
+    auto& all = check_.warnings;
+    if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(std::move(text));
+  }
+
+  const std::filesystem::path& file_;
+  const Paths& paths_;
+  const std::vector<std::filesystem::path>& plugin_dirs_;
+  ConfigCheck& check_;
+  Catalogue catalogue_;
+};
 
 }  // namespace
 
@@ -47,6 +120,14 @@ Json offline_tasks(const std::filesystem::path& config, const std::string& host_
           {"warnings", warnings}};
 }
 
+Json offline_config(const std::filesystem::path& config, const std::string& host_name,
+                    const Paths& paths) {
+  const auto loaded = load_or_default(config, host_name, paths);
+  Json report = config_report(loaded);
+  report["warnings"] = loaded.warnings;
+  return report;
+}
+
 Json offline_plugins(const std::filesystem::path& config, const std::string& host_name,
                      const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
   const auto loaded = load_or_default(config, host_name, paths);
@@ -60,16 +141,7 @@ ConfigCheck offline_check(const std::filesystem::path& config, const std::string
   try {
     const auto loaded = load_host_config(config, host_name, paths, Environment::of_process());
     check.warnings = loaded.warnings;
-    for (const auto& entry : scan(loaded, paths, plugin_dirs)) {
-      const auto settings = loaded.config.plugins.find(entry.id);
-      const bool wanted = settings != loaded.config.plugins.end() && settings->second.enabled;
-      const std::string line =
-          entry.id + " " + std::string(name(entry.state)) + ": " + entry.reason;
-      if (entry.state == PluginState::invalid_config)
-        check.errors.push_back({settings->second.where, "/plugins/" + entry.id, line});
-      else if (wanted && !entry.ready() && entry.state != PluginState::shadowed)
-        check.warnings.push_back(line + "; " + entry.fix);
-    }
+    PluginCheck(config, paths, plugin_dirs, check).run(loaded);
   } catch (const ConfigError& error) {
     check.errors = error.problems();
   }

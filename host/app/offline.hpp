@@ -19,13 +19,20 @@ namespace host {
                                  const Paths& paths,
                                  const std::vector<std::filesystem::path>& plugin_dirs);
 
+// As /v1/config, with "warnings".
+[[nodiscard]] Json offline_config(const std::filesystem::path& config, const std::string& host_name,
+                                  const Paths& paths);
+
 // {"plugins": [...]}, as /v1/plugins.
 [[nodiscard]] Json offline_plugins(const std::filesystem::path& config,
                                    const std::string& host_name, const Paths& paths,
                                    const std::vector<std::filesystem::path>& plugin_dirs);
 
 // Everything that would keep a host from starting with this file, or an enabled plugin from running
-// by it: the file's own problems, and configs that their plugins' schemas refuse.
+// by it. Errors: the file's own problems; for each host that it has an entry for, what the schemas
+// of its plugins refuse; plugins that this host enables and does not have. Warnings: what a plugin
+// lacks otherwise, such as grants; and of hosts other than this one what can't be known here, such
+// as which plugins are installed there.
 struct ConfigCheck {
   std::vector<Problem> errors;
   std::vector<std::string> warnings;

@@ -67,9 +67,9 @@ void refuse_unschedulable(std::vector<PluginEntry>& entries) {
       if (task.spec.schedule.empty()) continue;
       const auto fits = attempt([&] { Scheduler::check(scheduled(task.spec)); });
       if (fits.ok()) continue;
-      entry.state = PluginState::invalid_config;
+      entry.state = PluginState::refused;
       entry.reason = fits.error().message();
-      entry.fix = fits.error().next_step();
+      entry.fix = fits.error().next_step() + " In its manifest.json, then build the plugin again.";
       entry.image.reset();
       break;
     }

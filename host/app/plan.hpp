@@ -26,7 +26,8 @@ struct Plan {
 // Takes the entries that are ready and were scanned with `load` and `paths`.
 [[nodiscard]] Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths);
 
-// Turns away (invalid_config) what the scheduler would refuse, so that setting the plan can't fail.
+// Refuses what the scheduler would not take, so that setting the plan can't fail. The manifest is
+// at fault: what host.yaml says of schedules has been checked by the catalogue.
 void refuse_unschedulable(std::vector<PluginEntry>& entries);
 
 // Plugins of which a worker of `before` must not begin another run: gone, other bytes, config,

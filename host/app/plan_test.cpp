@@ -69,7 +69,7 @@ TEST_F(PlanTest, WhatTheSchedulerWouldRefuseIsTurnedAwayBefore) {
   entry_.tasks[0].spec.overlap = Overlap::buffer_all;  // and runs twice at once
   std::vector<PluginEntry> entries{entry_};
   refuse_unschedulable(entries);
-  EXPECT_EQ(entries[0].state, PluginState::invalid_config);
+  EXPECT_EQ(entries[0].state, PluginState::refused) << "not host.yaml's fault";
   EXPECT_NE(entries[0].reason, "");
   EXPECT_TRUE(make_plan(entries, paths_).tasks.empty());
 }

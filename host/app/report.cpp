@@ -60,6 +60,19 @@ Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times)
   return rows;
 }
 
+Json config_report(const LoadedConfig& config) {
+  Json values = Json::array();
+  for (const auto& leaf : config.effective)
+    values.push_back({{"setting", dotted_path(leaf.pointer)},
+                      {"value", leaf.value},
+                      {"origin", name(leaf.origin)},
+                      {"where", leaf.where}});
+  return {{"host", config.config.host_name},
+          {"file", config.document.file()},
+          {"settings", config.settings},
+          {"values", std::move(values)}};
+}
+
 Json plugins_report(const std::vector<PluginEntry>& entries) {
   Json rows = Json::array();
   for (const auto& entry : entries) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "config/host_config.hpp"
 #include "plugins/catalogue.hpp"
 
 namespace host {
@@ -27,6 +28,10 @@ using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 // schedule, zone, overridden, paused, next_run, last_run, grants, path. A plugin whose tasks can't
 // be read gives one object with an empty task.
 [[nodiscard]] Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times);
+
+// What a host runs with: host, file, settings (merged, with defaults), and each leaf of them as
+// {setting, value, origin, where}.
+[[nodiscard]] Json config_report(const LoadedConfig& config);
 
 // One object a plugin: id, version, license, description, abi, state, reason, fix, notes, path,
 // sha256, tasks, needs with what is granted, grants, limits, config.

@@ -139,6 +139,7 @@ Session make_session(const options::variables_map& given, std::ostream& out, std
   if (given.count("plugin-dir"))
     for (const auto& folder : given["plugin-dir"].as<std::vector<std::string>>())
       session.plugin_dirs.emplace_back(folder);
+  session.named_files = given.count("config") + given.count("host") + given.count("plugin-dir") > 0;
   session.json = given.count("json") > 0;
   const char* terminal = std::getenv("TERM");
   session.color = ::isatty(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr &&

@@ -32,6 +32,11 @@ struct Session {
 
   // The running host, by its admin socket. Making it asks nothing yet.
   [[nodiscard]] AdminClient client() const { return AdminClient(paths); }
+
+  // --config, --host or --plugin-dir was given: the question is what these files say.
+  bool named_files = false;
+  // Whether a listing comes from the running host, which knows more than its files.
+  [[nodiscard]] bool asks_host() const { return !named_files && client().running(); }
 };
 
 struct Command {

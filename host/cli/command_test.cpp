@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/command.hpp"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
-#include "base/test_folder.hpp"
+#include "base/json.hpp"
+#include "cli/command_fixture.hpp"
 
 namespace host::cli {
 namespace {
@@ -16,23 +8,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class CommandTest : public ::testing::Test {
- protected:
-  CommandTest() {
-    ::setenv("TIMMY_HOME", folder_.path().c_str(), 1);
-    ::setenv("HERMES_HOME", folder_.path().c_str(), 1);
-    ::unsetenv("GITEA_URL");
-  }
-  int run(const std::vector<std::string>& arguments) {
-    out_.str("");
-    err_.str("");
-    return main(arguments, out_, err_);
-  }
-  TestFolder folder_;
-  std::ostringstream out_;
-  std::ostringstream err_;
-};
 
 TEST_F(CommandTest, HelpListsEveryCommandAndEachCommandHasExamples) {
   EXPECT_EQ(run({"--help"}), 0);
@@ -136,9 +111,9 @@ TEST_F(CommandTest, ImportSaysWhatBecomesOfEachEntryAndWritesOverNothing) {
 }
 
 TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
-  std::ofstream(folder_ / "host.yaml") << R"(defaults: { plugins: {
+  write_config(R"(defaults: { plugins: {
       heartbeat: { enabled: true, grants: { gitea.read: ["org/app"], fs.write: ["/tmp/stamps"] } },
-      triage: { enabled: true, config: { repos: ["org/app"] } } } })";
+      triage: { enabled: true, config: { repos: ["org/app"] } } } })");
   EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
   EXPECT_THAT(out_.str(),
               AllOf(HasSubstr("TASK"), HasSubstr("fs.write: /tmp/stamps; gitea.read: org/app"),
@@ -154,7 +129,7 @@ TEST_F(CommandTest, WithoutAConfigWhatIsInstalledIsStillListed) {
 }
 
 TEST_F(CommandTest, ABadConfigIsReportedWholeWithItsLines) {
-  std::ofstream(folder_ / "host.yaml") << "defaults:\n  gitea: { url: 7 }\n  pluggins: {}\n";
+  write_config("defaults:\n  gitea: { url: 7 }\n  pluggins: {}\n");
   EXPECT_EQ(run({"--check-config"}), 78);
   EXPECT_THAT(out_.str(),
               AllOf(HasSubstr("host.yaml:2:"), HasSubstr("host.yaml:3:"), HasSubstr("plugins")));
@@ -162,13 +137,6 @@ TEST_F(CommandTest, ABadConfigIsReportedWholeWithItsLines) {
   EXPECT_EQ(Json::parse(out_.str())["errors"].size(), 2u);
   EXPECT_EQ(run({"run"}), 78);
   EXPECT_THAT(err_.str(), HasSubstr("host.yaml:2:"));
-}
-
-TEST_F(CommandTest, ConfigShowTellsWhoSetAValue) {
-  std::ofstream(folder_ / "host.yaml")
-      << "defaults:\n  gitea: { url: 'https://git.example.org' }\n";
-  EXPECT_EQ(run({"config", "show"}), 0);
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("https://git.example.org"), HasSubstr("host.yaml:2:")));
 }
 
 TEST_F(CommandTest, VersionNamesTheAbi) {

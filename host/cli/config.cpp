@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "app/offline.hpp"
+#include "base/error.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "config/host_config.hpp"
@@ -10,6 +11,10 @@ namespace host::cli {
 namespace {
 
 int check(Session& session, const options::variables_map&) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(session.config, ignored))
+    throw Error(Code::not_found, "there is no " + session.config.string(),
+                "Write one (docs/configuration.md shows how), or name another with --config FILE.");
   // Not by Error: every problem is data here, and `--json` must hold them all.
   const auto problems =
       offline_check(session.config, session.host_name, session.paths, session.plugin_dirs);
@@ -34,16 +39,21 @@ int check(Session& session, const options::variables_map&) {
 }
 
 int show(Session& session, const options::variables_map&) {
-  const auto loaded =
-      load_host_config(session.config, session.host_name, session.paths, Environment::of_process());
+  const Json report = session.asks_host()
+                          ? session.client().get("/v1/config")
+                          : offline_config(session.config, session.host_name, session.paths);
+  for (const auto& warning : report.value("warnings", Json::array()))
+    session.err << "timmy-host: " << printable(warning.get<std::string>()) << '\n';
   if (session.json) {
-    session.out << loaded.settings.dump(2) << '\n';
+    session.out << report.dump(2) << '\n';
     return 0;
   }
   Table table({"SETTING", "VALUE", "FROM"});
-  for (const auto& value : loaded.effective)
-    table.add({value.pointer, to_text(value.value),
-               std::string(name(value.origin)) + (value.where.empty() ? "" : " " + value.where)});
+  for (const auto& row : report["values"]) {
+    const auto where = row.value("where", "");
+    table.add({row.value("setting", ""), to_text(row["value"]),
+               row.value("origin", "") + (where.empty() ? "" : " " + where)});
+  }
   table.print(session.out);
   return 0;
 }
@@ -55,9 +65,13 @@ std::vector<Command> config_commands() {
       {.words = "check-config",
        .arguments = "",
        .summary = "report every error in host.yaml, with its line",
-       .details = "Checks the whole file, every host's entry, and each plugin's config by the "
-                  "plugin's own\n"
-                  "schema. Exit status 0 if a host could start with it, 78 if not.",
+       .details =
+           "Checks the whole file; and for every host's entry, the config of each plugin that "
+           "it enables\n"
+           "by the plugin's own schema. A plugin that is enabled here and not installed is "
+           "an error, a\n"
+           "missing grant a warning. Exit status 0 without errors, 78 with, 66 without a "
+           "file.",
        .examples = {"timmy-host --check-config",
                     "timmy-host --check-config --config ./host.yaml --json",
                     "timmy-host --check-config --host allegro"},
@@ -66,9 +80,12 @@ std::vector<Command> config_commands() {
       {.words = "config show",
        .arguments = "",
        .summary = "show the effective settings and who set each",
-       .details = "What this host runs with: built-in values, `defaults`, its own entry, and the "
-                  "environment\n"
-                  "merged, each with the line that it comes from.",
+       .details =
+           "What the running host runs with: built-in values, `defaults`, its own entry, and "
+           "the\n"
+           "environment merged, each with the line that it comes from. Without a running "
+           "host, or with\n"
+           "--config or --host, what a host would make of the file now.",
        .examples = {"timmy-host config show", "timmy-host config show --host allegro --json"},
        .declare = [](auto&, auto&) {},
        .run = show},

@@ -11,9 +11,9 @@ namespace host::cli {
 namespace {
 
 Json report(Session& session) {
-  return session.client().running() ? session.client().get("/v1/plugins")
-                                    : offline_plugins(session.config, session.host_name,
-                                                      session.paths, session.plugin_dirs);
+  return session.asks_host() ? session.client().get("/v1/plugins")
+                             : offline_plugins(session.config, session.host_name, session.paths,
+                                               session.plugin_dirs);
 }
 
 std::string id_of(const options::variables_map& given) {
@@ -112,7 +112,10 @@ std::vector<Command> plugin_commands() {
       {.words = "plugins list",
        .arguments = "",
        .summary = "list every plugin found, and whether it runs",
-       .details = "Works with and without a running host. No code of a plugin is run.",
+       .details =
+           "Asks the running host; without one, or with --config, --host or --plugin-dir, it "
+           "reads\n"
+           "host.yaml and the plugin folders itself. No code of a plugin is run.",
        .examples = {"timmy-host plugins list", "timmy-host plugins list --json"},
        .declare = [](auto&, auto&) {},
        .run = list},

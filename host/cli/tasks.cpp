@@ -72,10 +72,9 @@ void print_tasks(std::ostream& out, const Json& report) {
 }
 
 int list_tasks(Session& session, const options::variables_map&) {
-  const Json report =
-      session.client().running()
-          ? session.client().get("/v1/tasks")
-          : offline_tasks(session.config, session.host_name, session.paths, session.plugin_dirs);
+  const Json report = session.asks_host() ? session.client().get("/v1/tasks")
+                                          : offline_tasks(session.config, session.host_name,
+                                                          session.paths, session.plugin_dirs);
   if (session.json)
     session.out << report.dump(2) << '\n';
   else
@@ -138,11 +137,14 @@ std::vector<Command> task_commands() {
       {.words = "tasks",
        .arguments = "",
        .summary = "list every task: state, schedule, next run, grants",
-       .details = "Shows every plugin found and its tasks, also those that can't run here, with "
-                  "the reason and\n"
-                  "the line that mends it. No code of a plugin is run. Asks the running host; "
-                  "without one, it\n"
-                  "reads host.yaml and the plugin folders itself. Times are UTC.",
+       .details =
+           "Shows every plugin found and its tasks, also those that can't run here, with "
+           "the reason and\n"
+           "the line that mends it. No code of a plugin is run. Asks the running host; "
+           "without one, or\n"
+           "with --config, --host or --plugin-dir, it reads host.yaml and the plugin folders "
+           "itself.\n"
+           "Times are UTC.",
        .examples = {"timmy-host --list-tasks", "timmy-host tasks --json",
                     "timmy-host tasks --plugin-dir ./build/plugins"},
        .declare = [](auto&, auto&) {},

@@ -315,4 +315,19 @@ std::string child_pointer(std::string_view pointer, std::size_t index) {
   return std::string(pointer) + '/' + std::to_string(index);
 }
 
+std::string dotted_path(std::string_view pointer) {
+  std::string text;
+  for (std::size_t i = 1; i < pointer.size(); ++i) {
+    if (pointer[i] == '/')
+      text += '.';
+    else if (pointer.substr(i, 2) == "~1")
+      text += '/', ++i;
+    else if (pointer.substr(i, 2) == "~0")
+      text += '~', ++i;
+    else
+      text += pointer[i];
+  }
+  return text.empty() ? "the file" : text;
+}
+
 }  // namespace host

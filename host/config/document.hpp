@@ -59,6 +59,8 @@ class Document {
 // `pointer` with one more step, escaped as RFC 6901 says ("~" as "~0", "/" as "~1").
 [[nodiscard]] std::string child_pointer(std::string_view pointer, std::string_view key);
 [[nodiscard]] std::string child_pointer(std::string_view pointer, std::size_t index);
+// "gitea.url" for "/gitea/url", as people write it; "the file" for "".
+[[nodiscard]] std::string dotted_path(std::string_view pointer);
 
 // Reads one YAML 1.2 document. Plain scalars are typed by the core schema (so `yes` and `on` are
 // text, and `0o17` is 15); keys are text. Refused, each with file:line:col:

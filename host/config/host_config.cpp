@@ -51,22 +51,6 @@ std::string summary(const std::vector<Problem>& problems) {
   return text;
 }
 
-// "gitea.url", as people write it.
-std::string dotted(const std::string& pointer) {
-  std::string text;
-  for (std::size_t i = 1; i < pointer.size(); ++i) {
-    if (pointer[i] == '/')
-      text += '.';
-    else if (pointer.substr(i, 2) == "~1")
-      text += '/', ++i;
-    else if (pointer.substr(i, 2) == "~0")
-      text += '~', ++i;
-    else
-      text += pointer[i];
-  }
-  return text.empty() ? "the file" : text;
-}
-
 // Takes the file apart: checks all of it, merges what concerns this host.
 class Reader {
  public:
@@ -94,7 +78,7 @@ class Reader {
     const std::string where =
         at_key ? document_.key_position(pointer) : document_.position(pointer);
     problems_.push_back(
-        {at_key ? place.key : place.value, {where, pointer, dotted(pointer) + message}});
+        {at_key ? place.key : place.value, {where, pointer, dotted_path(pointer) + message}});
   }
 
   std::vector<Problem> sorted() {

@@ -47,7 +47,7 @@ class Admission {
     override_limits();
     check_config();
     check_files();
-    if (!problems_.empty()) return invalid();
+    if (!entry_.problems.empty()) return invalid();
     grant();
   }
 
@@ -55,13 +55,17 @@ class Admission {
   std::string pointer(const char* part) const {
     return child_pointer(child_pointer("/plugins", entry_.id), part);
   }
-  void problem(const std::string& at, const std::string& text) {
-    problems_.push_back((at.empty() ? "" : at + ": ") + text);
+  // `pointer` is into the merged settings; left out, it is the plugin as a whole.
+  void problem(const std::string& at, const std::string& text, std::string pointer = {}) {
+    if (pointer.empty()) pointer = child_pointer("/plugins", entry_.id);
+    entry_.problems.push_back({at, std::move(pointer), text});
   }
 
   void invalid() {
     entry_.state = PluginState::invalid_config;
-    for (const auto& one : problems_) entry_.reason += (entry_.reason.empty() ? "" : "; ") + one;
+    for (const auto& one : entry_.problems)
+      entry_.reason += (entry_.reason.empty() ? "" : "; ") +
+                       (one.where.empty() ? "" : one.where + ": ") + one.message;
     entry_.fix = "Mend host.yaml, then reload.";
   }
 
@@ -72,9 +76,11 @@ class Admission {
     std::vector<std::string> names;
     for (const auto& one : entry_.tasks) names.push_back(one.spec.name);
     const auto meant = nearest(name, names);
-    problem(where(loaded_, settings_, child_pointer(pointer(part), name)),
+    const auto at = child_pointer(pointer(part), name);
+    problem(where(loaded_, settings_, at),
             "plugin \"" + entry_.id + "\" has no task \"" + name + "\"" +
-                (meant.empty() ? "" : "; did you mean \"" + meant + "\"?"));
+                (meant.empty() ? "" : "; did you mean \"" + meant + "\"?"),
+            at);
     return nullptr;
   }
 
@@ -97,7 +103,8 @@ class Admission {
       part = "schedule";
       if (!spec.schedule.empty()) static_cast<void>(Schedule::parse(spec.schedule, zone));
     } catch (const Error& error) {
-      problem(where(loaded_, settings_, child_pointer(pointer(part), spec.name)), error.message());
+      const auto at = child_pointer(pointer(part), spec.name);
+      problem(where(loaded_, settings_, at), dotted_path(at) + ": " + error.message(), at);
     }
   }
 
@@ -118,9 +125,11 @@ class Admission {
         if (part.is_string() && rule.value("format", Json()) == "path")
           part = expanded(part.get<std::string>(), paths_);
       });
-      for (const auto& violation : schema.validate(config))
+      for (const auto& violation : schema.validate(config)) {
+        const auto at = pointer("config") + violation.pointer;
         problem(loaded_.config_position(entry_.id, violation.pointer, violation.at_key),
-                "config" + violation.pointer + ": " + to_text(violation));
+                dotted_path(at) + " " + to_text(violation), at);
+      }
       entry_.config = std::move(config);
     } catch (const Error& error) {
       problem(settings_.where, error.message());
@@ -134,12 +143,12 @@ class Admission {
     for (const char* grant : {"fs.read", "fs.write"}) {
       const auto found = settings_.grants.find(grant);
       if (found == settings_.grants.end()) continue;
-      const auto at = where(loaded_, settings_, child_pointer(pointer("grants"), grant));
+      const auto at = child_pointer(pointer("grants"), grant);
       for (const auto& path : found->second) {
         try {
           check_file(expanded(path, paths_), forbidden);
         } catch (const Error& error) {
-          problem(at, std::string("grants/") + grant + ": " + error.what());
+          problem(where(loaded_, settings_, at), dotted_path(at) + ": " + error.what(), at);
         }
       }
     }
@@ -205,7 +214,6 @@ class Admission {
   const LoadedConfig& loaded_;
   const PluginSettings& settings_;
   const Paths* paths_;
-  std::vector<std::string> problems_;
 };
 
 }  // namespace

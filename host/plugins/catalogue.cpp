@@ -211,10 +211,10 @@ class Catalogue::Impl {
       Found one{.rank = 0};
       one.entry.id = id;
       const auto meant = nearest(id, known);
-      refuse(one.entry,
-             settings.where + ": plugin \"" + id + "\" is enabled, but no plugin folder has it" +
-                 (meant.empty() ? "" : "; did you mean \"" + meant + "\"?"),
-             "Install it into " + folder_list() + ".");
+      const std::string problem = "plugin \"" + id + "\" is enabled, but no plugin folder has it" +
+                                  (meant.empty() ? "" : "; did you mean \"" + meant + "\"?");
+      one.entry.problems = {{settings.where, child_pointer("/plugins", id), problem}};
+      refuse(one.entry, settings.where + ": " + problem, "Install it into " + folder_list() + ".");
       found_.push_back(std::move(one));
     }
   }

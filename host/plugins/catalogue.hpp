@@ -53,6 +53,8 @@ struct PluginEntry {
   PluginState state = PluginState::refused;
   std::string reason;  // one line, no full stop; empty when ready
   std::string fix;     // what to do, down to the line to add; empty when ready
+  // What is wrong with its part of host.yaml, each with its place; `reason` is these in one line.
+  std::vector<Problem> problems;
   // What could be read, also of a refused plugin: then maybe only id, version and tasks.
   std::optional<Manifest> manifest;
   std::vector<PluginTask> tasks;

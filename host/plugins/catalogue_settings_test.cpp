@@ -101,7 +101,7 @@ TEST_F(CatalogueSettingsTest, AGrantedPathThatNoCageWouldTakeIsAnErrorOfTheConfi
       "        fs.read: [notes, /tmp/*, $TIMMY_HOME/host.db, /nowhere/at/all]\n");
   EXPECT_EQ(entry.state, PluginState::invalid_config);
   for (const char* refused : {"notes", "/tmp/[*]", "/host.db"})
-    EXPECT_THAT(entry.reason, ContainsRegex(std::string("host.yaml:8:18: grants/fs.read: [^;]*") +
+    EXPECT_THAT(entry.reason, ContainsRegex(std::string("host.yaml:8:18: plugins.triage.grants.fs.read: [^;]*") +
                                             refused + " can't be granted"));
   EXPECT_THAT(entry.reason, Not(HasSubstr("nowhere")));
   EXPECT_THAT(entry.notes, ElementsAre("granted, but not there: /nowhere/at/all"));
@@ -121,11 +121,14 @@ TEST_F(CatalogueSettingsTest, EveryErrorOfTheConfigHasItsLine) {
                           "          - label: 3\n"  // 9
                           "        ruels: []\n");   // 10
   EXPECT_EQ(entry.state, PluginState::invalid_config);
-  EXPECT_THAT(entry.reason, HasSubstr("host.yaml:7:16: config/limit: "));
-  EXPECT_THAT(entry.reason, HasSubstr("host.yaml:9:20: config/rules/0/label: "));
+  EXPECT_THAT(entry.reason, HasSubstr("host.yaml:7:16: plugins.triage.config.limit is "));
+  EXPECT_THAT(entry.reason, HasSubstr("host.yaml:9:20: plugins.triage.config.rules.0.label is "));
   EXPECT_THAT(entry.reason, HasSubstr("host.yaml:10:9: "));
   EXPECT_THAT(entry.reason, HasSubstr("did you mean \"rules\""));
   EXPECT_THAT(entry.fix, HasSubstr("reload"));
+  ASSERT_EQ(entry.problems.size(), 3u);
+  EXPECT_EQ(entry.problems[0].where, "host.yaml:7:16");
+  EXPECT_EQ(entry.problems[0].pointer, "/plugins/triage/config/limit");
 }
 
 TEST_F(CatalogueSettingsTest, ScheduleZoneAndCatchUpAreOverridden) {
