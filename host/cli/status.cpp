@@ -36,6 +36,8 @@ int status(Session& session, const options::variables_map&) {
   session.out << "timmy-host " << reply.value("version", "") << " on "
               << printable(reply.value("host", "")) << ", pid " << reply["pid"] << ", up since "
               << reply.value("started", "") << '\n';
+  if (!reply.value("has_own_entry", true))
+    session.out << "it has no entry of its own in host.yaml and runs the defaults\n";
   if (reply.value("draining", false)) session.out << "draining\n";
   session.out << "gitea: " << printable(reply.value("gitea", "")) << '\n';
   if (const Json& store = reply["store"]; store["writable"] == false)

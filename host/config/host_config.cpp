@@ -143,7 +143,8 @@ class Reader {
       config_.host_name = name;
       entry_ = child_pointer("/hosts", name);
     }
-    if (!config_.has_own_entry) {
+    // A file without `hosts` means all of them.
+    if (!config_.has_own_entry && document_.has("/hosts")) {
       const std::string near = nearest(brief, entry_names());
       warnings_.push_back(fmt::format(
           "{}: host \"{}\" has no entry under `hosts` and runs the "

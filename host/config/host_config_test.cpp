@@ -121,6 +121,7 @@ TEST(HostConfig, SaysThatAHostWithoutAnEntryRunsTheDefaults) {
                                                  HasSubstr("runs the defaults"),
                                                  HasSubstr("did you mean \"allegro\"?"))));
   EXPECT_THAT(load(kFleet).warnings, IsEmpty());
+  EXPECT_THAT(load("defaults: {}").warnings, IsEmpty()) << "a file for one host";
 }
 
 TEST(HostConfig, TakesThisMachinesNameWhenNoneIsGiven) {
