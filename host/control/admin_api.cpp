@@ -314,11 +314,11 @@ class AdminApi::Impl {
       if (key != "task" && key != "payload" && key != "priority" && key != "delay_ms" &&
           key != "unique_key")
         throw Error(Code::usage, "unknown key \"" + key + "\" in the request");
-    NewJob job = control_->new_job(body.value("task", ""));
-    job.payload = to_text(body.value("payload", Json::object()));
-    job.priority = body.value("priority", job.priority);
+    NewJob job = control_->new_job(text_parameter(body, "task"));
+    job.payload = to_text(object_parameter(body, "payload"));
+    job.priority = static_cast<int>(number_parameter(body, "priority", job.priority, 0, 9));
     job.delay = milliseconds_parameter(body, "delay_ms", {});
-    job.unique_key = body.value("unique_key", "");
+    job.unique_key = text_parameter(body, "unique_key", "");
     job.source = "cli";
     const auto task = job.task;
     queue_->insert({std::move(job)},

@@ -236,6 +236,20 @@ TEST_F(AdminApiTest, ErrorsCrossTheSocketWhole) {
             Code::usage);
 }
 
+TEST_F(AdminApiTest, ValuesOfTheWrongKindAreTheCallersMistake) {
+  for (const Json& wrong :
+       {Json{{"payload", {1, 2}}}, Json{{"payload", "x"}}, Json{{"payload", 3}},
+        Json{{"priority", "x"}}, Json{{"priority", 4294967301}}, Json{{"priority", 10}},
+        Json{{"unique_key", 5}}, Json{{"task", 7}}, Json{{"delay_ms", "1"}}}) {
+    Json request{{"task", "heartbeat"}};
+    request.update(wrong);
+    const auto error = refusal([&] { client_.post("/v1/jobs", request); });
+    EXPECT_EQ(error.code(), Code::usage) << request.dump() << ": " << error.what();
+    EXPECT_THAT(error.what(), HasSubstr(wrong.begin().key()));
+  }
+  EXPECT_EQ(client_.get("/v1/jobs")["jobs"].size(), 0u);
+}
+
 TEST_F(AdminApiTest, ARefusedReloadSaysWhyAndIsAudited) {
   control_.bad_config = "host.yaml:3:1: unknown key";
   const auto error = refusal([&] { client_.post("/v1/reload"); });

@@ -78,7 +78,7 @@ class GiteaService final : public Service {
   void call(const std::shared_ptr<RunContext>& run, std::string_view method, const Json& params,
             Reply<Json> reply) override {
     if (!run->grants.has("gitea.read") && !run->grants.has("gitea.write"))
-      require_grant(*run, "gitea.read", params.value("repo", "owner/name"));
+      require_grant(*run, "gitea.read", text_parameter(params, "repo", "owner/name"));
     if (method == "whoami") return whoami(run, std::move(reply));
     if (method == "version") return version(run, std::move(reply));
     if (method == "list_repos")
@@ -137,7 +137,7 @@ class GiteaService final : public Service {
   void list_issues(const std::shared_ptr<RunContext>& run, const Json& params, Reply<Json> reply) {
     const auto repo = repo_of(*run, params, "gitea.read");
     IssueFilter filter;
-    filter.state = params.value("state", "open");
+    filter.state = text_parameter(params, "state", "open");
     filter.since = parse_since(params);
     gitea_->list_issues(
         repo, std::move(filter),

@@ -131,6 +131,8 @@ TEST_F(GiteaServiceTest, ParametersThatMakeNoSenseAreNamed) {
               HasSubstr("since"));
   EXPECT_THAT(call(*run, "gitea/1.add_labels", labels_of(Json::array())).error().what(),
               HasSubstr("labels"));
+  EXPECT_EQ(call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"state", 5}}).error().code(),
+            Code::usage);
   EXPECT_THAT(call(*run, "gitea/1.merge_pr").error().what(), HasSubstr("It has whoami"));
 }
 

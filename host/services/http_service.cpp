@@ -34,7 +34,7 @@ bool reserved(const std::string& header) {
 
 HttpHeaders headers_of(const Json& params) {
   HttpHeaders headers;
-  const Json given = params.value("headers", Json::object());
+  const Json given = object_parameter(params, "headers");
   for (const auto& [name, value] : given.items()) {
     if (!value.is_string() || reserved(name))
       throw Error(Code::usage, "header \"" + name + "\" can't be set through http/1",
@@ -101,9 +101,9 @@ class HttpService final : public Service {
       throw Error(Code::usage, "a URL of http/1 must not hold a user or password",
                   "Name a credential of host.yaml instead.");
     require_grant(run, "http", url.authority());
-    request.method = params.value("method", "GET");
+    request.method = text_parameter(params, "method", "GET");
     request.headers = headers_of(params);
-    request.body = params.value("body", "");
+    request.body = text_parameter(params, "body", "");
     if (request.body.size() > kRequestCap)
       throw Error(Code::too_large, "the body for " + url.authority() + " is larger than 1 MiB");
     request.timeout =
@@ -112,7 +112,7 @@ class HttpService final : public Service {
     // A model may think for as long as its caller lets it.
     request.silence = request.timeout;
     request.body_cap = kReplyCap;
-    if (const auto name = params.value("credential", ""); !name.empty())
+    if (const auto name = text_parameter(params, "credential", ""); !name.empty())
       add_credential(run, name, url, request);
     return request;
   }

@@ -108,5 +108,16 @@ TEST_F(HttpServiceTest, WhatMayChangeSomethingOrCarriesACredentialIsAudited) {
                           "http/1.request GET https://model/me with credential model: status 201"));
 }
 
+TEST_F(HttpServiceTest, AParameterOfTheWrongTypeIsThePluginsMistake) {
+  const auto run = open({{"http", {"127.0.0.1:8080"}}});
+  for (const Json& wrong : {Json{{"method", 7}}, Json{{"body", {{"a", 1}}}}, Json{{"headers", "x"}},
+                            Json{{"credential", 1}}}) {
+    Json params{{"url", "http://127.0.0.1:8080/"}};
+    params.update(wrong);
+    EXPECT_EQ(call(*run, "http/1.request", params).error().code(), Code::usage) << params.dump();
+  }
+  EXPECT_THAT(http_.requests(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace host

@@ -36,13 +36,13 @@ class JobsService final : public Service {
     if (owner != run.plugin) require_grant(run, "jobs.enqueue", job.task);
     if (owner.empty())
       throw Error(Code::not_found, "no plugin of this host has a task \"" + job.task + "\"");
-    job.payload = to_text(params.value("payload", Json::object()));
+    job.payload = to_text(object_parameter(params, "payload"));
     if (job.payload.size() > kPayloadCap)
       throw Error(Code::too_large, "the payload for \"" + job.task + "\" is larger than 256 KiB");
-    job.priority = static_cast<int>(number_parameter(params, "priority", job.priority));
+    job.priority = static_cast<int>(number_parameter(params, "priority", job.priority, 0, 9));
     job.delay = milliseconds_parameter(params, "delay_ms", {});
-    job.unique_key = params.value("unique_key", "");
-    job.concurrency_key = params.value("concurrency_key", "");
+    job.unique_key = text_parameter(params, "unique_key", "");
+    job.concurrency_key = text_parameter(params, "concurrency_key", "");
     job.unique_window = milliseconds_parameter(params, "unique_window_ms", {});
     job.source = "plugin";
     job.parent = run.run.job;
@@ -65,7 +65,7 @@ class JobsService final : public Service {
   void follow(RunContext& run, const Json& params, Reply<Json> reply) {
     auto job = parse(run, params);
     count_staged(run, job.payload.size());
-    run.followers.push_back({std::move(job), parse_when(params.value("when", "success"))});
+    run.followers.push_back({std::move(job), parse_when(text_parameter(params, "when", "success"))});
     reply(Json::object());
   }
 
@@ -82,7 +82,7 @@ class JobsService final : public Service {
     const bool known = percent != params.end() && !percent->is_null();
     if (known && !(percent->is_number() && *percent >= 0 && *percent <= 100))
       throw Error(Code::usage, "parameter \"percent\" must be a number from 0 to 100");
-    const std::string text = params.value("text", "");
+    const std::string text = text_parameter(params, "text", "");
     if (text.size() > kProgressCap)
       throw Error(Code::too_large, "the text of a progress is at most 1,000 bytes long");
     const Json shown{{"percent", known ? *percent : Json()}, {"text", text}};

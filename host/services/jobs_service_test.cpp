@@ -86,9 +86,30 @@ TEST_F(JobsServiceTest, NonsenseIsRefusedBeforeItIsStored) {
   EXPECT_FALSE(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"priority", 99}}).ok());
   EXPECT_FALSE(call(*run, "jobs/1.follow", {{"task", "triage_task"}, {"priority", 99}}).ok());
   EXPECT_FALSE(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"delay_ms", "soon"}}).ok());
-  EXPECT_FALSE(call(*run, "jobs/1.enqueue",
-                    {{"task", "triage_task"}, {"payload", std::string(300'000, 'x')}})
-                   .ok());
+  EXPECT_EQ(call(*run, "jobs/1.enqueue",
+                 {{"task", "triage_task"}, {"payload", {{"x", std::string(300'000, 'x')}}}})
+                .error()
+                .code(),
+            Code::too_large);
+}
+
+TEST_F(JobsServiceTest, AParameterOfTheWrongTypeIsThePluginsMistake) {
+  const auto run = open({});
+  for (const Json& wrong : {Json{{"payload", {1}}}, Json{{"payload", "x"}}, Json{{"payload", 3}},
+                            Json{{"unique_key", 5}}, Json{{"priority", 4294967301}},
+                            Json{{"priority", 18446744073709551615u}}}) {
+    Json params{{"task", "triage_task"}};
+    params.update(wrong);
+    for (const char* method : {"jobs/1.enqueue", "jobs/1.follow"}) {
+      const auto answer = call(*run, method, params);
+      ASSERT_FALSE(answer.ok()) << params.dump();
+      EXPECT_EQ(answer.error().code(), Code::usage) << answer.error().what();
+      EXPECT_THAT(answer.error().what(), HasSubstr(wrong.begin().key()));
+    }
+  }
+  EXPECT_EQ(call(*run, "jobs/1.progress", {{"text", 5}}).error().code(), Code::usage);
+  EXPECT_TRUE(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"unique_key", nullptr}}).ok())
+      << "null is as if it were not there";
 }
 
 TEST_F(JobsServiceTest, ARunThatIsOverEnqueuesNothing) {

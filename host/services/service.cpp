@@ -8,6 +8,16 @@ constexpr std::size_t kStagedBytes = 16u << 20;
 constexpr std::size_t kStagedWrites = 10'000;
 constexpr std::chrono::milliseconds kTenYears = std::chrono::hours(24 * 3650);
 
+[[noreturn]] void refuse(std::string_view name, std::string_view why) {
+  throw Error(Code::usage, "parameter \"" + std::string(name) + "\" " + std::string(why));
+}
+
+// Null when there is none.
+const Json* find(const Json& params, std::string_view name) {
+  const auto found = params.find(name);
+  return found == params.end() || found->is_null() ? nullptr : &*found;
+}
+
 }  // namespace
 
 void count_staged(RunContext& run, std::size_t bytes) {
@@ -29,19 +39,37 @@ void require_grant(const RunContext& run, std::string_view grant, std::string_vi
 }
 
 std::string text_parameter(const Json& params, std::string_view name) {
-  const auto found = params.find(name);
-  if (found == params.end() || !found->is_string() || found->get_ref<const std::string&>().empty())
-    throw Error(Code::usage,
-                "parameter \"" + std::string(name) + "\" must be a text that is not empty");
-  return found->get<std::string>();
+  auto text = text_parameter(params, name, "");
+  if (text.empty()) refuse(name, "must be a text that is not empty");
+  return text;
 }
 
-std::int64_t number_parameter(const Json& params, std::string_view name, std::int64_t fallback) {
-  const auto found = params.find(name);
-  if (found == params.end() || found->is_null()) return fallback;
-  if (!found->is_number_integer())
-    throw Error(Code::usage, "parameter \"" + std::string(name) + "\" must be a whole number");
-  return found->get<std::int64_t>();
+std::string text_parameter(const Json& params, std::string_view name, std::string_view fallback) {
+  const Json* given = find(params, name);
+  if (given == nullptr) return std::string(fallback);
+  if (!given->is_string()) refuse(name, "must be a text");
+  return given->get<std::string>();
+}
+
+std::int64_t number_parameter(const Json& params, std::string_view name, std::int64_t fallback,
+                              std::int64_t least, std::int64_t most) {
+  const Json* given = find(params, name);
+  if (given == nullptr) return fallback;
+  constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
+  const bool fits = given->is_number_integer() &&
+                    !(given->is_number_unsigned() && given->get<std::uint64_t>() > largest);
+  if (!fits) refuse(name, "must be a whole number");
+  const auto number = given->get<std::int64_t>();
+  if (number < least || number > most)
+    refuse(name, fmt::format("is {}, expected {} to {}", number, least, most));
+  return number;
+}
+
+Json object_parameter(const Json& params, std::string_view name) {
+  const Json* given = find(params, name);
+  if (given == nullptr) return Json::object();
+  if (!given->is_object()) refuse(name, "must be a JSON object");
+  return *given;
 }
 
 Duration milliseconds_parameter(const Json& params, std::string_view name,

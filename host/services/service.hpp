@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,11 +69,18 @@ void require_grant(const RunContext& run, std::string_view grant, std::string_vi
 // holds them in memory until the run ends.
 void count_staged(RunContext& run, std::size_t bytes);
 
-// A parameter of a call, of the given JSON type. Throws Error{usage} naming method and parameter.
-// `text` refuses an absent or empty one.
+// A parameter of a call, or of a request to the admin API, of the given JSON type. Absent and null
+// are the same: the fallback. Throws Error{usage} naming the parameter and what it must be.
+// Without a fallback an absent or empty text is refused.
 [[nodiscard]] std::string text_parameter(const Json& params, std::string_view name);
-[[nodiscard]] std::int64_t number_parameter(const Json& params, std::string_view name,
-                                            std::int64_t fallback);
+[[nodiscard]] std::string text_parameter(const Json& params, std::string_view name,
+                                         std::string_view fallback);
+[[nodiscard]] std::int64_t number_parameter(
+    const Json& params, std::string_view name, std::int64_t fallback,
+    std::int64_t least = std::numeric_limits<std::int64_t>::min(),
+    std::int64_t most = std::numeric_limits<std::int64_t>::max());
+// {} when absent.
+[[nodiscard]] Json object_parameter(const Json& params, std::string_view name);
 // Milliseconds from 0 to ten years.
 [[nodiscard]] Duration milliseconds_parameter(const Json& params, std::string_view name,
                                               std::chrono::milliseconds fallback);

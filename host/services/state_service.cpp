@@ -75,7 +75,7 @@ class StateService final : public Service {
     if (method == "get") return get(run, text_parameter(params, "key"), std::move(reply));
     if (method == "put") return put(run, parse_write(params), std::move(reply));
     if (method == "put_now") return put_now(run, parse_write(params), std::move(reply));
-    if (method == "list") return list(run, params.value("prefix", ""), std::move(reply));
+    if (method == "list") return list(run, text_parameter(params, "prefix", ""), std::move(reply));
     throw Error(Code::usage, "state/1 has no method \"" + std::string(method) + "\"",
                 "It has get, put, put_now and list.");
   }

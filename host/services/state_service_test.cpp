@@ -110,6 +110,7 @@ TEST_F(StateServiceTest, KeysAndValuesHaveCaps) {
       call(*run, "state/1.put", {{"key", "k"}, {"value", std::string(70'000, 'v')}}).error().code(),
       Code::too_large);
   EXPECT_EQ(call(*run, "state/1.get", {{"key", ""}}).error().code(), Code::usage);
+  EXPECT_EQ(call(*run, "state/1.list", {{"prefix", 7}}).error().code(), Code::usage);
 }
 
 }  // namespace
