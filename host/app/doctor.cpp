@@ -9,18 +9,22 @@
 #include "app/instance_lock.hpp"
 #include "app/offline.hpp"
 #include "base/loop.hpp"
+#include "control/admin_client.hpp"
 #include "gitea/client.hpp"
 #include "gitea/token.hpp"
 #include "http/client.hpp"
 #include "plugins/catalogue.hpp"
-#include "store/connection.hpp"
-#include "store/migrations.hpp"
+#include "store/open.hpp"
 #include "workers/pool.hpp"
 
 namespace host {
 namespace {
 
 using Grade = Finding::Grade;
+
+// A database below this is read whole, which takes about a second.
+constexpr std::uint64_t kCheckedInPassing = 256u << 20;
+constexpr Duration kPatience = std::chrono::seconds(10);
 
 class Examination {
  public:
@@ -59,13 +63,20 @@ class Examination {
     }
   }
 
-  void read_config() {
+  void read_config() try {
+    std::error_code ignored;
+    const bool there = std::filesystem::exists(config_, ignored);
     loaded_ = load_or_default(config_, host_name_, paths_);
-    add(Grade::ok, "config", config_.string() + ", host \"" + loaded_->config.host_name + "\"");
+    if (there)
+      add(Grade::ok, "config", config_.string() + ", host \"" + loaded_->config.host_name + "\"");
     for (const auto& warning : loaded_->warnings) add(Grade::warn, "config", warning);
+  } catch (const ConfigError& error) {
+    for (const auto& problem : error.problems())
+      add(Grade::fail, "config", problem.where + ": " + problem.message, error.next_step());
   }
 
   void look_at_state() {
+    host_pid_ = lock_holder(paths_.lock());
     struct stat info {};
     if (::stat(paths_.timmy_home.c_str(), &info) != 0)
       return add(Grade::warn, "state folder", paths_.timmy_home.string() + " is not there yet",
@@ -74,24 +85,36 @@ class Examination {
       return add(Grade::fail, "state folder",
                  paths_.timmy_home.string() + " can be written by others",
                  "Run: chmod go-w " + paths_.timmy_home.string());
-    const auto holder = lock_holder(paths_.lock());
     add(Grade::ok, "state folder",
         paths_.timmy_home.string() +
-            (holder > 0 ? ", held by pid " + std::to_string(holder) : ", no host runs"));
+            (host_pid_ > 0 ? ", held by pid " + std::to_string(host_pid_) : ", no host runs"));
   }
 
+  // A host that runs has looked at its database, and nobody else may touch it.
   void look_at_database() {
-    std::error_code ignored;
-    if (!std::filesystem::exists(paths_.database(), ignored))
-      return add(Grade::ok, "database", paths_.database().string() + " is not there yet");
-    Connection reader(paths_.database(), Connection::Mode::reader);
-    check_ownership(reader);
-    const auto rows = reader.quick_check();
-    if (!rows.empty())
-      return add(Grade::fail, "database",
-                 paths_.database().string() + " is damaged: " + rows.front(),
-                 "Restore a backup, or recover it with sqlite3's .recover into a new file.");
-    add(Grade::ok, "database", paths_.database().string());
+    const auto path = paths_.database().string();
+    if (host_pid_ > 0) return ask_host_about(path);
+    const auto found = inspect_database({.path = path, .check_in_background = kCheckedInPassing});
+    if (!found.there) return add(Grade::ok, "database", path + " is not there yet");
+    add(found.unchecked.empty() ? Grade::ok : Grade::warn, "database",
+        path + (found.unchecked.empty() ? ", sound" : ": " + found.unchecked));
+  }
+
+  void leave_out(const char* check) {
+    add(Grade::warn, check, "not looked at, since the configuration can't be used");
+  }
+
+  void ask_host_about(const std::string& database) {
+    const auto status = attempt([&] { return AdminClient(paths_).get("/v1/status", kPatience); });
+    if (!status.ok())
+      return add(Grade::warn, "database",
+                 database + " is open in pid " + std::to_string(host_pid_) +
+                     ", which does not answer: " + status.error().message(),
+                 "If it is not just starting, look into its log.");
+    const Json store = status.value().value("store", Json::object());
+    add(Grade::ok, "database",
+        database + ", open in the running host" +
+            (store.value("checking", false) ? ", which is still checking it" : ""));
   }
 
   void look_at_cage() {
@@ -107,7 +130,7 @@ class Examination {
   }
 
   void look_at_plugins() {
-    if (!loaded_) return;
+    if (!loaded_) return leave_out("plugins");
     Catalogue catalogue;
     const auto entries =
         catalogue.scan({.folders = plugin_folders(Installation::find().plugins, paths_,
@@ -116,16 +139,21 @@ class Examination {
                         .paths = &paths_});
     for (const auto& entry : entries) {
       if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed) continue;
-      add(entry.ready() ? Grade::ok : Grade::fail, "plugin " + entry.id,
-          std::string(name(entry.state)) + (entry.reason.empty() ? "" : ": " + entry.reason),
-          entry.fix);
-      for (const auto& note : entry.notes) add(Grade::warn, "plugin " + entry.id, note);
+      const std::string check = "plugin " + entry.id;
+      const std::string state(name(entry.state));
+      for (const auto& problem : entry.problems)
+        add(Grade::fail, check, state + ": " + problem.where + ": " + problem.message, entry.fix);
+      if (entry.problems.empty())
+        add(entry.ready() ? Grade::ok : Grade::fail, check,
+            state + (entry.reason.empty() ? "" : ": " + entry.reason), entry.fix);
+      for (const auto& note : entry.notes) add(Grade::ok, check, note);
     }
     if (entries.empty()) add(Grade::warn, "plugins", "none were found");
   }
 
   void look_at_token() {
-    if (!loaded_ || loaded_->config.gitea.url.empty())
+    if (!loaded_) return leave_out("gitea");
+    if (loaded_->config.gitea.url.empty())
       return add(Grade::warn, "gitea token", "no Gitea is configured",
                  "Set gitea.url in host.yaml, or GITEA_URL.");
     TokenSource source(loaded_->config.gitea.token_files, nullptr);
@@ -144,7 +172,7 @@ class Examination {
     options.allow_plaintext = loaded_->config.gitea.allow_plaintext;
     options.token_files = loaded_->config.gitea.token_files;
     options.attempts = 1;
-    options.request_timeout = std::chrono::seconds(10);
+    options.request_timeout = kPatience;
     GiteaClient gitea(http, loop, Log::to_stderr(Level::error, std::make_shared<Redactor>()),
                       options);
     std::optional<Result<User>> user;
@@ -162,6 +190,7 @@ class Examination {
   Paths paths_;
   std::vector<std::filesystem::path> plugin_dirs_;
   std::optional<LoadedConfig> loaded_;
+  pid_t host_pid_ = 0;  // of the host that runs on these paths
   std::vector<Finding> findings_;
 };
 

@@ -38,6 +38,18 @@ Meaning meaning_of(int extended_code) {
   }
 }
 
+// https://www.sqlite.org/uri.html; `immutable` keeps SQLite from making a -shm and a -wal.
+std::string still_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '?' || c == '#' || c == '%')
+      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    else
+      uri += c;
+  }
+  return uri + "?immutable=1";
+}
+
 void check(sqlite3* db, int code, std::string_view doing) {
   if (code == SQLITE_OK) return;
   throw SqliteError(sqlite3_extended_errcode(db), doing, sqlite3_errmsg(db));
@@ -154,8 +166,14 @@ std::string_view Statement::text(int column) const {
 
 Connection::Connection(const std::filesystem::path& path, Mode mode, const std::string& vfs) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  flags |= mode == Mode::reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const std::string name = mode == Mode::memory ? ":memory:" : path.string();
+  if (mode == Mode::still)
+    flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+  else
+    flags |=
+        mode == Mode::reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const std::string name = mode == Mode::memory  ? ":memory:"
+                           : mode == Mode::still ? still_uri(path.string())
+                                                 : path.string();
   try {
     check_open(sqlite3_open_v2(name.c_str(), &handle_, flags, vfs.empty() ? nullptr : vfs.c_str()),
                name);
@@ -181,7 +199,7 @@ void Connection::configure(Mode mode) {
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   execute("PRAGMA temp_store=MEMORY");
   execute("PRAGMA cell_size_check=ON");
-  if (mode == Mode::reader) execute("PRAGMA query_only=ON");
+  if (mode == Mode::reader || mode == Mode::still) execute("PRAGMA query_only=ON");
 }
 
 void Connection::set_lock_wait(Duration wait) {

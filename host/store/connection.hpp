@@ -122,6 +122,7 @@ class Connection {
   enum class Mode {
     writer,  // read and write; creates the file when it is missing
     reader,  // read-only, never checkpoints
+    still,  // read-only, for a file that nobody writes and that has no WAL: makes no file beside it
     memory,  // a database of its own in memory; the path is ignored
   };
   // `vfs` names a registered SQLite VFS; empty: the default one. Sets extended result codes and

@@ -66,6 +66,18 @@ bool is_fresh(const OpenRequest& request) {
   return true;
 }
 
+// Calls `work` with what SQLite finds wrong with the file told as damage.
+template <class Work>
+void as_damage(const std::filesystem::path& path, Work work) {
+  try {
+    work();
+  } catch (const SqliteError& error) {
+    if (error.code() != Code::corrupt) throw;
+    throw Error(Code::corrupt, fmt::format("{} is damaged: {}", path.string(), error.message()),
+                kRestore);
+  }
+}
+
 }  // namespace
 
 std::filesystem::path marker_of(const std::filesystem::path& database) {
@@ -117,7 +129,7 @@ OpenedDatabase open_database(const OpenRequest& request) {
   }
   Connection connection(request.path, Connection::Mode::writer, request.vfs);
   OpenedDatabase opened{std::move(connection), fresh};
-  try {
+  as_damage(request.path, [&] {
     check_ownership(opened.connection);
     const bool has_schema = opened.connection.integer("PRAGMA user_version") > 0;
     opened.unclean =
@@ -128,11 +140,7 @@ OpenedDatabase open_database(const OpenRequest& request) {
     } else {
       opened.check_pending = opened.unclean;
     }
-  } catch (const SqliteError& error) {
-    if (error.code() != Code::corrupt) throw;
-    throw Error(Code::corrupt,
-                fmt::format("{} is damaged: {}", request.path.string(), error.message()), kRestore);
-  }
+  });
   opened.connection.use_wal();
   migrate(opened.connection);
   TIMMY_FAILPOINT("store.migrated");
@@ -143,6 +151,25 @@ OpenedDatabase open_database(const OpenRequest& request) {
     write_atomically(marker_of(request.path), "A host's database is beside this file.\n", 0600);
   }
   return opened;
+}
+
+InspectedDatabase inspect_database(const OpenRequest& request) {
+  if (is_fresh(request)) return {};
+  check_header(request.path);
+  // What is in the log is part of the database, and reading it means making files beside it.
+  if (size_of(request.path.string() + "-wal").value_or(0) > 0)
+    return {true, "the last host did not stop cleanly; the next one checks it as it starts"};
+  InspectedDatabase inspected{true, {}};
+  as_damage(request.path, [&] {
+    Connection connection(request.path, Connection::Mode::still, request.vfs);
+    check_ownership(connection);
+    if (*size_of(request.path) < request.check_in_background)
+      require_sound(connection, request.path);
+    else
+      inspected.unchecked =
+          "it is too large to be checked in passing; sqlite3's quick_check does it";
+  });
+  return inspected;
 }
 
 void close_cleanly(Connection& connection) {

@@ -58,6 +58,15 @@ class Placement {
   Place wal_;
 };
 
+struct InspectedDatabase {
+  bool there = false;     // false: a host would make a fresh one
+  std::string unchecked;  // why its pages were not looked at; empty: they are sound
+};
+
+// What open_database() would refuse, found without a change to the file or beside it. No host may
+// have it open.
+[[nodiscard]] InspectedDatabase inspect_database(const OpenRequest& request);
+
 // Throws Error{corrupt} with the first rows of quick_check, if there are any.
 void require_sound(Connection& connection, const std::filesystem::path& path);
 

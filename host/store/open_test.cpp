@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <set>
 
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
@@ -39,10 +40,31 @@ class OpenTest : public testing::Test {
     std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
   }
 
+  [[nodiscard]] std::set<std::string> files() const {
+    std::set<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(folder_.path()))
+      names.insert(file.path().filename());
+    return names;
+  }
+  // Who only looks is told the same, unless there is a log that only a host may read.
+  void expect_inspection_refuses(Code code, const std::string& part) {
+    const auto before = files();
+    const bool has_log = before.contains("host.db-wal");
+    try {
+      const auto inspected = inspect_database({path_, false, 1ull << 30, {}});
+      EXPECT_TRUE(has_log && !inspected.unchecked.empty()) << "found sound";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), code) << error.what();
+      EXPECT_THAT(error.message(), HasSubstr(part));
+    }
+    EXPECT_EQ(files(), before);
+  }
+
   // Refused with `code` and a next step, the file as it was.
   void expect_refused(Code code, const std::string& part) {
     const bool there = std::filesystem::exists(path_);
     const auto before = there ? content() : "";
+    expect_inspection_refuses(code, part);
     try {
       static_cast<void>(open());
       FAIL() << "opened";
@@ -204,6 +226,26 @@ TEST_F(OpenTest, a_large_file_is_checked_later_and_only_after_an_unclean_stop) {
   const OpenRequest request{path_, false, 1, {}};
   EXPECT_FALSE(open_database(request).check_pending);
   EXPECT_TRUE(open_database(request).check_pending);
+}
+
+TEST_F(OpenTest, looking_leaves_nothing_behind) {
+  EXPECT_FALSE(inspect_database({path_, false, 1ull << 30, {}}).there);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  make();
+  for (const char* left : {"-wal", "-shm"}) std::filesystem::remove(path_.string() + left);
+  const auto before = files();
+  const auto sound = inspect_database({path_, false, 1ull << 30, {}});
+  EXPECT_TRUE(sound.there);
+  EXPECT_EQ(sound.unchecked, "");
+  EXPECT_NE(inspect_database({path_, false, 1, {}}).unchecked, "") << "too large";
+  EXPECT_EQ(files(), before);
+}
+
+TEST_F(OpenTest, looking_says_that_a_host_did_not_stop_cleanly) {
+  make();
+  { const auto cut_short = open(); }
+  EXPECT_THAT(inspect_database({path_, false, 1ull << 30, {}}).unchecked,
+              HasSubstr("did not stop cleanly"));
 }
 
 TEST(MigrationTest, a_second_migration_changes_nothing) {
