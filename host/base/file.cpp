@@ -43,16 +43,24 @@ bool owned_by_us_or_root(const struct stat& info) {
   return info.st_uid == 0 || info.st_uid == ::geteuid();
 }
 
+// "Run: chmod ...", by who may run it.
+std::string command(const struct stat& info, const std::string& what) {
+  const bool ours = ::geteuid() == 0 || info.st_uid == ::geteuid();
+  return (ours ? "Run: " : "As root, run: ") + what;
+}
+
 void check_component(const struct stat& info, const fs::path& path, bool allow_sticky) {
   if (!owned_by_us_or_root(info))
     throw Error(Code::denied,
                 quoted(path) + " belongs to user " + std::to_string(info.st_uid) +
                     ", not to root or this host's user",
-                "Run: chown root " + path.string());
+                command(info, "chown root " + path.string()));
   const bool sticky = S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) && info.st_uid == 0;
   if ((info.st_mode & 022) != 0 && !(sticky && allow_sticky))
     throw Error(Code::denied, quoted(path) + " can be written by others",
-                "Run: chmod go-w " + path.string());
+                // Such a folder is open on purpose, and chmod would break the machine.
+                sticky ? "Move the file out of " + path.string() + ", where everybody may write."
+                       : command(info, "chmod go-w " + path.string()));
 }
 
 }  // namespace

@@ -50,8 +50,9 @@ void make_directories(const std::filesystem::path& path, mode_t mode = 0755);
 // Who may have changed a file: it and every parent folder must belong to root or this process's
 // user and be writable by nobody else (as sshd's safe_path). A root-owned sticky folder, such as
 // /tmp, passes as a parent only if `allow_sticky`. Throws Error{denied} naming the first component
-// at fault and the chmod or chown that mends it. `fd` is the open file that `path` led to; its own
-// owner and mode are read from it, so that what is checked is what is used.
+// at fault and what mends it: a chmod, a chown, or, out of a sticky folder, to move the file. `fd`
+// is the open file that `path` led to; its own owner and mode are read from it, so that what is
+// checked is what is used.
 void check_trusted(int fd, const std::filesystem::path& path, bool allow_sticky = false);
 
 // A file with a secret in it (a token): regular, owned by this user or root, mode without any bit

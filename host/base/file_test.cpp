@@ -16,6 +16,7 @@ namespace host {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class FileTest : public ::testing::Test {
  protected:
@@ -97,6 +98,24 @@ TEST_F(FileTest, TrustNamesTheComponentThatOthersMayWrite) {
   ::chmod(folder_.path().c_str(), 0700);
   ::chmod(path.c_str(), 0664);
   EXPECT_THROW(check_trusted(fd.get(), path, true), Error);
+}
+
+TEST_F(FileTest, NobodyIsToldToCloseAFolderThatIsOpenOnPurpose) {
+  const auto shared = folder_.path().parent_path();
+  struct stat info {};
+  ASSERT_EQ(::stat(shared.c_str(), &info), 0);
+  if (info.st_uid != 0 || (info.st_mode & S_ISVTX) == 0)
+    GTEST_SKIP() << shared << " is no sticky folder of root's";
+  const auto path = put("plugin.so", "x", 0644);
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  try {
+    check_trusted(fd.get(), path);
+    FAIL() << "a sticky folder was trusted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr(shared.string() + "\" can be written by others"));
+    EXPECT_THAT(error.next_step(), HasSubstr("Move the file out of " + shared.string()));
+    EXPECT_THAT(error.next_step(), Not(HasSubstr("chmod")));
+  }
 }
 
 }  // namespace

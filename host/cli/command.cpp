@@ -63,7 +63,8 @@ const std::vector<std::pair<std::string, std::string>> kFlagCommands = {
 std::vector<Command> all_commands() {
   std::vector<Command> all;
   for (auto* part : {run_commands, task_commands, job_commands, schedule_commands, import_commands,
-                     plugin_commands, config_commands, db_commands, status_commands})
+                     plugin_commands, config_commands, reload_commands, db_commands,
+                     status_commands})
     for (auto& command : part()) all.push_back(std::move(command));
   return all;
 }

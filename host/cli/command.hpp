@@ -60,6 +60,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> import_commands();    // schedules import
 [[nodiscard]] std::vector<Command> plugin_commands();    // plugins list|show|reset
 [[nodiscard]] std::vector<Command> config_commands();    // check-config, config show
+[[nodiscard]] std::vector<Command> reload_commands();    // reload
 [[nodiscard]] std::vector<Command> db_commands();        // db check|backup|restore
 [[nodiscard]] std::vector<Command> status_commands();    // status, doctor, version
 

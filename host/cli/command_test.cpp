@@ -32,6 +32,10 @@ TEST_F(CommandTest, HelpListsEveryCommandAndEachCommandHasExamples) {
                               "doctor",
                               "check-config",
                               "config show",
+                              "reload",
+                              "db check",
+                              "db backup",
+                              "db restore",
                               "version"}) {
     EXPECT_THAT(out_.str(), HasSubstr(std::string("  ") + command + " "));
   }

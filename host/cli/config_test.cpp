@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// check-config and config show.
+// check-config, config show and reload.
 #include "base/json.hpp"
 #include "cli/command_fixture.hpp"
 #include "cli/fake_host.hpp"
@@ -124,6 +124,19 @@ TEST_F(ConfigCommandTest, ARunningHostIsAskedUnlessFilesAreNamed) {
     EXPECT_EQ(run(named), 0);
     EXPECT_THAT(out_.str(), HasSubstr("heartbeat"));
   }
+}
+
+TEST_F(ConfigCommandTest, ReloadSaysWhatKeptTheNewConfigurationOut) {
+  EXPECT_EQ(run({"reload"}), 69) << "no host runs";
+  FakeHost host(Paths::from(Environment::of_process()));
+  host.set("POST /v1/reload", {{"reloaded", true}});
+  EXPECT_EQ(run({"reload"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("reloaded"));
+  host.set("POST /v1/reload",
+           {{"error", {{"code", "invalid"}, {"message", "host.yaml:1:1: a\nhost.yaml:2:1: b"}}}},
+           400);
+  EXPECT_EQ(run({"reload"}), 78);
+  EXPECT_THAT(err_.str(), HasSubstr("host.yaml:1:1: a\nhost.yaml:2:1: b"));
 }
 
 }  // namespace
