@@ -70,6 +70,22 @@ TEST(JsonSchema, SaysWhatTheMeantAlternativeLacks) {
                           "did you mean \"gitea.read\"?"));
 }
 
+TEST(JsonSchema, NamesTheKeysOfWhichOneIsWanted) {
+  const std::string any = R"({"type":"object","properties":{"title":{"type":"string"}},
+      "anyOf":[{"required":["title"]},{"required":["body"]}]})";
+  EXPECT_THAT(faults(any, R"({"titel":"x"})"),
+              ElementsAre(": lacks a key, expected one of these: title, body"));
+  EXPECT_THAT(faults(any, R"({"title":"x"})"), IsEmpty());
+}
+
+TEST(JsonSchema, OfAlternativesOfOneTypeTheNearestIsMeant) {
+  EXPECT_THAT(faults(R"({"oneOf":[
+      {"type":"object","required":["a","b"],"properties":{"kind":{"const":"far"}}},
+      {"type":"object","required":["c"],"properties":{"kind":{"const":"near"}}}]})",
+                     R"({"kind":"near"})"),
+              ElementsAre(": has no \"c\", expected it to be set"));
+}
+
 TEST(JsonSchema, ShowsAnExampleInsteadOfAPattern) {
   EXPECT_THAT(faults(R"({"pattern":"^[0-9]+s$","examples":["90s"]})", "\"90\""),
               ElementsAre(": is \"90\", expected text such as \"90s\""));

@@ -196,20 +196,30 @@ class Check {
     }
   }
 
-  // How many fit. When none does, says what the one alternative of the value's own type lacks, or
-  // names them all.
+  static bool lacks_only_key(const SchemaNode& node, const Json& value) {
+    return value.is_object() && node.required.size() == 1 && !value.contains(node.required.front());
+  }
+
+  // How many fit. When none does: where each lacks just a key, names these; else says what the
+  // nearest alternative of the value's own type lacks, or, for a plain value, names them all.
   int alternatives(const std::vector<const SchemaNode*>& nodes, const Json& value,
                    const std::string& at, Found& found) {
     int fitting = 0, meant = 0;
-    Found complaints;
+    Found complaints;  // of the nearest
+    std::vector<std::string> lacking;
     for (const SchemaNode* node : nodes) {
       Found own;
       all(*node, value, at, own);
       if (own.empty()) ++fitting;
-      if (has_type(value, type_of(*node)) && ++meant == 1) complaints = std::move(own);
+      if (own.size() == 1 && lacks_only_key(*node, value))
+        lacking.push_back(node->required.front());
+      if (has_type(value, type_of(*node)) && (++meant == 1 || own.size() < complaints.size()))
+        complaints = std::move(own);
     }
     if (fitting > 0) return fitting;
-    if (meant == 1) {
+    if (lacking.size() == nodes.size()) {
+      say(found, at, "lacks a key", describe_names(lacking));
+    } else if (meant == 1 || (meant > 1 && value.is_structured())) {
       found.insert(found.end(), complaints.begin(), complaints.end());
     } else {
       const std::vector<std::string> words = words_of(nodes);
