@@ -94,7 +94,9 @@ Json plugins_report(const std::vector<PluginEntry>& entries) {
       for (const auto& need : manifest.needs) row["needs"].push_back(need_row(entry, need));
       row["limits"] = {{"memory_bytes", entry.limits.memory_bytes},
                        {"file_bytes", entry.limits.file_bytes},
-                       {"files", entry.limits.files}};
+                       {"files", entry.limits.files},
+                       {"cpu_ms", entry.limits.cpu / std::chrono::milliseconds(1)}};
+      row["config_schema"] = manifest.config_schema;
     }
     rows.push_back(std::move(row));
   }

@@ -34,7 +34,7 @@ using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 [[nodiscard]] Json config_report(const LoadedConfig& config);
 
 // One object a plugin: id, version, license, description, abi, state, reason, fix, notes, path,
-// sha256, tasks, needs with what is granted, grants, limits, config.
+// sha256, tasks, needs with what is granted, grants, limits, config, config_schema.
 [[nodiscard]] Json plugins_report(const std::vector<PluginEntry>& entries);
 
 }  // namespace host

@@ -6,6 +6,7 @@ namespace host::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -124,6 +125,20 @@ TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
                     HasSubstr("gitea_issue_triage"), HasSubstr("not granted")));
   EXPECT_EQ(run({"tasks", "--json"}), 0);
   EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 4u);
+}
+
+TEST_F(CommandTest, PluginsShowTellsEveryKeyOfAConfigAndEveryLimit) {
+  write_config(R"(defaults: { plugins: { heartbeat: { enabled: true, limits: { cpu: 5s } } } })");
+  EXPECT_EQ(run({"plugins", "show", "heartbeat"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(),
+              AllOf(ContainsRegex("stamp_dir +string +\"\\$TIMMY_HOME/stamps\" +The folder"),
+                    ContainsRegex("model.url +string"),
+                    HasSubstr("memory 256MiB, file_size 1MiB, files 32, cpu 5s"),
+                    HasSubstr("abi: 1.0, works from 1.0"),
+                    HasSubstr("tasks: heartbeat, heartbeat_heavy, model_health_check")));
+  EXPECT_EQ(run({"plugins", "show", "triage"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(ContainsRegex("repos +array +required"),
+                                ContainsRegex("rules\\[\\].when.without_labels +array +-")));
 }
 
 TEST_F(CommandTest, WithoutAConfigWhatIsInstalledIsStillListed) {

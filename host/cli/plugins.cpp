@@ -4,6 +4,7 @@
 #include "app/offline.hpp"
 #include "base/error.hpp"
 #include "cli/command.hpp"
+#include "cli/plugin_text.hpp"
 #include "cli/table.hpp"
 #include "http/url.hpp"
 
@@ -48,31 +49,6 @@ int list(Session& session, const options::variables_map&) {
   else
     table.print(session.out);
   return 0;
-}
-
-void print_plugin(std::ostream& out, const Json& row) {
-  const auto line = [&](const char* label, const std::string& value) {
-    if (!value.empty()) out << "  " << label << ": " << printable(value, true) << '\n';
-  };
-  out << printable(row.value("id", "")) << ' ' << printable(row.value("version", "")) << "  "
-      << row.value("state", "") << '\n';
-  line("description", row.value("description", ""));
-  line("why", row.value("reason", ""));
-  line("to do", row.value("fix", ""));
-  line("license", row.value("license", ""));
-  line("path", row.value("path", ""));
-  line("sha256", row.value("sha256", ""));
-  for (const auto& note : row.value("notes", Json::array())) line("note", note.get<std::string>());
-  for (const auto& need : row.value("needs", Json::array())) {
-    std::string granted;
-    for (const auto& value : need["granted"])
-      granted += (granted.empty() ? "" : ", ") + value.get<std::string>();
-    line("asks for", need.value("grant", "") +
-                         (need.value("required", true) ? " (required)" : " (optional)") + ": " +
-                         need.value("why", "") +
-                         "; granted: " + (granted.empty() ? "nothing" : granted));
-  }
-  line("config", to_text(row.value("config", Json::object())));
 }
 
 int show(Session& session, const options::variables_map& given) {
@@ -123,7 +99,9 @@ std::vector<Command> plugin_commands() {
        .arguments = "ID",
        .summary = "show what a plugin asks for, and what it got",
        .details =
-           "Needs and grants, limits, effective config, and why it does not run if it does not.",
+           "What it asks for and what of that is granted, its limits, each key that its config "
+           "takes, the\n"
+           "config in force, and why it does not run if it does not.",
        .examples = {"timmy-host plugins show triage"},
        .declare = declare_id,
        .run = show},

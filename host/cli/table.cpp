@@ -16,7 +16,7 @@ std::size_t width(const std::string& text) {
 
 }  // namespace
 
-void Table::print(std::ostream& out) const {
+void Table::print(std::ostream& out, const std::string& indent) const {
   std::vector<std::size_t> widths;
   for (const auto& row : rows_) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -31,7 +31,7 @@ void Table::print(std::ostream& out) const {
       if (i + 1 < row.size()) line += std::string(widths[i] - width(cell) + 2, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    out << line << '\n';
+    out << indent << line << '\n';
   }
 }
 

@@ -14,7 +14,8 @@ class Table {
   explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   [[nodiscard]] bool empty() const { return rows_.size() == 1; }
-  void print(std::ostream& out) const;
+  // Each line begins with `indent`.
+  void print(std::ostream& out, const std::string& indent = {}) const;
 
  private:
   std::vector<std::vector<std::string>> rows_;

@@ -60,7 +60,7 @@ struct Need {
 };
 
 struct Limits {
-  std::uint64_t memory_bytes = 512ull << 20;  // RLIMIT_AS
+  std::uint64_t memory_bytes = 512ull << 20;  // private writable memory (RLIMIT_DATA)
   std::uint64_t file_bytes = 64ull << 20;     // the largest file it may write
   int files = 64;                             // open descriptors
   Duration cpu{};                             // per run; zero: only the deadline
