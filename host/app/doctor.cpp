@@ -100,6 +100,15 @@ class Examination {
         path + (found.unchecked.empty() ? ", sound" : ": " + found.unchecked));
   }
 
+  // ", without http (optional)": a choice, and no fault.
+  static std::string lacking(const PluginEntry& entry) {
+    std::string grants;
+    if (!entry.ready()) return grants;
+    for (const auto& need : entry.manifest->needs)
+      if (!entry.grants.has(need.grant)) grants += (grants.empty() ? "" : ", ") + need.grant;
+    return grants.empty() ? grants : ", without " + grants + " (optional)";
+  }
+
   void leave_out(const char* check) {
     add(Grade::warn, check, "not looked at, since the configuration can't be used");
   }
@@ -140,13 +149,13 @@ class Examination {
     for (const auto& entry : entries) {
       if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed) continue;
       const std::string check = "plugin " + entry.id;
-      const std::string state(name(entry.state));
+      const std::string state = std::string(name(entry.state)) + lacking(entry);
       for (const auto& problem : entry.problems)
         add(Grade::fail, check, state + ": " + problem.where + ": " + problem.message, entry.fix);
       if (entry.problems.empty())
         add(entry.ready() ? Grade::ok : Grade::fail, check,
             state + (entry.reason.empty() ? "" : ": " + entry.reason), entry.fix);
-      for (const auto& note : entry.notes) add(Grade::ok, check, note);
+      for (const auto& note : entry.notes) add(Grade::warn, check, note);
     }
     if (entries.empty()) add(Grade::warn, "plugins", "none were found");
   }

@@ -167,12 +167,9 @@ class Admission {
     entry_.grants = Grants(std::move(values));
     std::vector<const Need*> missing;
     for (const auto& need : entry_.manifest->needs) {
-      if (entry_.grants.has(need.grant)) continue;
-      if (need.required)
-        missing.push_back(&need);
-      else
-        entry_.notes.push_back("not granted, optional: " + need.grant + " (" + need.why + ")");
+      if (need.required && !entry_.grants.has(need.grant)) missing.push_back(&need);
     }
+    note_reserved();
     if (missing.empty()) {
       entry_.state = PluginState::ready;
       return;
@@ -184,6 +181,18 @@ class Admission {
     entry_.fix = "Put under plugins: " + entry_.id + ": in host.yaml" +
                  (settings_.where.empty() ? "" : " (" + settings_.where + ")") + ": " +
                  grants_line(missing);
+  }
+
+  // What may be asked for and granted, and nothing serves yet.
+  void note_reserved() {
+    for (const char* grant : {"model", "playbooks.dispatch", "process.restart", "tokens.read"})
+      if (entry_.grants.has(grant))
+        entry_.notes.push_back(std::string("granted, but nothing serves it in this version: ") +
+                               grant);
+    for (const auto& task : entry_.tasks)
+      if (!task.spec.events.empty())
+        entry_.notes.push_back("task \"" + task.spec.name +
+                               "\" asks for events, and nothing sends any in this version");
   }
 
   static std::string example(const std::string& grant) {

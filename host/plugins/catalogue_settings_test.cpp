@@ -72,12 +72,23 @@ TEST_F(CatalogueSettingsTest, AnEmptyGrantIsNone) {
   EXPECT_THAT(entry.reason, HasSubstr("gitea.write"));
 }
 
-TEST_F(CatalogueSettingsTest, GrantsAreHostYamlsAndWhatIsOptionalIsNoted) {
+TEST_F(CatalogueSettingsTest, GrantsAreHostYamlsAndWhatIsOptionalMayLack) {
   const auto entry = with(kGrants);
   EXPECT_TRUE(entry.ready()) << entry.reason;
   EXPECT_TRUE(entry.grants.permits("gitea.write", "org/app"));
   EXPECT_FALSE(entry.grants.permits("gitea.write", "org/other"));
-  EXPECT_THAT(entry.notes, ElementsAre("not granted, optional: model (for summaries)"));
+  EXPECT_THAT(entry.notes, IsEmpty());
+}
+
+TEST_F(CatalogueSettingsTest, WhatNothingServesYetIsNoted) {
+  auto manifest = triage();
+  manifest["tasks"][0]["events"] = {"issues"};
+  write_plugin(install_ / "triage.so", manifest);
+  const auto entry =
+      with("      grants: { gitea.read: [\"*\"], gitea.write: [\"*\"], model: [small] }\n");
+  EXPECT_TRUE(entry.ready()) << entry.reason;
+  EXPECT_THAT(entry.notes, ElementsAre(HasSubstr("nothing serves it in this version: model"),
+                                       HasSubstr("\"triage_task\" asks for events")));
 }
 
 TEST_F(CatalogueSettingsTest, PathsMayBeginWithTheHostsFolders) {
@@ -101,8 +112,9 @@ TEST_F(CatalogueSettingsTest, AGrantedPathThatNoCageWouldTakeIsAnErrorOfTheConfi
       "        fs.read: [notes, /tmp/*, $TIMMY_HOME/host.db, /nowhere/at/all]\n");
   EXPECT_EQ(entry.state, PluginState::invalid_config);
   for (const char* refused : {"notes", "/tmp/[*]", "/host.db"})
-    EXPECT_THAT(entry.reason, ContainsRegex(std::string("host.yaml:8:18: plugins.triage.grants.fs.read: [^;]*") +
-                                            refused + " can't be granted"));
+    EXPECT_THAT(entry.reason,
+                ContainsRegex(std::string("host.yaml:8:18: plugins.triage.grants.fs.read: [^;]*") +
+                              refused + " can't be granted"));
   EXPECT_THAT(entry.reason, Not(HasSubstr("nowhere")));
   EXPECT_THAT(entry.notes, ElementsAre("granted, but not there: /nowhere/at/all"));
 }
