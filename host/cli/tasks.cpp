@@ -156,8 +156,8 @@ std::vector<Command> task_commands() {
                   "With --wait the\n"
                   "command ends with the job: exit status 0 if it completed, 1 if not.",
        .examples = {"timmy-host enqueue heartbeat --wait",
-                    "timmy-host enqueue gitea_issue_triage --payload '{\"repo\": \"org/app\"}'",
-                    "timmy-host enqueue gitea_issue_triage --delay 10m --unique-key org/app"},
+                    "timmy-host enqueue gitea_issue_triage --payload '{\"full\": true}'",
+                    "timmy-host enqueue gitea_issue_triage --delay 10m --unique-key later"},
        .declare =
            [](options::options_description& own,
               options::positional_options_description& positional) {

@@ -8,7 +8,7 @@
 //   GET  /v1/status  /v1/tasks  /v1/plugins  /v1/config
 //   GET  /v1/db/task                              what came of the last check or backup
 //   POST /v1/db/check     /v1/db/backup           control/db_routes.hpp
-//   GET  /v1/jobs?state=&task=&before=&limit=     newest first
+//   GET  /v1/jobs?state=&task=&held=1&before=&limit=   newest first
 //   GET  /v1/jobs/ID[?wait=SECONDS]               with its attempts; waits for its end if asked
 //   GET  /v1/schedules[/TASK]
 //   POST /v1/jobs                     {task, payload?, priority?, delay_ms?, unique_key?}

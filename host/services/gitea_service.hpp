@@ -14,8 +14,8 @@ class Store;
 
 // gitea/1: the host's forge, with the host's token.
 //
-//   whoami {} -> {login, id}                          any gitea.read
-//   version {} -> {version}                           any gitea.read
+//   whoami {} -> {login, id}                          any gitea.read or gitea.write
+//   version {} -> {version}                           any gitea.read or gitea.write
 //   list_repos {owner} -> {repos: [...]}              gitea.read; only those that it covers
 //   list_issues {repo, state?, since?} -> {issues}    gitea.read
 //   get_issue {repo, number} -> {issue fields}        gitea.read

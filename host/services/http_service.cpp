@@ -63,7 +63,7 @@ class HttpService final : public Service {
       throw Error(Code::usage, "http/1 has no method \"" + std::string(method) + "\"",
                   "It has request.");
     HttpRequest request = parse(*run, params);
-    const std::string credential = params.value("credential", "");
+    const std::string credential = text_parameter(params, "credential", "");
     const bool quiet = credential.empty() && (request.method == "GET" || request.method == "HEAD");
     const AuditEntry entry{
         {},

@@ -129,6 +129,31 @@ TEST_F(Services, FollowersComeOnlyWithTheCompletion) {
                                      {"unique_key", "k"}}));
 }
 
+TEST_F(Services, AJobWithAKeyThatWaitsIsADuplicate) {
+  const auto once = [](timmy::Context& ctx) {
+    const auto first = ctx.jobs().enqueue({.task = "later", .unique_key = "k"});
+    const auto second = ctx.jobs().enqueue({.task = "later", .unique_key = "k"});
+    const auto other = ctx.jobs().enqueue({.task = "other", .unique_key = "k"});
+    EXPECT_FALSE(first.duplicate || other.duplicate);
+    EXPECT_TRUE(second.duplicate);
+    EXPECT_EQ(first.id, second.id);
+    ctx.jobs().follow({.task = "later", .unique_key = "k"});
+    return Json();
+  };
+  EXPECT_TRUE(run(once).ok());
+  EXPECT_EQ(world_.jobs.size(), 2u);
+}
+
+TEST_F(Services, WhatATestsOwnAnswerThrowsIsTheServicesFailure) {
+  const auto ask = [](timmy::Context& ctx) { return ctx.call("some/1.thing", Json::object()); };
+  world_.on("some/1.thing", [](const Json&) -> Json { throw std::runtime_error("oops"); });
+  const auto outcome = run(ask);
+  EXPECT_EQ(outcome.code, "internal");
+  EXPECT_EQ(outcome.status, TIMMY_RETRYABLE);
+  world_.on("some/1.thing", [](const Json&) -> Json { throw 7; });
+  EXPECT_EQ(run(ask).code, "internal");
+}
+
 TEST_F(Services, HttpNamesACredentialAndNeverSeesIt) {
   world_.reply("POST", "http://127.0.0.1:1/v1", {.status = 200, .body = "{\"ok\": true}"});
   const Outcome outcome = run([](timmy::Context& ctx) {

@@ -164,7 +164,7 @@ typedef struct timmy_run {
 
   /* Asks the host for a service, and blocks until it has answered.
    *   method       "<service>/<revision>.<name>", such as "gitea/1.list_issues"
-   *   params_json  a JSON object; its form is the method's (docs/writing-a-plugin.md)
+   *   params_json  a JSON object; its form is the method's (docs/services.md)
    *   timeout_ms   how long to wait, at most; 0: as long as the run may still take. A longer one
    *                is cut down to that.
    *   reply        the caller's; `result` is set on TIMMY_OK, else `error`. Its setters are called
@@ -207,7 +207,9 @@ typedef struct timmy_plugin {
    *   task      the task's name, as in the manifest
    *   job_json  {"id":1, "task":"x", "key":"...", "attempt":1, "max_attempts":5,
    *              "scheduled_for":"2026-11-23T14:05:00Z" or null, "payload":{...}}.
-   *             A member that is not listed here is to be ignored.
+   *             A member that is not listed here is to be ignored. A test's harness may add
+   *             "now", an instant in the form of scheduled_for: the time that the plugin is to take
+   *             for the present (timmy/testing.hpp does). A host never does.
    *             `key` is the idempotency key: the same in each run of one job, and no other job's.
    *             A job runs at least once, so what must not happen twice has to be keyed by it.
    *   reply     the outcome, see timmy_status

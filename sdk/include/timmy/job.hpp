@@ -47,7 +47,7 @@ struct Job {
   // The idempotency key: no other job has it, each run of this one does. What must not happen twice
   // outside of the host is to be keyed by it.
   std::string key;
-  // The how manieth attempt this is, from 1.
+  // Which attempt this is: the first is 1.
   int attempt = 1;
   int max_attempts = 1;
   // The tick that it was inserted for; nothing if somebody asked for it.

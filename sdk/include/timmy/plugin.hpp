@@ -4,8 +4,8 @@
 // Header-only; needs nlohmann_json.
 //
 //   struct Hello {
-//     explicit Hello(const timmy::Json& config);                      // or (config, timmy::Log),
-//     or () timmy::Json run(const timmy::Job& job, timmy::Context& ctx);    // or void
+//     explicit Hello(const timmy::Json& config);  // or (config, timmy::Log), or ()
+//     timmy::Json run(const timmy::Job& job, timmy::Context& ctx);  // or void
 //   };
 //   TIMMY_PLUGIN(Hello)
 //
@@ -152,7 +152,7 @@ struct Entries {
       auto& instance = *static_cast<Instance<P>*>(self);
       const Json json = parse(job_json);
       Job job = Job::from_json(json);
-      // Only a test's harness sets "now".
+      // timmy/testing.hpp's, see abi.h; no host sets it.
       Context ctx(instance.host, run, parse_time(json.value("now", "")));
       Json result = dispatch<P>(*instance.plugin, tasks, job, ctx);
       if (result.is_null()) result = Json::object();

@@ -11,9 +11,10 @@
 //   // outcome.ok(), outcome.result, outcome.code, world.log, world.state, ...
 //
 // What counts only with a run's completion (state().put, jobs().follow) is dropped if it fails, as
-// by the host. Texts are handed over without a NUL and freed right after, so that a sanitizer sees
-// a plugin that reads past the end or keeps a borrowed one. A plugin that breaks the ABI's rules
-// makes run() throw std::logic_error.
+// by the host; a job whose task and unique key another has that is in World::jobs is a duplicate.
+// Texts are handed over without a NUL and freed right after, so that a sanitizer sees a plugin that
+// reads past the end or keeps a borrowed one. A plugin that breaks the ABI's rules makes run()
+// throw std::logic_error.
 #pragma once
 
 #include <dlfcn.h>
@@ -21,6 +22,7 @@
 #include <timmy/services.hpp>
 #include <timmy/testing/forge.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <fstream>
@@ -84,7 +86,8 @@ class World {
   void fail(const std::string& method, F failure) {
     overrides_[method] = [failure](const Json&) -> Json { throw failure; };
   }
-  // Answers a method with a function instead.
+  // Answers a method with a function instead. What it throws is the service's failure: a Failure as
+  // it says, anything else as a fault of the host's, "internal".
   void on(const std::string& method, std::function<Json(const Json& params)> answer) {
     overrides_[method] = std::move(answer);
   }
@@ -115,7 +118,7 @@ class World {
     cancelled_ = false;
     if (!completed) return;
     for (auto& [key, value] : staged_state_) put(key, value);
-    for (auto& job : staged_jobs_) jobs.push_back(std::move(job));
+    for (const auto& job : staged_jobs_) (void)insert(job);
   }
 
   void put(const std::string& key, const Json& value) {
@@ -136,11 +139,21 @@ class World {
     if (method == "http/1.request") return answer_http(params);
     if (method == "jobs/1.progress") return Json::object();
     if (method == "jobs/1.follow") return staged_jobs_.push_back(params), Json::object();
-    if (method == "jobs/1.enqueue") {
-      jobs.push_back(params);
-      return {{"id", 1000 + static_cast<int>(jobs.size())}, {"duplicate", false}};
-    }
+    if (method == "jobs/1.enqueue") return insert(params);
     throw Permanent("usage", "this world has no method \"" + method + "\"; add one with World::on");
+  }
+
+  // None of `jobs` has begun, so each with the same key is one that waits.
+  Json insert(const Json& job) {
+    const auto key = job.value("unique_key", "");
+    const auto same = std::find_if(jobs.begin(), jobs.end(), [&](const Json& other) {
+      return !key.empty() && other.value("unique_key", "") == key &&
+             other.value("task", "") == job.value("task", "");
+    });
+    const bool duplicate = same != jobs.end();
+    const auto id = 1001 + std::distance(jobs.begin(), same);
+    if (!duplicate) jobs.push_back(job);
+    return {{"id", id}, {"duplicate", duplicate}};
   }
 
   Json answer_state(std::string_view method, const Json& params) {
@@ -342,6 +355,10 @@ class Plugin {
       return fail(reply, failure.status(), failure.code(), failure.what());
     } catch (const Json::exception& error) {
       return fail(reply, TIMMY_PERMANENT, "usage", error.what());
+    } catch (const std::exception& error) {  // of a function given to World::on
+      return fail(reply, TIMMY_RETRYABLE, "internal", error.what());
+    } catch (...) {
+      return fail(reply, TIMMY_RETRYABLE, "internal", "something that is no std::exception");
     }
   }
 
