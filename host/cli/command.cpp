@@ -2,14 +2,13 @@
 #include "cli/command.hpp"
 
 #include <sysexits.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <ostream>
 #include <sstream>
 
 #include "base/error.hpp"
+#include "cli/help.hpp"
 #include "cli/table.hpp"
 #include "config/host_config.hpp"
 #include "config/json_schema.hpp"
@@ -17,42 +16,7 @@
 namespace host::cli {
 namespace {
 
-constexpr std::string_view kIntroduction =
-    R"(timmy-host runs task plugins on their schedules, each in a caged process, and gives
-them a durable queue, Gitea access and durable state.
-
-Usage: timmy-host COMMAND [OPTIONS]
-
-Commands:
-)";
-
-constexpr std::string_view kClosing = R"(
-  --list-tasks, --doctor, --check-config and --version are the commands of the
-  same names.
-
-Options of every command:
-  --config FILE      host.yaml to read (default: $TIMMY_HOME/host.yaml)
-  --host NAME        whose entry of host.yaml applies (default: this machine)
-  --plugin-dir DIR   look for plugins here too; may be given several times
-  --json             print JSON instead of a table
-  -h, --help         explain, with examples
-
-Environment:
-  HERMES_HOME        where the agents' files are (default: ~/.hermes)
-  TIMMY_HOME         where this host's files are (default: ~/.timmy)
-  GITEA_URL          the Gitea to use, over the one in host.yaml
-  NO_COLOR           set: print no colours
-
-Exit status is 0 on success and follows sysexits(3) on failure: 64 usage, 65 bad
-data, 69 no host is running, 75 another host is running, 77 not permitted,
-78 bad configuration.
-
-Examples:
-  timmy-host run                        run in the foreground until SIGTERM
-  timmy-host --list-tasks               what would run, when, and what stops it
-  timmy-host enqueue heartbeat --wait   run a task now and see its result
-  timmy-host jobs list --state discarded
-)";
+using Arguments = std::vector<std::string>;
 
 // Commands that older habits and the mission write as flags.
 const std::vector<std::pair<std::string, std::string>> kFlagCommands = {
@@ -69,64 +33,84 @@ std::vector<Command> all_commands() {
   return all;
 }
 
-std::vector<std::string> words_of(const Command& command) {
+Arguments words_of(const Command& command) {
   std::istringstream stream(command.words);
-  std::vector<std::string> words;
+  Arguments words;
   for (std::string word; stream >> word;) words.push_back(word);
   return words;
 }
 
-bool starts_with(const std::vector<std::string>& arguments, const std::vector<std::string>& words) {
+bool starts_with(const Arguments& arguments, const Arguments& words) {
   return arguments.size() >= words.size() &&
          std::equal(words.begin(), words.end(), arguments.begin());
 }
 
-void print_overview(std::ostream& out, const std::vector<Command>& commands) {
-  std::size_t width = 0;
-  for (const auto& command : commands) width = std::max(width, command.words.size());
-  out << kIntroduction;
-  for (const auto& command : commands)
-    out << "  " << command.words << std::string(width - command.words.size() + 2, ' ')
-        << command.summary << '\n';
-  out << kClosing;
+bool asks_for_help(const std::string& argument) {
+  return argument == "--help" || argument == "-h" || argument == "help";
 }
 
-options::options_description common_options() {
-  options::options_description common("Options of every command");
-  common.add_options()("config", options::value<std::string>()->value_name("FILE"),
-                       "host.yaml to read")("host",
-                                            options::value<std::string>()->value_name("NAME"),
-                                            "whose entry of host.yaml applies")(
-      "plugin-dir", options::value<std::vector<std::string>>()->composing()->value_name("DIR"),
-      "look for plugins here too")("json", "print JSON instead of a table")(
-      "help,h", "explain, with examples");
+// "jobs", which is no command but begins some.
+bool is_group(const std::string& word, const std::vector<Command>& commands) {
+  return std::any_of(commands.begin(), commands.end(),
+                     [&](const Command& command) { return command.words.starts_with(word + " "); });
+}
+
+options::options_description common_options(const Command& command) {
+  options::options_description common;
+  auto add = common.add_options();
+  if (command.reads_files) {
+    add("config", options::value<std::string>()->value_name("FILE"), "host.yaml to read");
+    add("host", options::value<std::string>()->value_name("NAME"),
+        "whose entry of host.yaml applies");
+    add("plugin-dir", options::value<Arguments>()->composing()->value_name("DIR"),
+        "look for plugins here too");
+  }
+  if (command.prints_json) add("json", "print JSON instead of a table");
+  add("help,h", "explain, with examples");
   return common;
 }
 
-void print_help(std::ostream& out, const Command& command,
-                const options::options_description& own) {
-  out << "Usage: timmy-host " << command.words
-      << (command.arguments.empty() ? "" : " " + command.arguments) << " [OPTIONS]\n\n"
-      << command.details << '\n';
-  if (!own.options().empty()) out << '\n' << own;
-  out << '\n' << common_options();
-  out << "\nExamples:\n";
-  for (const auto& example : command.examples) out << "  " << example << '\n';
+// Takes the common options that stand before the command: they mean the same behind it.
+Arguments take_leading_options(Arguments& arguments) {
+  Arguments leading;
+  const auto take = [&] {
+    leading.push_back(arguments.front());
+    arguments.erase(arguments.begin());
+  };
+  while (!arguments.empty()) {
+    const std::string first = arguments.front();
+    const std::string name = first.substr(0, first.find('='));
+    const bool valued = name == "--config" || name == "--host" || name == "--plugin-dir";
+    if (!valued && first != "--json") break;
+    take();
+    if (valued && name == first && !arguments.empty()) take();
+  }
+  return leading;
 }
 
-[[noreturn]] void refuse_unknown(const std::vector<std::string>& arguments,
-                                 const std::vector<Command>& commands) {
-  std::string group;  // "jobs list, jobs show": what begins with the same word
-  std::vector<std::string> first_words;
+[[noreturn]] void refuse_in_group(const Arguments& arguments,
+                                  const std::vector<Command>& commands) {
+  std::string all;  // "jobs list, jobs show"
+  Arguments second_words;
   for (const auto& command : commands) {
-    const auto words = words_of(command);
-    first_words.push_back(words.front());
-    if (words.size() > 1 && words.front() == arguments.front())
-      group += (group.empty() ? "" : ", ") + command.words;
+    if (!command.words.starts_with(arguments.front() + " ")) continue;
+    all += (all.empty() ? "" : ", ") + command.words;
+    second_words.push_back(words_of(command).at(1));
   }
-  if (!group.empty())
+  if (arguments.size() < 2 || arguments[1].starts_with("-"))
     throw Error(Code::usage, "\"" + arguments.front() + "\" needs a second word",
-                "Use one of: " + group + ".");
+                "Use one of: " + all + ".");
+  const auto meant = nearest(arguments[1], second_words);
+  throw Error(Code::usage,
+              "\"" + arguments.front() + " " + printable(arguments[1]) + "\" is not a command",
+              meant.empty() ? "Use one of: " + all + "."
+                            : "Did you mean \"" + arguments.front() + " " + meant + "\"?");
+}
+
+[[noreturn]] void refuse_unknown(const Arguments& arguments, const std::vector<Command>& commands) {
+  if (is_group(arguments.front(), commands)) refuse_in_group(arguments, commands);
+  Arguments first_words;
+  for (const auto& command : commands) first_words.push_back(words_of(command).front());
   const auto meant = nearest(arguments.front(), first_words);
   throw Error(Code::usage, "\"" + printable(arguments.front()) + "\" is not a command",
               (meant.empty() ? "" : "Did you mean \"" + meant + "\"? ") + "See timmy-host --help.");
@@ -138,56 +122,64 @@ Session make_session(const options::variables_map& given, std::ostream& out, std
                                          : session.paths.host_yaml();
   if (given.count("host")) session.host_name = given["host"].as<std::string>();
   if (given.count("plugin-dir"))
-    for (const auto& folder : given["plugin-dir"].as<std::vector<std::string>>())
+    for (const auto& folder : given["plugin-dir"].as<Arguments>())
       session.plugin_dirs.emplace_back(folder);
   session.named_files = given.count("config") + given.count("host") + given.count("plugin-dir") > 0;
   session.json = given.count("json") > 0;
-  const char* terminal = std::getenv("TERM");
-  session.color = ::isatty(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr &&
-                  (terminal == nullptr || std::string_view(terminal) != "dumb");
   return session;
 }
 
-int dispatch(std::vector<std::string> arguments, std::ostream& out, std::ostream& err) {
-  const auto commands = all_commands();
-  if (arguments.empty() || arguments.front() == "--help" || arguments.front() == "-h" ||
-      arguments.front() == "help") {
-    print_overview(out, commands);
-    return arguments.empty() ? EX_USAGE : 0;
-  }
-  for (const auto& [flag, words] : kFlagCommands) {
-    const auto found = std::find(arguments.begin(), arguments.end(), flag);
-    if (found == arguments.end()) continue;
-    arguments.erase(found);
-    arguments.insert(arguments.begin(), words);
-    break;
-  }
-  const auto command = std::find_if(
-      commands.begin(), commands.end(),
-      [&](const Command& candidate) { return starts_with(arguments, words_of(candidate)); });
-  if (command == commands.end()) refuse_unknown(arguments, commands);
-  arguments.erase(arguments.begin(),
-                  arguments.begin() + static_cast<std::ptrdiff_t>(words_of(*command).size()));
-
-  options::options_description own("Options");
+int run_command(const Command& command, const Arguments& arguments, std::ostream& out,
+                std::ostream& err) {
+  options::options_description own;
   options::positional_options_description positional;
-  command->declare(own, positional);
+  command.declare(own, positional);
+  const auto common = common_options(command);
   options::options_description every;
-  every.add(own).add(common_options());
+  every.add(own).add(common);
   options::variables_map given;
   try {
     options::store(
         options::command_line_parser(arguments).options(every).positional(positional).run(), given);
     if (given.count("help")) {
-      print_help(out, *command, own);
+      print_help(out, command, own, common);
       return 0;
     }
     options::notify(given);
   } catch (const options::error& error) {
-    throw Error(Code::usage, error.what(), "See timmy-host " + command->words + " --help.");
+    throw Error(Code::usage, error.what(), "See timmy-host " + command.words + " --help.");
   }
   Session session = make_session(given, out, err);
-  return command->run(session, given);
+  return command.run(session, given);
+}
+
+int dispatch(Arguments arguments, std::ostream& out, std::ostream& err) {
+  const auto commands = all_commands();
+  const Arguments leading = take_leading_options(arguments);
+  if (arguments.empty()) {
+    print_overview(err, commands);
+    return EX_USAGE;
+  }
+  if (asks_for_help(arguments.front())) {
+    arguments.erase(arguments.begin());
+    if (arguments.empty()) return print_overview(out, commands), 0;
+    arguments.push_back("--help");
+  }
+  for (const auto& [flag, word] : kFlagCommands)
+    if (arguments.front() == flag) arguments.front() = word;
+  const auto command = std::find_if(
+      commands.begin(), commands.end(),
+      [&](const Command& candidate) { return starts_with(arguments, words_of(candidate)); });
+  if (command == commands.end()) {
+    if (arguments.size() == 2 && asks_for_help(arguments[1]) &&
+        is_group(arguments.front(), commands))
+      return print_group(out, arguments.front(), commands), 0;
+    refuse_unknown(arguments, commands);
+  }
+  arguments.erase(arguments.begin(),
+                  arguments.begin() + static_cast<std::ptrdiff_t>(words_of(*command).size()));
+  arguments.insert(arguments.begin(), leading.begin(), leading.end());
+  return run_command(*command, arguments, out, err);
 }
 
 void print_error(std::ostream& err, const Error& error) {

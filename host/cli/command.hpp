@@ -28,7 +28,6 @@ struct Session {
   std::string host_name;         // empty: this machine's
   std::vector<std::filesystem::path> plugin_dirs;
   bool json = false;
-  bool color = false;
 
   // The running host, by its admin socket. Making it asks nothing yet.
   [[nodiscard]] AdminClient client() const { return AdminClient(paths); }
@@ -43,11 +42,13 @@ struct Command {
   std::string words;      // "jobs list"
   std::string arguments;  // "ID [ID ...]", as the usage line shows them
   std::string summary;    // one line, for the list of commands
-  std::string details;    // what it does and needs, and its exit statuses; wrapped by hand at 80
+  std::string details;    // what it does and needs, and its exit statuses; wrapped when printed
   std::vector<std::string> examples;
   // Adds the command's own options and positional arguments.
   std::function<void(options::options_description&, options::positional_options_description&)>
       declare;
+  bool reads_files = true;  // takes --config, --host and --plugin-dir
+  bool prints_json = true;  // takes --json
   // Returns the exit status. May throw Error (printed, with its sysexits status).
   std::function<int(Session&, const options::variables_map&)> run;
 };

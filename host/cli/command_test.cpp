@@ -9,6 +9,7 @@ using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 TEST_F(CommandTest, HelpListsEveryCommandAndEachCommandHasExamples) {
   EXPECT_EQ(run({"--help"}), 0);
@@ -53,9 +54,54 @@ TEST_F(CommandTest, MistakesAreUsageErrorsThatNameTheWayOut) {
   EXPECT_THAT(err_.str(), HasSubstr("jobs list, jobs show, jobs cancel, jobs retry"));
   EXPECT_EQ(run({"tasks", "--jsno"}), 64);
   EXPECT_THAT(err_.str(), HasSubstr("timmy-host tasks --help"));
+  EXPECT_EQ(run({"jobs", "lisst"}), 64);
+  EXPECT_THAT(err_.str(), HasSubstr("\"jobs lisst\" is not a command"));
+  EXPECT_THAT(err_.str(), HasSubstr("Did you mean \"jobs list\"?"));
+  EXPECT_EQ(run({"jobs", "list", "--host", "x"}), 64) << "it reads no file";
   EXPECT_EQ(run({"jobs", "show"}), 64);
   EXPECT_EQ(run({"jobs", "show", "x"}), 64);
   EXPECT_EQ(run({}), 64);
+  EXPECT_THAT(out_.str(), IsEmpty());
+  EXPECT_THAT(err_.str(), HasSubstr("Usage:"));
+}
+
+TEST_F(CommandTest, CommonOptionsMayStandBeforeTheCommand) {
+  write_config("hosts: { other: { plugins: { heartbeat: { enabled: true } } } }");
+  EXPECT_EQ(run({"--json", "--host", "other", "--plugin-dir=" + folder_.path().string(), "tasks"}),
+            0)
+      << err_.str();
+  EXPECT_EQ(Json::parse(out_.str())["tasks"][1]["state"], "not granted");
+  EXPECT_EQ(run({"--host", "other", "--list-tasks"}), 0) << err_.str();
+  EXPECT_EQ(run({"--config", "/nowhere/host.yaml", "check-config"}), 66);
+  EXPECT_THAT(err_.str(), HasSubstr("/nowhere/host.yaml"));
+}
+
+TEST_F(CommandTest, AFlagThatIsACommandIsOneOnlyInItsPlace) {
+  EXPECT_EQ(run({"enqueue", "x", "--payload", "--version"}), 65) << "the payload is no JSON";
+  EXPECT_THAT(out_.str(), IsEmpty());
+}
+
+TEST_F(CommandTest, HelpExplainsGroupsAndCommandsWithin80Columns) {
+  for (const std::vector<std::string>& way :
+       {std::vector<std::string>{"jobs", "--help"}, {"help", "jobs"}}) {
+    EXPECT_EQ(run(way), 0);
+    EXPECT_THAT(out_.str(), AllOf(HasSubstr("jobs list "), HasSubstr("jobs retry "),
+                                  Not(HasSubstr("plugins"))));
+  }
+  EXPECT_EQ(run({"help", "jobs", "list"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("Usage: timmy-host jobs list"), HasSubstr("--limit N "),
+                                HasSubstr("-h, --help"), Not(HasSubstr("--plugin-dir"))));
+  EXPECT_EQ(run({"run", "--help"}), 0);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("--plugin-dir DIR"), Not(HasSubstr("--json"))));
+  for (const char* command : {"run", "tasks", "enqueue", "doctor", "check-config", "jobs cancel"}) {
+    std::istringstream words(command);
+    std::vector<std::string> line{"help"};
+    for (std::string word; words >> word;) line.push_back(word);
+    EXPECT_EQ(run(line), 0);
+    std::istringstream lines(out_.str());
+    for (std::string one; std::getline(lines, one) && one != "Examples:";)
+      EXPECT_LE(one.size(), 80u) << one;
+  }
 }
 
 TEST_F(CommandTest, WithoutAHostAskingEndsWith69AndStatusWith3) {

@@ -67,9 +67,9 @@ std::vector<Command> config_commands() {
        .summary = "report every error in host.yaml, with its line",
        .details =
            "Checks the whole file; and for every host's entry, the config of each plugin that "
-           "it enables\n"
+           "it enables "
            "by the plugin's own schema. A plugin that is enabled here and not installed is "
-           "an error, a\n"
+           "an error, a "
            "missing grant a warning. Exit status 0 without errors, 78 with, 66 without a "
            "file.",
        .examples = {"timmy-host --check-config",
@@ -82,9 +82,9 @@ std::vector<Command> config_commands() {
        .summary = "show the effective settings and who set each",
        .details =
            "What the running host runs with: built-in values, `defaults`, its own entry, and "
-           "the\n"
+           "the "
            "environment merged, each with the line that it comes from. Without a running "
-           "host, or with\n"
+           "host, or with "
            "--config or --host, what a host would make of the file now.",
        .examples = {"timmy-host config show", "timmy-host config show --host allegro --json"},
        .declare = [](auto&, auto&) {},

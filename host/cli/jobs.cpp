@@ -100,7 +100,7 @@ std::vector<Command> job_commands() {
        .arguments = "",
        .summary = "list jobs, newest first",
        .details = "Asks the running host. States are scheduled, available, running, retryable, "
-                  "completed,\n"
+                  "completed, "
                   "cancelled and discarded.",
        .examples = {"timmy-host jobs list --state discarded",
                     "timmy-host jobs list --task heartbeat --limit 5",
@@ -116,6 +116,7 @@ std::vector<Command> job_commands() {
                  "limit", options::value<int>()->default_value(50)->value_name("N"),
                  "at most so many (1000)");
            },
+       .reads_files = false,
        .run = list},
       {.words = "jobs show",
        .arguments = "ID [ID ...]",
@@ -124,15 +125,17 @@ std::vector<Command> job_commands() {
            "Each attempt has its verdict, signal, usage, last output, and when the next is due.",
        .examples = {"timmy-host jobs show 17", "timmy-host jobs show 17 --json"},
        .declare = declare_ids,
+       .reads_files = false,
        .run = show},
       {.words = "jobs cancel",
        .arguments = "ID [ID ...]",
        .summary = "cancel jobs, running ones too",
        .details = "A waiting job is cancelled at once. A running one is asked to stop, then "
-                  "killed; it is\n"
+                  "killed; it is "
                   "cancelled when it has ended, unless it completes first.",
        .examples = {"timmy-host jobs cancel 17 18"},
        .declare = declare_ids,
+       .reads_files = false,
        .run = cancel},
       {.words = "jobs retry",
        .arguments = "ID [ID ...]",
@@ -140,6 +143,7 @@ std::vector<Command> job_commands() {
        .details = "The job becomes available with fresh counters; its history is kept.",
        .examples = {"timmy-host jobs retry 17"},
        .declare = declare_ids,
+       .reads_files = false,
        .run = retry},
   };
 }

@@ -90,7 +90,7 @@ std::vector<Command> plugin_commands() {
        .summary = "list every plugin found, and whether it runs",
        .details =
            "Asks the running host; without one, or with --config, --host or --plugin-dir, it "
-           "reads\n"
+           "reads "
            "host.yaml and the plugin folders itself. No code of a plugin is run.",
        .examples = {"timmy-host plugins list", "timmy-host plugins list --json"},
        .declare = [](auto&, auto&) {},
@@ -100,7 +100,7 @@ std::vector<Command> plugin_commands() {
        .summary = "show what a plugin asks for, and what it got",
        .details =
            "What it asks for and what of that is granted, its limits, each key that its config "
-           "takes, the\n"
+           "takes, the "
            "config in force, and why it does not run if it does not.",
        .examples = {"timmy-host plugins show triage"},
        .declare = declare_id,
@@ -109,10 +109,11 @@ std::vector<Command> plugin_commands() {
        .arguments = "ID",
        .summary = "lift a plugin's quarantine",
        .details = "A plugin whose workers died too often is set aside and its jobs are held. This "
-                  "lets it run\n"
+                  "lets it run "
                   "again; new bytes in its file do so too.",
        .examples = {"timmy-host plugins reset triage"},
        .declare = declare_id,
+       .reads_files = false,
        .run = reset},
   };
 }

@@ -33,12 +33,13 @@ std::vector<Command> reload_commands() {
            .arguments = "",
            .summary = "have the running host read host.yaml and its plugins again",
            .details = "As SIGHUP does, but it waits, and says what is wrong. The new configuration "
-                      "is taken\n"
+                      "is taken "
                       "whole or not at all. Exit status 0 when it is in force, 78 when it was "
-                      "refused, 69 when no\n"
+                      "refused, 69 when no "
                       "host runs.",
            .examples = {"timmy-host --check-config && timmy-host reload"},
            .declare = [](auto&, auto&) {},
+           .reads_files = false,
            .run = reload}};
 }
 

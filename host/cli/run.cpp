@@ -10,13 +10,13 @@ std::vector<Command> run_commands() {
        .arguments = "",
        .summary = "run the host in the foreground",
        .details = "Loads the plugins that host.yaml enables and runs their schedules until SIGTERM "
-                  "or SIGINT,\n"
+                  "or SIGINT, "
                   "which let running jobs end (a second one does not). SIGHUP reads host.yaml "
-                  "again; a wrong one\n"
+                  "again; a wrong one "
                   "is refused and the old one stays. Only one host runs on a TIMMY_HOME. Logs go "
-                  "to stderr.\n"
+                  "to stderr. "
                   "Exit status: 0 after a stop, 65 damaged database, 74 storage failed, 75 another "
-                  "host runs,\n"
+                  "host runs, "
                   "78 bad configuration.",
        .examples = {"timmy-host run",
                     "timmy-host run --config ./host.yaml --plugin-dir ./build/plugins"},
@@ -25,6 +25,7 @@ std::vector<Command> run_commands() {
              own.add_options()("init",
                                "make a new database where the old one was lost; its jobs are gone");
            },
+       .prints_json = false,
        .run =
            [](Session& session, const options::variables_map& given) {
              return run_host({.config = session.config,

@@ -93,12 +93,13 @@ std::vector<Command> status_commands() {
        .details = "Exit status 0 if it runs, 3 if not (as LSB has it).",
        .examples = {"timmy-host status", "timmy-host status --json"},
        .declare = [](auto&, auto&) {},
+       .reads_files = false,
        .run = status},
       {.words = "doctor",
        .arguments = "",
        .summary = "look for what would keep this host from working",
        .details = "Kernel features of the cage, files and their modes, the database, the config, "
-                  "Gitea and its\n"
+                  "Gitea and its "
                   "token. Changes nothing. Exit status 1 if something fails; a warning is none.",
        .examples = {"timmy-host --doctor", "timmy-host doctor --json"},
        .declare = [](auto&, auto&) {},
@@ -109,6 +110,7 @@ std::vector<Command> status_commands() {
        .details = "The version of the program, and of the plugin ABI that it speaks.",
        .examples = {"timmy-host --version", "timmy-host version --json"},
        .declare = [](auto&, auto&) {},
+       .reads_files = false,
        .run = version},
   };
 }

@@ -139,11 +139,11 @@ std::vector<Command> task_commands() {
        .summary = "list every task: state, schedule, next run, grants",
        .details =
            "Shows every plugin found and its tasks, also those that can't run here, with "
-           "the reason and\n"
+           "the reason and "
            "the line that mends it. No code of a plugin is run. Asks the running host; "
-           "without one, or\n"
+           "without one, or "
            "with --config, --host or --plugin-dir, it reads host.yaml and the plugin folders "
-           "itself.\n"
+           "itself. "
            "Times are UTC.",
        .examples = {"timmy-host --list-tasks", "timmy-host tasks --json",
                     "timmy-host tasks --plugin-dir ./build/plugins"},
@@ -153,7 +153,7 @@ std::vector<Command> task_commands() {
        .arguments = "TASK",
        .summary = "run a task now, or later",
        .details = "Inserts a job; it is durable when the command returns, and its id is printed. "
-                  "With --wait the\n"
+                  "With --wait the "
                   "command ends with the job: exit status 0 if it completed, 1 if not.",
        .examples = {"timmy-host enqueue heartbeat --wait",
                     "timmy-host enqueue gitea_issue_triage --payload '{\"full\": true}'",
@@ -173,6 +173,7 @@ std::vector<Command> task_commands() {
                  "the task (same as the argument)");
              positional.add("task", 1);
            },
+       .reads_files = false,
        .run = enqueue},
   };
 }
