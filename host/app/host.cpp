@@ -99,6 +99,9 @@ class Host final : public HostControl {
   [[nodiscard]] Json tasks() const override;
   [[nodiscard]] Json plugins() const override;
   [[nodiscard]] Json config() const override { return config_report(config_); }
+  [[nodiscard]] Json queues() const override;
+  void check_pausable(Pausable kind, const std::string& name) const override;
+  void pauses_changed() override { executor_.look_again(); }
   [[nodiscard]] NewJob new_job(const std::string& task) const override;
   bool stop_running(JobId job) override { return executor_.cancel(job); }
   void reset_plugin(const std::string& id, Reply<bool> done) override;
@@ -117,6 +120,7 @@ class Host final : public HostControl {
   void watch_folders();
   void look_at_cage();
   void apply(std::vector<PluginEntry> entries);
+  void apply_queue_settings();
   void announce(const std::vector<PluginEntry>& entries);
   void gitea_changed(bool available);
   void store_changed(const StoreHealth& health);
@@ -194,6 +198,7 @@ void Host::start() {
   sweep_scratch(options_.paths.scratch());
   for (const auto& warning : config_.warnings) log_.warn("{}", warning);
   add_services();
+  apply_queue_settings();
   queue_.set_ready_handler([this](const std::string& task) { executor_.ready(task); });
   gitea_.set_available_handler([this](bool available) { gitea_changed(available); });
   store_.set_health_handler([this](const StoreHealth& health) { store_changed(health); });
@@ -213,8 +218,9 @@ void Host::add_services() {
   services_.add(make_gitea_service(gitea_, store_, clock_));
   services_.add(make_state_service(store_, clock_));
   services_.add(make_jobs_service(queue_, store_, [this](const std::string& task) {
-    const auto* entry = entry_of_task(task);
-    return entry == nullptr ? std::string() : entry->id;
+    std::optional<KnownTask> known;
+    if (const auto* entry = entry_of_task(task)) known = KnownTask{entry->id, new_job(task)};
+    return known;
   }));
   services_.add(
       make_http_service(http_, store_, clock_, log_.redactor(), [this](const std::string& name) {
@@ -285,6 +291,15 @@ void Host::rescan() {
   if (stopping_) return;
   const auto done = attempt([this] { apply(scan(config_)); });
   if (!done.ok()) log_.error("looking at the plugins again: {}", done.error().what());
+}
+
+void Host::apply_queue_settings() {
+  const auto& settings = config_.config.queue;
+  executor_.set_running(settings.concurrency);
+  executor_.set_queues(settings.queues);
+  queue_.set_retention({.completed = settings.keep_completed,
+                        .cancelled = settings.keep_cancelled,
+                        .discarded = settings.keep_discarded});
 }
 
 void Host::apply(std::vector<PluginEntry> entries) {
@@ -427,6 +442,43 @@ Json Host::tasks() const {
 
 Json Host::plugins() const { return {{"plugins", plugins_report(entries_)}}; }
 
+Json Host::queues() const {
+  const auto& pauses = queue_.pauses();
+  std::map<std::string, Json> tasks;  // by queue
+  for (const auto& [name, limit] : config_.config.queue.queues) tasks[name] = Json::array();
+  for (const auto& [name, task] : plan_.tasks) {
+    auto& list = tasks[task.queue];
+    list.push_back({{"task", name},
+                    {"paused", pauses.tasks.contains(name)},
+                    {"concurrency", task.concurrency},
+                    {"rate", to_text(task.rate)}});
+  }
+  Json all = Json::array();
+  for (auto& [name, list] : tasks) {
+    const auto limit = config_.config.queue.queues.find(name);
+    all.push_back({{"queue", name},
+                   {"concurrency", limit == config_.config.queue.queues.end()
+                                       ? config_.config.queue.concurrency
+                                       : limit->second},
+                   {"paused", pauses.queues.contains(name)},
+                   {"running", executor_.running_in(name)},
+                   {"tasks", std::move(list)}});
+  }
+  return {{"queues", std::move(all)}};
+}
+
+void Host::check_pausable(Pausable kind, const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& [task, runnable] : plan_.tasks)
+    names.push_back(kind == Pausable::task ? task : runnable.queue);
+  const auto& pauses = kind == Pausable::task ? queue_.pauses().tasks : queue_.pauses().queues;
+  if (pauses.contains(name) || std::find(names.begin(), names.end(), name) != names.end()) return;
+  const auto meant = nearest(name, names);
+  throw Error(
+      Code::not_found, "no " + std::string(host::name(kind)) + " \"" + name + "\" runs here",
+      (meant.empty() ? "" : "Did you mean \"" + meant + "\"? ") + "See timmy-host queues list.");
+}
+
 NewJob Host::new_job(const std::string& task) const {
   std::vector<std::string> names;
   for (const auto& entry : entries_)
@@ -467,7 +519,7 @@ void Host::reload() {
     gitea_.configure(gitea_options(fresh.config));
     config_ = std::move(fresh);
     log_.set_level(config_.config.log.level);
-    executor_.set_running(config_.config.queue.concurrency);
+    apply_queue_settings();
     pool_.configure(pool_settings(options_.paths, config_.config));
     watch_folders();
     for (const auto& warning : config_.warnings) log_.warn("{}", warning);

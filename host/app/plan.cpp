@@ -41,6 +41,8 @@ RunnableTask runnable(const PluginEntry& entry, const TaskSpec& task,
           .timeout = task.timeout,
           .retry = task.retry,
           .concurrency = task.concurrency,
+          .queue = task.queue,
+          .rate = task.rate,
           .waits_for = task.waits_for};
 }
 
@@ -91,6 +93,7 @@ NewJob prototype(const TaskSpec& task) {
   NewJob job;
   job.task = task.name;
   job.max_attempts = task.retry.max_attempts;
+  job.key_limit = task.key_concurrency;
   return job;
 }
 

@@ -26,9 +26,9 @@ const std::vector<std::pair<std::string, std::string>> kFlagCommands = {
 
 std::vector<Command> all_commands() {
   std::vector<Command> all;
-  for (auto* part : {run_commands, task_commands, job_commands, schedule_commands, import_commands,
-                     plugin_commands, config_commands, reload_commands, db_commands,
-                     status_commands})
+  for (auto* part : {run_commands, task_commands, job_commands, job_order_commands, queue_commands,
+                     schedule_commands, import_commands, plugin_commands, config_commands,
+                     reload_commands, db_commands, status_commands})
     for (auto& command : part()) all.push_back(std::move(command));
   return all;
 }
@@ -43,6 +43,17 @@ Arguments words_of(const Command& command) {
 bool starts_with(const Arguments& arguments, const Arguments& words) {
   return arguments.size() >= words.size() &&
          std::equal(words.begin(), words.end(), arguments.begin());
+}
+
+// The one with the most words, so that "tasks pause" is not taken for "tasks".
+std::vector<Command>::const_iterator find_command(const Arguments& arguments,
+                                                  const std::vector<Command>& commands) {
+  auto found = commands.end();
+  for (auto each = commands.begin(); each != commands.end(); ++each)
+    if (starts_with(arguments, words_of(*each)) &&
+        (found == commands.end() || words_of(*each).size() > words_of(*found).size()))
+      found = each;
+  return found;
 }
 
 bool asks_for_help(const std::string& argument) {
@@ -167,9 +178,7 @@ int dispatch(Arguments arguments, std::ostream& out, std::ostream& err) {
   }
   for (const auto& [flag, word] : kFlagCommands)
     if (arguments.front() == flag) arguments.front() = word;
-  const auto command = std::find_if(
-      commands.begin(), commands.end(),
-      [&](const Command& candidate) { return starts_with(arguments, words_of(candidate)); });
+  const auto command = find_command(arguments, commands);
   if (command == commands.end()) {
     if (arguments.size() == 2 && asks_for_help(arguments[1]) &&
         is_group(arguments.front(), commands))

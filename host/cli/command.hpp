@@ -54,16 +54,18 @@ struct Command {
 };
 
 // One function a file, each giving the commands that live there.
-[[nodiscard]] std::vector<Command> run_commands();       // run
-[[nodiscard]] std::vector<Command> task_commands();      // tasks, enqueue
-[[nodiscard]] std::vector<Command> job_commands();       // jobs list|show|cancel|retry
-[[nodiscard]] std::vector<Command> schedule_commands();  // schedules list|show|next|run|...
-[[nodiscard]] std::vector<Command> import_commands();    // schedules import
-[[nodiscard]] std::vector<Command> plugin_commands();    // plugins list|show|reset
-[[nodiscard]] std::vector<Command> config_commands();    // check-config, config show
-[[nodiscard]] std::vector<Command> reload_commands();    // reload
-[[nodiscard]] std::vector<Command> db_commands();        // db check|backup|restore
-[[nodiscard]] std::vector<Command> status_commands();    // status, doctor, version
+[[nodiscard]] std::vector<Command> run_commands();        // run
+[[nodiscard]] std::vector<Command> task_commands();       // tasks, enqueue
+[[nodiscard]] std::vector<Command> job_commands();        // jobs list|show|cancel|retry
+[[nodiscard]] std::vector<Command> job_order_commands();  // jobs discard|run-now|bulk
+[[nodiscard]] std::vector<Command> queue_commands();      // queues list|pause|..., tasks pause|...
+[[nodiscard]] std::vector<Command> schedule_commands();   // schedules list|show|next|run|...
+[[nodiscard]] std::vector<Command> import_commands();     // schedules import
+[[nodiscard]] std::vector<Command> plugin_commands();     // plugins list|show|reset
+[[nodiscard]] std::vector<Command> config_commands();     // check-config, config show
+[[nodiscard]] std::vector<Command> reload_commands();     // reload
+[[nodiscard]] std::vector<Command> db_commands();         // db check|backup|restore
+[[nodiscard]] std::vector<Command> status_commands();     // status, doctor, version
 
 // Parses, runs, prints an error if there is one, and returns the exit status.
 [[nodiscard]] int main(const std::vector<std::string>& arguments, std::ostream& out,

@@ -6,6 +6,7 @@
 #include "app/offline.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "cli/batch.hpp"
 #include "cli/command.hpp"
 #include "cli/job_text.hpp"
 #include "cli/table.hpp"
@@ -101,6 +102,7 @@ Json wait_for_end(const AdminClient& client, std::int64_t id) {
 }
 
 int enqueue(Session& session, const options::variables_map& given) {
+  if (given.count("batch")) return enqueue_batch(session, given["batch"].as<std::string>());
   if (!given.count("task")) throw Error(Code::usage, "which task?", "See timmy-host --list-tasks.");
   Json request{
       {"task", given["task"].as<std::string>()},
@@ -111,6 +113,8 @@ int enqueue(Session& session, const options::variables_map& given) {
                               parse_duration(given["delay"].as<std::string>()))
                               .count();
   if (given.count("unique-key")) request["unique_key"] = given["unique-key"].as<std::string>();
+  if (given.count("concurrency-key"))
+    request["concurrency_key"] = given["concurrency-key"].as<std::string>();
   const auto client = session.client();
   const Json inserted = client.post("/v1/jobs", request);
   const auto id = inserted["id"].get<std::int64_t>();
@@ -157,18 +161,23 @@ std::vector<Command> task_commands() {
                   "command ends with the job: exit status 0 if it completed, 1 if not.",
        .examples = {"timmy-host enqueue heartbeat --wait",
                     "timmy-host enqueue gitea_issue_triage --payload '{\"full\": true}'",
-                    "timmy-host enqueue gitea_issue_triage --delay 10m --unique-key later"},
+                    "timmy-host enqueue gitea_issue_triage --delay 10m --unique-key later",
+                    "timmy-host enqueue --batch jobs.jsonl"},
        .declare =
            [](options::options_description& own,
               options::positional_options_description& positional) {
              own.add_options()("payload", options::value<std::string>()->value_name("JSON"),
                                "what the task is given: JSON, @FILE, or - for standard input")(
-                 "wait", "wait for the job's end and show it")(
+                 "batch", options::value<std::string>()->value_name("FILE"),
+                 "a job for each line of FILE (-: standard input), each a JSON object with task, "
+                 "payload and the like")("wait", "wait for the job's end and show it")(
                  "delay", options::value<std::string>()->value_name("TIME"),
                  "not before, such as 10m")("priority", options::value<int>()->value_name("N"),
                                             "0 (first) to 9; default 5")(
                  "unique-key", options::value<std::string>()->value_name("KEY"),
                  "do nothing while a job of this task and key waits")(
+                 "concurrency-key", options::value<std::string>()->value_name("KEY"),
+                 "run only so many jobs of this task and key at once as the task says")(
                  "task", options::value<std::string>()->value_name("TASK"),
                  "the task (same as the argument)");
              positional.add("task", 1);

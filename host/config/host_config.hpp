@@ -36,6 +36,11 @@ struct LogSettings {
 struct QueueSettings {
   int concurrency = 8;                                 // jobs that run at once on this host
   Duration shutdown_grace = std::chrono::seconds(25);  // running jobs get this long at SIGTERM
+  // How long ended jobs are kept, by state.
+  Duration keep_completed = std::chrono::hours(24);
+  Duration keep_cancelled = std::chrono::hours(24);
+  Duration keep_discarded = std::chrono::hours(24 * 7);
+  std::map<std::string, int> queues;  // jobs that run at once, by queue; others are not bounded
 };
 
 struct WorkerSettings {
@@ -56,6 +61,8 @@ struct PluginSettings {
   std::map<std::string, std::string> schedule;  // task -> schedule text; "" for "never"
   std::map<std::string, std::string> zone;      // task -> zone name
   std::map<std::string, std::string> catch_up;  // task -> skip, latest or all
+  std::map<std::string, std::string> queue;     // task -> queue
+  std::map<std::string, std::string> rate;      // task -> "30/1h", or "none"
   Json config = Json::object();                 // as written; the plugin's schema has not seen it
   std::map<std::string, std::vector<std::string>> grants;  // grant -> globs
   PluginLimits limits;

@@ -40,6 +40,17 @@ PluginLimits read_limits(const Json& limits) {
   return result;
 }
 
+QueueSettings read_queue(const Json& queue) {
+  const auto duration = [](const Json& text) { return parse_duration(text.get<std::string>()); };
+  const Json& retention = queue.at("retention");
+  return {.concurrency = queue.at("concurrency"),
+          .shutdown_grace = duration(queue.at("shutdown_grace")),
+          .keep_completed = duration(retention.at("completed")),
+          .keep_cancelled = duration(retention.at("cancelled")),
+          .keep_discarded = duration(retention.at("discarded")),
+          .queues = {}};
+}
+
 PluginSettings read_plugin(const Json& plugin) {
   PluginSettings result;
   result.enabled = plugin.at("enabled");
@@ -47,6 +58,8 @@ PluginSettings read_plugin(const Json& plugin) {
     result.schedule[task] = text == "never" ? "" : text.get<std::string>();
   plugin.at("zone").get_to(result.zone);
   plugin.at("catch_up").get_to(result.catch_up);
+  plugin.at("queue").get_to(result.queue);
+  plugin.at("rate").get_to(result.rate);
   result.config = plugin.at("config");
   plugin.at("grants").get_to(result.grants);
   result.limits = read_limits(plugin.at("limits"));
@@ -60,9 +73,9 @@ void read_settings(const Json& settings, const Paths& paths, const fs::path& bas
   const fs::path secrets = paths.credentials.value_or(base);
   config.gitea = read_gitea(settings.at("gitea"), paths, secrets);
   config.log.level = parse_level(settings.at("log").at("level").get<std::string>());
-  config.queue.concurrency = settings.at("queue").at("concurrency");
-  config.queue.shutdown_grace =
-      parse_duration(settings.at("queue").at("shutdown_grace").get<std::string>());
+  config.queue = read_queue(settings.at("queue"));
+  for (const auto& [name, queue] : settings.at("queues").items())
+    config.queue.queues[name] = queue.at("concurrency");
   config.workers.max = settings.at("workers").at("max");
   for (const Json& path : settings.at("plugin_dirs"))
     config.plugin_dirs.push_back(resolve(path, paths, base));

@@ -8,6 +8,7 @@
 
 #include "control/db_routes.hpp"
 #include "control/job_json.hpp"
+#include "control/queue_routes.hpp"
 #include "control/schedule_routes.hpp"
 #include "services/audit.hpp"
 #include "services/service.hpp"
@@ -177,6 +178,7 @@ class AdminApi::Impl {
     if (what == "status") return read_status(std::move(respond));
     if (what == "tasks") return respond_json(respond, 200, control_->tasks());
     if (what == "plugins") return respond_json(respond, 200, control_->plugins());
+    if (what == "queues") return read_queues(std::move(respond));
     if (what == "schedules") return respond_json(respond, 200, schedules_report(*scheduler_));
     if (what == "config") return respond_json(respond, 200, control_->config());
     if (what == "jobs") return list(request, std::move(respond));
@@ -187,11 +189,15 @@ class AdminApi::Impl {
     const auto& path = request.segments;
     const auto& what = path[1];
     if (what == "jobs" && path.size() == 2) return enqueue(request, std::move(respond));
-    if (what == "jobs" && path.size() == 4) {
-      const JobId id(number_in(path[2], "a job's id"));
-      if (path[3] == "cancel") return cancel(request, id, std::move(respond));
-      if (path[3] == "retry") return retry(request, id, std::move(respond));
-    }
+    if (what == "jobs" && path.size() == 3)
+      return change_jobs(request, path[2], std::move(respond));
+    if (what == "jobs" && path.size() == 4)
+      return change_job(request, JobId(number_in(path[2], "a job's id")), path[3],
+                        std::move(respond));
+    if ((what == "tasks" || what == "queues") && path.size() == 4)
+      return change_pause(
+          *queue_, *control_, what == "tasks" ? Pausable::task : Pausable::queue, path[2], path[3],
+          audited<Json>(request, what + "." + path[3], path[2], json_answer(std::move(respond))));
     if (what == "schedules" && path.size() == 4)
       return change_schedule(
           *scheduler_, path[2], path[3],
@@ -307,19 +313,58 @@ class AdminApi::Impl {
                                        [](const JobDetail& detail) { return to_json(detail); }));
   }
 
-  void enqueue(const ServerRequest& request, Respond respond) {
+  // Many at once.
+  void change_jobs(const ServerRequest& request, const std::string& what, Respond respond) {
     const Json body = parse_json(request.body, "the request");
     if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
-    for (const auto& [key, value] : body.items())
-      if (key != "task" && key != "payload" && key != "priority" && key != "delay_ms" &&
-          key != "unique_key")
-        throw Error(Code::usage, "unknown key \"" + key + "\" in the request");
-    NewJob job = control_->new_job(text_parameter(body, "task"));
-    job.payload = to_text(object_parameter(body, "payload"));
-    job.priority = static_cast<int>(number_parameter(body, "priority", job.priority, 0, 9));
-    job.delay = milliseconds_parameter(body, "delay_ms", {});
-    job.unique_key = text_parameter(body, "unique_key", "");
-    job.source = "cli";
+    if (what == "count") return count_matching(*queue_, body, json_answer(std::move(respond)));
+    const auto name = "jobs." + what;
+    if (what == "batch")
+      return insert_batch(
+          *queue_, *control_, body,
+          audited<Json>(request, name, std::to_string(body["jobs"].size()) + " jobs",
+                        json_answer(std::move(respond))));
+    if (what == "bulk")
+      return order_matching(
+          *queue_, *control_, body,
+          audited<Json>(request, name, to_text(body), json_answer(std::move(respond))));
+    throw no_such_route(request);
+  }
+
+  void change_job(const ServerRequest& request, JobId id, const std::string& verb,
+                  Respond respond) {
+    if (verb == "cancel") return cancel(request, id, std::move(respond));
+    auto reply = audited<Job>(request, "jobs." + verb, std::to_string(id.value()),
+                              answer<Job>(std::move(respond), [this, id](const Job& job) {
+                                if (job.ended_at) job_ended(id);
+                                return to_json(job);
+                              }));
+    if (verb == "retry") return queue_->retry(id, std::move(reply));
+    if (verb == "discard") return queue_->discard(id, std::move(reply));
+    if (verb == "run-now") return queue_->run_now(id, std::move(reply));
+    throw no_such_route(request);
+  }
+
+  void read_queues(Respond respond) {
+    queue_->counts([this, respond = std::move(respond)](Result<Counts> counts) {
+      if (!counts.ok()) return respond_error(respond, counts.error());
+      Json report = control_->queues();
+      for (auto& queue : report["queues"])
+        for (auto& task : queue["tasks"]) {
+          task["ready"] = 0;
+          task["next_since"] = nullptr;
+          for (const auto& ready : counts.value().ready) {
+            if (task["task"] != ready.task) continue;
+            task["ready"] = ready.count;
+            task["next_since"] = format_utc(ready.next_since);
+          }
+        }
+      respond_json(respond, 200, report);
+    });
+  }
+
+  void enqueue(const ServerRequest& request, Respond respond) {
+    NewJob job = job_of(*control_, parse_json(request.body, "the request"));
     const auto task = job.task;
     queue_->insert({std::move(job)},
                    audited<std::vector<Inserted>>(
@@ -344,12 +389,6 @@ class AdminApi::Impl {
                               {"state", name(cancelled.state)},
                               {"stopping", cancelled.running.has_value()}};
                 })));
-  }
-
-  void retry(const ServerRequest& request, JobId id, Respond respond) {
-    queue_->retry(id, audited<Job>(request, "jobs.retry", std::to_string(id.value()),
-                                   answer<Job>(std::move(respond),
-                                               [](const Job& job) { return to_json(job); })));
   }
 
   void reset(const ServerRequest& request, const std::string& plugin, Respond respond) {

@@ -10,9 +10,12 @@
 //   POST /v1/db/check     /v1/db/backup           control/db_routes.hpp
 //   GET  /v1/jobs?state=&task=&held=1&before=&limit=   newest first
 //   GET  /v1/jobs/ID[?wait=SECONDS]               with its attempts; waits for its end if asked
+//   GET  /v1/queues
 //   GET  /v1/schedules[/TASK]
 //   POST /v1/jobs                     {task, payload?, priority?, delay_ms?, unique_key?}
-//   POST /v1/jobs/ID/cancel           /v1/jobs/ID/retry
+//   POST /v1/jobs/batch   /count   /bulk          control/queue_routes.hpp
+//   POST /v1/jobs/ID/cancel           /retry  /discard  /run-now
+//   POST /v1/tasks/NAME/pause         /resume; likewise /v1/queues/NAME
 //   POST /v1/schedules/TASK/pause     /resume  /run
 //   POST /v1/plugins/ID/reset         lifts a quarantine
 //   POST /v1/reload                   as SIGHUP; answers what came of it
@@ -54,6 +57,11 @@ class HostControl {
   [[nodiscard]] virtual NewJob new_job(const std::string& task) const = 0;
   // Stops a job that runs; false if it does not run here.
   virtual bool stop_running(JobId job) = 0;
+  // {"queues": [{"queue", "concurrency", "paused", "running", "tasks": [{"task", "paused"}]}]}.
+  [[nodiscard]] virtual Json queues() const = 0;
+  // Throws Error{not_found} with the nearest name if there is no such task or queue.
+  virtual void check_pausable(Pausable kind, const std::string& name) const = 0;
+  virtual void pauses_changed() = 0;
   virtual void reset_plugin(const std::string& id, Reply<bool> done) = 0;
   // Answers Error{corrupt} with what is wrong.
   virtual void check_database(Reply<Done> done) = 0;

@@ -31,6 +31,13 @@ class FakeControl final : public HostControl {
     if (task != "heartbeat") throw Error(Code::not_found, "no plugin has a task \"" + task + "\"");
     return {.task = task, .max_attempts = 3};
   }
+  [[nodiscard]] Json queues() const override {
+    return {{"queues", {{{"queue", "default"}, {"tasks", {{{"task", "heartbeat"}}}}}}}};
+  }
+  void check_pausable(Pausable, const std::string& name) const override {
+    if (name != "heartbeat") throw Error(Code::not_found, "no task \"" + name + "\" runs here");
+  }
+  void pauses_changed() override { ++pauses; }
   bool stop_running(JobId job) override {
     stopped.push_back(job.value());
     return true;
@@ -49,6 +56,7 @@ class FakeControl final : public HostControl {
   std::vector<std::int64_t> stopped;
   std::string bad_config;
   int reloads = 0;
+  int pauses = 0;
 };
 
 // A host's half on a thread of its own, as it is in life; the test is the command.
@@ -200,6 +208,59 @@ TEST_F(AdminApiTest, AScheduleIsShownPausedResumedAndRun) {
   EXPECT_EQ(unknown.code(), Code::not_found);
   EXPECT_THAT(unknown.next_step(), HasSubstr("Did you mean \"heartbeat\"?"));
   EXPECT_EQ(refusal([&] { client_.post("/v1/schedules/heartbeat/stop"); }).code(), Code::not_found);
+}
+
+TEST_F(AdminApiTest, ABatchIsInsertedWholeOrNotAtAll) {
+  const Json good{{"task", "heartbeat"}, {"payload", {{"n", 1}}}};
+  Json wrong = good;
+  wrong["priority"] = 12;
+  EXPECT_THAT(refusal([&] {
+                client_.post("/v1/jobs/batch", {{"jobs", {good, wrong}}});
+              }).message(),
+              HasSubstr("job 2: "));
+  EXPECT_EQ(client_.get("/v1/jobs")["jobs"].size(), 0u);
+  const Json done = client_.post("/v1/jobs/batch", {{"jobs", {good, good, good}}});
+  EXPECT_EQ(done["inserted"], 3);
+  EXPECT_EQ(client_.get("/v1/jobs")["jobs"].size(), 3u);
+}
+
+TEST_F(AdminApiTest, WhatIsDoneToManyNeedsAFilterAndTheirCount) {
+  for (int i = 0; i < 3; ++i) client_.post("/v1/jobs", {{"task", "heartbeat"}});
+  EXPECT_EQ(client_.post("/v1/jobs/count", {{"task", "heartbeat"}})["count"], 3);
+  EXPECT_EQ(refusal([&] {
+              client_.post("/v1/jobs/bulk", {{"action", "cancel"}, {"expect", 3}});
+            }).code(),
+            Code::usage);
+  EXPECT_EQ(
+      refusal([&] {
+        client_.post("/v1/jobs/bulk", {{"action", "cancel"}, {"expect", 2}, {"task", "heartbeat"}});
+      }).code(),
+      Code::conflict);
+  const Json done =
+      client_.post("/v1/jobs/bulk", {{"action", "cancel"}, {"expect", 3}, {"state", "available"}});
+  EXPECT_EQ(done["changed"], 3);
+  EXPECT_EQ(client_.get("/v1/jobs?state=cancelled")["jobs"].size(), 3u);
+}
+
+TEST_F(AdminApiTest, WaitingJobsAreDiscardedAndBroughtForward) {
+  const auto later =
+      client_.post("/v1/jobs", {{"task", "heartbeat"}, {"delay_ms", 60'000}})["id"].dump();
+  EXPECT_EQ(client_.post("/v1/jobs/" + later + "/run-now")["state"], "available");
+  EXPECT_EQ(client_.post("/v1/jobs/" + later + "/discard")["state"], "discarded");
+  EXPECT_EQ(refusal([&] { client_.post("/v1/jobs/" + later + "/run-now"); }).code(),
+            Code::conflict);
+}
+
+TEST_F(AdminApiTest, TasksAndQueuesArePausedByName) {
+  EXPECT_EQ(client_.post("/v1/tasks/heartbeat/pause")["changed"], true);
+  EXPECT_EQ(client_.post("/v1/tasks/heartbeat/pause")["changed"], false);
+  EXPECT_EQ(refusal([&] { client_.post("/v1/tasks/hartbeat/pause"); }).code(), Code::not_found);
+  EXPECT_EQ(client_.post("/v1/tasks/heartbeat/resume")["changed"], true);
+  EXPECT_EQ(control_.pauses, 3);
+  client_.post("/v1/jobs", {{"task", "heartbeat"}});
+  const Json task = client_.get("/v1/queues")["queues"][0]["tasks"][0];
+  EXPECT_EQ(task["ready"], 1);
+  EXPECT_TRUE(task["next_since"].is_string());
 }
 
 TEST_F(AdminApiTest, ChangingSomethingNeedsTheCookie) {

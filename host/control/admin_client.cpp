@@ -32,7 +32,11 @@ Json AdminClient::get(const std::string& target, Duration timeout) const {
 }
 
 Json AdminClient::post(const std::string& target, const Json& body) const {
-  return send("POST", target, to_text(body), std::chrono::seconds(60));
+  return post_text(target, to_text(body));
+}
+
+Json AdminClient::post_text(const std::string& target, std::string body) const {
+  return send("POST", target, std::move(body), std::chrono::seconds(60));
 }
 
 bool AdminClient::running() const {

@@ -20,6 +20,8 @@ class AdminClient {
                          Duration timeout = std::chrono::seconds(60)) const;
   // Sends the cookie along. Throws Error{denied} when this user can't read it.
   Json post(const std::string& target, const Json& body = Json::object()) const;
+  // The same with a body that is JSON already.
+  Json post_text(const std::string& target, std::string body) const;
 
   // Whether something listens at the socket.
   [[nodiscard]] bool running() const;

@@ -92,8 +92,22 @@ class Admission {
     for (const auto& [name, policy] : settings_.catch_up)
       if (auto* one = task(name, "catch_up"))
         one->spec.catch_up = parse_catch_up(policy), one->overridden = true;
+    for (const auto& [name, queue] : settings_.queue)
+      if (auto* one = task(name, "queue")) one->spec.queue = queue, one->overridden = true;
+    for (const auto& [name, rate] : settings_.rate)
+      if (auto* one = task(name, "rate")) override_rate(*one, rate);
     for (const auto& one : entry_.tasks)
       if (one.overridden) check_schedule(one.spec);
+  }
+
+  void override_rate(PluginTask& one, const std::string& rate) {
+    one.overridden = true;
+    try {
+      one.spec.rate = parse_rate(rate);
+    } catch (const Error& error) {
+      problem(where(loaded_, settings_, child_pointer(pointer("rate"), one.spec.name)),
+              error.what());
+    }
   }
 
   void check_schedule(const TaskSpec& spec) {

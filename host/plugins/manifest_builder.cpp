@@ -131,6 +131,9 @@ class Builder {
     set(spec.catchup_window, value, "catchup_window", at, kLongestCatchupWindow);
     read(value, "overlap", at, [&](const auto& text) { spec.overlap = parse_overlap(text); });
     set(spec.concurrency, value, "concurrency", at);
+    set(spec.queue, value, "queue");
+    read(value, "rate", at, [&](const auto& text) { spec.rate = parse_rate(text); });
+    set(spec.key_concurrency, value, "key_concurrency", at);
     set(spec.unique_key, value, "unique_key");
     set(spec.events, value, "events");
     set(spec.waits_for, value, "waits_for");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/error.hpp"
 
@@ -51,6 +52,26 @@ Verdict::Kind parse_verdict_kind(std::string_view text) {
     throw Error(Code::invalid, "'" + std::string(text) + "' is no verdict");
   }
   return static_cast<Verdict::Kind>(found - kVerdicts.begin());
+}
+
+RateLimit parse_rate(std::string_view text) {
+  if (text.empty() || text == "none") return {};
+  const auto slash = text.find('/');
+  int runs = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), runs);
+  const bool counted = failed == std::errc{} && end == text.data() + slash;
+  if (slash == std::string_view::npos || !counted || runs < 1 || runs > kRateLimitRuns)
+    throw Error(Code::invalid, "'" + std::string(text) + "' is no rate",
+                "Write RUNS/DURATION with at most 1000 runs, such as 30/1h, or none.");
+  const auto per = parse_duration(std::string(text.substr(slash + 1)));
+  if (per <= Duration::zero())
+    throw Error(Code::invalid, "'" + std::string(text) + "' is a rate over no time",
+                "Write RUNS/DURATION, such as 30/1h.");
+  return {runs, per};
+}
+
+std::string to_text(const RateLimit& rate) {
+  return rate ? std::to_string(rate.runs) + "/" + format_duration(rate.per) : "none";
 }
 
 bool follows(FollowOn when, JobState state) noexcept {

@@ -77,6 +77,10 @@ struct RateLimit {
   bool operator==(const RateLimit&) const = default;
 };
 inline constexpr int kRateLimitRuns = 1000;
+// "30/1h"; "none" or "" for no limit. Throws Error{invalid}.
+[[nodiscard]] RateLimit parse_rate(std::string_view text);
+// The same back, "none" for no limit.
+[[nodiscard]] std::string to_text(const RateLimit& rate);
 
 struct Claimed {
   std::vector<ClaimedJob> jobs;

@@ -43,5 +43,15 @@ TEST(RetryDelayTest, the_largest_numbers_do_not_overflow) {
   EXPECT_EQ(retry_delay(none, 100, 0.5), Duration::zero());
 }
 
+TEST(RateLimitTest, is_read_and_written_as_runs_in_a_time) {
+  EXPECT_EQ(parse_rate("30/1h"), (RateLimit{30, std::chrono::hours(1)}));
+  EXPECT_EQ(to_text(parse_rate("30/1h")), "30/1h");
+  EXPECT_FALSE(parse_rate("none"));
+  EXPECT_FALSE(parse_rate(""));
+  EXPECT_EQ(to_text(RateLimit{}), "none");
+  for (const char* wrong : {"30", "/1h", "0/1h", "-1/1h", "1001/1h", "3/", "3/0s", "3 /1h", "x/1h"})
+    EXPECT_THROW((void)parse_rate(wrong), Error) << wrong;
+}
+
 }  // namespace
 }  // namespace host

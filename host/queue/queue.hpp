@@ -101,6 +101,8 @@ class Queue {
   void show(JobId id, Reply<JobDetail> done);
   void list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done);
   void counts(Reply<Counts> done);
+  // How many match, no further than `cap`.
+  void count(JobFilter filter, std::int64_t cap, Reply<std::int64_t> done);
 
   // Whether this instance holds the run, by its own books: a cheap first look for service calls.
   // Writes are fenced in SQL all the same.

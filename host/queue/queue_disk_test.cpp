@@ -115,8 +115,7 @@ class Round {
       (void)insert_job(unit, {.task = "follower", .source = "plugin", .parent = id}, now);
     };
     queue_->finish(job.run, {.kind = completes ? Verdict::Kind::completed : Verdict::Kind::failed},
-                   {.base = std::chrono::seconds(1)},
-                   completes ? Queue::Also(save) : Queue::Also(),
+                   {.base = std::chrono::seconds(1)}, completes ? Queue::Also(save) : Queue::Also(),
                    [this, id, completes](const Result<Finished>& finished) {
                      --finishing;
                      if (finished && completes) completed.insert(id.value());

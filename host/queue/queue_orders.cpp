@@ -133,6 +133,12 @@ void Queue::list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done) {
       std::move(done), true);
 }
 
+void Queue::count(JobFilter filter, std::int64_t cap, Reply<std::int64_t> done) {
+  ask<std::int64_t>(
+      [filter = std::move(filter), cap](Unit& unit) { return count_matching(unit, filter, cap); },
+      std::move(done), true);
+}
+
 void Queue::counts(Reply<Counts> done) {
   ask<Counts>([](Unit& unit) { return count_jobs(unit); }, std::move(done), true);
 }

@@ -13,9 +13,10 @@ constexpr std::size_t kProgressCap = 1000;
 
 class JobsService final : public Service {
  public:
-  JobsService(Queue& queue, Store& store,
-              std::function<std::string(const std::string&)> plugin_of_task)
-      : queue_(&queue), store_(&store), plugin_of_task_(std::move(plugin_of_task)) {}
+  using FindTask = std::function<std::optional<KnownTask>(const std::string&)>;
+
+  JobsService(Queue& queue, Store& store, FindTask find_task)
+      : queue_(&queue), store_(&store), find_task_(std::move(find_task)) {}
 
   [[nodiscard]] std::string_view id() const override { return "jobs/1"; }
 
@@ -30,12 +31,11 @@ class JobsService final : public Service {
 
  private:
   [[nodiscard]] NewJob parse(RunContext& run, const Json& params) const {
-    NewJob job;
-    job.task = text_parameter(params, "task");
-    const auto owner = plugin_of_task_(job.task);
-    if (owner != run.plugin) require_grant(run, "jobs.enqueue", job.task);
-    if (owner.empty())
-      throw Error(Code::not_found, "no plugin of this host has a task \"" + job.task + "\"");
+    const auto name = text_parameter(params, "task");
+    const auto known = find_task_(name);
+    if (!known || known->plugin != run.plugin) require_grant(run, "jobs.enqueue", name);
+    if (!known) throw Error(Code::not_found, "no plugin of this host has a task \"" + name + "\"");
+    NewJob job = known->prototype;
     job.payload = to_text(object_parameter(params, "payload"));
     if (job.payload.size() > kPayloadCap)
       throw Error(Code::too_large, "the payload for \"" + job.task + "\" is larger than 256 KiB");
@@ -65,7 +65,8 @@ class JobsService final : public Service {
   void follow(RunContext& run, const Json& params, Reply<Json> reply) {
     auto job = parse(run, params);
     count_staged(run, job.payload.size());
-    run.followers.push_back({std::move(job), parse_when(text_parameter(params, "when", "success"))});
+    run.followers.push_back(
+        {std::move(job), parse_when(text_parameter(params, "when", "success"))});
     reply(Json::object());
   }
 
@@ -94,14 +95,15 @@ class JobsService final : public Service {
 
   Queue* queue_;
   Store* store_;
-  std::function<std::string(const std::string&)> plugin_of_task_;
+  FindTask find_task_;
 };
 
 }  // namespace
 
 std::unique_ptr<Service> make_jobs_service(
-    Queue& queue, Store& store, std::function<std::string(const std::string&)> plugin_of_task) {
-  return std::make_unique<JobsService>(queue, store, std::move(plugin_of_task));
+    Queue& queue, Store& store,
+    std::function<std::optional<KnownTask>(const std::string&)> find_task) {
+  return std::make_unique<JobsService>(queue, store, std::move(find_task));
 }
 
 }  // namespace host

@@ -15,9 +15,12 @@ using ::testing::IsEmpty;
 class JobsServiceTest : public ServiceBench {
  protected:
   JobsServiceTest() {
-    table_.add(make_jobs_service(queue_, store_, [](const std::string& task) -> std::string {
-      if (task == "triage_task") return "triage";
-      return task == "heartbeat" ? "heartbeat" : "";
+    table_.add(make_jobs_service(queue_, store_, [](const std::string& task) {
+      std::optional<KnownTask> known;
+      if (task == "triage_task")
+        known = {"triage", {.task = task, .key_limit = 2, .max_attempts = 3}};
+      if (task == "heartbeat") known = {"heartbeat", {.task = task}};
+      return known;
     }));
   }
   std::vector<std::string> waiting(const std::string& task) {
@@ -118,6 +121,25 @@ TEST_F(JobsServiceTest, ARunThatIsOverEnqueuesNothing) {
                 [](Result<Finished>) {});
   loop_.drain();
   EXPECT_EQ(call(*run, "jobs/1.enqueue", {{"task", "triage_task"}}).error().code(), Code::stale);
+  EXPECT_THAT(waiting("triage_task"), IsEmpty());
+}
+
+TEST_F(JobsServiceTest, AJobHasWhatItsTasksManifestSays) {
+  const auto run = open({});
+  ASSERT_TRUE(
+      call(*run, "jobs/1.enqueue", {{"task", "triage_task"}, {"concurrency_key", "app"}}).ok());
+  EXPECT_THAT(rows("SELECT max_attempts || ' ' || concurrency_key || ' ' || key_limit FROM jobs "
+                   "WHERE state = 'available'"),
+              ElementsAre("3 app 2"));
+}
+
+TEST_F(JobsServiceTest, AFollowerSaysOnWhichEndItComes) {
+  const auto run = open({});
+  EXPECT_EQ(
+      call(*run, "jobs/1.follow", {{"task", "triage_task"}, {"when", "never"}}).error().code(),
+      Code::usage);
+  ASSERT_TRUE(call(*run, "jobs/1.follow", {{"task", "triage_task"}, {"when", "failure"}}).ok());
+  ASSERT_TRUE(complete(run).ok());
   EXPECT_THAT(waiting("triage_task"), IsEmpty());
 }
 

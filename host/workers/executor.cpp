@@ -363,6 +363,11 @@ bool Executor::cancel(JobId job) {
   return false;
 }
 
+int Executor::running_in(const std::string& queue) const {
+  const auto found = queue_slots_.find(queue);
+  return found == queue_slots_.end() ? 0 : found->second;
+}
+
 Executor::Load Executor::load() const {
   Load load;
   for (const auto& [id, run] : runs_) {

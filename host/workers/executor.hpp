@@ -104,6 +104,9 @@ class Executor {
   // Stops a running job: asks, then kills. False if it does not run here.
   bool cancel(JobId job);
 
+  // Starts that a queue's tasks have taken.
+  [[nodiscard]] int running_in(const std::string& queue) const;
+
   struct Load {
     int claimed = 0;  // jobs that are this executor's: handed to a worker, or sent ahead to one
     int begun = 0;    // of these, those whose code is being run
