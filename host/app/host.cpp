@@ -10,6 +10,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 
+#include "app/announce.hpp"
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
 #include "app/offline.hpp"
@@ -121,7 +122,6 @@ class Host final : public HostControl {
   void look_at_cage();
   void apply(std::vector<PluginEntry> entries);
   void apply_queue_settings();
-  void announce(const std::vector<PluginEntry>& entries);
   void gitea_changed(bool available);
   void store_changed(const StoreHealth& health);
   void open_gitea();
@@ -303,7 +303,8 @@ void Host::apply_queue_settings() {
 }
 
 void Host::apply(std::vector<PluginEntry> entries) {
-  announce(entries);
+  const auto log = log_.named("plugins");
+  for (const auto& [level, text] : announcements(entries_, entries)) log.write(level, text);
   entries_ = std::move(entries);
   const Plan before = std::exchange(plan_, make_plan(entries_, options_.paths));
   scheduler_.set(plan_.schedule, [this](Status stored) {
@@ -315,28 +316,6 @@ void Host::apply(std::vector<PluginEntry> entries) {
   // What was sent ahead under the old bytes, config or grants comes back, and goes to new workers.
   for (const auto& plugin : changed_plugins(before, plan_)) pool_.retire(plugin);
   notify_.status(status_line());
-}
-
-// Says what changed, once.
-void Host::announce(const std::vector<PluginEntry>& entries) {
-  std::map<std::string, std::string> before;
-  for (const auto& entry : entries_)
-    before[entry.path.string()] =
-        std::string(name(entry.state)) + entry.reason + (entry.image ? entry.image->sha256 : "");
-  for (const auto& entry : entries) {
-    const std::string now =
-        std::string(name(entry.state)) + entry.reason + (entry.image ? entry.image->sha256 : "");
-    if (before[entry.path.string()] == now) continue;
-    const auto log = log_.named("plugins");
-    if (entry.ready())
-      log.info("{} {} from {} runs", entry.id, entry.manifest->version, entry.path.string());
-    else if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed)
-      log.info("{}: {}", entry.id, entry.reason);
-    else
-      log.warn("{} ({}): {}: {}; {}", entry.id, entry.path.string(), name(entry.state),
-               entry.reason, entry.fix);
-    for (const auto& note : entry.notes) log.warn("{}: {}", entry.id, note);
-  }
 }
 
 void Host::gitea_changed(bool available) {

@@ -74,10 +74,7 @@ class MemorySink final : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    const auto level = spdlog::level::to_string_view(message.level);
-    lines_->push_back(
-        fmt::format("{} {}", std::string_view(level.data(), level.size()),
-                    std::string_view(message.payload.data(), message.payload.size())));
+    lines_->emplace_back(message.payload.data(), message.payload.size());
   }
   void flush_() override {}
   std::shared_ptr<std::vector<std::string>> lines_;
@@ -142,7 +139,8 @@ Log Log::to_stderr(Level least, std::shared_ptr<Redactor> redactor) {
   Log log;
   log.logger_ =
       std::make_shared<spdlog::logger>("host", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log.logger_->set_pattern(under_journald() ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %l %v");
+  log.logger_->set_pattern(under_journald() ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+                           spdlog::pattern_time_type::utc);
   log.logger_->set_level(to_spdlog(least));
   log.logger_->flush_on(spdlog::level::debug);
   log.redactor_ = std::move(redactor);
@@ -170,8 +168,11 @@ void Log::write(Level level, std::string_view text) const {
   if (!logger_->should_log(at)) return;
   const std::string scrubbed = redactor_->scrub(text);
   static const bool journald = under_journald();
-  logger_->log(at, "{}{}{}{}", journald ? fmt::format("<{}>", journal_priority(level)) : "", name_,
-               name_.empty() ? "" : ": ", scrubbed);
+  // The levels' names are ours, as in host.yaml, not spdlog's.
+  logger_->log(
+      at, "{}{}{}{}",
+      journald ? fmt::format("<{}>", journal_priority(level)) : std::string(name(level)) + " ",
+      name_, name_.empty() ? "" : ": ", scrubbed);
 }
 
 }  // namespace host

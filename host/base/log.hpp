@@ -39,7 +39,7 @@ enum class Level { debug, info, warn, error };
 [[nodiscard]] Level parse_level(std::string_view text);
 [[nodiscard]] std::string_view name(Level level) noexcept;
 
-// A named view onto the sink; cheap to copy, thread-safe. Lines are "<time> <level> <name>:
+// A named view onto the sink; cheap to copy, thread-safe. Lines are "<time in UTC> <level> <name>:
 // <text>", or with a "<N>" priority prefix and no time under journald ($JOURNAL_STREAM).
 class Log {
  public:

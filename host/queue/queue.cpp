@@ -107,10 +107,6 @@ void Queue::recover(Reply<Recovery> done) {
     pauses_ = result.value().pauses;
     next_prune_ = now() + kFirstPrune;
     const auto& recovery = result.value().recovery;
-    if (recovery.interrupted > 0) {
-      log_.info("{} runs of the host before were interrupted ({} held, {} cancelled)",
-                recovery.interrupted, recovery.held, recovery.cancelled);
-    }
     if (result.value().due) note_due(*result.value().due);
     done(recovery);
   };

@@ -3,7 +3,7 @@
 // What was changed outside this host, and on whose word. Two tables: `audit`, a line for every
 // write and every administrator's command; `intents`, a row that is committed before a write goes
 // out and closed after its answer, so that a host that died in between knows what it may have done.
-// Store thread, inside a unit of work.
+// Store thread, inside a unit of work; durable when that is committed.
 #pragma once
 
 #include <cstdint>

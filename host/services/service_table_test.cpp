@@ -45,7 +45,7 @@ TEST_F(ServiceTableTest, ParametersMustBeAnObjectOfBoundedDepth) {
 TEST_F(ServiceTableTest, PluginsLinesCarryTheirJob) {
   table_.log({JobId(7), RunLease(1)}, "triage", Level::warn, "odd issue");
   table_.log({}, "triage", Level::info, "created");
-  EXPECT_THAT(*lines_, ElementsAre("warning triage: job 7: odd issue", "info triage: created"));
+  EXPECT_THAT(*lines_, ElementsAre("warn triage: job 7: odd issue", "info triage: created"));
 }
 
 }  // namespace
