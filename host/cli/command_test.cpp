@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json.hpp"
 #include "cli/command_fixture.hpp"
+#include "cli/fake_host.hpp"
 
 namespace host::cli {
 namespace {
@@ -153,6 +154,22 @@ TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
                     HasSubstr("gitea_issue_triage"), HasSubstr("not granted")));
   EXPECT_EQ(run({"tasks", "--json"}), 0);
   EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 4u);
+}
+
+TEST_F(CommandTest, StatusCountsJobsInTheOrderOfTheirLife) {
+  FakeHost host(Paths::from(Environment::of_process()));
+  const Json few{{"count", 2}, {"more", false}};
+  host.set("GET /v1/status", {{"pid", 7},
+                              {"has_own_entry", false},
+                              {"plugins", {{"ready", 1}, {"found", 2}}},
+                              {"workers", 0},
+                              {"jobs",
+                               {{"available", few},
+                                {"scheduled", few},
+                                {"completed", {{"count", 1000}, {"more", true}}}}}});
+  EXPECT_EQ(run({"status"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("jobs: 2 scheduled, 2 available, 1000+ completed\n"),
+                                HasSubstr("runs the defaults")));
 }
 
 TEST_F(CommandTest, PluginsShowTellsEveryKeyOfAConfigAndEveryLimit) {

@@ -57,39 +57,47 @@ int list(Session& session, const options::variables_map& given) {
   return 0;
 }
 
+// As `jobs list --json` has it, whatever was done to them.
+int print_json(Session& session, Json jobs) {
+  session.out << Json{{"jobs", std::move(jobs)}}.dump(2) << '\n';
+  return 0;
+}
+
 int show(Session& session, const options::variables_map& given) {
   Json all = Json::array();
   for (const auto id : ids_of(given))
     all.push_back(session.client().get("/v1/jobs/" + std::to_string(id)));
-  if (session.json)
-    session.out << all.dump(2) << '\n';
-  else
-    for (const auto& job : all) print_job(session.out, job);
+  if (session.json) return print_json(session, std::move(all));
+  for (const auto& job : all) print_job(session.out, job);
   return 0;
+}
+
+std::string cancelled_text(const Json& reply) {
+  if (reply["stopping"] == true) return "is being stopped";
+  if (reply["state"] == "cancelled") return "cancelled";
+  return "had ended before: " + row_text(reply["state"]);
 }
 
 int cancel(Session& session, const options::variables_map& given) {
+  Json all = Json::array();
+  int status = 0;
   for (const auto id : ids_of(given)) {
-    const Json reply = session.client().post("/v1/jobs/" + std::to_string(id) + "/cancel");
-    if (session.json)
-      session.out << reply.dump() << '\n';
-    else
-      session.out << "job " << id << ": "
-                  << (reply["stopping"] == true ? "is being stopped" : row_text(reply["state"]))
-                  << '\n';
+    all.push_back(session.client().post("/v1/jobs/" + std::to_string(id) + "/cancel"));
+    const Json& reply = all.back();
+    if (reply["stopping"] != true && reply["state"] != "cancelled") status = 1;
+    if (!session.json) session.out << "job " << id << ": " << cancelled_text(reply) << '\n';
   }
-  return 0;
+  if (session.json) print_json(session, std::move(all));
+  return status;
 }
 
 int retry(Session& session, const options::variables_map& given) {
+  Json all = Json::array();
   for (const auto id : ids_of(given)) {
-    const Json reply = session.client().post("/v1/jobs/" + std::to_string(id) + "/retry");
-    if (session.json)
-      session.out << reply.dump() << '\n';
-    else
-      session.out << "job " << id << ": " << row_text(reply["state"]) << '\n';
+    all.push_back(session.client().post("/v1/jobs/" + std::to_string(id) + "/retry"));
+    if (!session.json) session.out << "job " << id << ": " << row_text(all.back()["state"]) << '\n';
   }
-  return 0;
+  return session.json ? print_json(session, std::move(all)) : 0;
 }
 
 }  // namespace
@@ -114,7 +122,7 @@ std::vector<Command> job_commands() {
                  "before", options::value<std::int64_t>()->value_name("ID"),
                  "only jobs older than this one")(
                  "limit", options::value<int>()->default_value(50)->value_name("N"),
-                 "at most so many (1000)");
+                 "at most so many, 1 to 1000 (default: 50)");
            },
        .reads_files = false,
        .run = list},
@@ -130,9 +138,11 @@ std::vector<Command> job_commands() {
       {.words = "jobs cancel",
        .arguments = "ID [ID ...]",
        .summary = "cancel jobs, running ones too",
-       .details = "A waiting job is cancelled at once. A running one is asked to stop, then "
-                  "killed; it is "
-                  "cancelled when it has ended, unless it completes first.",
+       .details =
+           "A waiting job is cancelled at once. A running one is asked to stop, then "
+           "killed; it is "
+           "cancelled when it has ended, unless it completes first. Exit status 1 if one had "
+           "ended before.",
        .examples = {"timmy-host jobs cancel 17 18"},
        .declare = declare_ids,
        .reads_files = false,

@@ -43,9 +43,14 @@ int status(Session& session, const options::variables_map&) {
   if (const Json& store = reply["store"]; store["writable"] == false)
     session.out << "database: not writable since " << store.value("since", "") << '\n';
   std::string jobs;
-  for (const auto& [state, count] : reply["jobs"].items())
-    jobs += (jobs.empty() ? "" : ", ") + to_text(count["count"]) +
-            (count["more"] == true ? "+ " : " ") + state;
+  const Json counts = reply.value("jobs", Json::object());
+  for (const auto* state :
+       {"scheduled", "available", "running", "retryable", "completed", "cancelled", "discarded"}) {
+    const auto count = counts.find(state);
+    if (count == counts.end()) continue;
+    jobs += (jobs.empty() ? "" : ", ") + to_text((*count)["count"]) +
+            ((*count)["more"] == true ? "+ " : " ") + state;
+  }
   session.out << "jobs: " << jobs << '\n'
               << "plugins: " << reply["plugins"]["ready"] << " ready of "
               << reply["plugins"]["found"] << "; " << reply["workers"] << " workers\n";

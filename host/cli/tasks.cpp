@@ -34,6 +34,7 @@ std::string text_of(const Json& row, const char* key) {
 }
 
 std::string schedule_text(const Json& row) {
+  if (row.value("task", "").empty()) return "-";
   auto text = row.value("schedule", "");
   if (text.empty()) return "on demand";
   if (const auto zone = row.value("zone", "UTC"); zone != "UTC") text += " " + zone;

@@ -19,6 +19,7 @@ namespace {
 
 using Respond = HttpServer::Respond;
 
+constexpr std::int64_t kLongestPage = 1000;
 constexpr Duration kLongestWait = std::chrono::seconds(50);
 constexpr Duration kStopGrace = std::chrono::seconds(2);
 
@@ -81,6 +82,14 @@ std::int64_t number_in(std::string_view text, std::string_view what) {
     throw Error(Code::usage,
                 std::string(what) + " must be a whole number, not \"" + std::string(text) + "\"");
   return number;
+}
+
+int limit_in(std::string_view text) {
+  const auto limit = number_in(text, "limit");
+  if (limit < 1 || limit > kLongestPage)
+    throw Error(Code::usage, fmt::format("limit is {}, expected 1 to {}", limit, kLongestPage),
+                "Ask for further pages with before=ID, the last id of the page.");
+  return static_cast<int>(limit);
 }
 
 std::string query_value(const ServerRequest& request, const std::string& key) {
@@ -279,7 +288,7 @@ class AdminApi::Impl {
     if (const auto before = query_value(request, "before"); !before.empty())
       page.before = JobId(number_in(before, "before"));
     if (const auto limit = query_value(request, "limit"); !limit.empty())
-      page.limit = static_cast<int>(std::clamp<std::int64_t>(number_in(limit, "limit"), 1, 1000));
+      page.limit = limit_in(limit);
     queue_->list(filter, page,
                  answer<std::vector<Job>>(std::move(respond), [](const std::vector<Job>& jobs) {
                    Json all = Json::array();

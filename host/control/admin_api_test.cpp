@@ -290,6 +290,8 @@ TEST_F(AdminApiTest, ErrorsCrossTheSocketWhole) {
   EXPECT_THAT(unknown.what(), HasSubstr("heartbaet"));
   EXPECT_EQ(refusal([&] { (void)client_.get("/v1/jobs/999"); }).code(), Code::not_found);
   EXPECT_EQ(refusal([&] { (void)client_.get("/v1/jobs/x"); }).code(), Code::usage);
+  EXPECT_EQ(refusal([&] { (void)client_.get("/v1/jobs?limit=0"); }).code(), Code::usage);
+  EXPECT_EQ(refusal([&] { (void)client_.get("/v1/jobs?limit=1001"); }).code(), Code::usage);
   EXPECT_EQ(refusal([&] { (void)client_.get("/v2/jobs"); }).code(), Code::not_found);
   EXPECT_EQ(refusal([&] {
               client_.post("/v1/jobs", {{"task", "heartbeat"}, {"prio", 1}});
