@@ -8,10 +8,6 @@
 namespace host {
 namespace {
 
-// Runs of a worker before it is replaced: often enough that a slow leak never matters, seldom
-// enough that starting processes doesn't.
-constexpr int kRecycleAfter = 5000;
-
 std::vector<std::filesystem::path> granted_paths(const Grants& grants, std::string_view grant) {
   std::vector<std::filesystem::path> granted;
   for (const auto& text : grants.values(grant)) granted.emplace_back(text);
@@ -28,7 +24,6 @@ std::shared_ptr<const WorkerSpec> worker_of(const PluginEntry& entry, const Path
   spec.writable = granted_paths(entry.grants, "fs.write");
   spec.scratch = paths.scratch();
   spec.limits = entry.limits;
-  spec.recycle_after = kRecycleAfter;
   spec.fresh = fresh;
   return std::make_shared<const WorkerSpec>(std::move(spec));
 }

@@ -61,6 +61,7 @@ std::string_view name(PluginState state) noexcept {
     case PluginState::invalid_config: return "invalid config";
     case PluginState::quarantined: return "quarantined";
     case PluginState::shadowed: return "shadowed";
+    case PluginState::missing: return "missing";
   }
   return "unknown";
 }
@@ -126,7 +127,7 @@ class Catalogue::Impl {
     one.entry.path = folder;
     one.entry.id = folder.filename().string();
     refuse(one.entry, "plugin folder " + quoted(folder) + ": " + problem,
-           "Create the folder, or name another one.");
+           "Create the folder, or name another one.", PluginState::missing);
     found_.push_back(std::move(one));
   }
 
@@ -214,7 +215,8 @@ class Catalogue::Impl {
       const std::string problem = "plugin \"" + id + "\" is enabled, but no plugin folder has it" +
                                   (meant.empty() ? "" : "; did you mean \"" + meant + "\"?");
       one.entry.problems = {{settings.where, child_pointer("/plugins", id), problem}};
-      refuse(one.entry, settings.where + ": " + problem, "Install it into " + folder_list() + ".");
+      refuse(one.entry, settings.where + ": " + problem, "Install it into " + folder_list() + ".",
+             PluginState::missing);
       found_.push_back(std::move(one));
     }
   }

@@ -35,8 +35,10 @@ enum class PluginState {
   invalid_config,  // its part of host.yaml does not fit it
   quarantined,     // these bytes failed too often
   shadowed,        // a folder of higher rank has the same plugin
+  missing,         // host.yaml enables it and no folder has it, or names a folder that is not there
 };
-// "ready", "disabled", "refused", "not granted", "invalid config", "quarantined", "shadowed".
+// "ready", "disabled", "refused", "not granted", "invalid config", "quarantined", "shadowed",
+// "missing".
 [[nodiscard]] std::string_view name(PluginState state) noexcept;
 
 // A task as it runs here: the manifest's, with host.yaml's schedule, zone and catch_up put in.

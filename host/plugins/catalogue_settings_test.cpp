@@ -186,7 +186,7 @@ TEST_F(CatalogueSettingsTest, AHostsOwnEntryDecides) {
 TEST_F(CatalogueSettingsTest, AnEnabledPluginThatIsNowhereIsALineWithTheNearestName) {
   configure("defaults:\n  plugins:\n    triaje: { enabled: true }\n");
   const auto entry = only("triaje");
-  EXPECT_EQ(entry.state, PluginState::refused);
+  EXPECT_EQ(entry.state, PluginState::missing);
   EXPECT_EQ(
       entry.reason,
       "host.yaml:3:5: plugin \"triaje\" is enabled, but no plugin folder has it; did you mean "

@@ -194,7 +194,7 @@ TEST_F(CatalogueTest, AFolderThatTheOperatorNamedAndThatIsMissingIsALine) {
   const auto entries = catalogue_.scan(
       {.folders = {{.path = folder_ / "none", .required = true}}, .config = &config_});
   ASSERT_EQ(entries.size(), 1u);
-  EXPECT_EQ(entries[0].state, PluginState::refused);
+  EXPECT_EQ(entries[0].state, PluginState::missing);
   EXPECT_THAT(entries[0].reason, HasSubstr((folder_ / "none").string()));
 }
 

@@ -30,8 +30,10 @@ struct WorkerSpec {
   // The folder in which each worker gets a folder of its own, removed when it ends.
   std::filesystem::path scratch;
   Limits limits;
-  int recycle_after = 10'000;  // runs; then the worker is replaced
-  bool fresh = false;          // a worker of its own for each run
+  // Runs; then the worker is replaced: often enough that a slow leak never matters, seldom enough
+  // that starting processes doesn't.
+  int recycle_after = 5000;
+  bool fresh = false;  // a worker of its own for each run
 
   // Whether a worker started with one serves runs of the other. How often it is replaced, and
   // whether the run wants one to itself, does not matter for that.
