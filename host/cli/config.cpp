@@ -48,11 +48,13 @@ int show(Session& session, const options::variables_map&) {
     session.out << report.dump(2) << '\n';
     return 0;
   }
-  Table table({"SETTING", "VALUE", "FROM"});
+  // The value last: a list of rules is long.
+  Table table({"SETTING", "FROM", "VALUE"});
   for (const auto& row : report["values"]) {
     const auto where = row.value("where", "");
-    table.add({row.value("setting", ""), to_text(row["value"]),
-               row.value("origin", "") + (where.empty() ? "" : " " + where)});
+    table.add({row.value("setting", ""),
+               row.value("origin", "") + (where.empty() ? "" : " " + where),
+               to_text(row["value"])});
   }
   table.print(session.out);
   return 0;
