@@ -122,6 +122,7 @@ TEST(Echo, GetsTheWholeJob) {
                       {"scheduled_for", "2026-11-23T14:05:00Z"},
                       {"payload", {{"a", 1}}},
                       {"config", {{"word", "x"}}},
+                      {"build", "first"},
                       {"runs", 1}};
   EXPECT_EQ(outcome.result, expected);
 }
