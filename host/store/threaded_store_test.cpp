@@ -46,7 +46,14 @@ class ThreadedStoreTest : public testing::Test {
   // Holds the store thread until the returned promise is set.
   std::promise<void> hold() {
     std::promise<void> release;
-    store_->submit([gate = release.get_future().share()](Unit&) { gate.wait(); }, {});
+    std::promise<void> entered;
+    store_->submit(
+        [&entered, gate = release.get_future().share()](Unit&) {
+          entered.set_value();
+          gate.wait();
+        },
+        {});
+    entered.get_future().wait();
     return release;
   }
 
