@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/error.hpp"
+#include "base/result.hpp"
 
 namespace host::cli {
 namespace {

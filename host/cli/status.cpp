@@ -40,7 +40,8 @@ int status(Session& session, const options::variables_map&) {
     session.out << "it has no entry of its own in host.yaml and runs the defaults\n";
   if (reply.value("draining", false)) session.out << "draining\n";
   session.out << "gitea: " << printable(reply.value("gitea", "")) << '\n';
-  if (const Json& store = reply["store"]; store["writable"] == false)
+  const Json store = reply.value("store", Json::object());
+  if (!store.value("writable", true))
     session.out << "database: not writable since " << store.value("since", "") << '\n';
   std::string jobs;
   const Json counts = reply.value("jobs", Json::object());

@@ -145,7 +145,8 @@ TEST(HostConfig, ReadsEveryKey) {
   const HostConfig config = load(R"(defaults:
   gitea: { url: "http://git.lan:3000/sub/", allow_plaintext: true, token_file: ~/tok }
   log: { level: debug }
-  queue: { concurrency: 3, shutdown_grace: 1m30s }
+  queue: { concurrency: 3, shutdown_grace: 1m30s, retention: { discarded: 30d } }
+  queues: { models: { concurrency: 2 } }
   workers: { max: 4 }
   plugin_dirs: [extra, /opt/plugins, ~/p]
   credentials: { openai: secrets/openai, abs: /k }
@@ -153,6 +154,8 @@ TEST(HostConfig, ReadsEveryKey) {
     a:
       zone: { t: Europe/Vienna }
       catch_up: { t: skip }
+      queue: { t: models }
+      rate: { t: 30/1h }
       limits: { memory: 1GiB, file_size: 8MiB, files: 32, cpu: 20s }
 )")
                                 .config;
@@ -167,6 +170,11 @@ TEST(HostConfig, ReadsEveryKey) {
   const PluginSettings& a = config.plugins.at("a");
   EXPECT_EQ(a.zone.at("t"), "Europe/Vienna");
   EXPECT_EQ(a.catch_up.at("t"), "skip");
+  EXPECT_EQ(a.queue.at("t"), "models");
+  EXPECT_EQ(a.rate.at("t"), "30/1h");
+  EXPECT_EQ(config.queue.queues.at("models"), 2);
+  EXPECT_EQ(config.queue.keep_discarded, std::chrono::hours(30 * 24));
+  EXPECT_EQ(config.queue.keep_completed, std::chrono::hours(24));
   EXPECT_EQ(a.limits.memory_bytes, std::uint64_t{1} << 30);
   EXPECT_EQ(a.limits.file_bytes, std::uint64_t{8} << 20);
   EXPECT_EQ(a.limits.files, 32);

@@ -47,7 +47,7 @@ struct TaskSpec {
   int concurrency = 1;
   std::string queue = "default";
   RateLimit rate;
-  int key_concurrency = 1;  // of its jobs with the same concurrency key
+  int key_concurrency = 1;             // of its jobs with the same concurrency key
   std::string unique_key;              // of the jobs that its schedule inserts; empty: none
   std::vector<std::string> events;     // forge events that start it
   std::vector<std::string> waits_for;  // services ("gitea") while down of which it is not claimed

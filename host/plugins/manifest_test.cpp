@@ -52,8 +52,10 @@ TEST(ManifestTest, ReadsEverythingThatAnAuthorMaySay) {
       {"timeout", "1h30m"},       {"retry", {{"max_attempts", 3}, {"base", "1s"}, {"cap", "2m"}}},
       {"catch_up", "all"},        {"catchup_window", "48h"},
       {"overlap", "buffer_one"},  {"concurrency", 4},
-      {"unique_key", "one"},      {"events", {"issues"}},
-      {"waits_for", {"gitea"}},   {"fresh_process", true}};
+      {"queue", "models"},        {"rate", "30/1h"},
+      {"key_concurrency", 2},     {"unique_key", "one"},
+      {"events", {"issues"}},     {"waits_for", {"gitea"}},
+      {"fresh_process", true}};
   manifest["needs"] = {
       {{"grant", "gitea.read"}, {"values", {"org/*"}}, {"required", false}, {"why", "to read"}}};
   manifest["limits"] = {{"memory", "1GiB"}, {"files", 128}, {"file_size", "1MiB"}, {"cpu", "10s"}};
@@ -66,6 +68,9 @@ TEST(ManifestTest, ReadsEverythingThatAnAuthorMaySay) {
   EXPECT_EQ(task.catchup_window, 48h);
   EXPECT_EQ(task.overlap, Overlap::buffer_one);
   EXPECT_EQ(task.concurrency, 4);
+  EXPECT_EQ(task.queue, "models");
+  EXPECT_EQ(task.rate, (RateLimit{30, std::chrono::hours(1)}));
+  EXPECT_EQ(task.key_concurrency, 2);
   EXPECT_EQ(task.unique_key, "one");
   EXPECT_THAT(task.events, ElementsAre("issues"));
   EXPECT_THAT(task.waits_for, ElementsAre("gitea"));

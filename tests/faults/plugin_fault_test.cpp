@@ -88,7 +88,7 @@ TEST_F(ReplacedTest, P3_ARemovedPluginIsGoneAndItsRunningJobEnds) {
   start();
   const auto running = begun("echo_wait", {{"ms", 500}});
   std::filesystem::remove(file_);
-  EXPECT_TRUE(eventually([&] { return state("echo") == "refused"; }))
+  EXPECT_TRUE(eventually([&] { return state("echo") == "missing"; }))
       << "host.yaml still asks for it";
   EXPECT_THROW(enqueue("echo"), Error);
   const Json ended = wait_for(running);
