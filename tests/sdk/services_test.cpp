@@ -129,6 +129,26 @@ TEST_F(Services, FollowersComeOnlyWithTheCompletion) {
                                      {"unique_key", "k"}}));
 }
 
+TEST_F(Services, AFollowerMayBeForAFailureOrForAnyEnd) {
+  const auto follow = [](timmy::Context& ctx) {
+    ctx.jobs().follow({.task = "celebrate"});
+    ctx.jobs().follow({.task = "report"}, timmy::FollowOn::failure);
+    ctx.jobs().follow({.task = "clean_up", .concurrency_key = "app"}, timmy::FollowOn::always);
+  };
+  run([&](timmy::Context& ctx) -> Json {
+    follow(ctx);
+    throw timmy::Retryable("later", "later");
+  });
+  EXPECT_TRUE(world_.jobs.empty()) << "it will be tried again";
+  run([&](timmy::Context& ctx) -> Json {
+    follow(ctx);
+    throw timmy::Permanent("no", "no");
+  });
+  ASSERT_EQ(world_.jobs.size(), 2u);
+  EXPECT_EQ(world_.jobs[0].at("task"), "report");
+  EXPECT_EQ(world_.jobs[1].at("concurrency_key"), "app");
+}
+
 TEST_F(Services, AJobWithAKeyThatWaitsIsADuplicate) {
   const auto once = [](timmy::Context& ctx) {
     const auto first = ctx.jobs().enqueue({.task = "later", .unique_key = "k"});

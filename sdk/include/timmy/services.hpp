@@ -184,6 +184,16 @@ struct NewJob {
   // Waiting jobs of one task with the same key count as one, within the window (zero: for ever).
   std::string unique_key{};
   Milliseconds unique_window{};
+  // Of one task's jobs with the same key only so many run at once as its manifest's key_concurrency
+  // says; the others wait for their turn.
+  std::string concurrency_key{};
+};
+
+// On which end of this job a follower comes.
+enum class FollowOn {
+  success,  // it completed
+  failure,  // it was discarded: no attempt is left, or the failure was permanent
+  always,   // it ended, cancelled included
 };
 
 struct Enqueued {
@@ -202,8 +212,14 @@ class Jobs {
     return {answer.at("id").get<std::int64_t>(), answer.value("duplicate", false)};
   }
 
-  // Inserts a job if and when this run completes, in the same transaction.
-  void follow(const NewJob& job) const { caller_.call("jobs/1.follow", to_json(job)); }
+  // Inserts a job in the transaction that ends this one, if it ends so. A run whose failure is
+  // tried again leaves nothing: the next run asks for its own.
+  void follow(const NewJob& job, FollowOn when = FollowOn::success) const {
+    Json params = to_json(job);
+    if (when != FollowOn::success)
+      params["when"] = when == FollowOn::failure ? "failure" : "always";
+    caller_.call("jobs/1.follow", params);
+  }
 
   // How far the run is, for who looks at it: 0 to 100, and what it is doing.
   void progress(double percent, const std::string& text) const {
@@ -219,6 +235,7 @@ class Jobs {
       params["unique_key"] = job.unique_key;
       if (job.unique_window.count() != 0) params["unique_window_ms"] = job.unique_window.count();
     }
+    if (!job.concurrency_key.empty()) params["concurrency_key"] = job.concurrency_key;
     return params;
   }
 

@@ -10,11 +10,11 @@
 //   auto outcome = plugin.run("hello", {{"name", "Ada"}});
 //   // outcome.ok(), outcome.result, outcome.code, world.log, world.state, ...
 //
-// What counts only with a run's completion (state().put, jobs().follow) is dropped if it fails, as
-// by the host; a job whose task and unique key another has that is in World::jobs is a duplicate.
-// Texts are handed over without a NUL and freed right after, so that a sanitizer sees a plugin that
-// reads past the end or keeps a borrowed one. A plugin that breaks the ABI's rules makes run()
-// throw std::logic_error.
+// What counts only with a run's end (state().put, jobs().follow) is dropped if it ends otherwise,
+// as by the host; a job whose task and unique key another has that is in World::jobs is a
+// duplicate. Texts are handed over without a NUL and freed right after, so that a sanitizer sees a
+// plugin that reads past the end or keeps a borrowed one. A plugin that breaks the ABI's rules
+// makes run() throw std::logic_error.
 #pragma once
 
 #include <dlfcn.h>
@@ -114,11 +114,21 @@ class World {
     staged_jobs_.clear();
   }
 
-  void end_run(bool completed) {
+  void end_run(timmy_status status) {
     cancelled_ = false;
-    if (!completed) return;
+    for (auto& job : staged_jobs_) follow(job, status);
+    if (status != TIMMY_OK) return;
     for (auto& [key, value] : staged_state_) put(key, value);
-    for (const auto& job : staged_jobs_) (void)insert(job);
+  }
+
+  // The harness knows no attempts: only a permanent failure is the job's last.
+  void follow(Json& job, timmy_status status) {
+    const auto when = job.value("when", "success");
+    job.erase("when");
+    const bool last = status == TIMMY_PERMANENT;
+    const bool ended = status == TIMMY_OK || last || status == TIMMY_CANCELLED;
+    if (when == "success" ? status == TIMMY_OK : when == "failure" ? last : ended)
+      (void)insert(job);
   }
 
   void put(const std::string& key, const Json& value) {
@@ -271,7 +281,7 @@ class Plugin {
     Outcome outcome;
     timmy_reply reply = reply_to(outcome);
     outcome.status = table_->run(self_, &run, name.str(), text.str(), &reply);
-    world_->end_run(outcome.ok());
+    world_->end_run(outcome.status);
     check(outcome);
     return outcome;
   }
