@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
+#include "app/announce.hpp"
+#include "app/offline.hpp"
+#include "app/running_host.hpp"
+
+namespace host {
+namespace {
+
+// How long after the store refused the schedules they are brought again.
+constexpr Duration kSchedulesPause = std::chrono::seconds(5);
+
+}  // namespace
+
+void require_trusted(const std::filesystem::path& path) {
+  const Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (fd) check_trusted(fd.get(), path, true);
+}
+
+GiteaOptions gitea_options(const HostConfig& config) {
+  GiteaOptions options;
+  options.url = config.gitea.url;
+  options.allow_plaintext = config.gitea.allow_plaintext;
+  options.token_files = config.gitea.token_files;
+  return options;
+}
+
+PoolSettings pool_settings(const Paths& paths, const HostConfig& config) {
+  return {.workers = config.workers.max, .forbidden = forbidden_paths(paths, config)};
+}
+
+// Asked before the first worker starts, so that --list-tasks never shows a whole cage by default.
+void Host::look_at_cage() {
+  const auto cage = attempt([this] { return probe_cage(installation_.worker); });
+  uncaged_ = cage.ok() ? cage.value().missing() : "all: " + cage.error().message();
+}
+
+void Host::watch_folders() {
+  std::vector<std::filesystem::path> folders;
+  for (const auto& folder :
+       plugin_folders(installation_.plugins, options_.paths, config_.config, options_.plugin_dirs))
+    folders.push_back(folder.path);
+  folder_watch_ = std::make_unique<FolderWatch>(context_, loop_, log_.named("plugins"), folders,
+                                                [this] { rescan(); });
+}
+
+std::vector<PluginEntry> Host::scan(const LoadedConfig& config) {
+  auto entries = catalogue_.scan({.folders = plugin_folders(installation_.plugins, options_.paths,
+                                                            config.config, options_.plugin_dirs),
+                                  .config = &config,
+                                  .quarantine = &quarantine_.records(),
+                                  .paths = &options_.paths,
+                                  .load = true});
+  refuse_unschedulable(entries);
+  return entries;
+}
+
+// Something in the folders, or a quarantine, changed. Nobody waits for the outcome, so what goes
+// wrong must end here.
+void Host::rescan() {
+  if (stopping_) return;
+  const auto done = attempt([this] { apply(scan(config_)); });
+  if (!done.ok()) log_.error("looking at the plugins again: {}", done.error().what());
+}
+
+void Host::apply_queue_settings() {
+  const auto& settings = config_.config.queue;
+  executor_.set_running(settings.concurrency);
+  executor_.set_queues(settings.queues);
+  queue_.set_retention({.completed = settings.keep_completed,
+                        .cancelled = settings.keep_cancelled,
+                        .discarded = settings.keep_discarded});
+}
+
+void Host::apply(std::vector<PluginEntry> entries) {
+  const auto log = log_.named("plugins");
+  for (const auto& [level, text] : announcements(entries_, entries)) log.write(level, text);
+  entries_ = std::move(entries);
+  const Plan before = std::exchange(plan_, make_plan(entries_, options_.paths));
+  scheduler_.set(plan_.schedule, [this](Status stored) {
+    if (stored.ok()) return;
+    log_.error("storing the schedules: {}", stored.error().what());
+    schedules_again_ = loop_.after(kSchedulesPause, [this] { rescan(); });
+  });
+  executor_.set_tasks(plan_.tasks);
+  // What was sent ahead under the old bytes, config or grants comes back, and goes to new workers.
+  for (const auto& plugin : changed_plugins(before, plan_)) pool_.retire(plugin);
+  notify_.status(status_line());
+}
+
+void Host::reload() {
+  notify_.reloading();
+  try {
+    if (stopping_ || !admin_)
+      throw Error(Code::conflict, stopping_ ? "this host is stopping" : "this host is starting");
+    require_trusted(options_.config);
+    auto fresh = load_or_default(options_.config, options_.host_name, options_.paths);
+    auto entries = scan(fresh);
+    // From here on nothing refuses: taken whole, or not at all.
+    gitea_.configure(gitea_options(fresh.config));
+    config_ = std::move(fresh);
+    log_.set_level(config_.config.log.level);
+    apply_queue_settings();
+    pool_.configure(pool_settings(options_.paths, config_.config));
+    watch_folders();
+    for (const auto& warning : config_.warnings) log_.warn("{}", warning);
+    apply(std::move(entries));
+    log_.info("took the new {}", options_.config.string());
+  } catch (...) {
+    const Error error = current_error();
+    log_.error("kept the old configuration: {}", error.what());
+    notify_.ready("kept the old configuration: " + error.message());
+    throw;
+  }
+  notify_.ready(status_line());
+}
+
+}  // namespace host

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The host's rooms, put together. For app/ only: host.cpp has its life, host_plugins.cpp what it
+// takes in from folders and host.yaml, host_control.cpp what it tells and is told.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/host.hpp"
+#include "app/installation.hpp"
+#include "app/instance_lock.hpp"
+#include "app/plan.hpp"
+#include "app/service_notify.hpp"
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "config/host_config.hpp"
+#include "control/admin_api.hpp"
+#include "gitea/client.hpp"
+#include "http/client.hpp"
+#include "plugins/catalogue.hpp"
+#include "plugins/folder_watch.hpp"
+#include "plugins/quarantine.hpp"
+#include "queue/queue.hpp"
+#include "schedule/clock_watch.hpp"
+#include "schedule/scheduler.hpp"
+#include "services/runs.hpp"
+#include "services/service_table.hpp"
+#include "store/threaded_store.hpp"
+#include "workers/executor.hpp"
+#include "workers/pool.hpp"
+
+namespace host {
+
+// Throws Error{denied} if others may write this file or folder: one that hands out grants and names
+// credentials, or that holds the state.
+void require_trusted(const std::filesystem::path& path);
+
+// What the config says to the Gitea client and to the pool.
+[[nodiscard]] GiteaOptions gitea_options(const HostConfig& config);
+[[nodiscard]] PoolSettings pool_settings(const Paths& paths, const HostConfig& config);
+
+// One host in one process, on the loop of `context`.
+class Host final : public HostControl {
+ public:
+  Host(boost::asio::io_context& context, const HostOptions& options, LoadedConfig config, Log log);
+
+  void start();
+  [[nodiscard]] int exit_status() const { return exit_status_; }
+
+  // HostControl:
+  [[nodiscard]] Json status() const override;
+  [[nodiscard]] Json tasks() const override;
+  [[nodiscard]] Json plugins() const override;
+  [[nodiscard]] Json config() const override;
+  [[nodiscard]] Json queues() const override;
+  void check_pausable(Pausable kind, const std::string& name) const override;
+  void pauses_changed() override { executor_.look_again(); }
+  [[nodiscard]] NewJob new_job(const std::string& task) const override;
+  bool stop_running(JobId job) override { return executor_.cancel(job); }
+  void reset_plugin(const std::string& id, Reply<bool> done) override;
+  void reload() override;
+  void check_database(Reply<Done> done) override { store_.check(std::move(done)); }
+  void back_up_database(const std::filesystem::path& file, bool replace,
+                        Reply<std::uint64_t> done) override {
+    store_.back_up(file, replace, std::move(done));
+  }
+
+ private:
+  void add_services();
+  void recovered(const Recovery& recovery);
+  [[nodiscard]] std::vector<PluginEntry> scan(const LoadedConfig& config);
+  void rescan();
+  void watch_folders();
+  void look_at_cage();
+  void apply(std::vector<PluginEntry> entries);
+  void apply_queue_settings();
+  void gitea_changed(bool available);
+  void store_changed(const StoreHealth& health);
+  void open_gitea();
+  void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
+  void wait_for_signals();
+  void on_signal(int number);
+  void stop();
+  void fatal(const Error& error);
+  [[nodiscard]] std::string status_line() const;
+  [[nodiscard]] const PluginEntry* entry_of_task(const std::string& task) const;
+
+  boost::asio::io_context& context_;
+  HostOptions options_;
+  LoadedConfig config_;
+  Log log_;
+  SystemClock clock_;
+  AsioLoop loop_;
+  WallTime started_ = clock_.wall();
+  Installation installation_ = Installation::find();
+  InstanceLock lock_;
+  ServiceNotify notify_;
+  ThreadedStore store_;
+  CurlClient http_;
+  GiteaClient gitea_;
+  Queue queue_;
+  Quarantine quarantine_;
+  Catalogue catalogue_;
+  std::vector<PluginEntry> entries_;
+  Plan plan_;
+  ServiceTable services_;
+  Runs runs_;
+  WorkerPool pool_;
+  Executor executor_;
+  Scheduler scheduler_;
+  std::unique_ptr<ClockWatch> clock_watch_;
+  std::unique_ptr<FolderWatch> folder_watch_;
+  std::unique_ptr<AdminApi> admin_;
+  boost::asio::signal_set signals_;
+  Timer schedules_again_;
+  std::string uncaged_;  // the layers of the cage that this machine lacks
+  bool stopping_ = false;
+  int exit_status_ = 0;
+};
+
+}  // namespace host
