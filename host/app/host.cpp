@@ -108,6 +108,9 @@ void Host::recovered(const Recovery& recovery) {
     log_.warn("{} runs of the host before this one were interrupted and go back to the queue{}",
               recovery.interrupted,
               recovery.held > 0 ? fmt::format("; {} of them are held", recovery.held) : "");
+  queue_.last_ends([this](Result<std::map<std::string, WallTime>> last) {
+    if (last.ok()) last_ends_.merge(std::move(last).value());
+  });
   look_at_cage();
   executor_.set_available("gitea", false);
   open_gitea();
@@ -156,6 +159,7 @@ void Host::store_changed(const StoreHealth& health) {
 }
 
 void Host::finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
+  if (verdict.kind != Verdict::Kind::interrupted) last_ends_[task.name] = clock_.wall();
   const bool fault =
       verdict.kind == Verdict::Kind::crashed || verdict.kind == Verdict::Kind::timed_out;
   if (fault)

@@ -75,7 +75,11 @@ Json Host::tasks() const {
   if (!uncaged_.empty()) warnings.push_back("workers are caged without " + uncaged_);
   const auto times = [this](const PluginTask& task) {
     const auto schedule = scheduler_.view(task.spec.name);
-    return schedule ? TaskTimes{schedule->next, schedule->last_run, schedule->paused} : TaskTimes{};
+    TaskTimes shown;
+    if (schedule) shown = {schedule->next, {}, schedule->paused};
+    const auto last = last_ends_.find(task.spec.name);
+    if (last != last_ends_.end()) shown.last = last->second;
+    return shown;
   };
   return {{"tasks", tasks_report(entries_, times)}, {"warnings", warnings}};
 }

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -118,7 +119,8 @@ class Host final : public HostControl {
   std::unique_ptr<AdminApi> admin_;
   boost::asio::signal_set signals_;
   Timer schedules_again_;
-  std::string uncaged_;  // the layers of the cage that this machine lacks
+  std::map<std::string, WallTime> last_ends_;  // of runs, by task
+  std::string uncaged_;                        // the layers of the cage that this machine lacks
   bool stopping_ = false;
   int exit_status_ = 0;
 };

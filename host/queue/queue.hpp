@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -101,6 +102,8 @@ class Queue {
   void show(JobId id, Reply<JobDetail> done);
   void list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done);
   void counts(Reply<Counts> done);
+  // When a run of each task last ended, as far as the newest some thousand ended jobs tell.
+  void last_ends(Reply<std::map<std::string, WallTime>> done);
   // How many match, no further than `cap`.
   void count(JobFilter filter, std::int64_t cap, Reply<std::int64_t> done);
 

@@ -133,6 +133,11 @@ void Queue::list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done) {
       std::move(done), true);
 }
 
+void Queue::last_ends(Reply<std::map<std::string, WallTime>> done) {
+  ask<std::map<std::string, WallTime>>([](Unit& unit) { return host::last_ends(unit); },
+                                       std::move(done), true);
+}
+
 void Queue::count(JobFilter filter, std::int64_t cap, Reply<std::int64_t> done) {
   ask<std::int64_t>(
       [filter = std::move(filter), cap](Unit& unit) { return count_matching(unit, filter, cap); },

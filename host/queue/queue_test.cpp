@@ -347,6 +347,16 @@ TEST_F(QueueTest, a_queue_that_is_gone_calls_nobody_but_stores_what_was_asked) {
   EXPECT_EQ(claim().size(), 1u);
 }
 
+TEST_F(QueueTest, it_knows_when_each_task_last_ended_a_run) {
+  insert({{.task = "work"}, {.task = "other"}});
+  loop_.advance(minutes(1));
+  finish(claim().at(0).run, {.kind = Kind::completed});
+  const auto last = wait<std::map<std::string, WallTime>>(
+      [&](auto reply) { queue_->last_ends(std::move(reply)); });
+  EXPECT_EQ(last.size(), 1u);
+  EXPECT_EQ(last.at("work"), queue_->now());
+}
+
 TEST_F(QueueTest, a_pause_outlives_the_host) {
   EXPECT_TRUE(wait<bool>(
       [&](auto reply) { queue_->set_paused(Pausable::task, "work", true, std::move(reply)); }));

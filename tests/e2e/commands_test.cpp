@@ -163,8 +163,12 @@ TEST_F(CommandsTest, StatusAndTasksComeFromTheRunningHost) {
   EXPECT_THAT(run({"--list-tasks"}), AllOf(ContainsRegex("TASK +PLUGIN"), HasSubstr("echo_wait"),
                                            HasSubstr("gitea.write: demo/*")));
   bool found = false;
-  for (const Json tasks = json({"tasks"})["tasks"]; const auto& task : tasks)
+  for (const Json tasks = json({"tasks"})["tasks"]; const auto& task : tasks) {
     found = found || task["task"] == "gitea_issue_triage";
+    if (task["task"] == "echo") {
+      EXPECT_TRUE(task["last_run"].is_string()) << "also what no schedule asked for";
+    }
+  }
   EXPECT_TRUE(found);
 }
 
