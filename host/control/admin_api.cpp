@@ -331,7 +331,8 @@ class AdminApi::Impl {
     if (what == "batch")
       return insert_batch(
           *queue_, *control_, body,
-          audited<Json>(request, name, std::to_string(body["jobs"].size()) + " jobs",
+          audited<Json>(request, name,
+                        std::to_string(body.value("jobs", Json::array()).size()) + " jobs",
                         json_answer(std::move(respond))));
     if (what == "bulk")
       return order_matching(

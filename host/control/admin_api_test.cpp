@@ -224,6 +224,29 @@ TEST_F(AdminApiTest, ABatchIsInsertedWholeOrNotAtAll) {
   EXPECT_EQ(client_.get("/v1/jobs")["jobs"].size(), 3u);
 }
 
+TEST_F(AdminApiTest, WhatIsNoSensibleRequestIsRefusedAndTheHostGoesOn) {
+  const std::vector<std::string> bodies{"",
+                                        "{}",
+                                        "[]",
+                                        "7",
+                                        "null",
+                                        "\"jobs\"",
+                                        "{\"jobs\":{}}",
+                                        "{\"jobs\":7}",
+                                        "{\"jobs\":[[]]}",
+                                        "{\"task\":[]}",
+                                        "{\"action\":{}}",
+                                        "{\"action\":\"cancel\"}",
+                                        "{\"x\":"};
+  for (const char* target :
+       {"/v1/jobs", "/v1/jobs/batch", "/v1/jobs/count", "/v1/jobs/bulk", "/v1/jobs/x/cancel",
+        "/v1/jobs/1/burn", "/v1/tasks/heartbeat/burn", "/v1/queues//pause", "/v1/plugins"})
+    for (const auto& body : bodies)
+      EXPECT_NE(refusal([&] { (void)client_.post_text(target, body); }).message(), "")
+          << target << ' ' << body;
+  EXPECT_EQ(client_.get("/v1/status")["pid"], 7);
+}
+
 TEST_F(AdminApiTest, WhatIsDoneToManyNeedsAFilterAndTheirCount) {
   for (int i = 0; i < 3; ++i) client_.post("/v1/jobs", {{"task", "heartbeat"}});
   EXPECT_EQ(client_.post("/v1/jobs/count", {{"task", "heartbeat"}})["count"], 3);
