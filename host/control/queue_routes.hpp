@@ -16,7 +16,7 @@ namespace host {
 // A filter from {"state"?, "task"?, "held"?}, as strings of a query have them or as JSON.
 [[nodiscard]] JobFilter filter_of(const Json& request);
 
-// POST /v1/jobs/count {filter}: {"count", "more"}, counted up to 10,000.
+// POST /v1/jobs/count {filter}: {"count", "more"}, counted up to 1,000,000.
 void count_matching(Queue& queue, const Json& request, Reply<Json> done);
 
 // POST /v1/jobs/bulk {"action", "expect", filter}: does it to all that match, if exactly `expect`

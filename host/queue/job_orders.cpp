@@ -106,10 +106,10 @@ Job run_job_now(Unit& unit, JobId id, WallTime now) {
   return read_job(unit, id).job;
 }
 
-BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter,
-                    std::optional<JobId> after, int limit, WallTime now) {
+BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter, JobRange range,
+                    int limit, WallTime now) {
   BulkStep step;
-  const auto ids = matching_ids(unit, filter, after, limit);
+  const auto ids = matching_ids(unit, filter, range, limit);
   for (const auto id : ids) ++(order(unit, action, id, now, step) ? step.changed : step.skipped);
   if (static_cast<int>(ids.size()) == limit) step.after = ids.back();
   return step;

@@ -25,10 +25,9 @@ class JobOrdersTest : public JobTableTest {
     }
     return {};
   }
-  BulkStep order(BulkAction action, const JobFilter& filter, int limit = 100,
-                 std::optional<JobId> after = {}) {
+  BulkStep order(BulkAction action, const JobFilter& filter, int limit = 100, JobRange range = {}) {
     return in_unit(
-        [&](Unit& unit) { return order_jobs(unit, action, filter, after, limit, now_); });
+        [&](Unit& unit) { return order_jobs(unit, action, filter, range, limit, now_); });
   }
 };
 
@@ -86,11 +85,22 @@ TEST_F(JobOrdersTest, it_goes_on_where_the_step_before_ended) {
   for (int i = 0; i < 5; ++i) ids.push_back(insert({}));
   auto step = order(BulkAction::discard, {.state = {}, .task = "work"}, 2);
   EXPECT_EQ(step.after, ids[1]);
-  step = order(BulkAction::discard, {.state = {}, .task = "work"}, 2, step.after);
-  step = order(BulkAction::discard, {.state = {}, .task = "work"}, 2, step.after);
+  step = order(BulkAction::discard, {.state = {}, .task = "work"}, 2, {.after = *step.after});
+  step = order(BulkAction::discard, {.state = {}, .task = "work"}, 2, {.after = *step.after});
   EXPECT_EQ(step.changed, 1);
   EXPECT_EQ(step.after, std::nullopt);
   EXPECT_THAT(claim(), IsEmpty());
+}
+
+TEST_F(JobOrdersTest, what_comes_behind_the_range_is_left_alone) {
+  EXPECT_EQ(in_unit([](Unit& unit) { return newest_job(unit); }), JobId(0));
+  insert({});
+  const auto last = insert({});
+  EXPECT_EQ(in_unit([](Unit& unit) { return newest_job(unit); }), last);
+  const auto later = insert({});
+  EXPECT_EQ(order(BulkAction::cancel, {.state = {}, .task = "work"}, 100, {.last = last}).changed,
+            2);
+  EXPECT_EQ(job(later).state, JobState::available);
 }
 
 TEST_F(JobOrdersTest, discarded_jobs_are_retried_all_at_once) {

@@ -127,15 +127,23 @@ std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& p
   return jobs;
 }
 
-std::vector<JobId> matching_ids(Unit& unit, const JobFilter& filter, std::optional<JobId> after,
-                                int limit) {
-  auto& row =
-      unit.query("SELECT id FROM jobs" + matching(filter) + " AND id > ?1 ORDER BY id LIMIT ?2",
-                 after.value_or(JobId(0)), limit);
+std::vector<JobId> matching_ids(Unit& unit, const JobFilter& filter, JobRange range, int limit) {
+  auto& row = unit.query(
+      "SELECT id FROM jobs" + matching(filter) + " AND id > ?1 AND id <= ?4 ORDER BY id LIMIT ?2",
+      range.after, limit);
+  row.bind(4, range.last);
   if (!filter.task.empty()) row.bind(3, filter.task);
   std::vector<JobId> ids;
   while (row.step()) ids.emplace_back(row.integer(0));
   return ids;
+}
+
+JobId newest_job(Unit& unit) {
+  auto& row = unit.query("SELECT coalesce(max(id), 0) FROM jobs");
+  row.step();
+  const JobId newest(row.integer(0));
+  row.reset();
+  return newest;
 }
 
 std::int64_t count_matching(Unit& unit, const JobFilter& filter, std::int64_t cap) {

@@ -74,7 +74,13 @@ Job retry_job(Unit& unit, JobId id, WallTime now);
 Job discard_job(Unit& unit, JobId id, WallTime now);
 Job run_job_now(Unit& unit, JobId id, WallTime now);
 
-// The same for all jobs that match, in steps: the first `limit` of them behind `after`, by id.
+// The ids behind `after`, `last` included.
+struct JobRange {
+  JobId after{0};
+  JobId last{INT64_MAX};
+};
+
+// The same for all jobs that match, in steps: the first `limit` of them in a range, by id.
 struct BulkStep {
   int changed = 0;
   int skipped = 0;              // in a state that the action does not fit
@@ -82,8 +88,10 @@ struct BulkStep {
   std::vector<RunId> running;   // cancelled while they run: to be told
   std::set<std::string> ready;  // tasks that may have available jobs
 };
-BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter,
-                    std::optional<JobId> after, int limit, WallTime now);
+BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter, JobRange range,
+                    int limit, WallTime now);
+// The newest id there is; a job that is inserted later has a higher one. 0: there is no job.
+JobId newest_job(Unit& unit);
 // How many match, no further than `cap`.
 std::int64_t count_matching(Unit& unit, const JobFilter& filter, std::int64_t cap);
 

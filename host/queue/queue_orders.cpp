@@ -20,7 +20,7 @@ struct Queue::Bulk {
   std::int64_t expected = 0;
   Reply<BulkOutcome> done;
   bool begun = false;
-  std::optional<JobId> after;
+  JobRange range;  // what matches later was not confirmed
   BulkOutcome outcome;
 };
 
@@ -71,7 +71,7 @@ void Queue::order(BulkAction action, JobFilter filter, std::int64_t expected,
                                          .filter = std::move(filter),
                                          .expected = expected,
                                          .done = std::move(done),
-                                         .after = {},
+                                         .range = {},
                                          .outcome = {}}));
 }
 
@@ -87,14 +87,15 @@ void Queue::order_next(std::shared_ptr<Bulk> bulk) {
                             matching > bulk->expected ? "more" : std::to_string(matching),
                             bulk->expected),
                 "Look again, and confirm the count that there is.");
+          bulk->range.last = newest_job(unit);
         }
-        return order_jobs(unit, bulk->action, bulk->filter, bulk->after, kBulkStep, now);
+        return order_jobs(unit, bulk->action, bulk->filter, bulk->range, kBulkStep, now);
       },
       [this, bulk](Result<BulkStep> result) {
         if (!result) return bulk->done(result.error());
         const auto& step = result.value();
         bulk->begun = true;
-        bulk->after = step.after;
+        if (step.after) bulk->range.after = *step.after;
         bulk->outcome.changed += step.changed;
         bulk->outcome.skipped += step.skipped;
         bulk->outcome.running.insert(bulk->outcome.running.end(), step.running.begin(),

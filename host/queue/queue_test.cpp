@@ -396,5 +396,18 @@ TEST_F(QueueTest, an_order_for_many_needs_the_count_that_there_is) {
   EXPECT_THAT(claim(5), IsEmpty());
 }
 
+TEST_F(QueueTest, an_order_for_many_leaves_what_came_after_the_count) {
+  for (int i = 0; i < 450; ++i) insert_one({.task = "work"});
+  std::optional<BulkOutcome> outcome;
+  queue_->order(BulkAction::cancel, {.state = {}, .task = "work"}, 450,
+                [&](Result<BulkOutcome> done) { outcome = done.value(); });
+  // Stands in the store's line behind the first step and before the second.
+  const auto late = insert_one({.task = "work"});
+  loop_.drain();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->changed, 450);
+  EXPECT_EQ(claim(5).at(0).run.job, late);
+}
+
 }  // namespace
 }  // namespace host
