@@ -25,6 +25,18 @@ std::vector<WallTime> read_starts(Unit& unit, std::string_view task) {
   return starts;
 }
 
+void write_starts(Unit& unit, std::string_view task, const std::vector<WallTime>& starts) {
+  std::string bytes;
+  for (const auto start : starts) {
+    const std::int64_t micros = start.time_since_epoch().count();
+    bytes.append(reinterpret_cast<const char*>(&micros), sizeof(micros));
+  }
+  unit.run(
+      "INSERT INTO rate_limits(task, starts) VALUES(?, ?) "
+      "ON CONFLICT DO UPDATE SET starts=excluded.starts",
+      task, Bytes{bytes});
+}
+
 }  // namespace
 
 std::string_view name(Pausable kind) noexcept { return kind == Pausable::task ? "task" : "queue"; }
@@ -50,7 +62,10 @@ Pauses read_pauses(Unit& unit) {
 Allowance allowance(Unit& unit, std::string_view task, const RateLimit& limit, int wanted,
                     WallTime now) {
   auto starts = read_starts(unit, task);
-  for (auto& start : starts) start = std::min(start, now);
+  if (!starts.empty() && std::ranges::max(starts) > now) {
+    for (auto& start : starts) start = std::min(start, now);
+    write_starts(unit, task, starts);  // else they count as of now at each look, and never end
+  }
   std::erase_if(starts, [&](WallTime start) { return start <= now - limit.per; });
   const int free = std::max(limit.runs - static_cast<int>(starts.size()), 0);
   if (wanted <= free) return {wanted, std::nullopt};
@@ -66,15 +81,7 @@ void note_starts(Unit& unit, std::string_view task, const RateLimit& limit, int 
   starts.insert(starts.end(), static_cast<std::size_t>(runs), now);
   const auto keep = static_cast<std::size_t>(limit.runs);
   if (starts.size() > keep) starts.erase(starts.begin(), starts.end() - limit.runs);
-  std::string bytes;
-  for (const auto start : starts) {
-    const std::int64_t micros = start.time_since_epoch().count();
-    bytes.append(reinterpret_cast<const char*>(&micros), sizeof(micros));
-  }
-  unit.run(
-      "INSERT INTO rate_limits(task, starts) VALUES(?, ?) "
-      "ON CONFLICT DO UPDATE SET starts=excluded.starts",
-      task, Bytes{bytes});
+  write_starts(unit, task, starts);
 }
 
 }  // namespace host

@@ -34,7 +34,7 @@ struct Allowance {
   std::optional<WallTime> again;  // when it lets one more; nullopt when it gave all that was wanted
 };
 // Exact, not a bucket: it counts the last `limit.runs` starts by their times. A start in the future
-// (a clock was put back) counts as one of now.
+// (a clock was put back) counts as one of now, and is stored as that.
 [[nodiscard]] Allowance allowance(Unit& unit, std::string_view task, const RateLimit& limit,
                                   int wanted, WallTime now);
 // `runs` more have begun.

@@ -83,7 +83,7 @@ TEST_F(ControlsTest, a_clock_that_was_put_back_does_not_stop_a_task_for_years) {
   EXPECT_EQ(limited_claim(limit).jobs.size(), 1u);
   now_ -= hours(24 * 365);
   EXPECT_EQ(limited_claim(limit).again, now_ + minutes(1));
-  now_ += hours(24 * 365) + minutes(1);
+  now_ += minutes(1);
   EXPECT_EQ(limited_claim(limit).jobs.size(), 1u);
 }
 
