@@ -16,6 +16,7 @@
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
 #include "queue/queue.hpp"
+#include "store/migrations.hpp"
 #include "store/threaded_store.hpp"
 
 namespace host {
@@ -146,6 +147,29 @@ TEST(QueueOnARealStoreTest, every_job_is_done_once) {
   EXPECT_EQ(host.completed(), 500);
   EXPECT_EQ(ids(host.store(), "SELECT id FROM jobs WHERE state='completed'").size(), 500u);
   EXPECT_EQ(ids(host.store(), "SELECT job FROM attempts").size(), 500u);
+}
+
+// What a host of version 1 left: jobs that wait, one that ran, one that had ended.
+TEST(QueueOnARealStoreTest, jobs_of_a_version_1_database_are_kept_and_run) {
+  const TestFolder folder;
+  {
+    Connection old(folder.path() / "host.db", Connection::Mode::writer);
+    migrate(old, 1);
+    old.execute("INSERT INTO instances VALUES(1, 'old', 'boot', 1, 1)");
+    for (const char* state : {"available", "available", "running", "completed"})
+      Statement(old.handle(),
+                "INSERT INTO jobs(task, state, priority, rank, attempt, max_attempts, run_lease, "
+                "instance, inserted_at, source, payload) "
+                "VALUES('work', ?, 4, 7, 1, 5, 1, 1, 1, 'cli', x'7b7d')")
+          .bind_all(std::string_view(state))
+          .run();
+  }
+  write_atomically(folder.path() / "acknowledged", "i1\ni2\ni3\ni4\n");
+  SmallHost host(folder.path());
+  host.work(0, 3);
+  EXPECT_EQ(host.recovered().interrupted, 1);
+  EXPECT_EQ(ids(host.store(), "SELECT id FROM jobs WHERE state='completed'"),
+            (std::set<std::int64_t>{1, 2, 3, 4}));
 }
 
 #ifdef TIMMY_FAILPOINTS

@@ -156,14 +156,14 @@ CREATE TABLE rate_limits(
 
 constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2};
 
-void apply(Connection& connection, std::int64_t version) {
+void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");
   try {
-    for (auto next = version; next < kSchemaVersion; ++next) {
+    for (auto next = from; next < to; ++next) {
       connection.execute(kVersions[static_cast<std::size_t>(next)]);
     }
     connection.execute(fmt::format("PRAGMA application_id={}", kApplicationId).c_str());
-    connection.execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str());
+    connection.execute(fmt::format("PRAGMA user_version={}", to).c_str());
     connection.execute("COMMIT");
   } catch (...) {
     if (!connection.autocommit()) connection.execute("ROLLBACK");
@@ -195,10 +195,10 @@ void check_ownership(Connection& connection) {
   }
 }
 
-void migrate(Connection& connection) {
+void migrate(Connection& connection, int version) {
   check_ownership(connection);
-  const auto version = connection.integer("PRAGMA user_version");
-  if (version < kSchemaVersion) apply(connection, version);
+  const auto from = connection.integer("PRAGMA user_version");
+  if (from < version) apply(connection, from, version);
 }
 
 }  // namespace host

@@ -31,7 +31,8 @@ inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 // it is somebody else's, {invalid} if its schema is newer than this program.
 void check_ownership(Connection& connection);
 
-// check_ownership(), then brings the open database to kSchemaVersion in one transaction.
-void migrate(Connection& connection);
+// check_ownership(), then brings the open database to `version` in one transaction, if it is older.
+// Only tests stop at an older one.
+void migrate(Connection& connection, int version = kSchemaVersion);
 
 }  // namespace host
