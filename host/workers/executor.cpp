@@ -161,6 +161,7 @@ void Executor::claimed(const std::string& name, int asked, Result<Claimed> resul
     change_claimed(lane, -asked);
     log_.error("claiming jobs of {}: {}", name, result.error().what());
     ask_later(lane, name, kClaimPause);
+    fill_starved();
     return maybe_drained();
   }
   auto& jobs = result.value().jobs;

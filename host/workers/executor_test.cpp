@@ -393,6 +393,21 @@ TEST_F(ExecutorTest, TasksThatAlwaysHaveMoreShareTheStarts) {
   EXPECT_EQ(runs.size(), 3u);
 }
 
+TEST_F(ExecutorTest, AClaimThatFailedLeavesItsStartsToThoseThatWait) {
+  executor_.set_running(1);
+  set({task("a"), task("b")});
+  insert("a");
+  end(pool_.runs.begin()->first);
+  // In one turn: "a" asks, and gets an error; "b" finds its start taken, and waits for one.
+  store_.run_now([&](Unit& unit) { return insert_job(unit, {.task = "b"}, queue_.now()).id; });
+  store_.fail_next(Error(Code::io, "disk full"), 1);
+  executor_.ready("a");
+  executor_.ready("b");
+  loop_.drain();
+  ASSERT_EQ(pool_.runs.size(), 1u);
+  EXPECT_EQ(pool_.runs.begin()->second.request.task, "b");
+}
+
 TEST_F(ExecutorTest, WhatIsPausedIsNotClaimedAndGoesOnWhenResumed) {
   set({task("work"), task("free")});
   queue_.set_paused(Pausable::task, "work", true, {});
