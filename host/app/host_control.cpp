@@ -30,6 +30,10 @@ Json Host::status() const {
     attention.push_back(fmt::format(
         "the database's log is at {} MiB: some program has had the database open for long",
         store.wal_bytes >> 20));
+  for (const auto& task : queue_.pauses().tasks)
+    attention.push_back("task " + task + " is paused; timmy-host tasks resume " + task);
+  for (const auto& queue : queue_.pauses().queues)
+    attention.push_back("queue " + queue + " is paused; timmy-host queues resume " + queue);
   const auto queue = queue_.stats();
   return {{"version", TIMMY_VERSION},
           {"host", config_.config.host_name},
@@ -76,7 +80,12 @@ Json Host::tasks() const {
   const auto times = [this](const PluginTask& task) {
     const auto schedule = scheduler_.view(task.spec.name);
     TaskTimes shown;
-    if (schedule) shown = {schedule->next, {}, schedule->paused};
+    if (schedule) shown = {schedule->next, {}, schedule->paused ? "schedule" : ""};
+    if (const auto plan = plan_.tasks.find(task.spec.name); plan != plan_.tasks.end()) {
+      const auto& pauses = queue_.pauses();
+      if (pauses.queues.contains(plan->second.queue)) shown.paused = "queue " + plan->second.queue;
+      if (pauses.tasks.contains(plan->first)) shown.paused = "task";
+    }
     const auto last = last_ends_.find(task.spec.name);
     if (last != last_ends_.end()) shown.last = last->second;
     return shown;

@@ -26,7 +26,7 @@ Json task_row(const PluginEntry& entry, const PluginTask& task, const TimesOf& t
               {"zone", task.spec.zone},
               {"overridden", task.overridden},
               {"waits_for", task.spec.waits_for},
-              {"paused", when.paused},
+              {"paused", when.paused.empty() ? Json() : Json(when.paused)},
               {"next_run", time_or_null(when.next)},
               {"last_run", time_or_null(when.last)}});
   return row;
@@ -44,8 +44,8 @@ Json need_row(const PluginEntry& entry, const Need& need) {
 
 TaskTimes times_by_schedule(const PluginTask& task, WallTime now) {
   if (task.spec.schedule.empty()) return {};
-  return {Schedule::parse(task.spec.schedule, Zone::load(task.spec.zone)).next(now), std::nullopt,
-          false};
+  return {
+      Schedule::parse(task.spec.schedule, Zone::load(task.spec.zone)).next(now), std::nullopt, {}};
 }
 
 Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times) {

@@ -17,7 +17,7 @@ namespace host {
 struct TaskTimes {
   std::optional<WallTime> next;
   std::optional<WallTime> last;
-  bool paused = false;  // by an operator; only a running host knows
+  std::string paused;  // by an operator, and what: "schedule", "task", "queue NAME"; or empty
 };
 using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 
@@ -25,8 +25,8 @@ using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 [[nodiscard]] TaskTimes times_by_schedule(const PluginTask& task, WallTime now);
 
 // One object a task, in the entries' order: task, plugin, version, description, state, reason, fix,
-// schedule, zone, overridden, paused, next_run, last_run, grants, path. A plugin whose tasks can't
-// be read gives one object with an empty task.
+// schedule, zone, overridden, paused (null, or what is; only a running host knows), next_run,
+// last_run, grants, path. A plugin whose tasks can't be read gives one object with an empty task.
 [[nodiscard]] Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times);
 
 // What a host runs with: host, file, settings (merged, with defaults), and each leaf of them as

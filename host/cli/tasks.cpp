@@ -25,7 +25,9 @@ std::string short_time(const Json& time) {
 }
 
 std::string next_text(const Json& row) {
-  return row.value("paused", false) ? "paused" : short_time(row.value("next_run", Json()));
+  const Json paused = row.value("paused", Json());
+  if (paused.is_string()) return "paused: " + paused.get<std::string>();
+  return short_time(row.value("next_run", Json()));
 }
 
 std::string text_of(const Json& row, const char* key) {

@@ -150,8 +150,26 @@ TEST_F(CommandsTest, AQuarantineIsLiftedOnce) {
   }));
   EXPECT_THAT(run({"status"}), HasSubstr("! hostile (quarantined)"));
   EXPECT_THAT(run({"--list-tasks"}), HasSubstr("plugins reset hostile"));
+  // Or those that are held would run at once, and quarantine it again.
+  const auto count = text(client().post("/v1/jobs/count", {{"task", "hostile_abort"}})["count"]);
+  run({"jobs", "bulk", "cancel", "--task", "hostile_abort", "--confirm", count});
   EXPECT_THAT(run({"plugins", "reset", "hostile"}), HasSubstr("runs again"));
   EXPECT_EQ(json({"plugins", "show", "hostile"})["state"], "ready");
+}
+
+TEST_F(CommandsTest, WhatIsPausedIsShownAndWaitsUntilItGoesOn) {
+  run({"tasks", "pause", "echo"});
+  const auto waits = enqueue("echo", Json::object());
+  EXPECT_THAT(run({"status"}), HasSubstr("! task echo is paused; timmy-host tasks resume echo"));
+  EXPECT_THAT(run({"--list-tasks"}), ContainsRegex("echo +echo .*paused: task"));
+  run({"queues", "pause", "default"});
+  EXPECT_THAT(run({"status"}), HasSubstr("! queue default is paused"));
+  EXPECT_THAT(run({"--list-tasks"}), ContainsRegex("echo_wait .*paused: queue default"));
+  run({"queues", "resume", "default"});
+  EXPECT_EQ(json({"jobs", "show", std::to_string(waits)})["jobs"][0]["state"], "available");
+  run({"tasks", "resume", "echo"});
+  EXPECT_EQ(wait_for(waits)["state"], "completed");
+  EXPECT_THAT(run({"--list-tasks"}), Not(HasSubstr("paused")));
 }
 
 TEST_F(CommandsTest, StatusAndTasksComeFromTheRunningHost) {
