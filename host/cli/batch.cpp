@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/batch.hpp"
 
+#include <charconv>
 #include <fstream>
 #include <iostream>
 
@@ -44,6 +45,20 @@ class Batch {
                 "Mend the line, and go on from line " + std::to_string(first_) + ".");
   }
 
+  // Of "job N: ...", as the host says it of a batch; 0 for any other text.
+  static std::size_t place_in(std::string_view message) {
+    constexpr std::string_view kPrefix = "job ";
+    if (!message.starts_with(kPrefix)) return 0;
+    message.remove_prefix(kPrefix.size());
+    std::size_t place = 0;
+    const auto end = std::from_chars(message.data(), message.data() + message.size(), place).ptr;
+    return end != message.data() + message.size() && *end == ':' ? place : 0;
+  }
+
+  [[nodiscard]] std::string range() const {
+    return file_ + ":" + std::to_string(first_) + "-" + std::to_string(line_);
+  }
+
   void send() {
     if (lines_.empty()) return;
     try {
@@ -51,11 +66,15 @@ class Batch {
       inserted_ += done["inserted"].get<std::size_t>();
       duplicates_ += done["duplicates"].get<std::size_t>();
     } catch (const Error& error) {
-      // The host says "job N" of the batch.
-      std::size_t place = 0;
-      if (error.message().starts_with("job ")) place = std::stoul(error.message().substr(4));
-      if (place < 1 || place > lines_.size()) throw;
-      fail(lines_[place - 1], error.message().substr(error.message().find(": ") + 2));
+      const auto place = place_in(error.message());
+      if (place >= 1 && place <= lines_.size())
+        fail(lines_[place - 1], error.message().substr(error.message().find(": ") + 2));
+      throw Error(error.code(),
+                  range() + ": " + error.message() + "; " + std::to_string(inserted_) +
+                      " jobs of the lines before are in",
+                  error.next_step() + " Then go on from line " + std::to_string(first_) +
+                      "; if only the answer was lost, those lines may be in already: jobs with a "
+                      "unique_key are not doubled.");
     }
     body_.clear();
     lines_.clear();

@@ -3,23 +3,39 @@
 
 #include "base/error.hpp"
 #include "cli/command.hpp"
+#include "cli/job_ids.hpp"
 
 namespace host::cli {
 namespace {
 
-using Ids = std::vector<std::int64_t>;
+std::string outcome_text(const Json& job) {
+  return job.value("stopping", false) ? "is being stopped" : job["state"].get<std::string>();
+}
+
+// Exit status 1 if one had ended before.
+int cancel(Session& session, const options::variables_map& given) {
+  Json all = Json::array();
+  int status = 0;
+  for (const auto id : job_ids(given)) {
+    all.push_back(session.client().post("/v1/jobs/" + std::to_string(id) + "/cancel"));
+    const Json& job = all.back();
+    const bool late = job["stopping"] != true && job["state"] != "cancelled";
+    if (late) status = 1;
+    if (!session.json)
+      session.out << "job " << id << ": " << (late ? "had ended before: " : "") << outcome_text(job)
+                  << '\n';
+  }
+  if (session.json) print_jobs_json(session, std::move(all));
+  return status;
+}
 
 int order_each(Session& session, const options::variables_map& given, const std::string& verb) {
-  if (!given.count("id"))
-    throw Error(Code::usage, "which job?", "Give its id; see timmy-host jobs list.");
-  for (const auto id : given["id"].as<Ids>()) {
-    const Json reply = session.client().post("/v1/jobs/" + std::to_string(id) + "/" + verb);
-    if (session.json)
-      session.out << reply.dump() << '\n';
-    else
-      session.out << "job " << id << ": " << reply["state"].get<std::string>() << '\n';
+  Json all = Json::array();
+  for (const auto id : job_ids(given)) {
+    all.push_back(session.client().post("/v1/jobs/" + std::to_string(id) + "/" + verb));
+    if (!session.json) session.out << "job " << id << ": " << outcome_text(all.back()) << '\n';
   }
-  return 0;
+  return session.json ? print_jobs_json(session, std::move(all)) : 0;
 }
 
 Json filter_given(const options::variables_map& given) {
@@ -41,9 +57,11 @@ int bulk(Session& session, const options::variables_map& given) {
     const auto count = to_text(counted["count"]);
     if (session.json)
       session.out << counted.dump(2) << '\n';
+    else if (counted["more"] == true)
+      session.out << "more than " << count
+                  << " jobs match; nothing was done. Name a task or a state, so that fewer do.\n";
     else
-      session.out << (counted["more"] == true ? "more than " : "") << count
-                  << " jobs match; nothing was done. To " << action
+      session.out << count << " jobs match; nothing was done. To " << action
                   << " them, repeat this with --confirm " << count << '\n';
     return 0;
   }
@@ -58,11 +76,17 @@ int bulk(Session& session, const options::variables_map& given) {
   return 0;
 }
 
-void declare_ids(options::options_description& own,
-                 options::positional_options_description& positional) {
-  own.add_options()("id", options::value<Ids>()->value_name("ID"),
-                    "the job (same as the argument)");
-  positional.add("id", -1);
+Command order_command(const std::string& verb, std::string summary, std::string details) {
+  return {.words = "jobs " + verb,
+          .arguments = "ID [ID ...]",
+          .summary = std::move(summary),
+          .details = std::move(details),
+          .examples = {"timmy-host jobs " + verb + " 17"},
+          .declare = declare_job_ids,
+          .reads_files = false,
+          .run = [verb](Session& session, const options::variables_map& given) {
+            return order_each(session, given, verb);
+          }};
 }
 
 void declare_bulk(options::options_description& own,
@@ -81,27 +105,23 @@ void declare_bulk(options::options_description& own,
 
 std::vector<Command> job_order_commands() {
   return {
-      {.words = "jobs discard",
+      {.words = "jobs cancel",
        .arguments = "ID [ID ...]",
-       .summary = "give waiting jobs up",
-       .details =
-           "They end as discarded, as if no attempt were left, and stay for their retention.",
-       .examples = {"timmy-host jobs discard 17"},
-       .declare = declare_ids,
-       .run =
-           [](Session& session, const options::variables_map& given) {
-             return order_each(session, given, "discard");
-           }},
-      {.words = "jobs run-now",
-       .arguments = "ID [ID ...]",
-       .summary = "run scheduled or retryable jobs without waiting for their time",
-       .details = "Attempts count as they are; see jobs retry for ended and held jobs.",
-       .examples = {"timmy-host jobs run-now 17"},
-       .declare = declare_ids,
-       .run =
-           [](Session& session, const options::variables_map& given) {
-             return order_each(session, given, "run-now");
-           }},
+       .summary = "cancel jobs, running ones too",
+       .details = "A waiting job is cancelled at once. A running one is asked to stop, then "
+                  "killed; it is cancelled when it has ended, unless it completes first. Exit "
+                  "status 1 if one had ended before.",
+       .examples = {"timmy-host jobs cancel 17 18"},
+       .declare = declare_job_ids,
+       .reads_files = false,
+       .run = cancel},
+      order_command("retry", "run ended or held jobs again",
+                    "The job becomes available with fresh counters; its history is kept."),
+      order_command(
+          "discard", "give waiting jobs up",
+          "They end as discarded, as if no attempt were left, and stay for their retention."),
+      order_command("run-now", "run scheduled or retryable jobs without waiting for their time",
+                    "Attempts count as they are; see jobs retry for ended and held jobs."),
       {.words = "jobs bulk",
        .arguments = "ACTION",
        .summary = "cancel, retry, discard or run-now all jobs that match",
@@ -111,6 +131,7 @@ std::vector<Command> job_order_commands() {
        .examples = {"timmy-host jobs bulk retry --state discarded --task heartbeat",
                     "timmy-host jobs bulk cancel --task gitea_issue_triage --confirm 1204"},
        .declare = declare_bulk,
+       .reads_files = false,
        .run = bulk},
   };
 }

@@ -3,27 +3,13 @@
 
 #include "base/error.hpp"
 #include "cli/command.hpp"
+#include "cli/job_ids.hpp"
 #include "cli/job_text.hpp"
 #include "cli/table.hpp"
 #include "http/url.hpp"
 
 namespace host::cli {
 namespace {
-
-using Ids = std::vector<std::int64_t>;
-
-Ids ids_of(const options::variables_map& given) {
-  if (!given.count("id"))
-    throw Error(Code::usage, "which job?", "Give its id; see timmy-host jobs list.");
-  return given["id"].as<Ids>();
-}
-
-void declare_ids(options::options_description& own,
-                 options::positional_options_description& positional) {
-  own.add_options()("id", options::value<Ids>()->value_name("ID"),
-                    "the job (same as the argument)");
-  positional.add("id", -1);
-}
 
 std::string row_text(const Json& value) {
   if (value.is_null()) return "-";
@@ -57,47 +43,13 @@ int list(Session& session, const options::variables_map& given) {
   return 0;
 }
 
-// As `jobs list --json` has it, whatever was done to them.
-int print_json(Session& session, Json jobs) {
-  session.out << Json{{"jobs", std::move(jobs)}}.dump(2) << '\n';
-  return 0;
-}
-
 int show(Session& session, const options::variables_map& given) {
   Json all = Json::array();
-  for (const auto id : ids_of(given))
+  for (const auto id : job_ids(given))
     all.push_back(session.client().get("/v1/jobs/" + std::to_string(id)));
-  if (session.json) return print_json(session, std::move(all));
+  if (session.json) return print_jobs_json(session, std::move(all));
   for (const auto& job : all) print_job(session.out, job);
   return 0;
-}
-
-std::string cancelled_text(const Json& reply) {
-  if (reply["stopping"] == true) return "is being stopped";
-  if (reply["state"] == "cancelled") return "cancelled";
-  return "had ended before: " + row_text(reply["state"]);
-}
-
-int cancel(Session& session, const options::variables_map& given) {
-  Json all = Json::array();
-  int status = 0;
-  for (const auto id : ids_of(given)) {
-    all.push_back(session.client().post("/v1/jobs/" + std::to_string(id) + "/cancel"));
-    const Json& reply = all.back();
-    if (reply["stopping"] != true && reply["state"] != "cancelled") status = 1;
-    if (!session.json) session.out << "job " << id << ": " << cancelled_text(reply) << '\n';
-  }
-  if (session.json) print_json(session, std::move(all));
-  return status;
-}
-
-int retry(Session& session, const options::variables_map& given) {
-  Json all = Json::array();
-  for (const auto id : ids_of(given)) {
-    all.push_back(session.client().post("/v1/jobs/" + std::to_string(id) + "/retry"));
-    if (!session.json) session.out << "job " << id << ": " << row_text(all.back()["state"]) << '\n';
-  }
-  return session.json ? print_json(session, std::move(all)) : 0;
 }
 
 }  // namespace
@@ -132,29 +84,9 @@ std::vector<Command> job_commands() {
        .details =
            "Each attempt has its verdict, signal, usage, last output, and when the next is due.",
        .examples = {"timmy-host jobs show 17", "timmy-host jobs show 17 --json"},
-       .declare = declare_ids,
+       .declare = declare_job_ids,
        .reads_files = false,
        .run = show},
-      {.words = "jobs cancel",
-       .arguments = "ID [ID ...]",
-       .summary = "cancel jobs, running ones too",
-       .details =
-           "A waiting job is cancelled at once. A running one is asked to stop, then "
-           "killed; it is "
-           "cancelled when it has ended, unless it completes first. Exit status 1 if one had "
-           "ended before.",
-       .examples = {"timmy-host jobs cancel 17 18"},
-       .declare = declare_ids,
-       .reads_files = false,
-       .run = cancel},
-      {.words = "jobs retry",
-       .arguments = "ID [ID ...]",
-       .summary = "run ended or held jobs again",
-       .details = "The job becomes available with fresh counters; its history is kept.",
-       .examples = {"timmy-host jobs retry 17"},
-       .declare = declare_ids,
-       .reads_files = false,
-       .run = retry},
   };
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/file.hpp"
 #include "base/json.hpp"
+#include "base/test_folder.hpp"
 #include "cli/command_fixture.hpp"
 #include "cli/fake_host.hpp"
 
@@ -8,6 +10,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class JobsCommandTest : public CommandTest {
  protected:
@@ -33,10 +36,14 @@ TEST_F(JobsCommandTest, JsonHasOneShape) {
   host_.set("GET /v1/jobs/1", job);
   host_.set("POST /v1/jobs/1/cancel", job);
   host_.set("POST /v1/jobs/1/retry", job);
+  host_.set("POST /v1/jobs/1/discard", job);
+  host_.set("POST /v1/jobs/1/run-now", job);
   for (const std::vector<std::string>& command : {std::vector<std::string>{"jobs", "list"},
                                                   {"jobs", "show", "1"},
                                                   {"jobs", "cancel", "1"},
-                                                  {"jobs", "retry", "1"}}) {
+                                                  {"jobs", "retry", "1"},
+                                                  {"jobs", "discard", "1"},
+                                                  {"jobs", "run-now", "1"}}) {
     auto with_json = command;
     with_json.push_back("--json");
     run(with_json);
@@ -50,6 +57,65 @@ TEST_F(JobsCommandTest, FiltersAreTheHostsToCheck) {
   EXPECT_EQ(run({"jobs", "list", "--limit", "0", "--state", "no such"}), 64);
   EXPECT_THAT(err_.str(), HasSubstr("limit is 0"));
   EXPECT_THAT(host_.requests(), Contains("GET /v1/jobs?limit=0&state=no%20such "));
+}
+
+TEST_F(JobsCommandTest, ManyAreCountedFirstAndChangedWhenTheCountIsConfirmed) {
+  host_.set("POST /v1/jobs/count", {{"count", 12}, {"more", false}});
+  host_.set("POST /v1/jobs/bulk", {{"changed", 11}, {"skipped", 1}, {"stopping", 0}});
+  EXPECT_EQ(run({"jobs", "bulk", "cancel", "--task", "work"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("12 jobs match; nothing was done"));
+  EXPECT_THAT(out_.str(), HasSubstr("--confirm 12"));
+  EXPECT_EQ(run({"jobs", "bulk", "cancel", "--task", "work", "--confirm", "12"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("11 jobs changed, 1 left as they were"));
+  host_.set("POST /v1/jobs/count", {{"count", 1'000'000}, {"more", true}});
+  EXPECT_EQ(run({"jobs", "bulk", "cancel", "--task", "work"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("more than 1000000 jobs match"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("--confirm")));
+}
+
+class BatchTest : public JobsCommandTest {
+ protected:
+  int enqueue(const std::string& lines) {
+    write_atomically(file_, lines);
+    return run({"enqueue", "--batch", file_});
+  }
+  void refuse(const std::string& code, const std::string& message) {
+    host_.set("POST /v1/jobs/batch",
+              {{"error", {{"code", code}, {"message", message}, {"next_step", "Mend it."}}}}, 400);
+  }
+  const TestFolder folder_;
+  const std::string file_ = (folder_.path() / "jobs.jsonl").string();
+};
+
+TEST_F(BatchTest, EmptyLinesAreSteppedOver) {
+  host_.set("POST /v1/jobs/batch", {{"inserted", 2}, {"duplicates", 0}, {"first_id", 1}});
+  EXPECT_EQ(enqueue("{\"task\": \"a\"}\n\n  \n{\"task\": \"b\"}\n"), 0);
+  EXPECT_EQ(out_.str(), "2 jobs, 0 waited already\n");
+  EXPECT_THAT(host_.requests(),
+              Contains("POST /v1/jobs/batch {\"jobs\":[{\"task\": \"a\"},{\"task\": \"b\"}]}"));
+}
+
+TEST_F(BatchTest, AJobThatTheHostRefusesIsNamedByItsLine) {
+  refuse("not_found", "job 2: no plugin has a task \"b\"");
+  EXPECT_EQ(enqueue("{\"task\": \"a\"}\n\n{\"task\": \"b\"}\n"), 65);
+  EXPECT_THAT(err_.str(), HasSubstr("jobs.jsonl:3: no plugin has a task \"b\""));
+  EXPECT_THAT(err_.str(), HasSubstr("go on from line 1"));
+}
+
+TEST_F(BatchTest, ALineThatIsNoJobIsNamedAndWhatIsInIsCounted) {
+  EXPECT_EQ(enqueue("{\"task\": \"a\"}\n[]\n"), 65);
+  EXPECT_THAT(err_.str(), HasSubstr("jobs.jsonl:2: it is not a JSON object; 0 jobs"));
+}
+
+TEST_F(BatchTest, WhateverElseTheHostSaysComesWithTheLinesAndTheCount) {
+  for (const std::string message :
+       {"the store is busy", "job 99: what", "job 1x", "job ", "job 99999999999999999999999: x"}) {
+    refuse("unavailable", message);
+    EXPECT_NE(enqueue("{\"task\": \"a\"}\n{\"task\": \"b\"}\n"), 0);
+    EXPECT_THAT(err_.str(), HasSubstr("jobs.jsonl:1-2: " + message + "; 0 jobs of the lines"));
+    EXPECT_THAT(err_.str(), HasSubstr("go on from line 1"));
+    EXPECT_THAT(err_.str(), HasSubstr("unique_key"));
+  }
 }
 
 }  // namespace

@@ -52,6 +52,8 @@ Json to_json(const Job& job) {
           {"lease", job.lease.value()},
           {"source", job.source},
           {"unique_key", job.unique_key},
+          {"concurrency_key", job.concurrency_key},
+          {"waits_turn", job.waits_turn},
           {"due", time_or_null(job.due)},
           {"scheduled_for", time_or_null(job.nominal)},
           {"parent", job.parent ? Json(job.parent->value()) : Json()},
