@@ -165,6 +165,9 @@ std::string_view Statement::text(int column) const {
 }
 
 Connection::Connection(const std::filesystem::path& path, Mode mode, const std::string& vfs) {
+  // Nobody asks SQLite how much memory it has, and counting takes a lock at each allocation.
+  static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)uncounted;  // SQLITE_MISUSE: somebody in this process used SQLite before
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (mode == Mode::still)
     flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
