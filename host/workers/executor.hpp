@@ -64,7 +64,7 @@ class Executor {
     int running = 8;  // jobs that run at the same time, over all tasks
     // How much work one worker is sent ahead: at most this many jobs, and no more than it is
     // expected to finish within `ahead`. A slow task is so claimed one by one.
-    int batch = 256;
+    int batch = 1024;
     Duration ahead = std::chrono::milliseconds(20);
   };
 
