@@ -19,8 +19,9 @@ constexpr int kBatch = 200;
 
 class Statement {
  public:
-  Statement(sqlite3* db, const char* sql) {
-    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle_, nullptr) != SQLITE_OK)
+  Statement(sqlite3* db, const std::string& sql) {
+    if (sqlite3_prepare_v3(db, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &handle_, nullptr) !=
+        SQLITE_OK)
       throw std::runtime_error(sqlite3_errmsg(db));
   }
   ~Statement() { sqlite3_finalize(handle_); }
@@ -59,20 +60,21 @@ double bare_loop(const std::filesystem::path& folder, Seconds time) {
       db,
       "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, nominal, "
       "parent, source, unique_key, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  Statement claim(
+  const std::string next =
+      "state='available' AND task=?1 AND waits_turn=0 ORDER BY rank, id LIMIT ?2";
+  Statement claim(db,
+                  "SELECT id, run_lease, attempt, max_attempts, crashes, nominal, payload "
+                  "FROM jobs WHERE " +
+                      next);
+  Statement mark(db,
+                 "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, "
+                 "instance=?3, attempted_at=?4, progress=NULL WHERE id IN (SELECT id FROM jobs "
+                 "WHERE " +
+                     next + ")");
+  Statement complete(
       db,
-      "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, instance=?1, "
-      "attempted_at=?2 WHERE id IN (SELECT id FROM jobs WHERE state='available' AND task=?3 "
-      "ORDER BY rank, id LIMIT ?4) "
-      "RETURNING rank, id, run_lease, attempt, max_attempts, crashes, nominal, payload");
-  Statement attempt(
-      db,
-      "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, cpu, max_rss, output) "
-      "SELECT id, run_lease, attempt, 'completed', attempted_at, ?1, ?2, ?3, ?4 "
-      "FROM jobs WHERE id=?5 AND state='running' AND run_lease=?6");
-  Statement complete(db,
-                     "UPDATE jobs SET state='completed', ended_at=?1, result=?2, progress=NULL "
-                     "WHERE id=?3 AND state='running' AND run_lease=?4");
+      "UPDATE jobs SET state='completed', ended_at=?1, cpu=?2, max_rss=?3, result=?4, output=?5 "
+      "WHERE id=?6 AND state='running' AND run_lease=?7 AND (concurrency_key IS NULL OR ?8)");
   const std::string task = "noop", state = "available", source = "bench", payload(100, 'x'),
                     result = "{}";
   const auto start = std::chrono::steady_clock::now();
@@ -93,25 +95,25 @@ double bare_loop(const std::filesystem::path& folder, Seconds time) {
     }
     commit.step();
     begin.step();
-    claim.bind(1, 1);
-    claim.bind(2, now);
-    claim.bind(3, task);
-    claim.bind(4, kBatch);
+    claim.bind(1, task);
+    claim.bind(2, kBatch);
     std::vector<std::pair<sqlite3_int64, sqlite3_int64>> runs;
-    while (claim.step()) runs.emplace_back(claim.integer(1), claim.integer(2));
+    while (claim.step()) runs.emplace_back(claim.integer(0), claim.integer(1) + 1);
+    mark.bind(1, task);
+    mark.bind(2, kBatch);
+    mark.bind(3, 1);
+    mark.bind(4, now);
+    mark.step();
     commit.step();
     begin.step();
     for (const auto& [id, lease] : runs) {
-      attempt.bind(1, now);
-      attempt.bind(2, 1);
-      attempt.bind(3, 1);
-      attempt.bind(5, id);
-      attempt.bind(6, lease);
-      attempt.step();
       complete.bind(1, now);
-      complete.blob(2, result);
-      complete.bind(3, id);
-      complete.bind(4, lease);
+      complete.bind(2, 1);
+      complete.bind(3, 1);
+      complete.blob(4, result);
+      complete.bind(6, id);
+      complete.bind(7, lease);
+      complete.bind(8, 0);
       complete.step();
     }
     commit.step();

@@ -158,34 +158,30 @@ Finished end_run(Unit& unit, const RunningJob& job, const Verdict& verdict, cons
   return finished;
 }
 
-// The way of nearly every run, as short as it can be.
-std::optional<Finished> complete_run(Unit& unit, RunId run, const Verdict& verdict, WallTime now) {
-  auto& row = unit.query(
-      "SELECT attempt, attempted_at, concurrency_key, task FROM jobs "
-      "WHERE id=? AND state='running' AND run_lease=?",
-      run.job, run.lease);
-  if (!row.step()) return std::nullopt;
-  const auto attempt = row.integer(0);
-  const auto began = row.time(1);
-  const bool keyed = !row.is_null(2);
-  const auto key = keyed ? row.string(2) : std::string();
-  const auto task = keyed ? row.string(3) : std::string();
-  row.reset();
-  auto& insert = unit.query(
-      "INSERT INTO attempts(job, lease, attempt, verdict, began, ended, cpu, max_rss, output) "
-      "VALUES(?, ?, ?, 'completed', ?, ?, ?, ?, ?)",
-      run.job, run.lease, attempt, began, now, verdict.usage.cpu,
-      static_cast<std::int64_t>(verdict.usage.max_rss_bytes));
-  if (!verdict.output.empty()) insert.bind_borrowed(8, Bytes{last_lines(verdict)});
-  insert.run();
+// False: it no longer runs under this lease; or it has a concurrency key, and `keyed` is false.
+bool write_completed(Unit& unit, RunId run, const Verdict& verdict, WallTime now, bool keyed) {
   auto& update = unit.query(
-      "UPDATE jobs SET state='completed', ended_at=?1, result=?2 "
-      "WHERE id=?3 AND state='running' AND run_lease=?4",
-      now, nullptr, run.job, run.lease);
-  if (!verdict.result.empty()) update.bind_borrowed(2, Bytes{verdict.result});
+      "UPDATE jobs SET state='completed', ended_at=?1, cpu=?2, max_rss=?3, result=?4, output=?5 "
+      "WHERE id=?6 AND state='running' AND run_lease=?7 AND (concurrency_key IS NULL OR ?8)",
+      now, verdict.usage.cpu, static_cast<std::int64_t>(verdict.usage.max_rss_bytes), nullptr,
+      nullptr, run.job, run.lease, keyed);
+  if (!verdict.result.empty()) update.bind_borrowed(4, Bytes{verdict.result});
+  if (!verdict.output.empty()) update.bind_borrowed(5, Bytes{last_lines(verdict)});
   update.run();
+  return unit.changes() == 1;
+}
+
+// The way of nearly every run: one statement.
+std::optional<Finished> complete_run(Unit& unit, RunId run, const Verdict& verdict, WallTime now) {
+  if (write_completed(unit, run, verdict, now, false)) return Finished{};
+  if (!write_completed(unit, run, verdict, now, true)) return std::nullopt;
+  auto& row = unit.query("SELECT task, concurrency_key FROM jobs WHERE id=?", run.job);
+  row.step();
+  const auto task = row.string(0);
+  const auto key = row.string(1);
+  row.reset();
   Finished finished;
-  if (keyed) finished.turn_given = give_turns(unit, task, key);
+  finished.turn_given = give_turns(unit, task, key);
   return finished;
 }
 

@@ -75,8 +75,13 @@ Job retry_job(Unit& unit, JobId id, WallTime now) {
     throw wrong_state(before, "which nothing can be added to",
                       "Wait for its end, or cancel it first.");
   unit.run(
+      "INSERT INTO attempts SELECT * FROM history WHERE job=?1 AND lease=?2 "
+      "ON CONFLICT DO NOTHING",
+      id, before.lease);
+  unit.run(
       "UPDATE jobs SET state='available', due=?, rank=?, attempt=0, crashes=0, interrupted=0, "
-      "held=NULL, ended_at=NULL, cancel_requested_at=NULL, result=NULL, "
+      "held=NULL, ended_at=NULL, cancel_requested_at=NULL, result=NULL, cpu=NULL, max_rss=NULL, "
+      "output=NULL, "
       "waits_turn = concurrency_key IS NOT NULL, " KEEP_UNIQUE_KEY " WHERE id=?",
       now, rank_of(now, before.priority), id);
   give_turns_of(unit, before);

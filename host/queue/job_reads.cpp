@@ -97,7 +97,7 @@ std::vector<Attempt> read_attempts(Unit& unit, JobId id) {
   std::vector<Attempt> attempts;
   auto& row = unit.query(
       "SELECT lease, attempt, verdict, began, ended, next_run, permanent, signal, exit_status, "
-      "cpu, max_rss, code, message, output FROM attempts WHERE job=? ORDER BY lease DESC LIMIT 50",
+      "cpu, max_rss, code, message, output FROM history WHERE job=? ORDER BY lease DESC LIMIT 50",
       id);
   while (row.step()) attempts.push_back(read_attempt(row));
   std::reverse(attempts.begin(), attempts.end());

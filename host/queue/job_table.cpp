@@ -96,6 +96,9 @@ Inserted insert_job(Unit& unit, const NewJob& job, WallTime now) {
   return {.id = id, .due = later ? std::optional(due) : std::nullopt};
 }
 
+// The first ?2 of the task ?1 that may run, in their order: from the index, without sorting.
+#define NEXT_JOBS "state='available' AND task=?1 AND waits_turn=0 ORDER BY rank, id LIMIT ?2"
+
 Claimed claim_jobs(Unit& unit, std::string_view task, int count, std::int64_t instance,
                    WallTime now, const RateLimit& rate) {
   TIMMY_FAILPOINT("queue.before_claim");
@@ -106,33 +109,28 @@ Claimed claim_jobs(Unit& unit, std::string_view task, int count, std::int64_t in
     claimed.again = allowed.again;
     if (count == 0) return claimed;
   }
+  // Read, then changed, by the same order: RETURNING would copy every row once more.
   auto& row = unit.query(
-      "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, instance=?1, "
-      "attempted_at=?2, progress=NULL WHERE id IN (SELECT id FROM jobs WHERE state='available' "
-      "AND task=?3 AND waits_turn=0 ORDER BY rank, id LIMIT ?4) "
-      "RETURNING rank, id, run_lease, attempt, max_attempts, crashes, nominal, payload",
-      instance, now, task, count);
-  std::vector<std::pair<std::int64_t, ClaimedJob>> ranked;
-  ranked.reserve(static_cast<std::size_t>(std::clamp(count, 0, 1000)));
-  while (row.step()) {
-    ranked.emplace_back(row.integer(0),
-                        ClaimedJob{.run = {JobId(row.integer(1)), RunLease(row.integer(2))},
-                                   .task = std::string(task),
-                                   .payload = row.string(7),
-                                   .key = {},
-                                   .attempt = static_cast<int>(row.integer(3)),
-                                   .max_attempts = static_cast<int>(row.integer(4)),
-                                   .crashes = static_cast<int>(row.integer(5)),
-                                   .nominal = row.optional_time(6)});
-  }
-  // RETURNING promises no order.
-  std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.first, a.second.run) < std::tie(b.first, b.second.run);
-  });
-  claimed.jobs.reserve(ranked.size());
-  for (auto& [place, job] : ranked) claimed.jobs.push_back(std::move(job));
-  if (rate && !claimed.jobs.empty())
-    note_starts(unit, task, rate, static_cast<int>(claimed.jobs.size()), now);
+      "SELECT id, run_lease, attempt, max_attempts, crashes, nominal, payload FROM jobs "
+      "WHERE " NEXT_JOBS,
+      task, count);
+  claimed.jobs.reserve(static_cast<std::size_t>(std::clamp(count, 0, 1000)));
+  while (row.step())
+    claimed.jobs.push_back({.run = {JobId(row.integer(0)), RunLease(row.integer(1) + 1)},
+                            .task = std::string(task),
+                            .payload = row.string(6),
+                            .key = {},
+                            .attempt = static_cast<int>(row.integer(2)) + 1,
+                            .max_attempts = static_cast<int>(row.integer(3)),
+                            .crashes = static_cast<int>(row.integer(4)),
+                            .nominal = row.optional_time(5)});
+  row.reset();
+  if (claimed.jobs.empty()) return claimed;
+  unit.run(
+      "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, instance=?3, "
+      "attempted_at=?4, progress=NULL WHERE id IN (SELECT id FROM jobs WHERE " NEXT_JOBS ")",
+      task, count, instance, now);
+  if (rate) note_starts(unit, task, rate, static_cast<int>(claimed.jobs.size()), now);
   TIMMY_FAILPOINT("queue.after_claim");
   return claimed;
 }

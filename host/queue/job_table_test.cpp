@@ -309,6 +309,34 @@ TEST_F(JobTableTest, retry_starts_an_ended_job_afresh_and_keeps_its_history) {
   EXPECT_THROW(in_unit([&](Unit& unit) { return retry_job(unit, id, now_); }), Error);
 }
 
+TEST_F(JobTableTest, a_completed_job_that_runs_again_keeps_the_attempt_that_completed_it) {
+  const auto id = insert({});
+  now_ += seconds(1);
+  const auto first = claim_one();
+  now_ += seconds(1);
+  Verdict verdict{.kind = Kind::completed, .output = "hello"};
+  verdict.usage = {.cpu = std::chrono::milliseconds(7), .max_rss_bytes = 4096};
+  finish(first, verdict);
+  const auto before = attempts(id);
+  ASSERT_EQ(before.size(), 1u);
+  EXPECT_EQ(before[0].lease, first.lease);
+  EXPECT_EQ(before[0].attempt, 1);
+  EXPECT_EQ(before[0].verdict.kind, Kind::completed);
+  EXPECT_EQ(before[0].verdict.usage.cpu, std::chrono::milliseconds(7));
+  EXPECT_EQ(before[0].verdict.usage.max_rss_bytes, 4096u);
+  EXPECT_EQ(before[0].verdict.output, "hello");
+  EXPECT_EQ(before[0].began, now_ - seconds(1));
+  EXPECT_EQ(before[0].ended, now_);
+  in_unit([&](Unit& unit) { return retry_job(unit, id, now_); });
+  EXPECT_EQ(attempts(id).size(), 1u);
+  finish(claim_one(), Kind::completed);
+  const auto both = attempts(id);
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_EQ(both[0].verdict.output, "hello");
+  EXPECT_EQ(both[1].verdict.output, "");
+  EXPECT_EQ(both[1].lease, RunLease(first.lease.value() + 1));
+}
+
 TEST_F(JobTableTest, a_job_that_is_not_there_is_named) {
   for (const auto& act : std::vector<std::function<void(Unit&)>>{
            [&](Unit& unit) { cancel_job(unit, JobId(99), now_); },
@@ -377,7 +405,11 @@ TEST_F(JobTableTest, counts_stop_at_their_cap) {
 
 TEST_F(JobTableTest, prune_removes_old_ended_jobs_with_their_history_and_gives_no_id_twice) {
   const auto old = insert({});
+  finish(claim_one(), {.kind = Kind::snoozed, .delay = seconds(1)});
+  now_ += seconds(2);
+  promote();
   finish(claim_one(), Kind::completed);
+  EXPECT_EQ(attempts(old).size(), 2u);
   now_ += hours(2);
   const auto fresh = insert({});
   finish(claim_one(), Kind::completed);
@@ -389,7 +421,7 @@ TEST_F(JobTableTest, prune_removes_old_ended_jobs_with_their_history_and_gives_n
   EXPECT_EQ(prune(now_ + hours(1)), 0) << "the newest id stays";
   EXPECT_GT(insert({}), fresh);
   EXPECT_EQ(in_unit([](Unit& unit) {
-              auto& row = unit.query("SELECT count(*) FROM attempts");
+              auto& row = unit.query("SELECT count(*) FROM history");
               row.step();
               return row.integer(0);
             }),
@@ -440,6 +472,9 @@ TEST_F(JobTableTest, the_claim_and_the_timer_use_their_indexes) {
   EXPECT_THAT(plan("SELECT * FROM jobs INDEXED BY jobs_completed WHERE id < 99 AND "
                    "state='completed' ORDER BY id DESC LIMIT 5"),
               HasSubstr("jobs_completed (id<?)"));
+  EXPECT_THAT(plan("SELECT * FROM history WHERE job=7 ORDER BY lease DESC LIMIT 50"),
+              testing::AllOf(HasSubstr("SEARCH attempts USING PRIMARY KEY (job=?)"),
+                             HasSubstr("SEARCH jobs USING INTEGER PRIMARY KEY")));
 }
 
 }  // namespace

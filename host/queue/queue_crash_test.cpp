@@ -146,7 +146,7 @@ TEST(QueueOnARealStoreTest, every_job_is_done_once) {
   host.work(500, 500);
   EXPECT_EQ(host.completed(), 500);
   EXPECT_EQ(ids(host.store(), "SELECT id FROM jobs WHERE state='completed'").size(), 500u);
-  EXPECT_EQ(ids(host.store(), "SELECT job FROM attempts").size(), 500u);
+  EXPECT_EQ(ids(host.store(), "SELECT job FROM history").size(), 500u);
 }
 
 // What a host of version 1 left: jobs that wait, one that ran, one that had ended.
@@ -163,6 +163,9 @@ TEST(QueueOnARealStoreTest, jobs_of_a_version_1_database_are_kept_and_run) {
                 "VALUES('work', ?, 4, 7, 1, 5, 1, 1, 1, 'cli', x'7b7d')")
           .bind_all(std::string_view(state))
           .run();
+    old.execute(
+        "INSERT INTO attempts(job, lease, attempt, verdict, began, ended) "
+        "VALUES(4, 1, 1, 'completed', 1, 2)");
   }
   write_atomically(folder.path() / "acknowledged", "i1\ni2\ni3\ni4\n");
   SmallHost host(folder.path());
@@ -170,6 +173,8 @@ TEST(QueueOnARealStoreTest, jobs_of_a_version_1_database_are_kept_and_run) {
   EXPECT_EQ(host.recovered().interrupted, 1);
   EXPECT_EQ(ids(host.store(), "SELECT id FROM jobs WHERE state='completed'"),
             (std::set<std::int64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(ids(host.store(), "SELECT count(*) FROM history WHERE verdict='completed'"),
+            std::set<std::int64_t>{4});
 }
 
 #ifdef TIMMY_FAILPOINTS

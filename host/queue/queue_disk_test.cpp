@@ -183,7 +183,7 @@ void check_invariants(const std::filesystem::path& folder, const Round& round) {
   EXPECT_TRUE(includes(done, round.completed));
   EXPECT_EQ(ids(db, "SELECT CAST(key AS INTEGER) FROM state"), done);
   EXPECT_EQ(ids(db, "SELECT parent FROM jobs WHERE task='follower'"), done);
-  EXPECT_EQ(ids(db, "SELECT job FROM attempts WHERE verdict='completed'"), done);
+  EXPECT_EQ(ids(db, "SELECT job FROM history WHERE verdict='completed'"), done);
   const Ids ticked = ids(db, "SELECT id FROM jobs WHERE task='ticked'");
   EXPECT_TRUE(includes(ticked, round.ticked));
   EXPECT_EQ(ids(db, "SELECT job FROM ticks"), ticked);

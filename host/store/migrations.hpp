@@ -17,13 +17,16 @@
 //   jobs.concurrency_key, key_limit, waits_turn   queue/key_turns.cpp
 //   pauses(kind, name, since)                     queue/controls.cpp
 //   rate_limits(task, starts)                     queue/controls.cpp
+// Version 3:
+//   jobs.cpu, max_rss, output                     of the run that completed it; else NULL
+//   history                                       a view: attempts, and those in jobs
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 

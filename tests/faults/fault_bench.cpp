@@ -195,9 +195,9 @@ void FaultBench::check_jobs() {
   };
   none("attempts over their limit", "SELECT 1 FROM jobs WHERE attempt > max_attempts OR attempt<0");
   none("an attempt under a lease that no claim gave",
-       "SELECT 1 FROM attempts a JOIN jobs j ON j.id=a.job WHERE a.lease > j.run_lease");
+       "SELECT 1 FROM history a JOIN jobs j ON j.id=a.job WHERE a.lease > j.run_lease");
   none("a job that completed twice",
-       "SELECT 1 FROM attempts WHERE verdict='completed' GROUP BY job HAVING count(*) > 1");
+       "SELECT 1 FROM history WHERE verdict='completed' GROUP BY job HAVING count(*) > 1");
   none("two jobs of one tick",
        "SELECT 1 FROM jobs WHERE nominal IS NOT NULL GROUP BY task, nominal HAVING count(*) > 1");
   none("a tick without its job",

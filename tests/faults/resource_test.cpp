@@ -30,7 +30,7 @@ class ResourceTest : public FaultBench {
     return id;
   }
   void expect_each_ran_once() {
-    EXPECT_EQ(count("SELECT count(*) FROM (SELECT 1 FROM attempts WHERE verdict='completed' "
+    EXPECT_EQ(count("SELECT count(*) FROM (SELECT 1 FROM history WHERE verdict='completed' "
                     "GROUP BY job HAVING count(*) > 1)"),
               0);
   }
