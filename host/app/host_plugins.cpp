@@ -77,7 +77,8 @@ void Host::apply(std::vector<PluginEntry> entries) {
   const auto log = log_.named("plugins");
   for (const auto& [level, text] : announcements(entries_, entries)) log.write(level, text);
   entries_ = std::move(entries);
-  const Plan before = std::exchange(plan_, make_plan(entries_, options_.paths));
+  const Plan before =
+      std::exchange(plan_, make_plan(entries_, options_.paths, config_.config.host_name));
   scheduler_.set(plan_.schedule, [this](Status stored) {
     if (stored.ok()) return;
     log_.error("storing the schedules: {}", stored.error().what());

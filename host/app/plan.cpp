@@ -41,13 +41,14 @@ RunnableTask runnable(const PluginEntry& entry, const TaskSpec& task,
           .waits_for = task.waits_for};
 }
 
-ScheduledTask scheduled(const TaskSpec& task) {
+ScheduledTask scheduled(const TaskSpec& task, std::string_view host) {
   ScheduledTask out;
   out.task = task.name;
   out.schedule = task.schedule;
   out.zone = task.zone;
   out.catch_up = task.catch_up;
   out.catchup_window = task.catchup_window;
+  out.delay = schedule_delay(task.jitter, host, task.name);
   out.overlap = task.overlap;
   out.concurrency = task.concurrency;
   out.prototype = prototype(task);
@@ -62,7 +63,7 @@ void refuse_unschedulable(std::vector<PluginEntry>& entries) {
     if (!entry.ready()) continue;
     for (const auto& task : entry.tasks) {
       if (task.spec.schedule.empty()) continue;
-      const auto fits = attempt([&] { Scheduler::check(scheduled(task.spec)); });
+      const auto fits = attempt([&] { Scheduler::check(scheduled(task.spec, "")); });
       if (fits.ok()) continue;
       entry.state = PluginState::refused;
       entry.reason = fits.error().message();
@@ -92,7 +93,7 @@ NewJob prototype(const TaskSpec& task) {
   return job;
 }
 
-Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths) {
+Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths, std::string_view host) {
   Plan plan;
   for (const auto& entry : entries) {
     if (!entry.ready() || !entry.image) continue;
@@ -100,7 +101,7 @@ Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths) {
     for (const auto& task : entry.tasks) {
       const auto worker = task.spec.fresh_process ? worker_of(entry, paths, true) : pooled;
       plan.tasks.emplace(task.spec.name, runnable(entry, task.spec, worker));
-      if (!task.spec.schedule.empty()) plan.schedule.push_back(scheduled(task.spec));
+      if (!task.spec.schedule.empty()) plan.schedule.push_back(scheduled(task.spec, host));
     }
     plan.grants[entry.id] = entry.grants;
     plan.sha256[entry.id] = entry.image->sha256;

@@ -23,8 +23,9 @@ struct Plan {
   std::map<std::string, std::string> sha256;  // by plugin
 };
 
-// Takes the entries that are ready and were scanned with `load` and `paths`.
-[[nodiscard]] Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths);
+// Takes the entries that are ready and were scanned with `load` and `paths`; `host` is its name.
+[[nodiscard]] Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths,
+                             std::string_view host);
 
 // Refuses what the scheduler would not take, so that setting the plan can't fail. The manifest is
 // at fault: what host.yaml says of schedules has been checked by the catalogue.

@@ -47,7 +47,7 @@ TEST_F(PlanTest, OnlyWhatIsReadyRunsAndOnlyWhatHasAScheduleIsScheduled) {
   PluginEntry refused = entry_;
   refused.state = PluginState::quarantined;
   refused.tasks[0].spec.name = "other_task";
-  const auto plan = make_plan({entry_, refused}, paths_);
+  const auto plan = make_plan({entry_, refused}, paths_, "allegro");
   EXPECT_THAT(plan.tasks, UnorderedElementsAre(Key("watch_task"), Key("watch_now")));
   ASSERT_EQ(plan.schedule.size(), 1u);
   EXPECT_EQ(plan.schedule[0].task, "watch_task");
@@ -58,7 +58,7 @@ TEST_F(PlanTest, OnlyWhatIsReadyRunsAndOnlyWhatHasAScheduleIsScheduled) {
 TEST_F(PlanTest, AWorkerGetsTheConfigAndTheGrantedPathsOfItsPlugin) {
   entry_.grants = Grants::from({{"fs.write", {"/srv/stamps"}}, {"fs.read", {"/srv/sessions"}}});
   entry_.config = {{"stamp_dir", "/srv/stamps"}};
-  const auto plan = make_plan({entry_}, paths_);
+  const auto plan = make_plan({entry_}, paths_, "allegro");
   const auto& worker = *plan.tasks.at("watch_task").worker;
   EXPECT_THAT(worker.writable, ElementsAre("/srv/stamps"));
   EXPECT_THAT(worker.readable, ElementsAre("/srv/sessions"));
@@ -71,24 +71,24 @@ TEST_F(PlanTest, WhatTheSchedulerWouldRefuseIsTurnedAwayBefore) {
   refuse_unschedulable(entries);
   EXPECT_EQ(entries[0].state, PluginState::refused) << "not host.yaml's fault";
   EXPECT_NE(entries[0].reason, "");
-  EXPECT_TRUE(make_plan(entries, paths_).tasks.empty());
+  EXPECT_TRUE(make_plan(entries, paths_, "allegro").tasks.empty());
 }
 
 TEST_F(PlanTest, ChangedGrantsConfigOrAnAbsentPluginRetireItsWorkers) {
-  const auto plan = make_plan({entry_}, paths_);
-  EXPECT_THAT(changed_plugins(plan, make_plan({entry_}, paths_)), ElementsAre());
+  const auto plan = make_plan({entry_}, paths_, "allegro");
+  EXPECT_THAT(changed_plugins(plan, make_plan({entry_}, paths_, "allegro")), ElementsAre());
   EXPECT_THAT(changed_plugins(plan, Plan{}), ElementsAre("watch"));
   PluginEntry other = entry_;
   other.grants = Grants::from({{"gitea.read", {"org/app"}}});
-  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_)), ElementsAre("watch"));
+  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_, "allegro")), ElementsAre("watch"));
   other = entry_;
   other.config = {{"note", "new"}};
-  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_)), ElementsAre("watch"));
+  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_, "allegro")), ElementsAre("watch"));
 }
 
 TEST_F(PlanTest, AFreshTaskGetsWorkersOfItsOwn) {
   entry_.tasks[0].spec.fresh_process = true;
-  EXPECT_TRUE(make_plan({entry_}, paths_).tasks.at("watch_task").worker->fresh);
+  EXPECT_TRUE(make_plan({entry_}, paths_, "allegro").tasks.at("watch_task").worker->fresh);
 }
 
 }  // namespace

@@ -64,6 +64,8 @@ int show(Session& session, const options::variables_map& given) {
   line("catch up  ",
        row["catch_up"].get<std::string>() + " within " + row["catchup_window"].get<std::string>());
   line("overlap   ", row["overlap"]);
+  if (const auto delay = row["delay_ms"].get<std::int64_t>(); delay > 0)
+    line("delay     ", format_duration(std::chrono::milliseconds(delay)) + " (jitter)");
   line("next run  ", next_text(row));
   line("last run  ", time_text(row["last_run"]));
   return 0;

@@ -61,6 +61,7 @@ struct PluginSettings {
   std::map<std::string, std::string> schedule;  // task -> schedule text; "" for "never"
   std::map<std::string, std::string> zone;      // task -> zone name
   std::map<std::string, std::string> catch_up;  // task -> skip, latest or all
+  std::map<std::string, std::string> jitter;    // task -> duration
   std::map<std::string, std::string> queue;     // task -> queue
   std::map<std::string, std::string> rate;      // task -> "30/1h", or "none"
   Json config = Json::object();                 // as written; the plugin's schema has not seen it

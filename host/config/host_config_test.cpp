@@ -154,6 +154,7 @@ TEST(HostConfig, ReadsEveryKey) {
     a:
       zone: { t: Europe/Vienna }
       catch_up: { t: skip }
+      jitter: { t: 30s }
       queue: { t: models }
       rate: { t: 30/1h }
       limits: { memory: 1GiB, file_size: 8MiB, files: 32, cpu: 20s }
@@ -170,6 +171,7 @@ TEST(HostConfig, ReadsEveryKey) {
   const PluginSettings& a = config.plugins.at("a");
   EXPECT_EQ(a.zone.at("t"), "Europe/Vienna");
   EXPECT_EQ(a.catch_up.at("t"), "skip");
+  EXPECT_EQ(a.jitter.at("t"), "30s");
   EXPECT_EQ(a.queue.at("t"), "models");
   EXPECT_EQ(a.rate.at("t"), "30/1h");
   EXPECT_EQ(config.queue.queues.at("models"), 2);

@@ -58,6 +58,7 @@ PluginSettings read_plugin(const Json& plugin) {
     result.schedule[task] = text == "never" ? "" : text.get<std::string>();
   plugin.at("zone").get_to(result.zone);
   plugin.at("catch_up").get_to(result.catch_up);
+  plugin.at("jitter").get_to(result.jitter);
   plugin.at("queue").get_to(result.queue);
   plugin.at("rate").get_to(result.rate);
   result.config = plugin.at("config");

@@ -49,6 +49,7 @@ Json to_json(const ScheduleView& schedule) {
           {"catch_up", name(task.catch_up)},
           {"catchup_window", format_duration(task.catchup_window)},
           {"overlap", name(task.overlap)},
+          {"delay_ms", task.delay / std::chrono::milliseconds(1)},
           {"paused", schedule.paused},
           {"next_run", time_or_null(schedule.next)},
           {"last_run", time_or_null(schedule.last_run)}};

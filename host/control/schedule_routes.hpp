@@ -11,8 +11,8 @@
 
 namespace host {
 
-// task, schedule, zone, catch_up, catchup_window (as a duration), overlap, paused, next_run,
-// last_run (UTC, null when there is none).
+// task, schedule, zone, catch_up, catchup_window (as a duration), overlap, delay_ms (of its
+// jitter), paused, next_run, last_run (UTC, null when there is none).
 [[nodiscard]] Json to_json(const ScheduleView& schedule);
 
 // {"schedules": [...]}, by name.

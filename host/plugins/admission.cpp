@@ -92,6 +92,9 @@ class Admission {
     for (const auto& [name, policy] : settings_.catch_up)
       if (auto* one = task(name, "catch_up"))
         one->spec.catch_up = parse_catch_up(policy), one->overridden = true;
+    for (const auto& [name, jitter] : settings_.jitter)
+      if (auto* one = task(name, "jitter"))
+        override_duration(one->spec.jitter, *one, "jitter", jitter, kLongestJitter);
     for (const auto& [name, queue] : settings_.queue)
       if (auto* one = task(name, "queue")) one->spec.queue = queue, one->overridden = true;
     for (const auto& [name, rate] : settings_.rate)
@@ -100,13 +103,26 @@ class Admission {
       if (one.overridden) check_schedule(one.spec);
   }
 
+  void override_duration(Duration& duration, PluginTask& one, const char* part,
+                         const std::string& text, Duration longest) {
+    one.overridden = true;
+    try {
+      duration = parse_duration(text);
+      if (duration > longest)
+        throw Error(Code::invalid, "\"" + text + "\" is longer than " + format_duration(longest));
+    } catch (const Error& error) {
+      const auto at = child_pointer(pointer(part), one.spec.name);
+      problem(where(loaded_, settings_, at), dotted_path(at) + ": " + error.what(), at);
+    }
+  }
+
   void override_rate(PluginTask& one, const std::string& rate) {
     one.overridden = true;
     try {
       one.spec.rate = parse_rate(rate);
     } catch (const Error& error) {
-      problem(where(loaded_, settings_, child_pointer(pointer("rate"), one.spec.name)),
-              error.what());
+      const auto at = child_pointer(pointer("rate"), one.spec.name);
+      problem(where(loaded_, settings_, at), dotted_path(at) + ": " + error.what(), at);
     }
   }
 

@@ -143,14 +143,26 @@ TEST_F(CatalogueSettingsTest, EveryErrorOfTheConfigHasItsLine) {
   EXPECT_EQ(entry.problems[0].pointer, "/plugins/triage/config/limit");
 }
 
-TEST_F(CatalogueSettingsTest, ScheduleZoneAndCatchUpAreOverridden) {
+TEST_F(CatalogueSettingsTest, AJitterThatIsNoDurationOrTooLongIsAnError) {
+  for (const char* text : {"soon", "25h", "-3s"}) {
+    const auto entry =
+        with(std::string(kGrants) + "      jitter: { triage_task: \"" + text + "\" }\n");
+    EXPECT_FALSE(entry.ready()) << text;
+    ASSERT_EQ(entry.problems.size(), 1u) << text;
+    EXPECT_EQ(entry.problems[0].pointer, "/plugins/triage/jitter/triage_task") << text;
+  }
+}
+
+TEST_F(CatalogueSettingsTest, ScheduleZoneJitterAndCatchUpAreOverridden) {
   const auto entry = with(std::string(kGrants) +
                           "      schedule: { triage_task: \"0 3 * * *\" }\n"
                           "      zone: { triage_task: Europe/Berlin }\n"
+                          "      jitter: { triage_task: 90s }\n"
                           "      catch_up: { triage_task: all }\n");
   ASSERT_TRUE(entry.ready()) << entry.reason;
   EXPECT_EQ(entry.tasks.at(0).spec.schedule, "0 3 * * *");
   EXPECT_EQ(entry.tasks.at(0).spec.zone, "Europe/Berlin");
+  EXPECT_EQ(entry.tasks.at(0).spec.jitter, std::chrono::seconds(90));
   EXPECT_EQ(entry.tasks.at(0).spec.catch_up, CatchUp::all);
   EXPECT_TRUE(entry.tasks.at(0).overridden);
   EXPECT_EQ(entry.manifest->tasks.at(0).schedule, "*/5 * * * *");

@@ -43,6 +43,7 @@ struct TaskSpec {
   RetryPolicy retry;
   CatchUp catch_up = CatchUp::latest;
   Duration catchup_window = std::chrono::hours(24);
+  Duration jitter{};
   Overlap overlap = Overlap::skip;
   int concurrency = 1;
   std::string queue = "default";

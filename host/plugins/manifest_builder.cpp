@@ -129,6 +129,7 @@ class Builder {
     if (const auto* retry = find(value, "retry")) spec.retry = retry_policy(*retry, at + "/retry");
     read(value, "catch_up", at, [&](const auto& text) { spec.catch_up = parse_catch_up(text); });
     set(spec.catchup_window, value, "catchup_window", at, kLongestCatchupWindow);
+    set(spec.jitter, value, "jitter", at, kLongestJitter);
     read(value, "overlap", at, [&](const auto& text) { spec.overlap = parse_overlap(text); });
     set(spec.concurrency, value, "concurrency", at);
     set(spec.queue, value, "queue");

@@ -2,6 +2,7 @@
 #include "schedule/policy.hpp"
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -45,6 +46,25 @@ auto find_value(const Table& table, std::string_view text, std::string_view what
 }
 
 }  // namespace
+
+Duration schedule_delay(Duration jitter, std::string_view host, std::string_view task) noexcept {
+  if (jitter <= Duration::zero()) return Duration::zero();
+  // FNV-1a: std::hash may differ from build to build, and the delay must not.
+  std::uint64_t hash = 14695981039346656037u;
+  const auto mix = [&hash](std::string_view text) {
+    for (const char letter : text) {
+      hash ^= static_cast<unsigned char>(letter);
+      hash *= 1099511628211u;
+    }
+  };
+  mix(host);
+  mix("/");
+  mix(task);
+  hash ^= hash >> 32;  // its low bits alone follow the last letters too closely
+  // Schedules are due at whole milliseconds.
+  const auto steps = static_cast<std::uint64_t>(jitter / std::chrono::milliseconds(1));
+  return std::chrono::milliseconds(steps == 0 ? 0 : hash % steps);
+}
 
 std::string_view name(CatchUp policy) noexcept { return find_name(kCatchUps, policy); }
 

@@ -21,6 +21,15 @@ inline constexpr Duration kLongestCatchupWindow = std::chrono::days(366);
 // At most this many missed ticks of a schedule are made up at once: the newest.
 inline constexpr std::size_t kCatchUpLimit = 100;
 
+// The longest `jitter` that a schedule may have.
+inline constexpr Duration kLongestJitter = std::chrono::hours(24);
+
+// By how much a host runs a schedule later than its instants: anything in [0, jitter), always the
+// same for the same host and task, so that periods stay even (systemd's FixedRandomDelay=) and a
+// fleet, or a hundred schedules of one minute, don't all come at once.
+[[nodiscard]] Duration schedule_delay(Duration jitter, std::string_view host,
+                                      std::string_view task) noexcept;
+
 enum class CatchUp {
   skip,    // missed ticks are not made up
   latest,  // of those within the window, the latest is

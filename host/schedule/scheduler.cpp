@@ -56,6 +56,9 @@ Scheduler::Entry Scheduler::make_entry(ScheduledTask task) {
     if (task.catchup_window < Duration::zero() || task.catchup_window > kLongestCatchupWindow)
       throw Error(Code::invalid, "catchup_window is out of range, expected 0 to 366d",
                   "Choose a shorter window.");
+    if (task.delay < Duration::zero() || task.delay > kLongestJitter)
+      throw Error(Code::invalid, "jitter is out of range, expected 0 to 24h",
+                  "Choose a shorter one.");
     task.prototype.task = task.task;
     task.prototype.source = "schedule";
     check_new_job(task.prototype);
@@ -208,7 +211,7 @@ void Scheduler::fill_heap() {
 void Scheduler::enter(std::size_t index) {
   Entry& entry = entries_[index];
   entry.next = entry.paused ? std::nullopt : entry.schedule.next(entry.cursor);
-  if (entry.next) heap_.emplace(*entry.next, index);
+  if (entry.next) heap_.emplace(*entry.due(), index);
 }
 
 void Scheduler::rebase(WallTime wall) {
@@ -232,9 +235,10 @@ void Scheduler::rebase(WallTime wall) {
 }
 
 // What is due of one schedule, and what of that becomes a tick.
-Scheduler::Firing Scheduler::plan(std::size_t index, WallTime now) const {
+Scheduler::Firing Scheduler::plan(std::size_t index, WallTime wall) const {
   const Entry& entry = entries_[index];
   const ScheduledTask& task = *entry.task;
+  const WallTime now = wall - task.delay;
   Firing firing{index, entry.task, {*entry.next}, *entry.next, entry.open_jobs};
   const auto second = entry.schedule.next(*entry.next);
   if (second && *second <= now) {
@@ -314,7 +318,7 @@ void Scheduler::fired(const Firing& firing, const Fired& outcome, WallTime durab
       case TickOutcome::inserted:
         ++stats_.ticks;
         entry.last_run = firing.nominals[i];
-        note_delay(durable - firing.nominals[i]);
+        note_delay(durable - firing.nominals[i] - entry.task->delay);
         queue_.note_inserted(entry.task->task, result.job.due);
         break;
       case TickOutcome::duplicate: ++stats_.duplicates; break;

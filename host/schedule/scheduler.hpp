@@ -13,8 +13,7 @@
 //    backwards nothing is due until the cursor has been passed again.
 //  * A schedule whose text or zone changes starts anew from now; so does one that was gone.
 //  * A paused schedule has no ticks; that is durable. What comes due meanwhile is not made up when
-//  it
-//    is resumed, whatever its `catch_up`, and is not recorded.
+//    it is resumed, whatever its `catch_up`, and is not recorded.
 //  * Rows of `ticks` are kept for the longest catch-up window and a day, the newest run of each
 //    schedule for ever.
 //
@@ -56,6 +55,7 @@ struct ScheduledTask {
   std::string zone = "UTC";  // IANA name
   CatchUp catch_up = CatchUp::latest;
   Duration catchup_window = std::chrono::hours(24);  // 0 to kLongestCatchupWindow
+  Duration delay{};  // each tick is due so long after its instant: see schedule_delay()
   Overlap overlap = Overlap::skip;
   int concurrency = 1;  // the task's; buffer_one and buffer_all need 1: the queue keeps the order
   NewJob prototype;     // of each job; its task, source and nominal are filled in
@@ -76,7 +76,7 @@ struct SchedulerStats {
 struct ScheduleView {
   std::shared_ptr<const ScheduledTask> task;
   bool paused;
-  std::optional<WallTime> next;      // nullopt: it is paused, or never fires again
+  std::optional<WallTime> next;      // delay included; nullopt: it is paused, or never fires again
   std::optional<WallTime> last_run;  // the instant of the last tick that became a job
 };
 
@@ -153,7 +153,7 @@ class Scheduler {
   void load(std::shared_ptr<Request> request, WallTime wall);
   void loaded(std::vector<Entry> entries, std::vector<StoredSchedule>& stored);
   void rebase(WallTime wall);
-  [[nodiscard]] Firing plan(std::size_t index, WallTime now) const;
+  [[nodiscard]] Firing plan(std::size_t index, WallTime wall) const;
   void fire(WallTime wall);
   void fired(const Firing& firing, const Fired& outcome, WallTime durable);
   void note_delay(Duration delay);

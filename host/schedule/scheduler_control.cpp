@@ -79,7 +79,7 @@ void Scheduler::insert_by_hand(Entry& entry, WallTime wall, Reply<TickResult> do
 }
 
 ScheduleView Scheduler::view_of(const Entry& entry) {
-  return {entry.task, entry.paused, entry.next, entry.last_run};
+  return {entry.task, entry.paused, entry.due(), entry.last_run};
 }
 
 std::vector<ScheduleView> Scheduler::list() const {
@@ -102,7 +102,7 @@ const Scheduler::Entry* Scheduler::find(std::string_view task) const {
 
 std::optional<WallTime> Scheduler::next_run(std::string_view task) const {
   const Entry* entry = find(task);
-  return entry != nullptr ? entry->next : std::nullopt;
+  return entry != nullptr ? entry->due() : std::nullopt;
 }
 
 std::optional<WallTime> Scheduler::last_run(std::string_view task) const {

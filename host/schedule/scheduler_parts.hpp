@@ -15,9 +15,13 @@ struct Scheduler::Entry {
   Schedule schedule;
   WallTime cursor{};
   bool paused = false;
-  std::optional<WallTime> next;
+  std::optional<WallTime> next;  // instant; due `task->delay` later
   std::optional<WallTime> last_run;
   std::vector<JobId> open_jobs;
+
+  [[nodiscard]] std::optional<WallTime> due() const {
+    return next ? std::optional(*next + task->delay) : std::nullopt;
+  }
 };
 
 // The ticks of one schedule that are written in one transaction.

@@ -328,5 +328,49 @@ TEST_F(SchedulerTest, AStoppedSchedulerFiresNothingMore) {
   EXPECT_THROW(scheduler_->set({}), Error);
 }
 
+TEST_F(SchedulerTest, a_delay_moves_each_run_and_no_instant) {
+  auto late = task("late", "*/10 * * * *");
+  late.delay = std::chrono::seconds(90);
+  set({late});
+  EXPECT_EQ(format_utc(*scheduler_->next_run("late")), "2026-01-05T12:11:30Z");
+  loop_.advance(std::chrono::minutes(11));
+  EXPECT_THAT(rows("SELECT count(*) FROM jobs"), testing::ElementsAre("0"));
+  loop_.advance(std::chrono::seconds(30));
+  EXPECT_THAT(rows("SELECT strftime('%H:%M:%S', nominal / 1000000, 'unixepoch') FROM jobs"),
+              testing::ElementsAre("12:10:00"));
+  EXPECT_EQ(scheduler_->stats().longest_delay, Duration::zero()) << "it was in time";
+  EXPECT_EQ(format_utc(*scheduler_->next_run("late")), "2026-01-05T12:21:30Z");
+}
+
+TEST_F(SchedulerTest, what_was_missed_is_counted_from_the_delayed_instants) {
+  auto late = task("late", "*/10 * * * *");
+  late.delay = std::chrono::minutes(5);
+  set({late});
+  // 12:10 and 12:20 were due by 12:25; 12:30 is due at 12:35 only.
+  restart_after(std::chrono::minutes(32), {late});
+  EXPECT_THAT(rows("SELECT strftime('%H:%M', nominal / 1000000, 'unixepoch') FROM jobs"),
+              testing::ElementsAre("12:20"));
+  EXPECT_EQ(format_utc(*scheduler_->next_run("late")), "2026-01-05T12:35:00Z");
+}
+
+TEST(ScheduleDelayTest, is_the_same_for_a_host_and_task_and_spreads_over_the_jitter) {
+  using std::chrono::seconds;
+  EXPECT_EQ(schedule_delay(Duration::zero(), "a", "t"), Duration::zero());
+  EXPECT_EQ(schedule_delay(seconds(60), "a", "t"), schedule_delay(seconds(60), "a", "t"));
+  std::vector<int> tenths(10);
+  for (int i = 0; i < 1000; ++i) {
+    const auto delay = schedule_delay(seconds(60), "a", "task_" + std::to_string(i));
+    ASSERT_GE(delay, Duration::zero());
+    ASSERT_LT(delay, seconds(60));
+    ++tenths[static_cast<std::size_t>(delay / seconds(6))];
+  }
+  for (const int count : tenths) EXPECT_NEAR(count, 100, 40);
+  int same = 0;
+  for (int i = 0; i < 100; ++i)
+    same += schedule_delay(seconds(60), "a", std::to_string(i)) ==
+            schedule_delay(seconds(60), "b", std::to_string(i));
+  EXPECT_LT(same, 5);
+}
+
 }  // namespace
 }  // namespace host
