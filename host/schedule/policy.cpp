@@ -75,12 +75,7 @@ CatchUp parse_catch_up(std::string_view text) {
 std::string_view name(Overlap policy) noexcept { return find_name(kOverlaps, policy); }
 
 Overlap parse_overlap(std::string_view text) {
-  const Overlap policy = find_value(kOverlaps, text, "an overlap policy");
-  if (policy == Overlap::cancel_other || policy == Overlap::terminate_other)
-    throw Error(Code::unsupported,
-                "the overlap policy \"" + std::string(text) + "\" is not supported by this version",
-                "Use skip, buffer_one, buffer_all or allow_all.");
-  return policy;
+  return find_value(kOverlaps, text, "an overlap policy");
 }
 
 }  // namespace host

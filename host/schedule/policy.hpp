@@ -46,14 +46,13 @@ enum class Overlap {
   skip,             // the tick makes no job
   buffer_one,       // one more job waits; further ticks make none
   buffer_all,       // every tick makes a job; they run one after another
-  cancel_other,     // not supported yet
-  terminate_other,  // not supported yet
+  cancel_other,     // the earlier ones are cancelled: asked to stop, killed after their grace
+  terminate_other,  // the earlier ones are cancelled, without a grace
   allow_all,        // every tick makes a job, running at once as far as the task's concurrency goes
 };
 // "skip", "buffer_one", ... Static storage.
 [[nodiscard]] std::string_view name(Overlap policy) noexcept;
-// Throws Error{invalid} naming the text and the choices, Error{unsupported} for a policy that this
-// version doesn't have.
+// Throws Error{invalid} naming the text and the choices.
 [[nodiscard]] Overlap parse_overlap(std::string_view text);
 
 }  // namespace host

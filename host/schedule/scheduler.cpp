@@ -46,7 +46,6 @@ Scheduler::Entry Scheduler::make_entry(ScheduledTask task) {
                  error.next_step());
   };
   try {
-    (void)parse_overlap(host::name(task.overlap));
     const bool buffers = task.overlap == Overlap::buffer_one || task.overlap == Overlap::buffer_all;
     if (buffers && task.concurrency != 1)
       throw Error(Code::unsupported,
@@ -73,6 +72,9 @@ void Scheduler::check(const ScheduledTask& task) { (void)make_entry(task); }
 
 void Scheduler::set(std::vector<ScheduledTask> tasks, Reply<Done> done) {
   Request fresh{{}, std::move(done)};
+  // So that ticks of one instant are written in the order of their tables.
+  std::sort(tasks.begin(), tasks.end(),
+            [](const auto& a, const auto& b) { return a.task < b.task; });
   std::set<std::string> names;
   std::string problems;
   std::string next_step;
@@ -194,7 +196,7 @@ void Scheduler::loaded(std::vector<Entry> entries, std::vector<StoredSchedule>& 
     entry.cursor = stored[i].cursor;
     entry.paused = stored[i].paused;
     entry.last_run = stored[i].last_run;
-    entry.open_jobs = std::move(stored[i].open_jobs);
+    entry.recent = std::move(stored[i].recent);
     by_task_.emplace(entry.task->task, i);
     furthest = std::max(furthest, entry.cursor - loop_.clock().wall());
   }
@@ -239,7 +241,7 @@ Scheduler::Firing Scheduler::plan(std::size_t index, WallTime wall) const {
   const Entry& entry = entries_[index];
   const ScheduledTask& task = *entry.task;
   const WallTime now = wall - task.delay;
-  Firing firing{index, entry.task, {*entry.next}, *entry.next, entry.open_jobs};
+  Firing firing{index, entry.task, {*entry.next}, *entry.next, entry.recent};
   const auto second = entry.schedule.next(*entry.next);
   if (second && *second <= now) {
     const std::size_t limit = task.catch_up == CatchUp::all ? kCatchUpLimit : 1;
@@ -267,10 +269,10 @@ std::string Scheduler::describe_missed(const Firing& firing) {
 
 Scheduler::Fired Scheduler::write(Unit& unit, const Firing& firing, WallTime wall, WallTime now) {
   const ScheduledTask& task = *firing.task;
-  Fired fired{{}, firing.open_jobs};
+  Fired fired{{}, firing.recent};
   for (const WallTime nominal : firing.nominals)
     fired.results.push_back(
-        write_tick(unit, task.task, nominal, task.overlap, task.prototype, fired.open_jobs, now));
+        write_tick(unit, task.task, nominal, task.overlap, task.prototype, fired.recent, now));
   if (firing.nominals.empty()) move_cursor(unit, task.task, firing.cursor, now);
   if (firing.missed > 0)
     record_event(unit, wall, "ticks_missed", "schedule " + task.task, describe_missed(firing));
@@ -310,10 +312,11 @@ void Scheduler::fire(WallTime wall) {
 void Scheduler::fired(const Firing& firing, const Fired& outcome, WallTime durable) {
   Entry& entry = entries_[firing.index];
   entry.cursor = firing.cursor;
-  entry.open_jobs = outcome.open_jobs;
+  entry.recent = outcome.recent;
   stats_.missed += firing.missed;
   for (std::size_t i = 0; i < outcome.results.size(); ++i) {
     const TickResult& result = outcome.results[i];
+    stop_others(*entry.task, result);
     switch (result.outcome) {
       case TickOutcome::inserted:
         ++stats_.ticks;
@@ -328,6 +331,12 @@ void Scheduler::fired(const Firing& firing, const Fired& outcome, WallTime durab
   }
   if (firing.missed > 0) log_.warn("{}: {}", entry.task->task, describe_missed(firing));
   enter(firing.index);
+}
+
+void Scheduler::stop_others(const ScheduledTask& task, const TickResult& result) const {
+  if (!stop_handler_) return;
+  for (const auto run : result.cancelled)
+    stop_handler_(run.job, task.overlap == Overlap::terminate_other);
 }
 
 void Scheduler::note_delay(Duration delay) {

@@ -91,6 +91,12 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
+  // Told, once it is durable, that a job which runs gave way to a tick: stop it, at once for
+  // terminate_other. For cancel_other give it its time to end by itself.
+  void set_stop_handler(std::function<void(JobId job, bool at_once)> handler) {
+    stop_handler_ = std::move(handler);
+  }
+
   // What set() would refuse about one task: throws Error{invalid, not_found or unsupported} naming
   // task and field.
   static void check(const ScheduledTask& task);
@@ -156,6 +162,7 @@ class Scheduler {
   [[nodiscard]] Firing plan(std::size_t index, WallTime wall) const;
   void fire(WallTime wall);
   void fired(const Firing& firing, const Fired& outcome, WallTime durable);
+  void stop_others(const ScheduledTask& task, const TickResult& result) const;
   void note_delay(Duration delay);
   void fill_heap();
   void enter(std::size_t index);
@@ -171,6 +178,7 @@ class Scheduler {
   Queue& queue_;
   Loop& loop_;
   Log log_;
+  std::function<void(JobId, bool)> stop_handler_;
   std::vector<Entry> entries_;
   std::unordered_map<std::string_view, std::size_t> by_task_;  // keys: the entries' own
   std::priority_queue<HeapItem, std::vector<HeapItem>, std::greater<>> heap_;

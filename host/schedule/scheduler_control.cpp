@@ -58,17 +58,18 @@ void Scheduler::run_now(const std::string& task, Reply<TickResult> done) {
 }
 
 void Scheduler::insert_by_hand(Entry& entry, WallTime wall, Reply<TickResult> done) {
-  auto work = [task = entry.task, open = entry.open_jobs, wall,
+  auto work = [task = entry.task, recent = entry.recent, wall,
                now = queue_.now()](Unit& unit) mutable {
     const auto result =
-        write_tick_by_hand(unit, task->task, wall, task->overlap, task->prototype, open, now);
-    return std::pair(result, std::move(open));
+        write_tick_by_hand(unit, task->task, wall, task->overlap, task->prototype, recent, now);
+    return std::pair(result, std::move(recent));
   };
-  using Outcome = std::pair<TickResult, std::vector<JobId>>;
+  using Outcome = std::pair<TickResult, RecentTicks>;
   ask<Outcome>(std::move(work), [this, &entry, wall, done](Result<Outcome> outcome) {
     if (!outcome.ok()) return done(outcome.error());
     const TickResult& result = outcome.value().first;
-    entry.open_jobs = outcome.value().second;
+    entry.recent = outcome.value().second;
+    stop_others(*entry.task, result);
     if (result.outcome == TickOutcome::inserted) {
       ++stats_.ticks;
       entry.last_run = wall;

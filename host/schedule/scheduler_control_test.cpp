@@ -129,9 +129,9 @@ TEST_F(SchedulerControlTest, ARunByHandHidesNoTickThatIsDueAtTheSameMomentOrWasM
   scheduler_.reset();
   loop_.fake_clock().advance(90s);
   store_.run_now([&](Unit& unit) {
-    std::vector<JobId> open;
+    RecentTicks recent;
     write_tick_by_hand(unit, "beat", loop_.clock().wall(), beat.overlap,
-                       NewJob{.task = "beat", .source = "schedule"}, open, queue_.now());
+                       NewJob{.task = "beat", .source = "schedule"}, recent, queue_.now());
   });
   restart_after(1s, {beat});
   EXPECT_THAT(jobs(),

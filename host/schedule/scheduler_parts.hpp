@@ -17,7 +17,7 @@ struct Scheduler::Entry {
   bool paused = false;
   std::optional<WallTime> next;  // instant; due `task->delay` later
   std::optional<WallTime> last_run;
-  std::vector<JobId> open_jobs;
+  RecentTicks recent;
 
   [[nodiscard]] std::optional<WallTime> due() const {
     return next ? std::optional(*next + task->delay) : std::nullopt;
@@ -30,14 +30,14 @@ struct Scheduler::Firing {
   std::shared_ptr<const ScheduledTask> task;
   std::vector<WallTime> nominals;  // to be written, oldest first
   WallTime cursor;                 // the newest instant that was due
-  std::vector<JobId> open_jobs;
+  RecentTicks recent;
   std::size_t missed = 0;  // not made up
   WallTime first_missed{};
 };
 
 struct Scheduler::Fired {
   std::vector<TickResult> results;  // as nominals
-  std::vector<JobId> open_jobs;
+  RecentTicks recent;
 };
 
 struct Scheduler::Request {

@@ -14,6 +14,7 @@ namespace host {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -179,6 +180,27 @@ TEST_F(SchedulerTest, BufferOneLetsOneMoreWait) {
   EXPECT_EQ(outcomes().back(), "inserted");
 }
 
+TEST_F(SchedulerTest, CancelOtherLetsWhatWaitsGoAndTellsWhatRunsToStop) {
+  std::vector<std::string> stopped;
+  scheduler_->set_stop_handler([&](JobId job, bool at_once) {
+    stopped.push_back(std::to_string(job.value()) + (at_once ? " at once" : ""));
+  });
+  set({task("a", "* * * * *", CatchUp::latest, Overlap::cancel_other),
+       task("b", "* * * * *", CatchUp::latest, Overlap::terminate_other)});
+  const auto states = [&] { return rows("SELECT task || ' ' || state FROM jobs ORDER BY id"); };
+  loop_.advance(2min);
+  EXPECT_THAT(states(), ElementsAre("a cancelled", "b cancelled", "a available", "b available"));
+  EXPECT_THAT(stopped, IsEmpty()) << "none ran";
+
+  for (const char* name : {"a", "b"}) queue_.claim(name, 1, [](const Result<Claimed>&) {});
+  loop_.advance(1min);
+  EXPECT_THAT(stopped, ElementsAre("3", "4 at once"));
+  EXPECT_THAT(rows("SELECT id FROM jobs WHERE cancel_requested_at IS NOT NULL"),
+              ElementsAre("3", "4"));
+  EXPECT_THAT(rows("SELECT id FROM jobs WHERE state='available'"), ElementsAre("5", "6"));
+  EXPECT_THAT(outcomes(), Each("inserted"));
+}
+
 TEST_F(SchedulerTest, BufferAllAndAllowAllMakeAJobOfEachTick) {
   set({task("a", "* * * * *", CatchUp::latest, Overlap::buffer_all),
        task("b", "* * * * *", CatchUp::latest, Overlap::allow_all)});
@@ -237,13 +259,7 @@ TEST_F(SchedulerTest, EveryProblemIsListedAndNothingChanges) {
   auto priority = task("priority", "@daily");
   priority.prototype.priority = 12;
   const std::vector<ScheduledTask> wrong{
-      task("cron", "61 * * * *"),
-      zone,
-      buffer,
-      window,
-      priority,
-      task("other", "@daily", CatchUp::latest, Overlap::cancel_other),
-      task("twice", "@daily"),
+      task("cron", "61 * * * *"), zone, buffer, window, priority, task("twice", "@daily"),
       task("twice", "@hourly")};
   try {
     scheduler_->set(wrong);
@@ -253,8 +269,7 @@ TEST_F(SchedulerTest, EveryProblemIsListedAndNothingChanges) {
     for (const auto* part :
          {"task \"cron\": cron expression \"61 * * * *\", column 1",
           "no time zone \"Mars/Olympus\"", "buffer_one needs a concurrency of 1, not 2",
-          "catchup_window is out of range", "task \"priority\"",
-          "\"cancel_other\" is not supported", "two schedules for task"})
+          "catchup_window is out of range", "task \"priority\"", "two schedules for task"})
       EXPECT_THAT(error.message(), HasSubstr(part));
   }
   EXPECT_THROW(Scheduler::check(zone), Error);
@@ -328,7 +343,7 @@ TEST_F(SchedulerTest, AStoppedSchedulerFiresNothingMore) {
   EXPECT_THROW(scheduler_->set({}), Error);
 }
 
-TEST_F(SchedulerTest, a_delay_moves_each_run_and_no_instant) {
+TEST_F(SchedulerTest, ADelayMovesEachRunAndNoInstant) {
   auto late = task("late", "*/10 * * * *");
   late.delay = std::chrono::seconds(90);
   set({late});
@@ -342,7 +357,7 @@ TEST_F(SchedulerTest, a_delay_moves_each_run_and_no_instant) {
   EXPECT_EQ(format_utc(*scheduler_->next_run("late")), "2026-01-05T12:21:30Z");
 }
 
-TEST_F(SchedulerTest, what_was_missed_is_counted_from_the_delayed_instants) {
+TEST_F(SchedulerTest, WhatWasMissedIsCountedFromTheDelayedInstants) {
   auto late = task("late", "*/10 * * * *");
   late.delay = std::chrono::minutes(5);
   set({late});
@@ -353,7 +368,7 @@ TEST_F(SchedulerTest, what_was_missed_is_counted_from_the_delayed_instants) {
   EXPECT_EQ(format_utc(*scheduler_->next_run("late")), "2026-01-05T12:35:00Z");
 }
 
-TEST(ScheduleDelayTest, is_the_same_for_a_host_and_task_and_spreads_over_the_jitter) {
+TEST(ScheduleDelayTest, IsTheSameForAHostAndTaskAndSpreadsOverTheJitter) {
   using std::chrono::seconds;
   EXPECT_EQ(schedule_delay(Duration::zero(), "a", "t"), Duration::zero());
   EXPECT_EQ(schedule_delay(seconds(60), "a", "t"), schedule_delay(seconds(60), "a", "t"));

@@ -33,12 +33,17 @@ std::vector<JobId> read_open_jobs(Unit& unit, std::string_view schedule) {
   return open;
 }
 
+// How many jobs of a schedule there may be that have not ended.
 std::size_t room(Overlap overlap) {
   switch (overlap) {
     case Overlap::skip: return 1;
     case Overlap::buffer_one: return 2;
     default: return SIZE_MAX;
   }
+}
+
+bool looks_at_others(Overlap overlap) {
+  return overlap != Overlap::buffer_all && overlap != Overlap::allow_all;
 }
 
 void record(Unit& unit, std::string_view schedule, WallTime nominal, TickOutcome outcome,
@@ -54,18 +59,24 @@ bool is_recorded(Unit& unit, std::string_view schedule, WallTime nominal) {
 
 // The job of a tick, unless the overlap policy or the job's unique key is against it.
 TickResult insert_instance(Unit& unit, WallTime nominal, Overlap overlap, const NewJob& job,
-                           std::vector<JobId>& open_jobs, WallTime now) {
-  const std::size_t most = room(overlap);
-  if (most != SIZE_MAX) {
-    std::erase_if(open_jobs, [&unit](JobId open) { return has_ended(unit, open); });
-    if (open_jobs.size() >= most) return {TickOutcome::overlapped, {.id = open_jobs.back()}};
-  }
+                           RecentTicks& recent, WallTime now) {
+  auto& open = recent.open_jobs;
+  if (looks_at_others(overlap))
+    std::erase_if(open, [&unit](JobId job_id) { return has_ended(unit, job_id); });
+  if (open.size() >= room(overlap)) return {TickOutcome::overlapped, {.id = open.back()}, {}};
+  TickResult result{TickOutcome::inserted, {}, {}};
+  if (overlap == Overlap::cancel_other || overlap == Overlap::terminate_other)
+    for (const auto other : open)
+      if (const auto running = cancel_job(unit, other, now).running)
+        result.cancelled.push_back(*running);
   NewJob instance = job;
   instance.nominal = nominal;
-  const Inserted inserted = insert_job(unit, instance, now);
-  if (inserted.duplicate) return {TickOutcome::duplicate, inserted};
-  if (most != SIZE_MAX) open_jobs.push_back(inserted.id);
-  return {TickOutcome::inserted, inserted};
+  result.job = insert_job(unit, instance, now);
+  if (result.job.duplicate)
+    result.outcome = TickOutcome::duplicate;
+  else if (looks_at_others(overlap))
+    open.push_back(result.job.id);
+  return result;
 }
 
 }  // namespace
@@ -82,7 +93,7 @@ std::string_view name(TickOutcome outcome) noexcept {
 
 StoredSchedule open_schedule(Unit& unit, std::string_view name, std::string_view spec,
                              std::string_view zone, WallTime wall, WallTime now) {
-  StoredSchedule stored{wall, false, std::nullopt, {}};
+  StoredSchedule stored{.cursor = wall};
   auto& row = unit.query("SELECT paused, spec=? AND zone=?, cursor FROM schedules WHERE name=?",
                          spec, zone, name);
   const bool known = row.step();
@@ -102,12 +113,14 @@ StoredSchedule open_schedule(Unit& unit, std::string_view name, std::string_view
         "cursor=excluded.cursor, updated=excluded.updated",
         name, spec, zone, wall, now);
   }
+  auto& newest = unit.query("SELECT max(nominal) FROM ticks WHERE schedule=?", name);
+  if (newest.step()) stored.recent.newest = newest.optional_time(0).value_or(WallTime::min());
   auto& last = unit.query(
       "SELECT nominal FROM ticks WHERE schedule=? AND job IS NOT NULL ORDER BY nominal DESC LIMIT "
       "1",
       name);
   if (last.step()) stored.last_run = last.time(0);
-  stored.open_jobs = read_open_jobs(unit, name);
+  stored.recent.open_jobs = read_open_jobs(unit, name);
   return stored;
 }
 
@@ -137,9 +150,11 @@ void resume_schedule(Unit& unit, std::string_view name, WallTime cursor, WallTim
 }
 
 TickResult write_tick(Unit& unit, std::string_view schedule, WallTime nominal, Overlap overlap,
-                      const NewJob& job, std::vector<JobId>& open_jobs, WallTime now) {
-  if (is_recorded(unit, schedule, nominal)) return {TickOutcome::repeated, {}};
-  const TickResult result = insert_instance(unit, nominal, overlap, job, open_jobs, now);
+                      const NewJob& job, RecentTicks& recent, WallTime now) {
+  if (nominal <= recent.newest && is_recorded(unit, schedule, nominal))
+    return {TickOutcome::repeated, {}, {}};
+  recent.newest = std::max(recent.newest, nominal);
+  const TickResult result = insert_instance(unit, nominal, overlap, job, recent, now);
   const std::string other = "job " + std::to_string(result.job.id.value());
   TIMMY_FAILPOINT("schedule.before_tick");
   switch (result.outcome) {
@@ -157,11 +172,11 @@ TickResult write_tick(Unit& unit, std::string_view schedule, WallTime nominal, O
 }
 
 TickResult write_tick_by_hand(Unit& unit, std::string_view schedule, WallTime wall, Overlap overlap,
-                              const NewJob& job, std::vector<JobId>& open_jobs, WallTime now) {
+                              const NewJob& job, RecentTicks& recent, WallTime now) {
   // Schedules are due at whole milliseconds.
   WallTime nominal = std::chrono::floor<std::chrono::milliseconds>(wall) + Duration(1);
   while (is_recorded(unit, schedule, nominal)) nominal += Duration(1);
-  const TickResult result = insert_instance(unit, nominal, overlap, job, open_jobs, now);
+  const TickResult result = insert_instance(unit, nominal, overlap, job, recent, now);
   if (result.outcome == TickOutcome::inserted)
     record(unit, schedule, nominal, result.outcome, std::string(kByHand), result.job.id, now);
   return result;

@@ -15,12 +15,18 @@
 
 namespace host {
 
+// What the next tick of a schedule has to know of the earlier ones.
+struct RecentTicks {
+  WallTime newest = WallTime::min();  // no later instant is recorded
+  std::vector<JobId> open_jobs;       // of its ticks, not ended when last looked at; oldest first
+};
+
 // What is kept of a schedule.
 struct StoredSchedule {
   WallTime cursor;  // its instants up to here have been dealt with
   bool paused = false;
   std::optional<WallTime> last_run;
-  std::vector<JobId> open_jobs;  // of its ticks, not ended; oldest first
+  RecentTicks recent;
 };
 
 // Reads a schedule. One that is new, or had another spec or zone, starts at `wall`; a pause stays.
@@ -49,20 +55,22 @@ enum class TickOutcome {
 // "inserted", "duplicate", ... Static storage.
 [[nodiscard]] std::string_view name(TickOutcome outcome) noexcept;
 
-// Writes one tick, and its job if there is to be one. `open_jobs` are those of the schedule's
-// earlier ticks; ended ones are taken out, a new one is put in.
+// Writes one tick, and its job if there is to be one. `recent` is the schedule's: jobs that ended
+// are taken out, a new one is put in.
 struct TickResult {
   TickOutcome outcome;
   // When inserted; when duplicate, the one that waits; when overlapped, the one that has not ended.
   Inserted job;
+  std::vector<RunId> cancelled;  // runs of earlier jobs that gave way, once this is durable: to be
+                                 // told to stop
 };
 TickResult write_tick(Unit& unit, std::string_view schedule, WallTime nominal, Overlap overlap,
-                      const NewJob& job, std::vector<JobId>& open_jobs, WallTime now);
+                      const NewJob& job, RecentTicks& recent, WallTime now);
 
 // As a tick, at `wall`, for somebody who asks for one. Only a job is recorded, at an instant that
 // is no schedule's, so that neither the cursor nor a tick that is due takes notice of it.
 TickResult write_tick_by_hand(Unit& unit, std::string_view schedule, WallTime wall, Overlap overlap,
-                              const NewJob& job, std::vector<JobId>& open_jobs, WallTime now);
+                              const NewJob& job, RecentTicks& recent, WallTime now);
 
 // Deletes ticks recorded before `before`, at most `limit`. The newest run of a schedule stays.
 void prune_ticks(Unit& unit, WallTime before, int limit);

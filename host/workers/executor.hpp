@@ -101,7 +101,8 @@ class Executor {
   // Ends the grace now.
   void hurry();
 
-  // Stops a running job: asks, then kills. False if it does not run here.
+  // Stops a running job: asks, then kills; called again, kills sooner. False if it does not run
+  // here.
   bool cancel(JobId job);
 
   // Starts that a queue's tasks have taken.

@@ -84,8 +84,8 @@ class WorkerPool final : public Pool {
   void submit(std::shared_ptr<const WorkerSpec> spec, RunRequest request, OnBegun on_begun,
               OnOutcome on_outcome) override;
 
-  // Stops a run: cancelled() first, SIGTERM and SIGKILL after the graces. One that has not begun
-  // ends as cancelled. A run that is not here is ignored.
+  // Stops a run: cancelled() first, SIGTERM and SIGKILL after the graces; asked again, SIGTERM
+  // comes at once. One that has not begun ends as cancelled. A run that is not here is ignored.
   void cancel(RunId run) override;
 
   // No further run of this plugin begins: those that have not come back as not_begun; those that

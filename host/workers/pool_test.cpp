@@ -181,6 +181,16 @@ TEST_F(Pool, CancelsARunThatDoesNotListen) {
   EXPECT_EQ(ended.signal, SIGKILL);
 }
 
+TEST_F(Pool, ASecondCancelDoesNotWaitForTheGrace) {
+  settings.cancel_grace = 10min;
+  const auto run = submit("hang");
+  ASSERT_TRUE(run_until([&] { return services.logged("deaf"); }));
+  pool().cancel(run);
+  pool().cancel(run);
+  pool().cancel(run);
+  EXPECT_EQ(name_of(verdict(run)), "cancelled");
+}
+
 TEST_F(Pool, CancelsARunThatWaitsOrWasSentAhead) {
   settings.workers = 1;
   const auto current = submit("wait");

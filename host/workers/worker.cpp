@@ -73,7 +73,11 @@ bool Worker::cancel(RunId run) {
   for (auto& sent : sent_) {
     if (sent.run.request.run != run) continue;
     if (current_is(run)) {
-      stop(Stop::cancelled);
+      if (stop_ != Stop::cancelled) {
+        stop(Stop::cancelled);
+      } else if (ready_ && !std::exchange(hurried_, true)) {
+        terminate();
+      }
     } else if (!std::exchange(sent.cancelled, true)) {
       process_->send(FrameType::cancel, run, {});
     }
