@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "host_bench.hpp"
 #include "queue_bench.hpp"
+#include "schedule_bench.hpp"
 
 namespace {
 
@@ -20,6 +21,10 @@ struct Bench {
 constexpr Bench kBenches[] = {
     {"queue.end_to_end", bench::end_to_end},
     {"queue.start_latency", bench::start_latency},
+    {"queue.enqueue_batch", bench::enqueue_batch},
+    {"queue.growth", bench::growth},
+    {"schedule.lateness", bench::schedule_lateness},
+    {"schedule.burst", bench::schedule_burst},
     {"host.idle", bench::idle},
     {"host.ready_100k", bench::ready_100k},
     {"catalogue.list_100", bench::list_100},

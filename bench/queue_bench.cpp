@@ -12,6 +12,8 @@
 #include "huey_peer.hpp"
 #include "plugins/image.hpp"
 #include "services/runs.hpp"
+#include "store/migrations.hpp"
+#include "store/open.hpp"
 #include "store/threaded_store.hpp"
 #include "workers/executor.hpp"
 
@@ -49,8 +51,9 @@ class Engine {
     context_.restart();
   }
 
-  // Jobs a second with `outstanding` jobs on their way, inserted 200 at a time.
-  double throughput(Seconds time) {
+  // Jobs a second with 2,000 more jobs on their way than there were, inserted 200 at a time. Then
+  // runs what is left, if `drain` is true.
+  double throughput(Seconds time, bool drain = true) {
     constexpr int kOutstanding = 2000, kBatch = 200;
     const NewJob job{
         .task = "noop", .payload = "\"" + std::string(98, 'x') + "\"", .source = "bench"};
@@ -67,6 +70,8 @@ class Engine {
     context_.restart();
     const Seconds took = std::chrono::steady_clock::now() - start;
     const double rate = done_ / took.count();
+    on_finished_ = {};
+    if (!drain) return rate;
     on_finished_ = [&] {
       if (done_ == inserted) context_.stop();
     };
@@ -166,6 +171,35 @@ void end_to_end(bool json) {
     else
       std::cerr << name << " was not measured: " << peer.note << std::endl;
   }
+}
+
+void growth(bool json) {
+  const auto rate_with = [](int waiting) {
+    const TestFolder folder;
+    {
+      Connection database(folder / "host.db", Connection::Mode::writer);
+      migrate(database);
+      database.use_wal();
+      Statement(database.handle(),
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+                "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, "
+                "source, payload) SELECT 'noop', 'available', 5, i, i, 5, i, 'bench', "
+                "CAST('\"' || printf('%.*c', 98, 'x') || '\"' AS BLOB) FROM n")
+          .bind_all(waiting)
+          .run();
+      close_cleanly(database);
+    }
+    Engine engine(folder.path());
+    return engine.throughput(Seconds(3), false);
+  };
+  std::vector<double> many, few;
+  for (int run = 0; run < 3; ++run) {
+    few.push_back(rate_with(1'000));
+    many.push_back(rate_with(1'000'000));
+  }
+  print({"queue.growth", median(many), "jobs/s", median(few),
+         "as queue.end_to_end, with 1,000,000 jobs waiting; baseline: with 1,000"},
+        json);
 }
 
 void start_latency(bool json) {

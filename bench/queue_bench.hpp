@@ -6,6 +6,9 @@ namespace bench {
 // queue.end_to_end, and against Huey where Python has it: queue.end_to_end.vs_huey[_nofsync].
 void end_to_end(bool json);
 
+// queue.growth: with 1,000,000 jobs waiting, against 1,000.
+void growth(bool json);
+
 // queue.start_latency.p50 and .p99.
 void start_latency(bool json);
 

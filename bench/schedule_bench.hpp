@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace bench {
+
+// schedule.lateness.p50 and .p99: 10,000 schedules spread over ten seconds.
+void schedule_lateness(bool json);
+
+// schedule.burst: 10,000 schedules due at the same instant.
+void schedule_burst(bool json);
+
+}  // namespace bench
