@@ -153,8 +153,8 @@ TEST(ManifestTest, RefusesWhatASchemaCannotSee) {
   manifest["tasks"][0]["timeout"] = "25h";
   EXPECT_THAT(problem(manifest), HasSubstr("/tasks/0/timeout: \"25h\" is longer than"));
   manifest = test_manifest("x");
-  manifest["tasks"][0]["overlap"] = "cancel_other";
-  EXPECT_THAT(problem(manifest), HasSubstr("/tasks/0/overlap: "));
+  manifest["tasks"][0]["jitter"] = "25h";
+  EXPECT_THAT(problem(manifest), HasSubstr("/tasks/0/jitter: "));
   manifest = test_manifest("x");
   manifest["abi"]["minimum"] = 1;
   EXPECT_THAT(problem(manifest), HasSubstr("/abi/minimum: is above \"minor\""));
