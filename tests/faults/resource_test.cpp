@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rows H7, H8, H10 and H12: a host that is stopped for a while, that hangs, that has no descriptors
-// left, and whose stderr is gone or full.
+// Rows H7, H8, H10 to H12: a host that is stopped for a while, that hangs, that has no descriptors
+// or no memory left, and whose stderr is gone or full.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <fstream>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -28,6 +30,13 @@ class ResourceTest : public FaultBench {
                         .get<std::int64_t>();
     acknowledged_.insert(id);
     return id;
+  }
+  // What RLIMIT_DATA counts, in bytes.
+  static rlim_t data_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+    for (std::string line; std::getline(file, line);)
+      if (line.starts_with("VmData:")) return std::stoul(line.substr(7)) * 1024;
+    return 0;
   }
   void expect_each_ran_once() {
     EXPECT_EQ(count("SELECT count(*) FROM (SELECT 1 FROM history WHERE verdict='completed' "
@@ -90,6 +99,48 @@ TEST_F(ResourceTest, H10_WithoutDescriptorsNothingIsLostAndItGoesOnWithThem) {
   stop();
   check_invariants();
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+// Whether it refuses the one request or ends is the allocator's luck; what is acknowledged stays.
+TEST_F(ResourceTest, H11_WithoutMemoryNothingIsHalfDoneAndNothingIsLost) {
+  const Json payload{{"x", std::string(700'000, 'x')}};
+  int ended = 0;
+  for (const rlim_t spare :
+       {rlim_t{64} << 10, rlim_t{512} << 10, rlim_t{2} << 20, rlim_t{6} << 20}) {
+    SCOPED_TRACE(spare);
+    start();
+    enqueue("echo");
+    const rlimit limit{data_of(host().pid()) + spare, RLIM_INFINITY};
+    ASSERT_EQ(::prlimit(host().pid(), RLIMIT_DATA, &limit, nullptr), 0);
+    bool refused = false;
+    for (int i = 0; i < 40 && !refused; ++i) {
+      try {
+        enqueue("echo", payload);
+      } catch (const Error&) {
+        refused = true;
+      }
+    }
+    const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+    ::prlimit(host().pid(), RLIMIT_DATA, &none, nullptr);
+    if (client().running()) {
+      expect_all_completed();
+      stop();
+    } else {
+      ++ended;
+      (void)host().wait();
+      host_.reset();
+    }
+    check_invariants();
+  }
+  RecordProperty("ended", ended);
+  start();
+  expect_all_completed();
+  stop();
+  check_invariants();
+}
+
+#endif
 
 TEST_F(ResourceTest, H12_WhereTheLogCantBeWrittenLinesAreLostAndNotTheHost) {
   log_file_ = "/dev/full";
