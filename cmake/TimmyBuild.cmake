@@ -47,7 +47,7 @@ target_compile_options(timmy_flags INTERFACE
 # g++ 12 sees overlaps in std::string's own code that are none, once it optimises
 # (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651).
 target_compile_options(timmy_flags INTERFACE
-  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-restrict;-Wno-array-bounds;-Wno-stringop-overflow>)
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<OR:$<NOT:$<CONFIG:Debug>>,$<BOOL:${TIMMY_SANITIZE}>>>:-Wno-restrict;-Wno-array-bounds;-Wno-stringop-overflow>)
 target_compile_definitions(timmy_flags INTERFACE
   _GLIBCXX_ASSERTIONS BOOST_DLL_USE_STD_FS BOOST_ASIO_NO_DEPRECATED
   $<$<BOOL:${TIMMY_FAILPOINTS}>:TIMMY_FAILPOINTS>)

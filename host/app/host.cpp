@@ -118,10 +118,8 @@ void Host::recovered(const Recovery& recovery) {
   admin_ =
       std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_, scheduler_,
                                  *this, options_.paths.socket(), options_.paths.cookie());
-  scheduler_.set_stop_handler([this](JobId job, bool at_once) {
-    (void)executor_.cancel(job);
-    if (at_once) (void)executor_.cancel(job);
-  });
+  scheduler_.set_stop_handler(
+      [this](JobId job, bool at_once) { (void)executor_.cancel(job, at_once); });
   clock_watch_ = std::make_unique<ClockWatch>(context_, [this] { scheduler_.clock_changed(); });
   watch_folders();
   notify_.start_watchdog();

@@ -80,7 +80,10 @@ Json Host::tasks() const {
   const auto times = [this](const PluginTask& task) {
     const auto schedule = scheduler_.view(task.spec.name);
     TaskTimes shown;
-    if (schedule) shown = {schedule->next, {}, schedule->paused ? "schedule" : ""};
+    if (schedule)
+      shown = {.next = schedule->next,
+               .delay = schedule->task->delay,
+               .paused = schedule->paused ? "schedule" : ""};
     if (const auto plan = plan_.tasks.find(task.spec.name); plan != plan_.tasks.end()) {
       const auto& pauses = queue_.pauses();
       if (pauses.queues.contains(plan->second.queue)) shown.paused = "queue " + plan->second.queue;

@@ -114,9 +114,10 @@ Json offline_tasks(const std::filesystem::path& config, const std::string& host_
   if (!cage.ok() || !cage.value().empty())
     warnings.push_back("workers are caged without " +
                        (cage.ok() ? cage.value() : "all: " + cage.error().message()));
-  return {{"tasks",
-           tasks_report(scan(loaded, paths, plugin_dirs),
-                        [now](const PluginTask& task) { return times_by_schedule(task, now); })},
+  return {{"tasks", tasks_report(scan(loaded, paths, plugin_dirs),
+                                 [now, host = loaded.config.host_name](const PluginTask& task) {
+                                   return times_by_schedule(task, host, now);
+                                 })},
           {"warnings", warnings}};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/report.hpp"
 
+#include "schedule/policy.hpp"
 #include "schedule/schedule.hpp"
 
 namespace host {
@@ -28,7 +29,8 @@ Json task_row(const PluginEntry& entry, const PluginTask& task, const TimesOf& t
               {"waits_for", task.spec.waits_for},
               {"paused", when.paused.empty() ? Json() : Json(when.paused)},
               {"next_run", time_or_null(when.next)},
-              {"last_run", time_or_null(when.last)}});
+              {"last_run", time_or_null(when.last)},
+              {"delay_ms", when.delay / std::chrono::milliseconds(1)}});
   return row;
 }
 
@@ -42,10 +44,12 @@ Json need_row(const PluginEntry& entry, const Need& need) {
 
 }  // namespace
 
-TaskTimes times_by_schedule(const PluginTask& task, WallTime now) {
-  if (task.spec.schedule.empty()) return {};
-  return {
-      Schedule::parse(task.spec.schedule, Zone::load(task.spec.zone)).next(now), std::nullopt, {}};
+TaskTimes times_by_schedule(const PluginTask& task, std::string_view host, WallTime now) {
+  TaskTimes times{.delay = schedule_delay(task.spec.jitter, host, task.spec.name)};
+  if (task.spec.schedule.empty()) return times;
+  const auto schedule = Schedule::parse(task.spec.schedule, Zone::load(task.spec.zone));
+  if (const auto instant = schedule.next(now - times.delay)) times.next = *instant + times.delay;
+  return times;
 }
 
 Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times) {

@@ -17,12 +17,14 @@ namespace host {
 struct TaskTimes {
   std::optional<WallTime> next;
   std::optional<WallTime> last;
+  Duration delay{};    // of its jitter; `next` has it in
   std::string paused;  // by an operator, and what: "schedule", "task", "queue NAME"; or empty
 };
 using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 
 // The next time by the schedule alone, for a listing without a host.
-[[nodiscard]] TaskTimes times_by_schedule(const PluginTask& task, WallTime now);
+[[nodiscard]] TaskTimes times_by_schedule(const PluginTask& task, std::string_view host,
+                                          WallTime now);
 
 // One object a task, in the entries' order: task, plugin, version, description, state, reason, fix,
 // schedule, zone, overridden, paused (null, or what is; only a running host knows), next_run,

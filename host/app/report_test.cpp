@@ -25,8 +25,9 @@ const WallTime kNoon{std::chrono::sys_days{std::chrono::January / 5 / 2026} +
                      std::chrono::hours(12)};
 
 TEST(TasksReport, ATaskThatRunsHasItsTimes) {
-  const Json rows = tasks_report(
-      {ready_entry()}, [](const PluginTask& task) { return times_by_schedule(task, kNoon); });
+  const Json rows = tasks_report({ready_entry()}, [](const PluginTask& task) {
+    return times_by_schedule(task, "allegro", kNoon);
+  });
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0]["task"], "watch_task");
   EXPECT_EQ(rows[0]["version"], "1.2.0");

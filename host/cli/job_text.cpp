@@ -44,7 +44,8 @@ void print_job(std::ostream& out, const Json& job) {
   line(out, "scheduled for", text(job["scheduled_for"]));
   line(out, "unique key", text(job["unique_key"]));
   line(out, "key",
-       text(job["concurrency_key"]) + (job["waits_turn"] == true ? ", waits its turn" : ""));
+       job.value("concurrency_key", "") +
+           (job.value("waits_turn", false) ? ", waits its turn" : ""));
   line(out, "inserted", text(job["inserted_at"]));
   line(out, "due", text(job["due"]));
   line(out, "ended", text(job["ended_at"]));

@@ -64,20 +64,26 @@ int show(Session& session, const options::variables_map& given) {
   line("catch up  ",
        row["catch_up"].get<std::string>() + " within " + row["catchup_window"].get<std::string>());
   line("overlap   ", row["overlap"]);
-  if (const auto delay = row["delay_ms"].get<std::int64_t>(); delay > 0)
+  if (const auto delay = row.value("delay_ms", std::int64_t{0}); delay > 0)
     line("delay     ", format_duration(std::chrono::milliseconds(delay)) + " (jitter)");
   line("next run  ", next_text(row));
   line("last run  ", time_text(row["last_run"]));
   return 0;
 }
 
+// A schedule, and how long after its instants it is due.
+struct Delayed {
+  Schedule schedule;
+  Duration delay{};
+};
+
 // The schedule as text and zone: given, or the named task's, by the running host or by host.yaml.
-Schedule schedule_given(Session& session, const options::variables_map& given) {
+Delayed schedule_given(Session& session, const options::variables_map& given) {
   const std::string zone = given.count("zone") ? given["zone"].as<std::string>() : "";
   if (given.count("spec")) {
     if (given.count("name")) throw Error(Code::usage, "a task and --spec exclude each other");
-    return Schedule::parse(given["spec"].as<std::string>(),
-                           Zone::load(zone.empty() ? "UTC" : zone));
+    return {
+        Schedule::parse(given["spec"].as<std::string>(), Zone::load(zone.empty() ? "UTC" : zone))};
   }
   const auto task = name_given(given);
   const Json report =
@@ -90,14 +96,15 @@ Schedule schedule_given(Session& session, const options::variables_map& given) {
     if (text.empty())
       throw Error(Code::conflict, "task \"" + task + "\" has no schedule: it runs on demand",
                   "Give it one in host.yaml, or try --spec.");
-    return Schedule::parse(text, Zone::load(zone.empty() ? row["zone"].get<std::string>() : zone));
+    return {Schedule::parse(text, Zone::load(zone.empty() ? row["zone"].get<std::string>() : zone)),
+            std::chrono::milliseconds(row.value("delay_ms", std::int64_t{0}))};
   }
   throw Error(Code::not_found, "no plugin has a task \"" + task + "\"",
               "See timmy-host --list-tasks.");
 }
 
 int next(Session& session, const options::variables_map& given) {
-  const Schedule schedule = schedule_given(session, given);
+  const auto [schedule, delay] = schedule_given(session, given);
   const int count = given["count"].as<int>();
   if (count < 1 || count > kMostInstants)
     throw Error(Code::usage, "-n must be 1 to " + std::to_string(kMostInstants));
@@ -106,9 +113,9 @@ int next(Session& session, const options::variables_map& given) {
   Json instants = Json::array();
   Table table({"LOCAL (" + schedule.zone().name() + ")", "UTC"});
   for (int i = 0; i < count; ++i) {
-    const auto due = schedule.next(at);
-    if (!due) break;
-    at = *due;
+    const auto instant = schedule.next(at - delay);
+    if (!instant) break;
+    at = *instant + delay;
     const auto local = format_local(at, schedule.zone());
     instants.push_back({{"local", local}, {"utc", format_utc(at)}});
     table.add({local, format_utc(at)});

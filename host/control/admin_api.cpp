@@ -332,7 +332,7 @@ class AdminApi::Impl {
       return insert_batch(
           *queue_, *control_, body,
           audited<Json>(request, name,
-                        std::to_string(body.value("jobs", Json::array()).size()) + " jobs",
+                        std::to_string(body.contains("jobs") ? body["jobs"].size() : 0) + " jobs",
                         json_answer(std::move(respond))));
     if (what == "bulk")
       return order_matching(

@@ -86,6 +86,7 @@ struct Claimed {
   std::vector<ClaimedJob> jobs;
   // The rate limit kept jobs back: ask again then. On the queue's timeline.
   std::optional<WallTime> again;
+  bool more = false;  // there are more, which were too large for one claim
 };
 
 // What a run used, of its worker's process.
@@ -236,8 +237,8 @@ enum class BulkAction { cancel, retry, discard, run_now };
 // What a bulk order did.
 struct BulkOutcome {
   std::int64_t changed = 0;
-  std::int64_t skipped = 0;    // in a state that the action does not fit
-  std::vector<RunId> running;  // cancelled while they run: to be told to stop
+  std::int64_t skipped = 0;   // changed meanwhile, or in a state that the action does not fit
+  std::int64_t stopping = 0;  // of the changed, cancelled while they run
 };
 
 // What a cancel met.

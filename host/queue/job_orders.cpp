@@ -3,7 +3,6 @@
 // What operators order for jobs, one or many.
 #include <fmt/format.h>
 
-#include "queue/job_reads.hpp"
 #include "queue/job_rules.hpp"
 #include "queue/job_table.hpp"
 #include "queue/key_turns.hpp"
@@ -27,9 +26,17 @@ void give_turns_of(Unit& unit, const Job& job) {
   if (!job.concurrency_key.empty()) give_turns(unit, job.task, job.concurrency_key);
 }
 
-// One of a bulk. False: the job's state does not fit.
-bool order(Unit& unit, BulkAction action, JobId id, WallTime now, BulkStep& step) {
-  const Job job = read_job(unit, id).job;
+bool matches(const Job& job, const JobFilter& filter) {
+  return (!filter.state || job.state == *filter.state) &&
+         (filter.task.empty() || job.task == filter.task) && (!filter.held || !job.held.empty());
+}
+
+// One of a bulk. False: it is gone, or no longer what was meant, or its state does not fit.
+bool order(Unit& unit, BulkAction action, const JobFilter& filter, JobId id, WallTime now,
+           BulkStep& step) {
+  const auto found = find_job(unit, id);
+  if (!found || !matches(*found, filter)) return false;
+  const Job& job = *found;
   switch (action) {
     case BulkAction::cancel: {
       if (!waits(job.state) && job.state != JobState::running) return false;
@@ -111,12 +118,11 @@ Job run_job_now(Unit& unit, JobId id, WallTime now) {
   return read_job(unit, id).job;
 }
 
-BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter, JobRange range,
-                    int limit, WallTime now) {
+BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter,
+                    std::span<const JobId> jobs, WallTime now) {
   BulkStep step;
-  const auto ids = matching_ids(unit, filter, range, limit);
-  for (const auto id : ids) ++(order(unit, action, id, now, step) ? step.changed : step.skipped);
-  if (static_cast<int>(ids.size()) == limit) step.after = ids.back();
+  for (const auto id : jobs)
+    ++(order(unit, action, filter, id, now, step) ? step.changed : step.skipped);
   return step;
 }
 

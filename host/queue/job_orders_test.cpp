@@ -25,9 +25,10 @@ class JobOrdersTest : public JobTableTest {
     }
     return {};
   }
-  BulkStep order(BulkAction action, const JobFilter& filter, int limit = 100, JobRange range = {}) {
-    return in_unit(
-        [&](Unit& unit) { return order_jobs(unit, action, filter, range, limit, now_); });
+  BulkStep order(BulkAction action, const JobFilter& filter) {
+    return in_unit([&](Unit& unit) {
+      return order_jobs(unit, action, filter, matching_jobs(unit, filter, 100), now_);
+    });
   }
 };
 
@@ -71,7 +72,6 @@ TEST_F(JobOrdersTest, an_order_for_many_touches_what_matches_and_fits) {
   const auto step = order(BulkAction::cancel, {.state = {}, .task = "work"});
   EXPECT_EQ(step.changed, 3);
   EXPECT_EQ(step.skipped, 0);
-  EXPECT_EQ(step.after, std::nullopt);
   ASSERT_EQ(step.running.size(), 1u);
   EXPECT_EQ(step.running[0].job, running);
   EXPECT_EQ(job(later).state, JobState::cancelled);
@@ -80,27 +80,21 @@ TEST_F(JobOrdersTest, an_order_for_many_touches_what_matches_and_fits) {
   EXPECT_EQ(order(BulkAction::cancel, {.state = JobState::cancelled, .task = ""}).skipped, 2);
 }
 
-TEST_F(JobOrdersTest, it_goes_on_where_the_step_before_ended) {
+TEST_F(JobOrdersTest, what_no_longer_is_as_it_was_when_it_was_counted_is_left_alone) {
+  const JobFilter filter{.state = JobState::available, .task = "work"};
   std::vector<JobId> ids;
   for (int i = 0; i < 5; ++i) ids.push_back(insert({}));
-  auto step = order(BulkAction::discard, {.state = {}, .task = "work"}, 2);
-  EXPECT_EQ(step.after, ids[1]);
-  step = order(BulkAction::discard, {.state = {}, .task = "work"}, 2, {.after = *step.after});
-  step = order(BulkAction::discard, {.state = {}, .task = "work"}, 2, {.after = *step.after});
-  EXPECT_EQ(step.changed, 1);
-  EXPECT_EQ(step.after, std::nullopt);
-  EXPECT_THAT(claim(), IsEmpty());
-}
-
-TEST_F(JobOrdersTest, what_comes_behind_the_range_is_left_alone) {
-  EXPECT_EQ(in_unit([](Unit& unit) { return newest_job(unit); }), JobId(0));
-  insert({});
-  const auto last = insert({});
-  EXPECT_EQ(in_unit([](Unit& unit) { return newest_job(unit); }), last);
-  const auto later = insert({});
-  EXPECT_EQ(order(BulkAction::cancel, {.state = {}, .task = "work"}, 100, {.last = last}).changed,
-            2);
-  EXPECT_EQ(job(later).state, JobState::available);
+  const auto found = in_unit([&](Unit& unit) { return matching_jobs(unit, filter, 4); });
+  EXPECT_THAT(found, ElementsAre(ids[0], ids[1], ids[2], ids[3]));
+  claim_one();
+  in_unit([&](Unit& unit) { return unit.run("DELETE FROM jobs WHERE id=?", ids[1]); });
+  const auto step = in_unit(
+      [&](Unit& unit) { return order_jobs(unit, BulkAction::cancel, filter, found, now_); });
+  EXPECT_EQ(step.changed, 2);
+  EXPECT_EQ(step.skipped, 2);
+  EXPECT_THAT(step.running, IsEmpty());
+  EXPECT_EQ(job(ids[0]).state, JobState::running);
+  EXPECT_EQ(job(ids[4]).state, JobState::available);
 }
 
 TEST_F(JobOrdersTest, discarded_jobs_are_retried_all_at_once) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "queue/job_reads.hpp"
 #include "queue/job_table.hpp"
 
 namespace host {
@@ -106,16 +105,21 @@ std::vector<Attempt> read_attempts(Unit& unit, JobId id) {
 
 }  // namespace
 
+std::optional<Job> find_job(Unit& unit, JobId id) {
+  static const std::string kById = kColumns + " WHERE id=?";
+  auto& row = unit.query(kById, id);
+  if (!row.step()) return std::nullopt;
+  Job job = read_row(row);
+  row.reset();
+  return job;
+}
+
 JobDetail read_job(Unit& unit, JobId id) {
-  auto& row = unit.query(fmt::format("{} WHERE id=?", kColumns), id);
-  if (!row.step()) {
+  auto job = find_job(unit, id);
+  if (!job)
     throw Error(Code::not_found, fmt::format("there is no job {}", id.value()),
                 "See `timmy-host jobs list`; ended jobs are kept for a while only.");
-  }
-  JobDetail detail{.job = read_row(row), .attempts = {}};
-  row.reset();
-  detail.attempts = read_attempts(unit, id);
-  return detail;
+  return {.job = std::move(*job), .attempts = read_attempts(unit, id)};
 }
 
 std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page) {
@@ -127,23 +131,14 @@ std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& p
   return jobs;
 }
 
-std::vector<JobId> matching_ids(Unit& unit, const JobFilter& filter, JobRange range, int limit) {
-  auto& row = unit.query(
-      "SELECT id FROM jobs" + matching(filter) + " AND id > ?1 AND id <= ?4 ORDER BY id LIMIT ?2",
-      range.after, limit);
-  row.bind(4, range.last);
+std::vector<JobId> matching_jobs(Unit& unit, const JobFilter& filter, std::int64_t limit) {
+  // Sorted here: by the index that finds them most filters have another order.
+  auto& row = unit.query("SELECT id FROM jobs" + matching(filter) + " LIMIT ?1", limit);
   if (!filter.task.empty()) row.bind(3, filter.task);
   std::vector<JobId> ids;
   while (row.step()) ids.emplace_back(row.integer(0));
+  std::sort(ids.begin(), ids.end());
   return ids;
-}
-
-JobId newest_job(Unit& unit) {
-  auto& row = unit.query("SELECT coalesce(max(id), 0) FROM jobs");
-  row.step();
-  const JobId newest(row.integer(0));
-  row.reset();
-  return newest;
 }
 
 std::int64_t count_matching(Unit& unit, const JobFilter& filter, std::int64_t cap) {

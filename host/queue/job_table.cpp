@@ -96,6 +96,9 @@ Inserted insert_job(Unit& unit, const NewJob& job, WallTime now) {
   return {.id = id, .due = later ? std::optional(due) : std::nullopt};
 }
 
+// Payloads of one claim, in bytes: they are all in memory, and in one transaction.
+constexpr std::size_t kClaimBytes = std::size_t{4} << 20;
+
 // The first ?2 of the task ?1 that may run, in their order: from the index, without sorting.
 #define NEXT_JOBS "state='available' AND task=?1 AND waits_turn=0 ORDER BY rank, id LIMIT ?2"
 
@@ -115,7 +118,8 @@ Claimed claim_jobs(Unit& unit, std::string_view task, int count, std::int64_t in
       "WHERE " NEXT_JOBS,
       task, count);
   claimed.jobs.reserve(static_cast<std::size_t>(std::clamp(count, 0, 1000)));
-  while (row.step())
+  std::size_t bytes = 0;
+  while (!claimed.more && row.step()) {
     claimed.jobs.push_back({.run = {JobId(row.integer(0)), RunLease(row.integer(1) + 1)},
                             .task = std::string(task),
                             .payload = row.string(6),
@@ -124,12 +128,15 @@ Claimed claim_jobs(Unit& unit, std::string_view task, int count, std::int64_t in
                             .max_attempts = static_cast<int>(row.integer(3)),
                             .crashes = static_cast<int>(row.integer(4)),
                             .nominal = row.optional_time(5)});
+    bytes += claimed.jobs.back().payload.size();
+    claimed.more = bytes > kClaimBytes;
+  }
   row.reset();
   if (claimed.jobs.empty()) return claimed;
   unit.run(
       "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, instance=?3, "
       "attempted_at=?4, progress=NULL WHERE id IN (SELECT id FROM jobs WHERE " NEXT_JOBS ")",
-      task, count, instance, now);
+      task, static_cast<std::int64_t>(claimed.jobs.size()), instance, now);
   if (rate) note_starts(unit, task, rate, static_cast<int>(claimed.jobs.size()), now);
   TIMMY_FAILPOINT("queue.after_claim");
   return claimed;

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,28 +75,25 @@ Job retry_job(Unit& unit, JobId id, WallTime now);
 Job discard_job(Unit& unit, JobId id, WallTime now);
 Job run_job_now(Unit& unit, JobId id, WallTime now);
 
-// The ids behind `after`, `last` included.
-struct JobRange {
-  JobId after{0};
-  JobId last{INT64_MAX};
-};
+// All that match, oldest first, but no more than `limit`: ids alone, for what is done to many.
+std::vector<JobId> matching_jobs(Unit& unit, const JobFilter& filter, std::int64_t limit);
 
-// The same for all jobs that match, in steps: the first `limit` of them in a range, by id.
+// The same for many. One that no longer matches, or whose state the action does not fit, is left.
 struct BulkStep {
   int changed = 0;
-  int skipped = 0;              // in a state that the action does not fit
-  std::optional<JobId> after;   // of the next step; nullopt: this was the last
+  int skipped = 0;
   std::vector<RunId> running;   // cancelled while they run: to be told
   std::set<std::string> ready;  // tasks that may have available jobs
 };
-BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter, JobRange range,
-                    int limit, WallTime now);
-// The newest id there is; a job that is inserted later has a higher one. 0: there is no job.
-JobId newest_job(Unit& unit);
+BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter,
+                    std::span<const JobId> jobs, WallTime now);
 // How many match, no further than `cap`.
 std::int64_t count_matching(Unit& unit, const JobFilter& filter, std::int64_t cap);
 
+// Error{not_found} if there is none.
 JobDetail read_job(Unit& unit, JobId id);
+// Without its attempts; nullopt: there is none.
+std::optional<Job> find_job(Unit& unit, JobId id);
 std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page);
 // Counts no further than the caps: a backlog of a million must not cost more than one of a hundred.
 struct CountCaps {

@@ -435,6 +435,21 @@ TEST_F(JobTableTest, only_the_last_lines_of_output_are_kept) {
   EXPECT_THAT(attempts(id).at(0).verdict.output, testing::EndsWith("aend"));
 }
 
+TEST_F(JobTableTest, a_claim_of_large_payloads_takes_some_megabytes_at_a_time) {
+  for (int i = 0; i < 10; ++i) insert({.payload = "\"" + std::string(900'000, 'x') + "\""});
+  const auto all = [this](int count) {
+    return in_unit([&](Unit& unit) { return claim_jobs(unit, "work", count, 1, now_); });
+  };
+  const auto first = all(10);
+  EXPECT_EQ(first.jobs.size(), 5u);
+  EXPECT_TRUE(first.more);
+  const auto second = all(10);
+  EXPECT_EQ(second.jobs.size(), 5u);
+  EXPECT_LT(first.jobs.back().run, second.jobs.front().run);
+  EXPECT_EQ(job(second.jobs.back().run.job).state, JobState::running);
+  EXPECT_FALSE(all(10).more);
+}
+
 TEST_F(JobTableTest, a_result_past_the_cap_is_a_permanent_failure) {
   const auto id = insert({});
   EXPECT_EQ(

@@ -89,9 +89,12 @@ class Queue {
   void discard(JobId id, Reply<Job> done);
   void run_now(JobId id, Reply<Job> done);
   // The same for all that match, some hundreds in a transaction, so that others get their turn.
-  // Error{conflict}, and nothing done, unless exactly `expected` match when it begins. What has
-  // been done stays if the store fails on the way.
-  void order(BulkAction action, JobFilter filter, std::int64_t expected, Reply<BulkOutcome> done);
+  // Error{conflict}, and nothing done, unless exactly `expected` match when it begins; what matches
+  // later is left alone. `stop` is called for each run that was cancelled, once that is durable:
+  // tell it to stop. What has been done stays if the store fails on the way; the Error says how
+  // much.
+  void order(BulkAction action, JobFilter filter, std::int64_t expected,
+             std::function<void(RunId)> stop, Reply<BulkOutcome> done);
 
   // Nothing of a paused task or queue is claimed, over restarts; what runs goes on. False: it was
   // so already.

@@ -3,13 +3,16 @@
 // The queue for those who look at it and give it orders.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "queue/job_table.hpp"
 #include "queue/queue.hpp"
 
 namespace host {
 namespace {
 
-constexpr int kBulkStep = 200;  // jobs changed in one transaction
+constexpr std::size_t kBulkStep = 200;  // jobs changed in one transaction
 
 }  // namespace
 
@@ -18,9 +21,10 @@ struct Queue::Bulk {
   BulkAction action;
   JobFilter filter;
   std::int64_t expected = 0;
+  std::function<void(RunId)> stop;
   Reply<BulkOutcome> done;
-  bool begun = false;
-  JobRange range;  // what matches later was not confirmed
+  std::vector<JobId> jobs;  // those that were confirmed
+  std::size_t next = 0;
   BulkOutcome outcome;
 };
 
@@ -66,44 +70,56 @@ void Queue::run_now(JobId id, Reply<Job> done) {
 }
 
 void Queue::order(BulkAction action, JobFilter filter, std::int64_t expected,
-                  Reply<BulkOutcome> done) {
-  order_next(std::make_shared<Bulk>(Bulk{.action = action,
-                                         .filter = std::move(filter),
-                                         .expected = expected,
-                                         .done = std::move(done),
-                                         .range = {},
-                                         .outcome = {}}));
+                  std::function<void(RunId)> stop, Reply<BulkOutcome> done) {
+  auto bulk = std::make_shared<Bulk>(Bulk{.action = action,
+                                          .filter = std::move(filter),
+                                          .expected = expected,
+                                          .stop = std::move(stop),
+                                          .done = std::move(done),
+                                          .jobs = {},
+                                          .outcome = {}});
+  ask<std::vector<JobId>>(
+      [bulk](Unit& unit) { return matching_jobs(unit, bulk->filter, bulk->expected + 1); },
+      [this, bulk](Result<std::vector<JobId>> found) {
+        if (!found) return bulk->done(found.error());
+        bulk->jobs = std::move(found).value();
+        const auto matching = static_cast<std::int64_t>(bulk->jobs.size());
+        if (matching == bulk->expected) return order_next(bulk);
+        bulk->done(
+            Error(Code::conflict,
+                  fmt::format("{} jobs match, not the {} that were confirmed; nothing was done",
+                              matching > bulk->expected ? "more" : std::to_string(matching),
+                              bulk->expected),
+                  "Look again, and confirm the count that there is."));
+      },
+      true);
 }
 
 void Queue::order_next(std::shared_ptr<Bulk> bulk) {
-  ask<BulkStep>(
-      [bulk, now = now()](Unit& unit) {
-        if (!bulk->begun) {
-          const auto matching = count_matching(unit, bulk->filter, bulk->expected + 1);
-          if (matching != bulk->expected)
-            throw Error(
-                Code::conflict,
-                fmt::format("{} jobs match, not the {} that were confirmed; nothing was done",
-                            matching > bulk->expected ? "more" : std::to_string(matching),
-                            bulk->expected),
-                "Look again, and confirm the count that there is.");
-          bulk->range.last = newest_job(unit);
-        }
-        return order_jobs(unit, bulk->action, bulk->filter, bulk->range, kBulkStep, now);
-      },
-      [this, bulk](Result<BulkStep> result) {
-        if (!result) return bulk->done(result.error());
-        const auto& step = result.value();
-        bulk->begun = true;
-        if (step.after) bulk->range.after = *step.after;
-        bulk->outcome.changed += step.changed;
-        bulk->outcome.skipped += step.skipped;
-        bulk->outcome.running.insert(bulk->outcome.running.end(), step.running.begin(),
-                                     step.running.end());
-        for (const auto& task : step.ready) ready(task);
-        if (step.after) return order_next(bulk);
-        bulk->done(std::move(bulk->outcome));
-      });
+  const auto jobs = std::span(bulk->jobs)
+                        .subspan(bulk->next)
+                        .first(std::min(kBulkStep, bulk->jobs.size() - bulk->next));
+  if (jobs.empty()) return bulk->done(std::move(bulk->outcome));
+  bulk->next += jobs.size();
+  ask<BulkStep>([bulk, jobs, now = now()](
+                    Unit& unit) { return order_jobs(unit, bulk->action, bulk->filter, jobs, now); },
+                [this, bulk](Result<BulkStep> result) {
+                  if (!result) {
+                    const auto& error = result.error();
+                    return bulk->done(Error(error.code(),
+                                            fmt::format("{}; {} jobs were changed before",
+                                                        error.message(), bulk->outcome.changed),
+                                            error.next_step()));
+                  }
+                  const auto& step = result.value();
+                  bulk->outcome.changed += step.changed;
+                  bulk->outcome.skipped += step.skipped;
+                  bulk->outcome.stopping += static_cast<std::int64_t>(step.running.size());
+                  if (bulk->stop)
+                    for (const auto run : step.running) bulk->stop(run);
+                  for (const auto& task : step.ready) ready(task);
+                  order_next(bulk);
+                });
 }
 
 void Queue::set_paused(Pausable kind, std::string name, bool paused, Reply<bool> done) {

@@ -382,24 +382,28 @@ TEST_F(QueueTest, the_end_of_a_keyed_run_makes_the_next_one_ready) {
 TEST_F(QueueTest, an_order_for_many_needs_the_count_that_there_is) {
   for (int i = 0; i < 450; ++i) insert_one({.task = "work"});
   std::optional<Error> refused;
-  queue_->order(BulkAction::cancel, {.state = {}, .task = "work"}, 449,
+  queue_->order(BulkAction::cancel, {.state = {}, .task = "work"}, 449, {},
                 [&](Result<BulkOutcome> outcome) { refused = outcome.error(); });
   loop_.drain();
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->code(), Code::conflict);
   EXPECT_EQ(claim().size(), 1u) << "nothing was done";
+  std::vector<JobId> stopped;
   const auto outcome = wait<BulkOutcome>([&](auto reply) {
-    queue_->order(BulkAction::cancel, {.state = {}, .task = "work"}, 450, std::move(reply));
+    queue_->order(
+        BulkAction::cancel, {.state = {}, .task = "work"}, 450,
+        [&](RunId run) { stopped.push_back(run.job); }, std::move(reply));
   });
   EXPECT_EQ(outcome.changed, 450) << "in more than one step";
-  EXPECT_EQ(outcome.running.size(), 1u);
+  EXPECT_EQ(outcome.stopping, 1);
+  EXPECT_EQ(stopped.size(), 1u);
   EXPECT_THAT(claim(5), IsEmpty());
 }
 
 TEST_F(QueueTest, an_order_for_many_leaves_what_came_after_the_count) {
   for (int i = 0; i < 450; ++i) insert_one({.task = "work"});
   std::optional<BulkOutcome> outcome;
-  queue_->order(BulkAction::cancel, {.state = {}, .task = "work"}, 450,
+  queue_->order(BulkAction::cancel, {.state = {}, .task = "work"}, 450, {},
                 [&](Result<BulkOutcome> done) { outcome = done.value(); });
   // Stands in the store's line behind the first step and before the second.
   const auto late = insert_one({.task = "work"});

@@ -221,8 +221,11 @@ void Scheduler::rebase(WallTime wall) {
   const std::string text = "the system clock was corrected " + shown_move(move) +
                            ": schedules go on from " +
                            format_utc(std::chrono::floor<seconds>(wall)) + ", nothing is made up";
-  auto work = [wall, now = queue_.now(), text](Unit& unit) {
-    move_all_cursors(unit, wall, now);
+  std::vector<std::pair<std::string, WallTime>> cursors;
+  for (const auto& entry : entries_)
+    cursors.emplace_back(entry.task->task, wall - entry.task->delay);
+  auto work = [cursors = std::move(cursors), wall, now = queue_.now(), text](Unit& unit) {
+    for (const auto& [schedule, cursor] : cursors) move_cursor(unit, schedule, cursor, now);
     record_event(unit, wall, "clock_corrected", "schedules", text);
   };
   ask<Done>(std::move(work), [this, move, wall, text](Status status) {
@@ -231,7 +234,7 @@ void Scheduler::rebase(WallTime wall) {
     ++stats_.corrections;
     correction_ = *correction_ == move ? std::nullopt : std::optional(*correction_ - move);
     log_.warn("{}", text);
-    for (auto& entry : entries_) entry.cursor = wall;
+    for (auto& entry : entries_) entry.cursor = wall - entry.task->delay;
     fill_heap();
   });
 }

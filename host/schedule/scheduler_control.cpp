@@ -33,7 +33,8 @@ void Scheduler::resume(const std::string& task, Reply<bool> done) {
 void Scheduler::set_paused(Entry& entry, bool paused, WallTime wall, Reply<bool> done) {
   const bool changes = entry.paused != paused;
   // Never backwards: a clock that was put back has instants ahead that were dealt with.
-  const WallTime cursor = changes && !paused ? std::max(entry.cursor, wall) : entry.cursor;
+  const WallTime cursor =
+      changes && !paused ? std::max(entry.cursor, wall - entry.task->delay) : entry.cursor;
   auto work = [name = entry.task->task, paused, changes, cursor, now = queue_.now()](Unit& unit) {
     if (!changes) return;
     if (paused)
@@ -58,11 +59,11 @@ void Scheduler::run_now(const std::string& task, Reply<TickResult> done) {
 }
 
 void Scheduler::insert_by_hand(Entry& entry, WallTime wall, Reply<TickResult> done) {
-  auto work = [task = entry.task, recent = entry.recent, wall,
-               now = queue_.now()](Unit& unit) mutable {
-    const auto result =
-        write_tick_by_hand(unit, task->task, wall, task->overlap, task->prototype, recent, now);
-    return std::pair(result, std::move(recent));
+  auto work = [task = entry.task, recent = entry.recent, wall, now = queue_.now()](Unit& unit) {
+    RecentTicks after = recent;  // the store may run this more than once
+    auto result =
+        write_tick_by_hand(unit, task->task, wall, task->overlap, task->prototype, after, now);
+    return std::pair(std::move(result), std::move(after));
   };
   using Outcome = std::pair<TickResult, RecentTicks>;
   ask<Outcome>(std::move(work), [this, &entry, wall, done](Result<Outcome> outcome) {

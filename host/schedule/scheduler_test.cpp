@@ -368,6 +368,42 @@ TEST_F(SchedulerTest, WhatWasMissedIsCountedFromTheDelayedInstants) {
   EXPECT_EQ(format_utc(*scheduler_->next_run("late")), "2026-01-05T12:35:00Z");
 }
 
+TEST_F(SchedulerTest, ADelayedRunThatIsNotDueYetSurvivesAPauseAndACorrectedClock) {
+  auto late = task("late", "*/10 * * * *");
+  late.delay = std::chrono::minutes(15);
+  set({late});
+  loop_.advance(12min);  // 12:10 has passed; it is due at 12:25
+  scheduler_->pause("late", [](const Result<bool>&) {});
+  scheduler_->resume("late", [](const Result<bool>&) {});
+  loop_.drain();
+  EXPECT_EQ(scheduler_->next_run("late"), noon_ + 25min) << "12:10 is not due yet";
+  set_clock(noon_ + 24h + 12min);
+  EXPECT_EQ(scheduler_->stats().corrections, 1u);
+  EXPECT_EQ(scheduler_->next_run("late"), noon_ + 24h + 15min);
+  EXPECT_THAT(jobs(), IsEmpty());
+}
+
+TEST_F(SchedulerTest, TicksMadeUpTogetherTellWhatRunsOnceEach) {
+  std::vector<JobId> stopped;
+  scheduler_->set_stop_handler([&](JobId job, bool at_once) {
+    EXPECT_FALSE(at_once);
+    stopped.push_back(job);
+  });
+  const auto beat = task("beat", "* * * * *", CatchUp::all, Overlap::cancel_other);
+  set({beat});
+  loop_.advance(1min);
+  queue_.claim("beat", 1, [](const Result<Claimed>&) {});
+  loop_.drain();
+  scheduler_->stop();
+  start();
+  scheduler_->set_stop_handler([&](JobId job, bool) { stopped.push_back(job); });
+  loop_.fake_clock().advance(3min);
+  set({beat});
+  EXPECT_THAT(rows("SELECT state FROM jobs ORDER BY id"),
+              ElementsAre("running", "cancelled", "cancelled", "available"));
+  for (const auto job : stopped) EXPECT_EQ(job, JobId(1));
+}
+
 TEST(ScheduleDelayTest, IsTheSameForAHostAndTaskAndSpreadsOverTheJitter) {
   using std::chrono::seconds;
   EXPECT_EQ(schedule_delay(Duration::zero(), "a", "t"), Duration::zero());

@@ -22,6 +22,10 @@ bool has_ended(Unit& unit, JobId job) {
   return !found.step();
 }
 
+bool is_running(Unit& unit, JobId job) {
+  return unit.query("SELECT 1 FROM jobs WHERE id=? AND state='running'", job).step();
+}
+
 std::vector<JobId> read_open_jobs(Unit& unit, std::string_view schedule) {
   auto& rows = unit.query(
       "SELECT j.id FROM (SELECT job FROM ticks WHERE schedule=? AND job IS NOT NULL "
@@ -64,18 +68,25 @@ TickResult insert_instance(Unit& unit, WallTime nominal, Overlap overlap, const 
   if (looks_at_others(overlap))
     std::erase_if(open, [&unit](JobId job_id) { return has_ended(unit, job_id); });
   if (open.size() >= room(overlap)) return {TickOutcome::overlapped, {.id = open.back()}, {}};
-  TickResult result{TickOutcome::inserted, {}, {}};
-  if (overlap == Overlap::cancel_other || overlap == Overlap::terminate_other)
-    for (const auto other : open)
-      if (const auto running = cancel_job(unit, other, now).running)
-        result.cancelled.push_back(*running);
+  const bool others_go = overlap == Overlap::cancel_other || overlap == Overlap::terminate_other;
+  // Those that wait go first, or their unique key would be in the way.
+  std::vector<JobId> running;
+  for (const auto other : others_go ? open : std::vector<JobId>()) {
+    if (is_running(unit, other))
+      running.push_back(other);
+    else
+      cancel_job(unit, other, now);
+  }
   NewJob instance = job;
   instance.nominal = nominal;
-  result.job = insert_job(unit, instance, now);
-  if (result.job.duplicate)
+  TickResult result{TickOutcome::inserted, insert_job(unit, instance, now), {}};
+  if (result.job.duplicate) {
     result.outcome = TickOutcome::duplicate;
-  else if (looks_at_others(overlap))
-    open.push_back(result.job.id);
+    return result;
+  }
+  for (const auto other : running)
+    if (const auto run = cancel_job(unit, other, now).running) result.cancelled.push_back(*run);
+  if (looks_at_others(overlap)) open.push_back(result.job.id);
   return result;
 }
 
@@ -135,10 +146,6 @@ void keep_schedules(Unit& unit, const std::vector<std::string>& names) {
 
 void move_cursor(Unit& unit, std::string_view name, WallTime cursor, WallTime now) {
   unit.run("UPDATE schedules SET cursor=?, updated=? WHERE name=?", cursor, now, name);
-}
-
-void move_all_cursors(Unit& unit, WallTime cursor, WallTime now) {
-  unit.run("UPDATE schedules SET cursor=?, updated=?", cursor, now);
 }
 
 void pause_schedule(Unit& unit, std::string_view name, WallTime now) {

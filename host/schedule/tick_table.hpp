@@ -17,7 +17,7 @@ namespace host {
 
 // What the next tick of a schedule has to know of the earlier ones.
 struct RecentTicks {
-  WallTime newest = WallTime::min();  // no later instant is recorded
+  WallTime newest = WallTime::min();  // no later instant is recorded, but for those by hand
   std::vector<JobId> open_jobs;       // of its ticks, not ended when last looked at; oldest first
 };
 
@@ -39,7 +39,6 @@ void keep_schedules(Unit& unit, const std::vector<std::string>& names);
 
 // Moves the cursor when no tick's row does it.
 void move_cursor(Unit& unit, std::string_view name, WallTime cursor, WallTime now);
-void move_all_cursors(Unit& unit, WallTime cursor, WallTime now);
 
 // Resumed, a schedule goes on after `cursor`: what came due while it was paused is never made up.
 void pause_schedule(Unit& unit, std::string_view name, WallTime now);

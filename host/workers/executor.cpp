@@ -167,7 +167,7 @@ void Executor::claimed(const std::string& name, int asked, Result<Claimed> resul
   auto& jobs = result.value().jobs;
   const int got = static_cast<int>(jobs.size());
   change_claimed(lane, got - asked);
-  if (got == asked) lane.hungry = true;
+  if (got == asked || result.value().more) lane.hungry = true;
   if (const auto& again = result.value().again) ask_later(lane, name, *again - queue_->now());
   start(name, std::move(jobs));
   after_finish(name);
@@ -354,11 +354,11 @@ void Executor::hurry() {
   });
 }
 
-bool Executor::cancel(JobId job) {
+bool Executor::cancel(JobId job, bool at_once) {
   for (auto& [id, run] : runs_) {
     if (id.job != job) continue;
     run.cancelled = true;
-    pool_->cancel(id);
+    pool_->cancel(id, at_once);
     return true;
   }
   return false;

@@ -62,7 +62,7 @@ class Executor {
  public:
   struct Limits {
     int running = 8;  // jobs that run at the same time, over all tasks
-    // How much work one worker is sent ahead: at most this many jobs, and no more than it is
+    // How much work is claimed ahead for a task: at most this many jobs, and no more than it is
     // expected to finish within `ahead`. A slow task is so claimed one by one.
     int batch = 1024;
     Duration ahead = std::chrono::milliseconds(20);
@@ -101,9 +101,9 @@ class Executor {
   // Ends the grace now.
   void hurry();
 
-  // Stops a running job: asks, then kills; called again, kills sooner. False if it does not run
+  // Stops a running job: asks, then kills; `at_once`: without the grace. False if it does not run
   // here.
-  bool cancel(JobId job);
+  bool cancel(JobId job, bool at_once = false);
 
   // Starts that a queue's tasks have taken.
   [[nodiscard]] int running_in(const std::string& queue) const;

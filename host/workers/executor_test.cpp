@@ -33,7 +33,7 @@ class FakePool final : public Pool {
     order.push_back(run.job);
     runs.emplace(run.job, Run{std::move(request), std::move(on_begun), std::move(on_outcome)});
   }
-  void cancel(RunId run) override { cancelled.push_back(run.job); }
+  void cancel(RunId run, bool) override { cancelled.push_back(run.job); }
   void interrupt_all() override {
     interrupted = true;
     while (!runs.empty()) end(runs.begin()->first, {.verdict = {.kind = Kind::interrupted}});

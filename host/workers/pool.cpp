@@ -61,10 +61,10 @@ class WorkerPool::Impl final : public Worker::Owner {
     if (queue.size() == 1) pump(crew);
   }
 
-  void cancel(RunId id) {
+  void cancel(RunId id, bool at_once) {
     for (auto& [plugin, crew] : crews_) {
       for (auto& worker : crew.workers)
-        if (worker->cancel(id)) return;
+        if (worker->cancel(id, at_once)) return;
       for (auto& [task, queue] : crew.waiting) {
         const auto found = std::find_if(queue.begin(), queue.end(), [&](const PendingRun& run) {
           return run.request.run == id;
@@ -337,7 +337,7 @@ void WorkerPool::submit(std::shared_ptr<const WorkerSpec> spec, RunRequest reque
   impl_->submit({std::move(spec), std::move(request), std::move(on_begun), std::move(on_outcome)});
 }
 
-void WorkerPool::cancel(RunId run) { impl_->cancel(run); }
+void WorkerPool::cancel(RunId run, bool at_once) { impl_->cancel(run, at_once); }
 void WorkerPool::retire(std::string_view plugin_id) { impl_->retire(plugin_id); }
 void WorkerPool::interrupt_all() { impl_->interrupt_all(); }
 void WorkerPool::close(std::function<void()> done) { impl_->close(std::move(done)); }

@@ -51,7 +51,7 @@ class Pool {
   // As WorkerPool says.
   virtual void submit(std::shared_ptr<const WorkerSpec> spec, RunRequest request, OnBegun on_begun,
                       OnOutcome on_outcome) = 0;
-  virtual void cancel(RunId run) = 0;
+  virtual void cancel(RunId run, bool at_once = false) = 0;
   virtual void interrupt_all() = 0;
 };
 
@@ -86,7 +86,7 @@ class WorkerPool final : public Pool {
 
   // Stops a run: cancelled() first, SIGTERM and SIGKILL after the graces; asked again, SIGTERM
   // comes at once. One that has not begun ends as cancelled. A run that is not here is ignored.
-  void cancel(RunId run) override;
+  void cancel(RunId run, bool at_once = false) override;
 
   // No further run of this plugin begins: those that have not come back as not_begun; those that
   // have end as they would. submit() may start new workers at once.

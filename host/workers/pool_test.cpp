@@ -181,13 +181,13 @@ TEST_F(Pool, CancelsARunThatDoesNotListen) {
   EXPECT_EQ(ended.signal, SIGKILL);
 }
 
-TEST_F(Pool, ASecondCancelDoesNotWaitForTheGrace) {
+TEST_F(Pool, CancelsAtOnceWithoutTheGrace) {
   settings.cancel_grace = 10min;
   const auto run = submit("hang");
   ASSERT_TRUE(run_until([&] { return services.logged("deaf"); }));
   pool().cancel(run);
-  pool().cancel(run);
-  pool().cancel(run);
+  pool().cancel(run, true);
+  pool().cancel(run, true);
   EXPECT_EQ(name_of(verdict(run)), "cancelled");
 }
 

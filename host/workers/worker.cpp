@@ -69,13 +69,13 @@ void Worker::send(PendingRun&& run) {
   sent_.push_back({std::move(run)});
 }
 
-bool Worker::cancel(RunId run) {
+bool Worker::cancel(RunId run, bool at_once) {
   for (auto& sent : sent_) {
     if (sent.run.request.run != run) continue;
     if (current_is(run)) {
-      if (stop_ != Stop::cancelled) {
-        stop(Stop::cancelled);
-      } else if (ready_ && !std::exchange(hurried_, true)) {
+      stop(Stop::cancelled);
+      if (at_once && ready_ && !std::exchange(hurried_, true)) {
+        quit();
         terminate();
       }
     } else if (!std::exchange(sent.cancelled, true)) {
@@ -211,7 +211,10 @@ void Worker::on_result(const Frame& frame) {
         "{}: a run of {} left {} threads, {} descriptors and {} children behind; its "
         "worker is replaced",
         spec_->plugin_id, task_, result.threads, result.descriptors, result.children);
-  if (stop_ != Stop::interrupted) {
+  if (hurried_) {
+    // SIGTERM is on its way: who began after this run is not to blame for dying of it.
+    stop_ = Stop::interrupted;
+  } else if (stop_ != Stop::interrupted) {
     stop_ = Stop::none;
     escalation_.cancel();
   }

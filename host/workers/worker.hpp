@@ -80,7 +80,7 @@ class Worker {
   // REQUIRES: has_room(run). Throws Error{too_large}; the run is not taken then.
   void send(PendingRun&& run);
   // False if the run isn't here.
-  bool cancel(RunId run);
+  bool cancel(RunId run, bool at_once);
   // Asks for half of the runs that have not begun; they come back unless they begin first.
   void withdraw();
   // Ends the process after the current run; further ones don't begin.
@@ -134,7 +134,7 @@ class Worker {
   bool ready_ = false;
   bool begun_ = false;    // the front's code is being called
   bool ending_ = false;   // gets no further run
-  bool hurried_ = false;  // cancelled a second time
+  bool hurried_ = false;  // SIGTERM came without a grace
   std::optional<Verdict> refused_;
 
   MonotonicTime deadline_{};  // of the current run, or of the start
