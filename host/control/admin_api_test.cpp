@@ -259,6 +259,12 @@ TEST_F(AdminApiTest, WhatIsDoneToManyNeedsAFilterAndTheirCount) {
         client_.post("/v1/jobs/bulk", {{"action", "cancel"}, {"expect", 2}, {"task", "heartbeat"}});
       }).code(),
       Code::conflict);
+  EXPECT_EQ(refusal([&] {
+              client_.post("/v1/jobs/bulk",
+                           {{"action", "cancel"}, {"expect", INT64_MAX}, {"task", "heartbeat"}});
+            }).code(),
+            Code::usage)
+      << "more than a count ever says";
   const Json done =
       client_.post("/v1/jobs/bulk", {{"action", "cancel"}, {"expect", 3}, {"state", "available"}});
   EXPECT_EQ(done["changed"], 3);

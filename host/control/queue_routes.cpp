@@ -42,7 +42,7 @@ void count_matching(Queue& queue, const Json& request, Reply<Json> done) {
 
 void order_matching(Queue& queue, HostControl& control, const Json& request, Reply<Json> done) {
   const auto action = parse_bulk_action(text_parameter(request, "action"));
-  const auto expect = number_parameter(request, "expect", -1);
+  const auto expect = number_parameter(request, "expect", -1, -1, kCountCap);
   if (expect < 0)
     throw Error(Code::usage, "how many jobs are expected?",
                 "Count them first, then send the count as \"expect\".");
