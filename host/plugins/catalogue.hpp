@@ -45,7 +45,6 @@ enum class PluginState {
 struct PluginTask {
   TaskSpec spec;
   bool overridden = false;  // one of them comes from host.yaml
-  bool operator==(const PluginTask&) const = default;
 };
 
 // One line of `--list-tasks`. Immutable once scanned; copies share the image.

@@ -92,9 +92,9 @@ class Planner {
         "defaults:\n  plugins:\n";
     for (const auto& [plugin, taken] : by_plugin) {
       yaml += "    " + quoted(plugin) + ":\n";
-      const auto part = [&](const std::string& key, auto value) {
+      const auto part = [&yaml, &jobs = taken](const std::string& key, auto value) {
         yaml += "      " + key + ":\n";
-        for (const auto* one : taken)
+        for (const auto* one : jobs)
           yaml += "        " + quoted(one->first) + ": " + quoted(value(*one->second)) + "\n";
       };
       part("schedule", [](const ImportEntry& entry) { return entry.schedule; });

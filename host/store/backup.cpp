@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "store/migrations.hpp"
 #include "store/open.hpp"
