@@ -10,8 +10,6 @@ namespace host {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 TEST(Log, NamesItsSourceAndScrubsSecretsInEveryForm) {
   const auto lines = std::make_shared<std::vector<std::string>>();

@@ -9,6 +9,7 @@
 #include "control/db_routes.hpp"
 #include "control/job_json.hpp"
 #include "control/queue_routes.hpp"
+#include "control/respond.hpp"
 #include "control/schedule_routes.hpp"
 #include "services/audit.hpp"
 #include "services/service.hpp"
@@ -17,63 +18,9 @@
 namespace host {
 namespace {
 
-using Respond = HttpServer::Respond;
-
 constexpr std::int64_t kLongestPage = 1000;
 constexpr Duration kLongestWait = std::chrono::seconds(50);
 constexpr Duration kStopGrace = std::chrono::seconds(2);
-
-int status_of(Code code) {
-  switch (code) {
-    case Code::usage:
-    case Code::invalid: return 400;
-    case Code::not_granted:
-    case Code::denied: return 403;
-    case Code::not_found: return 404;
-    case Code::conflict:
-    case Code::stale:
-    case Code::already_running:
-    case Code::cancelled: return 409;
-    case Code::too_large: return 413;
-    case Code::rate_limited: return 429;
-    case Code::unavailable:
-    case Code::timed_out: return 503;
-    case Code::unsupported: return 501;
-    case Code::corrupt:
-    case Code::io:
-    case Code::internal: return 500;
-  }
-  return 500;
-}
-
-void respond_json(const Respond& respond, int status, const Json& body) {
-  respond({status,
-           {{"content-type", "application/json"}, {"cache-control", "no-store"}},
-           to_text(body)});
-}
-
-void respond_error(const Respond& respond, const Error& error) {
-  respond_json(respond, status_of(error.code()),
-               {{"error",
-                 {{"code", name(error.code())},
-                  {"message", error.message()},
-                  {"next_step", error.next_step()}}}});
-}
-
-template <class T, class Convert>
-Reply<T> answer(Respond respond, Convert convert) {
-  return [respond = std::move(respond), convert = std::move(convert)](Result<T> result) {
-    const auto body = attempt([&]() -> Json { return convert(std::move(result).value()); });
-    if (body.ok())
-      respond_json(respond, 200, body.value());
-    else
-      respond_error(respond, body.error());
-  };
-}
-
-Reply<Json> json_answer(Respond respond) {
-  return answer<Json>(std::move(respond), [](Json body) { return body; });
-}
 
 std::int64_t number_in(std::string_view text, std::string_view what) {
   std::int64_t number = 0;

@@ -9,7 +9,6 @@
 namespace host {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string utc(std::string_view text) {

@@ -11,7 +11,6 @@
 namespace host {
 namespace {
 
-using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
 class FaultsTest : public ::testing::Test {

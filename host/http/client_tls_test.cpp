@@ -9,7 +9,6 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <cstdio>
 
 #include "base/error.hpp"
 #include "base/loop.hpp"
@@ -26,9 +25,8 @@ using tcp = asio::ip::tcp;
 
 template <class Write>
 void write_pem(const fs::path& path, Write write) {
-  std::FILE* file = std::fopen(path.c_str(), "w");
-  write(file);
-  std::fclose(file);
+  const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(path.c_str(), "w"), &BIO_free);
+  write(file.get());
 }
 
 // A certificate for 127.0.0.1 that vouches for itself, and its key.
@@ -55,9 +53,9 @@ void make_certificate(const fs::path& certificate, const fs::path& key) {
     X509_EXTENSION_free(extension);
   }
   X509_sign(made.get(), pair.get(), EVP_sha256());
-  write_pem(certificate, [&](std::FILE* file) { PEM_write_X509(file, made.get()); });
-  write_pem(key, [&](std::FILE* file) {
-    PEM_write_PrivateKey(file, pair.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  write_pem(certificate, [&](BIO* file) { PEM_write_bio_X509(file, made.get()); });
+  write_pem(key, [&](BIO* file) {
+    PEM_write_bio_PrivateKey(file, pair.get(), nullptr, nullptr, 0, nullptr, nullptr);
   });
 }
 

@@ -197,8 +197,10 @@ class Comparison {
   }
 
   void compare() {
-    for (const auto& [id, row] : model_.rows) {
-      const auto detail = in_unit([&](Unit& unit) { return read_job(unit, JobId(id)); });
+    for (const auto& entry : model_.rows) {
+      const JobId id(entry.first);
+      const auto& row = entry.second;
+      const auto detail = in_unit([&](Unit& unit) { return read_job(unit, id); });
       const Job& job = detail.job;
       RC_ASSERT(name(job.state) == name(row.state));
       RC_ASSERT(job.attempt == row.attempt);

@@ -99,7 +99,7 @@ void Queue::order_next(std::shared_ptr<Bulk> bulk) {
   const auto jobs = std::span(bulk->jobs)
                         .subspan(bulk->next)
                         .first(std::min(kBulkStep, bulk->jobs.size() - bulk->next));
-  if (jobs.empty()) return bulk->done(std::move(bulk->outcome));
+  if (jobs.empty()) return bulk->done(bulk->outcome);
   bulk->next += jobs.size();
   ask<BulkStep>([bulk, jobs, now = now()](
                     Unit& unit) { return order_jobs(unit, bulk->action, bulk->filter, jobs, now); },

@@ -38,7 +38,7 @@ Duration read_interval(std::string_view text) {
 }  // namespace
 
 Schedule::Schedule(std::string text, Zone zone, std::variant<Cron, Duration> rule)
-    : text_(std::move(text)), zone_(std::move(zone)), rule_(std::move(rule)) {}
+    : text_(std::move(text)), zone_(std::move(zone)), rule_(rule) {}
 
 Schedule Schedule::parse(std::string_view text, const Zone& zone) {
   constexpr std::string_view kEvery = "every:";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/service.hpp"
 
+#include <fmt/format.h>
+
 namespace host {
 namespace {
 

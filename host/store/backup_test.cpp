@@ -17,8 +17,6 @@
 namespace host {
 namespace {
 
-using testing::HasSubstr;
-
 class BackupTest : public testing::Test {
  protected:
   BackupTest() { open(); }

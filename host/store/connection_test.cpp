@@ -44,7 +44,7 @@ TEST_F(ConnectionTest, an_empty_text_is_not_null) {
 
 TEST_F(ConnectionTest, wrong_sql_is_a_bug_of_ours_and_is_named) {
   try {
-    Statement(db_.handle(), "SELEC 1");
+    const Statement wrong(db_.handle(), "SELEC 1");
     FAIL();
   } catch (const SqliteError& error) {
     EXPECT_EQ(error.code(), Code::internal);
@@ -118,7 +118,7 @@ TEST(ConnectionFileTest, a_reader_in_the_way_puts_a_checkpoint_off_without_waiti
 
 TEST(ConnectionFileTest, a_missing_folder_is_an_io_error_with_the_path) {
   try {
-    Connection("/nowhere/x.db", Connection::Mode::writer);
+    const Connection nowhere("/nowhere/x.db", Connection::Mode::writer);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::io);

@@ -12,8 +12,8 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <mutex>
-#include <new>
 #include <random>
 #include <sstream>
 #include <vector>
@@ -102,7 +102,7 @@ struct FaultVfs::Shim {
 
   static int open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, int* out) {
     State* const state = of(vfs);
-    File* const shim = new (file) File{};
+    File* const shim = std::construct_at(of(file));
     shim->state = state;
     shim->real = reinterpret_cast<sqlite3_file*>(shim + 1);
     if (path != nullptr && (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) != 0) {
