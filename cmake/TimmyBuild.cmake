@@ -102,8 +102,8 @@ endfunction()
 
 # timmy_fuzz(NAME ROOM)
 #
-# tests/fuzz/NAME_fuzz.cpp as a libFuzzer program on a room, in the fuzz preset. Its seeds are in
-# tests/fuzz/corpus/NAME.
+# tests/fuzz/NAME_fuzz.cpp as a libFuzzer program on a room, in the fuzz preset; elsewhere as a test
+# that runs it once on each of its seeds, tests/fuzz/corpus/NAME.
 function(timmy_fuzz name room)
   if(TIMMY_FUZZ)
     add_executable(${name}_fuzz ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}_fuzz.cpp)
@@ -111,5 +111,12 @@ function(timmy_fuzz name room)
     target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
     set_target_properties(${name}_fuzz PROPERTIES
       RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  elseif(TIMMY_TESTS)
+    add_executable(${name}_corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}_fuzz.cpp
+      ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.cpp)
+    target_link_libraries(${name}_corpus PRIVATE timmy_${room} timmy_flags)
+    add_test(NAME Corpus.${name}
+      COMMAND ${name}_corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(Corpus.${name} PROPERTIES TIMEOUT 120 LABELS ${room})
   endif()
 endfunction()
