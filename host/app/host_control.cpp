@@ -24,6 +24,9 @@ Json Host::status() const {
       attention.push_back(entry.id + " (" + std::string(name(entry.state)) + "): " + entry.reason);
   }
   if (!uncaged_.empty()) attention.push_back("workers are caged without " + uncaged_);
+  const auto pool = pool_.stats();
+  if (!pool.start_error.empty())
+    attention.push_back("no worker can be started: " + pool.start_error);
   const auto store = store_.stats();
   if (!store.health.writable) attention.push_back("no job starts: " + store.health.reason);
   if (store.wal_bytes > kLargeLog)
@@ -49,7 +52,7 @@ Json Host::status() const {
           {"attention", std::move(attention)},
           {"claimed", executor_.load().claimed},
           {"running", executor_.load().begun},
-          {"workers", pool_.stats().workers.size()},
+          {"workers", pool.workers.size()},
           {"services", services_.names()},
           {"queue",
            {{"inserted", queue.inserted},

@@ -134,9 +134,16 @@ class ThreadedStore::Worker {
     }
     if (checker_.joinable()) checker_.join();
     state_->check_done = std::move(done);
-    start_checker([](LoopState& state, const Status& sound) {
-      std::exchange(state.check_done, nullptr)(sound);
-    });
+    try {
+      start_checker([](LoopState& state, const Status& sound) {
+        std::exchange(state.check_done, nullptr)(sound);
+      });
+    } catch (const std::system_error& error) {
+      check_connection_.reset();
+      post_error(std::exchange(state_->check_done, nullptr),
+                 Error(Code::unavailable, std::string("no thread for the check: ") + error.what(),
+                       "Try again later."));
+    }
   }
 
   StoreStats stats() const {

@@ -9,6 +9,9 @@
 namespace host {
 namespace {
 
+// Between two tries to start a worker for a run.
+constexpr Duration kStartPause = std::chrono::seconds(5);
+
 // A plugin's workers, and its runs that none of them has yet.
 struct Crew {
   std::vector<std::unique_ptr<Worker>> workers;
@@ -225,8 +228,12 @@ class WorkerPool::Impl final : public Worker::Owner {
       try {
         if (worker == nullptr && make_room()) worker = start(crew, run);
       } catch (const Error& error) {
+        no_start(error);
         outcome(loop_, std::move(run),
-                {.kind = Verdict::Kind::failed, .code = "start", .message = error.what()});
+                {.kind = Verdict::Kind::snoozed,
+                 .code = "start",
+                 .message = error.what(),
+                 .delay = kStartPause});
         return true;
       }
     }
@@ -292,7 +299,14 @@ class WorkerPool::Impl final : public Worker::Owner {
   Worker* start(Crew& crew, const PendingRun& run) {
     crew.workers.push_back(std::make_unique<Worker>(around_, run.spec));
     ++counters_.started;
+    if (!std::exchange(counters_.start_error, "").empty()) log_.info("workers start again");
     return crew.workers.back().get();
+  }
+
+  // Said once, however many runs wait for a worker.
+  void no_start(const Error& error) {
+    if (std::exchange(counters_.start_error, error.message()).empty())
+      log_.error("no worker can be started: {}; jobs wait", error.what());
   }
 
   void maybe_closed() {

@@ -37,6 +37,7 @@ struct PoolStats {
   std::uint64_t protocol_errors = 0;  // bad frames, after each of which the worker is killed
   std::uint64_t stale_frames = 0;     // frames, service calls included, of a run that isn't current
   std::uint64_t dropped_lines = 0;
+  std::string start_error;  // why the last worker could not be started; empty: it could
 };
 
 // Where runs are handed to, as the executor sees it. Loop thread; what is called back is called on
@@ -80,7 +81,9 @@ class WorkerPool final : public Pool {
   //   crashed      "signal", "exit", "memory", "cpu", "file_size", "no_result" (exit status 0),
   //                "channel" (closed while it lived), "protocol"
   //   interrupted  by interrupt_all()
-  //   failed       "start" when no worker could be started; what `create` said
+  //   failed       what `create` said
+  //   snoozed      "start": no worker could be started, which is the machine's fault, so no attempt
+  //                is burned
   void submit(std::shared_ptr<const WorkerSpec> spec, RunRequest request, OnBegun on_begun,
               OnOutcome on_outcome) override;
 

@@ -306,10 +306,11 @@ TEST_F(Pool, SaysWhenNoWorkerCanBeStarted) {
   const auto run = submit("echo");
   EXPECT_FALSE(has_ended(run));
   const auto ended = verdict(run);
-  EXPECT_EQ(name_of(ended), "failed");
-  EXPECT_FALSE(ended.permanent);
+  EXPECT_EQ(name_of(ended), "snoozed");
+  EXPECT_EQ(ended.delay, std::chrono::seconds(5));
   EXPECT_EQ(ended.code, "start");
   EXPECT_THAT(ended.message, HasSubstr("missing: No such file"));
+  EXPECT_THAT(pool().stats().start_error, HasSubstr("missing: No such file"));
 }
 
 TEST_F(Pool, PassesOnWhatAPluginLogsAndPrints) {

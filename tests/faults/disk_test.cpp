@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rows S1 to S3, S8 to S10: what a whole host does when the disk of its database turns bad. What
+// Rows S1 to S5, S8 to S10: what a whole host does when the disk of its database turns bad. What
 // the store alone promises, failed calls of every kind among them, is in
 // host/store/store_fault_test.cpp.
 #include <fcntl.h>
@@ -79,6 +79,60 @@ TEST_F(DiskTest, S2_PastAFileSizeLimitNothingStartsAndItGoesOnByItself) {
   EXPECT_EQ(wait_for(before)["state"], "completed");
   limit_files(host().pid(), RLIM_INFINITY);
   expect_goes_on();
+}
+
+// What ran before stays, nothing starts, and what was refused is not there afterwards.
+TEST_F(DiskTest, S3_ADiskThatTurnsReadOnlyIsWaitedFor) {
+  start_failing();
+  const auto before = enqueue("echo");
+  EXPECT_EQ(wait_for(before)["state"], "completed");
+  fail({{"disk", EROFS}});
+  const Error refused = enqueue_until_refused();
+  EXPECT_EQ(refused.code(), Code::unavailable) << refused.what();
+  EXPECT_TRUE(refused.transient());
+  expect_unwritable_but_alive();
+  const auto jobs = acknowledged_.size();
+  fail({});
+  expect_goes_on();
+  EXPECT_EQ(count("SELECT count(*) FROM jobs"), static_cast<std::int64_t>(jobs) + 1);
+}
+
+TEST_F(DiskTest, S4_ADiskWithErrorsIsWaitedFor) {
+  start_failing();
+  const auto before = enqueue("echo");
+  fail({{"disk", EIO}});
+  const Error refused = enqueue_until_refused();
+  EXPECT_TRUE(refused.transient()) << refused.what();
+  expect_unwritable_but_alive();
+  fail({});
+  EXPECT_EQ(wait_for(before)["state"], "completed");
+  expect_goes_on();
+}
+
+TEST_F(DiskTest, S4_ADiskThatStaysBrokenEndsTheHostWith74) {
+  start_failing();
+  enqueue("echo");
+  fail({{"disk", EIO}});
+  EXPECT_EQ(host().wait().number, 74);
+  host_.reset();
+  EXPECT_THAT(log(), HasSubstr("20 disk errors in a row"));
+  start();
+  expect_all_completed();
+  stop();
+  check_invariants();
+}
+
+TEST_F(DiskTest, S5_ASyncThatFailsEndsTheHostAndTheNextOneGoesOn) {
+  start_failing();
+  enqueue("echo");
+  fail({{"sync", EIO}});
+  EXPECT_THROW(enqueue("echo"), Error) << "it was acknowledged though it may not be on the disk";
+  EXPECT_EQ(host().wait().number, 74);
+  host_.reset();
+  start();
+  expect_all_completed();
+  stop();
+  check_invariants();
 }
 
 TEST_F(DiskTest, S8_ADatabaseThatIsRemovedEndsTheHostBeforeItAcknowledges) {

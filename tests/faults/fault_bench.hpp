@@ -60,6 +60,11 @@ class FaultBench : public ::testing::Test {
   // Starts a host; `ready` waits for READY=1 and fails the test without it.
   void start(std::map<std::string, std::string> environment = {}, bool ready = true);
   [[nodiscard]] e2e::HostProcess& host() { return *host_; }
+  // As start, with system calls that fail while `fail` says so.
+  void start_failing();
+  // From now on, of a host that start_failing() started: "disk", "sync", "spawn", "thread"
+  // (interposer.c) with the errno that each gets. Empty: none.
+  void fail(const std::map<std::string, int>& faults) const;
   // Starts a host that must not start: its exit status.
   int refused_start();
   // SIGTERM, and its end with status 0 and no job running.

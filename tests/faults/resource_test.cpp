@@ -100,6 +100,34 @@ TEST_F(ResourceTest, H10_WithoutDescriptorsNothingIsLostAndItGoesOnWithThem) {
   check_invariants();
 }
 
+TEST_F(ResourceTest, H10_WithoutProcessesNothingIsLostAndItGoesOnWithThem) {
+  start_failing();
+  fail({{"spawn", EAGAIN}});
+  const auto id = enqueue("echo");
+  ASSERT_TRUE(eventually(
+      [&] { return log().find("Resource temporarily unavailable") != std::string::npos; }));
+  EXPECT_EQ(count("SELECT count(*) FROM jobs WHERE state='completed'"), 0);
+  EXPECT_THAT(to_text(client().get("/v1/status")["attention"]),
+              HasSubstr("no worker can be started"));
+  fail({});
+  const Json job = wait_for(id);
+  EXPECT_EQ(job["state"], "completed") << job.dump(2);
+  EXPECT_EQ(job["attempt"], 1) << "a start that failed was burned as an attempt";
+  stop();
+  check_invariants();
+}
+
+TEST_F(ResourceTest, H10_WithoutThreadsWhatNeedsOneIsRefusedAndTheHostGoesOn) {
+  start_failing();
+  fail({{"thread", EAGAIN}});
+  EXPECT_THROW((void)client().post("/v1/db/check"), Error);
+  EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed");
+  fail({});
+  EXPECT_EQ(client().post("/v1/db/check")["task"], "check");
+  stop();
+  check_invariants();
+}
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 // Whether it refuses the one request or ends is the allocator's luck; what is acknowledged stays.
