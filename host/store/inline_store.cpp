@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/inline_store.hpp"
 
+#include <exception>
 #include <utility>
 
 #include "store/group_commit.hpp"
@@ -18,7 +19,9 @@ Connection migrated() {
 }  // namespace
 
 InlineStore::InlineStore(Loop& loop)
-    : loop_(loop), commit_(std::make_unique<GroupCommit>(migrated())) {}
+    : loop_(loop),
+      commit_(std::make_unique<GroupCommit>(migrated())),
+      rehearsal_(commit_->connection()) {}
 InlineStore::~InlineStore() = default;
 
 void InlineStore::submit_all(std::vector<Operation> operations) {
@@ -31,13 +34,25 @@ void InlineStore::submit_all(std::vector<Operation> operations) {
   }
 }
 
+void InlineStore::rehearse(Operation& operation) {
+  commit_->connection().execute("BEGIN");
+  try {
+    operation.work(rehearsal_);
+  } catch (const std::exception&) {
+    // It throws in earnest, too.
+  }
+  rehearsal_.end_operation();
+  commit_->connection().execute("ROLLBACK");
+}
+
 Status InlineStore::run_one(Operation& operation) {
   Status status = Done{};
   if (failures_left_ > 0) {
     --failures_left_;
     status = *failure_;
-  } else if (const auto& error = commit_->run(std::span(&operation, 1)).front()) {
-    status = *error;
+  } else {
+    rehearse(operation);
+    if (const auto& error = commit_->run(std::span(&operation, 1)).front()) status = *error;
   }
   ++(status ? stats_.operations : stats_.failures);
   stats_.commits = commit_->figures().commits;

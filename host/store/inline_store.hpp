@@ -12,7 +12,9 @@ namespace host {
 class GroupCommit;
 
 // The store's twin for tests of logic: SQLite in memory with the same tables. Runs operations at
-// submit, each in a transaction of its own, and posts the replies to the loop.
+// submit, each in a transaction of its own, and posts the replies to the loop. Each is run twice,
+// the first time as one whose commit failed, so that whoever can't be repeated is found by any
+// test.
 class InlineStore final : public Store {
  public:
   explicit InlineStore(Loop& loop);
@@ -29,9 +31,11 @@ class InlineStore final : public Store {
   void run_blocking(Work work) override;
 
  private:
+  void rehearse(Operation& operation);
   [[nodiscard]] Status run_one(Operation& operation);
   Loop& loop_;
   std::unique_ptr<GroupCommit> commit_;
+  Unit rehearsal_;
   StoreStats stats_;
   std::optional<Error> failure_;
   int failures_left_ = 0;

@@ -249,13 +249,13 @@ TEST_F(ExecutorTest, ASystemThatTheTaskDoesNotWaitForIsNoExcuse) {
 TEST_F(ExecutorTest, WhatARunStagedIsKeptOnlyWhenItCompletes) {
   set({task("work")});
   const auto ids = insert("work", 2);
-  int kept = 0;
-  hooks_.closing.commit = [&](Unit&) { ++kept; };
+  bool kept = false;
+  hooks_.closing.commit = [&](Unit&) { kept = true; };
   end(ids[0], {.kind = Kind::failed});
-  EXPECT_EQ(kept, 0);
-  hooks_.closing.commit = [&](Unit&) { ++kept; };
+  EXPECT_FALSE(kept);
+  hooks_.closing.commit = [&](Unit&) { kept = true; };
   end(ids[1]);
-  EXPECT_EQ(kept, 1);
+  EXPECT_TRUE(kept);
 }
 
 TEST_F(ExecutorTest, ARunWhoseStagedWritesAreRefusedHasFailed) {

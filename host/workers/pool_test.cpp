@@ -191,6 +191,28 @@ TEST_F(Pool, CancelsAtOnceWithoutTheGrace) {
   EXPECT_EQ(name_of(verdict(run)), "cancelled");
 }
 
+TEST_F(Pool, WhoBeginsBeforeTheSignalForAnotherRunComesIsNotBlamedForIt) {
+  settings.workers = 1;
+  settings.cancel_grace = 10min;
+  const auto current = submit("wait");
+  const auto next = submit("wait", {{"file", "begun"}});
+  ASSERT_TRUE(begun(current));
+  const auto worker = std::to_string(pool().stats().workers.at(0).pid);
+  context.poll();
+  pool().cancel(current);
+  context.poll_one();  // tells the worker
+  // The next run begins while the pool takes the cancelled one to be running.
+  const auto end = std::chrono::steady_clock::now() + 30s;
+  while (!std::filesystem::exists("/proc/" + worker + "/cwd/begun"))
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+  ASSERT_FALSE(has_ended(current));
+  pool().cancel(current, true);
+  EXPECT_EQ(name_of(verdict(current)), "cancelled");
+  const auto ended = verdict(next);
+  EXPECT_EQ(name_of(ended), "interrupted") << ended.message;
+  EXPECT_EQ(ended.signal, SIGTERM);
+}
+
 TEST_F(Pool, CancelsARunThatWaitsOrWasSentAhead) {
   settings.workers = 1;
   const auto current = submit("wait");

@@ -74,10 +74,7 @@ bool Worker::cancel(RunId run, bool at_once) {
     if (sent.run.request.run != run) continue;
     if (current_is(run)) {
       stop(Stop::cancelled);
-      if (at_once && ready_ && !std::exchange(hurried_, true)) {
-        quit();
-        terminate();
-      }
+      if (at_once && ready_ && !signalled_) terminate();
     } else if (!std::exchange(sent.cancelled, true)) {
       process_->send(FrameType::cancel, run, {});
     }
@@ -127,6 +124,8 @@ void Worker::interrupt() {
 }
 
 void Worker::terminate() {
+  quit();
+  signalled_ = true;
   process_->terminate();
   escalation_ = around_.loop.after(around_.settings.term_grace, [this] { process_->kill(); });
 }
@@ -211,8 +210,8 @@ void Worker::on_result(const Frame& frame) {
         "{}: a run of {} left {} threads, {} descriptors and {} children behind; its "
         "worker is replaced",
         spec_->plugin_id, task_, result.threads, result.descriptors, result.children);
-  if (hurried_) {
-    // SIGTERM is on its way: who began after this run is not to blame for dying of it.
+  if (signalled_) {
+    // SIGTERM may be on its way: who began after this run is not to blame for dying of it.
     stop_ = Stop::interrupted;
   } else if (stop_ != Stop::interrupted) {
     stop_ = Stop::none;

@@ -132,9 +132,9 @@ class Worker {
   int taken_ = 0;
   int ended_runs_ = 0;
   bool ready_ = false;
-  bool begun_ = false;    // the front's code is being called
-  bool ending_ = false;   // gets no further run
-  bool hurried_ = false;  // SIGTERM came without a grace
+  bool begun_ = false;      // the front's code is being called
+  bool ending_ = false;     // gets no further run
+  bool signalled_ = false;  // SIGTERM was sent
   std::optional<Verdict> refused_;
 
   MonotonicTime deadline_{};  // of the current run, or of the start

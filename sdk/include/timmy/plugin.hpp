@@ -142,8 +142,10 @@ template <class P, const Task<P>* tasks>
 struct Entries {
   static timmy_status create(const timmy_host* host, timmy_str config_json, void** self,
                              timmy_reply* reply) noexcept {
-    return guarded(reply, TIMMY_PERMANENT,
-                   [&] { *self = new Instance<P>(make<P>(parse(config_json), host), host); });
+    return guarded(reply, TIMMY_PERMANENT, [&] {
+      auto plugin = make<P>(parse(config_json), host);
+      *self = std::make_unique<Instance<P>>(std::move(plugin), host).release();
+    });
   }
 
   static timmy_status run(void* self, const timmy_run* run, timmy_str, timmy_str job_json,
@@ -162,17 +164,16 @@ struct Entries {
   }
 
   static void destroy(void* self) noexcept {
-    auto* instance = static_cast<Instance<P>*>(self);
+    const std::unique_ptr<Instance<P>> instance(static_cast<Instance<P>*>(self));
     const Log log(instance->host);
     try {
       // Not by ~unique_ptr, which ends the process when a destructor throws.
-      delete instance->plugin.release();
+      delete instance->plugin.release();  // NOLINT(cppcoreguidelines-owning-memory)
     } catch (const std::exception& error) {
       log.error("the plugin's destructor threw: ", error.what());
     } catch (...) {
       log.error("the plugin's destructor threw something that is no std::exception");
     }
-    delete instance;
   }
 };
 

@@ -93,6 +93,8 @@ timmy_status fail(Run& run) {
 
 timmy_status wait_for_cancel(Run& run) {
   int left = run.payload.is_object() ? run.payload.value("ms", -1) : -1;
+  if (run.payload.is_object() && run.payload.contains("file"))
+    close(open(run.payload["file"].get<std::string>().c_str(), O_WRONLY | O_CREAT, 0600));
   for (; !run.cancelled(); sleep_ms(1))
     if (left-- == 0) return TIMMY_OK;
   return run.fail(TIMMY_CANCELLED, "cancelled", "was told to stop");
