@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Finds the manifest in a plugin's file without loading it: a reader of the ELF header, the section
-// table and one section, every offset checked against the file's size before it is used.
-// Format: System V ABI, "Object Files" and "Sections"; 64-bit little-endian only.
+// Finds the manifest in a plugin's file without loading it.
 #pragma once
 
 #include <cstddef>
