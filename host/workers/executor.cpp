@@ -19,6 +19,8 @@ constexpr Duration kLastWrites = std::chrono::seconds(10);
 // How long after a claim that the store refused it is asked for again.
 constexpr Duration kClaimPause = std::chrono::seconds(1);
 
+}  // namespace
+
 std::string job_json(const ClaimedJob& job) {
   // Assembled by hand: the payload is JSON already, and parsing it to print it again would be most
   // of what a short job costs.
@@ -29,8 +31,6 @@ std::string job_json(const ClaimedJob& job) {
   text += job.nominal ? "\"" + format_utc(*job.nominal) + "\"" : "null";
   return text + ",\"payload\":" + (job.payload.empty() ? "{}" : job.payload) + "}";
 }
-
-}  // namespace
 
 Executor::Executor(Queue& queue, Pool& pool, RunHooks& hooks, Loop& loop, Log log, Limits limits)
     : queue_(&queue),

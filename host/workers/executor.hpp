@@ -24,6 +24,9 @@
 
 namespace host {
 
+// What a plugin's `run` gets of a job, as timmy/abi.h says.
+[[nodiscard]] std::string job_json(const ClaimedJob& job);
+
 // A task that this host runs now.
 struct RunnableTask {
   std::string name;

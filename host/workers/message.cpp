@@ -104,7 +104,8 @@ std::string encode(const Hello& hello) {
                   {"memory_bytes", hello.cage.limits.memory_bytes},
                   {"file_bytes", hello.cage.limits.file_bytes},
                   {"files", hello.cage.limits.files},
-                  {"cpu_us", hello.cpu_per_run.count()}});
+                  {"cpu_us", hello.cpu_per_run.count()},
+                  {"rehearsals", hello.rehearsals}});
 }
 
 Hello decode_hello(std::string_view body) {
@@ -121,6 +122,7 @@ Hello decode_hello(std::string_view body) {
     hello.cage.limits.file_bytes = json.at("file_bytes").get<std::uint64_t>();
     hello.cage.limits.files = json.at("files").get<int>();
     hello.cpu_per_run = Duration(json.at("cpu_us").get<std::int64_t>());
+    hello.rehearsals = json.at("rehearsals").get<int>();
     return hello;
   });
 }

@@ -26,6 +26,7 @@ struct Hello {
   std::string config_json;
   CageSpec cage;
   Duration cpu_per_run{};  // zero: only the deadline
+  int rehearsals = 0;      // so often the instance is made and destroyed before the one that stays
 };
 [[nodiscard]] std::string encode(const Hello& hello);
 [[nodiscard]] Hello decode_hello(std::string_view body);
@@ -99,6 +100,9 @@ struct AnswerMessage {
 };
 [[nodiscard]] std::string encode(const AnswerMessage& answer);
 [[nodiscard]] AnswerMessage decode_answer(std::string_view body);
+
+// How a worker's line begins that tells of a service call which came when its run was over.
+inline constexpr std::string_view kLateCall = "called a service after its run had ended: ";
 
 // log.
 struct LogMessage {

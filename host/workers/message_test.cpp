@@ -11,6 +11,7 @@ namespace {
 
 TEST(Message, HelloCarriesWhatAWorkerMayTouch) {
   Hello hello;
+  hello.rehearsals = 2;
   hello.plugin_id = "triage";
   hello.config_json = R"({"rules":[]})";
   hello.cage = {.readable = {"/a"},
@@ -24,6 +25,7 @@ TEST(Message, HelloCarriesWhatAWorkerMayTouch) {
   EXPECT_EQ(read.config_json, hello.config_json);
   EXPECT_EQ(read.cage, hello.cage);
   EXPECT_EQ(read.cpu_per_run, hello.cpu_per_run);
+  EXPECT_EQ(read.rehearsals, 2);
   EXPECT_EQ(read.versions, std::vector<int>{kFrameVersion});
 }
 

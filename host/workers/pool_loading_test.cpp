@@ -31,7 +31,7 @@ class PoolLoading : public PoolTest {
     SCOPED_TRACE(library);
     const auto ended = load(library);
     EXPECT_EQ(name_of(ended), "failed");
-    EXPECT_EQ(ended.code, "invalid");
+    EXPECT_EQ(ended.code, "load");
     EXPECT_TRUE(ended.permanent) << "the same bytes would fail again";
     EXPECT_THAT(ended.message, HasSubstr(why));
   }

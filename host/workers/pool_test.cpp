@@ -2,6 +2,7 @@
 #include "workers/pool.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <fstream>
 
@@ -14,6 +15,12 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using Pool = PoolTest;
 
+std::uint64_t peak_of_this_process() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
 TEST_F(Pool, RunsAJobInAWorkerAndReturnsItsResult) {
   const auto run = submit("echo", {{"text", "hello"}});
   EXPECT_FALSE(has_ended(run)) << "the outcome came from inside submit()";
@@ -22,6 +29,7 @@ TEST_F(Pool, RunsAJobInAWorkerAndReturnsItsResult) {
   EXPECT_EQ(name_of(ended), "completed");
   EXPECT_EQ(ended.result, R"({"text":"hello"})");
   EXPECT_GT(ended.usage.max_rss_bytes, 1u << 20);
+  EXPECT_LT(ended.usage.max_rss_bytes, peak_of_this_process()) << "the host's, not the worker's";
   EXPECT_NE(pool().stats().workers.at(0).pid, ::getpid());
 }
 

@@ -131,6 +131,20 @@ Verdict verdict_of(const Refused& refused) {
   return failed(refused.permanent, std::string(refused.code), std::string(refused.message));
 }
 
+std::int32_t status_of(const Error& failure) {
+  if (failure.code() == Code::cancelled) return TIMMY_CANCELLED;
+  return failure.transient() ? TIMMY_RETRYABLE : TIMMY_PERMANENT;
+}
+
+Level level_of(std::int32_t timmy_log_level) {
+  switch (timmy_log_level) {
+    case TIMMY_LOG_DEBUG: return Level::debug;
+    case TIMMY_LOG_INFO: return Level::info;
+    case TIMMY_LOG_WARN: return Level::warn;
+    default: return Level::error;
+  }
+}
+
 std::string signal_name(int number) {
   const char* const known = ::sigabbrev_np(number);
   return known != nullptr ? std::string("SIG") + known : fmt::format("signal {}", number);

@@ -23,10 +23,11 @@ struct Death {
   bool signalled = false;
   int number = 0;  // the signal, or the exit status
   rusage usage{};
-  bool killed = false;          // by SIGKILL of the host
-  bool closed_channel = false;  // while it went on living
-  bool out_of_memory = false;   // it said that an allocation had failed
-  std::string protocol;         // how it broke the protocol, or empty
+  std::uint64_t max_rss_bytes = 0;  // of its own; 0: not known, as it was below the host's
+  bool killed = false;              // by SIGKILL of the host
+  bool closed_channel = false;      // while it went on living
+  bool out_of_memory = false;       // it said that an allocation had failed
+  std::string protocol;             // how it broke the protocol, or empty
 };
 
 // A run that the worker ended itself. `stop`: the host had asked it to. Nothing about usage and
@@ -36,6 +37,11 @@ struct Death {
 // The run that was under way when its worker died. `starting`: the plugin was being made, for it.
 [[nodiscard]] Verdict verdict_of(const Death& death, Stop stop, Duration timeout,
                                  const Limits& limits, bool starting);
+
+// How a failed service call is told to the plugin that made it: a timmy_status.
+[[nodiscard]] std::int32_t status_of(const Error& failure);
+// A plugin's level of a line; an unknown one is an error, as timmy/abi.h has it.
+[[nodiscard]] Level level_of(std::int32_t timmy_log_level);
 
 // A plugin that could not be made.
 [[nodiscard]] Verdict verdict_of(const Refused& refused);

@@ -13,7 +13,6 @@ namespace host {
 namespace {
 
 constexpr int kCallsInFlight = 64;
-constexpr int kLevels = 4;
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> identities(const WorkerSpec& spec) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> out;
@@ -24,11 +23,6 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> identities(const WorkerSpec
       out.emplace_back(info.st_dev, info.st_ino);
     }
   return out;
-}
-
-std::int32_t status_of(const Error& error) {
-  if (error.code() == Code::cancelled) return TIMMY_CANCELLED;
-  return error.transient() ? TIMMY_RETRYABLE : TIMMY_PERMANENT;
 }
 
 }  // namespace
@@ -219,14 +213,14 @@ void Worker::on_result(const Frame& frame) {
   }
   const bool asked = ending_;
   ending_ = ending_ || ends_worker(result);
-  settle(std::move(verdict));
+  settle(std::move(verdict), {result.threads, result.descriptors, result.children});
   if (!ending_) return;
   if (!asked) process_->send(FrameType::quit, {}, {});
   if (stop_ != Stop::interrupted) limit_farewell();
 }
 
 // The current run is over.
-void Worker::settle(Verdict verdict) {
+void Worker::settle(Verdict verdict, LeftBehind left) {
   auto over = std::move(sent_.front().run);
   sent_.pop_front();
   sent_bytes_ -= over.request.job_json.size();
@@ -234,7 +228,7 @@ void Worker::settle(Verdict verdict) {
   ++ended_runs_;
   verdict.output = last_lines_.text();
   if (sent_.empty() && !ending_) arm_idle();
-  over.on_outcome({.verdict = std::move(verdict)});
+  over.on_outcome({.verdict = std::move(verdict), .left = left});
 }
 
 void Worker::on_dropped(const Frame& frame) {
@@ -292,9 +286,7 @@ void Worker::answer(RunId run, std::uint64_t id, const Result<std::string>& resu
 
 void Worker::on_log(const Frame& frame) {
   const auto log = decode_log(frame.body);
-  const bool known = log.level >= 0 && log.level < kLevels;
-  pass_line(current_is(frame.run) ? frame.run : RunId{},
-            known ? static_cast<Level>(log.level) : Level::error, log.text);
+  pass_line(current_is(frame.run) ? frame.run : RunId{}, level_of(log.level), log.text);
 }
 
 void Worker::on_line(std::string_view line) {
@@ -368,8 +360,7 @@ void Worker::on_died(const Death& death) {
                  : verdict_of(death, stop_,
                               starting ? around_.settings.start : sent_.front().run.request.timeout,
                               spec_->limits, starting);
-    verdict.usage = usage_until(cpu_time(death.usage),
-                                static_cast<std::uint64_t>(death.usage.ru_maxrss) * 1024);
+    verdict.usage = usage_until(cpu_time(death.usage), death.max_rss_bytes);
     settle(std::move(verdict));
   } else if (!clean && stop_ == Stop::none) {
     around_.log.warn("{}: {}", spec_->plugin_id,

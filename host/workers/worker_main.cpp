@@ -86,10 +86,11 @@ Hello read_hello(FrameDecoder& decoder) {
   try {
     auto hello = read_hello(decoder);
     caged::Leftovers leftovers;
-    auto cage = enter_cage(
-        hello.cage, {kChannel, kPlugin, leftovers.tasks().get(), leftovers.descriptors().get()});
+    caged::PeakMemory memory;
+    auto cage = enter_cage(hello.cage, {kChannel, kPlugin, leftovers.tasks().get(),
+                                        leftovers.descriptors().get(), memory.status().get()});
     caged::Session session(kChannel, kPlugin, std::move(decoder), std::move(hello), std::move(cage),
-                           std::move(leftovers));
+                           std::move(leftovers), std::move(memory));
     link_of_handler = &session.link();
     std::set_new_handler(out_of_memory);
     session.serve();

@@ -70,6 +70,21 @@ class WorkerProcess::Watch {
   boost::asio::posix::stream_descriptor end_;
 };
 
+namespace {
+
+std::uint64_t peak_of(const rusage& usage) {
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+// What the kernel takes the peak of a spawned child to be before it has done anything.
+std::uint64_t own_peak() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return peak_of(usage);
+}
+
+}  // namespace
+
 WorkerProcess::WorkerProcess(boost::asio::io_context& context, Loop& loop, const fs::path& program,
                              const WorkerSpec& spec, const PoolSettings& settings, Events events)
     : loop_(loop),
@@ -79,6 +94,7 @@ WorkerProcess::WorkerProcess(boost::asio::io_context& context, Loop& loop, const
     SocketPair sockets;
     Pipe pipe;
     TIMMY_FAILPOINT("workers.before_spawn");
+    peak_before_ = own_peak();
     child_ = spawn(request(program, sockets.theirs.get(), spec.image->fd(), pipe.write.get()));
     TIMMY_FAILPOINT("workers.spawned");
     pid_ = child_.pid();
@@ -118,6 +134,7 @@ void WorkerProcess::send_hello(const WorkerSpec& spec, const PoolSettings& setti
                 .forbidden = settings.forbidden,
                 .limits = spec.limits};
   hello.cpu_per_run = spec.limits.cpu;
+  hello.rehearsals = spec.rehearsals;
   channel_->send(FrameType::hello, {}, encode(hello));
 }
 
@@ -155,6 +172,8 @@ void WorkerProcess::reap() {
   death_.signalled = exit->signalled;
   death_.number = exit->number;
   death_.usage = exit->usage;
+  const auto peak = peak_of(exit->usage);
+  death_.max_rss_bytes = peak > peak_before_ ? peak : 0;
   const auto events = events_;
   channel_->read_rest();
   output_->read_rest();

@@ -63,7 +63,8 @@ class WorkerProcess {
   std::unique_ptr<Channel> channel_;
   std::unique_ptr<OutputPipe> output_;
   std::unique_ptr<Watch> watch_;
-  bool output_taken_ = false;  // since frames were last handed out
+  bool output_taken_ = false;      // since frames were last handed out
+  std::uint64_t peak_before_ = 0;  // the host's memory when it started the process
   Death death_;
   Timer lingering_;
 };

@@ -34,6 +34,9 @@ struct WorkerSpec {
   // that starting processes doesn't.
   int recycle_after = 5000;
   bool fresh = false;  // a worker of its own for each run
+  // So often a worker makes and destroys the instance before the one that it keeps, to see whether
+  // it can. Only `plugins check` asks for it.
+  int rehearsals = 0;
 
   // Whether a worker started with one serves runs of the other. How often it is replaced, and
   // whether the run wants one to itself, does not matter for that.
@@ -51,11 +54,20 @@ struct RunRequest {
   int concurrency = 1;
 };
 
+// What a run left behind in its worker, over what there was before it.
+struct LeftBehind {
+  std::uint32_t threads = 0;
+  std::uint32_t descriptors = 0;
+  std::uint32_t children = 0;
+  [[nodiscard]] bool nothing() const { return threads == 0 && descriptors == 0 && children == 0; }
+};
+
 struct RunOutcome {
   // The run's code was never called: its worker died or was retired with the job only sent ahead.
   // Nobody's fault; give the job back at no cost. `verdict` says nothing then.
   bool not_begun = false;
   Verdict verdict;
+  LeftBehind left;  // nothing, when the worker died
 };
 
 // Bounds, with what a host uses by default.

@@ -66,6 +66,10 @@ void Calls::answer(std::string_view body) {
   changed_.notify_all();
 }
 
+void Calls::complain(std::string_view text) {
+  link_.send(FrameType::log, {}, encode(LogMessage{TIMMY_LOG_ERROR, text}));
+}
+
 void Calls::wake() {
   const std::scoped_lock lock(mutex_);
   changed_.notify_all();
@@ -81,7 +85,10 @@ timmy_status RunContext::call(void* ctx, timmy_str method, timmy_str params,
                               std::int64_t timeout_ms, timmy_reply* reply) {
   auto& self = *static_cast<RunContext*>(ctx);
   try {
-    if (self.ended_) return fail(reply, TIMMY_PERMANENT, "stale", "this run has ended");
+    if (self.ended_) {
+      self.calls_.complain(std::string(kLateCall) + std::string(view(method)));
+      return fail(reply, TIMMY_PERMANENT, "stale", "this run has ended");
+    }
     if (self.stop_) return fail(reply, TIMMY_CANCELLED, "cancelled", "this run should stop");
     auto until = self.deadline_;
     const auto left = until - steady_clock::now();

@@ -30,6 +30,9 @@ class Calls {
   // The body of an `answer` frame came. One that nobody waits for any more is dropped.
   void answer(std::string_view body);
 
+  // Tells the host what the plugin did wrong.
+  void complain(std::string_view text);
+
   // Lets every waiting call look at its `stop`.
   void wake();
 

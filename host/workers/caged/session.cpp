@@ -37,13 +37,14 @@ Duration cpu_used(const rusage& usage) {
 }  // namespace
 
 Session::Session(int channel, int plugin, FrameDecoder decoder, Hello hello, CageReport cage,
-                 Leftovers leftovers)
+                 Leftovers leftovers, PeakMemory memory)
     : channel_(channel),
       plugin_(plugin),
       decoder_(std::move(decoder)),
       hello_(std::move(hello)),
       cage_(std::move(cage)),
       leftovers_(std::move(leftovers)),
+      memory_(std::move(memory)),
       link_(channel),
       calls_(link_),
       host_table_{sizeof(timmy_host), TIMMY_ABI_MINOR, this, &Session::log} {}
@@ -126,10 +127,14 @@ void Session::make_plugin() {
   try {
     library_ = std::make_unique<Library>("/proc/self/fd/" + std::to_string(plugin_));
   } catch (const Error& error) {
-    refuse(true, name(error.code()), error.what());
+    refuse(true, "load", error.what());
   }
   ::close(plugin_);
-  library_->create(&host_table_, hello_.config_json, outcome_);
+  for (int i = 0; i <= hello_.rehearsals; ++i) {
+    if (i > 0) library_->destroy();
+    library_->create(&host_table_, hello_.config_json, outcome_);
+    if (outcome_.status != TIMMY_OK) break;
+  }
   const bool retry = outcome_.status == TIMMY_RETRYABLE || outcome_.status == TIMMY_SNOOZE;
   if (outcome_.status != TIMMY_OK)
     refuse(
@@ -222,7 +227,7 @@ void Session::measure() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   cpu_ = cpu_used(usage);
-  max_rss_bytes_ = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  max_rss_bytes_ = memory_.bytes();
   left_ = leftovers_.beyond_baseline();
   measured_ = std::chrono::steady_clock::now();
 }

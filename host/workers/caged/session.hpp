@@ -11,6 +11,7 @@
 #include "workers/caged/leftovers.hpp"
 #include "workers/caged/library.hpp"
 #include "workers/caged/link.hpp"
+#include "workers/caged/peak_memory.hpp"
 #include "workers/caged/run_context.hpp"
 #include "workers/message.hpp"
 
@@ -23,7 +24,7 @@ class Session {
  public:
   // `channel` and `plugin` are descriptors; `decoder` may hold frames that came after `hello`.
   Session(int channel, int plugin, FrameDecoder decoder, Hello hello, CageReport cage,
-          Leftovers leftovers);
+          Leftovers leftovers, PeakMemory memory);
 
   // Reads until the host closes the channel, then ends the process, whatever the plugin does.
   [[noreturn]] void serve();
@@ -61,6 +62,7 @@ class Session {
   Hello hello_;
   CageReport cage_;
   Leftovers leftovers_;
+  PeakMemory memory_;
   Link link_;
   Calls calls_;
   timmy_host host_table_;
