@@ -62,10 +62,13 @@ struct Command {
 [[nodiscard]] std::vector<Command> schedule_commands();   // schedules list|show|next|run|...
 [[nodiscard]] std::vector<Command> import_commands();     // schedules import
 [[nodiscard]] std::vector<Command> plugin_commands();     // plugins list|show|reset
-[[nodiscard]] std::vector<Command> config_commands();     // check-config, config show
-[[nodiscard]] std::vector<Command> reload_commands();     // reload
-[[nodiscard]] std::vector<Command> db_commands();         // db check|backup|restore
-[[nodiscard]] std::vector<Command> status_commands();     // status, doctor, version
+[[nodiscard]] std::vector<Command> plugin_trial_commands();  // plugins run
+[[nodiscard]] std::vector<Command> plugin_check_commands();  // plugins check
+[[nodiscard]] std::vector<Command> plugin_new_commands();    // plugins new
+[[nodiscard]] std::vector<Command> config_commands();        // check-config, config show
+[[nodiscard]] std::vector<Command> reload_commands();        // reload
+[[nodiscard]] std::vector<Command> db_commands();            // db check|backup|restore
+[[nodiscard]] std::vector<Command> status_commands();        // status, doctor, version
 
 // Parses, runs, prints an error if there is one, and returns the exit status.
 [[nodiscard]] int main(const std::vector<std::string>& arguments, std::ostream& out,

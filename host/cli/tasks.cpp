@@ -9,6 +9,7 @@
 #include "cli/batch.hpp"
 #include "cli/command.hpp"
 #include "cli/job_text.hpp"
+#include "cli/json_option.hpp"
 #include "cli/table.hpp"
 
 namespace host::cli {
@@ -88,14 +89,6 @@ int list_tasks(Session& session, const options::variables_map&) {
   return 0;
 }
 
-Json payload_from(const std::string& given) {
-  if (given.empty()) return Json::object();
-  if (given == "-") return parse_json(read_all(0, kPayloadCap, "standard input"), "standard input");
-  if (given.front() == '@')
-    return parse_json(read_file(given.substr(1), kPayloadCap), given.substr(1));
-  return parse_json(given, "--payload");
-}
-
 // Asks again until the job ends: the host answers at its end, or after its own limit.
 Json wait_for_end(const AdminClient& client, std::int64_t id) {
   for (;;) {
@@ -107,9 +100,8 @@ Json wait_for_end(const AdminClient& client, std::int64_t id) {
 int enqueue(Session& session, const options::variables_map& given) {
   if (given.count("batch")) return enqueue_batch(session, given["batch"].as<std::string>());
   if (!given.count("task")) throw Error(Code::usage, "which task?", "See timmy-host --list-tasks.");
-  Json request{
-      {"task", given["task"].as<std::string>()},
-      {"payload", payload_from(given.count("payload") ? given["payload"].as<std::string>() : "")}};
+  Json request{{"task", given["task"].as<std::string>()},
+               {"payload", json_option(given, "payload")}};
   if (given.count("priority")) request["priority"] = given["priority"].as<int>();
   if (given.count("delay"))
     request["delay_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -53,6 +53,7 @@ struct TaskSpec {
   std::vector<std::string> events;     // forge events that start it
   std::vector<std::string> waits_for;  // services ("gitea") while down of which it is not claimed
   bool fresh_process = false;          // a worker of its own for each run
+  std::vector<Json> examples;          // payloads that it takes
 };
 
 // A grant that the plugin asks for.

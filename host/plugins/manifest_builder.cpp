@@ -71,6 +71,12 @@ class Builder {
     for (const auto& one : *value)
       if (one.is_string()) field.push_back(one.get<std::string>());
   }
+  static void set(std::vector<Json>& field, const Json& object, const char* key) {
+    const auto* value = find(object, key);
+    if (!value || !value->is_array()) return;
+    for (const auto& one : *value)
+      if (one.is_object()) field.push_back(one);
+  }
   // Runs `read` on the text at `key`; what it throws is a problem there.
   template <class Read>
   void read(const Json& object, const char* key, const std::string& at, Read&& read) {
@@ -139,6 +145,7 @@ class Builder {
     set(spec.events, value, "events");
     set(spec.waits_for, value, "waits_for");
     set(spec.fresh_process, value, "fresh_process");
+    set(spec.examples, value, "examples");
     check_schedule(spec, at);
     return spec;
   }

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checks that run the plugin's tasks, each with its example payloads.
+#include <fmt/format.h>
+
+#include "authoring/examination.hpp"
+#include "base/error.hpp"
+#include "queue/job.hpp"
+#include "workers/message.hpp"
+
+namespace host {
+namespace {
+
+using Kind = Verdict::Kind;
+
+constexpr int kWarmUp = 100;
+constexpr int kLeakRuns = 300;
+constexpr std::uint64_t kLeakPerRun = 1024;  // bytes
+constexpr Duration kSlowForLeaks = std::chrono::milliseconds(10);
+constexpr Duration kLate = std::chrono::milliseconds(100);
+
+std::string which(const TrialRun& run) {
+  return run.task + (run.payload.empty() ? "" : " with " + to_text(run.payload).substr(0, 100));
+}
+
+std::string ms(Duration duration) {
+  return fmt::format("{:.1f} ms", static_cast<double>(duration.count()) / 1000);
+}
+
+bool was_killed(const TrialOutcome& outcome) { return outcome.verdict.signal != 0; }
+
+// `look` at each typical run, each on a stage of its own; the first observation that is no pass
+// counts.
+template <class Look>
+Observation each_run(Examination& it, const Tryout::Options& options, Look look) {
+  Observation last;
+  for (auto& run : typical_runs(it.manifest())) {
+    Tryout tryout(it, options);
+    last = look(tryout, run);
+    if (last.grade == Grade::pass) continue;
+    last.message = which(run) + ": " + last.message;
+    return last;
+  }
+  return last;
+}
+
+Observation crash_of(const TrialOutcome& outcome) {
+  const auto& output = outcome.verdict.output;
+  return {
+      Grade::crash,
+      outcome.verdict.message + (output.empty() ? "" : "; it printed: " + output.substr(0, 400)),
+      "Run it under a debugger: gdb --args timmy-host plugins run FILE TASK --in-process."};
+}
+
+Observation run_survives(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    const auto outcome = tryout.run(run);
+    if (outcome.verdict.kind == Kind::crashed) return crash_of(outcome);
+    return {Grade::pass,
+            fmt::format("{} in {}{}", name(outcome.verdict.kind), ms(outcome.took),
+                        outcome.verdict.message.empty() ? "" : ": " + outcome.verdict.message),
+            ""};
+  });
+}
+
+Observation run_returns(Examination& it) {
+  return each_run(it, {}, [&](Tryout& tryout, const TrialRun& run) -> Observation {
+    const auto outcome = tryout.run(run);
+    if (outcome.verdict.kind != Kind::timed_out || !was_killed(outcome)) return {};
+    return {Grade::fail,
+            "did not return within " + format_duration(it.options().patience) +
+                ", nor within two seconds of being asked to stop",
+            "Ask ctx.cancelled() twice a second in long work, and give each wait an end."};
+  });
+}
+
+Observation run_cancel(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, TrialRun& run) -> Observation {
+    run.cancel_after = Duration::zero();
+    const auto outcome = tryout.run(run);
+    if (!was_killed(outcome)) return {Grade::pass, "stopped within " + ms(outcome.took), ""};
+    return {Grade::fail, "was still running two seconds after it was cancelled",
+            "Ask ctx.cancelled() twice a second in long work; calls to the host notice by "
+            "themselves."};
+  });
+}
+
+Observation run_contains(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    const auto outcome = tryout.run(run);
+    if (outcome.verdict.code != "exception") return {};
+    return {Grade::fail, outcome.verdict.message,
+            "Catch it in the plugin: what crosses the C interface only works where host and plugin "
+            "happen to share a C++ runtime. TIMMY_PLUGIN does it for you."};
+  });
+}
+
+// As it fails with everything granted, and as it fails when each of its calls is refused.
+Observation run_reasons(Examination& it) {
+  for (const bool grants : {true, false}) {
+    auto observation =
+        each_run(it, {.grants = grants}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+          const auto outcome = tryout.run(run);
+          if (outcome.verdict.kind == Kind::crashed) return crash_of(outcome);
+          if (outcome.verdict.code != "no_reason") return {};
+          return {Grade::fail, "failed without a code and a message",
+                  "Call reply->error before every return that is not TIMMY_OK."};
+        });
+    if (observation.grade == Grade::pass) continue;
+    if (!grants) observation.message = "with nothing granted, " + observation.message;
+    return observation;
+  }
+  return {};
+}
+
+Observation run_leftovers(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    const auto left = tryout.run(run).left;
+    if (left.nothing()) return {};
+    return {Grade::fail,
+            fmt::format("left {} threads, {} descriptors and {} children behind", left.threads,
+                        left.descriptors, left.children),
+            "End threads and close files before run returns; its process is replaced after each "
+            "such run."};
+  });
+}
+
+Observation run_grants(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    (void)tryout.run(run);
+    for (const auto& call : tryout.calls())
+      if (!call.answer.ok() && call.answer.error().code() == Code::not_granted)
+        return {
+            Grade::fail, call.method + " was refused: " + call.answer.error().message(),
+            "Ask for it under \"needs\" in manifest.json, with the values that it uses, or make "
+            "the repositories and hosts a matter of its config."};
+    return {};
+  });
+}
+
+Observation run_late(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    (void)tryout.run(run);
+    tryout.wait(kLate);
+    (void)tryout.end();
+    for (const auto& line : tryout.lines())
+      if (line.starts_with(kLateCall))
+        return {Grade::fail, line, "A run's handle is dead when run returns: don't keep it."};
+    return {};
+  });
+}
+
+Observation run_leaks(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    TrialOutcome outcome;
+    std::uint64_t before = 0;
+    for (int i = 0; i < kWarmUp + kLeakRuns; ++i) {
+      outcome = tryout.run(run);
+      if (outcome.verdict.kind != Kind::completed)
+        return {Grade::pass, "not measured: it did not complete", ""};
+      if (outcome.took > kSlowForLeaks) return {Grade::pass, "not measured: it takes too long", ""};
+      if (i == kWarmUp) before = outcome.verdict.usage.max_rss_bytes;
+    }
+    const auto grown = outcome.verdict.usage.max_rss_bytes - before;
+    const auto text = fmt::format("{} KiB more after {} runs", grown / 1024, kLeakRuns);
+    if (grown < kLeakRuns * kLeakPerRun) return {Grade::pass, text, ""};
+    return {Grade::fail, text,
+            "Build it with -fsanitize=address and run it with plugins run --in-process."};
+  });
+}
+
+Observation run_large(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, TrialRun& run) -> Observation {
+    run.payload["large"] = std::string(kPayloadCap - 4096, 'x');
+    const auto outcome = tryout.run(run);
+    run.payload = Json::object();  // not to be printed
+    if (outcome.verdict.kind == Kind::crashed) return crash_of(outcome);
+    if (was_killed(outcome)) return {Grade::fail, "did not end with a large payload", ""};
+    return {};
+  });
+}
+
+Observation run_result(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    const auto verdict = tryout.run(run).verdict;
+    if (verdict.code != "too_large" && verdict.code != "invalid_result") return {};
+    return {Grade::fail, verdict.message,
+            "Return a small JSON object; put bulk data into a granted folder and its path into the "
+            "result."};
+  });
+}
+
+Observation run_odd_payload(Examination& it) {
+  static const Json odd[] = {{{"name", nullptr}},
+                             {{"name", Json::array({1, "two", nullptr})}},
+                             {{"\xF0\x9F\x8C\x8D", {{"deep", {{"deep", {{"deep", -0.0}}}}}}}},
+                             {{"number", 1e300}, {"text", ""}}};
+  for (const auto& payload : odd) {
+    auto observation = each_run(it, {}, [&](Tryout& tryout, TrialRun& run) -> Observation {
+      run.payload.update(payload);
+      const auto outcome = tryout.run(run);
+      if (outcome.verdict.kind == Kind::crashed) return crash_of(outcome);
+      return {};
+    });
+    if (observation.grade != Grade::pass) return observation;
+  }
+  return {};
+}
+
+}  // namespace
+
+const std::vector<Check>& run_checks() {
+  static const std::vector<Check> checks{
+      {{"run.survives", "no task ends its process"}, {"life.create"}, run_survives},
+      {{"run.returns", "each task returns, at the latest when it is asked to stop"},
+       {"run.survives"},
+       run_returns},
+      {{"run.cancel", "a run that is cancelled returns within two seconds"},
+       {"run.returns"},
+       run_cancel},
+      {{"run.contains", "nothing that it throws crosses the C interface"},
+       {"run.survives"},
+       run_contains},
+      {{"run.reasons", "a failure says why, also when nothing is granted"},
+       {"run.returns"},
+       run_reasons},
+      {{"run.result", "its result is a JSON object of at most 1 MiB"}, {"run.returns"}, run_result},
+      {{"run.leftovers", "no thread, descriptor or child is left behind"},
+       {"run.returns"},
+       run_leftovers},
+      {{"run.grants", "it calls nothing but what its manifest asks for"},
+       {"run.returns"},
+       run_grants},
+      {{"run.late", "it calls nothing after its run"}, {"run.returns"}, run_late},
+      {{"run.leaks", "its memory does not grow with its runs"},
+       {"run.returns", "run.leftovers"},
+       run_leaks},
+      {{"run.large", "a payload of nearly the largest size does it no harm"},
+       {"run.returns"},
+       run_large},
+      {{"run.odd", "payloads of an unexpected form do it no harm"},
+       {"run.returns"},
+       run_odd_payload},
+  };
+  return checks;
+}
+
+}  // namespace host

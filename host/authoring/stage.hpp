@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "plugins/catalogue.hpp"
+#include "queue/queue.hpp"
+#include "services/service_table.hpp"
+#include "store/inline_store.hpp"
+#include "workers/service_handler.hpp"
+
+namespace host {
+
+class Gitea;
+class HttpClient;
+
+// One service call that a plugin made.
+struct TrialCall {
+  std::string method;
+  std::string params;  // JSON, it says
+  Result<std::string> answer;
+  Duration took{};  // as the host sees it
+};
+
+// What a run asked to be done when it completes.
+struct TrialEffects {
+  std::map<std::string, Json> state;  // values put; null removes the key
+  std::vector<Follower> followers;
+};
+
+// What a plugin finds around it when it is tried without a host: the host's own services on a queue
+// and a store in memory, so that grants and parameters are judged as in earnest. State lives as
+// long as the stage. Loop thread.
+class Stage final : public ServiceHandler {
+ public:
+  // The world outside; not owned.
+  struct Outside {
+    Gitea& gitea;
+    HttpClient& http;
+    std::map<std::string, std::filesystem::path> credentials;  // as HostConfig's
+  };
+  Stage(Loop& loop, Log log, Outside outside);
+
+  // Whoever wants to see calls and lines as they come.
+  std::function<void(const TrialCall&)> on_call;
+  std::function<void(Level, std::string_view text)> on_line;
+
+  // Makes a job of one of the plugin's tasks and opens the services to its run.
+  void open(const PluginEntry& plugin, const std::string& task, const Json& payload,
+            Reply<ClaimedJob> done);
+  // Its code is being called.
+  void begin(RunId run);
+  // The run is over. What it staged is written if it completed.
+  TrialEffects close(RunId run, const Verdict& verdict);
+
+  [[nodiscard]] const std::vector<TrialCall>& calls() const { return calls_; }
+
+  // ServiceHandler:
+  void call(ServiceCall call, Reply<std::string> reply) override;
+  void log(RunId run, std::string_view plugin, Level level, std::string_view text) override;
+
+ private:
+  void claim(const PluginEntry& plugin, const std::string& task, Reply<ClaimedJob> done);
+
+  Loop& loop_;
+  InlineStore store_;
+  Queue queue_;
+  ServiceTable services_;
+  bool recovered_ = false;
+  std::map<std::string, std::string> tasks_;  // of the plugin on stage -> its id
+  std::vector<TrialCall> calls_;
+};
+
+}  // namespace host

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "authoring/trial.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "authoring/candidate.hpp"
+#include "authoring/in_process.hpp"
+#include "authoring/workshop.hpp"
+#include "base/error.hpp"
+
+namespace host {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = Verdict::Kind;
+
+using testing::HasSubstr;
+
+// What holds for both ways to run a plugin by hand.
+class TrialTest : public testing::TestWithParam<bool> {
+ protected:
+  static bool in_process() { return GetParam(); }
+
+  void make(std::map<std::string, std::vector<std::string>> grants = {}) {
+    plugin_ = admit_candidate(candidate_, {Json::object(), std::move(grants)}, workshop_.paths());
+    workshop_.stage().on_line = [this](Level, std::string_view text) { lines_.emplace_back(text); };
+    if (in_process())
+      trial_ = std::make_unique<InProcessTrial>(workshop_.ground(), plugin_);
+    else
+      trial_ = std::make_unique<CagedTrial>(
+          workshop_.ground(), plugin_,
+          CagedOptions{.worker = TIMMY_WORKER, .scratch = workshop_.scratch() / "scratch"});
+  }
+  TrialOutcome run(const std::string& task, const Json& payload = Json::object(),
+                   std::optional<Duration> cancel_after = {}) {
+    return trial_->run(
+        {.task = "hostile_" + task, .payload = payload, .cancel_after = cancel_after});
+  }
+  TrialOutcome call(const std::string& method, const Json& params) {
+    return run("call", {{"method", method}, {"params", params}});
+  }
+
+  Workshop workshop_{Workshop::Network::none};
+  Candidate candidate_ = Candidate::open(TIMMY_HOSTILE);
+  PluginEntry plugin_;
+  std::vector<std::string> lines_;
+  std::unique_ptr<Trial> trial_;
+};
+
+TEST_P(TrialTest, GivesTheResultAndWhatWasUsed) {
+  make();
+  const auto outcome = run("echo", {{"a", 1}});
+  EXPECT_EQ(outcome.verdict.kind, Kind::completed);
+  EXPECT_EQ(Json::parse(outcome.verdict.result), Json({{"a", 1}}));
+  EXPECT_GT(outcome.verdict.usage.max_rss_bytes, 0u);
+  EXPECT_EQ(trial_->end(), "");
+}
+
+TEST_P(TrialTest, TellsAFailureInThePluginsWords) {
+  make();
+  const auto outcome = run("fail", {{"status", 2}, {"code", "own"}, {"message", "why"}});
+  EXPECT_EQ(outcome.verdict.kind, Kind::failed);
+  EXPECT_TRUE(outcome.verdict.permanent);
+}
+
+TEST_P(TrialTest, CancelsWhenAsked) {
+  make();
+  EXPECT_EQ(run("wait", Json::object(), 10ms).verdict.kind, Kind::cancelled);
+}
+
+TEST_P(TrialTest, RecordsEachCallAndHoldsItAgainstTheGrants) {
+  make({{"gitea.read", {"org/app"}}});
+  EXPECT_EQ(call("gitea/1.list_labels", {{"repo", "org/app"}}).verdict.kind, Kind::completed);
+  (void)call("gitea/1.list_labels", {{"repo", "org/other"}});
+  const auto& calls = workshop_.stage().calls();
+  ASSERT_EQ(calls.size(), 2u);
+  EXPECT_EQ(Json::parse(calls[0].answer.value())["labels"], Json({"bug", "question"}));
+  EXPECT_EQ(calls[1].answer.error().code(), Code::not_granted);
+}
+
+TEST_P(TrialTest, KeepsStateBetweenRunsAndShowsWhatOnePut) {
+  make();
+  const auto outcome = call("state/1.put", {{"key", "k"}, {"value", 4}});
+  EXPECT_EQ(outcome.effects.state, (std::map<std::string, Json>{{"k", 4}}));
+  (void)call("state/1.get", {{"key", "k"}});
+  EXPECT_EQ(Json::parse(workshop_.stage().calls().back().answer.value())["value"], 4);
+}
+
+TEST_P(TrialTest, ShowsItsLines) {
+  make();
+  (void)run("log");
+  EXPECT_THAT(lines_, testing::Contains(HasSubstr("logged")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, TrialTest, testing::Bool(),
+                         [](const auto& one) { return one.param ? "InProcess" : "Caged"; });
+
+class CandidateTest : public testing::Test {
+ protected:
+  Workshop workshop_{Workshop::Network::none};
+};
+
+TEST_F(CandidateTest, RefusesAConfigThatItsSchemaRefuses) {
+  const auto candidate = Candidate::open(std::string(TIMMY_BAD_DIR) + "/bad_none.so");
+  try {
+    (void)admit_candidate(candidate, {{{"m", 1}}, {}}, workshop_.paths());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::invalid);
+    EXPECT_THAT(error.message(), HasSubstr("m"));
+  }
+}
+
+TEST_F(CandidateTest, RefusesWhatIsNoPlugin) {
+  EXPECT_THROW((void)Candidate::open("/proc/self/exe"), Error);
+  EXPECT_THROW((void)Candidate::open("/nowhere/x.so"), Error);
+}
+
+}  // namespace
+}  // namespace host

@@ -1,0 +1,19 @@
+// Runs the plugin without a host, in a world in memory. Any test framework will do.
+#include <cstdio>
+#include <timmy/testing.hpp>
+
+static int failures = 0;
+#define EXPECT(condition) \
+  if (!(condition)) ++failures, std::printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition)
+
+int main() {
+  timmy::testing::World world;
+  timmy::testing::Plugin plugin(world, timmy_plugin_v1, {{"greeting", "hello"}});
+
+  const auto outcome = plugin.run("@TASK@", {{"name", "Ada"}});
+
+  EXPECT(outcome.ok());
+  EXPECT(outcome.result.at("greeted") == "Ada");
+  EXPECT(world.log_text() == "info hello, Ada!\n");
+  return failures == 0 ? 0 : 1;
+}
