@@ -99,7 +99,7 @@ Json Host::tasks() const {
   return {{"tasks", tasks_report(entries_, times)}, {"warnings", warnings}};
 }
 
-Json Host::plugins() const { return {{"plugins", plugins_report(entries_)}}; }
+Json Host::plugins() const { return {{"plugins", plugins_report(entries_, uncaged_)}}; }
 
 Json Host::config() const { return config_report(config_); }
 

@@ -132,7 +132,7 @@ Json offline_config(const std::filesystem::path& config, const std::string& host
 Json offline_plugins(const std::filesystem::path& config, const std::string& host_name,
                      const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
   const auto loaded = load_or_default(config, host_name, paths);
-  return {{"plugins", plugins_report(scan(loaded, paths, plugin_dirs))}};
+  return {{"plugins", plugins_report(scan(loaded, paths, plugin_dirs), std::nullopt)}};
 }
 
 ConfigCheck offline_check(const std::filesystem::path& config, const std::string& host_name,

@@ -34,6 +34,30 @@ Json task_row(const PluginEntry& entry, const PluginTask& task, const TimesOf& t
   return row;
 }
 
+// Which layer holds a plugin to a grant. What has no grant at all (processes, sockets, signals) is
+// the cage's alone, for every plugin alike.
+std::string_view layer_of(std::string_view grant) {
+  return grant == "fs.read" || grant == "fs.write" ? "landlock" : "host";
+}
+
+Json grant_row(std::string_view grant, const std::optional<std::string>& lacking) {
+  const auto layer = layer_of(grant);
+  Json row{{"enforced_by", layer}, {"in_force", true}};
+  if (layer == "landlock")
+    row["in_force"] = lacking ? Json(lacking->find(layer) == std::string::npos) : Json();
+  return row;
+}
+
+Json grants_rows(const PluginEntry& entry, const std::optional<std::string>& lacking) {
+  Json rows = Json::object();
+  const Json granted = entry.grants.json();
+  for (const auto& [grant, values] : granted.items()) {
+    rows[grant] = grant_row(grant, lacking);
+    rows[grant]["values"] = values;
+  }
+  return rows;
+}
+
 Json need_row(const PluginEntry& entry, const Need& need) {
   return {{"grant", need.grant},
           {"required", need.required},
@@ -77,7 +101,8 @@ Json config_report(const LoadedConfig& config) {
           {"values", std::move(values)}};
 }
 
-Json plugins_report(const std::vector<PluginEntry>& entries) {
+Json plugins_report(const std::vector<PluginEntry>& entries,
+                    const std::optional<std::string>& lacking) {
   Json rows = Json::array();
   for (const auto& entry : entries) {
     Json row = base_of(entry);
@@ -85,6 +110,7 @@ Json plugins_report(const std::vector<PluginEntry>& entries) {
     row["notes"] = entry.notes;
     row["sha256"] = entry.image ? entry.image->sha256 : "";
     row["config"] = entry.config;
+    row["in_force"] = grants_rows(entry, lacking);
     row["tasks"] = Json::array();
     for (const auto& task : entry.tasks) row["tasks"].push_back(task.spec.name);
     if (entry.manifest) {

@@ -61,12 +61,29 @@ TEST(TasksReport, AFileThatCanNotBeReadIsALineOfItsOwn) {
 }
 
 TEST(PluginsReport, ShowsWhatIsAskedForBesideWhatIsGranted) {
-  const Json rows = plugins_report({ready_entry()});
+  const Json rows = plugins_report({ready_entry()}, "seccomp (no such kernel)");
   EXPECT_EQ(rows[0]["needs"][0], (Json{{"grant", "gitea.read"},
                                        {"required", true},
                                        {"why", "to look"},
                                        {"suggested", {"org/*"}},
                                        {"granted", {"org/app"}}}));
+}
+
+TEST(PluginsReport, SaysWhichLayerEnforcesAGrantAndWhetherThisMachineHasIt) {
+  auto entry = ready_entry();
+  entry.grants = Grants::from({{"gitea.read", {"org/app"}}, {"fs.write", {"/data"}}});
+  const auto in_force = [&](const std::optional<std::string>& lacking) {
+    return plugins_report({entry}, lacking)[0]["in_force"];
+  };
+  const Json whole = in_force("");
+  EXPECT_EQ(whole["gitea.read"],
+            (Json{{"values", {"org/app"}}, {"enforced_by", "host"}, {"in_force", true}}));
+  EXPECT_EQ(whole["fs.write"],
+            (Json{{"values", {"/data"}}, {"enforced_by", "landlock"}, {"in_force", true}}));
+  const Json without = in_force("landlock (no such kernel)");
+  EXPECT_EQ(without["fs.write"]["in_force"], false);
+  EXPECT_EQ(without["gitea.read"]["in_force"], true);
+  EXPECT_EQ(in_force(std::nullopt)["fs.write"]["in_force"], nullptr);
 }
 
 }  // namespace

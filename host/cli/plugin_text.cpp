@@ -34,6 +34,16 @@ void print_needs(std::ostream& out, const Json& plugin) {
   }
 }
 
+void print_grants(std::ostream& out, const Json& plugin) {
+  const Json grants = plugin.value("in_force", Json::object());
+  for (const auto& [grant, row] : grants.items()) {
+    const bool kernel = row["enforced_by"] == "landlock";
+    std::string how = kernel ? "by the kernel (Landlock)" : "by the host, on each call";
+    if (row["in_force"] == false) how = "by nobody: this machine lacks Landlock; see --doctor";
+    line(out, "granted", grant + ": " + joined(row["values"]) + "; enforced " + how);
+  }
+}
+
 void print_limits(std::ostream& out, const Json& plugin) {
   const auto limits = plugin.find("limits");
   if (limits == plugin.end()) return;
@@ -119,6 +129,7 @@ void print_plugin(std::ostream& out, const Json& plugin) {
   const Json notes = plugin.value("notes", Json::array());
   for (const auto& note : notes) line(out, "note", note.get<std::string>());
   print_needs(out, plugin);
+  print_grants(out, plugin);
   print_limits(out, plugin);
   const Json schema = plugin.value("config_schema", Json::object());
   ConfigKeys(schema).print(out);

@@ -101,7 +101,7 @@ TEST_F(ReplacedTest, P3_ARemovedPluginIsGoneAndItsRunningJobEnds) {
 TEST_F(ReplacedTest, P3_AFileThatIsCutWhileItRunsTouchesNoWorker) {
   start();
   const auto running = begun("echo_wait", {{"ms", 500}});
-  std::ofstream(file_, std::ios::trunc);  // the host and its workers have their own copy
+  std::filesystem::resize_file(file_, 0);  // the host and its workers have their own copy
   EXPECT_TRUE(eventually([&] {
     return client().get("/v1/status")["attention"].dump().find("echo") != std::string::npos;
   }));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Issues and their comments.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // timmy-forge: the forge as a program, for `./dev run`. Loopback only, nothing is kept.
+#include <fmt/format.h>
 #include <sys/random.h>
 
 #include <boost/asio/io_context.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forge/reply.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "http/url.hpp"

@@ -12,8 +12,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -214,10 +216,10 @@ timmy_status leave_thread(Run&) {
 
 timmy_status use_scratch(Run& run) {
   const std::string scratch = getenv("TIMMY_SCRATCH");
-  FILE* const file = fopen((scratch + "/file").c_str(), "w");
-  if (file == nullptr) return run.fail(TIMMY_PERMANENT, "scratch", strerror(errno));
-  fputs("mine", file);
-  fclose(file);
+  std::ofstream file(scratch + "/file");
+  file << "mine" << std::flush;
+  if (!file) return run.fail(TIMMY_PERMANENT, "scratch", strerror(errno));
+  file.close();
   // A folder that can't be emptied before its mode is changed.
   const bool made = mkdir("locked", 0700) == 0 && probe("create", "locked/file") == 0 &&
                     mkdir("shut", 0) == 0 && rename("file", "other") == 0;
@@ -287,7 +289,7 @@ timmy_status create(const timmy_host* host, timmy_str config, void** self, timmy
   if (mode == "crash") abort();
   if (mode == "hang") sleep_ms(60'000);
   if (mode == "thread") std::thread([] { sleep_ms(60'000); }).detach();
-  *self = new Instance{host, wanted.value("destroy", "")};
+  *self = std::make_unique<Instance>(Instance{host, wanted.value("destroy", "")}).release();
   return TIMMY_OK;
 }
 
@@ -301,10 +303,9 @@ timmy_status run(void* self, const timmy_run* table, timmy_str task, timmy_str j
 }
 
 void destroy(void* self) {
-  auto* const instance = static_cast<Instance*>(self);
+  const std::unique_ptr<Instance> instance(static_cast<Instance*>(self));
   if (instance->destroy == "hang") sleep_ms(60'000);
   if (instance->destroy == "crash") abort();
-  delete instance;
 }
 
 }  // namespace
