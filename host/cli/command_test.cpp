@@ -179,7 +179,7 @@ TEST_F(CommandTest, PluginsShowTellsEveryKeyOfAConfigAndEveryLimit) {
               AllOf(ContainsRegex("stamp_dir +string +\"\\$TIMMY_HOME/stamps\" +The folder"),
                     ContainsRegex("model.url +string"),
                     HasSubstr("memory 256MiB, file_size 1MiB, files 32, cpu 5s"),
-                    HasSubstr("abi: 1.0, works from 1.0"),
+                    HasSubstr("abi: 1.1, works from 1.0"),
                     HasSubstr("tasks: heartbeat, heartbeat_heavy, model_health_check")));
   EXPECT_EQ(run({"plugins", "show", "triage"}), 0);
   EXPECT_THAT(out_.str(), AllOf(ContainsRegex("repos +array +required"),

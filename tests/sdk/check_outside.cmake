@@ -54,5 +54,5 @@ file(WRITE ${WORK}/future/CMakeLists.txt
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${WORK}/future -B ${WORK}/future/build
   -DCMAKE_PREFIX_PATH=${WORK}/prefix OUTPUT_QUIET ERROR_VARIABLE errors RESULT_VARIABLE status)
 if(status EQUAL 0 OR NOT errors MATCHES "TimmySDK")
-  message(FATAL_ERROR "find_package(TimmySDK 2.0) took 1.0")
+  message(FATAL_ERROR "find_package(TimmySDK 2.0) took 1.x")
 endif()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Fails unless PLUGIN exports timmy_plugin_v1 and nothing else, has no GNU_UNIQUE symbol, and still
-# carries the manifest of ID, with the ABI, once stripped.
+# carries the manifest of ID, built for ABI and content with minor 0, once stripped.
 file(REMOVE_RECURSE ${WORK})
 file(MAKE_DIRECTORY ${WORK})
 
@@ -37,8 +37,8 @@ string(JSON abi GET "${manifest}" abi)
 string(JSON major GET "${abi}" major)
 string(JSON minor GET "${abi}" minor)
 string(JSON minimum GET "${abi}" minimum)
-if(NOT "${id} ${major}.${minor} ${minimum}" STREQUAL "${ID} 1.0 0")
-  message(FATAL_ERROR "${PLUGIN} carries \"${id} ${major}.${minor} ${minimum}\", expected \"${ID} 1.0 0\"")
+if(NOT "${id} ${major}.${minor} ${minimum}" STREQUAL "${ID} ${ABI} 0")
+  message(FATAL_ERROR "${PLUGIN} carries \"${id} ${major}.${minor} ${minimum}\", expected \"${ID} ${ABI} 0\"")
 endif()
 file(READ ${WORK}/manifest.json tail HEX)
 if(tail MATCHES "00$")

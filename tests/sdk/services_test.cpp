@@ -223,4 +223,44 @@ TEST_F(Services, AServiceWithoutATypedFormIsCalledByName) {
             3);
 }
 
+TEST_F(Services, WhatThisHostDoesNotHaveIsUnsupportedAndWhatAServiceDoesNotHaveIsUsage) {
+  const auto code = [&](const char* method) {
+    const Outcome outcome =
+        run([&](timmy::Context& ctx) { return ctx.call(method, Json::object()); });
+    EXPECT_EQ(outcome.status, TIMMY_PERMANENT) << method;
+    return outcome.code;
+  };
+  EXPECT_EQ(code("later/1.hello"), "unsupported");
+  EXPECT_EQ(code("state/2.get"), "unsupported") << "another revision is another service";
+  EXPECT_EQ(code("state/1.later"), "usage");
+  EXPECT_EQ(code("jobs/1.later"), "usage");
+}
+
+class Remaining : public Services {
+ protected:
+  // In milliseconds, null where the context has none.
+  Json told() {
+    return run([](timmy::Context& ctx) {
+             const auto left = ctx.remaining();
+             return Json{{"ms", left ? Json(left->count()) : Json()}};
+           })
+        .result.value("ms", Json("nothing"));
+  }
+};
+
+TEST_F(Remaining, IsWhatTheWorldSays) {
+  world_.remaining = std::chrono::seconds(5);
+  EXPECT_EQ(told(), 5000);
+}
+
+TEST_F(Remaining, IsZeroOnceTheRunIsCancelled) {
+  world_.cancel();
+  EXPECT_EQ(told(), 0);
+}
+
+TEST_F(Remaining, IsNotThereOnAHostFromBeforeIt) {
+  world_.remaining = std::nullopt;
+  EXPECT_EQ(told(), Json());
+}
+
 }  // namespace

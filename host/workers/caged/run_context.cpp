@@ -76,10 +76,9 @@ void Calls::wake() {
 }
 
 RunContext::RunContext(Calls& calls, RunId run, steady_clock::time_point deadline)
-    : calls_(calls),
-      run_(run),
-      deadline_(deadline),
-      table_{sizeof(timmy_run), TIMMY_ABI_MINOR, this, &RunContext::call, &RunContext::cancelled} {}
+    : calls_(calls), run_(run), deadline_(deadline) {
+  table_ = {sizeof(timmy_run), TIMMY_ABI_MINOR, this, &call, &cancelled, &remaining_ms};
+}
 
 timmy_status RunContext::call(void* ctx, timmy_str method, timmy_str params,
                               std::int64_t timeout_ms, timmy_reply* reply) {
@@ -105,6 +104,14 @@ timmy_status RunContext::call(void* ctx, timmy_str method, timmy_str params,
 
 std::int32_t RunContext::cancelled(void* ctx) {
   return static_cast<RunContext*>(ctx)->stop_ ? 1 : 0;
+}
+
+std::int64_t RunContext::remaining_ms(void* ctx) {
+  const auto& self = *static_cast<const RunContext*>(ctx);
+  if (self.stop_) return 0;
+  const auto left =
+      std::chrono::floor<std::chrono::milliseconds>(self.deadline_ - steady_clock::now());
+  return std::max<std::int64_t>(left.count(), 0);
 }
 
 }  // namespace host::caged

@@ -66,13 +66,14 @@ class RunContext {
   static timmy_status call(void* ctx, timmy_str method, timmy_str params, std::int64_t timeout_ms,
                            timmy_reply* reply);
   static std::int32_t cancelled(void* ctx);
+  static std::int64_t remaining_ms(void* ctx);
 
   Calls& calls_;
   RunId run_;
   std::chrono::steady_clock::time_point deadline_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> ended_{false};
-  timmy_run table_;
+  timmy_run table_{};
 };
 
 }  // namespace host::caged

@@ -14,13 +14,15 @@
  *    grows when something is added. A host of minor H runs a plugin that was built with minor P,
  *    of the same major, if P <= H, or if the manifest's "abi":{"minimum"} is <= H. So a plugin
  *    built with a newer SDK still runs on an older host when it says so, and checks for what it
- *    uses (rule 2).
+ *    uses (rule 2). What came with a minor later than 0 says so: "Since minor 1".
  *
- * 2. Growth. A struct only grows at its end. Its `size` is set by the side that made it, to the
- *    sizeof of its own build. Read a field only if TIMMY_HAS() says that it is there; a field that
- *    is not there is a feature that the other side does not have. The fields of minor 0 are always
- *    there. Enumerations only get new members at their end; an unknown status from the other side
- *    is TIMMY_PERMANENT, an unknown log level is TIMMY_LOG_ERROR.
+ * 2. Growth. A struct only grows at its end; timmy_str, which is passed by value, never. Its `size`
+ *    is set by the side that made it, to the sizeof of its own build. Read a field only if
+ *    TIMMY_HAS() says that it is there; a field that is not there is a feature that the other side
+ *    does not have. The fields of minor 0 are always there. Enumerations only get new members at
+ *    their end; an unknown status from the other side is TIMMY_PERMANENT, an unknown log level is
+ *    TIMMY_LOG_ERROR. docs/abi.md shows how a plugin uses what came later, and what keeps us to
+ *    all of this.
  *
  * 3. Services do not grow this file. They are reached by name through `call`, and carry a revision
  *    of their own: "gitea/1.list_issues". A changed service is a new revision; the old one is
@@ -59,7 +61,7 @@
 #include <string.h>
 
 #define TIMMY_ABI_MAJOR 1
-#define TIMMY_ABI_MINOR 0
+#define TIMMY_ABI_MINOR 1
 
 #ifdef __cplusplus
 #define TIMMY_STATIC_ASSERT(condition, text) static_assert(condition, text)
@@ -169,9 +171,10 @@ typedef struct timmy_run {
    *                is cut down to that.
    *   reply        the caller's; `result` is set on TIMMY_OK, else `error`. Its setters are called
    *                on this thread.
-   * The host checks the plugin's grants on every call: "not_granted" is TIMMY_PERMANENT. An
-   * unknown method is TIMMY_PERMANENT with the code "usage". When the time is up the call is
-   * TIMMY_RETRYABLE with the code "timed_out"; the service may still take effect.
+   * The host checks the plugin's grants on every call: "not_granted" is TIMMY_PERMANENT. A
+   * service, or a revision of one, that this host does not have is TIMMY_PERMANENT with the code
+   * "unsupported"; a method that the service does not have likewise with "usage". When the time
+   * is up the call is TIMMY_RETRYABLE with the code "timed_out"; the service may still take effect.
    * Returns TIMMY_CANCELLED at once, also to calls that are waiting, when the run is cancelled.
    * [any-thread] */
   timmy_status (*call)(void *ctx, timmy_str method, timmy_str params_json, int64_t timeout_ms,
@@ -182,6 +185,11 @@ typedef struct timmy_run {
    * that does not return is ended by SIGTERM, then SIGKILL, after the host's grace.
    * [any-thread] */
   int32_t (*cancelled)(void *ctx);
+
+  /* Since minor 1. How long this run may still take before its deadline, in whole milliseconds,
+   * rounded down: 0 once the deadline has passed or `cancelled` says 1, never negative. It never
+   * grows. Begin nothing that takes longer. Cheap. [any-thread] */
+  int64_t (*remaining_ms)(void *ctx);
 } timmy_run;
 
 /* What a plugin offers. Constant data: it is read before any code of the plugin runs, apart from
@@ -241,11 +249,12 @@ TIMMY_STATIC_ASSERT(sizeof(timmy_host) == 24, "timmy_host grew: raise TIMMY_ABI_
 TIMMY_STATIC_ASSERT(offsetof(timmy_host, abi_minor) == 4, "timmy_host is released");
 TIMMY_STATIC_ASSERT(offsetof(timmy_host, ctx) == 8, "timmy_host is released");
 TIMMY_STATIC_ASSERT(offsetof(timmy_host, log) == 16, "timmy_host is released");
-TIMMY_STATIC_ASSERT(sizeof(timmy_run) == 32, "timmy_run grew: raise TIMMY_ABI_MINOR");
+TIMMY_STATIC_ASSERT(sizeof(timmy_run) == 40, "timmy_run grew: raise TIMMY_ABI_MINOR");
 TIMMY_STATIC_ASSERT(offsetof(timmy_run, abi_minor) == 4, "timmy_run is released");
 TIMMY_STATIC_ASSERT(offsetof(timmy_run, ctx) == 8, "timmy_run is released");
 TIMMY_STATIC_ASSERT(offsetof(timmy_run, call) == 16, "timmy_run is released");
 TIMMY_STATIC_ASSERT(offsetof(timmy_run, cancelled) == 24, "timmy_run is released");
+TIMMY_STATIC_ASSERT(offsetof(timmy_run, remaining_ms) == 32, "minor 0 of timmy_run ends here");
 TIMMY_STATIC_ASSERT(sizeof(timmy_plugin) == 32, "timmy_plugin grew: raise TIMMY_ABI_MINOR");
 TIMMY_STATIC_ASSERT(offsetof(timmy_plugin, abi_minor) == 4, "timmy_plugin is released");
 TIMMY_STATIC_ASSERT(offsetof(timmy_plugin, create) == 8, "timmy_plugin is released");

@@ -73,6 +73,10 @@ class Context {
     if (cancelled()) throw Cancelled();
   }
 
+  // How long the run may still take before its deadline: zero once that has passed or the run is
+  // cancelled. It never grows. nullopt on a host of ABI 1.0, which does not say. Any thread.
+  [[nodiscard]] std::optional<Milliseconds> remaining() const { return caller_.remaining(); }
+
   [[nodiscard]] Gitea gitea() const { return Gitea(caller_); }
   [[nodiscard]] Jobs jobs() const { return Jobs(caller_); }
   [[nodiscard]] State state() const { return State(caller_); }

@@ -4,7 +4,8 @@
 // it is needed, and never keep it. Every method blocks until the host has answered, may be called
 // from any thread of the plugin while the run lasts, and throws
 //   Permanent  "not_granted" (the operator has not granted it), "not_found", "denied", "conflict",
-//              "too_large", "usage"
+//              "too_large", "usage" (the service has no such method), "unsupported" (this host
+//              has no such service)
 //   Retryable  "unavailable", "rate_limited" (with the delay asked for), "timed_out"
 //   Cancelled  once the run is asked to stop
 #pragma once
@@ -45,6 +46,12 @@ class Caller {
   }
 
   [[nodiscard]] bool cancelled() const { return run_->cancelled(run_->ctx) != 0; }
+
+  // See Context::remaining.
+  [[nodiscard]] std::optional<Milliseconds> remaining() const {
+    if (!TIMMY_HAS(timmy_run, run_, remaining_ms)) return std::nullopt;
+    return Milliseconds(run_->remaining_ms(run_->ctx));
+  }
 
  private:
   struct Answer {

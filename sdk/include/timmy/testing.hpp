@@ -61,6 +61,9 @@ class World {
   std::vector<Json> requests;         // parameters of each http/1.request
   std::vector<LogLine> log;
   std::vector<std::string> calls;  // the method of each call, in order
+  // What a run is told that it may still take, until it is cancelled. It stands still as the clock
+  // does. nullopt: the host is one of ABI 1.0, which does not say.
+  std::optional<Milliseconds> remaining = std::chrono::minutes(3);
 
   World() {
     set_now(std::chrono::sys_days(std::chrono::January / 5 / 2026) + std::chrono::hours(12));
@@ -150,7 +153,9 @@ class World {
     if (method == "jobs/1.progress") return Json::object();
     if (method == "jobs/1.follow") return staged_jobs_.push_back(params), Json::object();
     if (method == "jobs/1.enqueue") return insert(params);
-    throw Permanent("usage", "this world has no method \"" + method + "\"; add one with World::on");
+    const bool served = method.starts_with("http/1.") || method.starts_with("jobs/1.");
+    throw Permanent(served ? "usage" : "unsupported",
+                    "this world has no method \"" + method + "\"; add one with World::on");
   }
 
   // None of `jobs` has begun, so each with the same key is one that waits.
@@ -274,7 +279,7 @@ class Plugin {
                     options.scheduled_for ? Json(format_time(*options.scheduled_for)) : Json()},
                    {"payload", payload},
                    {"now", format_time(world_->now())}};
-    const timmy_run run{sizeof(timmy_run), TIMMY_ABI_MINOR, world_, &call, &cancelled};
+    const timmy_run run = run_of(*world_);
     const Borrowed name(task);
     const Borrowed text(detail::dump(job));
     world_->begin_run();
@@ -329,6 +334,16 @@ class Plugin {
     }
   }
 
+  static timmy_run run_of(World& world) {
+    timmy_run run{sizeof(timmy_run), TIMMY_ABI_MINOR, &world, &call, &cancelled, &remaining_ms};
+    if (!world.remaining) {
+      run.size = offsetof(timmy_run, remaining_ms);
+      run.abi_minor = 0;
+      run.remaining_ms = nullptr;
+    }
+    return run;
+  }
+
   static timmy_reply reply_to(Outcome& outcome) {
     return {sizeof(timmy_reply), 0, &outcome, &set_result, &set_error, &set_delay};
   }
@@ -350,6 +365,11 @@ class Plugin {
   }
 
   static std::int32_t cancelled(void* ctx) { return static_cast<World*>(ctx)->cancelled_ ? 1 : 0; }
+
+  static std::int64_t remaining_ms(void* ctx) {
+    const auto* world = static_cast<World*>(ctx);
+    return world->cancelled_ ? 0 : world->remaining.value_or(Milliseconds()).count();
+  }
 
   static timmy_status call(void* ctx, timmy_str method, timmy_str params, std::int64_t,
                            timmy_reply* reply) {

@@ -102,6 +102,24 @@ timmy_status wait_for_cancel(Run& run) {
   return run.fail(TIMMY_CANCELLED, "cancelled", "was told to stop");
 }
 
+// Asks how long the run may still take, again and again: until that has changed, or until the run
+// should stop.
+timmy_status ask_remaining(Run& run) {
+  const auto ask = [&] { return run.table->remaining_ms(run.table->ctx); };
+  const bool to_the_end = run.payload.value("to_the_end", false);
+  const auto first = ask();
+  auto last = first;
+  bool grew = false;
+  while (to_the_end ? !run.cancelled() : last == first) {
+    const auto now = ask();
+    grew = grew || now > last;
+    last = now;
+  }
+  const Json seen{{"first", first}, {"last", to_the_end ? ask() : last}, {"grew", grew}};
+  if (to_the_end) return run.fail(TIMMY_CANCELLED, "cancelled", seen.dump());
+  return run.result(seen), TIMMY_OK;
+}
+
 timmy_status call_service(Run& run) {
   run.result(call(run.table, run.payload.at("method"), run.payload.value("params", Json::object()),
                   run.payload.value("timeout_ms", 0)));
@@ -242,6 +260,7 @@ const std::map<std::string, Task>& tasks() {
       {"wait", wait_for_cancel},
       {"sleep", [](Run& run) { return sleep_ms(run.payload.value("ms", 1)), TIMMY_OK; }},
       {"call", call_service},
+      {"remaining", ask_remaining},
       {"late", call_late},
       {"log", log_and_print},
       {"segv", read_null},
