@@ -11,6 +11,7 @@
 #include "host_bench.hpp"
 #include "queue_bench.hpp"
 #include "schedule_bench.hpp"
+#include "sdk_bench.hpp"
 
 namespace {
 
@@ -28,6 +29,11 @@ constexpr Bench kBenches[] = {
     {"host.idle", bench::idle},
     {"host.ready_100k", bench::ready_100k},
     {"catalogue.list_100", bench::list_100},
+    {"sdk.call_roundtrip", bench::sdk_call_roundtrip},
+    {"sdk.pooled_run", bench::sdk_pooled_run},
+    {"sdk.fresh_run", bench::sdk_fresh_run},
+    {"sdk.header_compile", bench::sdk_header_compile},
+    {"sdk.hot_swaps", bench::sdk_hot_swaps},
 };
 
 bool wanted(const std::string& name, const std::vector<std::string>& given) {

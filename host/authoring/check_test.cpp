@@ -11,6 +11,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "base/test_folder.hpp"
 
 namespace host {
@@ -84,6 +85,13 @@ TEST_F(CheckTest, ThereIsABadPluginForEachCheckThatAMachineLikeThisCanFail) {
     if (name == "file.plugin" || name == "file.needs") continue;
     EXPECT_TRUE(std::filesystem::exists(bad(name))) << name;
   }
+}
+
+TEST_F(CheckTest, TheDocumentHasEachCheckWithTheSameWords) {
+  const auto document = read_file(TIMMY_CHECK_DOCUMENT, 1 << 20);
+  for (const auto& info : list_checks())
+    EXPECT_THAT(document, HasSubstr("| `" + std::string(info.name) + "` | " +
+                                    std::string(info.about) + " |"));
 }
 
 class BadPlugin : public CheckTest, public testing::WithParamInterface<std::string> {};

@@ -60,8 +60,12 @@ class TaskThread {
 // The timmy_run of one run: calls go to the stage, on the loop, and wait here for their answer.
 class Run {
  public:
-  Run(const TrialGround& ground, const PluginEntry& plugin, RunId id, std::string task)
-      : ground_(ground), plugin_(plugin.id), id_(id), task_(std::move(task)) {}
+  Run(const TrialGround& ground, const PluginEntry& plugin, RunId id, const TrialRun& request)
+      : ground_(ground),
+        plugin_(plugin.id),
+        id_(id),
+        task_(request.task),
+        deadline_(ground.loop.clock().monotonic() + request.timeout) {}
   Run(const Run&) = delete;
 
   [[nodiscard]] const timmy_run* table() const { return &table_; }
@@ -76,6 +80,11 @@ class Run {
     std::optional<Result<std::string>> answer;
   };
 
+  static std::int64_t remaining_ms(void* ctx) {
+    const auto& self = *static_cast<const Run*>(ctx);
+    const auto left = self.deadline_ - self.ground_.loop.clock().monotonic();
+    return self.cancelled_ ? 0 : std::max<std::int64_t>(0, left / std::chrono::milliseconds(1));
+  }
   static std::int32_t cancelled(void* ctx) { return static_cast<Run*>(ctx)->cancelled_ ? 1 : 0; }
   static timmy_status call(void* ctx, timmy_str method, timmy_str params, std::int64_t timeout_ms,
                            timmy_reply* reply) {
@@ -112,10 +121,11 @@ class Run {
   std::string plugin_;
   RunId id_;
   std::string task_;
+  MonotonicTime deadline_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::atomic<bool> cancelled_ = false;
-  timmy_run table_{sizeof(timmy_run), TIMMY_ABI_MINOR, this, &call, &cancelled};
+  timmy_run table_{sizeof(timmy_run), TIMMY_ABI_MINOR, this, &call, &cancelled, &remaining_ms};
 };
 
 Duration cpu_now() {
@@ -145,7 +155,7 @@ class InProcessTrial::Impl {
     const auto job = open_job(ground_, plugin_, request);
     const auto text = job_json(job);
     // Kept: a thread that the plugin left behind may still hold it.
-    auto& run = runs_.emplace_back(ground_, plugin_, job.run, request.task);
+    auto& run = runs_.emplace_back(ground_, plugin_, job.run, request);
     ground_.stage.begin(job.run);
     outcome.begun = true;
     const auto stop = ground_.loop.after(

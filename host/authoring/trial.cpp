@@ -2,6 +2,7 @@
 #include "authoring/trial.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <utility>
 
 #include "workers/executor.hpp"

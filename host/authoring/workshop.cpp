@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "authoring/workshop.hpp"
 
+#include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <utility>
 
