@@ -9,6 +9,12 @@ if(NOT EXISTS ${RELEASE})
 endif()
 timmy_build_plugins(${ROOT}/sdk ${WORK} pioneer pioneer_c)
 
+# What a host of that release knows of what came after 1.0.
+set(batch 10)
+if(VERSION VERSION_GREATER_EQUAL 1.1)
+  set(batch 100)
+endif()
+
 function(runs plugin on_new on_old)
   timmy_expect("completed ${on_new}" ${RUN_IN_WORKER} ${WORKER}
     ${CMAKE_CURRENT_LIST_DIR}/answers.json ${WORK}/${plugin}.so ${plugin})
@@ -16,5 +22,5 @@ function(runs plugin on_new on_old)
 endfunction()
 
 runs(pioneer "{\"batch\":100,\"greeting\":\"hello from a later service\"}"
-  "{\"batch\":10,\"greeting\":\"hello without a service\"}")
-runs(pioneer_c "{\"batch\":100,\"greets\":true}" "{\"batch\":10,\"greets\":false}")
+  "{\"batch\":${batch},\"greeting\":\"hello without a service\"}")
+runs(pioneer_c "{\"batch\":100,\"greets\":true}" "{\"batch\":${batch},\"greets\":false}")
