@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <utility>
 
+#include "base/error.hpp"
 #include "workers/executor.hpp"
 
 namespace host {
@@ -90,6 +91,9 @@ TrialOutcome CagedTrial::run(const TrialRun& run) {
         seen->outcome.took = now() - seen->begun;
         seen->done = true;
       });
+  if (const auto why = pool_.stats().start_error; !why.empty())
+    throw Error(Code::unavailable, "no worker can be started: " + why,
+                "Look at what this machine lacks: timmy-host --doctor.");
   run_until(ground_.context, seen->done);
   auto outcome = seen->outcome;
   if (outcome.begun && pool_.stats().started > started_before)

@@ -24,8 +24,11 @@ void print_attempt(std::ostream& out, const Json& attempt) {
   if (const auto message = text(attempt["message"]); !message.empty())
     out << ": " << printable(message);
   out << "\n    " << text(attempt["began"]) << " to " << text(attempt["ended"]) << ", "
-      << attempt["cpu_ms"] << " ms cpu, " << attempt["max_rss_bytes"].get<std::int64_t>() / 1024
-      << " KiB\n";
+      << attempt["cpu_ms"] << " ms cpu";
+  // 0: not known.
+  if (const auto kib = attempt["max_rss_bytes"].get<std::int64_t>() / 1024; kib > 0)
+    out << ", " << kib << " KiB";
+  out << '\n';
   if (const auto next = text(attempt["next_run"]); !next.empty())
     out << "    next run " << next << '\n';
   if (const auto output = text(attempt["output"]); !output.empty())

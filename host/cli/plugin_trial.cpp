@@ -125,10 +125,12 @@ void print_outcome(std::ostream& out, const TrialOutcome& outcome) {
     out << "state " << printable(key) << " = " << cut(to_text(value)) << '\n';
   for (const auto& follower : effects["followers"])
     out << "follower " << cut(to_text(follower)) << '\n';
-  out << "used " << ms(verdict.usage.cpu) << " of CPU, "
-      << fmt::format("{:.1f} MiB", static_cast<double>(verdict.usage.max_rss_bytes) / (1 << 20))
-      << " of memory at most" << (outcome.loaded_in ? ", made in " + ms(*outcome.loaded_in) : "")
-      << '\n';
+  out << "used " << ms(verdict.usage.cpu) << " of CPU";
+  if (verdict.usage.max_rss_bytes > 0)
+    out << fmt::format(", {:.1f} MiB of memory at most",
+                       static_cast<double>(verdict.usage.max_rss_bytes) / (1 << 20));
+  if (outcome.loaded_in) out << ", made in " << ms(*outcome.loaded_in);
+  out << '\n';
   if (!outcome.left.nothing())
     out << "left behind: " << outcome.left.threads << " threads, " << outcome.left.descriptors
         << " descriptors, " << outcome.left.children << " children\n";

@@ -29,6 +29,18 @@ TEST_F(InlineStoreTest, has_the_tables_and_replies_on_the_loop) {
   EXPECT_EQ(count, 1);
 }
 
+TEST_F(InlineStoreTest, runs_an_operation_twice_and_keeps_what_the_second_run_did) {
+  int runs = 0;
+  store_.run_now([&](Unit& unit) { unit.run("INSERT INTO settings VALUES(?, 'v')", ++runs); });
+  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(store_.run_now([](Unit& unit) {
+    auto& row = unit.query("SELECT group_concat(key) FROM settings WHERE value='v'");
+    row.step();
+    return row.string(0);
+  }),
+            "2");
+}
+
 TEST_F(InlineStoreTest, undoes_an_operation_that_throws) {
   EXPECT_THROW(store_.run_now([](Unit& unit) {
     unit.run("INSERT INTO settings VALUES('k', 'v')");

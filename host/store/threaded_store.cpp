@@ -138,10 +138,11 @@ class ThreadedStore::Worker {
       start_checker([](LoopState& state, const Status& sound) {
         std::exchange(state.check_done, nullptr)(sound);
       });
-    } catch (const std::system_error& error) {
+    } catch (...) {
       check_connection_.reset();
       post_error(std::exchange(state_->check_done, nullptr),
-                 Error(Code::unavailable, std::string("no thread for the check: ") + error.what(),
+                 Error(Code::unavailable,
+                       std::string("the check can't begin: ") + current_error().message(),
                        "Try again later."));
     }
   }

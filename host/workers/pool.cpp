@@ -10,7 +10,6 @@ namespace host {
 namespace {
 
 // Between two tries to start a worker for a run.
-constexpr Duration kStartPause = std::chrono::seconds(5);
 
 // A plugin's workers, and its runs that none of them has yet.
 struct Crew {
@@ -225,17 +224,7 @@ class WorkerPool::Impl final : public Worker::Owner {
     Worker* worker = nullptr;
     if (crew.busy_with(run.request.task) < run.request.concurrency) {
       worker = idle_worker(crew, run);
-      try {
-        if (worker == nullptr && make_room()) worker = start(crew, run);
-      } catch (const Error& error) {
-        no_start(error);
-        outcome(loop_, std::move(run),
-                {.kind = Verdict::Kind::snoozed,
-                 .code = "start",
-                 .message = error.what(),
-                 .delay = kStartPause});
-        return true;
-      }
+      if (worker == nullptr && !start_pause_ && make_room()) worker = start(crew, run);
     }
     if (worker == nullptr) worker = least_loaded(crew, run);
     if (worker == nullptr) return false;
@@ -296,17 +285,30 @@ class WorkerPool::Impl final : public Worker::Owner {
     return false;
   }
 
+  // Null when none can be started. Then none is tried for a while, and all who need one wait: a
+  // machine that has run out of something is not asked for it by each of a thousand jobs.
   Worker* start(Crew& crew, const PendingRun& run) {
-    crew.workers.push_back(std::make_unique<Worker>(around_, run.spec));
+    try {
+      crew.workers.push_back(std::make_unique<Worker>(around_, run.spec));
+    } catch (...) {
+      no_start(current_error());
+      return nullptr;
+    }
     ++counters_.started;
     if (!std::exchange(counters_.start_error, "").empty()) log_.info("workers start again");
     return crew.workers.back().get();
   }
 
-  // Said once, however many runs wait for a worker.
   void no_start(const Error& error) {
+    ++counters_.failed_starts;
     if (std::exchange(counters_.start_error, error.message()).empty())
       log_.error("no worker can be started: {}; jobs wait", error.what());
+    start_pause_ = loop_.after(settings_.start_pause, [this] {
+      start_pause_.cancel();
+      pump_all();
+      // Either one has started, or nobody needs one any more.
+      if (!start_pause_) counters_.start_error.clear();
+    });
   }
 
   void maybe_closed() {
@@ -325,6 +327,7 @@ class WorkerPool::Impl final : public Worker::Owner {
   std::vector<const Worker*> retired_;  // whose unbegun runs go back
   std::vector<std::unique_ptr<Worker>> gone_;
   PoolStats counters_;
+  Timer start_pause_;  // armed: the last start failed
   std::optional<CageReport> cage_;
   std::string missing_;
   bool closing_ = false;

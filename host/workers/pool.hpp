@@ -37,7 +37,8 @@ struct PoolStats {
   std::uint64_t protocol_errors = 0;  // bad frames, after each of which the worker is killed
   std::uint64_t stale_frames = 0;     // frames, service calls included, of a run that isn't current
   std::uint64_t dropped_lines = 0;
-  std::string start_error;  // why the last worker could not be started; empty: it could
+  std::uint64_t failed_starts = 0;  // of worker processes
+  std::string start_error;  // why no worker can be started; empty: they can, or nobody needs one
 };
 
 // Where runs are handed to, as the executor sees it. Loop thread; what is called back is called on
@@ -80,15 +81,17 @@ class WorkerPool final : public Pool {
   //   timed_out    "deadline"
   //   crashed      "signal", "exit", "memory", "cpu", "file_size", "no_result" (exit status 0),
   //                "channel" (closed while it lived), "protocol"
-  //   interrupted  by interrupt_all()
+  //   interrupted  by interrupt_all(), or it began in a worker that was being stopped for the run
+  //                before it
   //   failed       what `create` said
-  //   snoozed      "start": no worker could be started, which is the machine's fault, so no attempt
-  //                is burned
+  // While no worker can be started, which is the machine's fault, runs wait here, and a start is
+  // tried every `start_pause`.
   void submit(std::shared_ptr<const WorkerSpec> spec, RunRequest request, OnBegun on_begun,
               OnOutcome on_outcome) override;
 
-  // Stops a run: cancelled() first, SIGTERM and SIGKILL after the graces; asked again, SIGTERM
-  // comes at once. One that has not begun ends as cancelled. A run that is not here is ignored.
+  // Stops a run: cancelled() first, SIGTERM and SIGKILL after the graces; `at_once`: SIGTERM comes
+  // without its grace, also when it was asked before. One that has not begun ends as cancelled. A
+  // run that is not here is ignored.
   void cancel(RunId run, bool at_once = false) override;
 
   // No further run of this plugin begins: those that have not come back as not_begun; those that

@@ -60,11 +60,13 @@ class PoolTest : public ::testing::Test {
   // Made at the first use, from `settings`.
   WorkerPool& pool() {
     if (!pool_)
-      pool_ = std::make_unique<WorkerPool>(context, loop, Log::to_memory(log), program, services,
-                                           settings);
+      pool_ = std::make_unique<WorkerPool>(context, *pools_loop_, Log::to_memory(log), program,
+                                           services, settings);
     return *pool_;
   }
   void drop_pool() { pool_.reset(); }
+  // Before the first use of the pool, which it outlives.
+  void use_loop(Loop& other) { pools_loop_ = &other; }
 
   static std::shared_ptr<const PluginImage> hostile() {
     static const auto image = [] {
@@ -156,6 +158,7 @@ class PoolTest : public ::testing::Test {
   std::vector<RunId> order;  // in which runs ended
 
  private:
+  Loop* pools_loop_ = &loop;
   std::map<RunId, Seen> seen_;
   std::int64_t next_ = 0;
   std::unique_ptr<WorkerPool> pool_;

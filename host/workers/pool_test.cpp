@@ -199,26 +199,77 @@ TEST_F(Pool, CancelsAtOnceWithoutTheGrace) {
   EXPECT_EQ(name_of(verdict(run)), "cancelled");
 }
 
-TEST_F(Pool, WhoBeginsBeforeTheSignalForAnotherRunComesIsNotBlamedForIt) {
-  settings.workers = 1;
+// Timers fire when the test says so, everything else at its time.
+class HandLoop final : public Loop {
+ public:
+  explicit HandLoop(Loop& under) : under_(under) {}
+  void post(std::function<void()> work) override { under_.post(std::move(work)); }
+  Timer after(Duration, std::function<void()> work) override {
+    timers_.push_back(std::make_shared<std::function<void()>>(std::move(work)));
+    return Timer(std::make_unique<Armed>(timers_.back()));
+  }
+  [[nodiscard]] const Clock& clock() const override { return under_.clock(); }
+  // The one that was set last and is still armed.
+  void fire_last() {
+    for (auto timer = timers_.rbegin(); timer != timers_.rend(); ++timer)
+      if (**timer) return std::exchange(**timer, nullptr)();
+  }
+
+ private:
+  struct Armed final : Timer::Pending {
+    explicit Armed(std::shared_ptr<std::function<void()>> timer) : work(std::move(timer)) {}
+    ~Armed() override { *work = nullptr; }
+    std::shared_ptr<std::function<void()>> work;
+  };
+  Loop& under_;
+  std::vector<std::shared_ptr<std::function<void()>>> timers_;
+};
+
+// The next run begins while the pool takes the one that it stops to be running.
+class Bystander : public Pool {
+ protected:
+  Bystander() { settings.workers = 1; }
+
+  void begin_unseen(WorkerPool& pool) {
+    ASSERT_TRUE(run_until([&] { return has_begun(current_) || has_ended(current_); }));
+    const auto worker = std::to_string(pool.stats().workers.at(0).pid);
+    context.poll();
+    pool.cancel(current_);
+    context.poll_one();  // tells the worker
+    const auto end = std::chrono::steady_clock::now() + 30s;
+    while (!std::filesystem::exists("/proc/" + worker + "/cwd/begun"))
+      ASSERT_LT(std::chrono::steady_clock::now(), end);
+    ASSERT_FALSE(has_ended(current_));
+  }
+  void expect_nobody_blamed() {
+    EXPECT_EQ(name_of(verdict(current_)), "cancelled");
+    const auto ended = verdict(next_);
+    EXPECT_EQ(name_of(ended), "interrupted") << ended.message;
+    EXPECT_EQ(ended.signal, SIGTERM);
+    EXPECT_THAT(ended.message, HasSubstr("for the run before it"));
+  }
+
+  RunId current_, next_;
+};
+
+TEST_F(Bystander, IsNotBlamedForASignalThatCameAtOnce) {
   settings.cancel_grace = 10min;
-  const auto current = submit("wait");
-  const auto next = submit("wait", {{"file", "begun"}});
-  ASSERT_TRUE(begun(current));
-  const auto worker = std::to_string(pool().stats().workers.at(0).pid);
-  context.poll();
-  pool().cancel(current);
-  context.poll_one();  // tells the worker
-  // The next run begins while the pool takes the cancelled one to be running.
-  const auto end = std::chrono::steady_clock::now() + 30s;
-  while (!std::filesystem::exists("/proc/" + worker + "/cwd/begun"))
-    ASSERT_LT(std::chrono::steady_clock::now(), end);
-  ASSERT_FALSE(has_ended(current));
-  pool().cancel(current, true);
-  EXPECT_EQ(name_of(verdict(current)), "cancelled");
-  const auto ended = verdict(next);
-  EXPECT_EQ(name_of(ended), "interrupted") << ended.message;
-  EXPECT_EQ(ended.signal, SIGTERM);
+  current_ = submit("wait");
+  next_ = submit("wait", {{"file", "begun"}});
+  begin_unseen(pool());
+  pool().cancel(current_, true);
+  expect_nobody_blamed();
+}
+
+TEST_F(Bystander, IsNotBlamedForASignalThatCameAfterTheGrace) {
+  HandLoop by_hand(loop);
+  use_loop(by_hand);
+  current_ = submit("wait");
+  next_ = submit("wait", {{"file", "begun"}});
+  begin_unseen(pool());
+  by_hand.fire_last();
+  expect_nobody_blamed();
+  drop_pool();
 }
 
 TEST_F(Pool, CancelsARunThatWaitsOrWasSentAhead) {
@@ -331,16 +382,27 @@ TEST_F(Pool, DoesNotWaitForAPluginThatIsNeverDestroyed) {
   }
 }
 
-TEST_F(Pool, SaysWhenNoWorkerCanBeStarted) {
+TEST_F(Pool, RunsWaitAtNoCostWhileNoWorkerCanBeStarted) {
   program = folder / "missing";
-  const auto run = submit("echo");
-  EXPECT_FALSE(has_ended(run));
-  const auto ended = verdict(run);
-  EXPECT_EQ(name_of(ended), "snoozed");
-  EXPECT_EQ(ended.delay, std::chrono::seconds(5));
-  EXPECT_EQ(ended.code, "start");
-  EXPECT_THAT(ended.message, HasSubstr("missing: No such file"));
+  settings.start_pause = 50ms;
+  std::vector<RunId> runs;
+  for (int i = 0; i < 50; ++i) runs.push_back(submit("echo"));
+  EXPECT_EQ(pool().stats().failed_starts, 1u) << "not one for each of them";
   EXPECT_THAT(pool().stats().start_error, HasSubstr("missing: No such file"));
+  ASSERT_TRUE(run_until([&] { return pool().stats().failed_starts == 3; }));
+  for (const auto run : runs) EXPECT_FALSE(has_ended(run));
+  std::filesystem::create_symlink(TIMMY_WORKER, program);
+  for (const auto run : runs) EXPECT_EQ(name_of(verdict(run)), "completed");
+  EXPECT_EQ(pool().stats().start_error, "");
+}
+
+TEST_F(Pool, NobodyIsSaidToLackAWorkerOnceNobodyWaitsForOne) {
+  program = folder / "missing";
+  settings.start_pause = 10ms;
+  const auto run = submit("echo");
+  pool().cancel(run);
+  EXPECT_EQ(name_of(verdict(run)), "cancelled");
+  EXPECT_TRUE(run_until([&] { return pool().stats().start_error.empty(); }));
 }
 
 TEST_F(Pool, PassesOnWhatAPluginLogsAndPrints) {

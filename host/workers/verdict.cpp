@@ -32,6 +32,10 @@ Verdict stopped(Stop stop, Duration timeout) {
               .message = "ran past its deadline of " + format_duration(timeout)};
     case Stop::cancelled:
       return {.kind = Kind::cancelled, .code = "cancelled", .message = "cancelled while it ran"};
+    case Stop::bystander:
+      return {.kind = Kind::interrupted,
+              .code = "interrupted",
+              .message = "interrupted: its worker was being stopped for the run before it"};
     default:
       return {.kind = Kind::interrupted,
               .code = "interrupted",

@@ -15,8 +15,9 @@
 
 namespace host {
 
-// Why the host stopped a run, if it did.
-enum class Stop { none, deadline, cancelled, interrupted };
+// Why the host stopped a run, if it did. bystander: it did not, but SIGTERM, meant for the run
+// before it, may have met it.
+enum class Stop { none, deadline, cancelled, interrupted, bystander };
 
 // How a worker ended.
 struct Death {

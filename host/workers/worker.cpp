@@ -197,7 +197,9 @@ void Worker::on_begun(const Frame& frame) {
 void Worker::on_result(const Frame& frame) {
   require(current_is(frame.run), frame, "the one that has begun");
   const auto result = decode_result(frame.body);
-  auto verdict = verdict_of(result, stop_, sent_.front().run.request.timeout);
+  // A bystander that ended by itself was not met.
+  const Stop stopped = stop_ == Stop::bystander ? Stop::none : stop_;
+  auto verdict = verdict_of(result, stopped, sent_.front().run.request.timeout);
   verdict.usage = usage_until(result.cpu, result.max_rss_bytes);
   if (!result.clean())
     around_.log.warn(
@@ -206,7 +208,7 @@ void Worker::on_result(const Frame& frame) {
         spec_->plugin_id, task_, result.threads, result.descriptors, result.children);
   if (signalled_) {
     // SIGTERM may be on its way: who began after this run is not to blame for dying of it.
-    stop_ = Stop::interrupted;
+    stop_ = stop_ == Stop::interrupted ? stop_ : Stop::bystander;
   } else if (stop_ != Stop::interrupted) {
     stop_ = Stop::none;
     escalation_.cancel();
@@ -216,7 +218,7 @@ void Worker::on_result(const Frame& frame) {
   settle(std::move(verdict), {result.threads, result.descriptors, result.children});
   if (!ending_) return;
   if (!asked) process_->send(FrameType::quit, {}, {});
-  if (stop_ != Stop::interrupted) limit_farewell();
+  if (!signalled_ && stop_ != Stop::interrupted) limit_farewell();
 }
 
 // The current run is over.
@@ -324,7 +326,7 @@ void Worker::watch_deadline() {
 }
 
 void Worker::stop(Stop why) {
-  if (stop_ != Stop::none) return;
+  if (stop_ != Stop::none && stop_ != Stop::bystander) return;
   stop_ = why;
   if (!ready_) return process_->kill();
   process_->send(FrameType::cancel, sent_.front().run.request.run, {});
@@ -352,8 +354,8 @@ void Worker::on_died(const Death& death) {
   report_dropped_lines();
 
   const bool starting = !ready_;
-  // The run for which a worker was started pays for a start that failed: else nobody would, and it
-  // would be tried for ever.
+  // The run for which a worker was started pays when its process, or the plugin in it, did not come
+  // up: else nobody would, and it would be tried for ever.
   if (begun_ || (starting && stop_ != Stop::interrupted && !sent_.empty())) {
     auto verdict =
         refused_ ? *refused_

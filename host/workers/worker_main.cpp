@@ -99,6 +99,11 @@ Hello read_hello(FrameDecoder& decoder) {
         FrameType::refused, {},
         encode(Refused{!error.transient(), name(error.code()), error.what()}));
     ::_exit(0);
+  } catch (const std::exception& error) {
+    // No thread, no memory: not the plugin's doing, and not for ever.
+    caged::Link(kChannel).send(FrameType::refused, {},
+                               encode(Refused{false, "start", error.what()}));
+    ::_exit(0);
   }
 }
 

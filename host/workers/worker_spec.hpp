@@ -77,6 +77,7 @@ struct PoolSettings {
   std::size_t ahead_bytes = 4u << 20;                  // of them, but for the current one
   Duration idle = std::chrono::seconds(60);            // then an unused worker ends
   Duration start = std::chrono::seconds(10);           // from spawn to `ready`, `create` included
+  Duration start_pause = std::chrono::seconds(5);      // after a process that could not be started
   Duration cancel_grace = std::chrono::seconds(5);     // from cancelled() to SIGTERM
   Duration interrupt_grace = std::chrono::seconds(1);  // the same when the host stops
   Duration term_grace = std::chrono::seconds(2);       // from SIGTERM, or from `quit`, to SIGKILL

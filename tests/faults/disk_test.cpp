@@ -113,7 +113,8 @@ TEST_F(DiskTest, S4_ADiskThatStaysBrokenEndsTheHostWith74) {
   start_failing();
   enqueue("echo");
   fail({{"disk", EIO}});
-  EXPECT_THROW(enqueue("echo"), Error) << "nothing may be left to write by now";
+  // The first job may have ended already, and then nobody would write.
+  EXPECT_THROW(enqueue("echo"), Error);
   EXPECT_EQ(host().wait().number, 74);
   host_.reset();
   EXPECT_THAT(log(), HasSubstr("20 disk errors in a row"));
