@@ -62,6 +62,7 @@ class Reader {
     if (problems_.empty()) {
       choose_entry(host_name);
       check_gitea();
+      check_trust();
     }
     if (!problems_.empty()) throw ConfigError(sorted());
     return assemble();
@@ -187,6 +188,18 @@ class Reader {
                  kPlaintext);
       }
     }
+  }
+
+  // No problem but a warning: to take the last key away is to stop all plugins, and that must not
+  // fail because nothing is left to run.
+  void check_trust() {
+    const Json trust = layers(entry_).settings().value("trust", Json::object());
+    if (!trust.value("require_signature", false) || !trust.value("keys", Json()).empty()) return;
+    const std::string pointer = "/trust/require_signature";
+    const bool own = !entry_.empty() && document_.has(entry_ + pointer);
+    warnings_.push_back(document_.position((own ? entry_ : "/defaults") + pointer) +
+                        ": trust.require_signature is on and trust.keys has no key, so no plugin "
+                        "runs but those of --plugin-dir");
   }
 
   LoadedConfig assemble() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/ed25519.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
@@ -56,8 +57,15 @@ struct PluginLimits {
   bool operator==(const PluginLimits&) const = default;
 };
 
+// Whose plugins run here.
+struct TrustSettings {
+  std::map<std::string, Ed25519Key> keys;  // by the name of whose they are
+  bool require_signature = false;          // unsigned ones are refused
+};
+
 struct PluginSettings {
   bool enabled = false;
+  std::string sha256;  // of the only bytes that may run, 64 lower-case hex digits; empty: any
   std::map<std::string, std::string> schedule;  // task -> schedule text; "" for "never"
   std::map<std::string, std::string> zone;      // task -> zone name
   std::map<std::string, std::string> catch_up;  // task -> skip, latest or all
@@ -78,6 +86,7 @@ struct HostConfig {
   LogSettings log;
   QueueSettings queue;
   WorkerSettings workers;
+  TrustSettings trust;
   std::vector<std::filesystem::path> plugin_dirs;            // searched besides the usual ones
   std::map<std::string, PluginSettings> plugins;             // by plugin id
   std::map<std::string, std::filesystem::path> credentials;  // name -> file with the secret
@@ -133,11 +142,11 @@ struct LoadedConfig {
 };
 
 // Reads host.yaml and takes `defaults` plus this host's entry under `hosts`. An entry is looked up
-// by the name up to its first dot, then by the whole name. Maps merge by key, lists and `grants`
-// are replaced as a whole. `GITEA_URL` replaces gitea.url. The whole file is checked, other hosts'
-// entries too. A plugin's `config` is only merged.
-// `host_name` empty: this machine's. Throws ConfigError with all problems; a file that can't be
-// read is one. Reads nothing but the file.
+// by the name up to its first dot, then by the whole name. Maps merge by key, lists, `grants` and
+// `trust.keys` are replaced as a whole. `GITEA_URL` replaces gitea.url. The whole file is checked,
+// other hosts' entries too. A plugin's `config` is only merged. `host_name` empty: this machine's.
+// Throws ConfigError with all problems; a file that can't be read is one. Reads nothing but the
+// file.
 [[nodiscard]] LoadedConfig load_host_config(const std::filesystem::path& file,
                                             const std::string& host_name, const Paths& paths,
                                             const Environment& environment);

@@ -15,8 +15,9 @@ void each_leaf(const Json& value, const std::string& pointer, Visit visit) {
     each_leaf(child, child_pointer(pointer, key), visit);
 }
 
-// /plugins/ID/grants: what a host grants replaces the default, so that a host can grant less.
-bool is_grants(const std::string& pointer) {
+// Maps that say who may do what: a host's own replaces the default, so that it can allow less.
+bool is_one_value(const std::string& pointer) {
+  if (pointer == "/trust/keys") return true;
   return pointer.starts_with("/plugins/") && pointer.ends_with("/grants") &&
          std::count(pointer.begin(), pointer.end(), '/') == 3;
 }
@@ -25,7 +26,7 @@ bool is_grants(const std::string& pointer) {
 
 void Layers::merge(Json& into, const Json& from, const std::string& pointer,
                    std::vector<std::string>& leaves) {
-  if (!into.is_object() || !from.is_object() || is_grants(pointer))
+  if (!into.is_object() || !from.is_object() || is_one_value(pointer))
     return replace(into, from, pointer, leaves);
   for (const auto& [key, value] : from.items()) {
     const std::string at = child_pointer(pointer, key);

@@ -12,8 +12,8 @@
 
 namespace host {
 
-// One layer after the other into one map. Maps merge by key; anything else, and plugins/*/grants,
-// is replaced as a whole.
+// One layer after the other into one map. Maps merge by key; anything else, plugins/*/grants and
+// trust/keys are replaced as a whole.
 class Layers {
  public:
   // `where` gives the place of a leaf by its pointer in the settings.

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "base/ed25519.hpp"
 #include "base/error.hpp"
 #include "config/document.hpp"
 #include "config/size.hpp"
@@ -69,6 +70,13 @@ void check_plugins(const Json& plugins, const Complain& complain) {
   }
 }
 
+void check_keys(const Json* keys, const Complain& complain) {
+  if (keys == nullptr || !keys->is_object()) return;
+  for (const auto& [name, key] : keys->items())
+    check_text(&key, child_pointer("/trust/keys", name), complain,
+               [](const std::string& text) { (void)Ed25519Key::parse(text); });
+}
+
 }  // namespace
 
 std::optional<std::string> url_fault(const std::string& url) {
@@ -105,6 +113,7 @@ void check_settings(const Json& settings, const Paths& paths, const Complain& co
   check_text(find(settings, "gitea", "token_file"), "/gitea/token_file", complain, path);
   check_text(find(settings, "queue", "shutdown_grace"), "/queue/shutdown_grace", complain,
              [](const std::string& text) { (void)parse_duration(text); });
+  check_keys(find(settings, "trust", "keys"), complain);
   if (settings.contains("credentials") && settings["credentials"].is_object())
     for (const auto& [name, value] : settings["credentials"].items())
       check_text(&value, child_pointer("/credentials", name), complain, path);

@@ -15,8 +15,8 @@ namespace host {
 // Called with the pointer of a value (inside the settings) and what is wrong with it.
 using Complain = std::function<void(const std::string& pointer, const std::string& message)>;
 
-// Durations, sizes, paths and the form of URLs in one settings map (`defaults`, or one host's).
-// Values of a wrong type are passed over: the schema has spoken about them.
+// Durations, sizes, paths, public keys and the form of URLs in one settings map (`defaults`, or one
+// host's). Values of a wrong type are passed over: the schema has spoken about them.
 void check_settings(const Json& settings, const Paths& paths, const Complain& complain);
 
 // Why this is not the base URL of a Gitea; nothing when it is.

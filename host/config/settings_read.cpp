@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/settings_read.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include "config/size.hpp"
 
 namespace host {
@@ -51,9 +54,20 @@ QueueSettings read_queue(const Json& queue) {
           .queues = {}};
 }
 
+TrustSettings read_trust(const Json& trust) {
+  TrustSettings result;
+  for (const auto& [name, key] : trust.at("keys").items())
+    result.keys.emplace(name, Ed25519Key::parse(key.get<std::string>()));
+  result.require_signature = trust.at("require_signature");
+  return result;
+}
+
 PluginSettings read_plugin(const Json& plugin) {
   PluginSettings result;
   result.enabled = plugin.at("enabled");
+  result.sha256 = plugin.value("sha256", "");
+  std::transform(result.sha256.begin(), result.sha256.end(), result.sha256.begin(),
+                 [](unsigned char digit) { return static_cast<char>(std::tolower(digit)); });
   for (const auto& [task, text] : plugin.at("schedule").items())
     result.schedule[task] = text == "never" ? "" : text.get<std::string>();
   plugin.at("zone").get_to(result.zone);
@@ -78,6 +92,7 @@ void read_settings(const Json& settings, const Paths& paths, const fs::path& bas
   for (const auto& [name, queue] : settings.at("queues").items())
     config.queue.queues[name] = queue.at("concurrency");
   config.workers.max = settings.at("workers").at("max");
+  config.trust = read_trust(settings.at("trust"));
   for (const Json& path : settings.at("plugin_dirs"))
     config.plugin_dirs.push_back(resolve(path, paths, base));
   for (const auto& [name, path] : settings.at("credentials").items())
