@@ -13,6 +13,7 @@
 #include "config/json_schema.hpp"
 #include "plugins/admission.hpp"
 #include "plugins/plugin_file.hpp"
+#include "plugins/trust.hpp"
 
 namespace host {
 namespace {
@@ -46,8 +47,11 @@ struct Found {
   PluginEntry entry;
   std::size_t rank = 0;
   bool allow_sticky = false;
+  bool author = false;
   std::string text;     // of its manifest section
   bool intact = false;  // trusted, of this ABI, its manifest valid
+  // The bytes that somebody vouches for, if they were looked at: no others may run.
+  std::shared_ptr<const PluginImage> vouched;
 };
 
 }  // namespace
@@ -72,7 +76,7 @@ std::vector<PluginFolder> plugin_folders(const fs::path& install, const Paths& p
   std::vector<PluginFolder> folders{{.path = install}, {.path = paths.plugins()}};
   for (const auto& path : config.plugin_dirs) folders.push_back({.path = path, .required = true});
   for (const auto& path : explicit_dirs)
-    folders.push_back({.path = path, .allow_sticky = true, .required = true});
+    folders.push_back({.path = path, .allow_sticky = true, .required = true, .author = true});
   return folders;
 }
 
@@ -82,9 +86,12 @@ class Catalogue::Impl {
 
   std::vector<PluginEntry> scan(const ScanRequest& request) {
     request_ = &request;
+    trust_.set_keys(request.config->config.trust.keys);
     found_.clear();
     find_files();
     settle_ids();
+    for (auto& one : found_)
+      if (one.intact) vouch(one);
     for (auto& one : found_)
       if (one.intact) admit(one.entry, *request.config, request.paths);
     add_missing();
@@ -94,6 +101,7 @@ class Catalogue::Impl {
     for (const auto& one : found_)
       if (!one.entry.image && request.load) files_.unload(one.entry.path);
     files_.forget_unused();
+    trust_.forget_unused();
     return sorted();
   }
 
@@ -132,7 +140,8 @@ class Catalogue::Impl {
   }
 
   void add_file(const fs::path& path, std::size_t rank) {
-    Found one{.rank = rank, .allow_sticky = request_->folders[rank].allow_sticky};
+    const auto& folder = request_->folders[rank];
+    Found one{.rank = rank, .allow_sticky = folder.allow_sticky, .author = folder.author};
     const auto file = files_.read(path, one.allow_sticky);
     auto& entry = one.entry;
     entry.path = path;
@@ -202,6 +211,25 @@ class Catalogue::Impl {
            "Remove one of the two files.");
   }
 
+  // Who stands behind what host.yaml enables: asked before anything that the file says of itself is
+  // held against other plugins.
+  void vouch(Found& one) {
+    auto& entry = one.entry;
+    const auto& config = request_->config->config;
+    const auto settings = config.plugins.find(entry.id);
+    if (settings == config.plugins.end() || !settings->second.enabled) return;
+    const auto rule = trust_rule(*request_->config, entry.id, one.author);
+    auto verdict = trust_.judge(rule, entry.path, one.allow_sticky, one.text, request_->load);
+    entry.sha256 = std::move(verdict.sha256);
+    entry.signed_by = std::move(verdict.signed_by);
+    one.vouched = std::move(verdict.image);
+    if (one.author && config.trust.require_signature)
+      entry.notes.emplace_back("its signature is not looked at: --plugin-dir named its folder");
+    if (!verdict.refusal) return;
+    list_tasks(one);
+    refuse(entry, verdict.refusal->message(), verdict.refusal->next_step());
+  }
+
   // Plugins that host.yaml enables and no folder has.
   void add_missing() {
     std::set<std::string> there;
@@ -254,11 +282,14 @@ class Catalogue::Impl {
   void load(Found& one) try {
     auto& entry = one.entry;
     const auto* record = quarantined(entry.id);
-    if (record && files_.sha256(entry.path, one.allow_sticky) == record->sha256)
+    if (record && entry.sha256.empty()) entry.sha256 = files_.sha256(entry.path, one.allow_sticky);
+    if (record && entry.sha256 == record->sha256)
       return refuse(entry, record->reason + " (since " + format_utc(record->since) + ")",
                     "Run: timmy-host plugins reset " + entry.id + "; or install a mended version.",
                     PluginState::quarantined);
-    if (request_->load) entry.image = files_.load(entry.path, one.allow_sticky, one.text);
+    if (!request_->load) return;
+    entry.image = one.vouched ? one.vouched : files_.load(entry.path, one.allow_sticky, one.text);
+    entry.sha256 = entry.image->sha256;
   } catch (const Error& error) {
     refuse(one.entry, error.message(), error.next_step());
   }
@@ -272,6 +303,7 @@ class Catalogue::Impl {
   std::vector<PluginEntry> sorted() {
     std::vector<PluginEntry> entries;
     for (auto& one : found_) entries.push_back(std::move(one.entry));
+    found_.clear();  // or images that nobody runs would be kept
     std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
       return std::tie(a.id, a.path) < std::tie(b.id, b.path);
     });
@@ -279,6 +311,7 @@ class Catalogue::Impl {
   }
 
   PluginFiles files_;
+  Trust trust_{files_};
   const ScanRequest* request_ = nullptr;
   std::vector<Found> found_;
 };

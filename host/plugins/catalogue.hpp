@@ -25,12 +25,13 @@ struct PluginFolder {
   std::filesystem::path path;
   bool allow_sticky = false;  // a parent like /tmp passes: for a folder named by the operator
   bool required = false;      // a missing folder is a line of the listing, not just empty
+  bool author = false;        // named with --plugin-dir: signatures are not looked at
 };
 
 enum class PluginState {
   ready,           // runs: its tasks are scheduled
   disabled,        // fine, but host.yaml does not enable it
-  refused,         // the file, its manifest, its version, or its name is at fault
+  refused,         // the file, who vouches for it, its manifest, version or name is at fault
   not_granted,     // a grant that it can't do without is missing
   invalid_config,  // its part of host.yaml does not fit it
   quarantined,     // these bytes failed too often
@@ -62,7 +63,9 @@ struct PluginEntry {
   std::vector<std::string> notes;  // what an operator should know of a ready plugin, a line each
   Json config = Json::object();    // effective: host.yaml's, defaults filled in; ready only
   Grants grants;
-  Limits limits;  // the manifest's, with host.yaml's put in
+  Limits limits;          // the manifest's, with host.yaml's put in
+  std::string sha256;     // of its bytes, where they were read: with `load`, or for a trust rule
+  std::string signed_by;  // the name of the key, where a signature was looked at
   // Ready only, and only after a scan with ScanRequest::load.
   std::shared_ptr<const PluginImage> image;
   [[nodiscard]] bool ready() const noexcept { return state == PluginState::ready; }
@@ -77,7 +80,8 @@ struct ScanRequest {
   const QuarantineRecords* quarantine = nullptr;  // not owned; null: none is set aside
   const Paths* paths = nullptr;  // not owned; for $TIMMY_HOME and $HERMES_HOME in paths; null: kept
   // Copies and hashes the plugins that are ready. A listing does without: it reads a file's
-  // headers and its manifest, and hashes only what a quarantine record may name.
+  // headers and its manifest, and hashes only what a quarantine record may name, what is pinned and
+  // what is signed.
   bool load = false;
 };
 

@@ -21,7 +21,26 @@ std::int64_t nanoseconds(const struct timespec& time) {
 // The coarsest time stamps of a file system in use are those of FAT: two seconds.
 constexpr std::int64_t kGrain = 2'500'000'000;
 
+struct stat stat_of(int fd, const std::filesystem::path& path) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) throw system_error("examining \"" + path.string() + "\"");
+  return info;
+}
+
 }  // namespace
+
+Fd open_plugin_file(const std::filesystem::path& path) {
+  const std::string quoted = "\"" + path.string() + "\"";
+  // O_NONBLOCK, or a FIFO under this name would hang the host.
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  if (!fd && errno == ELOOP)
+    throw Error(Code::denied, quoted + " is a symbolic link",
+                "Put the file itself into the folder.");
+  if (!fd) throw system_error("opening " + quoted, "Check its owner and mode.");
+  if (!S_ISREG(stat_of(fd.get(), path).st_mode))
+    throw Error(Code::invalid, quoted + " is not a regular file", "Remove it.");
+  return fd;
+}
 
 struct PluginFiles::Open {
   Fd fd;
@@ -29,18 +48,8 @@ struct PluginFiles::Open {
 };
 
 PluginFiles::Open PluginFiles::open(const std::filesystem::path& path) {
-  const std::string quoted = "\"" + path.string() + "\"";
-  Open file;
-  // O_NONBLOCK, or a FIFO under this name would hang the host.
-  file.fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-  if (!file.fd && errno == ELOOP)
-    throw Error(Code::denied, quoted + " is a symbolic link",
-                "Put the file itself into the folder.");
-  if (!file.fd) throw system_error("opening " + quoted, "Check its owner and mode.");
-  struct stat info {};
-  if (::fstat(file.fd.get(), &info) != 0) throw system_error("examining " + quoted);
-  if (!S_ISREG(info.st_mode))
-    throw Error(Code::invalid, quoted + " is not a regular file", "Remove it.");
+  Open file{.fd = open_plugin_file(path), .identity = {}};
+  const auto info = stat_of(file.fd.get(), path);
   file.identity = {.device = info.st_dev,
                    .inode = info.st_ino,
                    .size = static_cast<std::uint64_t>(info.st_size),

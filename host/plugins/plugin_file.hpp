@@ -9,10 +9,15 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "plugins/image.hpp"
 #include "plugins/manifest.hpp"
 
 namespace host {
+
+// Opens a regular file of a plugin folder for reading; never blocks. Throws Error: not_found,
+// denied (a symbolic link, too), invalid for what is no regular file, io.
+[[nodiscard]] Fd open_plugin_file(const std::filesystem::path& path);
 
 // What a file in a plugin folder turned out to be.
 struct PluginFile {
