@@ -14,13 +14,16 @@ using Key = std::pair<std::string, std::string>;
 Key key_of(const PluginEntry& entry) { return {entry.path.string(), entry.id}; }
 
 auto condition_of(const PluginEntry& entry) {
-  return std::tuple(entry.state, entry.reason, entry.image ? entry.image->sha256 : "");
+  return std::tuple(entry.state, entry.reason, entry.image ? entry.image->sha256 : "",
+                    entry.signed_by);
 }
 
 Announcement announcement_of(const PluginEntry& entry) {
   if (entry.ready())
-    return {Level::info, fmt::format("{} {} from {} runs", entry.id, entry.manifest->version,
-                                     entry.path.string())};
+    return {
+        Level::info,
+        fmt::format("{} {} from {} runs{}", entry.id, entry.manifest->version, entry.path.string(),
+                    entry.signed_by.empty() ? "" : ", signed by " + entry.signed_by)};
   if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed)
     return {Level::info, fmt::format("{}: {}", entry.id, entry.reason)};
   return {Level::warn, fmt::format("{} ({}): {}: {}; {}", entry.id, entry.path.string(),

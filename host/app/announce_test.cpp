@@ -45,6 +45,16 @@ TEST(Announcements, TellThatAPluginsFileIsGone) {
               ElementsAre("info a: /plugins/a.so is gone"));
 }
 
+TEST(Announcements, TellWhoseAPluginIsAndThatItIsAnothersNow) {
+  auto first = entry("a", PluginState::ready), then = first;
+  first.signed_by = "alice";
+  then.signed_by = "bob";
+  EXPECT_THAT(lines({}, {first}),
+              ElementsAre("info a 1.0.0 from /plugins/a.so runs, signed by alice"));
+  EXPECT_THAT(lines({first}, {then}),
+              ElementsAre("info a 1.0.0 from /plugins/a.so runs, signed by bob"));
+}
+
 TEST(Announcements, PluginsThatNoFolderHasAreNotTakenForEachOther) {
   auto one = entry("one", PluginState::missing, "no folder has it");
   auto two = entry("two", PluginState::missing, "no folder has it");

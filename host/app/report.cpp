@@ -108,7 +108,8 @@ Json plugins_report(const std::vector<PluginEntry>& entries,
     Json row = base_of(entry);
     row["id"] = entry.id;
     row["notes"] = entry.notes;
-    row["sha256"] = entry.image ? entry.image->sha256 : "";
+    row["sha256"] = entry.sha256;
+    row["signed_by"] = entry.signed_by;
     row["config"] = entry.config;
     row["in_force"] = grants_rows(entry, lacking);
     row["tasks"] = Json::array();

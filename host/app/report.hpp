@@ -36,10 +36,11 @@ using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 [[nodiscard]] Json config_report(const LoadedConfig& config);
 
 // One object a plugin: id, version, license, description, abi, state, reason, fix, notes, path,
-// sha256, tasks, needs with what is granted, grants, limits, config, config_schema; and in_force:
-// of each grant its values, enforced_by ("host", on each call, or "landlock", by the kernel) and
-// in_force (null where nobody has looked). `lacking`: the layers of the cage that this machine
-// lacks; nullopt when that is not known.
+// sha256 (empty where nobody had to know), signed_by (the name of the key, or empty), tasks, needs
+// with what is granted, grants, limits, config, config_schema; and in_force: of each grant its
+// values, enforced_by ("host", on each call, or "landlock", by the kernel) and in_force (null where
+// nobody has looked). `lacking`: the layers of the cage that this machine lacks; nullopt when that
+// is not known.
 [[nodiscard]] Json plugins_report(const std::vector<PluginEntry>& entries,
                                   const std::optional<std::string>& lacking);
 

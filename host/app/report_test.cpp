@@ -60,6 +60,17 @@ TEST(TasksReport, AFileThatCanNotBeReadIsALineOfItsOwn) {
   EXPECT_EQ(rows[0]["path"], "/plugins/broken.so");
 }
 
+TEST(PluginsReport, SaysWhichBytesTheyAreAndWhoSignedThemAlsoOfARefusedOne) {
+  auto entry = ready_entry();
+  entry.state = PluginState::refused;
+  entry.sha256 = "00ff";
+  entry.signed_by = "alice";
+  const Json rows = plugins_report({entry, ready_entry()});
+  EXPECT_EQ(rows[0]["sha256"], "00ff");
+  EXPECT_EQ(rows[0]["signed_by"], "alice");
+  EXPECT_EQ(rows[1]["signed_by"], "");
+}
+
 TEST(PluginsReport, ShowsWhatIsAskedForBesideWhatIsGranted) {
   const Json rows = plugins_report({ready_entry()}, "seccomp (no such kernel)");
   EXPECT_EQ(rows[0]["needs"][0], (Json{{"grant", "gitea.read"},

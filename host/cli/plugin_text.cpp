@@ -121,6 +121,7 @@ void print_plugin(std::ostream& out, const Json& plugin) {
   line(out, "license", plugin.value("license", ""));
   line(out, "path", plugin.value("path", ""));
   line(out, "sha256", plugin.value("sha256", ""));
+  line(out, "signed by", plugin.value("signed_by", ""));
   if (const auto abi = plugin.find("abi"); abi != plugin.end())
     line(out, "abi",
          to_text((*abi)["major"]) + "." + to_text((*abi)["minor"]) + ", works from " +
