@@ -65,7 +65,7 @@ TEST(PluginsReport, SaysWhichBytesTheyAreAndWhoSignedThemAlsoOfARefusedOne) {
   entry.state = PluginState::refused;
   entry.sha256 = "00ff";
   entry.signed_by = "alice";
-  const Json rows = plugins_report({entry, ready_entry()});
+  const Json rows = plugins_report({entry, ready_entry()}, "");
   EXPECT_EQ(rows[0]["sha256"], "00ff");
   EXPECT_EQ(rows[0]["signed_by"], "alice");
   EXPECT_EQ(rows[1]["signed_by"], "");

@@ -11,8 +11,10 @@ namespace host {
 // A folder of a test's own, mode 0700, removed with all in it when the test ends.
 class TestFolder {
  public:
-  TestFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "timmy-test.XXXXXX").string();
+  TestFolder() : TestFolder(std::filesystem::temp_directory_path()) {}
+  // Inside `parent`, for what may not lie in a folder where everybody may write.
+  explicit TestFolder(const std::filesystem::path& parent) {
+    std::string name = (parent / "timmy-test.XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
     path_ = name;
   }
