@@ -91,7 +91,7 @@ struct Claimed {
 
 // What a run used, of its worker's process.
 struct Usage {
-  Duration cpu{};  // user and system
+  Duration cpu{};                   // user and system
   std::uint64_t max_rss_bytes = 0;  // 0: not known; of a worker that died, when below the host's
 };
 

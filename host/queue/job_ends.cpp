@@ -63,7 +63,8 @@ void interrupt(Transition& to) {
   if (++to.interrupted > kInterruptLimit) {
     to.state = JobState::scheduled;
     to.held = fmt::format(
-        "interrupted {} times by the end of its host or its worker; look for what it does to it", to.interrupted);
+        "interrupted {} times by the end of its host or its worker; look for what it does to it",
+        to.interrupted);
   }
 }
 
