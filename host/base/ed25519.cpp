@@ -19,9 +19,15 @@ using Bytes = std::array<unsigned char, 32>;
 using Pkey = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 
 constexpr std::size_t kBase64Length = 44;  // of 32 bytes
+// The DER of a SubjectPublicKeyInfo (RFC 8410) is these 12 bytes and the key's 32. They fill 16
+// characters of base64, and the key's own form follows them.
+constexpr std::string_view kDerStart = "MCowBQYDK2VwAyEA";
+constexpr std::string_view kPrivateDerStart = "MC4CAQAwBQYDK2Vw";  // as PKCS #8 has it
 constexpr const char* kExpected =
-    "expected an Ed25519 public key: 44 characters of base64, or the PEM that `openssl pkey "
-    "-pubout` prints";
+    "expected an Ed25519 public key: 44 characters of base64, or 60 with its DER, or the PEM that "
+    "`openssl pkey -pubout` prints";
+
+constexpr const char* kPrivate = "this is a private key, which nobody but its owner should have";
 
 [[noreturn]] void refuse(const std::string& what) {
   throw Error(Code::invalid, what + "; " + kExpected);
@@ -41,6 +47,8 @@ std::string encoded(const Bytes& bytes) {
 }
 
 std::optional<Bytes> decoded(std::string_view text) {
+  if (text.starts_with(kDerStart) && text.size() == kDerStart.size() + kBase64Length)
+    text.remove_prefix(kDerStart.size());
   if (text.size() != kBase64Length) return std::nullopt;
   std::array<unsigned char, 33> block;  // the padding comes out as a zero byte
   const int length = EVP_DecodeBlock(
@@ -53,8 +61,7 @@ std::optional<Bytes> decoded(std::string_view text) {
 }
 
 Bytes from_pem(std::string_view text) {
-  if (text.find("PRIVATE KEY-----") != std::string_view::npos)
-    refuse("this is a private key, which nobody but its owner should have");
+  if (text.find("PRIVATE KEY-----") != std::string_view::npos) refuse(kPrivate);
   if (text.find("-----BEGIN", 1) != std::string_view::npos) refuse("this is more than one key");
   const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
       BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), &BIO_free);
@@ -107,6 +114,7 @@ Ed25519Key Ed25519Key::parse(std::string_view text) {
   if (whole.starts_with("-----BEGIN")) {
     bytes = from_pem(whole);
   } else {
+    if (whole.starts_with(kPrivateDerStart)) refuse(kPrivate);
     const auto raw = decoded(whole);
     if (!raw) refuse("this is not a key");
     bytes = *raw;

@@ -16,11 +16,11 @@ using Ed25519Signature = std::array<unsigned char, 64>;
 // A public key of Ed25519 (RFC 8032, PureEdDSA). A value; any thread.
 class Ed25519Key {
  public:
-  // Takes the key as people write it: base64 of its 32 bytes (44 characters), or the PEM that
-  // `openssl pkey -pubout` prints; white space around either is fine. Throws Error{invalid} that
-  // says what was expected and never repeats the text, which may be a private key by mistake.
-  // Refused, besides what is of neither form: a key by which anybody could sign, such as a
-  // placeholder of zeros (the points of small order).
+  // Takes the key as people write it: base64 of its 32 bytes (44 characters) or of its DER (60),
+  // or the PEM that `openssl pkey -pubout` prints; white space around each is fine. Throws
+  // Error{invalid} that says what was expected and never repeats the text, which may be a private
+  // key by mistake. Refused, besides what is of none of these forms: a key by which anybody could
+  // sign, such as a placeholder of zeros (the points of small order).
   [[nodiscard]] static Ed25519Key parse(std::string_view text);
 
   // Whether `signature` is one of these bytes by this key. A signature that is no such thing at all

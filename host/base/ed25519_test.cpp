@@ -58,10 +58,11 @@ TEST(Ed25519, AnotherKeysSignatureIsNone) {
   EXPECT_FALSE(alice.key().verifies(bytes("text"), bob.sign("text")));
 }
 
-TEST(Ed25519, OneKeyInEitherFormIsTheSame) {
+TEST(Ed25519, OneKeyInEachFormIsTheSame) {
   const TestSigner alice;
   const auto key = alice.key();
   EXPECT_EQ(Ed25519Key::parse(key.base64()), key);
+  EXPECT_EQ(Ed25519Key::parse("MCowBQYDK2VwAyEA" + key.base64()), key) << "base64 of the DER";
   EXPECT_EQ(Ed25519Key::parse("\n  " + key.base64() + "\n"), key);
   EXPECT_NE(TestSigner().key(), key);
 }
@@ -72,6 +73,8 @@ TEST(Ed25519, SaysWhatWasExpectedInsteadOfAKey) {
         "PUAXw+hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw=",
         "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgx=",  // stray bits before the padding
         "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0ZgwA",
+        "MCowBQYDK2VuAyEAhSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",  // the DER of X25519
+        "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zg==",  // cut short
         "PUAXw+hDiVqStwqn\nTRt+vJyYLM8uxJaMwM1V8Sr"})
     EXPECT_THAT(refusal(text), HasSubstr("expected an Ed25519 public key: 44 characters of base64"))
         << text;
@@ -82,7 +85,8 @@ TEST(Ed25519, SaysWhatWasExpectedInsteadOfAKey) {
 TEST(Ed25519, APrivateKeyIsCalledOneAndNotRepeated) {
   const auto pem = TestSigner().private_pem();
   const auto secret = pem.substr(pem.find('\n') + 1, 60);
-  EXPECT_THAT(refusal(pem), AllOf(HasSubstr("is a private key"), Not(HasSubstr(secret))));
+  for (const auto& text : {pem, secret, secret + pem.substr(pem.find('\n') + 61, 4)})
+    EXPECT_THAT(refusal(text), AllOf(HasSubstr("is a private key"), Not(HasSubstr(secret))));
 }
 
 TEST(Ed25519, OnePemHoldsOneKeyOfThisKind) {
@@ -103,6 +107,7 @@ TEST(Ed25519, AKeyByWhichAnybodyCouldSignIsRefused) {
                            "7P///////////////////////////////////////38=",
                            "7f///////////////////////////////////////38=",
                            "7v///////////////////////////////////////38=",
+                           "MCowBQYDK2VwAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
                            "JuiVj8KyJ7BFw/SJ8u+Y8NXfrAXTxjM5sTgCiG1T/AU=",
                            "xxdqcD1N2E+6PAt2DRBnDyogU/osOczGTsf9d5KsA3o="})
     EXPECT_THAT(refusal(text), HasSubstr("anybody could sign")) << text;

@@ -3,6 +3,7 @@
 // Pins and signatures: whose bytes run, and what is said of the others.
 #include "plugins/trust.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
