@@ -148,6 +148,8 @@ class InProcessTrial::Impl {
       : ground_(ground),
         plugin_(plugin),
         host_{sizeof(timmy_host), TIMMY_ABI_MINOR, this, &Impl::log} {}
+  Impl(const Impl&) = delete;
+  ~Impl() { end(); }
 
   TrialOutcome run(const TrialRun& request) {
     TrialOutcome outcome;

@@ -27,7 +27,8 @@ extern "C" __attribute__((visibility("default"))) const char* __asan_default_opt
 }
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() {
   return "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0:"
-         "abort_on_error=1:use_sigaltstack=0:report_thread_leaks=0";
+         "abort_on_error=1:use_sigaltstack=0:report_thread_leaks=0:"
+         "atexit_sleep_ms=0";
 }
 
 namespace {
