@@ -62,7 +62,7 @@ std::string_view view(timmy_str text) { return {text.ptr, static_cast<std::size_
 }
 
 [[maybe_unused]] void crash() {
-  volatile int* nowhere = nullptr;
+  volatile int* volatile nowhere = nullptr;  // or the compiler may know it, and leave the store out
   *nowhere = 1;
 }
 
