@@ -167,11 +167,12 @@ class Examination {
                  "Set gitea.url in host.yaml, or GITEA_URL.");
     TokenSource source(loaded_->config.gitea.token_files, nullptr);
     (void)source.get();
+    has_token_ = true;
     add(Grade::ok, "gitea token", source.file().string());
   }
 
   void ask_gitea() {
-    if (!loaded_ || loaded_->config.gitea.url.empty()) return;
+    if (!has_token_) return;  // which was said
     boost::asio::io_context context;
     const SystemClock clock;
     AsioLoop loop(context, clock);
@@ -199,6 +200,7 @@ class Examination {
   Paths paths_;
   std::vector<std::filesystem::path> plugin_dirs_;
   std::optional<LoadedConfig> loaded_;
+  bool has_token_ = false;
   pid_t host_pid_ = 0;  // of the host that runs on these paths
   std::vector<Finding> findings_;
 };

@@ -2,6 +2,7 @@
 #include "app/offline.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "app/installation.hpp"
 #include "app/plan.hpp"
@@ -28,6 +29,18 @@ std::vector<PluginEntry> scan(const LoadedConfig& loaded, const Paths& paths,
   return scan(catalogue, loaded, paths, plugin_dirs);
 }
 
+// Line and column of "FILE:LINE:COLUMN"; zeros of anything else.
+std::pair<int, int> place_of(const Problem& problem) {
+  const auto number_after = [&](std::size_t colon) {
+    return colon == std::string::npos ? 0 : std::atoi(problem.where.c_str() + colon + 1);
+  };
+  const auto column = problem.where.rfind(':');
+  const auto line = column == std::string::npos || column == 0
+                        ? std::string::npos
+                        : problem.where.rfind(':', column - 1);
+  return {number_after(line), number_after(column)};
+}
+
 // No entry of the file can have this name.
 constexpr const char* kHostWithoutEntry = "(no entry)";
 
@@ -45,6 +58,8 @@ class PluginCheck {
       if (name != own.config.host_name) look_at(load(name), "host \"" + name + "\": ", true);
     if (own.config.has_own_entry)
       look_at(load(kHostWithoutEntry), "a host without an entry: ", false);
+    std::stable_sort(check_.errors.begin(), check_.errors.end(),
+                     [](const Problem& a, const Problem& b) { return place_of(a) < place_of(b); });
   }
 
  private:
@@ -114,7 +129,15 @@ Json offline_tasks(const std::filesystem::path& config, const std::string& host_
   if (!cage.ok() || !cage.value().empty())
     warnings.push_back("workers are caged without " +
                        (cage.ok() ? cage.value() : "all: " + cage.error().message()));
-  return {{"tasks", tasks_report(scan(loaded, paths, plugin_dirs),
+  const auto entries = scan(loaded, paths, plugin_dirs);
+  if (entries.empty()) {
+    std::string looked;
+    for (const auto& folder :
+         plugin_folders(Installation::find().plugins, paths, loaded.config, plugin_dirs))
+      looked += (looked.empty() ? "" : ", ") + folder.path.string();
+    warnings.push_back("there is no plugin in " + looked);
+  }
+  return {{"tasks", tasks_report(entries,
                                  [now, host = loaded.config.host_name](const PluginTask& task) {
                                    return times_by_schedule(task, host, now);
                                  })},

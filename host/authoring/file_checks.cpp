@@ -156,7 +156,8 @@ Observation config_examples(Examination& it) {
   if (examples.empty() && !schema.value("properties", Json::object()).empty())
     return {Grade::warn, "its config_schema has no examples",
             "Add \"examples\": operators copy them, and the checks below run with the first."};
-  return {Grade::pass, fmt::format("{} examples", examples.size()), ""};
+  return {Grade::pass,
+          fmt::format("{} example{}", examples.size(), examples.size() == 1 ? "" : "s"), ""};
 }
 
 }  // namespace

@@ -158,6 +158,10 @@ int run_command(const Command& command, const Arguments& arguments, std::ostream
       return 0;
     }
     options::notify(given);
+  } catch (const options::too_many_positional_options_error&) {
+    throw Error(Code::usage, "too many arguments",
+                "See timmy-host " + command.words +
+                    " --help. What belongs to an option follows it: --config FILE.");
   } catch (const options::error& error) {
     throw Error(Code::usage, error.what(), "See timmy-host " + command.words + " --help.");
   }

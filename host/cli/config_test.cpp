@@ -57,6 +57,22 @@ TEST_F(ConfigCommandTest, PluginConfigsOfOtherHostsAreCheckedToo) {
   EXPECT_THAT(found[1].value("where", ""), HasSubstr("host.yaml:7:"));
 }
 
+TEST_F(ConfigCommandTest, ErrorsComeInTheOrderOfTheFileWhicheverHostTheyAreOf) {
+  write_config(
+      "hosts:\n"
+      "  other:\n"
+      "    plugins:\n"
+      "      heartbeat: { enabled: true, config: { bogus: 1 } }\n"  // 4
+      "\n\n\n\n\n"
+      "defaults:\n"
+      "  plugins:\n"
+      "    heartbeat: { enabled: true, config: { stamp_dri: /tmp } }\n");  // 12
+  const Json found = errors();
+  ASSERT_EQ(found.size(), 2u) << found.dump(2);
+  EXPECT_THAT(found[0].value("where", ""), HasSubstr("host.yaml:4:"));
+  EXPECT_THAT(found[1].value("where", ""), HasSubstr("host.yaml:12:"));
+}
+
 TEST_F(ConfigCommandTest, AMistakeInDefaultsIsToldOnceHoweverManyHostsTakeIt) {
   write_config(
       "defaults: { plugins: { heartbeat: { enabled: true, config: { bogus: 1 } } } }\n"

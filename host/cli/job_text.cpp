@@ -52,7 +52,7 @@ void print_job(std::ostream& out, const Json& job) {
   line(out, "inserted", text(job["inserted_at"]));
   line(out, "due", text(job["due"]));
   line(out, "ended", text(job["ended_at"]));
-  line(out, "progress", text(job["progress"]));
+  if (job["ended_at"].is_null()) line(out, "progress", text(job["progress"]));
   line(out, "attempts", text(job["attempt"]) + " of " + text(job["max_attempts"]));
   for (const auto& attempt : job.value("attempts", Json::array())) print_attempt(out, attempt);
 }

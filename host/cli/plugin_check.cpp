@@ -23,8 +23,11 @@ Json json_of(const CheckReport& report) {
 }
 
 void print(std::ostream& out, const CheckReport& report) {
-  out << fmt::format("{:<5}  {:<{}}", name(report.grade), report.check, kNameWidth)
-      << printable(report.message) << '\n';
+  if (report.message.empty())
+    out << fmt::format("{:<5}  {}\n", name(report.grade), report.check);
+  else
+    out << fmt::format("{:<5}  {:<{}}{}\n", name(report.grade), report.check, kNameWidth,
+                       printable(report.message));
   if (!report.fix.empty()) out << std::string(7, ' ') << "fix: " << printable(report.fix) << '\n';
 }
 

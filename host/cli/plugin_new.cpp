@@ -24,7 +24,9 @@ int make(Session& session, const options::variables_map& given) {
   }
   for (const auto& file : files) session.out << file.string() << '\n';
   session.err << "next: cd " << (project.parent / project.name).lexically_normal().string()
-              << " && cmake -B build && cmake --build build && ctest --test-dir build\n"
+              << " && cmake -B build -DCMAKE_PREFIX_PATH=SDK && cmake --build build && ctest "
+                 "--test-dir build"
+                 "\n  SDK: where cmake --install BUILD --component sdk --prefix SDK put it\n"
               << "then: timmy-host plugins check build/" << project.name << ".so\n";
   return 0;
 }

@@ -26,7 +26,8 @@ int status(Session& session, const options::variables_map&) {
     if (session.json)
       session.out << Json{{"running", false}}.dump(2) << '\n';
     else
-      session.out << "not running: " << error.what() << '\n';
+      session.out << "not running: " << printable(error.message()) << "\n  "
+                  << printable(error.next_step()) << '\n';
     return kNotRunning;
   }
   if (session.json) {

@@ -91,10 +91,15 @@ int list_tasks(Session& session, const options::variables_map&) {
 
 // Asks again until the job ends: the host answers at its end, or after its own limit.
 Json wait_for_end(const AdminClient& client, std::int64_t id) {
-  for (;;) {
-    Json job = client.get("/v1/jobs/" + std::to_string(id) + "?wait=45", std::chrono::seconds(60));
-    if (!job["ended_at"].is_null()) return job;
-  }
+  const auto number = std::to_string(id);
+  for (;;) try {
+      Json job = client.get("/v1/jobs/" + number + "?wait=45", std::chrono::seconds(60));
+      if (!job["ended_at"].is_null()) return job;
+    } catch (const Error& error) {
+      if (error.code() != Code::unavailable) throw;
+      throw Error(error.code(), "job " + number + " is kept, but " + error.message(),
+                  "When the host runs again: timmy-host jobs show " + number);
+    }
 }
 
 int enqueue(Session& session, const options::variables_map& given) {
