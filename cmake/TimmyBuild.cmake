@@ -103,7 +103,7 @@ endfunction()
 # timmy_fuzz(NAME ROOM)
 #
 # tests/fuzz/NAME_fuzz.cpp as a libFuzzer program on a room, in the fuzz preset; elsewhere as a test
-# that runs it once on each of its seeds, tests/fuzz/corpus/NAME.
+# that runs it on each of its seeds, tests/fuzz/corpus/NAME, whole and torn.
 function(timmy_fuzz name room)
   if(TIMMY_FUZZ)
     add_executable(${name}_fuzz ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}_fuzz.cpp)

@@ -12,8 +12,6 @@
 #include "base/json.hpp"
 #include "config/document.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
-
 namespace host {
 namespace {
 
@@ -175,19 +173,6 @@ TEST(ImportDefinitions, AMapFromNamesToSchedulesWillDoAndAnythingElseIsSaidWithI
     ASSERT_EQ(entries.size(), 1u) << text;
     EXPECT_TRUE(entries[0].wrong) << text;
   }
-}
-
-TEST(ImportFuzz, TheCorpusHolds) {
-  int files = 0;
-  for (const auto& file : std::filesystem::directory_iterator(TIMMY_IMPORT_SEEDS)) {
-    const auto bytes = read_file(file.path(), 1 << 20);
-    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-    // Torn anywhere, it holds too.
-    for (std::size_t size = 0; size < bytes.size(); size += 13)
-      LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), size);
-    ++files;
-  }
-  EXPECT_GE(files, 8);
 }
 
 }  // namespace

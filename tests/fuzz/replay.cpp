@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs a fuzz target once on each file of a folder: what was once found stays tested without a
-// fuzzer. Ends by the target's abort, or with 1 where there is no file.
+// Runs a fuzz target on each file of a folder, whole and torn at up to a hundred places: what was
+// once found stays tested without a fuzzer. Ends by the target's abort, or with 1 where there is no
+// file.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -20,7 +22,11 @@ int main(int argc, char** argv) {
     if (!file) return 1;
     std::printf("%s\n", entry.path().filename().c_str());
     std::fflush(stdout);
-    (void)LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    const std::size_t step = std::max<std::size_t>(1, bytes.size() / 100);
+    for (std::size_t torn = 0; torn < bytes.size(); torn += step)
+      (void)LLVMFuzzerTestOneInput(data, torn);
+    (void)LLVMFuzzerTestOneInput(data, bytes.size());
     ++runs;
   }
   return runs > 0 ? 0 : 1;
