@@ -64,6 +64,8 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
       executor_(queue_, pool_, runs_, loop_, log_.named("jobs"),
                 {.running = config_.config.queue.concurrency}),
       scheduler_(store_, queue_, loop_, log_.named("schedule")),
+      webhooks_(context, loop_, log_.named("webhooks"), store_, queue_,
+                [this](const ForgeEvent& event) { return event_jobs(plan_, event); }),
       signals_(context, SIGTERM, SIGINT, SIGHUP) {}
 
 void Host::start() {
@@ -122,10 +124,18 @@ void Host::recovered(const Recovery& recovery) {
       [this](JobId job, bool at_once) { (void)executor_.cancel(job, at_once); });
   clock_watch_ = std::make_unique<ClockWatch>(context_, [this] { scheduler_.clock_changed(); });
   watch_folders();
+  open_webhooks();
   notify_.start_watchdog();
   notify_.ready(status_line());
   log_.info("timmy-host {} is ready on \"{}\": {}", TIMMY_VERSION, config_.config.host_name,
             status_line());
+}
+
+// Without them the host goes on: what they would have told is found by the next poll.
+void Host::open_webhooks() {
+  const auto open = attempt([this] { webhooks_.configure(config_.config.webhooks); });
+  webhooks_fault_ = open.ok() ? "" : open.error().message();
+  if (!open.ok()) log_.named("webhooks").error("none come in: {}", open.error().what());
 }
 
 // Jobs that wait for Gitea are held until what a host before may have written there is known.
@@ -206,10 +216,12 @@ void Host::stop() {
         log_.info("stopped");
         context_.stop();
       };
-      if (admin_)
-        admin_->stop(end);
-      else
-        end();
+      webhooks_.stop([this, end] {
+        if (admin_)
+          admin_->stop(end);
+        else
+          end();
+      });
     });
   });
 }

@@ -5,6 +5,7 @@
 #include "app/report.hpp"
 #include "app/running_host.hpp"
 #include "config/json_schema.hpp"
+#include "control/webhook_json.hpp"
 
 namespace host {
 namespace {
@@ -37,6 +38,7 @@ Json Host::status() const {
     attention.push_back("task " + task + " is paused; timmy-host tasks resume " + task);
   for (const auto& queue : queue_.pauses().queues)
     attention.push_back("queue " + queue + " is paused; timmy-host queues resume " + queue);
+  if (!webhooks_fault_.empty()) attention.push_back("no webhooks come in: " + webhooks_fault_);
   const auto queue = queue_.stats();
   return {{"version", TIMMY_VERSION},
           {"host", config_.config.host_name},
@@ -54,6 +56,7 @@ Json Host::status() const {
           {"running", executor_.load().begun},
           {"workers", pool.workers.size()},
           {"services", services_.names()},
+          {"webhooks", webhooks_report(webhooks_)},
           {"queue",
            {{"inserted", queue.inserted},
             {"duplicates", queue.duplicates},
@@ -157,6 +160,14 @@ NewJob Host::new_job(const std::string& task) const {
   throw Error(
       Code::not_found, "no plugin has a task \"" + task + "\"",
       (meant.empty() ? "" : "Did you mean \"" + meant + "\"? ") + "See timmy-host --list-tasks.");
+}
+
+void Host::list_webhooks(std::optional<std::int64_t> before, int limit, Reply<Json> done) {
+  webhooks_.list(before, limit, deliveries_reply(std::move(done)));
+}
+
+void Host::replay_webhook(std::int64_t id, Reply<Json> done) {
+  webhooks_.replay(id, replay_reply(id, std::move(done)));
 }
 
 void Host::reset_plugin(const std::string& id, Reply<bool> done) {

@@ -98,6 +98,8 @@ void Host::reload() {
     require_trusted(options_.config);
     auto fresh = load_or_default(options_.config, options_.host_name, options_.paths);
     auto entries = scan(fresh);
+    webhooks_.configure(fresh.config.webhooks);
+    webhooks_fault_.clear();
     // From here on nothing refuses: taken whole, or not at all.
     gitea_.configure(gitea_options(fresh.config));
     config_ = std::move(fresh);

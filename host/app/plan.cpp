@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/json.hpp"
 #include "base/result.hpp"
 
 namespace host {
@@ -85,6 +86,27 @@ std::vector<std::string> changed_plugins(const Plan& before, const Plan& after) 
   return {changed.begin(), changed.end()};
 }
 
+std::vector<NewJob> event_jobs(const Plan& plan, const ForgeEvent& event) {
+  std::vector<NewJob> jobs;
+  const auto subscribed = plan.events.find(event.kind);
+  if (subscribed == plan.events.end()) return jobs;
+  for (const auto& [plugin, prototype] : subscribed->second) {
+    if (!plan.grants.at(plugin).permits("gitea.read", event.repo)) continue;
+    NewJob job = prototype;
+    job.source = "webhook";
+    job.payload = to_text({{"event", event.kind},
+                           {"action", event.action},
+                           {"repo", event.repo},
+                           {"number", event.number},
+                           {"ref", event.ref}});
+    job.unique_key =
+        "event " + event.repo +
+        (event.number > 0 ? "#" + std::to_string(event.number) : " " + event.kind + event.ref);
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
 NewJob prototype(const TaskSpec& task) {
   NewJob job;
   job.task = task.name;
@@ -102,6 +124,8 @@ Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths, std:
       const auto worker = task.spec.fresh_process ? worker_of(entry, paths, true) : pooled;
       plan.tasks.emplace(task.spec.name, runnable(entry, task.spec, worker));
       if (!task.spec.schedule.empty()) plan.schedule.push_back(scheduled(task.spec, host));
+      for (const auto& kind : task.spec.events)
+        plan.events[kind].push_back({entry.id, prototype(task.spec)});
     }
     plan.grants[entry.id] = entry.grants;
     plan.sha256[entry.id] = entry.image->sha256;

@@ -10,17 +10,25 @@
 
 #include "config/host_config.hpp"
 #include "config/paths.hpp"
+#include "gitea/webhook.hpp"
 #include "plugins/catalogue.hpp"
 #include "schedule/scheduler.hpp"
 #include "workers/executor.hpp"
 
 namespace host {
 
+// A task that events of the forge start.
+struct Subscription {
+  std::string plugin;
+  NewJob prototype;
+};
+
 struct Plan {
-  std::map<std::string, RunnableTask> tasks;  // by task
-  std::vector<ScheduledTask> schedule;        // those of `tasks` that have a schedule
-  std::map<std::string, Grants> grants;       // by plugin
-  std::map<std::string, std::string> sha256;  // by plugin
+  std::map<std::string, RunnableTask> tasks;                // by task
+  std::vector<ScheduledTask> schedule;                      // those of `tasks` that have a schedule
+  std::map<std::string, std::vector<Subscription>> events;  // by the event's kind
+  std::map<std::string, Grants> grants;                     // by plugin
+  std::map<std::string, std::string> sha256;                // by plugin
 };
 
 // Takes the entries that are ready and were scanned with `load` and `paths`; `host` is its name.
@@ -34,6 +42,11 @@ void refuse_unschedulable(std::vector<PluginEntry>& entries);
 // Plugins of which a worker of `before` must not begin another run: gone, other bytes, config,
 // limits or grants.
 [[nodiscard]] std::vector<std::string> changed_plugins(const Plan& before, const Plan& after);
+
+// What an event starts: a job of each task that asks for its kind and whose plugin may read the
+// repository. Events of one object (of one ref, for a push) have one unique key, so that they join
+// a job that waits.
+[[nodiscard]] std::vector<NewJob> event_jobs(const Plan& plan, const ForgeEvent& event);
 
 // The job that a task's schedule, or `enqueue`, inserts.
 [[nodiscard]] NewJob prototype(const TaskSpec& task);

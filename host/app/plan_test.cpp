@@ -55,6 +55,41 @@ TEST_F(PlanTest, OnlyWhatIsReadyRunsAndOnlyWhatHasAScheduleIsScheduled) {
   EXPECT_EQ(plan.schedule[0].concurrency, 2);
 }
 
+TEST_F(PlanTest, AnEventStartsTheTasksThatAskForItWhereTheirPluginMayRead) {
+  entry_.tasks[0].spec.events = {"issues", "push"};
+  entry_.grants = Grants::from({{"gitea.read", {"org/*"}}});
+  const auto plan = make_plan({entry_}, paths_, "allegro");
+  const auto jobs = event_jobs(plan, {.kind = "issues",
+                                      .action = "opened",
+                                      .repo = "org/app",
+                                      .number = 7,
+                                      .ref = {},
+                                      .sender = {}});
+  ASSERT_EQ(jobs.size(), 1u);
+  EXPECT_EQ(jobs[0].task, "watch_task");
+  EXPECT_EQ(jobs[0].source, "webhook");
+  EXPECT_EQ(jobs[0].max_attempts, 3);
+  EXPECT_EQ(jobs[0].unique_key, "event org/app#7");
+  EXPECT_EQ(Json::parse(jobs[0].payload),
+            Json::parse(R"({"event": "issues", "action": "opened", "repo": "org/app", "number": 7,
+                            "ref": ""})"));
+  EXPECT_TRUE(event_jobs(plan, {.kind = "issues", .repo = "other/app", .number = 7}).empty());
+  EXPECT_TRUE(event_jobs(plan, {.kind = "status", .repo = "org/app"}).empty());
+}
+
+TEST_F(PlanTest, EventsOfOneObjectShareAKeyAndPushesOneForEachRef) {
+  entry_.tasks[0].spec.events = {"issues", "issue_comment", "push"};
+  entry_.grants = Grants::from({{"gitea.read", {"*"}}});
+  const auto plan = make_plan({entry_}, paths_, "allegro");
+  const auto key = [&](const ForgeEvent& event) {
+    return event_jobs(plan, event).at(0).unique_key;
+  };
+  EXPECT_EQ(key({.kind = "issues", .repo = "o/a", .number = 7}),
+            key({.kind = "issue_comment", .repo = "o/a", .number = 7}));
+  EXPECT_NE(key({.kind = "push", .repo = "o/a", .ref = "refs/heads/x"}),
+            key({.kind = "push", .repo = "o/a", .ref = "refs/heads/y"}));
+}
+
 TEST_F(PlanTest, AWorkerGetsTheConfigAndTheGrantedPathsOfItsPlugin) {
   entry_.grants = Grants::from({{"fs.write", {"/srv/stamps"}}, {"fs.read", {"/srv/sessions"}}});
   entry_.config = {{"stamp_dir", "/srv/stamps"}};

@@ -21,6 +21,7 @@
 #include "base/loop.hpp"
 #include "config/host_config.hpp"
 #include "control/admin_api.hpp"
+#include "control/webhook_server.hpp"
 #include "gitea/client.hpp"
 #include "http/client.hpp"
 #include "plugins/catalogue.hpp"
@@ -64,6 +65,8 @@ class Host final : public HostControl {
   [[nodiscard]] NewJob new_job(const std::string& task) const override;
   bool stop_running(JobId job) override { return executor_.cancel(job); }
   void reset_plugin(const std::string& id, Reply<bool> done) override;
+  void list_webhooks(std::optional<std::int64_t> before, int limit, Reply<Json> done) override;
+  void replay_webhook(std::int64_t id, Reply<Json> done) override;
   void reload() override;
   void check_database(Reply<Done> done) override { store_.check(std::move(done)); }
   void back_up_database(const std::filesystem::path& file, bool replace,
@@ -83,6 +86,7 @@ class Host final : public HostControl {
   void gitea_changed(bool available);
   void store_changed(const StoreHealth& health);
   void open_gitea();
+  void open_webhooks();
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
   void wait_for_signals();
   void on_signal(int number);
@@ -116,6 +120,8 @@ class Host final : public HostControl {
   Scheduler scheduler_;
   std::unique_ptr<ClockWatch> clock_watch_;
   std::unique_ptr<FolderWatch> folder_watch_;
+  WebhookServer webhooks_;
+  std::string webhooks_fault_;  // why they do not come in, though host.yaml says where
   std::unique_ptr<AdminApi> admin_;
   boost::asio::signal_set signals_;
   Timer schedules_again_;

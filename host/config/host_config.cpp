@@ -62,6 +62,7 @@ class Reader {
     if (problems_.empty()) {
       choose_entry(host_name);
       check_gitea();
+      check_webhooks();
       check_trust();
     }
     if (!problems_.empty()) throw ConfigError(sorted());
@@ -166,13 +167,30 @@ class Reader {
     return result;
   }
 
+  // Of this host ("" without one), then of the others.
+  [[nodiscard]] std::vector<std::string> entries() const {
+    std::vector<std::string> all = {entry_};
+    for (const std::string& name : entry_names())
+      if (child_pointer("/hosts", name) != entry_) all.push_back(child_pointer("/hosts", name));
+    return all;
+  }
+
+  // Without a secret anybody could start jobs.
+  void check_webhooks() {
+    for (const std::string& entry : entries()) {
+      const Json webhooks = layers(entry).settings().value("webhooks", Json::object());
+      if (!webhooks.contains("listen") || !webhooks.value("secret_files", Json()).empty()) continue;
+      const std::string own = entry + "/webhooks/listen";
+      complain(!entry.empty() && document_.has(own) ? own : "/defaults/webhooks/listen",
+               " is set without `webhooks.secret_files`, expected the file with the hook's secret "
+               "beside it");
+    }
+  }
+
   // Whether the token would be readable on the way: for this host and for every other entry.
   void check_gitea() {
     const auto given = environment_.get("GITEA_URL");
-    std::vector<std::string> entries = {entry_};
-    for (const std::string& name : entry_names())
-      if (child_pointer("/hosts", name) != entry_) entries.push_back(child_pointer("/hosts", name));
-    for (const std::string& entry : entries) {
+    for (const std::string& entry : entries()) {
       const Json gitea = layers(entry).settings().value("gitea", Json::object());
       const bool own = entry == entry_;
       const std::string url = own && given ? *given : gitea.value("url", "");

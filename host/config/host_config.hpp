@@ -78,6 +78,14 @@ struct PluginSettings {
   std::string where;  // "file:line:col" of the plugin's key, the host's own entry before `defaults`
 };
 
+// Where the forge's webhooks come in.
+struct WebhookSettings {
+  std::string listen;  // "127.0.0.1:8480"; empty: nowhere
+  // Of the hook's secret: one, or two while it is changed. Never empty when `listen` is set.
+  std::vector<std::filesystem::path> secret_files;
+  bool operator==(const WebhookSettings&) const = default;
+};
+
 // What one host runs with.
 struct HostConfig {
   std::string host_name;       // the entry's name if there is one, else what was asked for
@@ -87,6 +95,7 @@ struct HostConfig {
   QueueSettings queue;
   WorkerSettings workers;
   TrustSettings trust;
+  WebhookSettings webhooks;
   std::vector<std::filesystem::path> plugin_dirs;            // searched besides the usual ones
   std::map<std::string, PluginSettings> plugins;             // by plugin id
   std::map<std::string, std::filesystem::path> credentials;  // name -> file with the secret

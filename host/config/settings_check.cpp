@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/ed25519.hpp"
 #include "base/error.hpp"
+#include "base/socket_address.hpp"
 #include "config/document.hpp"
 #include "config/size.hpp"
 
@@ -114,6 +115,11 @@ void check_settings(const Json& settings, const Paths& paths, const Complain& co
   check_text(find(settings, "queue", "shutdown_grace"), "/queue/shutdown_grace", complain,
              [](const std::string& text) { (void)parse_duration(text); });
   check_keys(find(settings, "trust", "keys"), complain);
+  check_text(find(settings, "webhooks", "listen"), "/webhooks/listen", complain,
+             [](const std::string& text) { (void)SocketAddress::parse(text); });
+  if (const Json* files = find(settings, "webhooks", "secret_files"); files && files->is_array())
+    for (std::size_t i = 0; i < files->size(); ++i)
+      check_text(&(*files)[i], child_pointer("/webhooks/secret_files", i), complain, path);
   if (settings.contains("credentials") && settings["credentials"].is_object())
     for (const auto& [name, value] : settings["credentials"].items())
       check_text(&value, child_pointer("/credentials", name), complain, path);

@@ -62,6 +62,14 @@ TrustSettings read_trust(const Json& trust) {
   return result;
 }
 
+WebhookSettings read_webhooks(const Json& webhooks, const Paths& paths, const fs::path& secrets) {
+  WebhookSettings result;
+  result.listen = webhooks.value("listen", "");
+  for (const Json& file : webhooks.at("secret_files"))
+    result.secret_files.push_back(resolve(file, paths, secrets));
+  return result;
+}
+
 PluginSettings read_plugin(const Json& plugin) {
   PluginSettings result;
   result.enabled = plugin.at("enabled");
@@ -93,6 +101,7 @@ void read_settings(const Json& settings, const Paths& paths, const fs::path& bas
     config.queue.queues[name] = queue.at("concurrency");
   config.workers.max = settings.at("workers").at("max");
   config.trust = read_trust(settings.at("trust"));
+  config.webhooks = read_webhooks(settings.at("webhooks"), paths, secrets);
   for (const Json& path : settings.at("plugin_dirs"))
     config.plugin_dirs.push_back(resolve(path, paths, base));
   for (const auto& [name, path] : settings.at("credentials").items())

@@ -138,6 +138,7 @@ class AdminApi::Impl {
     if (what == "schedules") return respond_json(respond, 200, schedules_report(*scheduler_));
     if (what == "config") return respond_json(respond, 200, control_->config());
     if (what == "jobs") return list(request, std::move(respond));
+    if (what == "webhooks") return list_webhooks(request, std::move(respond));
     throw no_such_route(request);
   }
 
@@ -161,6 +162,10 @@ class AdminApi::Impl {
                         answer<Json>(std::move(respond), [](Json done) { return done; })));
     if (what == "plugins" && path.size() == 4 && path[3] == "reset")
       return reset(request, path[2], std::move(respond));
+    if (what == "webhooks" && path.size() == 4 && path[3] == "replay")
+      return control_->replay_webhook(
+          number_in(path[2], "a delivery's id"),
+          audited<Json>(request, "webhooks.replay", path[2], json_answer(std::move(respond))));
     if (what == "db" && path.size() == 3 && path[2] == "check")
       return db_.check(audited<Json>(request, "db.check", "", json_answer(std::move(respond))));
     if (what == "db" && path.size() == 3 && path[2] == "backup")
@@ -242,6 +247,14 @@ class AdminApi::Impl {
                    for (const auto& job : jobs) all.push_back(to_json(job));
                    return Json{{"jobs", std::move(all)}};
                  }));
+  }
+
+  void list_webhooks(const ServerRequest& request, Respond respond) {
+    const auto before = query_value(request, "before");
+    const auto limit = query_value(request, "limit");
+    control_->list_webhooks(
+        before.empty() ? std::nullopt : std::optional(number_in(before, "before")),
+        limit.empty() ? 50 : limit_in(limit), json_answer(std::move(respond)));
   }
 
   void read_job(const ServerRequest& request, Respond respond) {

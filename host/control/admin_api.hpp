@@ -18,6 +18,8 @@
 //   POST /v1/tasks/NAME/pause         /resume; likewise /v1/queues/NAME
 //   POST /v1/schedules/TASK/pause     /resume  /run
 //   POST /v1/plugins/ID/reset         lifts a quarantine
+//   GET  /v1/webhooks?before=&limit=  deliveries, newest first
+//   POST /v1/webhooks/ID/replay       starts anew what it started
 //   POST /v1/reload                   as SIGHUP; answers what came of it
 //
 // An error is {"error": {"code", "message", "next_step"}} with a status that fits the code.
@@ -26,6 +28,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +66,9 @@ class HostControl {
   virtual void check_pausable(Pausable kind, const std::string& name) const = 0;
   virtual void pauses_changed() = 0;
   virtual void reset_plugin(const std::string& id, Reply<bool> done) = 0;
+  // control/webhook_json.hpp has the forms.
+  virtual void list_webhooks(std::optional<std::int64_t> before, int limit, Reply<Json> done) = 0;
+  virtual void replay_webhook(std::int64_t id, Reply<Json> done) = 0;
   // Answers Error{corrupt} with what is wrong.
   virtual void check_database(Reply<Done> done) = 0;
   // Answers with the copy's size in bytes.

@@ -43,6 +43,13 @@ class FakeControl final : public HostControl {
     return true;
   }
   void reset_plugin(const std::string&, Reply<bool> done) override { done(true); }
+  void list_webhooks(std::optional<std::int64_t> before, int limit, Reply<Json> done) override {
+    done(Json{{"deliveries", {{{"before", before.value_or(0)}, {"limit", limit}}}}});
+  }
+  void replay_webhook(std::int64_t id, Reply<Json> done) override {
+    if (id == 404) return done(Error(Code::not_found, "no delivery 404 is remembered"));
+    done(Json{{"delivery", id}, {"jobs", {12}}});
+  }
   void check_database(Reply<Done> done) override { done(Done{}); }
   void back_up_database(const std::filesystem::path& file, bool replace,
                         Reply<std::uint64_t> done) override {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
@@ -67,21 +68,22 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
   Impl(asio::io_context& context, Handler handler, HttpServerLimits limits)
       : context_(context), handler_(std::move(handler)), limits_(limits), grace_(context) {}
 
-  std::uint16_t listen_loopback(std::uint16_t port) {
-    const std::string doing = "listening on 127.0.0.1:" + std::to_string(port);
+  SocketAddress listen_tcp(const SocketAddress& where) {
+    const std::string doing = "listening on " + where.text();
+    const tcp::endpoint end(asio::ip::make_address(where.ip), where.port);
     auto acceptor = std::make_shared<tcp::acceptor>(context_);
     error_code failed;
-    acceptor->open(tcp::v4(), failed);
+    acceptor->open(end.protocol(), failed);
     check(failed, doing);
     close_on_exec(acceptor->native_handle());
     acceptor->set_option(asio::socket_base::reuse_address(true), failed);
-    acceptor->bind({asio::ip::address_v4::loopback(), port}, failed);
-    check(failed, doing, "Stop what listens there, or choose another port.");
+    acceptor->bind(end, failed);
+    check(failed, doing, "Stop what listens there, or choose another address.");
     acceptor->listen(asio::socket_base::max_listen_connections, failed);
-    check(failed, doing, "Stop what listens there, or choose another port.");
+    check(failed, doing, "Stop what listens there, or choose another address.");
     const auto bound = acceptor->local_endpoint().port();
     add_listener(acceptor);
-    return bound;
+    return {where.ip, bound};
   }
 
   void listen_unix(const std::filesystem::path& path, mode_t mode) {
@@ -265,7 +267,10 @@ HttpServer::HttpServer(asio::io_context& context, Handler handler, HttpServerLim
     : impl_(std::make_shared<Impl>(context, std::move(handler), limits)) {}
 HttpServer::~HttpServer() { impl_->abort(); }
 std::uint16_t HttpServer::listen_loopback(std::uint16_t port) {
-  return impl_->listen_loopback(port);
+  return impl_->listen_tcp({"127.0.0.1", port}).port;
+}
+SocketAddress HttpServer::listen_tcp(const SocketAddress& address) {
+  return impl_->listen_tcp(address);
 }
 void HttpServer::listen_unix(const std::filesystem::path& path, mode_t mode) {
   impl_->listen_unix(path, mode);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// HTTP in, on loopback or a UNIX socket: control's, and that of the tests' forge. HTTP/1.1 with
-// keep-alive; one request at a time per connection. No TLS: a proxy in front does that.
+// HTTP in, on TCP or a UNIX socket: the admin API's, the webhooks', and that of the tests' forge.
+// HTTP/1.1 with keep-alive; one request at a time per connection. No TLS: a proxy in front does
+// that.
 #pragma once
 
 #include <sys/types.h>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/socket_address.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -84,6 +86,11 @@ class HttpServer {
 
   // Listens on 127.0.0.1; port 0 takes a free one. Returns the port. Throws Error naming it.
   std::uint16_t listen_loopback(std::uint16_t port = 0);
+
+  // Listens there, port 0 on a free one, and returns where. Beyond loopback everybody on the
+  // network reads what goes over it: put a proxy with TLS in front. Throws Error naming the
+  // address.
+  SocketAddress listen_tcp(const SocketAddress& address);
 
   // Listens on a UNIX socket of that mode, replacing a socket left there by a dead process; whether
   // another host lives is the caller's to know (the lock file). Removed at stop. Throws Error.

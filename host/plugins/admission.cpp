@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "config/json_schema.hpp"
+#include "gitea/webhook.hpp"
 #include "plugins/grantable.hpp"
 #include "plugins/schema_walk.hpp"
 #include "schedule/schedule.hpp"
@@ -219,10 +220,19 @@ class Admission {
       if (entry_.grants.has(grant))
         entry_.notes.push_back(std::string("granted, but nothing serves it in this version: ") +
                                grant);
-    for (const auto& task : entry_.tasks)
-      if (!task.spec.events.empty())
-        entry_.notes.push_back("task \"" + task.spec.name +
-                               "\" asks for events, and nothing sends any in this version");
+    for (const auto& task : entry_.tasks) note_events(task.spec);
+  }
+
+  void note_events(const TaskSpec& task) {
+    const auto& known = event_kinds();
+    for (const auto& event : task.events)
+      if (std::find(known.begin(), known.end(), event) == known.end())
+        entry_.notes.push_back("task \"" + task.name + "\" asks for the event \"" + event +
+                               "\", which this version does not know");
+    if (!task.events.empty() && loaded_.config.webhooks.listen.empty())
+      entry_.notes.push_back("task \"" + task.name +
+                             "\" asks for events; without webhooks.listen in host.yaml only its "
+                             "schedule starts it");
   }
 
   static std::string example(const std::string& grant) {

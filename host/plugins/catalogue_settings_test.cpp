@@ -88,7 +88,7 @@ TEST_F(CatalogueSettingsTest, WhatNothingServesYetIsNoted) {
       with("      grants: { gitea.read: [\"*\"], gitea.write: [\"*\"], model: [small] }\n");
   EXPECT_TRUE(entry.ready()) << entry.reason;
   EXPECT_THAT(entry.notes, ElementsAre(HasSubstr("nothing serves it in this version: model"),
-                                       HasSubstr("\"triage_task\" asks for events")));
+                                       HasSubstr("\"triage_task\" asks for events; without webhooks.listen")));
 }
 
 TEST_F(CatalogueSettingsTest, PathsMayBeginWithTheHostsFolders) {

@@ -63,6 +63,7 @@ Forbidden forbidden_paths(const Paths& paths, const HostConfig& config) {
   const auto& tokens = config.gitea.token_files;
   forbidden.sealed.insert(forbidden.sealed.end(), tokens.begin(), tokens.end());
   for (const auto& [name, file] : config.credentials) forbidden.sealed.push_back(file);
+  for (const auto& file : config.webhooks.secret_files) forbidden.sealed.push_back(file);
   forbidden.whole = {paths.timmy_home, paths.hermes_home, paths.config};
   if (!paths.home.empty()) forbidden.whole.push_back(paths.home);
   return forbidden;

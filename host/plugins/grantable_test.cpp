@@ -22,6 +22,7 @@ class Grantable : public ::testing::Test {
     paths_.run = folder_ / "home/.timmy/run";
     config_.gitea.token_files = {folder_ / "keys/gitea"};
     config_.credentials = {{"model", folder_ / "keys/model"}};
+    config_.webhooks.secret_files = {folder_ / "keys/hook"};
     for (const char* each : {"home/.timmy/run", "home/.timmy/stamps", "home/.hermes/sessions",
                              "home/.ssh", "srv/notes", "keys"})
       fs::create_directories(folder_ / each);
@@ -54,7 +55,7 @@ TEST_F(Grantable, NothingOfTheHostsOwnMayBeGrantedNorWhatLiesInIt) {
         "home/.timmy/run/scratch", "home/.timmy/host.db", "home/.timmy/host.db-wal",
         "home/.timmy/host.db-shm", "home/.timmy/host.db.initialised", "home/.timmy/host.lock",
         "home/.timmy/host.yaml", "home/.timmy/plugins", "home/.timmy/plugins/mine.so", "keys/gitea",
-        "keys/model"})
+        "keys/model", "keys/hook"})
     EXPECT_NE(refusal(folder_ / each), "") << each;
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/gitea_service.hpp"
 
-#include <openssl/evp.h>
-
 #include "base/failpoint.hpp"
+#include "base/sha256.hpp"
 #include "gitea/client.hpp"
 #include "gitea/decode.hpp"
 #include "services/audit.hpp"
@@ -11,15 +10,6 @@
 
 namespace host {
 namespace {
-
-std::string sha256_hex(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int length = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
-  std::string hex;
-  for (unsigned int i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
 
 Json label_names(const std::vector<Label>& labels) {
   Json names = Json::array();
@@ -40,6 +30,7 @@ Json to_json(const Issue& issue) {
           {"labels", label_names(issue.labels)},
           {"assignees", issue.assignees},
           {"is_locked", issue.is_locked},
+          {"is_pull", issue.is_pull},
           {"comments", issue.comments},
           {"html_url", issue.html_url},
           {"created_at", optional_time(issue.created_at)},

@@ -170,7 +170,24 @@ CREATE VIEW history AS
   FROM jobs WHERE cpu IS NOT NULL;
 )sql";
 
-constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2, kVersion3};
+constexpr const char* kVersion4 = R"sql(
+CREATE TABLE deliveries(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  received INTEGER NOT NULL,
+  uuid TEXT NOT NULL,
+  body_hash TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  action TEXT NOT NULL,
+  repo TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  ref TEXT NOT NULL,
+  sender TEXT NOT NULL,
+  jobs TEXT NOT NULL,
+  repeats INTEGER NOT NULL DEFAULT 0) STRICT;
+)sql";
+
+constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2, kVersion3,
+                                                            kVersion4};
 
 void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");

@@ -20,13 +20,15 @@
 // Version 3:
 //   jobs.cpu, max_rss, output                     of the run that completed it; else NULL
 //   history                                       a view: attempts, and those in jobs
+// Version 4:
+//   deliveries                                    of webhooks; control/delivery_table.cpp
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repos.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace triage {
@@ -22,6 +23,11 @@ bool glob_matches(std::string_view glob, std::string_view name) {
     }
   }
   return glob.find_first_not_of('*', g) == std::string_view::npos;
+}
+
+bool is_named(const std::vector<std::string>& names, std::string_view repo) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return glob_matches(name, repo); });
 }
 
 std::set<std::string> expand(const timmy::Gitea& gitea, const std::vector<std::string>& names) {

@@ -29,8 +29,11 @@ class Triage {
       : names_(config.at("repos").get<std::vector<std::string>>()),
         rules_(config.value("rules", Json::array())) {}
 
-  // Payload: {"full": true} looks at all open issues again.
+  // Payload: {"full": true} looks at all open issues again; {"repo", "number"}, which an event
+  // brings, at that issue alone.
   Json run(const timmy::Job& job, timmy::Context& ctx) {
+    if (const auto number = job.payload.value("number", std::int64_t{0}); number > 0)
+      return look_at_one(ctx, job.payload.at("repo").get<std::string>(), number);
     const bool full = job.payload.value("full", false);
     Round round;
     const auto repos = expand(ctx.gitea(), names_);
@@ -39,6 +42,11 @@ class Triage {
       isolated(round, repo, [&] { look_at(ctx, repo, full, round); });
       ++round.repos;
     }
+    return result_of(round);
+  }
+
+ private:
+  static Json result_of(const Round& round) {
     if (!round.failures.empty()) throw timmy::Permanent("incomplete", summary(round));
     return {{"repos", round.repos},
             {"read", round.read},
@@ -46,7 +54,17 @@ class Triage {
             {"changes", round.changes}};
   }
 
- private:
+  // A hint is all that an event is: what it names may be gone, closed, or none of ours.
+  Json look_at_one(timmy::Context& ctx, const std::string& repo, std::int64_t number) const {
+    Round round;
+    if (!is_named(names_, repo)) return result_of(round);
+    const auto issue = ctx.gitea().get_issue(repo, number);
+    round.repos = round.read = 1;
+    if (issue.state == "open" && !issue.raw.value("is_pull", false))
+      apply(ctx, repo, repo + "#" + std::to_string(number), issue, round);
+    return result_of(round);
+  }
+
   // What fails for good for one repository or issue does not keep the others from their labels.
   // What may pass (the forge is away) ends the round, which is then run again.
   template <class Work>

@@ -201,6 +201,30 @@ TEST_F(Triage, StopsWhereItIsWhenCancelled) {
   EXPECT_THAT(labels(1), ElementsAre("bug"));
 }
 
+TEST_F(Triage, AnEventHasItsIssueLookedAtAndNoOther) {
+  world_.forge.add_issue("org/app", "crash");
+  world_.forge.add_issue("org/app", "crash");
+  const Outcome outcome =
+      round(config(), {{"event", "issues"}, {"repo", "org/app"}, {"number", 2}});
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_THAT(labels(1), IsEmpty());
+  EXPECT_THAT(labels(2), ElementsAre("bug"));
+  EXPECT_EQ(outcome.result.at("read"), 1);
+  EXPECT_THAT(world_.calls, ElementsAre("gitea/1.get_issue", "gitea/1.add_labels"));
+}
+
+TEST_F(Triage, AnEventOfAClosedIssueChangesNothing) {
+  world_.forge.add_issue("org/app", "crash");
+  world_.forge.issue("org/app", 1).state = "closed";
+  EXPECT_TRUE(round(config(), {{"repo", "org/app"}, {"number", 1}}).ok());
+  EXPECT_THAT(labels(1), IsEmpty());
+}
+
+TEST_F(Triage, AnEventOfARepositoryThatItsConfigDoesNotNameIsNotLookedAt) {
+  EXPECT_TRUE(round(config(), {{"repo", "other/app"}, {"number", 1}}).ok());
+  EXPECT_THAT(world_.calls, IsEmpty());
+}
+
 TEST_F(Triage, WithoutRulesItReadsAndChangesNothing) {
   world_.forge.add_issue("org/app", "crash");
   EXPECT_TRUE(round({{"repos", {"org/app"}}}).ok());
