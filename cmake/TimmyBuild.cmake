@@ -62,6 +62,11 @@ target_link_options(timmy_flags INTERFACE -Wl,-z,relro,-z,now)
 if(TIMMY_SANITIZE)
   add_compile_options(-fsanitize=${TIMMY_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${TIMMY_SANITIZE})
+  if(TIMMY_SANITIZE MATCHES undefined)
+    # Otherwise it prints and goes on, and a test that passes hides what was printed.
+    add_compile_options(-fno-sanitize-recover=undefined)
+    add_link_options(-fno-sanitize-recover=undefined)
+  endif()
   if(TIMMY_SANITIZE MATCHES thread AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     # Boost.Asio's fences, which this sanitizer doesn't know; its queues have locks besides.
     add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-tsan>)
