@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/fake_loop.hpp"
 #include "base/file.hpp"
+#include "forge/gitea_server.hpp"
 
 namespace host::forge {
 namespace {
@@ -53,6 +54,21 @@ std::string environment(const std::string& name) {
 std::string token_of(const std::string& name) {
   const auto file = environment(name + "_FILE");
   return file.empty() ? environment(name) : read_secret_file(file);
+}
+
+// At a server that is started by the first test and serves all of this process.
+std::unique_ptr<Peer> started_peer() {
+  static const auto server = []() -> std::unique_ptr<GiteaServer> {
+    const auto binary = GiteaServer::binary();
+    return binary ? std::make_unique<GiteaServer>(*binary) : nullptr;
+  }();
+  if (server == nullptr) return nullptr;
+  auto peer = std::make_unique<RealPeer>();
+  peer->url = server->url();
+  peer->token = server->token();
+  peer->other_token = server->other_token();
+  peer->read_token = server->read_token();
+  return peer;
 }
 
 }  // namespace
@@ -108,7 +124,7 @@ std::unique_ptr<Peer> forge_peer() { return std::make_unique<ForgePeer>(); }
 
 std::unique_ptr<Peer> gitea_peer() {
   auto url = environment("TIMMY_GITEA_TEST_URL");
-  if (url.empty()) return nullptr;
+  if (url.empty()) return started_peer();
   auto peer = std::make_unique<RealPeer>();
   while (url.ends_with('/')) url.pop_back();
   peer->url = url;
@@ -124,7 +140,8 @@ std::unique_ptr<Peer> gitea_peer() {
 void PeerTest::SetUp() {
   peer_ = std::string_view(GetParam()) == "gitea" ? gitea_peer() : forge_peer();
   if (peer_ == nullptr)
-    GTEST_SKIP() << "no real Gitea: set TIMMY_GITEA_TEST_URL and TIMMY_GITEA_TEST_TOKEN_FILE";
+    GTEST_SKIP() << "no real Gitea: set TIMMY_GITEA_TEST_URL and TIMMY_GITEA_TEST_TOKEN_FILE, or "
+                    "TIMMY_GITEA_BINARY";
 }
 
 void PeerTest::TearDown() {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The server that the contract suite talks to: the forge of this folder, always, and a real Gitea
-// when the environment names one:
-//   TIMMY_GITEA_TEST_URL                      its root
+// or Forgejo, the first of these that is there:
+//   TIMMY_GITEA_TEST_URL                      its root, with
 //   TIMMY_GITEA_TEST_TOKEN[_FILE]             of a user who is no site admin, with all scopes
 //   TIMMY_GITEA_TEST_OTHER_TOKEN[_FILE]       optional: of another such user
 //   TIMMY_GITEA_TEST_READ_TOKEN[_FILE]        optional: of the first one, with read:issue,
 //                                             read:repository and read:user only
+//   TIMMY_GITEA_BINARY, `gitea` on $PATH      started for this process (gitea_server.hpp)
 // In the real one the suite makes repositories and organisations of its own and deletes them.
 #pragma once
 
@@ -70,7 +71,7 @@ class Peer {
 
 // The forge, with two users and three tokens; pages of 5 at most, 3 by default.
 [[nodiscard]] std::unique_ptr<Peer> forge_peer();
-// nullptr when the environment names no Gitea. Throws what is wrong with it.
+// nullptr when there is no Gitea. Throws what is wrong with it.
 [[nodiscard]] std::unique_ptr<Peer> gitea_peer();
 
 // Runs each of its tests against both.
