@@ -10,6 +10,7 @@
 
 #include "base/file.hpp"
 #include "store/connection.hpp"
+#include "store/group_commit.hpp"
 #include "store/migrations.hpp"
 
 namespace bench {
@@ -47,80 +48,128 @@ class Statement {
   sqlite3_stmt* handle_ = nullptr;
 };
 
+// A database as the queue has it, and what the queue does to it, 200 jobs a transaction.
+class BareQueue {
+ public:
+  explicit BareQueue(const std::filesystem::path& folder)
+      : connection_(opened(folder / "bare.db")),
+        db_(connection_.handle()),
+        begin_(db_, "BEGIN IMMEDIATE"),
+        commit_(db_, "COMMIT"),
+        insert_(db_,
+                "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, "
+                "nominal, parent, source, unique_key, payload) "
+                "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+        claim_(db_,
+               "SELECT id, run_lease, attempt, max_attempts, crashes, nominal, payload "
+               "FROM jobs WHERE " +
+                   kNext),
+        mark_(db_,
+              "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, "
+              "instance=?3, attempted_at=?4, progress=NULL WHERE id IN (SELECT id FROM jobs "
+              "WHERE " +
+                  kNext + ")"),
+        complete_(db_,
+                  "UPDATE jobs SET state='completed', ended_at=?1, cpu=?2, max_rss=?3, result=?4, "
+                  "output=?5 WHERE id=?6 AND state='running' AND run_lease=?7 AND (concurrency_key "
+                  "IS NULL OR ?8)") {}
+
+  void insert() {
+    begin_.step();
+    for (int i = 0; i < kBatch; ++i, ++now_) {
+      insert_.bind(1, task_);
+      insert_.bind(2, state_);
+      insert_.bind(3, 5);
+      insert_.bind(4, now_);
+      insert_.bind(5, now_);
+      insert_.bind(6, 5);
+      insert_.bind(7, now_);
+      insert_.bind(10, source_);
+      insert_.blob(12, payload_);
+      insert_.step();
+    }
+    commit();
+  }
+
+  void claim() {
+    runs_.clear();
+    begin_.step();
+    claim_.bind(1, task_);
+    claim_.bind(2, kBatch);
+    while (claim_.step()) runs_.emplace_back(claim_.integer(0), claim_.integer(1) + 1);
+    mark_.bind(1, task_);
+    mark_.bind(2, kBatch);
+    mark_.bind(3, 1);
+    mark_.bind(4, now_);
+    mark_.step();
+    commit();
+  }
+
+  // What was claimed.
+  void complete() {
+    begin_.step();
+    for (const auto& [id, lease] : runs_) {
+      complete_.bind(1, now_);
+      complete_.bind(2, 1);
+      complete_.bind(3, 1);
+      complete_.blob(4, result_);
+      complete_.bind(6, id);
+      complete_.bind(7, lease);
+      complete_.bind(8, 0);
+      complete_.step();
+    }
+    commit();
+  }
+
+ private:
+  static host::Connection opened(const std::filesystem::path& path) {
+    host::Connection connection(path, host::Connection::Mode::writer);
+    host::migrate(connection);
+    connection.use_wal();
+    return connection;
+  }
+
+  // And the log's way into the database, when the store would do it.
+  void commit() {
+    commit_.step();
+    if (connection_.wal_pages() >= host::kCheckpointPages) connection_.checkpoint(false);
+  }
+
+  static inline const std::string kNext =
+      "state='available' AND task=?1 AND waits_turn=0 ORDER BY rank, id LIMIT ?2";
+  const std::string task_ = "noop", state_ = "available", source_ = "bench",
+                    payload_ = std::string(100, 'x'), result_ = "{}";
+  host::Connection connection_;
+  sqlite3* db_;
+  Statement begin_, commit_, insert_, claim_, mark_, complete_;
+  std::vector<std::pair<sqlite3_int64, sqlite3_int64>> runs_;
+  sqlite3_int64 now_ = 1;
+};
+
+// Jobs a second, where each turn() is a batch of them.
+template <class Turn>
+double rate(Seconds time, Turn turn) {
+  const auto start = std::chrono::steady_clock::now();
+  int batches = 0;
+  for (; std::chrono::steady_clock::now() - start < time; ++batches) turn();
+  const Seconds took = std::chrono::steady_clock::now() - start;
+  return batches * kBatch / took.count();
+}
+
 }  // namespace
 
 double bare_loop(const std::filesystem::path& folder, Seconds time) {
-  const auto path = folder / "bare.db";
-  host::Connection connection(path, host::Connection::Mode::writer);
-  host::migrate(connection);
-  connection.use_wal();
-  sqlite3* db = connection.handle();
-  Statement begin(db, "BEGIN IMMEDIATE"), commit(db, "COMMIT");
-  Statement insert(
-      db,
-      "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, nominal, "
-      "parent, source, unique_key, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  const std::string next =
-      "state='available' AND task=?1 AND waits_turn=0 ORDER BY rank, id LIMIT ?2";
-  Statement claim(db,
-                  "SELECT id, run_lease, attempt, max_attempts, crashes, nominal, payload "
-                  "FROM jobs WHERE " +
-                      next);
-  Statement mark(db,
-                 "UPDATE jobs SET state='running', run_lease=run_lease+1, attempt=attempt+1, "
-                 "instance=?3, attempted_at=?4, progress=NULL WHERE id IN (SELECT id FROM jobs "
-                 "WHERE " +
-                     next + ")");
-  Statement complete(
-      db,
-      "UPDATE jobs SET state='completed', ended_at=?1, cpu=?2, max_rss=?3, result=?4, output=?5 "
-      "WHERE id=?6 AND state='running' AND run_lease=?7 AND (concurrency_key IS NULL OR ?8)");
-  const std::string task = "noop", state = "available", source = "bench", payload(100, 'x'),
-                    result = "{}";
-  const auto start = std::chrono::steady_clock::now();
-  sqlite3_int64 done = 0, now = 1;
-  while (std::chrono::steady_clock::now() - start < time) {
-    begin.step();
-    for (int i = 0; i < kBatch; ++i, ++now) {
-      insert.bind(1, task);
-      insert.bind(2, state);
-      insert.bind(3, 5);
-      insert.bind(4, now);
-      insert.bind(5, now);
-      insert.bind(6, 5);
-      insert.bind(7, now);
-      insert.bind(10, source);
-      insert.blob(12, payload);
-      insert.step();
-    }
-    commit.step();
-    begin.step();
-    claim.bind(1, task);
-    claim.bind(2, kBatch);
-    std::vector<std::pair<sqlite3_int64, sqlite3_int64>> runs;
-    while (claim.step()) runs.emplace_back(claim.integer(0), claim.integer(1) + 1);
-    mark.bind(1, task);
-    mark.bind(2, kBatch);
-    mark.bind(3, 1);
-    mark.bind(4, now);
-    mark.step();
-    commit.step();
-    begin.step();
-    for (const auto& [id, lease] : runs) {
-      complete.bind(1, now);
-      complete.bind(2, 1);
-      complete.bind(3, 1);
-      complete.blob(4, result);
-      complete.bind(6, id);
-      complete.bind(7, lease);
-      complete.bind(8, 0);
-      complete.step();
-    }
-    commit.step();
-    done += static_cast<sqlite3_int64>(runs.size());
-  }
-  const Seconds took = std::chrono::steady_clock::now() - start;
-  return static_cast<double>(done) / took.count();
+  BareQueue queue(folder);
+  return rate(time, [&] {
+    queue.insert();
+    queue.claim();
+    queue.complete();
+  });
+}
+
+double bare_inserts(const std::filesystem::path& folder, Seconds time) {
+  BareQueue queue(folder);
+  return rate(time, [&] { queue.insert(); });
 }
 
 std::vector<double> fdatasync_times(const std::filesystem::path& folder, int count) {

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host_bench.hpp"
 
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "bare_loop.hpp"
 #include "base/error.hpp"
 #include "figure.hpp"
 #include "host_process.hpp"
 #include "plugins/test_plugin.hpp"
+#include "proc.hpp"
 #include "store/connection.hpp"
 
 namespace bench {
@@ -20,51 +23,64 @@ namespace {
 using namespace host;
 using std::chrono::steady_clock;
 
-// A figure of a line "NAME:   123 ..." in one of /proc's files.
-double proc_figure(const std::filesystem::path& path, const std::string& name) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string first;
-    double number = 0;
-    if (words >> first >> number && first == name + ":") return number;
-  }
-  throw Error(Code::io, "no " + name + " in " + path.string());
+void sleep_for(std::chrono::milliseconds time) {
+  ::poll(nullptr, 0, static_cast<int>(time / std::chrono::milliseconds(1)));
 }
 
-// How often a process left its sleep, all threads together, since it started.
-double wakeups(pid_t pid) {
-  double all = 0;
-  for (const auto& thread :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task"))
-    all += proc_figure(thread.path() / "status", "voluntary_ctxt_switches");
-  return all;
+// Milliseconds from a host's SIGKILL to the end of its last worker, which is in a plugin's endless
+// loop.
+double end_of_orphans() {
+  HostProcess host;
+  host.start();
+  host.client().post("/v1/jobs", {{"task", "noop_busy"}});
+  while (host.client().get("/v1/status")["running"] != 1) sleep_for(std::chrono::milliseconds(1));
+  std::vector<Fd> workers;
+  for (const auto pid : children(host.pid()))
+    workers.emplace_back(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (workers.empty()) throw Error(Code::internal, "no worker was there");
+  const auto killed = steady_clock::now();
+  host.kill();
+  for (const auto& worker : workers) {
+    pollfd ended{worker.get(), POLLIN, 0};
+    if (::poll(&ended, 1, 60'000) != 1) throw Error(Code::timed_out, "a worker outlived its host");
+  }
+  return Seconds(steady_clock::now() - killed).count() * 1000;
 }
 
 }  // namespace
 
-void idle(bool json) {
+void idle(const Output& output) {
   HostProcess host;
   host.start();
   host.command({"enqueue", "noop", "--wait"});
   // Its worker goes after a minute without a job, and then what it had is given back.
-  ::sleep(70);
-  const std::filesystem::path rollup = "/proc/" + std::to_string(host.pid()) + "/smaps_rollup";
-  const double before = wakeups(host.pid());
-  ::sleep(60);
-  const double after = wakeups(host.pid());
-  print({"host.idle_anon", proc_figure(rollup, "Anonymous") / 1024, "MiB", std::nullopt,
-         "one plugin enabled, a job run, its worker gone"},
-        json);
-  print({"host.idle_pss", proc_figure(rollup, "Pss") / 1024, "MiB", std::nullopt, "likewise"},
-        json);
-  print({"host.idle_wakeups", after - before, "a minute", std::nullopt,
-         "likewise, no schedule due; all threads"},
-        json);
+  sleep_for(std::chrono::seconds(70));
+  const auto pid = host.pid();
+  const std::string what = "one plugin enabled, a job run, its worker gone; ";
+  if (output.wants("host.idle_wakeups")) {
+    const double before = wakeups(pid);
+    sleep_for(std::chrono::minutes(1));
+    output.print({"host.idle_wakeups", wakeups(pid) - before, "a minute", std::nullopt,
+                  what + "no schedule due; all threads; one run of a minute"});
+  }
+  output.print({"host.idle_anon", memory_of(pid, "Anonymous") / 1024, "MiB", std::nullopt,
+                what + "one run, looked at after 70 s or more"});
+  output.print({"host.idle_pss", memory_of(pid, "Pss") / 1024, "MiB", std::nullopt,
+                what + "one run, looked at after 70 s or more"});
   host.stop();
 }
 
-void ready_100k(bool json) {
+void orphan_end(const Output& output) {
+  Series times;
+  for (int run = 0; run < kRuns; ++run) times.add(end_of_orphans(), Seconds());
+  output.print(
+      {"workers.orphan_end", times.median(), "ms", 1000,
+       fmt::format("a host's SIGKILL to the end of its last worker, which is in an endless "
+                   "loop; median of {} hosts; the baseline is the bar",
+                   kRuns)});
+}
+
+void ready_100k(const Output& output) {
   HostProcess host;
   host.start();
   host.command({"tasks", "pause", "noop"});
@@ -77,45 +93,50 @@ void ready_100k(bool json) {
         "SELECT 'noop', 'available', 5, i, 5, 1, 'bench', zeroblob(100) FROM n");
     database.execute("UPDATE settings SET value='0' WHERE key='stopped_cleanly'");
   }
-  std::vector<double> times;
-  for (int run = 0; run < 5; ++run) {
+  Series times;
+  for (int run = 0; run < 4 * kRuns; ++run) {
     const auto begun = steady_clock::now();
     host.start();
-    times.push_back(Seconds(steady_clock::now() - begun).count() * 1000);
+    const Seconds took = steady_clock::now() - begun;
+    times.add(took.count() * 1000, took);
     host.kill();
   }
-  print({"host.ready_100k", median(times), "ms", std::nullopt,
-         "start to the first answer, after a kill -9, 100,000 jobs waiting"},
-        json);
+  output.print(
+      {"host.ready_100k", times.median(), "ms", std::nullopt,
+       "start to the first answer, after a kill -9, 100,000 jobs waiting; " + times.note()});
 }
 
-void enqueue_batch(bool json) {
-  constexpr int kJobs = 100'000, kRuns = 3;
-  HostProcess host;
-  const auto file = host.paths().timmy_home / "jobs.jsonl";
+void enqueue_batch(const Output& output) {
+  constexpr int kJobs = 200'000;
+  const TestFolder files;
+  const auto file = files / "jobs.jsonl";
   {
     std::ofstream lines(file);
     for (int i = 0; i < kJobs; ++i)
       lines << R"({"task":"noop","payload":{"text":")" << std::string(88, 'x') << "\"}}\n";
   }
-  host.start();
-  host.command({"tasks", "pause", "noop"});
-  std::vector<double> ours, bare;
+  Series ours, bare;
   for (int run = 0; run < kRuns; ++run) {
     const TestFolder folder;
-    bare.push_back(bare_loop(folder.path(), Seconds(2)));
+    bare.run([&] { return bare_inserts(folder.path(), Seconds(2.5)); });
+    HostProcess host;  // a new one, since the bare loop's database is new too
+    host.start();
+    host.command({"tasks", "pause", "noop"});
     const auto begun = steady_clock::now();
     host.command({"enqueue", "--batch", file.string()});
-    ours.push_back(kJobs / Seconds(steady_clock::now() - begun).count());
+    const Seconds took = steady_clock::now() - begun;
+    ours.add(kJobs / took.count(), took);
+    host.stop();
   }
-  host.stop();
-  print({"queue.enqueue_batch", median(ours), "jobs/s", median(bare),
-         "timmy-host enqueue --batch FILE of 100,000 lines, the whole command; baseline: bare "
-         "SQLite loop"},
-        json);
+  output.print({"queue.enqueue_batch", ours.median(), "jobs/s", bare.median(),
+                "timmy-host enqueue --batch FILE of 200,000 lines, the whole command; " +
+                    ours.note() +
+                    "; baseline: the bare SQLite loop's inserts alone, 200 a "
+                    "transaction, " +
+                    bare.note()});
 }
 
-void list_100(bool json) {
+void list_100(const Output& output) {
   const HostProcess host;
   // Named, since a folder below /tmp is not trusted otherwise.
   const auto folder = host.paths().timmy_home / "many";
@@ -126,15 +147,15 @@ void list_100(bool json) {
     bytes.resize(1'000'000, '\0');
     std::ofstream(folder / (id + ".so")) << bytes;
   }
-  std::vector<double> times;
-  for (int run = 0; run < 12; ++run) {
+  Series times;
+  for (int run = -2; run < 60 * kRuns; ++run) {
     const auto begun = steady_clock::now();
     host.command({"--list-tasks", "--plugin-dir", folder.string()});
-    if (run >= 2) times.push_back(Seconds(steady_clock::now() - begun).count() * 1000);
+    const Seconds took = steady_clock::now() - begun;
+    if (run >= 0) times.add(took.count() * 1000, took);
   }
-  print({"catalogue.list_100", median(times), "ms", std::nullopt,
-         "the whole command, 100 plugins of 1 MB, warm"},
-        json);
+  output.print({"catalogue.list_100", times.median(), "ms", std::nullopt,
+                "the whole command, 100 plugins of 1 MB, warm; " + times.note()});
 }
 
 }  // namespace bench

@@ -33,10 +33,12 @@ void wait_for(Child& child, bool killed = false) {
 
 }  // namespace
 
-HostProcess::HostProcess() : paths_(paths_in(folder_)), client_(paths_) {
+HostProcess::HostProcess(bool built_plugin) : paths_(paths_in(folder_)), client_(paths_) {
   const auto plugins = std::filesystem::path(TIMMY_NOOP).parent_path();
-  write_atomically(folder_ / "host.yaml", "defaults:\n  plugin_dirs: [" + plugins.string() +
-                                              "]\n  plugins:\n    noop: { enabled: true }\n");
+  write_atomically(folder_ / "host.yaml",
+                   "defaults:\n" +
+                       (built_plugin ? "  plugin_dirs: [" + plugins.string() + "]\n" : "") +
+                       "  plugins:\n    noop: { enabled: true }\n");
 }
 
 SpawnRequest HostProcess::request(std::vector<std::string> arguments) const {
@@ -47,8 +49,10 @@ SpawnRequest HostProcess::request(std::vector<std::string> arguments) const {
           .environment = {{"HOME", home}, {"TIMMY_HOME", home}, {"HERMES_HOME", home}}};
 }
 
-void HostProcess::start() {
-  host_.emplace(spawn(request({"run"})));
+void HostProcess::start(const std::vector<std::string>& more) {
+  std::vector<std::string> arguments{"run"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  host_.emplace(spawn(request(std::move(arguments))));
   const auto late = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!client_.running()) {
     if (std::chrono::steady_clock::now() > late) throw Error(Code::timed_out, "no host came up");

@@ -11,12 +11,14 @@
 namespace bench {
 
 // `timmy-host` as its users run it, with a home of its own in which the plugin "noop" is enabled.
+// It is taken from where it was built, or from none: whoever starts the host says from where then.
 class HostProcess {
  public:
-  HostProcess();
+  explicit HostProcess(bool built_plugin = true);
 
-  // Starts it and waits for its first answer. Throws host::Error if that takes over 30 s.
-  void start();
+  // Starts it with `more` after "run" and waits for its first answer. Throws host::Error if that
+  // takes over 30 s.
+  void start(const std::vector<std::string>& more = {});
   // SIGTERM, then waits; SIGKILL likewise.
   void stop();
   void kill();

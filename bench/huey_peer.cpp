@@ -32,9 +32,10 @@ PeerRate huey_rate(bool fsync) {
     if (::pipe2(ends, O_CLOEXEC) != 0) throw host::system_error("making a pipe");
     const host::Fd reading(ends[0]);
     host::Fd writing(ends[1]);
+    // By its path: it finds the packages of its virtual environment by its own name.
     host::SpawnRequest request{
         .program = python(),
-        .arguments = {"python3", TIMMY_HUEY_PEER, fsync ? "--fsync" : "--no-fsync"}};
+        .arguments = {python(), TIMMY_HUEY_PEER, fsync ? "--fsync" : "--no-fsync"}};
     for (const char* name : {"HOME", "PATH", "PYTHONPATH", "VIRTUAL_ENV"})
       if (const char* value = std::getenv(name)) request.environment[name] = value;
     request.descriptors = {{writing.get(), 1}};
@@ -42,10 +43,11 @@ PeerRate huey_rate(bool fsync) {
     writing.reset();
     const auto output = host::read_all(reading.get(), 1 << 16, "the peer's output");
     const auto reply = host::parse_json(output, "the peer's output");
-    if (reply.contains("missing")) return {std::nullopt, reply["missing"].get<std::string>()};
-    return {reply.at("rate").get<double>(), reply.at("note").get<std::string>()};
+    if (reply.contains("missing")) return {std::nullopt, {}, reply["missing"].get<std::string>()};
+    return {reply.at("rate").get<double>(), Seconds(reply.at("seconds").get<double>()),
+            reply.at("note").get<std::string>()};
   } catch (const host::Error& error) {
-    return {std::nullopt, error.what()};
+    return {std::nullopt, {}, error.what()};
   }
 }
 

@@ -147,71 +147,108 @@ class Engine {
   std::function<void()> on_begun_;
 };
 
-constexpr int kRuns = 5;
+// A database with so many jobs waiting, closed as a host does.
+void fill(const std::filesystem::path& folder, int waiting) {
+  Connection database(folder / "host.db", Connection::Mode::writer);
+  migrate(database);
+  database.use_wal();
+  Statement(database.handle(),
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, "
+            "source, payload) SELECT 'noop', 'available', 5, i, i, 5, i, 'bench', "
+            "CAST('\"' || printf('%.*c', 98, 'x') || '\"' AS BLOB) FROM n")
+      .bind_all(waiting)
+      .run();
+  close_cleanly(database);
+}
+
+// One kind of Huey, as long as it can be had.
+class Huey {
+ public:
+  explicit Huey(bool fsync) : fsync_(fsync) {}
+  void run() {
+    if (!missing_.empty()) return;
+    const auto peer = huey_rate(fsync_);
+    note_ = peer.note;
+    if (peer.rate)
+      rates_.add(*peer.rate, peer.took);
+    else
+      missing_ = peer.note;
+  }
+  void compare(const char* name, const Series& ours, const Output& output) const {
+    if (missing_.empty())
+      output.print({name, ours.median(), "jobs/s", rates_.median(),
+                    ours.note() + "; baseline: " + note_ + ", " + rates_.note()});
+    else
+      std::cerr << name << " was not measured: " << missing_ << std::endl;
+  }
+
+ private:
+  bool fsync_;
+  Series rates_;
+  std::string note_, missing_;
+};
 
 }  // namespace
 
-void end_to_end(bool json) {
-  std::vector<double> ours, bare;
+void end_to_end(const Output& output) {
+  constexpr const char *kSyncing = "queue.end_to_end.vs_huey",
+                       *kNotSyncing = "queue.end_to_end.vs_huey_nofsync";
+  Series ours, bare;
+  Huey syncing(true), not_syncing(false);
   for (int run = 0; run < kRuns; ++run) {
     const TestFolder folder;
-    bare.push_back(bare_loop(folder.path(), Seconds(3)));
+    bare.run([&] { return bare_loop(folder.path(), Seconds(2.5)); });
     Engine engine(folder.path());
-    ours.push_back(engine.throughput(Seconds(3)));
+    ours.run([&] { return engine.throughput(Seconds(2.5)); });
+    if (output.wants(kSyncing)) syncing.run();
+    if (output.wants(kNotSyncing)) not_syncing.run();
   }
-  print({"queue.end_to_end", median(ours), "jobs/s", median(bare),
-         "insert, claim, run in a worker, complete with history; fsync on; baseline: bare SQLite "
-         "loop"},
-        json);
-  for (const auto& [name, fsync] :
-       {std::pair{"queue.end_to_end.vs_huey", true}, {"queue.end_to_end.vs_huey_nofsync", false}}) {
-    const auto peer = huey_rate(fsync);
-    if (peer.rate)
-      print({name, median(ours), "jobs/s", peer.rate, peer.note}, json);
-    else
-      std::cerr << name << " was not measured: " << peer.note << std::endl;
-  }
+  output.print({"queue.end_to_end", ours.median(), "jobs/s", bare.median(),
+                "insert, claim, run in a worker, complete with history; fsync on; " + ours.note() +
+                    "; baseline: bare SQLite loop, " + bare.note()});
+  if (output.wants(kSyncing)) syncing.compare(kSyncing, ours, output);
+  if (output.wants(kNotSyncing)) not_syncing.compare(kNotSyncing, ours, output);
 }
 
-void growth(bool json) {
-  const auto rate_with = [](int waiting) {
-    const TestFolder folder;
-    {
-      Connection database(folder / "host.db", Connection::Mode::writer);
-      migrate(database);
-      database.use_wal();
-      Statement(database.handle(),
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-                "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, "
-                "source, payload) SELECT 'noop', 'available', 5, i, i, 5, i, 'bench', "
-                "CAST('\"' || printf('%.*c', 98, 'x') || '\"' AS BLOB) FROM n")
-          .bind_all(waiting)
-          .run();
-      close_cleanly(database);
-    }
+void growth(const Output& output) {
+  // Each job that runs is replaced, so that what waits is the same in each run.
+  const TestFolder much, little;
+  fill(much.path(), 1'000'000);
+  fill(little.path(), 1'000);
+  const auto rate = [](const TestFolder& folder) {
     Engine engine(folder.path());
-    return engine.throughput(Seconds(3), false);
+    return engine.throughput(Seconds(2.5), false);
   };
-  std::vector<double> many, few;
-  for (int run = 0; run < 3; ++run) {
-    few.push_back(rate_with(1'000));
-    many.push_back(rate_with(1'000'000));
+  Series many, few;
+  for (int run = 0; run < kRuns; ++run) {
+    few.run([&] { return rate(little); });
+    many.run([&] { return rate(much); });
   }
-  print({"queue.growth", median(many), "jobs/s", median(few),
-         "as queue.end_to_end, with 1,000,000 jobs waiting; baseline: with 1,000"},
-        json);
+  output.print({"queue.growth", many.median(), "jobs/s", few.median(),
+                "as queue.end_to_end, with 1,000,000 jobs waiting; " + many.note() +
+                    "; baseline: with 1,000, " + few.note()});
 }
 
-void start_latency(bool json) {
+void start_latency(const Output& output) {
   const TestFolder folder;
-  const double sync = median(fdatasync_times(folder.path(), 500));
   Engine engine(folder.path());
   (void)engine.latencies(50);
-  const auto times = engine.latencies(1000);
-  const std::string note =
-      "insert() on an idle host to the plugin's being called; baseline: median fdatasync";
-  print({"queue.start_latency.p50", percentile(times, 0.5), "us", sync, note}, json);
-  print({"queue.start_latency.p99", percentile(times, 0.99), "us", sync, note}, json);
+  Series sync, p50, p99;
+  for (int run = 0; run < kRuns; ++run) {
+    sync.run([&] { return median(fdatasync_times(folder.path(), 1000)); });
+    const auto start = std::chrono::steady_clock::now();
+    const auto times = engine.latencies(2500);
+    const Seconds took = std::chrono::steady_clock::now() - start;
+    p50.add(percentile(times, 0.5), took);
+    p99.add(percentile(times, 0.99), took);
+  }
+  const std::string what = "insert() on an idle host to the plugin's being called, 2,500 jobs; ",
+                    baseline = "; baseline: median of 1,000 fdatasync, " + sync.note();
+  output.print(
+      {"queue.start_latency.p50", p50.median(), "us", sync.median(), what + p50.note() + baseline});
+  output.print(
+      {"queue.start_latency.p99", p99.median(), "us", sync.median(), what + p99.note() + baseline});
 }
 
 }  // namespace bench

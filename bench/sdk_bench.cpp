@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
 #include "figure.hpp"
+#include "host_process.hpp"
+#include "proc.hpp"
 #include "workers/pool.hpp"
 
 namespace bench {
@@ -22,10 +25,9 @@ namespace {
 
 using namespace host;
 
-constexpr int kRuns = 5'000;
-constexpr int kFreshRuns = 500;
 constexpr int kCalls = 20'000;  // as noop.c has it
 constexpr int kSwaps = 1'000;
+constexpr Seconds kTime(2.5);  // of one measurement
 
 // Answers each call at once: what is measured is the way there and back.
 struct NoServices final : ServiceHandler {
@@ -75,12 +77,6 @@ class Ground {
         .count();
   }
 
-  void retire() { pool_.retire("noop"); }
-  [[nodiscard]] std::size_t workers() const { return pool_.stats().workers.size(); }
-  void let_end() {
-    while (workers() > 1) context_.run_one();
-  }
-
  private:
   TestFolder folder_;
   boost::asio::io_context context_{1};
@@ -96,25 +92,76 @@ class Ground {
                    TIMMY_WORKER, services_};
 };
 
-std::vector<double> runs(Ground& ground, int count) {
+// Each run's time, as many as fit.
+std::vector<double> runs(Ground& ground, Seconds time, const std::string& task = "noop") {
   std::vector<double> times;
-  for (int i = 0; i < count; ++i) times.push_back(ground.run("noop"));
+  const auto start = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - start < time) times.push_back(ground.run(task));
   return times;
 }
 
-std::size_t open_descriptors() {
-  const std::filesystem::directory_iterator all("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
+// The median of each measurement, and of their p99; in each run `parts` of what is measured.
+struct RunTimes {
+  explicit RunTimes(Ground& ground, const std::string& task = "noop", int parts = 1) {
+    (void)runs(ground, Seconds(0.2), task);
+    for (int run = 0; run < kRuns; ++run) {
+      const auto times = runs(ground, kTime, task);
+      medians.add(median(times) / parts, kTime);
+      p99.add(percentile(times, 0.99) / parts, kTime);
+    }
+  }
+  Series medians, p99;
+};
 
-// KiB of anonymous memory.
-double anonymous() {
-  std::ifstream file("/proc/self/smaps_rollup");
-  std::string word;
-  while (file >> word)
-    if (double value = 0; word == "Anonymous:" && file >> value) return value;
-  return 0;
-}
+// A plugin's file that is replaced again and again under a running host.
+class Swaps {
+ public:
+  // Puts the first file there; start the host then, with that folder.
+  Swaps(HostProcess& host, std::filesystem::path folder) : host_(host), folder_(std::move(folder)) {
+    put();
+  }
+
+  // As an installer does it: whole, by a rename. Then a job runs on the new bytes.
+  void swap() {
+    put();
+    host_.client().post("/v1/reload");
+    const Json plugins = host_.client().get("/v1/plugins").at("plugins");
+    for (const auto& plugin : plugins)
+      if (plugin.at("id") == "noop" && plugin.at("sha256") == digest_)
+        throw Error(Code::internal, "the host did not see the new bytes");
+      else if (plugin.at("id") == "noop")
+        digest_ = plugin.at("sha256").get<std::string>();
+    const auto id = host_.client().post("/v1/jobs", {{"task", "noop"}}).at("id");
+    const auto job =
+        host_.client().get("/v1/jobs/" + std::to_string(id.get<std::int64_t>()) + "?wait=20");
+    if (job.at("state") != "completed") throw Error(Code::internal, "a job failed: " + job.dump());
+  }
+
+  struct Left {
+    double descriptors = 0, processes = 0;
+    double memory = 0;  // KiB
+  };
+  // Once the host is through with the last swap: the worker of the older bytes has gone, the
+  // folders are quiet.
+  [[nodiscard]] Left left() const {
+    ::poll(nullptr, 0, 3000);
+    return {static_cast<double>(open_descriptors(host_.pid())),
+            static_cast<double>(children(host_.pid()).size()), memory_of(host_.pid(), "Anonymous")};
+  }
+
+ private:
+  // Other bytes each time, the same code: what comes after the end of an ELF file is nobody's.
+  void put() {
+    std::filesystem::copy_file(TIMMY_NOOP, folder_ / ".noop.so");
+    std::ofstream(folder_ / ".noop.so", std::ios::app) << ++times_;
+    std::filesystem::rename(folder_ / ".noop.so", folder_ / "noop.so");
+  }
+
+  HostProcess& host_;
+  std::filesystem::path folder_;
+  std::string digest_;
+  int times_ = 0;
+};
 
 int compile(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), TIMMY_COMPILER);
@@ -129,88 +176,77 @@ int compile(std::vector<std::string> arguments) {
 
 }  // namespace
 
-void sdk_call_roundtrip(bool json) {
+void sdk_call_roundtrip(const Output& output) {
   Ground ground;
-  (void)runs(ground, 10);
-  print({"sdk.call_roundtrip",
-         ground.run("noop_calls") / kCalls,
-         "us",
-         {},
-         "a service call, answered at once"},
-        json);
+  const RunTimes times(ground, "noop_calls", kCalls);
+  output.print({"sdk.call_roundtrip", times.medians.median(), "us", std::nullopt,
+                fmt::format("a service call, answered at once; runs of {} calls; {}", kCalls,
+                            times.medians.note())});
 }
 
-void sdk_pooled_run(bool json) {
+void sdk_pooled_run(const Output& output) {
   Ground ground;
-  (void)runs(ground, 100);
-  const auto times = runs(ground, kRuns);
-  print({"sdk.pooled_run",
-         median(times),
-         "us",
-         {},
-         fmt::format("a run in a worker that is there; p99 {:.0f}", percentile(times, 0.99))},
-        json);
+  const RunTimes times(ground);
+  output.print({"sdk.pooled_run", times.medians.median(), "us", std::nullopt,
+                fmt::format("a run in a worker that is there; p99 {:.0f}; {}", times.p99.median(),
+                            times.medians.note())});
 }
 
-void sdk_fresh_run(bool json) {
+void sdk_fresh_run(const Output& output) {
   Ground ground(true);
-  (void)runs(ground, 10);
-  const auto times = runs(ground, kFreshRuns);
-  print({"sdk.fresh_run", median(times), "us", 2000,
-         fmt::format("a run in a worker of its own, to its result; the baseline is the bar; p99 "
-                     "{:.0f}",
-                     percentile(times, 0.99))},
-        json);
+  const RunTimes times(ground);
+  output.print({"sdk.fresh_run", times.medians.median(), "us", 2000,
+                fmt::format("a run in a worker of its own, to its result; p99 {:.0f}; {}; the "
+                            "baseline is the bar",
+                            times.p99.median(), times.medians.note())});
 }
 
-void sdk_header_compile(bool json) {
+void sdk_header_compile(const Output& output) {
   const TestFolder folder;
   const auto source = folder / "plugin.cpp";
   std::ofstream(source) << "#include <timmy/plugin.hpp>\n"
                            "struct P { timmy::Json run(const timmy::Job&, timmy::Context&) "
                            "{ return {}; } };\nTIMMY_PLUGIN(P)\n";
-  std::vector<double> times;
-  for (int i = 0; i < 3; ++i) {
+  Series times;
+  for (int i = 0; i < kRuns; ++i) {
     const auto start = std::chrono::steady_clock::now();
     const int ended =
         compile({"-std=c++20", "-O2", "-fPIC", "-c", std::string("-I") + TIMMY_SDK_INCLUDE,
                  source.string(), "-o", (folder / "plugin.o").string()});
     if (ended != 0) throw Error(Code::internal, "the compiler failed");
-    times.push_back(Seconds(std::chrono::steady_clock::now() - start).count());
+    const Seconds took = std::chrono::steady_clock::now() - start;
+    times.add(took.count(), took);
   }
-  print({"sdk.header_compile", median(times), "s", 3,
-         "a plugin of one line at -O2; the baseline is the bar"},
-        json);
+  output.print({"sdk.header_compile", times.median(), "s", 3,
+                "a plugin of one line at -O2; " + times.note() + "; the baseline is the bar"});
 }
 
-void sdk_hot_swaps(bool json) {
-  Ground ground;
-  const TestFolder folder;
-  // Another file with the same code: bytes after the end of an ELF file are nobody's.
-  std::filesystem::copy_file(TIMMY_NOOP, folder / "other.so");
-  std::ofstream(folder / "other.so", std::ios::app) << "other";
-  const auto swap = [&](int i) {
-    ground.retire();
-    ground.use(image_of(i % 2 == 0 ? folder / "other.so" : std::filesystem::path(TIMMY_NOOP)));
-    (void)ground.run("noop");
-    ground.let_end();
-  };
-  for (int i = 0; i < 100; ++i) swap(i);
-  const auto descriptors = open_descriptors();
-  const auto memory = anonymous();
+void sdk_hot_swaps(const Output& output) {
+  HostProcess host(false);
+  const auto folder = host.paths().timmy_home / "dropped";
+  make_directories(folder, 0755);
+  Swaps swaps(host, folder);
+  host.start({"--plugin-dir", folder.string()});
+  for (int i = 0; i < 100; ++i) swaps.swap();
+  const auto before = swaps.left();
   const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < kSwaps; ++i) swap(i);
+  for (int i = 0; i < kSwaps; ++i) swaps.swap();
   const Seconds took = std::chrono::steady_clock::now() - start;
-  const auto more = static_cast<double>(open_descriptors()) - static_cast<double>(descriptors);
-  print(
-      {"sdk.hot_swaps",
-       more + static_cast<double>(ground.workers() - 1),
-       "left",
-       {},
-       fmt::format("descriptors and processes more after {} swaps of a plugin's bytes; {:.0f} KiB "
-                   "more memory; {:.1f} ms a swap",
-                   kSwaps, anonymous() - memory, 1000 * took.count() / kSwaps)},
-      json);
+  const auto after = swaps.left();
+  const auto what = fmt::format(
+      "{} swaps of a plugin's file by rename under a running host, each with a reload, a look at "
+      "the new digest and a job, {:.0f} ms a swap",
+      kSwaps, 1000 * took.count() / kSwaps);
+  output.print({"sdk.hot_swaps",
+                after.descriptors - before.descriptors + after.processes - before.processes, "left",
+                std::nullopt,
+                fmt::format("open descriptors and child processes of the host, by /proc, after {} "
+                            "over before: {:.0f} and {:.0f}",
+                            what, after.descriptors - before.descriptors,
+                            after.processes - before.processes)});
+  output.print(
+      {"sdk.hot_swaps.memory", after.memory - before.memory, "KiB", std::nullopt,
+       fmt::format("the host's anonymous memory after {}; before: {:.0f}", what, before.memory)});
 }
 
 }  // namespace bench

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does nothing, as fast as a plugin can; or calls the host many times. */
+/* Does nothing, as fast as a plugin can; or calls the host many times; or never ends. */
 #include <timmy/abi.h>
 
 static int32_t create(const timmy_host *host, timmy_str config, void **self, timmy_reply *reply) {
@@ -25,10 +25,16 @@ static int32_t call_the_host(const timmy_run *run) {
   return TIMMY_OK;
 }
 
+static int32_t compute_for_ever(void) {
+  volatile uint32_t turns = 0;
+  for (;;) ++turns;
+}
+
 static int32_t run(void *self, const timmy_run *run, timmy_str task, timmy_str job, timmy_reply *reply) {
   static const char kResult[] = "{}";
   (void)self, (void)job;
-  if (task.len > 4) return call_the_host(run);
+  if (task.len == sizeof "noop_calls" - 1) return call_the_host(run);
+  if (task.len == sizeof "noop_busy" - 1) return compute_for_ever();
   reply->result(reply->ctx, (timmy_str){kResult, sizeof kResult - 1});
   return TIMMY_OK;
 }

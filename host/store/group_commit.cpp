@@ -12,9 +12,8 @@
 namespace host {
 namespace {
 
-constexpr int kDiskErrorLimit = 20;     // in a row, before the store gives up
-constexpr int kCheckpointPages = 4000;  // 16 MiB of WAL
-constexpr int kRefusalLimit = 3;        // in a row; after these the rest of a group isn't tried
+constexpr int kDiskErrorLimit = 20;  // in a row, before the store gives up
+constexpr int kRefusalLimit = 3;     // in a row; after these the rest of a group isn't tried
 constexpr Duration kProbeLockWait = std::chrono::milliseconds(100);
 
 // The next two write more than the commits of a few jobs do, so that a disk with its last page free

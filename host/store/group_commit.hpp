@@ -12,6 +12,9 @@
 
 namespace host {
 
+// From so many pages of WAL on it is written back: 16 MiB.
+inline constexpr int kCheckpointPages = 4000;
+
 // The store can't go on: a failed fsync, a damaged database, a disk that keeps failing.
 struct FatalStoreError {
   Error error;
