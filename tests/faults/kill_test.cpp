@@ -142,8 +142,10 @@ TEST_F(KillTest, H1_RandomKillsLoseNothingAndDoNothingTwice) {
     EXPECT_LT(became_ready, kills()) << "no host was killed while it started";
     RecordProperty("ready", became_ready);
   }
-  // By those who were killed; otherwise little was at stake.
-  EXPECT_GT(forge_writes(), static_cast<std::size_t>(kills() / 100));
+  // By those who were killed, or little was at stake: about 160 in 200 lives, on a busy machine
+  // too.
+  RecordProperty("forge_writes", static_cast<int>(forge_writes()));
+  EXPECT_GT(forge_writes(), static_cast<std::size_t>(kills() / 4));
   start();
   expect_all_completed();
   expect_every_issue_labelled();
@@ -171,6 +173,9 @@ constexpr std::array kPoints{
     "workers.finished",     "services.before_send",  "services.after_send",
     "schedule.before_tick", "schedule.after_tick"};
 
+// Those that a host passes before it is ready too, at a time when its jobs run.
+constexpr std::array kLaterPoints{"store.before_commit:20", "store.committed:20"};
+
 class PointTest : public KillTest {
  protected:
   PointTest() {
@@ -189,16 +194,21 @@ class KillPointTest : public PointTest, public ::testing::WithParamInterface<con
 
 TEST_P(KillPointTest, H2_KilledThereTheNextHostGoesOnAndNothingIsLost) {
   const std::string point = GetParam();
+  const bool later = point.find(':') != std::string::npos;
   open_an_issue();
   start({{"TIMMY_FAILPOINT", point + "=kill"}, {"TIMMY_FAILPOINT_LOG", folder_ / "reached"}},
         false);
-  (void)host().wait_ready();
+  const bool ready = host().wait_ready();
+  EXPECT_TRUE(ready || !later) << "it died at its start";
   (void)ask_for_work();
   const auto exit = host().wait();
   EXPECT_TRUE(exit.signalled) << "the host did not die at " << point;
   host_.reset();
-  EXPECT_THAT(reached(), Contains(point));
+  EXPECT_THAT(reached(), Contains(point.substr(0, point.find(':'))));
   check_invariants();
+  if (later) {
+    EXPECT_GT(count("SELECT count(*) FROM jobs WHERE state='running'"), 0) << "nothing ran by then";
+  }
 
   start();
   EXPECT_TRUE(ask_for_work());
@@ -221,11 +231,13 @@ TEST_F(PointTest, H2_EveryPointOfARoundIsInTheList) {
 
 std::string test_name(const ::testing::TestParamInfo<const char*>& info) {
   std::string name = info.param;
-  std::replace(name.begin(), name.end(), '.', '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
   return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Points, KillPointTest, ::testing::ValuesIn(kPoints), test_name);
+INSTANTIATE_TEST_SUITE_P(LaterPoints, KillPointTest, ::testing::ValuesIn(kLaterPoints), test_name);
 
 }  // namespace
 }  // namespace host::faults

@@ -26,6 +26,20 @@ class LifecycleTest : public FaultBench {
     EXPECT_TRUE(eventually([&] { return client().get("/v1/status")["running"] == 1; }));
     return id;
   }
+  // True once the service manager is told `what`.
+  [[nodiscard]] bool hears(const std::string& what) {
+    return eventually(
+        [&] { return host().heard(std::chrono::seconds(5)).find(what) != std::string::npos; });
+  }
+  // SIGTERM, once; the service manager is told; the end with status 0.
+  void drain() {
+    host().signal(SIGTERM);
+    EXPECT_TRUE(hears("STOPPING=1"));
+    const auto exit = host().wait();
+    EXPECT_FALSE(exit.signalled);
+    EXPECT_EQ(exit.number, 0) << log();
+    host_.reset();
+  }
   // What echo answers from its config.
   std::string word() {
     return wait_for(enqueue("echo"))["result"]["config"]["word"].get<std::string>();
@@ -41,17 +55,21 @@ class LifecycleTest : public FaultBench {
 
 TEST_F(LifecycleTest, H4_SigtermLetsAnIdleHostGoAtOnce) {
   start();
-  stop();
+  drain();
   check_invariants();
   EXPECT_THAT(log(), HasSubstr("stopped"));
 }
 
-TEST_F(LifecycleTest, H4_ADrainWaitsForWhatRuns) {
+TEST_F(LifecycleTest, H4_ADrainWaitsForWhatRunsAndBeginsNothingMore) {
+  write_config({{"defaults", {{"queue", {{"concurrency", 1}}}}}});
   start();
-  enqueue("echo_wait", {{"ms", 300}});
+  const auto running = enqueue("echo_wait", {{"ms", 1000}});
+  for (const char* task : {"echo_wait", "echo", "echo", "echo_fail"}) enqueue(task, {{"ms", 1}});
   ASSERT_TRUE(eventually([&] { return client().get("/v1/status")["running"] == 1; }));
-  stop();
-  EXPECT_EQ(count("SELECT count(*) FROM jobs WHERE state='completed'"), 1);
+  drain();
+  EXPECT_EQ(count("SELECT state='completed' FROM jobs WHERE id=" + std::to_string(running)), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM jobs WHERE state='available' AND attempt=0"), 4)
+      << "a job was begun after the signal";
   check_invariants();
 }
 
@@ -59,7 +77,7 @@ TEST_F(LifecycleTest, H4_PastTheGraceAJobGoesBackWithoutAnAttemptBurned) {
   write_config({{"defaults", {{"queue", {{"shutdown_grace", "200ms"}}}}}});
   start();
   const auto id = long_job();
-  stop();
+  drain();
   const auto where = " FROM jobs WHERE id=" + std::to_string(id);
   EXPECT_EQ(count("SELECT state='available' AND attempt=0 AND interrupted=1" + where), 1);
   check_invariants();
@@ -69,7 +87,7 @@ TEST_F(LifecycleTest, H5_ASecondSignalEndsTheDrainAtOnce) {
   start();
   const auto id = long_job();
   host().signal(SIGTERM);
-  EXPECT_THAT(host().heard(std::chrono::seconds(5)), HasSubstr("STOPPING=1"));
+  EXPECT_TRUE(hears("STOPPING=1"));
   host().signal(SIGINT);
   const auto exit = host().wait(std::chrono::seconds(15));
   EXPECT_EQ(exit.number, 0);
