@@ -4,6 +4,7 @@
 #include "app/offline.hpp"
 #include "app/report.hpp"
 #include "app/running_host.hpp"
+#include "base/log_loss.hpp"
 #include "config/json_schema.hpp"
 #include "control/webhook_json.hpp"
 
@@ -28,6 +29,9 @@ Json Host::status() const {
   const auto pool = pool_.stats();
   if (!pool.start_error.empty())
     attention.push_back("no worker can be started: " + pool.start_error);
+  if (const auto lost = lost_log_lines(); lost > 0)
+    attention.push_back(
+        fmt::format("{} lines of the log were lost: stderr did not take them", lost));
   const auto store = store_.stats();
   if (!store.health.writable) attention.push_back("no job starts: " + store.health.reason);
   if (store.wal_bytes > kLargeLog)

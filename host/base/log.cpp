@@ -3,14 +3,17 @@
 
 #include <openssl/evp.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 
 #include "base/error.hpp"
+#include "base/log_loss.hpp"
 
 namespace host {
 namespace {
@@ -80,6 +83,29 @@ class MemorySink final : public spdlog::sinks::base_sink<std::mutex> {
   std::shared_ptr<std::vector<std::string>> lines_;
 };
 
+// Of the process, as stderr is.
+std::atomic<std::uint64_t> lost_lines = 0;
+
+// Each line at once, by one write as a rule; counts what is not taken.
+class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    std::string_view left(line.data(), line.size());
+    while (!left.empty()) {
+      const auto taken = ::write(STDERR_FILENO, left.data(), left.size());
+      if (taken < 0 && errno == EINTR) continue;
+      if (taken <= 0) {
+        ++lost_lines;
+        return;
+      }
+      left.remove_prefix(static_cast<std::size_t>(taken));
+    }
+  }
+  void flush_() override {}
+};
+
 // sd-daemon(3): a line's priority as a prefix that journald takes off.
 int journal_priority(Level level) {
   switch (level) {
@@ -135,10 +161,11 @@ std::string_view name(Level level) noexcept {
   return "error";
 }
 
+std::uint64_t lost_log_lines() noexcept { return lost_lines; }
+
 Log Log::to_stderr(Level least, std::shared_ptr<Redactor> redactor) {
   Log log;
-  log.logger_ =
-      std::make_shared<spdlog::logger>("host", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  log.logger_ = std::make_shared<spdlog::logger>("host", std::make_shared<StderrSink>());
   log.logger_->set_pattern(under_journald() ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                            spdlog::pattern_time_type::utc);
   log.logger_->set_level(to_spdlog(least));

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.hpp"
 
-#include "base/clock.hpp"
-
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/clock.hpp"
+#include "base/log_loss.hpp"
 
 namespace host {
 namespace {
@@ -36,6 +39,18 @@ TEST(Log, LinesBeginWithTheTimeInUtcAndTheLevelAsHostYamlHasIt) {
   EXPECT_GE(format_utc(SystemClock().wall()).substr(0, second.size()), second);
   EXPECT_EQ(line.find("Z "), line.find(' ') - 1);
   EXPECT_EQ(line.substr(line.find(' ')), " warn gitea: it is late\n");
+}
+
+TEST(Log, CountsTheLinesThatStderrDoesNotTake) {
+  const auto log = Log::to_stderr(Level::info, std::make_shared<Redactor>());
+  const Fd real(::dup(STDERR_FILENO)), full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  ::dup2(full.get(), STDERR_FILENO);
+  const auto before = lost_log_lines();
+  log.warn("one");
+  log.named("gitea").warn("two");
+  log.debug("not asked for");
+  ::dup2(real.get(), STDERR_FILENO);
+  EXPECT_EQ(lost_log_lines() - before, 2U);
 }
 
 TEST(Redactor, BlotsOutCredentialsThatNobodyRegistered) {

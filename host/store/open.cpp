@@ -84,12 +84,27 @@ std::filesystem::path marker_of(const std::filesystem::path& database) {
   return database.string() + ".initialised";
 }
 
+namespace {
+
+// Whoever opens it by its other name finds no log beside it, and writes over what the log holds
+// (https://www.sqlite.org/howtocorrupt.html, 2.5).
+void require_one_name(const std::string& path, nlink_t names) {
+  if (names == 1) return;
+  throw Error(Code::io,
+              fmt::format("{} has {} names: somebody made a hard link of it", path, names),
+              "Find the others with find -samefile and remove them, then start the host again. A "
+              "copy is made by timmy-host db backup.");
+}
+
+}  // namespace
+
 Placement::Placement(const std::filesystem::path& database)
     : database_(look(database.string())), wal_(look(database.string() + "-wal")) {}
 
 Placement::Place Placement::look(std::string path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) throw system_error("look at " + path);
+  require_one_name(path, status.st_nlink);
   return {std::move(path), status.st_dev, status.st_ino,
           static_cast<std::uint64_t>(status.st_size)};
 }
@@ -103,6 +118,7 @@ void Placement::check(Place& place) {
   struct stat status {};
   const bool there = ::stat(place.path.c_str(), &status) == 0;
   if (there && status.st_dev == place.device && status.st_ino == place.inode) {
+    require_one_name(place.path, status.st_nlink);
     place.bytes = static_cast<std::uint64_t>(status.st_size);
     return;
   }

@@ -35,12 +35,14 @@ struct OpenedDatabase {
 [[nodiscard]] OpenedDatabase open_database(const OpenRequest& request);
 
 // Which files the names of an open database led to: a file that is removed, renamed or replaced
-// goes on to take writes that nobody will ever find.
+// goes on to take writes that nobody will ever find; one that has a second name can be opened by it
+// without its log, and is damaged then.
 class Placement {
  public:
-  // The database and its write-ahead log, both there by now.
+  // The database and its write-ahead log, both there by now. Throws Error{io} if one has a second
+  // name (a hard link).
   explicit Placement(const std::filesystem::path& database);
-  // Throws Error{io} unless both names still lead to the same files. Two calls of stat(2).
+  // Throws Error{io} unless both names still lead to the same files, by no other name. Two calls of stat(2).
   void check();
   // The log's size as check() last saw it.
   [[nodiscard]] std::uint64_t wal_bytes() const { return wal_.bytes; }

@@ -278,6 +278,23 @@ TEST_F(StoreFaultTest, a_database_whose_name_leads_elsewhere_acknowledges_nobody
   }
 }
 
+TEST_F(StoreFaultTest, a_database_that_gets_a_second_name_acknowledges_nobody_and_is_fatal) {
+  // Row S8.
+  for (const auto* const name : {"host.db", "host.db-wal"}) {
+    SCOPED_TRACE(name);
+    fatal_.reset();
+    const auto before = answers();
+    std::filesystem::create_hard_link(folder_ / name, folder_ / "second");
+    add(1);
+    wait([&] { return fatal_.has_value(); });
+    EXPECT_EQ(fatal_, Code::io);
+    EXPECT_EQ(answers(), before);
+    store_.reset();
+    std::filesystem::remove(folder_ / "second");
+    open();
+  }
+}
+
 TEST_F(StoreFaultTest, the_log_that_a_long_reader_pinned_is_small_again_once_it_is_gone) {
   // Row S10.
   const auto large = [&](int count) {

@@ -153,6 +153,23 @@ TEST_F(DiskTest, S8_ADatabaseThatIsRemovedEndsTheHostBeforeItAcknowledges) {
   check_invariants();
 }
 
+TEST_F(DiskTest, S8_ASecondNameOfTheDatabaseEndsTheHostAndIsRefusedAtStart) {
+  start();
+  enqueue("echo");
+  const auto second = folder_ / "second";
+  std::filesystem::create_hard_link(paths_.database(), second);
+  EXPECT_THROW(enqueue("echo"), Error);
+  EXPECT_EQ(host().wait().number, 74);
+  host_.reset();
+  EXPECT_THAT(log(), HasSubstr("host.db has 2 names"));
+  EXPECT_EQ(refused_start(), 74);
+  std::filesystem::remove(second);
+  start();
+  expect_all_completed();
+  stop();
+  check_invariants();
+}
+
 TEST_F(DiskTest, S9_WhileAnotherProgramHoldsTheLockTheLoopAnswersAndThenGoesOn) {
   start();
   (void)wait_for(enqueue("echo"));

@@ -178,6 +178,7 @@ TEST_F(ResourceTest, H12_WhereTheLogCantBeWrittenLinesAreLostAndNotTheHost) {
   enqueue("echo");
   enqueue("echo_fail");
   EXPECT_EQ(wait_for(*acknowledged_.begin())["state"], "completed");
+  EXPECT_THAT(client().get("/v1/status")["attention"].dump(), HasSubstr("of the log were lost"));
   stop();
   check_invariants();
 }
