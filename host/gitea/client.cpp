@@ -39,6 +39,12 @@ std::string issues_query(const IssueFilter& filter) {
   return query + "&";
 }
 
+// To be built.
+template <class T>
+void pending(const std::shared_ptr<Transport>& transport, const Reply<T>& reply) {
+  transport->post([reply] { reply(Error(Code::unsupported, "this call is still to come")); });
+}
+
 }  // namespace
 
 class GiteaClient::Impl {
@@ -185,6 +191,99 @@ void GiteaClient::create_comment(RepoName repo, std::int64_t number, std::string
             [&] { start_comment(target, login.value(), body, marker, reply); });
   });
 }
+
+void GiteaClient::scopes(Reply<TokenScopes> reply) { pending(impl_->transport, reply); }
+void GiteaClient::user_permission(RepoName, std::string, Reply<Permission> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_branches(RepoName, Reply<std::vector<Branch>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::get_branch(RepoName, std::string, Reply<Branch> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::delete_branch(RepoName, std::string, Reply<Done> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_teams(std::string, Reply<std::vector<Team>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_team_members(std::int64_t, Reply<std::vector<std::string>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::set_issue_state(RepoName, std::int64_t, bool, Reply<Issue> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::edit_issue(RepoName, std::int64_t, TextEdit, Reply<Issue> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_assignable(RepoName, Reply<std::vector<std::string>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::add_assignees(RepoName, std::int64_t, std::vector<std::string>,
+                                Reply<Issue> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::remove_assignees(RepoName, std::int64_t, std::vector<std::string>,
+                                   Reply<Issue> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::create_label(RepoName, NewLabel, Reply<Label> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_comments(RepoName, std::int64_t, Reply<std::vector<Comment>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_repo_comments(RepoName, WallTime, Reply<std::vector<Comment>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::keep_comment(RepoName, std::int64_t, std::string, std::string,
+                               Reply<Comment> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_prs(RepoName, PullFilter, Reply<std::vector<PullRequest>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::get_pr(RepoName, std::int64_t, Reply<PullRequest> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_pr_files(RepoName, std::int64_t, Reply<std::vector<ChangedFile>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::find_pr(RepoName, std::string, std::string,
+                          Reply<std::optional<PullRequest>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::create_pr(RepoName, NewPull, Reply<PullRequest> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::edit_pr(RepoName, std::int64_t, TextEdit, Reply<PullRequest> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::set_pr_state(RepoName, std::int64_t, bool, Reply<PullRequest> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::merge_pr(RepoName, std::int64_t, MergeOrder, Reply<PullRequest> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::list_reviews(RepoName, std::int64_t, Reply<std::vector<Review>> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::create_review(RepoName, std::int64_t, NewReview, std::string,
+                                Reply<Review> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::request_reviewers(RepoName, std::int64_t, std::vector<std::string>,
+                                    Reply<PullRequest> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::combined_status(RepoName, std::string, Reply<CombinedStatus> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::set_status(RepoName, std::string, NewStatus, Reply<CommitStatus> reply) {
+  pending(impl_->transport, reply);
+}
+void GiteaClient::set_renamed_handler(std::function<void(const RepoName&, const RepoName&)>) {}
 
 bool GiteaClient::available() const { return impl_->transport->available(); }
 void GiteaClient::set_available_handler(std::function<void(bool)> handler) {

@@ -1,81 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A forge (Gitea or Forgejo) as the rest of the host sees it, and its REST client.
+// The REST client of a Gitea or Forgejo: Gitea 1.22 to 1.28, Forgejo 7 to 17.
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "base/clock.hpp"
-#include "base/result.hpp"
-#include "gitea/types.hpp"
+#include "gitea/gitea.hpp"
 
 namespace host {
 
 class HttpClient;
 class Log;
 class Loop;
-
-// Loop thread only. Errors of every call:
-//   unavailable   the server can't be reached, or its breaker is open: jobs wait at no cost
-//   rate_limited  the server asked for a pause that is longer than a call may take
-//   timed_out     it did not answer in time
-//   denied        the token is missing, unreadable, refused, or lacks a scope or permission
-//   not_found     no such object, or this token can't see it (the server does not tell them apart)
-//   conflict      the object's state forbids it (archived, locked, gone stale)
-//   invalid       the server refuses the values, or its reply is not what it should be
-//   unsupported   this server has no such route
-//   too_large     a reply, or a list, passed its cap
-//   usage         no server is configured, or an argument makes no sense
-// Reads are repeated, with back-off, inside the call. Writes return only what was read back or
-// stated by the server as done; after a failure that leaves it open whether a write was applied,
-// the client reads before it writes again.
-class Gitea {
- public:
-  virtual ~Gitea() = default;
-
-  virtual void whoami(Reply<User> reply) = 0;
-  // The server's own string. Needs no token.
-  virtual void version(Reply<std::string> reply) = 0;
-  virtual void get_repo(RepoName repo, Reply<Repository> reply) = 0;
-  // What a user or an organisation owns, as far as the token sees it.
-  virtual void list_repos(std::string owner, Reply<std::vector<Repository>> reply) = 0;
-  // All of them, newest first, without pull requests; the filter is applied again to what comes.
-  virtual void list_issues(RepoName repo, IssueFilter filter, Reply<std::vector<Issue>> reply) = 0;
-  virtual void get_issue(RepoName repo, std::int64_t number, Reply<Issue> reply) = 0;
-  // The repository's own; those of its organisation are not among them.
-  virtual void list_labels(RepoName repo, Reply<std::vector<Label>> reply) = 0;
-  // Hands over all labels that the issue carries then. A name that the server skipped, because it
-  // exists neither in the repository nor in its organisation, is Error{not_found} naming it.
-  virtual void add_labels(RepoName repo, std::int64_t number, std::vector<std::string> names,
-                          Reply<std::vector<Label>> reply) = 0;
-  // Fine if the issue does not carry it.
-  virtual void remove_label(RepoName repo, std::int64_t number, std::string name,
-                            Reply<Done> reply) = 0;
-  // `marker` (a job's key) goes into an invisible line of the comment. If a comment of this user
-  // with that marker is there already, it is handed over and none is written; so the same call may
-  // be made again after any failure. Empty: no marker, and no second try either.
-  virtual void create_comment(RepoName repo, std::int64_t number, std::string body,
-                              std::string marker, Reply<Comment> reply) = 0;
-
-  // Whether calls are let through: false while the breaker is open or the server asked for a pause
-  // that no call waits out. True without a configured server: then calls fail with a clear error.
-  [[nodiscard]] virtual bool available() const = 0;
-  // Called on the loop whenever available() changes. One handler.
-  virtual void set_available_handler(std::function<void(bool)> handler) = 0;
-  // Somebody holds work back until the server is available again: only then, while it is not, does
-  // a timer try it. Without that the next call after a while is the trial.
-  virtual void set_waiting(bool waiting) = 0;
-
-  // False from the moment the server refuses the token until it takes one. For readiness.
-  [[nodiscard]] virtual bool authorised() const = 0;
-};
 
 struct GiteaOptions {
   std::string url;  // as configured; empty: every call fails with Error{usage}
@@ -116,21 +55,65 @@ class GiteaClient final : public Gitea {
 
   void whoami(Reply<User> reply) override;
   void version(Reply<std::string> reply) override;
+  void scopes(Reply<TokenScopes> reply) override;
   void get_repo(RepoName repo, Reply<Repository> reply) override;
   void list_repos(std::string owner, Reply<std::vector<Repository>> reply) override;
+  void user_permission(RepoName repo, std::string login, Reply<Permission> reply) override;
+  void list_branches(RepoName repo, Reply<std::vector<Branch>> reply) override;
+  void get_branch(RepoName repo, std::string branch, Reply<Branch> reply) override;
+  void delete_branch(RepoName repo, std::string branch, Reply<Done> reply) override;
+  void list_teams(std::string organisation, Reply<std::vector<Team>> reply) override;
+  void list_team_members(std::int64_t team, Reply<std::vector<std::string>> reply) override;
   void list_issues(RepoName repo, IssueFilter filter, Reply<std::vector<Issue>> reply) override;
   void get_issue(RepoName repo, std::int64_t number, Reply<Issue> reply) override;
+  void set_issue_state(RepoName repo, std::int64_t number, bool open, Reply<Issue> reply) override;
+  void edit_issue(RepoName repo, std::int64_t number, TextEdit edit, Reply<Issue> reply) override;
+  void list_assignable(RepoName repo, Reply<std::vector<std::string>> reply) override;
+  void add_assignees(RepoName repo, std::int64_t number, std::vector<std::string> logins,
+                     Reply<Issue> reply) override;
+  void remove_assignees(RepoName repo, std::int64_t number, std::vector<std::string> logins,
+                        Reply<Issue> reply) override;
   void list_labels(RepoName repo, Reply<std::vector<Label>> reply) override;
+  void create_label(RepoName repo, NewLabel label, Reply<Label> reply) override;
   void add_labels(RepoName repo, std::int64_t number, std::vector<std::string> names,
                   Reply<std::vector<Label>> reply) override;
   void remove_label(RepoName repo, std::int64_t number, std::string name,
                     Reply<Done> reply) override;
+  void list_comments(RepoName repo, std::int64_t number,
+                     Reply<std::vector<Comment>> reply) override;
+  void list_repo_comments(RepoName repo, WallTime since,
+                          Reply<std::vector<Comment>> reply) override;
   void create_comment(RepoName repo, std::int64_t number, std::string body, std::string marker,
                       Reply<Comment> reply) override;
+  void keep_comment(RepoName repo, std::int64_t number, std::string body, std::string marker,
+                    Reply<Comment> reply) override;
+  void list_prs(RepoName repo, PullFilter filter, Reply<std::vector<PullRequest>> reply) override;
+  void get_pr(RepoName repo, std::int64_t number, Reply<PullRequest> reply) override;
+  void list_pr_files(RepoName repo, std::int64_t number,
+                     Reply<std::vector<ChangedFile>> reply) override;
+  void find_pr(RepoName repo, std::string head, std::string base,
+               Reply<std::optional<PullRequest>> reply) override;
+  void create_pr(RepoName repo, NewPull pull, Reply<PullRequest> reply) override;
+  void edit_pr(RepoName repo, std::int64_t number, TextEdit edit,
+               Reply<PullRequest> reply) override;
+  void set_pr_state(RepoName repo, std::int64_t number, bool open,
+                    Reply<PullRequest> reply) override;
+  void merge_pr(RepoName repo, std::int64_t number, MergeOrder order,
+                Reply<PullRequest> reply) override;
+  void list_reviews(RepoName repo, std::int64_t number, Reply<std::vector<Review>> reply) override;
+  void create_review(RepoName repo, std::int64_t number, NewReview review, std::string marker,
+                     Reply<Review> reply) override;
+  void request_reviewers(RepoName repo, std::int64_t number, std::vector<std::string> logins,
+                         Reply<PullRequest> reply) override;
+  void combined_status(RepoName repo, std::string ref, Reply<CombinedStatus> reply) override;
+  void set_status(RepoName repo, std::string sha, NewStatus status,
+                  Reply<CommitStatus> reply) override;
   [[nodiscard]] bool available() const override;
   void set_available_handler(std::function<void(bool)> handler) override;
   void set_waiting(bool waiting) override;
   [[nodiscard]] bool authorised() const override;
+  void set_renamed_handler(
+      std::function<void(const RepoName& from, const RepoName& to)> handler) override;
   [[nodiscard]] GiteaStats stats() const;
 
  private:

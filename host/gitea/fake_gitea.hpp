@@ -1,183 +1,202 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The forge's in-memory twin, for the tests of those who use it: repositories, labels and issues in
-// plain maps, answers through the loop, failures on demand. The client's own tests don't use it.
+// The forge's in-memory twin, for the tests of those who use it: what it holds in plain maps,
+// answers through the loop, failures on demand. The client's own tests don't use it.
 #pragma once
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
-#include "base/loop.hpp"
-#include "gitea/client.hpp"
+#include "gitea/fake_issues.hpp"
 
 namespace host {
 
-class FakeGitea final : public Gitea {
+class FakeGitea final : public FakeIssues {
  public:
-  explicit FakeGitea(Loop& loop) : loop_(&loop) {}
+  using FakeIssues::FakeIssues;
 
-  struct Repo {
-    Repository about;
-    std::vector<Label> labels;
-    std::map<std::int64_t, Issue> issues;
-    std::map<std::int64_t, std::vector<Comment>> comments;
-  };
-
-  User user{1, "timmy"};
-  std::map<std::string, Repo> repos;  // by full name
-  std::size_t calls = 0;              // of all methods
-  std::size_t writes = 0;             // that changed something
-
-  Repo& add_repo(const std::string& full_name, std::vector<std::string> labels = {}) {
-    Repo& repo = repos[full_name];
-    repo.about.id = static_cast<std::int64_t>(repos.size());
-    repo.about.full_name = full_name;
-    repo.about.default_branch = "main";
-    for (auto& name : labels) repo.labels.push_back({++last_id_, std::move(name), "ededed"});
-    return repo;
-  }
-  Issue& add_issue(const std::string& full_name, std::string title, std::string body = "") {
-    Repo& repo = repos.at(full_name);
-    const auto number = static_cast<std::int64_t>(repo.issues.size()) + 1;
-    Issue& issue = repo.issues[number];
-    issue.number = number, issue.id = ++last_id_;
-    issue.title = std::move(title), issue.body = std::move(body);
-    issue.state = "open", issue.user = "reporter";
-    issue.created_at = issue.updated_at = loop_->clock().wall();
-    return issue;
+  // An open pull request of `reporter`, which can be merged.
+  PullRequest& add_pull(const std::string& full_name, std::string title, std::string head,
+                        std::string base = "main") {
+    Issue& issue = add_issue(full_name, title);
+    issue.is_pull = true;
+    PullRequest& pull = repos.at(full_name).pulls[issue.number];
+    pull.number = issue.number, pull.id = next_id();
+    pull.title = std::move(title), pull.state = "open", pull.user = issue.user;
+    pull.mergeable = true;
+    pull.head = {std::move(head), std::string(39, 'a') + std::to_string(issue.number % 10),
+                 full_name};
+    pull.base = {std::move(base), std::string(40, 'b'), full_name};
+    pull.created_at = pull.updated_at = now();
+    return pull;
   }
 
-  // The next call fails with this; several are used up in order.
-  void fail_next(Error error) { failures_.push_back(std::move(error)); }
-  // Turns available() and tells the handler, as a breaker would. While false, calls fail.
-  void set_available(bool available) {
-    if (std::exchange(available_, available) != available && handler_)
-      loop_->post([handler = handler_, available] { handler(available); });
-  }
-  void set_authorised(bool authorised) { authorised_ = authorised; }
-  [[nodiscard]] bool waiting() const { return waiting_; }
-
-  void whoami(Reply<User> reply) override {
-    answer(std::move(reply), [this] { return user; });
-  }
-  void version(Reply<std::string> reply) override {
-    answer(std::move(reply), [] { return std::string("1.26.4"); });
-  }
-  void get_repo(RepoName name, Reply<Repository> reply) override {
-    answer(std::move(reply), [this, name] { return find(name).about; });
-  }
-  void list_repos(std::string owner, Reply<std::vector<Repository>> reply) override {
-    answer(std::move(reply), [this, owner] {
-      std::vector<Repository> all;
-      for (const auto& [full, repo] : repos)
-        if (full.starts_with(owner + "/")) all.push_back(repo.about);
-      return all;
-    });
-  }
-  void list_issues(RepoName name, IssueFilter filter, Reply<std::vector<Issue>> reply) override {
+  void list_prs(RepoName name, PullFilter filter, Reply<std::vector<PullRequest>> reply) override {
     answer(std::move(reply), [this, name, filter] {
-      std::vector<Issue> all;
-      for (const auto& [number, issue] : find(name).issues)
-        if (matches(issue, filter)) all.insert(all.begin(), issue);
+      std::vector<PullRequest> all;
+      for (const auto& [number, pull] : find(name).pulls) {
+        const auto shown = show(name, number);
+        if ((filter.state == "all" || shown.state == filter.state) &&
+            (filter.base.empty() || pull.base.branch == filter.base) &&
+            (filter.head.empty() || pull.head.branch == filter.head) &&
+            (!filter.since || shown.updated_at >= filter.since))
+          all.push_back(shown);
+      }
       return all;
     });
   }
-  void get_issue(RepoName name, std::int64_t number, Reply<Issue> reply) override {
-    answer(std::move(reply), [this, name, number] { return find(name, number); });
+  void get_pr(RepoName name, std::int64_t number, Reply<PullRequest> reply) override {
+    answer(std::move(reply), [this, name, number] { return show(name, number); });
   }
-  void list_labels(RepoName name, Reply<std::vector<Label>> reply) override {
-    answer(std::move(reply), [this, name] { return find(name).labels; });
-  }
-  void add_labels(RepoName name, std::int64_t number, std::vector<std::string> names,
-                  Reply<std::vector<Label>> reply) override {
-    answer(std::move(reply), [this, name, number, names] {
-      Issue& issue = find(name, number);
-      for (const auto& wanted : names) {
-        const auto& known = find(name).labels;
-        const auto label = std::find_if(known.begin(), known.end(),
-                                        [&](const Label& l) { return l.name == wanted; });
-        if (label == known.end())
-          throw Error(Code::not_found, "label \"" + wanted + "\" does not exist in " + name.full());
-        if (carries(issue, wanted)) continue;
-        issue.labels.push_back(*label);
-        ++writes;
-      }
-      return issue.labels;
+  void list_pr_files(RepoName name, std::int64_t number,
+                     Reply<std::vector<ChangedFile>> reply) override {
+    answer(std::move(reply), [this, name, number] {
+      find_pull(name, number);
+      return find(name).files[number];
     });
   }
-  void remove_label(RepoName name, std::int64_t number, std::string label,
-                    Reply<Done> reply) override {
-    answer(std::move(reply), [this, name, number, label] {
-      Issue& issue = find(name, number);
-      writes += std::erase_if(issue.labels, [&](const Label& l) { return l.name == label; });
-      return Done{};
-    });
+  void find_pr(RepoName name, std::string head, std::string base,
+               Reply<std::optional<PullRequest>> reply) override {
+    answer(std::move(reply), [this, name, head, base] { return open_one(name, head, base); });
   }
-  void create_comment(RepoName name, std::int64_t number, std::string body, std::string marker,
-                      Reply<Comment> reply) override {
-    answer(std::move(reply), [this, name, number, body, marker] {
-      find(name, number);
-      auto& all = find(name).comments[number];
-      for (const auto& comment : all)
-        if (!marker.empty() && comment.body.find(marker) != std::string::npos) return comment;
+  void create_pr(RepoName name, NewPull wanted, Reply<PullRequest> reply) override {
+    answer(std::move(reply), [this, name, wanted] {
+      find(name);
+      if (auto there = open_one(name, wanted.head, wanted.base)) return *there;
       ++writes;
-      all.push_back({++last_id_, body + "\n\n<!-- timmy:" + marker + " -->", user.login, "",
-                     loop_->clock().wall()});
-      return all.back();
+      PullRequest& made = add_pull(name.full(), wanted.title, wanted.head, wanted.base);
+      made.body = wanted.body, made.user = user.login;
+      find(name, made.number).user = user.login;
+      return made;
     });
   }
-  [[nodiscard]] bool available() const override { return available_; }
-  void set_available_handler(std::function<void(bool)> handler) override {
-    handler_ = std::move(handler);
+  void edit_pr(RepoName name, std::int64_t number, TextEdit edit,
+               Reply<PullRequest> reply) override {
+    answer(std::move(reply), [this, name, number, edit] {
+      PullRequest& pull = find_pull(name, number);
+      const auto title = edit.title.value_or(pull.title), body = edit.body.value_or(pull.body);
+      if (title == pull.title && body == pull.body) return show(name, number);
+      pull.title = title, pull.body = body;
+      touched(find(name, number)).title = title;
+      return show(name, number);
+    });
   }
-  void set_waiting(bool waiting) override { waiting_ = waiting; }
-  [[nodiscard]] bool authorised() const override { return authorised_; }
+  void set_pr_state(RepoName name, std::int64_t number, bool open,
+                    Reply<PullRequest> reply) override {
+    answer(std::move(reply), [this, name, number, open] {
+      const PullRequest& pull = find_pull(name, number);
+      if (pull.merged) throw Error(Code::conflict, "it is merged");
+      Issue& issue = find(name, number);
+      const std::string state = open ? "open" : "closed";
+      if (std::exchange(issue.state, state) != state) touched(issue);
+      return show(name, number);
+    });
+  }
+  void merge_pr(RepoName name, std::int64_t number, MergeOrder order,
+                Reply<PullRequest> reply) override {
+    answer(std::move(reply), [this, name, number, order] {
+      PullRequest& pull = find_pull(name, number);
+      if (pull.merged) return show(name, number);
+      if (find(name, number).state != "open") throw Error(Code::conflict, "it is closed");
+      if (!pull.mergeable) throw Error(Code::conflict, "it can't be merged");
+      if (!order.head_sha.empty() && order.head_sha != pull.head.sha)
+        throw Error(Code::conflict, "its head moved");
+      pull.merged = true, pull.merge_commit_sha = std::string(40, 'c');
+      touched(find(name, number)).state = "closed";
+      return show(name, number);
+    });
+  }
+  void list_reviews(RepoName name, std::int64_t number, Reply<std::vector<Review>> reply) override {
+    answer(std::move(reply), [this, name, number] {
+      find_pull(name, number);
+      return find(name).reviews[number];
+    });
+  }
+  void create_review(RepoName name, std::int64_t number, NewReview wanted, std::string marker,
+                     Reply<Review> reply) override {
+    answer(std::move(reply), [this, name, number, wanted, marker] {
+      const PullRequest& pull = find_pull(name, number);
+      auto& all = find(name).reviews[number];
+      for (const auto& review : all)
+        if (review.body.ends_with(signed_with("", marker))) return review;
+      if (pull.user == user.login && wanted.event != ReviewEvent::comment)
+        throw Error(Code::invalid, "one's own pull request");
+      touched(find(name, number));
+      Review made;
+      made.id = next_id(), made.user = user.login;
+      made.state = wanted.event == ReviewEvent::approve           ? "APPROVED"
+                   : wanted.event == ReviewEvent::request_changes ? "REQUEST_CHANGES"
+                                                                  : "COMMENT";
+      made.body = signed_with(wanted.body, marker);
+      made.commit_sha = wanted.commit_sha.empty() ? pull.head.sha : wanted.commit_sha;
+      made.official = true, made.submitted_at = now();
+      return all.emplace_back(std::move(made));
+    });
+  }
+  void request_reviewers(RepoName name, std::int64_t number, std::vector<std::string> logins,
+                         Reply<PullRequest> reply) override {
+    answer(std::move(reply), [this, name, number, logins] {
+      auto& asked = find_pull(name, number).requested_reviewers;
+      for (const auto& login : logins) {
+        if (has(asked, login)) continue;
+        asked.push_back(login);
+        touched(find(name, number));
+      }
+      return show(name, number);
+    });
+  }
+  void combined_status(RepoName name, std::string ref, Reply<CombinedStatus> reply) override {
+    answer(std::move(reply), [this, name, ref] {
+      CombinedStatus combined;
+      for (const auto& status : find(name).statuses[ref]) {
+        std::erase_if(combined.statuses,
+                      [&](const CommitStatus& older) { return older.context == status.context; });
+        combined.statuses.push_back(status);
+      }
+      combined.state = sum_of(combined.statuses);
+      return combined;
+    });
+  }
+  void set_status(RepoName name, std::string sha, NewStatus wanted,
+                  Reply<CommitStatus> reply) override {
+    answer(std::move(reply), [this, name, sha, wanted] {
+      auto& all = find(name).statuses[sha];
+      const auto newest = std::find_if(all.rbegin(), all.rend(), [&](const CommitStatus& each) {
+        return each.context == wanted.context;
+      });
+      if (newest != all.rend() && newest->state == wanted.state &&
+          newest->description == wanted.description && newest->target_url == wanted.target_url)
+        return *newest;
+      ++writes;
+      return all.emplace_back(CommitStatus{next_id(), wanted.context, wanted.state,
+                                           wanted.description, wanted.target_url});
+    });
+  }
 
  private:
-  static bool carries(const Issue& issue, const std::string& name) {
-    return std::any_of(issue.labels.begin(), issue.labels.end(),
-                       [&](const Label& label) { return label.name == name; });
-  }
-  static bool matches(const Issue& issue, const IssueFilter& filter) {
-    return (filter.state == "all" || issue.state == filter.state) && !issue.is_pull &&
-           (!filter.since || issue.updated_at >= filter.since) &&
-           std::all_of(filter.labels.begin(), filter.labels.end(),
-                       [&](const std::string& name) { return carries(issue, name); });
-  }
-
-  Repo& find(const RepoName& name) {
-    const auto at = repos.find(name.full());
-    if (at == repos.end()) throw Error(Code::not_found, "repository " + name.full() + " not found");
+  PullRequest& find_pull(const RepoName& name, std::int64_t number) {
+    auto& pulls = find(name).pulls;
+    const auto at = pulls.find(number);
+    if (at == pulls.end())
+      throw Error(Code::not_found, name.full() + " has no pull request " + std::to_string(number));
     return at->second;
   }
-  Issue& find(const RepoName& name, std::int64_t number) {
-    auto& issues = find(name).issues;
-    const auto at = issues.find(number);
-    if (at == issues.end())
-      throw Error(Code::not_found, name.full() + "#" + std::to_string(number) + " not found");
-    return at->second;
+  // With what it has as an issue.
+  PullRequest show(const RepoName& name, std::int64_t number) {
+    PullRequest shown = find_pull(name, number);
+    const Issue& issue = find(name, number);
+    shown.state = issue.state, shown.labels = issue.labels, shown.assignees = issue.assignees;
+    shown.comments = issue.comments, shown.updated_at = issue.updated_at;
+    return shown;
   }
-
-  template <class T, class Work>
-  void answer(Reply<T> reply, Work work) {
-    ++calls;
-    loop_->post([this, reply = std::move(reply), work = std::move(work)] {
-      if (!available_) return reply(Error(Code::unavailable, "the forge is away"));
-      if (!failures_.empty()) {
-        const Error error = failures_.front();
-        failures_.erase(failures_.begin());
-        return reply(error);
-      }
-      reply(attempt([&]() -> T { return work(); }));
-    });
+  std::optional<PullRequest> open_one(const RepoName& name, const std::string& head,
+                                      const std::string& base) {
+    for (const auto& [number, pull] : find(name).pulls)
+      if (pull.head.branch == head && pull.base.branch == base &&
+          find(name, number).state == "open")
+        return show(name, number);
+    return std::nullopt;
   }
-
-  Loop* loop_;
-  std::int64_t last_id_ = 100;
-  bool available_ = true, authorised_ = true, waiting_ = false;
-  std::function<void(bool)> handler_;
-  std::vector<Error> failures_;
 };
 
 }  // namespace host

@@ -28,4 +28,11 @@ RepoName parse_repo_name(std::string_view text) {
   return {std::string(owner), std::string(name)};
 }
 
+bool TokenScopes::has(std::string_view scope) const {
+  return std::any_of(granted.begin(), granted.end(), [&](const std::string& each) {
+    return each == scope || (scope.starts_with("read:") && each.starts_with("write:") &&
+                             std::string_view(each).substr(6) == scope.substr(5));
+  });
+}
+
 }  // namespace host

@@ -33,7 +33,7 @@ struct User {
 
 struct Repository {
   std::int64_t id = 0;
-  std::string full_name;
+  std::string full_name;  // its name now, whatever name was asked for
   std::string default_branch;
   bool archived = false;
   bool empty = false;
@@ -41,6 +41,10 @@ struct Repository {
   bool has_issues = true;
   bool can_push = false;  // what the token's user may do
   bool can_admin = false;
+  bool mirror = false;
+  bool has_pulls = true;
+  std::vector<std::string> merge_styles;  // that it allows, as MergeOrder names them
+  std::string default_merge_style;
 };
 
 // Names are not unique within a repository.
@@ -48,6 +52,15 @@ struct Label {
   std::int64_t id = 0;
   std::string name;
   std::string color;  // "rrggbb"
+  std::string description;
+  bool exclusive = false;  // "scope/x" takes the place of every other exclusive "scope/..."
+};
+
+struct NewLabel {
+  std::string name;
+  std::string color = "ededed";  // "rrggbb"
+  std::string description;
+  bool exclusive = false;
 };
 
 struct Issue {
@@ -65,6 +78,14 @@ struct Issue {
   std::string html_url;
   std::optional<WallTime> created_at;
   std::optional<WallTime> updated_at;
+  std::optional<WallTime> closed_at;
+  std::string repo;  // full name, as the server has it now; some replies leave it out
+};
+
+// What is set is changed.
+struct TextEdit {
+  std::optional<std::string> title;
+  std::optional<std::string> body;
 };
 
 struct Comment {
@@ -73,12 +94,40 @@ struct Comment {
   std::string user;  // login
   std::string html_url;
   std::optional<WallTime> created_at;
+  std::optional<WallTime> updated_at;
+  std::int64_t number = 0;  // of the issue or pull request; 0 where the reply does not say
 };
 
 struct IssueFilter {
-  std::string state = "open";       // "open", "closed", "all"
-  std::optional<WallTime> since;    // updated at or after; the server compares whole seconds
+  std::string state = "open";  // "open", "closed", "all"
+  // Updated at or after this; the server compares whole seconds. Who asks again and again takes
+  // the latest updated_at that came, some seconds back, and knows what came before: an issue may
+  // change in the second that was just read.
+  std::optional<WallTime> since;
   std::vector<std::string> labels;  // issues that carry all of them, by exact name
+};
+
+// What somebody may do in a repository; in ascending order.
+enum class Permission { none, read, write, admin, owner };
+
+struct Branch {
+  std::string name;
+  std::string sha;
+  bool is_protected = false;
+  bool can_push = false;  // what the token's user may do
+  bool can_merge = false;
+};
+
+struct Team {
+  std::int64_t id = 0;
+  std::string name;
+};
+
+// What the token may be used for, whatever its user may do.
+struct TokenScopes {
+  std::vector<std::string> granted;  // "read:issue" ...; sorted; writing without reading is not had
+  // "read:repository" and so on; having to write is having to read.
+  [[nodiscard]] bool has(std::string_view scope) const;
 };
 
 }  // namespace host
