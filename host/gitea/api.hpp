@@ -3,6 +3,8 @@
 // The pieces that single calls are made of. Private to gitea/.
 #pragma once
 
+#include <algorithm>
+#include <cctype>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,10 +23,35 @@ namespace host {
   return "/repos/" + percent_encode(checked.owner) + "/" + percent_encode(checked.name);
 }
 
-[[nodiscard]] inline std::string issue_path(const RepoName& repo, std::int64_t number) {
+// Of a number in a path. Throws Error{usage} when it numbers nothing.
+[[nodiscard]] inline std::string numbered(const char* kind, std::int64_t number) {
   if (number <= 0)
-    throw Error(Code::usage, "there is no issue with the number " + std::to_string(number));
-  return repo_path(repo) + "/issues/" + std::to_string(number);
+    throw Error(Code::usage,
+                std::string("there is no ") + kind + " with the number " + std::to_string(number));
+  return std::to_string(number);
+}
+
+[[nodiscard]] inline std::string issue_path(const RepoName& repo, std::int64_t number) {
+  return repo_path(repo) + "/issues/" + numbered("issue", number);
+}
+
+[[nodiscard]] inline std::string pull_path(const RepoName& repo, std::int64_t number) {
+  return repo_path(repo) + "/pulls/" + numbered("pull request", number);
+}
+
+// A '/' in the name stays one: the route takes the rest of the path.
+[[nodiscard]] inline std::string branch_path(const RepoName& repo, const std::string& branch) {
+  if (branch.empty()) throw Error(Code::usage, "a branch has no name");
+  std::string path = repo_path(repo) + "/branches/";
+  for (std::size_t from = 0; from <= branch.size();) {
+    const auto slash = std::min(branch.find('/', from), branch.size());
+    const std::string part = branch.substr(from, slash - from);
+    if (part.empty() || part == "." || part == "..")
+      throw Error(Code::usage, "\"" + branch + "\" names no branch");
+    path += (from > 0 ? "/" : "") + percent_encode(part);
+    from = slash + 1;
+  }
+  return path;
 }
 
 [[nodiscard]] inline std::string issue_name(const RepoName& repo, std::int64_t number) {
@@ -61,6 +88,24 @@ inline void fetch_issue(const std::shared_ptr<Transport>& transport, const RepoN
   request.path = issue_path(repo, number);
   request.what = "reading " + issue_name(repo, number);
   fetch<Issue>(transport, std::move(request), decode_issue, std::move(reply));
+}
+
+// Throws Error{usage} unless every one of `names` has text, and there is one.
+inline void must_name(const std::vector<std::string>& names, const char* kind) {
+  const bool blank =
+      std::any_of(names.begin(), names.end(), [](const auto& n) { return n.empty(); });
+  if (names.empty() || blank) throw Error(Code::usage, std::string(kind) + " has no name");
+}
+
+// The server compares logins without case.
+[[nodiscard]] inline bool same_login(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+[[nodiscard]] inline bool among(const std::vector<std::string>& logins, std::string_view login) {
+  return std::any_of(logins.begin(), logins.end(),
+                     [&](const std::string& each) { return same_login(each, login); });
 }
 
 }  // namespace host

@@ -1,59 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gitea/decode.hpp"
 
-#include <limits>
+#include <charconv>
 
 #include "base/error.hpp"
+#include "gitea/fields.hpp"
 
 namespace host {
+
+using fields::find;
+using fields::flag;
+using fields::login;
+using fields::number;
+using fields::text;
+using fields::time;
+using fields::wrong;
+
 namespace {
-
-Error wrong(std::string_view field, const Json& value, std::string_view wanted) {
-  return {Code::invalid,
-          "\"" + std::string(field) + "\" is " + value.type_name() + ", not " + std::string(wanted),
-          "Check that the server is a Gitea or Forgejo of a supported version."};
-}
-
-// The member, or nullptr when it is missing or null.
-const Json* find(const Json& json, const char* field) {
-  if (!json.is_object()) throw wrong("reply", json, "an object");
-  const auto at = json.find(field);
-  return at == json.end() || at->is_null() ? nullptr : &*at;
-}
-
-std::string text(const Json& json, const char* field) {
-  const Json* value = find(json, field);
-  if (value == nullptr) return {};
-  if (!value->is_string()) throw wrong(field, *value, "a string");
-  return value->get<std::string>();
-}
-
-std::int64_t number(const Json& json, const char* field) {
-  const Json* value = find(json, field);
-  if (value == nullptr) return 0;
-  const bool fits = value->is_number_unsigned()
-                        ? value->get<std::uint64_t>() <=
-                              static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
-                        : value->is_number_integer();
-  if (!fits) throw wrong(field, *value, "a whole number of 64 bits");
-  return value->get<std::int64_t>();
-}
-
-bool flag(const Json& json, const char* field, bool otherwise = false) {
-  const Json* value = find(json, field);
-  if (value == nullptr) return otherwise;
-  if (!value->is_boolean()) throw wrong(field, *value, "true or false");
-  return value->get<bool>();
-}
-
-std::optional<WallTime> time(const Json& json, const char* field) {
-  return parse_rfc3339(text(json, field));
-}
-
-std::string login(const Json& json, const char* field) {
-  const Json* user = find(json, field);
-  return user == nullptr ? std::string() : text(*user, "login");
-}
 
 // Reads `count` digits at `at`; nullopt when something else stands there.
 std::optional<int> digits(std::string_view text, std::size_t at, std::size_t count) {
@@ -64,6 +27,14 @@ std::optional<int> digits(std::string_view text, std::size_t at, std::size_t cou
     value = value * 10 + (c - '0');
   }
   return value;
+}
+
+// "https://git.example.org/org/app/issues/5" is 5; 0 when it ends in no number.
+std::int64_t last_number(std::string_view url) {
+  const std::string_view last = url.substr(url.rfind('/') + 1);
+  std::int64_t value = 0;
+  const auto [rest, failed] = std::from_chars(last.data(), last.data() + last.size(), value);
+  return failed == std::errc() && rest == last.data() + last.size() ? value : 0;
 }
 
 }  // namespace
@@ -129,6 +100,15 @@ Repository decode_repository(const Json& json) {
     repo.can_push = flag(*may, "push");
     repo.can_admin = flag(*may, "admin");
   }
+  repo.mirror = flag(json, "mirror");
+  repo.has_pulls = flag(json, "has_pull_requests", true);
+  for (const auto& [field, style] :
+       {std::pair("allow_merge_commits", "merge"), std::pair("allow_rebase", "rebase"),
+        std::pair("allow_rebase_explicit", "rebase-merge"),
+        std::pair("allow_squash_merge", "squash"),
+        std::pair("allow_fast_forward_only_merge", "fast-forward-only")})
+    if (flag(json, field)) repo.merge_styles.emplace_back(style);
+  repo.default_merge_style = text(json, "default_merge_style");
   return repo;
 }
 
@@ -138,6 +118,8 @@ Label decode_label(const Json& json) {
   label.name = text(json, "name");
   label.color = text(json, "color");
   if (label.color.starts_with('#')) label.color.erase(0, 1);
+  label.description = text(json, "description");
+  label.exclusive = flag(json, "exclusive");
   return label;
 }
 
@@ -160,17 +142,15 @@ Issue decode_issue(const Json& json) {
   issue.state = text(json, "state");
   issue.user = login(json, "user");
   if (const Json* labels = find(json, "labels")) issue.labels = decode_labels(*labels);
-  if (const Json* assignees = find(json, "assignees")) {
-    if (!assignees->is_array()) throw wrong("assignees", *assignees, "an array");
-    for (const Json& each : *assignees)
-      if (!each.is_null()) issue.assignees.push_back(text(each, "login"));
-  }
+  issue.assignees = fields::logins(json, "assignees");
   issue.is_pull = find(json, "pull_request") != nullptr;
   issue.is_locked = flag(json, "is_locked");
   issue.comments = number(json, "comments");
   issue.html_url = text(json, "html_url");
   issue.created_at = time(json, "created_at");
   issue.updated_at = time(json, "updated_at");
+  issue.closed_at = time(json, "closed_at");
+  if (const Json* repo = find(json, "repository")) issue.repo = text(*repo, "full_name");
   return issue;
 }
 
@@ -182,7 +162,29 @@ Comment decode_comment(const Json& json) {
   comment.user = login(json, "user");
   comment.html_url = text(json, "html_url");
   comment.created_at = time(json, "created_at");
+  comment.updated_at = time(json, "updated_at");
+  const std::string issue = text(json, "issue_url");
+  comment.number = last_number(issue.empty() ? text(json, "pull_request_url") : issue);
   return comment;
+}
+
+Branch decode_branch(const Json& json) {
+  Branch branch;
+  branch.name = text(json, "name");
+  if (branch.name.empty()) throw Error(Code::invalid, "the branch has no name");
+  if (const Json* commit = find(json, "commit")) branch.sha = text(*commit, "id");
+  branch.is_protected = flag(json, "protected");
+  branch.can_push = flag(json, "user_can_push");
+  branch.can_merge = flag(json, "user_can_merge");
+  return branch;
+}
+
+Team decode_team(const Json& json) {
+  Team team;
+  team.id = number(json, "id");
+  team.name = text(json, "name");
+  if (team.id <= 0) throw Error(Code::invalid, "the team has no id");
+  return team;
 }
 
 }  // namespace host

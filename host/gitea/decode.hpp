@@ -28,6 +28,8 @@ namespace host {
 [[nodiscard]] Label decode_label(const Json& json);
 [[nodiscard]] Issue decode_issue(const Json& json);
 [[nodiscard]] Comment decode_comment(const Json& json);
+[[nodiscard]] Branch decode_branch(const Json& json);
+[[nodiscard]] Team decode_team(const Json& json);
 // An array of labels; null counts as none, null elements are left out.
 [[nodiscard]] std::vector<Label> decode_labels(const Json& json);
 

@@ -34,6 +34,13 @@ struct PageEnd {
 // token may not see.
 [[nodiscard]] bool more_pages(const PageEnd& end, std::size_t position, bool fresh);
 
+// Where a list differs from most.
+struct PageShape {
+  std::string member;  // the array is this member of an object; empty: it is the reply itself
+  // Whether this element and all that follow are not wanted, so that no more is asked for.
+  std::function<bool(const Json&)> enough;
+};
+
 // One walk over a list. Keeps itself alive until its reply.
 template <class T>
 class Pages : public std::enable_shared_from_this<Pages<T>> {
@@ -43,12 +50,13 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
 
   // `request.path` ends where "page=" may follow.
   static void walk(const std::shared_ptr<Transport>& transport, ApiRequest request, Decode decode,
-                   Reply<std::vector<T>> reply) {
+                   Reply<std::vector<T>> reply, PageShape shape = {}) {
     auto pages = std::make_shared<Pages>();
     pages->transport_ = transport;
     pages->request_ = std::move(request);
     pages->decode_ = std::move(decode);
     pages->reply_ = std::move(reply);
+    pages->shape_ = std::move(shape);
     pages->next();
   }
 
@@ -69,15 +77,16 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
 
   // Whether there is more to ask for.
   bool take(const HttpResponse& response) {
-    const Json json = reply_json(response, request_.what);
-    if (!json.is_array() && !json.is_null())
-      throw Error(Code::invalid, request_.what + ": the reply is not a list");
+    const Json json = list_in(reply_json(response, request_.what));
     const PageEnd end = read_page_end(response);
     // What leaves a list while it is read moves the rest up, past the page that was read.
     if (end.total && total_ && *end.total < *total_) shrank_ = true;
     total_ = end.total;
     bool fresh = false;
-    for (const Json& element : json) fresh = add(element) || fresh;
+    for (const Json& element : json) {
+      if (shape_.enough && !element.is_null() && shape_.enough(element)) return false;
+      fresh = add(element) || fresh;
+    }
     position_ += json.size();
     if (more_pages(end, position_, fresh)) {
       if (page_ >= kPagesMost)
@@ -87,6 +96,14 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
       return true;
     }
     return shrank_ && walks_++ < kWalksAgain && begin_again();
+  }
+
+  [[nodiscard]] Json list_in(Json json) const {
+    if (!shape_.member.empty() && json.is_object())
+      json = json.contains(shape_.member) ? Json(json.at(shape_.member)) : Json(nullptr);
+    if (!json.is_array() && !json.is_null())
+      throw Error(Code::invalid, request_.what + ": the reply is not a list");
+    return json;
   }
 
   bool add(const Json& element) {
@@ -115,6 +132,7 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
   ApiRequest request_;
   Decode decode_;
   Reply<std::vector<T>> reply_;
+  PageShape shape_;
   std::vector<T> items_;
   std::set<std::int64_t> seen_;
   std::optional<std::size_t> total_;

@@ -6,8 +6,8 @@
 
 #include "base/error.hpp"
 #include "gitea/failure.hpp"
+#include "gitea/redirect.hpp"
 #include "http/retry_after.hpp"
-#include "http/url.hpp"
 
 namespace host {
 namespace {
@@ -17,29 +17,8 @@ constexpr Duration kPatience = std::chrono::seconds(15);
 // How long a refused token that has not changed is not tried again.
 constexpr Duration kRefusedToken = std::chrono::seconds(30);
 constexpr std::size_t kBodyCap = std::size_t{16} << 20;
-constexpr std::string_view kApi = "/api/v1";
 
 bool idempotent(const std::string& method) { return method != "POST" && method != "PATCH"; }
-
-bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 307 || status == 308;
-}
-
-// Where on the same server a redirect points, after /api/v1; nullopt when it leaves the API.
-std::optional<std::string> same_server(const ServerUrl& server, std::string location) {
-  if (!location.starts_with('/')) {
-    try {
-      const Url url = parse_url(location);
-      if (url.origin() != server.origin || url.has_credentials) return std::nullopt;
-      location = url.path + (url.query.empty() ? "" : "?" + url.query);
-    } catch (const Error&) {
-      return std::nullopt;
-    }
-  }
-  const std::string base = server.subpath + std::string(kApi);
-  if (!location.starts_with(base + "/")) return std::nullopt;
-  return location.substr(base.size());
-}
 
 }  // namespace
 
@@ -50,6 +29,7 @@ void Transport::close() {
   closed_ = true;
   queue_.clear();
   backing_off_.clear();
+  later_.clear();
   pause_timer_.cancel();
   breaker_.reset();
 }
@@ -92,6 +72,17 @@ void Transport::post(std::function<void()> work) {
   loop_.post([weak = weak_from_this(), work = std::move(work)] {
     const auto self = weak.lock();
     if (self && !self->closed_) work();
+  });
+}
+
+void Transport::later(Duration delay, std::function<void()> work) {
+  const auto id = ++last_later_;
+  later_[id] = loop_.after(delay, [weak = weak_from_this(), id, work = std::move(work)] {
+    const auto self = weak.lock();
+    if (!self || self->closed_) return;
+    const auto run = work;  // outlives the timer that holds it
+    self->later_.erase(id);
+    run();
   });
 }
 
@@ -238,7 +229,8 @@ void Transport::unauthorised(const CallPtr& call, const HttpResponse& response) 
 
 void Transport::moved(const CallPtr& call, const HttpResponse& response) {
   const std::string* location = response.header("location");
-  const auto path = location == nullptr ? std::nullopt : same_server(call->server->url, *location);
+  const auto path =
+      location == nullptr ? std::nullopt : redirected_path(call->server->url, *location);
   if (!path)
     return fail(call, Error(Code::denied,
                             "the server sends requests on to " +
@@ -248,8 +240,10 @@ void Transport::moved(const CallPtr& call, const HttpResponse& response) {
   if (std::exchange(call->redirected, true))
     return fail(call, Error(Code::invalid, "the server sends requests on more than once"));
   log_.warn("{}: {} is now {}; change the configured name", call->request.what, call->path, *path);
+  const auto from = repo_in(call->path), to = repo_in(*path);
   call->path = *path;
   again(call);
+  if (from && to && *from != *to && renamed_handler_) renamed_handler_(*from, *to);
 }
 
 void Transport::limited(const CallPtr& call, const HttpResponse& response) {

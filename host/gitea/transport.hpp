@@ -54,12 +54,17 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // (429). The reply never comes from inside the call.
   void call(ApiRequest request, ApiReply reply);
 
-  // Runs `work` on the loop, unless closed by then.
+  // Run `work` on the loop, at once or once `delay` has passed, unless closed by then.
   void post(std::function<void()> work);
+  void later(Duration delay, std::function<void()> work);
 
   [[nodiscard]] bool available() const;
   void set_available_handler(std::function<void(bool)> handler) { handler_ = std::move(handler); }
+  void set_renamed_handler(std::function<void(const RepoName&, const RepoName&)> handler) {
+    renamed_handler_ = std::move(handler);
+  }
   void set_waiting(bool waiting);
+  [[nodiscard]] MonotonicTime now() const { return loop_.clock().monotonic(); }
   [[nodiscard]] bool authorised() const { return !server_ || server_->authorised; }
   // Grows with every token and every configure(): whose calls these are may have changed.
   [[nodiscard]] std::uint64_t identity() const;
@@ -133,6 +138,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::deque<CallPtr> queue_;
   std::size_t in_flight_ = 0;
   std::unordered_map<Call*, Timer> backing_off_;
+  std::unordered_map<std::uint64_t, Timer> later_;
+  std::uint64_t last_later_ = 0;
   MonotonicTime paused_until_{};
   Timer pause_timer_;
   bool waiting_ = false;
@@ -140,6 +147,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   bool was_available_ = true;
   std::uint64_t configured_ = 0;
   std::function<void(bool)> handler_;
+  std::function<void(const RepoName&, const RepoName&)> renamed_handler_;
   GiteaStats stats_;
 };
 

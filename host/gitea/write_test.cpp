@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Writes: never done twice, never called done before the server shows it (row G6).
-#include "gitea/write.hpp"
-
 #include "gitea/test_server.hpp"
 
 namespace host {
