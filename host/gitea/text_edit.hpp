@@ -18,7 +18,7 @@ namespace host {
   return request;
 }
 
-// The server takes white space off the ends of a title.
+// Servers take white space off the ends of a new title, and leave it on an edited one.
 [[nodiscard]] inline std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
@@ -39,7 +39,8 @@ void set_text(Aim<T>& aim, const std::string& path, const TextEdit& edit) {
   // Only what differs.
   aim.write = [path, edit](const T& now) {
     Json change = Json::object();
-    if (edit.title && trimmed(now.title) != trimmed(*edit.title)) change["title"] = *edit.title;
+    if (edit.title && trimmed(now.title) != trimmed(*edit.title))
+      change["title"] = std::string(trimmed(*edit.title));
     if (edit.body && now.body != *edit.body) change["body"] = *edit.body;
     return edit_request(path, change);
   };

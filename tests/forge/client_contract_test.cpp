@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The host's own client, gitea/client.hpp, against the same servers as the contract: over real
-// sockets, past every quirk that its caller must not see.
-#include <gmock/gmock.h>
-
-#include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/log.hpp"
-#include "base/test_folder.hpp"
-#include "forge/contract.hpp"
-#include "gitea/client.hpp"
+// The client: the server, repositories, issues and labels.
+#include "forge/client_contract.hpp"
 
 namespace host::forge {
 namespace {
@@ -20,80 +12,6 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 using namespace std::chrono_literals;
-
-class ClientContract : public Contract {
- protected:
-  void SetUp() override {
-    Contract::SetUp();
-    if (!IsSkipped()) client_ = new_client(peer().token);
-  }
-  void TearDown() override {
-    client_.reset();
-    Contract::TearDown();
-  }
-
-  std::unique_ptr<GiteaClient> new_client(const std::string& token) {
-    const auto file = folder_ / std::to_string(++files_);
-    write_atomically(file, token + "\n", 0600);
-    GiteaOptions options;
-    options.url = peer().url;
-    options.allow_plaintext = true;
-    options.token_files = {file};
-    options.attempts = 2;
-    options.backoff_base = 1ms;
-    return std::make_unique<GiteaClient>(
-        peer().http(), peer().loop(), Log::to_memory(std::make_shared<std::vector<std::string>>()),
-        options);
-  }
-
-  // Calls `method(..., reply)` and waits for the reply.
-  template <class T, class Call>
-  Result<T> wait(Call call) {
-    std::optional<Result<T>> result;
-    call([&](Result<T> reply) { result.emplace(std::move(reply)); });
-    const auto end = std::chrono::steady_clock::now() + 70s;
-    auto& context = peer().context();
-    context.restart();
-    while (!result && std::chrono::steady_clock::now() < end) {
-      context.run_one_for(100ms);
-      if (context.stopped()) context.restart();
-    }
-    return result ? *result : Result<T>(Error(Code::timed_out, "no reply in time"));
-  }
-
-  Result<std::vector<host::Label>> add(const std::string& repo, std::int64_t number,
-                                       std::vector<std::string> wanted) {
-    return wait<std::vector<host::Label>>(
-        [&](auto reply) { client().add_labels(parse_repo_name(repo), number, wanted, reply); });
-  }
-  Result<std::vector<host::Issue>> list(const std::string& repo, const IssueFilter& filter) {
-    return wait<std::vector<host::Issue>>(
-        [&](auto reply) { client().list_issues(parse_repo_name(repo), filter, reply); });
-  }
-  Result<host::Comment> comment(const std::string& repo, std::int64_t number,
-                                const std::string& marker) {
-    return wait<host::Comment>([&](auto reply) {
-      client().create_comment(parse_repo_name(repo), number, "hello", marker, reply);
-    });
-  }
-  GiteaClient& client() { return *client_; }
-
-  static std::vector<std::string> label_names(const std::vector<host::Label>& labels) {
-    std::vector<std::string> all;
-    for (const auto& label : labels) all.push_back(label.name);
-    return all;
-  }
-  static std::vector<std::int64_t> issue_numbers(const std::vector<host::Issue>& issues) {
-    std::vector<std::int64_t> all;
-    for (const auto& issue : issues) all.push_back(issue.number);
-    return all;
-  }
-
- private:
-  TestFolder folder_;
-  int files_ = 0;
-  std::unique_ptr<GiteaClient> client_;
-};
 
 TEST_P(ClientContract, FindsIssuesByANameThatTwoLabelsHave) {
   const auto repo = new_repo();

@@ -40,6 +40,23 @@ struct Exchange {
 // A positive number, else 0, as the handlers of Gitea read a path segment.
 [[nodiscard]] std::int64_t path_number(const std::string& text);
 
+// The page of `all` that was asked for, each element made by `show`, with the counts.
+template <class All, class Show>
+[[nodiscard]] ServerResponse paged(const Exchange& exchange, const All& all, Show show, bool link) {
+  const auto page = page_of(exchange.state, exchange.request);
+  Json shown = Json::array();
+  for (auto i = page.first; i < all.size() && i < page.first + page.count; ++i)
+    shown.push_back(show(all[i]));
+  auto response = json_reply(200, shown);
+  add_counts(response, exchange.state, exchange.request, page, all.size(), link);
+  return response;
+}
+
+// Throws the answer of a server that does not have this route yet.
+inline void needs_newest(const Exchange& exchange) {
+  if (!exchange.state.settings.newest) throw Refused{unknown_route()};
+}
+
 // "#0ab", "0ab", "#00aabb" and "00aabb" are colours. Throws Refused 422 on anything else.
 [[nodiscard]] std::string color_of(const ForgeState& state, const std::string& text);
 
@@ -74,8 +91,9 @@ class Bound {
 struct Route {
   using Handler = ServerResponse (*)(Exchange&);
   const char* method;
-  const char* pattern;  // "/repos/{}/{}/issues"; the first two parameters of a repo route name it
-  const char* scope;    // "issue"; empty: none
+  // "/repos/{}/{}/issues"; the first two parameters of a repo route name it. "*": all the rest.
+  const char* pattern;
+  const char* scope;  // "issue"; empty: none
   unsigned checks;
   Handler handler;
 };
@@ -85,6 +103,11 @@ inline constexpr unsigned kRepo = 1, kIssues = 2, kToken = 4, kNotArchived = 8;
 [[nodiscard]] const std::vector<Route>& repo_routes();
 [[nodiscard]] const std::vector<Route>& issue_routes();
 [[nodiscard]] const std::vector<Route>& label_routes();
+[[nodiscard]] const std::vector<Route>& team_routes();
+[[nodiscard]] const std::vector<Route>& code_routes();
+[[nodiscard]] const std::vector<Route>& assignee_routes();
+[[nodiscard]] const std::vector<Route>& pull_routes();
+[[nodiscard]] const std::vector<Route>& review_routes();
 
 // Whose token the request carries; empty: nobody's.
 [[nodiscard]] std::string login_of(const ForgeState& state, const ServerRequest& request);

@@ -169,6 +169,11 @@ ServerResponse create_issue(Exchange& exchange) {
   return json_reply(201, issue_json(exchange.state, *exchange.repo, made));
 }
 
+bool is_blocked(const Repo& repo, const Issue& issue) {
+  return std::any_of(issue.blocked_by.begin(), issue.blocked_by.end(),
+                     [&](std::int64_t number) { return !repo.issues.at(number).closed; });
+}
+
 // Applied in this order, and what came before an error stays.
 ServerResponse edit_issue(Exchange& exchange) {
   const Bound body(exchange, "EditIssueOption");
@@ -194,6 +199,13 @@ ServerResponse edit_issue(Exchange& exchange) {
   if (const auto wanted = body.text("state")) {
     if (*wanted != "open" && *wanted != "closed")
       throw refused(state, 412, "unknown state: " + *wanted);
+    const auto pull = exchange.repo->pulls.find(issue.number);
+    if (pull != exchange.repo->pulls.end() && !pull->second.merged_as.empty())
+      throw refused(state, 412, "cannot change state of this pull request, it was already merged");
+    if (*wanted == "closed" && is_blocked(*exchange.repo, issue))
+      throw refused(state, 412,
+                    "cannot close this issue or pull request because it still has open "
+                    "dependencies");
     close(issue, *wanted == "closed", state.now());
   }
   return json_reply(201, issue_json(state, *exchange.repo, issue));
@@ -264,6 +276,22 @@ ServerResponse create_comment(Exchange& exchange) {
   return json_reply(201, comment_json(exchange.state, *exchange.repo, issue, made));
 }
 
+ServerResponse edit_comment(Exchange& exchange) {
+  const Bound body(exchange, "EditIssueCommentOption");
+  const auto text = body.required("body", "Body");
+  const auto id = path_number(exchange.parameter(2));
+  for (auto& [number, issue] : exchange.repo->issues)
+    for (auto& comment : issue.comments) {
+      if (comment.id != id) continue;
+      if (comment.login != exchange.doer->login && !exchange.writer())
+        throw Refused{empty_reply(403)};
+      if (comment.body != text)
+        comment.body = text, comment.updated = issue.updated = exchange.state.now();
+      return json_reply(200, comment_json(exchange.state, *exchange.repo, issue, comment));
+    }
+  throw not_found(exchange.state);
+}
+
 }  // namespace
 
 const std::vector<Route>& issue_routes() {
@@ -272,6 +300,7 @@ const std::vector<Route>& issue_routes() {
       {"GET", "/repos/{}/{}/issues", "issue", kRepo | kIssues, list_issues},
       {"POST", "/repos/{}/{}/issues", "issue", kWrite | kNotArchived, create_issue},
       {"GET", "/repos/{}/{}/issues/comments", "issue", kRepo | kIssues, list_repo_comments},
+      {"PATCH", "/repos/{}/{}/issues/comments/{}", "issue", kWrite, edit_comment},
       {"GET", "/repos/{}/{}/issues/{}", "issue", kRepo | kIssues, get_issue},
       {"PATCH", "/repos/{}/{}/issues/{}", "issue", kWrite, edit_issue},
       {"DELETE", "/repos/{}/{}/issues/{}", "issue", kWrite, delete_issue},

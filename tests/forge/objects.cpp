@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The objects of the API, field by field as Gitea 1.26 prints them.
+#include <algorithm>
+
 #include "forge/reply.hpp"
 
 namespace host::forge {
@@ -12,6 +14,11 @@ WallTime epoch() { return {}; }
 
 std::string api(const ForgeState& state, const Repo& repo) {
   return state.settings.root_url + "api/v1/repos/" + repo.full_name();
+}
+
+bool allows(const Repo& repo, const std::string& style) {
+  return std::find(repo.merge_styles.begin(), repo.merge_styles.end(), style) !=
+         repo.merge_styles.end();
 }
 
 Json owner_json(const ForgeState& state, const std::string& login) {
@@ -72,7 +79,7 @@ Json repo_json(const ForgeState& state, const Repo& repo, const User* doer) {
                {"name", repo.name},
                {"full_name", repo.full_name()},
                {"description", repo.description},
-               {"empty", true},
+               {"empty", repo.branches.empty()},
                {"private", repo.hidden},
                {"fork", false},
                {"template", false},
@@ -90,11 +97,11 @@ Json repo_json(const ForgeState& state, const Repo& repo, const User* doer) {
                {"stars_count", 0},
                {"forks_count", 0},
                {"watchers_count", 1},
-               {"branch_count", 0},
+               {"branch_count", repo.branches.size()},
                {"open_issues_count", open},
                {"open_pr_counter", open_pulls},
                {"release_counter", 0},
-               {"default_branch", "main"},
+               {"default_branch", repo.default_branch},
                {"archived", repo.archived},
                {"created_at", format_time(state, repo.created)},
                {"updated_at", format_time(state, repo.updated)},
@@ -111,8 +118,7 @@ Json repo_json(const ForgeState& state, const Repo& repo, const User* doer) {
   json["has_releases"] = true;
   json["has_packages"] = json["has_actions"] = json["ignore_whitespace_conflicts"] = false;
   json["projects_mode"] = "all";
-  json["allow_merge_commits"] = json["allow_rebase"] = json["allow_rebase_explicit"] = true;
-  json["allow_squash_merge"] = json["allow_fast_forward_only_merge"] = true;
+  for (const auto& [field, style] : kStyleFields) json[field] = allows(repo, style);
   json["allow_rebase_update"] = json["default_allow_maintainer_edit"] = true;
   json["allow_manual_merge"] = json["autodetect_manual_merge"] = false;
   json["default_delete_branch_after_merge"] = json["internal"] = false;
@@ -153,8 +159,14 @@ Json issue_json(const ForgeState& state, const Repo& repo, const Issue& issue) {
   Json assignees = nullptr;  // never an empty array
   for (const auto& login : issue.assignees) assignees.push_back(owner_json(state, login));
   Json pull = nullptr;
-  if (issue.pull)
-    pull = {{"merged", false}, {"merged_at", nullptr}, {"draft", false}, {"html_url", html}};
+  if (issue.pull) {
+    const auto at = repo.pulls.find(issue.number);
+    const bool merged = at != repo.pulls.end() && !at->second.merged_as.empty();
+    pull = {{"merged", merged},
+            {"merged_at", merged ? Json(format_time(state, *at->second.merged_at)) : Json()},
+            {"draft", is_draft(issue)},
+            {"html_url", html}};
+  }
   return {
       {"id", issue.id},
       {"url", api(state, repo) + path},

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.hpp"
@@ -56,6 +57,24 @@ void add_counts(ServerResponse& response, const ForgeState& state, const ServerR
                               const Label& label);
 [[nodiscard]] Json labels_json(const ForgeState& state, const Repo& repo, const Issue& issue);
 [[nodiscard]] Json issue_json(const ForgeState& state, const Repo& repo, const Issue& issue);
+[[nodiscard]] Json pull_json(const ForgeState& state, const Repo& repo, const Issue& issue,
+                             const Pull& pull, const User* doer);
+[[nodiscard]] Json review_json(const ForgeState& state, const Repo& repo, const Issue& issue,
+                               const Pull& pull, const Review& review);
+[[nodiscard]] Json status_json(const ForgeState& state, const Repo& repo, const std::string& hash,
+                               const Status& status);
+[[nodiscard]] Json branch_json(const ForgeState& state, const Repo& repo, const std::string& name,
+                               const std::string& hash, const User* doer);
+[[nodiscard]] Json team_json(const ForgeState& state, const Team& team);
+// By a prefix of its title.
+[[nodiscard]] bool is_draft(const Issue& issue);
+// The fields of a repository that allow a style of merging, and the style's name.
+inline constexpr std::pair<const char*, const char*> kStyleFields[] = {
+    {"allow_merge_commits", "merge"},
+    {"allow_rebase", "rebase"},
+    {"allow_rebase_explicit", "rebase-merge"},
+    {"allow_squash_merge", "squash"},
+    {"allow_fast_forward_only_merge", "fast-forward-only"}};
 [[nodiscard]] Json comment_json(const ForgeState& state, const Repo& repo, const Issue& issue,
                                 const Comment& comment);
 

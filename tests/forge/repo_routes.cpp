@@ -88,6 +88,9 @@ ServerResponse create(Exchange& exchange, const std::string& owner) {
     throw refused(exchange.state, 409, "The repository with the same name already exists.");
   Repo& made = exchange.state.add_repo(full_name, body.text("description").value_or(""));
   made.hidden = body.flag("private").value_or(false);
+  made.default_branch = body.text("default_branch").value_or(made.default_branch);
+  if (body.flag("auto_init").value_or(false))
+    exchange.state.add_commit(made, made.default_branch, "README.md", made.name);
   return json_reply(201, repo_json(exchange.state, made, exchange.doer));
 }
 
@@ -117,6 +120,11 @@ ServerResponse edit_repo(Exchange& exchange) {
   repo.hidden = body.flag("private").value_or(repo.hidden);
   repo.issues_on = body.flag("has_issues").value_or(repo.issues_on);
   repo.description = body.text("description").value_or(repo.description);
+  for (const auto& [field, style] : kStyleFields)
+    if (const auto allowed = body.flag(field)) {
+      std::erase(repo.merge_styles, style);
+      if (*allowed) repo.merge_styles.emplace_back(style);
+    }
   repo.updated = exchange.state.now();
   const auto name = body.text("name").value_or(repo.name);
   if (name != repo.name) exchange.state.rename_repo(repo.full_name(), name);

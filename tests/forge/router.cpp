@@ -28,6 +28,13 @@ std::optional<Segments> fit(std::string_view pattern, const Segments& path) {
     pattern.remove_prefix(1);  // '/'
     const auto piece = pattern.substr(0, pattern.find('/'));
     pattern.remove_prefix(piece.size());
+    if (piece == "*") {  // the rest, as one
+      std::string rest;
+      for (; index < path.size(); ++index) rest += (rest.empty() ? "" : "/") + path[index];
+      if (rest.empty()) return std::nullopt;
+      parameters.push_back(rest);
+      continue;
+    }
     if (index == path.size() || (piece != "{}" && piece != path[index])) return std::nullopt;
     if (piece == "{}") parameters.push_back(path[index]);
     ++index;
@@ -44,7 +51,9 @@ struct Match {
 // Literal segments win over parameters, as in chi.
 Match match(const Segments& path, const std::string& method) {
   Match best;
-  for (const auto* table : {&account_routes(), &repo_routes(), &issue_routes(), &label_routes()}) {
+  for (const auto* table :
+       {&account_routes(), &team_routes(), &repo_routes(), &code_routes(), &issue_routes(),
+        &assignee_routes(), &label_routes(), &pull_routes(), &review_routes()}) {
     for (const auto& route : *table) {
       auto parameters = fit(route.pattern, path);
       if (!parameters) continue;

@@ -63,6 +63,55 @@ struct Issue {
   WallTime created{};
   WallTime updated{};
   std::optional<WallTime> closed_at;
+  std::vector<std::int64_t> blocked_by;  // numbers; while one is open this can't be closed
+};
+
+// A commit knows all its files; there are no folders, modes or dates.
+struct Commit {
+  std::vector<std::string> parents;
+  std::map<std::string, std::string> files;  // content by name
+};
+
+struct Review {
+  std::int64_t id = 0;
+  std::string login;
+  std::string state;  // "APPROVED", "REQUEST_CHANGES", "COMMENT", "PENDING"
+  std::string body;
+  std::string commit;
+  bool official = false;
+  WallTime submitted{};
+};
+
+// What a pull request has beside its issue.
+struct Pull {
+  std::string head;  // branches of the one repository; there are no forks
+  std::string base;
+  std::string last_head;  // the commit, for when the branch is gone
+  std::string merge_base;
+  std::vector<Review> reviews;
+  std::vector<std::string> requested;  // logins
+  // Reads before the server has found out whether it can be merged; see Settings::checks.
+  int checks = 0;
+  std::string merged_as;  // the commit; empty: not merged
+  std::string merged_by;
+  std::optional<WallTime> merged_at;
+};
+
+struct Status {
+  std::int64_t id = 0;
+  std::string login;
+  std::string context;
+  std::string state;
+  std::string description;
+  std::string target_url;
+  WallTime created{};
+};
+
+struct Team {
+  std::int64_t id = 0;
+  std::string organisation;  // login
+  std::string name;
+  std::vector<std::string> members;  // logins
 };
 
 struct Repo {
@@ -76,6 +125,13 @@ struct Repo {
   std::vector<std::string> writers;  // logins, beside the owners
   std::vector<Label> labels;         // ascending ids
   std::map<std::int64_t, Issue> issues;
+  std::map<std::int64_t, Pull> pulls;           // by the number of their issue
+  std::map<std::string, Commit> commits;        // by hash
+  std::map<std::string, std::string> branches;  // name to hash; none: the repository is empty
+  std::map<std::string, std::vector<Status>> statuses;  // by hash, oldest first
+  std::string default_branch = "main";
+  std::vector<std::string> merge_styles{"merge", "rebase", "rebase-merge", "squash",
+                                        "fast-forward-only"};
   std::int64_t last_number = 0;
   WallTime created{};
   WallTime updated{};
@@ -91,6 +147,10 @@ struct Settings {
   std::chrono::minutes zone{120};
   std::string root_url;      // "http://127.0.0.1:3000/"; set when the forge listens
   bool maintenance = false;  // every API route answers 503
+  bool newest = false;       // has the routes that came with Gitea 1.27
+  // So many reads of a new pull request say that it can't be merged, and orders to merge it are
+  // put off: the server looks for conflicts when it gets round to it.
+  int checks = 0;
 };
 
 enum class Access { none, read, write, admin };
@@ -105,6 +165,7 @@ class ForgeState {
   std::map<std::string, Token> tokens;  // by what is sent
   std::map<std::string, Repo> repos;    // by full name in lower case
   std::map<std::string, std::vector<Label>> org_labels;  // by login in lower case
+  std::map<std::int64_t, Team> teams;
   // Old names in lower case, to what they are now.
   std::map<std::string, std::string> renamed_users;
   std::map<std::string, std::string> renamed_repos;
@@ -118,6 +179,15 @@ class ForgeState {
   Label& add_organisation_label(std::string_view login, std::string name);
   Issue& add_issue(Repo& repo, std::string login, std::string title, std::string body = "");
   Comment& add_comment(Repo& repo, Issue& issue, std::string login, std::string body);
+
+  // A commit on a branch, which is made where it isn't there, from `from` or from nothing. Adds or
+  // changes one file. Returns the hash.
+  std::string add_commit(Repo& repo, const std::string& branch, std::string file,
+                         std::string content, const std::string& from = "");
+  // An open pull request, its issue included.
+  Pull& add_pull(Repo& repo, std::string login, std::string title, std::string head,
+                 std::string base);
+  Team& add_team(std::string_view organisation, std::string name);
 
   // nullptr when there is none. Names are compared as Gitea does: without case.
   [[nodiscard]] User* user(std::string_view login);
@@ -138,6 +208,18 @@ class ForgeState {
 
   // Moves the repository and leaves a redirect behind, as a rename in the forge does.
   void rename_repo(std::string_view full_name, const std::string& name);
+
+  // What its branch is at, or was.
+  [[nodiscard]] static std::string head_of(const Repo& repo, const Pull& pull);
+  // The files of both, or nullopt where both changed one in different ways.
+  [[nodiscard]] static std::optional<std::map<std::string, std::string>> merged_files(
+      const Repo& repo, const Pull& pull);
+  // Files that the head has otherwise than the base had where they parted, by name.
+  [[nodiscard]] static std::map<std::string, std::string> changed_files(const Repo& repo,
+                                                                        const Pull& pull);
+  // A commit of what is given. Returns the hash.
+  std::string store(Repo& repo, std::vector<std::string> parents,
+                    std::map<std::string, std::string> files);
 
   // Now, in whole seconds.
   [[nodiscard]] WallTime now() const;
