@@ -2,6 +2,7 @@
 #include "workers/executor.hpp"
 
 #include <algorithm>
+#include <climits>
 
 #include "base/failpoint.hpp"
 #include "queue/job_table.hpp"
@@ -96,30 +97,52 @@ bool Executor::blocked(const RunnableTask& task) const {
                      [&](const auto& system) { return unavailable_.contains(system); });
 }
 
+// How many more runs of this task's queue may begin, whatever the host's bound.
+int Executor::free_in_queue(const RunnableTask& task) const {
+  const auto limit = queue_limits_.find(task.queue);
+  return limit == queue_limits_.end() ? INT_MAX : limit->second - running_in(task.queue);
+}
+
 // How many more runs of this task's queue, and of the host, may begin.
 int Executor::free_starts(const RunnableTask& task) const {
-  int free = limits_.running - slots_;
-  if (const auto limit = queue_limits_.find(task.queue); limit != queue_limits_.end()) {
-    const auto taken = queue_slots_.find(task.queue);
-    free = std::min(free, limit->second - (taken == queue_slots_.end() ? 0 : taken->second));
-  }
-  return std::max(free, 0);
+  return std::max(std::min(limits_.running - slots_, free_in_queue(task)), 0);
 }
 
 // How many more jobs may be claimed for this lane now.
 int Executor::room(const Lane& lane) const {
   const auto& task = *lane.task;
-  const int starts =
-      std::min(task.concurrency, std::min(lane.claimed, task.concurrency) + free_starts(task));
+  const int starts = std::min(task.concurrency, starts_of(lane) + free_starts(task));
   if (starts < task.concurrency) return starts - lane.claimed;
   int ahead = task.concurrency;
-  // What is sent ahead counts as begun for a rate limit, so nothing is.
-  if (!task.worker->fresh && !task.rate && lane.typical > Duration::zero())
+  // What is sent ahead counts as begun for a rate limit, so nothing is. Nor beside a lane that
+  // waits: with more always ahead, this one would never let go of a start.
+  if (!task.worker->fresh && !task.rate && lane.typical > Duration::zero() && !others_wait(lane))
     ahead = std::max<int>(ahead, static_cast<int>(std::min<std::int64_t>(
                                      limits_.batch, limits_.ahead / lane.typical)));
   // A refill is worth a claim once half of what may be ahead is used up.
   if (lane.claimed > ahead / 2 && ahead > task.concurrency) return 0;
   return ahead - lane.claimed;
+}
+
+// REQUIRES: lane.task.
+int Executor::starts_of(const Lane& lane) { return std::min(lane.claimed, lane.task->concurrency); }
+
+// Whether a lane that has fewer starts than this one may have waits for one that this one could
+// free: the host's, or their queue's.
+bool Executor::others_wait(const Lane& lane) const {
+  return std::any_of(starved_.begin(), starved_.end(), [&](const auto& name) {
+    const auto& other = lanes_.at(name);
+    if (&other == &lane || !other.task || blocked(*other.task)) return false;
+    const int has = starts_of(other);
+    if (has >= std::min(other.task->concurrency, lane.task->concurrency)) return false;
+    return other.task->queue == lane.task->queue || free_in_queue(*other.task) > 0;
+  });
+}
+
+void Executor::wait_for_start(const std::string& name) {
+  const auto& lane = lanes_.at(name);
+  if (!lane.task || !lane.hungry || starts_of(lane) == lane.task->concurrency) return;
+  if (std::find(starved_.begin(), starved_.end(), name) == starved_.end()) starved_.push_back(name);
 }
 
 void Executor::change_claimed(Lane& lane, int by) {
@@ -140,8 +163,7 @@ void Executor::fill(const std::string& name) {
     return;
   const int count = room(lane);
   if (count <= 0) {
-    const bool waits = std::find(starved_.begin(), starved_.end(), name) != starved_.end();
-    if (free_starts(*lane.task) == 0 && !waits) starved_.push_back(name);
+    if (free_starts(*lane.task) == 0) wait_for_start(name);
     return;
   }
   lane.claiming = true;
@@ -327,14 +349,19 @@ void Executor::refused(RunId run, const std::shared_ptr<const RunnableTask>& tas
 
 // A start became free: for those that waited for one first, then for this lane's next.
 void Executor::after_finish(const std::string& name) {
+  if (!starved_.empty()) wait_for_start(name);
   fill_starved();
   fill(name);
 }
 
 // In turn, so that tasks which always have more share the starts.
 void Executor::fill_starved() {
-  if (slots_ >= limits_.running) return;
-  for (const auto& other : std::exchange(starved_, {})) fill(other);
+  // One by one: those behind are still seen to wait while the first is filled.
+  for (auto left = starved_.size(); left > 0 && slots_ < limits_.running; --left) {
+    const auto other = std::move(starved_.front());
+    starved_.pop_front();
+    fill(other);
+  }
 }
 
 void Executor::drain(Duration grace, std::function<void()> drained) {

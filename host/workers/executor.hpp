@@ -137,7 +137,11 @@ class Executor {
 
   void fill(const std::string& name);
   [[nodiscard]] int room(const Lane& lane) const;
+  [[nodiscard]] int free_in_queue(const RunnableTask& task) const;
   [[nodiscard]] int free_starts(const RunnableTask& task) const;
+  [[nodiscard]] static int starts_of(const Lane& lane);
+  [[nodiscard]] bool others_wait(const Lane& lane) const;
+  void wait_for_start(const std::string& name);
   void claimed(const std::string& name, int asked, Result<Claimed> result);
   void ask_later(Lane& lane, const std::string& name, Duration pause);
   [[nodiscard]] Queue::Also also(std::shared_ptr<const RunHooks::Closing> closing) const;

@@ -379,18 +379,96 @@ TEST_F(ExecutorTest, AQueueBoundsItsTasksTogetherAndLeavesOthersAlone) {
   EXPECT_TRUE(pool_.runs.contains(free[0]));
 }
 
-TEST_F(ExecutorTest, TasksThatAlwaysHaveMoreShareTheStarts) {
+// Tasks whose runs are so short that more is sent ahead before the last has ended.
+class Flood : public ExecutorTest {
+ protected:
+  // The run that was handed over first takes a millisecond; its task.
+  std::string run_next() {
+    while (!pool_.runs.contains(pool_.order.at(next_)) || pool_.order[next_] == endless_) ++next_;
+    const auto task = pool_.runs.at(pool_.order[next_]).request.task;
+    run(pool_.order[next_], 1ms);
+    return task;
+  }
+  void run_some(int count) {
+    for (int i = 0; i < count; ++i) run_next();
+  }
+  int runs_before(const std::string& task) {
+    for (int runs = 0; runs < 200; ++runs)
+      if (run_next() == task) return runs;
+    return 200;
+  }
+  void expect_turns(const std::vector<std::string>& tasks) {
+    const int each = 10;
+    std::map<std::string, int> runs;
+    for (std::size_t i = 0; i < each * tasks.size(); ++i) ++runs[run_next()];
+    for (const auto& task : tasks) EXPECT_NEAR(runs[task], each, 1) << task;
+  }
+  static constexpr int kAhead = 20;  // milliseconds, and so runs
+  JobId endless_{};
+
+ private:
+  std::size_t next_ = 0;
+};
+
+TEST_F(Flood, TasksThatAlwaysHaveMoreShareTheStarts) {
   executor_.set_running(1);
   set({task("a"), task("b"), task("c")});
-  for (const char* each : {"a", "b", "c"}) insert(each, 20);
-  std::map<std::string, int> runs;
-  for (int i = 0; i < 30; ++i) {
-    ASSERT_EQ(pool_.runs.size(), 1u);
-    ++runs[pool_.runs.begin()->second.request.task];
-    end(pool_.runs.begin()->first);
-  }
-  for (const auto& [name, count] : runs) EXPECT_NEAR(count, 10, 1) << name;
-  EXPECT_EQ(runs.size(), 3u);
+  insert("a", 300);
+  run_some(5);
+  ASSERT_GT(executor_.load().claimed, 10) << "it is no flood";
+  insert("b", 300);
+  insert("c", 300);
+  EXPECT_LE(runs_before("b"), kAhead) << "what had been sent ahead";
+  expect_turns({"a", "b", "c"});
+}
+
+TEST_F(Flood, TasksOfOneQueueShareItsStarts) {
+  auto first = task("a");
+  auto second = task("b");
+  first.queue = second.queue = "slow";
+  executor_.set_queues({{"slow", 1}});
+  set({first, second});
+  insert("a", 300);
+  run_some(5);
+  ASSERT_GT(executor_.load().claimed, 10) << "it is no flood";
+  insert("b", 300);
+  EXPECT_LE(runs_before("b"), kAhead);
+  expect_turns({"a", "b"});
+}
+
+TEST_F(Flood, ATaskThatMayHaveEveryStartLetsOneGo) {
+  set({task("a", 3), task("b"), task("c")});
+  insert("a", 300);
+  run_some(5);
+  ASSERT_GT(executor_.load().claimed, 10) << "it is no flood";
+  insert("b");
+  EXPECT_LE(runs_before("b"), kAhead);
+  run_some(5);
+  EXPECT_GT(executor_.load().claimed, 10) << "nobody waits any more";
+  insert("c");
+  EXPECT_LE(runs_before("c"), kAhead);
+}
+
+TEST_F(Flood, MoreTasksThanStartsAreAllServed) {
+  set({task("a"), task("b"), task("c"), task("d")});  // three may run
+  for (const char* each : {"a", "b", "c"}) insert(each, 300);
+  run_some(20);
+  insert("d");
+  EXPECT_LE(runs_before("d"), 3 * kAhead);
+}
+
+TEST_F(Flood, WhoWaitsForItsQueueKeepsNobodyElseFromSendingAhead) {
+  auto first = task("x");
+  auto second = task("y");
+  first.queue = second.queue = "slow";
+  executor_.set_queues({{"slow", 1}});
+  set({task("a"), first, second});
+  insert("a", 300);
+  run_some(5);
+  endless_ = insert("x").front();
+  insert("y");
+  run_some(50);
+  EXPECT_GT(executor_.load().claimed, 10);
 }
 
 TEST_F(ExecutorTest, AClaimThatFailedLeavesItsStartsToThoseThatWait) {

@@ -4,32 +4,10 @@
 #include <algorithm>
 #include <map>
 
-#include "workers/worker.hpp"
+#include "workers/crew.hpp"
 
 namespace host {
 namespace {
-
-// Between two tries to start a worker for a run.
-
-// A plugin's workers, and its runs that none of them has yet.
-struct Crew {
-  std::vector<std::unique_ptr<Worker>> workers;
-  std::map<std::string, std::deque<PendingRun>> waiting;  // by task; never an empty one
-  std::shared_ptr<const WorkerSpec> spec;                 // of the last submit
-
-  // How many workers run `task`, or have it ahead.
-  [[nodiscard]] int busy_with(const std::string& task) const {
-    return static_cast<int>(std::count_if(workers.begin(), workers.end(), [&](const auto& worker) {
-      return worker->load() > 0 && worker->task() == task;
-    }));
-  }
-  // Whether another task waits for the first of its workers.
-  [[nodiscard]] bool others_starve(const std::string& task) const {
-    return std::any_of(waiting.begin(), waiting.end(), [&](const auto& other) {
-      return other.first != task && busy_with(other.first) == 0;
-    });
-  }
-};
 
 void outcome_not_begun(Loop& loop, PendingRun run) {
   loop.post([done = std::move(run.on_outcome)] { done({.not_begun = true, .verdict = {}}); });
@@ -57,28 +35,30 @@ class WorkerPool::Impl final : public Worker::Owner {
     if (closing_) return outcome_not_begun(loop_, std::move(run));
     auto& crew = crews_[run.spec->plugin_id];
     if (crew.spec != run.spec) change_spec(crew, run.spec);
-    auto& queue = crew.waiting[run.request.task];
-    queue.push_back(std::move(run));
+    auto& runs = line(crew, run.request.task).runs;
+    runs.push_back(std::move(run));
     // Behind others there is nothing to decide: they go first.
-    if (queue.size() == 1) pump(crew);
+    if (runs.size() == 1) pump(crew);
   }
 
   void cancel(RunId id, bool at_once) {
     for (auto& [plugin, crew] : crews_) {
       for (auto& worker : crew.workers)
         if (worker->cancel(id, at_once)) return;
-      for (auto& [task, queue] : crew.waiting) {
-        const auto found = std::find_if(queue.begin(), queue.end(), [&](const PendingRun& run) {
-          return run.request.run == id;
-        });
-        if (found == queue.end()) continue;
+      for (auto& [task, line] : crew.waiting) {
+        auto& runs = line.runs;
+        const auto found = std::find_if(
+            runs.begin(), runs.end(), [&](const PendingRun& run) { return run.request.run == id; });
+        if (found == runs.end()) continue;
         outcome(loop_, std::move(*found),
                 {.kind = Verdict::Kind::cancelled,
                  .code = "cancelled",
                  .message = "cancelled before it began"});
-        queue.erase(found);
-        if (queue.empty()) crew.waiting.erase(task);
-        return;
+        runs.erase(found);
+        if (!runs.empty()) return;
+        crew.waiting.erase(task);
+        // Others may have let it go first.
+        return pump_all();
       }
     }
   }
@@ -91,6 +71,7 @@ class WorkerPool::Impl final : public Worker::Owner {
       retired_.push_back(worker.get());
       worker->quit();
     }
+    if (!closing_) pump_all();
   }
 
   void interrupt_all() {
@@ -122,7 +103,7 @@ class WorkerPool::Impl final : public Worker::Owner {
     PoolStats stats = counters_;
     for (const auto& [plugin, crew] : crews_) {
       for (const auto& worker : crew.workers) stats.workers.push_back(worker->row());
-      for (const auto& [task, queue] : crew.waiting) stats.waiting += queue.size();
+      for (const auto& [task, line] : crew.waiting) stats.waiting += line.runs.size();
     }
     return stats;
   }
@@ -141,16 +122,16 @@ class WorkerPool::Impl final : public Worker::Owner {
     auto& crew = crews_.at(worker.spec().plugin_id);
     if (worker.idle() && worker.used_up()) worker.quit();
     if (worker.load() > static_cast<std::size_t>(settings_.ahead / 2)) return;
-    pump(crew);
-    if (worker.idle()) find_work(crew);
+    if (worker.idle()) had_its_turn(crew, worker.task());
     // The machine's bound may have kept another plugin waiting.
-    if (worker.idle() && full()) pump_all();
+    full() ? pump_all() : pump(crew);
+    if (worker.idle()) find_work(crew);
   }
 
   void withdrawn(Worker& worker, PendingRun run) override {
     if (closing_ || is_retired(worker)) return outcome_not_begun(loop_, std::move(run));
     auto& crew = crews_.at(run.spec->plugin_id);
-    crew.waiting[run.request.task].push_front(std::move(run));
+    line(crew, run.request.task).runs.push_front(std::move(run));
     pump(crew);
   }
 
@@ -159,11 +140,12 @@ class WorkerPool::Impl final : public Worker::Owner {
     auto& crew = crews_.at(worker.spec().plugin_id);
     if (clean && !retired && !closing_) {
       for (; !unbegun.empty(); unbegun.pop_back()) {
-        auto& queue = crew.waiting[unbegun.back().request.task];
-        queue.push_front(std::move(unbegun.back()));
+        auto& runs = line(crew, unbegun.back().request.task).runs;
+        runs.push_front(std::move(unbegun.back()));
       }
     }
     for (auto& run : unbegun) outcome_not_begun(loop_, std::move(run));
+    had_its_turn(crew, worker.task());
     const auto found = std::find_if(crew.workers.begin(), crew.workers.end(),
                                     [&](const auto& each) { return each.get() == &worker; });
     // Its own code is still on the stack.
@@ -191,13 +173,20 @@ class WorkerPool::Impl final : public Worker::Owner {
   }
 
   void give_back(Crew& crew) {
-    for (auto& [task, queue] : crew.waiting)
-      for (auto& run : queue) outcome_not_begun(loop_, std::move(run));
+    for (auto& [task, line] : crew.waiting)
+      for (auto& run : line.runs) outcome_not_begun(loop_, std::move(run));
     crew.waiting.clear();
   }
 
-  void pump_all() {
-    for (auto& [plugin, crew] : crews_) pump(crew);
+  Line& line(Crew& crew, const std::string& task) {
+    const auto [at, is_new] = crew.waiting.try_emplace(task);
+    if (is_new) at->second.turn = ++turns_;
+    return at->second;
+  }
+  // A task that had a worker goes behind those that waited meanwhile.
+  void had_its_turn(Crew& crew, const std::string& task) {
+    if (const auto at = crew.waiting.find(task); at != crew.waiting.end())
+      at->second.turn = ++turns_;
   }
 
   // A worker has nothing to do: what waits behind a run that takes its time elsewhere, and may run
@@ -210,21 +199,54 @@ class WorkerPool::Impl final : public Worker::Owner {
     }
   }
 
-  // Gives waiting runs to workers, as far as there is room.
+  void pump_all() {
+    Turns turns;
+    for (auto& [plugin, crew] : crews_) add_turns(turns, crew);
+    serve(std::move(turns));
+  }
   void pump(Crew& crew) {
-    for (auto at = crew.waiting.begin(); at != crew.waiting.end();) {
-      auto& queue = at->second;
-      while (!queue.empty() && place(crew, queue.front())) queue.pop_front();
-      at = queue.empty() ? crew.waiting.erase(at) : std::next(at);
+    Turns turns;
+    add_turns(turns, crew);
+    serve(std::move(turns));
+  }
+
+  using Turns = std::vector<std::pair<Crew*, std::map<std::string, Line>::iterator>>;
+  static void add_turns(Turns& turns, Crew& crew) {
+    for (auto at = crew.waiting.begin(); at != crew.waiting.end(); ++at)
+      turns.emplace_back(&crew, at);
+  }
+
+  // Gives waiting runs to workers, as far as there is room.
+  void serve(Turns turns) {
+    std::sort(turns.begin(), turns.end(), [](const auto& a, const auto& b) {
+      return a.second->second.turn < b.second->second.turn;
+    });
+    for (auto& [crew, at] : turns) {
+      auto& line = at->second;
+      while (!line.runs.empty() && place(*crew, line)) line.runs.pop_front();
+      if (line.runs.empty()) crew->waiting.erase(at);
     }
   }
 
-  // Hands a run to a worker, or ends it when it can be handed to none. False: it has to wait.
-  bool place(Crew& crew, PendingRun& run) {
+  // Whether a task with a turn before `turn` has no worker, and needs one of this plugin's, or of
+  // the machine's when no more may be started.
+  bool others_starve(const Crew& crew, std::uint64_t turn) const {
+    if (crew.starves(turn)) return true;
+    if (start_pause_ || !full()) return false;
+    return std::any_of(crews_.begin(), crews_.end(),
+                       [&](const auto& other) { return other.second.starves(turn); });
+  }
+
+  // Hands the line's first run to a worker, or ends it when it can be handed to none. False: it has
+  // to wait.
+  bool place(Crew& crew, Line& line) {
+    auto& run = line.runs.front();
     Worker* worker = nullptr;
-    if (crew.busy_with(run.request.task) < run.request.concurrency) {
+    if (crew.busy_with(run.request.task) < run.request.concurrency &&
+        !others_starve(crew, line.turn)) {
       worker = idle_worker(crew, run);
       if (worker == nullptr && !start_pause_ && make_room()) worker = start(crew, run);
+      if (worker != nullptr) line.turn = ++turns_;
     }
     if (worker == nullptr) worker = least_loaded(crew, run);
     if (worker == nullptr) return false;
@@ -259,7 +281,8 @@ class WorkerPool::Impl final : public Worker::Owner {
         continue;
       if (best == nullptr || worker->load() < best->load()) best = worker.get();
     }
-    return best != nullptr && crew.others_starve(run.request.task) ? nullptr : best;
+    // It has a worker, so those that have none are others.
+    return best != nullptr && others_starve(crew, UINT64_MAX) ? nullptr : best;
   }
 
   [[nodiscard]] bool full() const {
@@ -327,6 +350,7 @@ class WorkerPool::Impl final : public Worker::Owner {
   std::vector<const Worker*> retired_;  // whose unbegun runs go back
   std::vector<std::unique_ptr<Worker>> gone_;
   PoolStats counters_;
+  std::uint64_t turns_ = 0;
   Timer start_pause_;  // armed: the last start failed
   std::optional<CageReport> cage_;
   std::string missing_;

@@ -88,6 +88,55 @@ TEST_F(Pool, GivesAWaitingTaskAWorkerBeforeABusyOneGetsMore) {
   ASSERT_TRUE(run_until([&] { return has_ended(flood.back()); }));
 }
 
+// Whatever their names.
+TEST_F(Pool, GivesItAlsoToATaskWhoseNameComesLater) {
+  settings.workers = 1;
+  settings.ahead = 4;
+  std::vector<RunId> flood;
+  for (int i = 0; i < 50; ++i) flood.push_back(submit("echo"));
+  const auto other = submit("nothing");
+  (void)verdict(other);
+  EXPECT_FALSE(has_ended(flood.back()));
+  ASSERT_TRUE(run_until([&] { return has_ended(flood.back()); }));
+}
+
+TEST_F(Pool, PluginsTakeTurnsOnAMachineThatIsFull) {
+  settings.workers = 2;
+  settings.ahead = 4;
+  const auto flooder = spec;
+  std::size_t flooded = 0;
+  const auto flood = [&] {
+    spec = flooder;
+    for (; flooded < order.size() + 50; ++flooded) submit("nothing", {}, {.concurrency = 2});
+  };
+  flood();
+  std::vector<RunId> others;
+  for (const auto* plugin : {"before", "later", "other"}) {
+    spec = make_spec();
+    spec->plugin_id = plugin;
+    others.push_back(submit("nothing"));
+  }
+  for (const auto run : others)
+    EXPECT_TRUE(run_until([&] {
+      flood();
+      return has_ended(run);
+    })) << "it waits for a flood that never ends";
+  pool().interrupt_all();
+}
+
+TEST_F(Pool, WhoWaitsBehindOneThatIsCancelledGoesOn) {
+  settings.workers = 1;
+  const auto long_one = submit("wait");
+  ASSERT_TRUE(begun(long_one));
+  const auto ahead = submit("wait");
+  spec = make_spec();
+  spec->plugin_id = "another";
+  const auto first = submit("nothing");
+  pool().cancel(first);
+  pool().cancel(long_one);
+  EXPECT_TRUE(begun(ahead));
+}
+
 TEST_F(Pool, ReplacesAWorkerAfterItsRuns) {
   spec->recycle_after = 2;
   const int first = pid_of_next_run();
