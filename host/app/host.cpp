@@ -58,7 +58,8 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
           services_, clock_, [this](const std::string& plugin) { return plan_.grants[plugin]; },
           [this](JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
             finished(job, task, verdict, state);
-          }),
+          },
+          [this](const RunnableTask& task, const Verdict& refusal) { unmade(task, refusal); }),
       pool_(context, loop_, log_.named("workers"), installation_.worker, services_,
             pool_settings(options.paths, config_.config)),
       executor_(queue_, pool_, runs_, loop_, log_.named("jobs"),
@@ -180,6 +181,18 @@ void Host::finished(JobId job, const RunnableTask& task, const Verdict& verdict,
   const bool ended =
       state == JobState::completed || state == JobState::cancelled || state == JobState::discarded;
   if (ended && admin_) admin_->job_ended(job);
+}
+
+// Set aside, or each of its jobs would be burned on it. What the linker refuses is the bytes' own
+// fault; what the plugin's `create` refuses may be that of what it got.
+void Host::unmade(const RunnableTask& task, const Verdict& refusal) {
+  const auto& made_of = *task.worker;
+  const auto key = refusal.code == "load" ? made_of.image->sha256
+                                          : setup_key(made_of.image->sha256, made_of.config_json,
+                                                      made_of.readable, made_of.writable);
+  loop_.post([this, plugin = task.plugin, key, why = refusal.message] {
+    quarantine_.refuse(plugin, key, why);
+  });
 }
 
 void Host::wait_for_signals() {

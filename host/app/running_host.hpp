@@ -88,6 +88,7 @@ class Host final : public HostControl {
   void open_gitea();
   void open_webhooks();
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
+  void unmade(const RunnableTask& task, const Verdict& refusal);
   void wait_for_signals();
   void on_signal(int number);
   void stop();

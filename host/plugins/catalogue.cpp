@@ -283,15 +283,24 @@ class Catalogue::Impl {
     auto& entry = one.entry;
     const auto* record = quarantined(entry.id);
     if (record && entry.sha256.empty()) entry.sha256 = files_.sha256(entry.path, one.allow_sticky);
-    if (record && entry.sha256 == record->sha256)
+    if (record && (entry.sha256 == record->sha256 || setup_of(entry) == record->sha256))
       return refuse(entry, record->reason + " (since " + format_utc(record->since) + ")",
-                    "Run: timmy-host plugins reset " + entry.id + "; or install a mended version.",
+                    "Run: timmy-host plugins reset " + entry.id +
+                        "; or install a mended version, or mend what it was given.",
                     PluginState::quarantined);
     if (!request_->load) return;
     entry.image = one.vouched ? one.vouched : files_.load(entry.path, one.allow_sticky, one.text);
     entry.sha256 = entry.image->sha256;
   } catch (const Error& error) {
     refuse(one.entry, error.message(), error.next_step());
+  }
+
+  static std::string setup_of(const PluginEntry& entry) {
+    const auto paths = [&](std::string_view grant) {
+      const auto& values = entry.grants.values(grant);
+      return std::vector<fs::path>(values.begin(), values.end());
+    };
+    return setup_key(entry.sha256, to_text(entry.config), paths("fs.read"), paths("fs.write"));
   }
 
   const QuarantineRecord* quarantined(const std::string& id) const {

@@ -259,6 +259,17 @@ TEST_F(CatalogueTest, QuarantineHoldsForTheseBytesOnly) {
   EXPECT_TRUE(only("x", true).ready());
 }
 
+TEST_F(CatalogueTest, QuarantineOfASetupEndsWithAnotherSetup) {
+  write_plugin(install_ / "x.so", test_manifest("x"));
+  enable({"x"});
+  const auto made = only("x", true);
+  const auto key = setup_key(made.image->sha256, to_text(made.config), {}, {});
+  quarantine_["x"] = {.plugin = "x", .sha256 = key, .reason = "can't be made", .since = {}};
+  for (const bool load : {false, true}) EXPECT_EQ(only("x", load).state, PluginState::quarantined);
+  quarantine_["x"].sha256 = setup_key(made.image->sha256, R"({"other":1})", {}, {});
+  EXPECT_TRUE(only("x", true).ready());
+}
+
 TEST_F(CatalogueTest, EntriesAreSortedByIdThenPath) {
   for (const char* id : {"b", "c", "a"})
     write_plugin(install_ / (std::string(id) + ".so"), test_manifest(id));

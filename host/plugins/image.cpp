@@ -116,6 +116,12 @@ std::shared_ptr<const PluginImage> PluginImage::copy_of(int fd, const std::files
   return std::make_shared<const PluginImage>(std::move(memory), hash.hex(), path, size);
 }
 
+std::string sha256_of(std::string_view text) {
+  Sha256 hash;
+  hash.add(text);
+  return hash.hex();
+}
+
 std::string sha256_of(int fd, const std::filesystem::path& path) {
   Sha256 hash;
   read_through(fd, path, [&](std::span<const char> bytes) { hash.add(bytes); });

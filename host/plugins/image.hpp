@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/file.hpp"
 
@@ -40,5 +41,6 @@ class PluginImage {
 
 // SHA-256 of an open file's bytes, without keeping them. Same cap and errors as copy_of().
 [[nodiscard]] std::string sha256_of(int fd, const std::filesystem::path& path);
+[[nodiscard]] std::string sha256_of(std::string_view text);
 
 }  // namespace host

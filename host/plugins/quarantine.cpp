@@ -3,10 +3,22 @@
 
 #include <utility>
 
+#include "plugins/image.hpp"
 #include "store/event.hpp"
 #include "store/store.hpp"
 
 namespace host {
+
+std::string setup_key(const std::string& sha256, std::string_view config_json,
+                      const std::vector<std::filesystem::path>& readable,
+                      const std::vector<std::filesystem::path>& writable) {
+  std::string text(config_json);
+  for (const auto* list : {&readable, &writable}) {
+    text += '\n';
+    for (const auto& path : *list) text += path.string() + '\0';
+  }
+  return sha256 + "+" + sha256_of(text);
+}
 
 QuarantineRecords read_quarantine(Unit& unit) {
   QuarantineRecords records;
@@ -58,17 +70,23 @@ void Quarantine::note_fault(const std::string& plugin, const std::string& sha256
   const auto now = loop_->clock().monotonic();
   faults.at.push_back(now);
   while (now - faults.at.front() > policy_.window) faults.at.pop_front();
-  if (static_cast<int>(faults.at.size()) >= policy_.faults) set_aside(plugin, sha256, evidence);
+  if (static_cast<int>(faults.at.size()) < policy_.faults) return;
+  set_aside(plugin, sha256,
+            "failed " + std::to_string(policy_.faults) + " times within " +
+                format_duration(policy_.window) + ", the last time: " + evidence);
+}
+
+void Quarantine::refuse(const std::string& plugin, const std::string& sha256,
+                        const std::string& why) {
+  if (!active(plugin, sha256)) set_aside(plugin, sha256, "can't be made: " + why);
 }
 
 void Quarantine::set_aside(const std::string& plugin, const std::string& sha256,
-                           const std::string& evidence) {
+                           std::string reason) {
   faults_.erase(plugin);
   QuarantineRecord record{.plugin = plugin,
                           .sha256 = sha256,
-                          .reason = "failed " + std::to_string(policy_.faults) + " times within " +
-                                    format_duration(policy_.window) +
-                                    ", the last time: " + evidence,
+                          .reason = std::move(reason),
                           .since = loop_->clock().wall()};
   log_.error(
       "plugin {} is quarantined: it {}; its jobs are held; run: timmy-host plugins reset {}, "

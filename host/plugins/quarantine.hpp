@@ -2,9 +2,11 @@
 #pragma once
 
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.hpp"
@@ -16,10 +18,16 @@ namespace host {
 class Store;
 class Unit;
 
+// Names bytes together with what the plugin is made with: its config, and the paths that it is
+// granted. For a plugin that refuses these, and not others.
+[[nodiscard]] std::string setup_key(const std::string& sha256, std::string_view config_json,
+                                    const std::vector<std::filesystem::path>& readable,
+                                    const std::vector<std::filesystem::path>& writable);
+
 // A plugin that is set aside: its bytes, since when, and why. It holds for these bytes only.
 struct QuarantineRecord {
   std::string plugin;  // the manifest's id
-  std::string sha256;  // of the image that failed
+  std::string sha256;  // of the image that failed, or its setup_key()
   std::string reason;
   WallTime since;
   [[nodiscard]] bool operator==(const QuarantineRecord&) const = default;
@@ -61,6 +69,10 @@ class Quarantine {
   void note_fault(const std::string& plugin, const std::string& sha256,
                   const std::string& evidence);
 
+  // These bytes, or this setup_key(), can't be made: sets the plugin aside at once, as the last
+  // fault does.
+  void refuse(const std::string& plugin, const std::string& sha256, const std::string& why);
+
   // Whether these bytes of the plugin are set aside.
   [[nodiscard]] bool active(std::string_view plugin, std::string_view sha256) const;
   [[nodiscard]] const QuarantineRecords& records() const { return records_; }
@@ -77,7 +89,7 @@ class Quarantine {
     std::string sha256;
     std::deque<MonotonicTime> at;
   };
-  void set_aside(const std::string& plugin, const std::string& sha256, const std::string& evidence);
+  void set_aside(const std::string& plugin, const std::string& sha256, std::string reason);
 
   Store* store_;
   Loop* loop_;

@@ -54,6 +54,25 @@ TEST_F(QuarantineTest, SetsAPluginAsideAfterTooManyFaultsAndSaysSo) {
   EXPECT_THAT(*lines_, Contains(HasSubstr("timmy-host plugins reset triage")));
 }
 
+TEST_F(QuarantineTest, SetsAPluginAsideAtOnceThatCannotBeMade) {
+  quarantine_.refuse("triage", "aa", "no symbol timmy_plugin_v1");
+  quarantine_.refuse("triage", "aa", "no symbol timmy_plugin_v1");
+  loop_.drain();
+  EXPECT_TRUE(quarantine_.active("triage", "aa"));
+  EXPECT_FALSE(quarantine_.active("triage", "bb"));
+  EXPECT_THAT(changed_, ElementsAre("triage"));
+  EXPECT_EQ(stored().at("triage").reason, "can't be made: no symbol timmy_plugin_v1");
+}
+
+TEST_F(QuarantineTest, ASetupIsItsBytesConfigAndGrantedPaths) {
+  const auto key = setup_key("aa", "{}", {"/a"}, {});
+  EXPECT_EQ(key, setup_key("aa", "{}", {"/a"}, {}));
+  EXPECT_NE(key, "aa");
+  EXPECT_NE(key, setup_key("bb", "{}", {"/a"}, {}));
+  EXPECT_NE(key, setup_key("aa", R"({"x":1})", {"/a"}, {}));
+  EXPECT_NE(key, setup_key("aa", "{}", {}, {"/a"}));
+}
+
 TEST_F(QuarantineTest, FaultsThatAreFarApartDoNotAddUp) {
   for (int i = 0; i < 20; ++i) {
     faults(1);

@@ -5,11 +5,13 @@
 
 namespace host {
 
-Runs::Runs(ServiceTable& services, const Clock& clock, GrantsOf grants_of, Finished finished)
+Runs::Runs(ServiceTable& services, const Clock& clock, GrantsOf grants_of, Finished finished,
+           Unmade unmade)
     : services_(&services),
       clock_(&clock),
       grants_of_(std::move(grants_of)),
-      finished_(std::move(finished)) {}
+      finished_(std::move(finished)),
+      unmade_(std::move(unmade)) {}
 
 void Runs::opened(const ClaimedJob& job, const RunnableTask& task) {
   auto context = std::make_shared<RunContext>();
@@ -38,5 +40,7 @@ RunHooks::Closing Runs::closed(RunId run) {
 void Runs::finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
   finished_(job, task, verdict, state);
 }
+
+void Runs::unmade(const RunnableTask& task, const Verdict& refusal) { unmade_(task, refusal); }
 
 }  // namespace host

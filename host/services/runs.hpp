@@ -14,22 +14,27 @@ class Runs final : public RunHooks {
  public:
   using GrantsOf = std::function<Grants(const std::string& plugin)>;
   using Finished = std::function<void(JobId, const RunnableTask&, const Verdict&, JobState)>;
+  using Unmade = std::function<void(const RunnableTask&, const Verdict&)>;
 
   // `services` and `clock` are not owned. `grants_of` gives a plugin's grants as they are now; a
-  // run keeps those it began with. `finished` hears of each verdict once it is durable.
-  Runs(ServiceTable& services, const Clock& clock, GrantsOf grants_of, Finished finished);
+  // run keeps those it began with. `finished` hears of each verdict once it is durable, `unmade` as
+  // RunHooks says.
+  Runs(ServiceTable& services, const Clock& clock, GrantsOf grants_of, Finished finished,
+       Unmade unmade);
 
   void opened(const ClaimedJob& job, const RunnableTask& task) override;
   void begun(RunId run) override;
   [[nodiscard]] Closing closed(RunId run) override;
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
                 JobState state) override;
+  void unmade(const RunnableTask& task, const Verdict& refusal) override;
 
  private:
   ServiceTable* services_;
   const Clock* clock_;
   GrantsOf grants_of_;
   Finished finished_;
+  Unmade unmade_;
 };
 
 }  // namespace host

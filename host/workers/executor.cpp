@@ -260,6 +260,8 @@ void Executor::on_outcome(RunId run, RunOutcome outcome) {
   }
   TIMMY_FAILPOINT("workers.after_outcome");
   auto closing = hooks_->closed(run);
+  if (outcome.unmade && outcome.verdict.permanent && !over.cancelled)
+    return on_unmade(over, outcome.verdict);
   if (outcome.not_begun) {
     lane.hungry = true;
     give_back(over.task, {run});
@@ -267,6 +269,15 @@ void Executor::on_outcome(RunId run, RunOutcome outcome) {
   }
   auto verdict = judge(over, std::move(outcome.verdict), closing);
   finish(std::move(over), std::move(verdict), std::move(closing));
+}
+
+// Every job of this plugin would end so, and none is to blame.
+void Executor::on_unmade(const Run& run, const Verdict& refusal) {
+  for (auto& [name, lane] : lanes_)
+    if (lane.task && lane.task->worker->same_worker(*run.task->worker)) lane.task.reset();
+  hooks_->unmade(*run.task, refusal);
+  give_back(run.task, {run.job.run});
+  after_finish(run.task->name);
 }
 
 Verdict Executor::judge(const Run& run, Verdict verdict, const RunHooks::Closing& closing) const {

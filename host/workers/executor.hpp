@@ -58,6 +58,13 @@ class RunHooks {
   // The verdict that was written, and what became of the job by it.
   virtual void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
                         JobState state) = 0;
+  // The task's plugin can't be made, and could not be made later: `refusal` says why. The job goes
+  // back at no cost, and nothing of this worker's is claimed until the tasks are set again. From
+  // inside the pool: don't call it.
+  virtual void unmade(const RunnableTask& task, const Verdict& refusal) {
+    (void)task;
+    (void)refusal;
+  }
 };
 
 // Loop thread throughout.
@@ -153,6 +160,7 @@ class Executor {
   void give_back(const std::shared_ptr<const RunnableTask>& task, std::vector<RunId> runs);
   void on_begun(RunId run);
   void on_outcome(RunId run, RunOutcome outcome);
+  void on_unmade(const Run& run, const Verdict& refusal);
   [[nodiscard]] Verdict judge(const Run& run, Verdict verdict,
                               const RunHooks::Closing& closing) const;
   void finish(Run run, Verdict verdict, RunHooks::Closing closing);

@@ -68,7 +68,12 @@ class FakeHooks final : public RunHooks {
                     std::string(name(verdict.kind)) + " " + std::string(name(state)));
   }
 
+  void unmade(const RunnableTask& task, const Verdict& refusal) override {
+    refused.push_back(task.name + ": " + refusal.message);
+  }
+
   std::set<JobId> open;
+  std::vector<std::string> refused;
   Closing closing;  // of the next run that ends
   std::vector<std::string> ended;
 };
@@ -296,6 +301,44 @@ TEST_F(ExecutorTest, AJobThatNeverBeganGoesBackAndIsTakenAgain) {
   EXPECT_THAT(pool_.order, ElementsAre(id, id));
   EXPECT_EQ(show(id).attempt, 1);
   EXPECT_THAT(hooks_.ended, IsEmpty());
+}
+
+TEST_F(ExecutorTest, APluginThatCannotBeMadeCostsItsJobsNothingAndGetsNoMore) {
+  auto first = task("work");
+  auto second = task("more");
+  auto other = task("other");
+  const auto image = [](const char* sha) {
+    auto spec = std::make_shared<WorkerSpec>();
+    spec->image = std::make_shared<PluginImage>(Fd(), sha, "x.so", 0);
+    return spec;
+  };
+  first.worker = second.worker = image("aa");
+  other.worker = image("bb");
+  set({first, second, other});
+  const auto id = insert("work").at(0);
+  pool_.end(id, {.verdict = {.kind = Kind::failed, .permanent = true, .message = "no symbol"},
+                 .unmade = true});
+  loop_.drain();
+  EXPECT_THAT(hooks_.refused, ElementsAre("work: no symbol"));
+  EXPECT_EQ(show(id).state, JobState::available);
+  EXPECT_EQ(show(id).attempt, 0);
+  EXPECT_THAT(hooks_.ended, IsEmpty());
+  insert("more");
+  const auto going = insert("other").at(0);
+  EXPECT_THAT(pool_.order, ElementsAre(id, going)) << "both tasks are of that plugin";
+
+  set({first});
+  EXPECT_THAT(pool_.order, ElementsAre(id, going, id));
+}
+
+TEST_F(ExecutorTest, APluginThatCannotBeMadeYetIsAFailureOfItsJob) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  pool_.end(id, {.verdict = {.kind = Kind::failed}, .unmade = true});
+  loop_.drain();
+  EXPECT_THAT(hooks_.refused, IsEmpty());
+  EXPECT_EQ(show(id).state, JobState::retryable);
+  EXPECT_EQ(show(id).attempt, 1);
 }
 
 TEST_F(ExecutorTest, AJobThatWasCancelledBeforeItBeganIsOver) {

@@ -391,7 +391,9 @@ TEST_F(Pool, ClosesWhenItsWorkersHaveEnded) {
 
 TEST_F(Pool, ReportsAPluginThatCannotBeMade) {
   spec = make_spec({{"create", "error"}});
-  auto ended = verdict(submit("echo"));
+  const auto refused = outcome(submit("echo"));
+  EXPECT_TRUE(refused.unmade);
+  auto ended = refused.verdict;
   EXPECT_EQ(name_of(ended), "failed");
   EXPECT_TRUE(ended.permanent);
   EXPECT_EQ(ended.code, "bad_rules");
@@ -399,6 +401,9 @@ TEST_F(Pool, ReportsAPluginThatCannotBeMade) {
 
   spec = make_spec({{"create", "retry"}});
   EXPECT_FALSE(verdict(submit("echo")).permanent);
+
+  spec = make_spec();
+  EXPECT_FALSE(outcome(submit("fail", {{"status", 2}})).unmade) << "a run that fails for good";
 
   spec = make_spec({{"create", "throw"}});
   ended = verdict(submit("echo"));

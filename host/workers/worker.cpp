@@ -215,22 +215,23 @@ void Worker::on_result(const Frame& frame) {
   }
   const bool asked = ending_;
   ending_ = ending_ || ends_worker(result);
-  settle(std::move(verdict), {result.threads, result.descriptors, result.children});
+  settle({.verdict = std::move(verdict),
+          .left = {result.threads, result.descriptors, result.children}});
   if (!ending_) return;
   if (!asked) process_->send(FrameType::quit, {}, {});
   if (!signalled_ && stop_ != Stop::interrupted) limit_farewell();
 }
 
 // The current run is over.
-void Worker::settle(Verdict verdict, LeftBehind left) {
+void Worker::settle(RunOutcome outcome) {
   auto over = std::move(sent_.front().run);
   sent_.pop_front();
   sent_bytes_ -= over.request.job_json.size();
   begun_ = false;
   ++ended_runs_;
-  verdict.output = last_lines_.text();
+  outcome.verdict.output = last_lines_.text();
   if (sent_.empty() && !ending_) arm_idle();
-  over.on_outcome({.verdict = std::move(verdict), .left = left});
+  over.on_outcome(std::move(outcome));
 }
 
 void Worker::on_dropped(const Frame& frame) {
@@ -363,7 +364,7 @@ void Worker::on_died(const Death& death) {
                               starting ? around_.settings.start : sent_.front().run.request.timeout,
                               spec_->limits, starting);
     verdict.usage = usage_until(cpu_time(death.usage), death.max_rss_bytes);
-    settle(std::move(verdict));
+    settle({.verdict = std::move(verdict), .unmade = refused_.has_value()});
   } else if (!clean && stop_ == Stop::none) {
     around_.log.warn("{}: {}", spec_->plugin_id,
                      verdict_of(death, stop_, {}, spec_->limits, false).message);

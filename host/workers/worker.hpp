@@ -119,7 +119,7 @@ class Worker {
   void arm_idle();
   void limit_farewell();
   [[nodiscard]] Usage usage_until(Duration cpu, std::uint64_t max_rss);
-  void settle(Verdict verdict, LeftBehind left = {});
+  void settle(RunOutcome outcome);
 
   Surroundings around_;
   std::shared_ptr<const WorkerSpec> spec_;

@@ -68,6 +68,9 @@ struct RunOutcome {
   bool not_begun = false;
   Verdict verdict;
   LeftBehind left;  // nothing, when the worker died
+  // The plugin could not be made, for the verdict's reason: the run's code was never called,
+  // either.
+  bool unmade = false;
 };
 
 // Bounds, with what a host uses by default.

@@ -213,6 +213,60 @@ TEST_F(CrashLoopTest, W9_NewBytesLiftIt) {
   check_invariants();
 }
 
+// What only a worker finds out: that the bytes can't be loaded, or don't take their config.
+class UnmadeTest : public CrashLoopTest {
+ protected:
+  void expect_set_aside(const std::string& id, std::int64_t job_id, const std::string& why) {
+    EXPECT_TRUE(eventually([&] { return state(id) == "quarantined"; })) << log();
+    EXPECT_TRUE(eventually([&] { return client().get("/v1/status")["claimed"] == 0; }));
+    EXPECT_THAT(client().get("/v1/tasks").dump(), HasSubstr(why));
+    EXPECT_THAT(client().get("/v1/status")["attention"].dump(), HasSubstr(why));
+    EXPECT_TRUE(untouched(job_id)) << job(job_id).dump(2);
+  }
+};
+
+TEST_F(UnmadeTest, P1_APluginWithoutItsEntryIsSetAsideAndItsJobsAreHeld) {
+  const auto file = own_folder() / "echo.so";
+  auto bytes = read_file(TIMMY_ECHO, 64u << 20);
+  const std::string entry = "timmy_plugin_v1";
+  for (auto at = bytes.find(entry); at != std::string::npos; at = bytes.find(entry, at))
+    bytes.replace(at, entry.size(), "timmy_plugin_xx");
+  write_atomically(file, bytes, 0755);
+  configure("");
+  plugin_dirs_.emplace_back(TIMMY_HOSTILE_DIR);
+  start();
+  ASSERT_EQ(state("echo"), "ready") << "nobody has loaded it";
+  const auto id = enqueue("echo");
+  expect_set_aside("echo", id, "timmy_plugin_v1");
+  EXPECT_EQ(wait_for(enqueue("hostile_echo"))["state"], "completed") << "another plugin suffers";
+  stop();
+  start();
+  EXPECT_EQ(state("echo"), "quarantined") << "a restart lifted it";
+
+  install(TIMMY_ECHO, file);
+  EXPECT_TRUE(eventually([&] { return state("echo") == "ready"; })) << log();
+  const Json done = wait_for(id);
+  EXPECT_EQ(done["state"], "completed") << done.dump(2);
+  EXPECT_EQ(done["attempt"], 1) << "an attempt was burned";
+  stop();
+  check_invariants();
+}
+
+TEST_F(UnmadeTest, P1_APluginThatRefusesItsConfigIsSetAsideUntilItGetsAnother) {
+  configure("error");
+  start();
+  const auto id = enqueue("hostile_echo");
+  expect_set_aside("hostile", id, "the rules make no sense");
+  expect_refused();
+  configure("error");  // scans again, and so does a start
+  EXPECT_EQ(state("hostile"), "quarantined");
+  configure("");
+  EXPECT_EQ(state("hostile"), "ready");
+  EXPECT_EQ(wait_for(id)["state"], "completed");
+  stop();
+  check_invariants();
+}
+
 // The plugin that tries, at a host with all that is its own.
 class HostileTest : public PluginFaultTest {
  protected:
