@@ -18,7 +18,7 @@ using std::chrono::seconds;
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryLongest = minutes(1);
 constexpr Duration kPruneEvery = hours(1);
-constexpr int kPruneLimit = 10000;
+constexpr int kPruneLimit = 2000;  // in one transaction, so that a tick never waits long for it
 // Moves of the clock that are told, though nothing is done about them.
 constexpr Duration kNotableMove = seconds(1);
 
@@ -131,9 +131,9 @@ void Scheduler::pump() {
   if (const Duration left = retry_at_ - loop_.clock().monotonic(); left > Duration::zero())
     return wake(left);
   if (correction_) return rebase(now);
-  if (heap_.empty()) return;
-  if (heap_.top().first <= now) return fire(now);
-  wake(heap_.top().first - now);
+  if (!heap_.empty() && heap_.top().first <= now) return fire(now);
+  if (prune_due_) return prune();
+  if (!heap_.empty()) wake(heap_.top().first - now);
 }
 
 void Scheduler::notice_clock(WallTime now) {
@@ -288,14 +288,12 @@ void Scheduler::fire(WallTime wall) {
     firings->push_back(plan(heap_.top().second, wall));
 
   const WallTime now = queue_.now();
-  const bool prune = now - last_prune_ >= kPruneEvery;
-  if (prune) last_prune_ = now;
+  prune_due_ = prune_due_ || now - last_prune_ >= kPruneEvery;
   using Outcomes = std::vector<Fired>;
-  auto work = [firings, wall, now, prune, oldest = now - retention()](Unit& unit) {
+  auto work = [firings, wall, now](Unit& unit) {
     Outcomes outcomes;
     outcomes.reserve(firings->size());
     for (const auto& firing : *firings) outcomes.push_back(write(unit, firing, wall, now));
-    if (prune) prune_ticks(unit, oldest, kPruneLimit);
     return outcomes;
   };
   ask<Outcomes>(std::move(work), [this, firings](Result<Outcomes> outcomes) {
@@ -344,6 +342,20 @@ void Scheduler::stop_others(const ScheduledTask& task, const TickResult& result)
 
 void Scheduler::note_delay(Duration delay) {
   if (delay <= kMissedAfter) stats_.longest_delay = std::max(stats_.longest_delay, delay);
+}
+
+// Goes on until nothing old is left: ten thousand schedules make more in an hour than one step
+// takes.
+void Scheduler::prune() {
+  last_prune_ = queue_.now();
+  auto work = [oldest = last_prune_ - retention()](Unit& unit) {
+    return prune_ticks(unit, oldest, kPruneLimit);
+  };
+  ask<int>(std::move(work), [this](Result<int> pruned) {
+    if (!pruned.ok()) return failed("delete old ticks", pruned.error());
+    succeeded();
+    prune_due_ = pruned.value() == kPruneLimit;
+  });
 }
 
 Duration Scheduler::retention() const {

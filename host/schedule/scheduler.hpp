@@ -162,6 +162,7 @@ class Scheduler {
   [[nodiscard]] Firing plan(std::size_t index, WallTime wall) const;
   void fire(WallTime wall);
   void fired(const Firing& firing, const Fired& outcome, WallTime durable);
+  void prune();
   void stop_others(const ScheduledTask& task, const TickResult& result) const;
   void note_delay(Duration delay);
   void fill_heap();
@@ -190,6 +191,7 @@ class Scheduler {
   Duration retry_after_{};              // not zero: the last transaction failed
   MonotonicTime retry_at_{};
   WallTime last_prune_{};  // the queue's timeline
+  bool prune_due_ = false;
   Timer timer_;
   SchedulerStats stats_;
   std::shared_ptr<Scheduler*> self_;  // what replies hold weakly

@@ -189,13 +189,16 @@ TickResult write_tick_by_hand(Unit& unit, std::string_view schedule, WallTime wa
   return result;
 }
 
-void prune_ticks(Unit& unit, WallTime before, int limit) {
+int prune_ticks(Unit& unit, WallTime before, int limit) {
   unit.run(
       "DELETE FROM ticks WHERE (schedule, nominal) IN ("
       "  SELECT schedule, nominal FROM ticks AS t WHERE recorded<? AND nominal IS NOT ("
       "    SELECT max(nominal) FROM ticks AS r WHERE r.schedule=t.schedule AND r.job IS NOT NULL)"
+      "  AND nominal IS NOT ("
+      "    SELECT max(nominal) FROM ticks AS r WHERE r.schedule=t.schedule AND r.reason IS NOT ?)"
       "  LIMIT ?)",
-      before, limit);
+      before, kByHand, limit);
+  return static_cast<int>(unit.changes());
 }
 
 }  // namespace host

@@ -71,7 +71,8 @@ TickResult write_tick(Unit& unit, std::string_view schedule, WallTime nominal, O
 TickResult write_tick_by_hand(Unit& unit, std::string_view schedule, WallTime wall, Overlap overlap,
                               const NewJob& job, RecentTicks& recent, WallTime now);
 
-// Deletes ticks recorded before `before`, at most `limit`. The newest run of a schedule stays.
-void prune_ticks(Unit& unit, WallTime before, int limit);
+// Deletes ticks recorded before `before`, at most `limit`, and returns how many. Of each schedule
+// its newest run stays, and its newest tick that nobody asked for by hand: they are its cursor.
+int prune_ticks(Unit& unit, WallTime before, int limit);
 
 }  // namespace host
