@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "app/offline.hpp"
@@ -15,6 +16,10 @@
 
 namespace host {
 namespace {
+
+// Between two looks at writes that the forge could not be asked about.
+constexpr Duration kIntentsFirst = std::chrono::seconds(1);
+constexpr Duration kIntentsLongest = std::chrono::minutes(1);
 
 // What is written to somebody who has gone, or past a limit of sizes, fails where it is written.
 void take_errors_not_signals() {
@@ -141,9 +146,25 @@ void Host::open_webhooks() {
 
 // Jobs that wait for Gitea are held until what a host before may have written there is known.
 void Host::open_gitea() {
-  resolve_intents(gitea_, store_, clock_, log_.named("gitea"), [this](Result<int> resolved) {
-    if (!resolved.ok()) log_.warn("looking after interrupted writes: {}", resolved.error().what());
+  const auto resolved = [this](Result<ResolvedIntents> intents) {
+    if (!intents.ok()) log_.warn("looking after interrupted writes: {}", intents.error().what());
+    intents_open_ = intents.ok() ? intents.value().open : intents_open_;
+    if (!intents.ok() || intents_open_ > 0) return ask_about_intents_again();
+    intents_pause_ = Duration::zero();
     executor_.set_available("gitea", gitea_.available());
+  };
+  resolve_intents(gitea_, store_, clock_, log_.named("gitea"), resolved);
+}
+
+// Until then a run might write again what is there already.
+void Host::ask_about_intents_again() {
+  if (intents_pause_ == Duration::zero())
+    log_.named("gitea").warn(
+        "it is not known what became of writes that were interrupted; jobs that need {} wait",
+        config_.config.gitea.url);
+  intents_pause_ = std::clamp<Duration>(intents_pause_ * 2, kIntentsFirst, kIntentsLongest);
+  intents_again_ = loop_.after(intents_pause_, [this] {
+    if (gitea_.available() && !stopping_) open_gitea();
   });
 }
 
@@ -153,6 +174,8 @@ void Host::gitea_changed(bool available) {
   else
     log_.named("gitea").warn("{} can't be reached; jobs that need it wait",
                              config_.config.gitea.url);
+  intents_pause_ = Duration::zero();
+  intents_again_.cancel();
   if (available)
     open_gitea();
   else

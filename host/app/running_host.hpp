@@ -87,6 +87,7 @@ class Host final : public HostControl {
   void store_changed(const StoreHealth& health);
   void open_gitea();
   void open_webhooks();
+  void ask_about_intents_again();
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
   void unmade(const RunnableTask& task, const Verdict& refusal);
   void wait_for_signals();
@@ -126,6 +127,9 @@ class Host final : public HostControl {
   std::unique_ptr<AdminApi> admin_;
   boost::asio::signal_set signals_;
   Timer schedules_again_;
+  int intents_open_ = 0;  // interrupted writes that the forge could not be asked about
+  Duration intents_pause_{};
+  Timer intents_again_;
   std::map<std::string, WallTime> last_ends_;  // of runs, by task
   std::string uncaged_;                        // the layers of the cage that this machine lacks
   bool stopping_ = false;

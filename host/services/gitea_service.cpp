@@ -226,7 +226,7 @@ std::pair<RepoName, std::int64_t> parse_target(const std::string& target) {
 // Goes through the open intents one after another; keeps itself alive while it does.
 class Resolution : public std::enable_shared_from_this<Resolution> {
  public:
-  Resolution(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<int> done)
+  Resolution(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<ResolvedIntents> done)
       : gitea_(&gitea),
         store_(&store),
         clock_(&clock),
@@ -257,7 +257,10 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
   }
 
   void found(const Intent& intent, Result<Issue> issue) {
-    if (!issue.ok() && issue.error().transient()) return next();
+    if (!issue.ok() && issue.error().transient()) {
+      ++resolved_.open;
+      return next();
+    }
     if (!issue.ok()) return close(intent, issue.error().message());
     std::string labels;
     for (const auto& label : issue.value().labels)
@@ -275,7 +278,7 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
         },
         [self = shared_from_this()](Status stored) {
           if (!stored.ok()) return self->done_(stored.error());
-          ++self->resolved_;
+          ++self->resolved_.closed;
           self->next();
         });
   }
@@ -284,10 +287,10 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
   Store* store_;
   const Clock* clock_;
   Log log_;
-  Reply<int> done_;
+  Reply<ResolvedIntents> done_;
   std::vector<Intent> open_;
   std::size_t at_ = 0;
-  int resolved_ = 0;
+  ResolvedIntents resolved_;
 };
 
 }  // namespace
@@ -296,7 +299,8 @@ std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store, const Cl
   return std::make_unique<GiteaService>(gitea, store, clock);
 }
 
-void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<int> done) {
+void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log,
+                     Reply<ResolvedIntents> done) {
   std::make_shared<Resolution>(gitea, store, clock, std::move(log), std::move(done))->begin();
 }
 

@@ -30,7 +30,13 @@ class Store;
 
 // At start, and when the forge is back: looks at what runs that are over (those of a host that
 // died) may have written, reads it back from the forge, and closes those intents with what was
-// found. Replies how many. A forge that can't be reached leaves them for the next time.
-void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<int> done);
+// found. One that the forge can't be asked about now is left open: ask again, and until then let no
+// run that writes there begin.
+struct ResolvedIntents {
+  int closed = 0;
+  int open = 0;  // left for the next time
+};
+void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log,
+                     Reply<ResolvedIntents> done);
 
 }  // namespace host

@@ -32,12 +32,14 @@ class GiteaServiceTest : public ServiceBench {
       (void)finish_run(unit, run.run, {.kind = Verdict::Kind::completed}, {}, queue_.now(), 0);
     });
   }
-  int resolve() {
-    std::optional<int> resolved;
+  // How many are closed; as many as `open` stay so.
+  int resolve(int open = 0) {
+    std::optional<ResolvedIntents> resolved;
     resolve_intents(gitea_, store_, loop_.clock(), log_,
-                    [&](Result<int> count) { resolved = count.value(); });
+                    [&](Result<ResolvedIntents> counts) { resolved = counts.value(); });
     loop_.drain();
-    return resolved.value();
+    EXPECT_EQ(resolved.value().open, open);
+    return resolved.value().closed;
   }
   FakeGitea gitea_{loop_};
 };
@@ -160,7 +162,7 @@ TEST_F(GiteaServiceTest, AForgeThatIsAwayLeavesIntentsOpen) {
   });
   end(*run);
   gitea_.set_available(false);
-  EXPECT_EQ(resolve(), 0);
+  EXPECT_EQ(resolve(1), 0);
   EXPECT_THAT(rows("SELECT state FROM intents"), ElementsAre("open"));
 }
 
