@@ -314,15 +314,16 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
   ++finishing_;
   auto written = verdict;
   const auto ending = std::make_shared<const RunHooks::Closing>(std::move(closing));
+  const auto now = queue_->now();
   queue_->finish(
-      run, std::move(verdict), task->retry, also(ending),
-      [this, run, task, ending, written = std::move(written)](Result<Finished> finished) {
+      run, std::move(verdict), task->retry, also(ending, now),
+      [this, run, task, ending, now, written = std::move(written)](Result<Finished> finished) {
         --finishing_;
         TIMMY_FAILPOINT("workers.finished");
         if (finished.ok()) {
           hooks_->finished(run.job, *task, written, finished.value().state);
           for (const auto& follower : ending->followers)
-            if (follows(follower.when, finished.value().state)) note_follower(follower.job);
+            if (follows(follower.when, finished.value().state)) note_follower(follower.job, now);
         } else if (finished.error().code() != Code::stale) {
           refused(run, task, *ending, finished.error());
         }
@@ -331,18 +332,18 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
 }
 
 // What a run's end brings with it into its transaction; nothing when it brings nothing.
-Queue::Also Executor::also(std::shared_ptr<const RunHooks::Closing> closing) const {
+Queue::Also Executor::also(std::shared_ptr<const RunHooks::Closing> closing, WallTime now) {
   if (!closing->commit && closing->followers.empty()) return {};
-  return [closing = std::move(closing), now = queue_->now()](Unit& unit, JobState state) {
+  return [closing = std::move(closing), now](Unit& unit, JobState state) {
     if (closing->commit) closing->commit(unit);
     for (const auto& follower : closing->followers)
       if (follows(follower.when, state)) (void)insert_job(unit, follower.job, now);
   };
 }
 
-void Executor::note_follower(const NewJob& job) {
+void Executor::note_follower(const NewJob& job, WallTime inserted) {
   const bool later = job.delay > Duration::zero();
-  queue_->note_inserted(job.task, later ? std::optional(queue_->now() + job.delay) : std::nullopt);
+  queue_->note_inserted(job.task, later ? std::optional(inserted + job.delay) : std::nullopt);
 }
 
 // What the run staged can't be kept, so the run did not complete; the job must not stay with a run

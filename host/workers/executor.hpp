@@ -151,8 +151,9 @@ class Executor {
   void wait_for_start(const std::string& name);
   void claimed(const std::string& name, int asked, Result<Claimed> result);
   void ask_later(Lane& lane, const std::string& name, Duration pause);
-  [[nodiscard]] Queue::Also also(std::shared_ptr<const RunHooks::Closing> closing) const;
-  void note_follower(const NewJob& job);
+  [[nodiscard]] static Queue::Also also(std::shared_ptr<const RunHooks::Closing> closing,
+                                        WallTime now);
+  void note_follower(const NewJob& job, WallTime inserted);
   void refused(RunId run, const std::shared_ptr<const RunnableTask>& task,
                const RunHooks::Closing& closing, const Error& error);
   [[nodiscard]] bool blocked(const RunnableTask& task) const;

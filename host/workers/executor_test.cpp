@@ -583,5 +583,17 @@ TEST_F(ExecutorTest, FollowersComeWithTheEndThatTheyAreFor) {
   EXPECT_THAT(begun_tasks(), UnorderedElementsAre("on_failure", "always"));
 }
 
+TEST_F(ExecutorTest, AFollowerIsDueFromItsRunsEndHoweverLongTheStoreTook) {
+  set({task("work"), task("later")});
+  const auto id = insert("work").at(0);
+  hooks_.closing.followers = {{{.task = "later", .delay = 20s}, FollowOn::always}};
+  store_.fail_next(Error(Code::io, "disk full"), 3);
+  end(id);
+  loop_.advance(10s);
+  ASSERT_EQ(show(id).state, JobState::completed);
+  loop_.advance(10s);
+  EXPECT_EQ(pool_.order.size(), 2u);
+}
+
 }  // namespace
 }  // namespace host
