@@ -37,6 +37,7 @@ struct PoolStats {
   std::uint64_t protocol_errors = 0;  // bad frames, after each of which the worker is killed
   std::uint64_t stale_frames = 0;     // frames, service calls included, of a run that isn't current
   std::uint64_t dropped_lines = 0;
+  std::uint64_t outgrown = 0;       // replaced for their memory
   std::uint64_t failed_starts = 0;  // of worker processes
   std::string start_error;  // why no worker can be started; empty: they can, or nobody needs one
 };
@@ -78,7 +79,7 @@ class WorkerPool final : public Pool {
   // end what was sent to them. on_begun: the plugin's code is being called, the deadline has
   // started. How a run ended is the verdict's kind and code:
   //   completed; failed (the plugin's own code); snoozed; cancelled
-  //   timed_out    "deadline"
+  //   timed_out    "deadline": of the run; or its worker was ready and did not begin it
   //   crashed      "signal", "exit", "memory", "cpu", "file_size", "no_result" (exit status 0),
   //                "channel" (closed while it lived), "protocol"
   //   interrupted  by interrupt_all(), or it began in a worker that was being stopped for the run

@@ -122,5 +122,21 @@ TEST_F(PoolProtocol, LivesOnWithTheRealWorker) {
   EXPECT_EQ(result("echo", {{"well", true}}), Json({{"well", true}}));
 }
 
+TEST_F(PoolProtocol, W7DoesNotWaitForAWorkerThatBeginsNothing) {
+  settings.begin = 200ms;
+  const auto ended = ended_by("never_begins");
+  EXPECT_EQ(name_of(ended), "timed_out");
+  EXPECT_THAT(ended.message, HasSubstr("did not begin it within 200ms"));
+
+  spec = make_spec();
+  spec->config_json = "begins_once";
+  const auto first = submit("echo");
+  const auto second = submit("echo");
+  const auto third = submit("echo");
+  EXPECT_EQ(name_of(verdict(first)), "completed");
+  EXPECT_EQ(name_of(verdict(second)), "timed_out");
+  EXPECT_TRUE(outcome(third).not_begun) << "only the run that was next pays";
+}
+
 }  // namespace
 }  // namespace host

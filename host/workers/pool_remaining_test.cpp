@@ -47,7 +47,7 @@ TEST_F(PoolRemaining, IsZeroAtTheDeadlineAndNeverGrows) {
 TEST_F(PoolRemaining, IsZeroOnceTheRunIsCancelledHoweverFarTheDeadline) {
   settings.cancel_grace = 20s;
   const auto run = submit("remaining", {{"to_the_end", true}}, {.timeout = 20s});
-  ASSERT_TRUE(begun(run));
+  ASSERT_TRUE(run_until([&] { return services.logged("asked"); }));
   pool().cancel(run);
   const auto ended = verdict(run);
   EXPECT_EQ(name_of(ended), "cancelled");

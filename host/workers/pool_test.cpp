@@ -5,8 +5,10 @@
 #include <sys/resource.h>
 
 #include <fstream>
+#include <set>
 
 #include "workers/pool_fixture.hpp"
+#include "workers/sanitizers.hpp"
 
 namespace host {
 namespace {
@@ -142,6 +144,18 @@ TEST_F(Pool, ReplacesAWorkerAfterItsRuns) {
   const int first = pid_of_next_run();
   EXPECT_EQ(pid_of_next_run(), first);
   EXPECT_NE(pid_of_next_run(), first);
+}
+
+TEST_F(Pool, ReplacesAWorkerThatHasGrownToHalfItsMemory) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer reserves more memory than any limit";
+  spec->limits.memory_bytes = 128ull << 20;
+  std::set<int> pids;
+  for (int runs = 0; runs < 20; ++runs)
+    pids.insert(result("leak", {{"mib", 20}}).at("pid").get<int>());
+  EXPECT_GE(pids.size(), 4u) << "it would run out of memory in the seventh run";
+  EXPECT_LE(pids.size(), 10u) << "replaced before it had grown";
+  EXPECT_EQ(pool().stats().crashed, 0u);
+  EXPECT_GE(pool().stats().outgrown, 3u);
 }
 
 TEST_F(Pool, GivesEachRunAFreshProcessWhenAsked) {

@@ -61,6 +61,7 @@ void Worker::send(PendingRun&& run) {
   sent_bytes_ += request.job_json.size();
   ++taken_;
   sent_.push_back({std::move(run)});
+  if (sent_.size() == 1) expect_begun();
 }
 
 bool Worker::cancel(RunId run, bool at_once) {
@@ -173,7 +174,9 @@ void Worker::on_ready(const Frame& frame) {
   if (ready.version != kFrameVersion)
     throw Error(Code::unsupported, fmt::format("frames of version {}", ready.version));
   ready_ = true;
+  memory_limited_ = ready.cage.in_force("memory");
   if (stop_ == Stop::none) deadline_timer_.cancel();
+  expect_begun();
   if (ending_ && stop_ == Stop::none) limit_farewell();
   around_.owner.ready(*this, ready.cage);
   if (sent_.empty() && !ending_) arm_idle();
@@ -201,6 +204,7 @@ void Worker::on_result(const Frame& frame) {
   const Stop stopped = stop_ == Stop::bystander ? Stop::none : stop_;
   auto verdict = verdict_of(result, stopped, sent_.front().run.request.timeout);
   verdict.usage = usage_until(result.cpu, result.max_rss_bytes);
+  note_memory(result.max_rss_bytes);
   if (!result.clean())
     around_.log.warn(
         "{}: a run of {} left {} threads, {} descriptors and {} children behind; its "
@@ -231,6 +235,7 @@ void Worker::settle(RunOutcome outcome) {
   ++ended_runs_;
   outcome.verdict.output = last_lines_.text();
   if (sent_.empty() && !ending_) arm_idle();
+  expect_begun();
   over.on_outcome(std::move(outcome));
 }
 
@@ -245,6 +250,7 @@ void Worker::on_dropped(const Frame& frame) {
   sent_.erase(found);
   sent_bytes_ -= run.request.job_json.size();
   if (sent_.empty() && !ending_) arm_idle();
+  expect_begun();
   if (!cancelled) return around_.owner.withdrawn(*this, std::move(run));
   run.on_outcome({.verdict = {.kind = Verdict::Kind::cancelled,
                               .code = "cancelled",
@@ -312,24 +318,49 @@ void Worker::report_dropped_lines() {
                    around_.settings.lines_per_second);
 }
 
+// A leak must not end in a run that is refused memory: the limit is for a run, not for a life.
+void Worker::note_memory(std::uint64_t peak) {
+  if (!memory_limited_ || outgrown_ || peak <= spec_->limits.memory_bytes / 2) return;
+  outgrown_ = true;
+  ++around_.owner.counters().outgrown;
+  around_.log.info("{}: a worker has grown to {} MiB, more than half its limit, and is replaced",
+                   spec_->plugin_id, peak >> 20);
+}
+
+// The next run has to begin: nothing stands between a worker that is ready and the code.
+void Worker::expect_begun() {
+  if (!ready_ || begun_ || ending_ || sent_.empty()) return;
+  overdue_ = false;
+  deadline_ = around_.loop.clock().monotonic() + around_.settings.begin / 2;
+  watch_deadline();
+}
+
 // One timer for all the runs of a worker: it is only set anew when a deadline comes before the
 // moment for which it is set, and looks again when it fires.
 void Worker::watch_deadline() {
   if (deadline_timer_ && armed_for_ <= deadline_) return;
   armed_for_ = deadline_;
-  deadline_timer_ = around_.loop.after(deadline_ - around_.loop.clock().monotonic(), [this] {
-    deadline_timer_.cancel();
-    const bool watching = begun_ || !ready_;
-    if (!watching) return;
-    if (around_.loop.clock().monotonic() < deadline_) return watch_deadline();
-    stop(Stop::deadline);
-  });
+  deadline_timer_ =
+      around_.loop.after(deadline_ - around_.loop.clock().monotonic(), [this] { on_deadline(); });
+}
+
+void Worker::on_deadline() {
+  deadline_timer_.cancel();
+  const bool waits = ready_ && !begun_;
+  if (waits && (sent_.empty() || ending_)) return;
+  if (around_.loop.clock().monotonic() < deadline_) return watch_deadline();
+  // It may be this host that stood still, with the frame not read yet.
+  if (waits && !std::exchange(overdue_, true)) {
+    deadline_ = around_.loop.clock().monotonic() + around_.settings.begin / 2;
+    return watch_deadline();
+  }
+  stop(Stop::deadline);
 }
 
 void Worker::stop(Stop why) {
   if (stop_ != Stop::none && stop_ != Stop::bystander) return;
   stop_ = why;
-  if (!ready_) return process_->kill();
+  if (!begun_) return process_->kill();
   process_->send(FrameType::cancel, sent_.front().run.request.run, {});
   escalation_ = around_.loop.after(around_.settings.cancel_grace, [this] { terminate(); });
 }
@@ -356,13 +387,18 @@ void Worker::on_died(const Death& death) {
 
   const bool starting = !ready_;
   // The run for which a worker was started pays when its process, or the plugin in it, did not come
-  // up: else nobody would, and it would be tried for ever.
-  if (begun_ || (starting && stop_ != Stop::interrupted && !sent_.empty())) {
+  // up: else nobody would, and it would be tried for ever. So does the next one in a worker that
+  // begins nothing.
+  const bool idles = !starting && !begun_ && stop_ == Stop::deadline;
+  if (begun_ || idles || (starting && stop_ != Stop::interrupted && !sent_.empty())) {
     auto verdict =
         refused_ ? *refused_
                  : verdict_of(death, stop_,
                               starting ? around_.settings.start : sent_.front().run.request.timeout,
                               spec_->limits, starting);
+    if (idles)
+      verdict.message =
+          "its worker did not begin it within " + format_duration(around_.settings.begin);
     verdict.usage = usage_until(cpu_time(death.usage), death.max_rss_bytes);
     settle({.verdict = std::move(verdict), .unmade = refused_.has_value()});
   } else if (!clean && stop_ == Stop::none) {

@@ -61,8 +61,8 @@ class Worker {
   [[nodiscard]] bool idle() const { return sent_.empty() && !ending_; }
   [[nodiscard]] bool ending() const { return ending_; }
   [[nodiscard]] bool used() const { return taken_ > 0; }
-  // As many runs as it should get have come to it.
-  [[nodiscard]] bool used_up() const { return taken_ >= spec_->recycle_after; }
+  // As many runs as it should get have come to it, or it has grown too large for more.
+  [[nodiscard]] bool used_up() const { return outgrown_ || taken_ >= spec_->recycle_after; }
   [[nodiscard]] std::size_t load() const { return sent_.size(); }
   // Runs that wait here behind the current one, and have not been asked for.
   [[nodiscard]] std::size_t ahead() const;
@@ -113,7 +113,10 @@ class Worker {
   void answer(RunId run, std::uint64_t id, const Result<std::string>& result);
   void pass_line(RunId run, Level level, std::string_view text);
   void report_dropped_lines();
+  void expect_begun();
   void watch_deadline();
+  void on_deadline();
+  void note_memory(std::uint64_t peak);
   void stop(Stop why);
   void terminate();
   void arm_idle();
@@ -137,7 +140,11 @@ class Worker {
   bool signalled_ = false;  // SIGTERM was sent
   std::optional<Verdict> refused_;
 
-  MonotonicTime deadline_{};  // of the current run, or of the start
+  bool memory_limited_ = false;
+  bool outgrown_ = false;
+
+  MonotonicTime deadline_{};  // of the current run, of the next one's `begun`, or of the start
+  bool overdue_ = false;      // the next run has let half of its time pass
   MonotonicTime armed_for_{};
   Timer deadline_timer_;
   Stop stop_ = Stop::none;

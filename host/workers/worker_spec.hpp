@@ -31,7 +31,7 @@ struct WorkerSpec {
   std::filesystem::path scratch;
   Limits limits;
   // Runs; then the worker is replaced: often enough that a slow leak never matters, seldom enough
-  // that starting processes doesn't.
+  // that starting processes doesn't. Sooner when it has grown to half of its memory limit.
   int recycle_after = 5000;
   bool fresh = false;  // a worker of its own for each run
   // So often a worker makes and destroys the instance before the one that it keeps, to see whether
@@ -81,6 +81,7 @@ struct PoolSettings {
   Duration idle = std::chrono::seconds(60);            // then an unused worker ends
   Duration start = std::chrono::seconds(10);           // from spawn to `ready`, `create` included
   Duration start_pause = std::chrono::seconds(5);      // after a process that could not be started
+  Duration begin = std::chrono::seconds(30);           // from when a run is next to its `begun`
   Duration cancel_grace = std::chrono::seconds(5);     // from cancelled() to SIGTERM
   Duration interrupt_grace = std::chrono::seconds(1);  // the same when the host stops
   Duration term_grace = std::chrono::seconds(2);       // from SIGTERM, or from `quit`, to SIGKILL

@@ -132,6 +132,12 @@ const std::map<std::string, std::function<void(RunId)>> modes = {
        for (std::uint64_t id = 1;; ++id)
          send(FrameType::call, run, encode(CallMessage{id, "test/1.large", "{}"}));
      }},
+    {"never_begins", [](RunId) {}},
+    {"begins_once",
+     [](RunId run) {
+       send(FrameType::begun, run);
+       send(FrameType::result, run, result());
+     }},
     {"ready_twice", [](RunId) { send(FrameType::ready, {}, encode(Ready{})); }},
     {"old_version", [](RunId) {}},
     {"close",

@@ -108,6 +108,7 @@ timmy_status ask_remaining(Run& run) {
   const auto ask = [&] { return run.table->remaining_ms(run.table->ctx); };
   const bool to_the_end = run.payload.value("to_the_end", false);
   const auto first = ask();
+  if (to_the_end) puts("asked");
   auto last = first;
   bool grew = false;
   while (to_the_end ? !run.cancelled() : last == first) {
@@ -251,6 +252,31 @@ timmy_status try_probe(Run& run) {
   return TIMMY_OK;
 }
 
+// What this process has, by the kernel's word.
+timmy_status look_at_self(Run& run) {
+  Json names = Json::array();
+  for (char** each = environ; *each != nullptr; ++each)
+    names.push_back(std::string(*each, strcspn(*each, "=")));
+  Json open_files = Json::array();
+  for (int fd = 0; fd < 4096; ++fd) {
+    struct stat info {};
+    if (fstat(fd, &info) == 0)
+      open_files.push_back({{"fd", fd}, {"device", info.st_dev}, {"inode", info.st_ino}});
+  }
+  run.result({{"environment", names}, {"open", open_files}});
+  return TIMMY_OK;
+}
+
+timmy_status leak(Run& run) {
+  const auto bytes = run.payload.at("mib").get<std::size_t>() << 20;
+  static std::vector<char*> kept;
+  kept.push_back(static_cast<char*>(malloc(bytes)));
+  if (kept.back() == nullptr) return run.fail(TIMMY_PERMANENT, "memory", "refused");
+  for (std::size_t at = 0; at < bytes; at += 4096) kept.back()[at] = 1;
+  run.result({{"pid", getpid()}});
+  return TIMMY_OK;
+}
+
 using Task = std::function<timmy_status(Run&)>;
 
 const std::map<std::string, Task>& tasks() {
@@ -267,6 +293,7 @@ const std::map<std::string, Task>& tasks() {
       {"abort", [](Run&) -> timmy_status { abort(); }},
       {"overflow", [](Run&) { return recurse(nullptr); }},
       {"oom", allocate_for_ever},
+      {"leak", leak},
       {"spin", spin},
       {"hang", hang},
       {"fork", fork_bomb},
@@ -293,6 +320,7 @@ const std::map<std::string, Task>& tasks() {
          return run.result({{"pid", getpid()}}), TIMMY_OK;
        }},
       {"probe", try_probe},
+      {"self", look_at_self},
   };
   return all;
 }
