@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <filesystem>
+#include <iterator>
+
 #include "app/offline.hpp"
 #include "app/report.hpp"
 #include "app/running_host.hpp"
@@ -13,6 +16,34 @@ namespace {
 
 // What the database's log doesn't grow to unless somebody keeps it from being written back.
 constexpr std::uint64_t kLargeLog = 256u << 20;
+
+Json workers_json(const PoolStats& pool) {
+  return {{"alive", pool.workers.size()},
+          {"waiting", pool.waiting},
+          {"started", pool.started},
+          {"crashed", pool.crashed},
+          {"killed", pool.killed},
+          {"outgrown", pool.outgrown},
+          {"protocol_errors", pool.protocol_errors},
+          {"stale_frames", pool.stale_frames},
+          {"dropped_lines", pool.dropped_lines},
+          {"failed_starts", pool.failed_starts}};
+}
+
+Json schedule_json(const Scheduler& scheduler) {
+  const auto& stats = scheduler.stats();
+  return {{"ticks", stats.ticks},           {"missed", stats.missed},
+          {"overlapped", stats.overlapped}, {"duplicates", stats.duplicates},
+          {"repeated", stats.repeated},     {"corrections", stats.corrections},
+          {"failures", stats.failures},     {"longest_delay_us", stats.longest_delay.count()}};
+}
+
+// Of this process, but for the one that this takes.
+std::ptrdiff_t open_files() {
+  std::error_code error;
+  const std::filesystem::directory_iterator open("/proc/self/fd", error);
+  return error ? -1 : std::distance(begin(open), end(open)) - 1;
+}
 
 }  // namespace
 
@@ -62,7 +93,10 @@ Json Host::status() const {
           {"attention", std::move(attention)},
           {"claimed", executor_.load().claimed},
           {"running", executor_.load().begun},
-          {"workers", pool.workers.size()},
+          {"workers", workers_json(pool)},
+          {"open_files", open_files()},
+          {"schedule", schedule_json(scheduler_)},
+          {"last_reload", last_reload_},
           {"services", services_.names()},
           {"webhooks", webhooks_report(webhooks_)},
           {"queue",

@@ -90,6 +90,10 @@ void Host::apply(std::vector<PluginEntry> entries) {
   notify_.status(status_line());
 }
 
+void Host::note_reload(const std::string& error) {
+  last_reload_ = {{"ok", error.empty()}, {"at", format_utc(clock_.wall())}, {"error", error}};
+}
+
 void Host::reload() {
   notify_.reloading();
   try {
@@ -109,9 +113,11 @@ void Host::reload() {
     watch_folders();
     for (const auto& warning : config_.warnings) log_.warn("{}", warning);
     apply(std::move(entries));
+    note_reload("");
     log_.info("took the new {}", options_.config.string());
   } catch (...) {
     const Error error = current_error();
+    note_reload(error.what());
     log_.error("kept the old configuration: {}", error.what());
     notify_.ready("kept the old configuration: " + error.message());
     throw;

@@ -79,6 +79,7 @@ class Host final : public HostControl {
   void recovered(const Recovery& recovery);
   [[nodiscard]] std::vector<PluginEntry> scan(const LoadedConfig& config);
   void rescan();
+  void note_reload(const std::string& error);
   void watch_folders();
   void look_at_cage();
   void apply(std::vector<PluginEntry> entries);
@@ -130,6 +131,7 @@ class Host final : public HostControl {
   int intents_open_ = 0;  // interrupted writes that the forge could not be asked about
   Duration intents_pause_{};
   Timer intents_again_;
+  Json last_reload_;                           // {ok, at, error}; null before the first
   std::map<std::string, WallTime> last_ends_;  // of runs, by task
   std::string uncaged_;                        // the layers of the cage that this machine lacks
   bool stopping_ = false;

@@ -162,7 +162,7 @@ TEST_F(CommandTest, StatusCountsJobsInTheOrderOfTheirLife) {
   host.set("GET /v1/status", {{"pid", 7},
                               {"has_own_entry", false},
                               {"plugins", {{"ready", 1}, {"found", 2}}},
-                              {"workers", 0},
+                              {"workers", {{"alive", 0}}},
                               {"jobs",
                                {{"available", few},
                                 {"scheduled", few},

@@ -55,7 +55,7 @@ int status(Session& session, const options::variables_map&) {
   }
   session.out << "jobs: " << jobs << '\n'
               << "plugins: " << reply["plugins"]["ready"] << " ready of "
-              << reply["plugins"]["found"] << "; " << reply["workers"] << " workers\n";
+              << reply["plugins"]["found"] << "; " << reply["workers"]["alive"] << " workers\n";
   for (const auto& line : reply.value("attention", Json::array()))
     session.out << "! " << printable(line.get<std::string>()) << '\n';
   return 0;

@@ -60,7 +60,11 @@ void ServiceTable::call(ServiceCall call, Reply<std::string> reply) {
   }
   const auto run = found->second;
   const auto answer = [this, run, reply](Result<Json> result) {
-    if (!result.ok()) announce_refusal(*run, result.error());
+    if (!result.ok()) {
+      // A service that writes asks the database whose run it is.
+      if (result.error().code() == Code::stale) ++stale_calls_;
+      announce_refusal(*run, result.error());
+    }
     reply(attempt([&] { return to_text(std::move(result).value()); }));
   };
   try {

@@ -26,6 +26,15 @@ TEST_F(ServiceTableTest, ARunThatIsOverIsRefusedAndCounted) {
   EXPECT_EQ(table_.close(run->run), nullptr);
 }
 
+TEST_F(ServiceTableTest, ACallThatTheDatabaseRefusesAsStaleIsCountedToo) {
+  const auto run = open({});
+  queue_.give_back({run->run}, {});
+  loop_.drain();
+  EXPECT_EQ(call(*run, "state/1.put_now", {{"key", "a"}, {"value", 1}}).error().code(),
+            Code::stale);
+  EXPECT_EQ(table_.stale_calls(), 1u);
+}
+
 TEST_F(ServiceTableTest, AMethodThatIsNotThereIsRefusedWithWhatIs) {
   const auto run = open({});
   EXPECT_THAT(call(*run, "state/2.get").error().what(), HasSubstr("It has state/1"));
