@@ -68,7 +68,7 @@ struct ClaimedJob {
   std::optional<WallTime> nominal;
 };
 
-// How often a task's runs may begin: in any span of `per` at most `runs` of them.
+// How often a task's runs may be claimed: in any span of `per` at most `runs` of them.
 struct RateLimit {
   int runs = 0;  // 0: no limit; at most kRateLimitRuns
   Duration per{};
