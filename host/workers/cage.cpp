@@ -40,7 +40,8 @@ class Builder {
   template <class Work>
   void layer(std::string name, Work work) {
     try {
-      report_.layers.push_back({std::move(name), true, work()});
+      auto detail = work();
+      report_.layers.push_back({std::move(name), true, std::move(detail)});
     } catch (const Error& error) {
       report_.layers.push_back({std::move(name), false, error.message()});
     }

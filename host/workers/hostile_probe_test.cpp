@@ -10,6 +10,7 @@
 
 #include "base/process.hpp"
 #include "workers/pool_fixture.hpp"
+#include "workers/test_kernel.hpp"
 
 namespace host {
 namespace {
@@ -140,7 +141,8 @@ TEST_P(HostileProbe, W12IsDeniedInTheCageAndOnlyThere) {
   const auto& probe = GetParam();
   (void)result("nothing");
   const auto cage = pool().cage();
-  if (!cage->in_force(probe.layer)) GTEST_SKIP() << "this kernel lacks " << cage->missing();
+  ASSERT_EQ(cage->in_force(probe.layer), kernel_has(probe.layer)) << cage->missing();
+  if (!kernel_has(probe.layer)) GTEST_SKIP() << "this kernel lacks " << cage->missing();
   EXPECT_THAT(
       result("probe", {{"probe", probe.name}, {"target", target(::getpid())}}).value("errno", -1),
       AnyOfArray(probe.denied));

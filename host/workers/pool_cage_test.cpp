@@ -3,11 +3,15 @@
 // Row W12 of the fault matrix: what a worker may do all the same, and how the cage is reported. The
 // probes themselves are in hostile_probe_test.cpp.
 #include <gmock/gmock.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include <fstream>
+#include <map>
 
 #include "workers/pool_fixture.hpp"
+#include "workers/test_kernel.hpp"
 
 namespace host {
 namespace {
@@ -34,8 +38,9 @@ class PoolCage : public PoolTest {
 };
 
 // For what a kernel without the layer can't show.
-#define NEEDS(layer) \
-  if (!in_force(layer)) GTEST_SKIP() << "this kernel lacks " << pool().cage()->missing()
+#define NEEDS(layer)                                                         \
+  ASSERT_EQ(in_force(layer), kernel_has(layer)) << pool().cage()->missing(); \
+  if (!kernel_has(layer)) GTEST_SKIP() << "this kernel lacks " << pool().cage()->missing()
 
 // Landlock answers EXDEV when something would get into a folder with other rights.
 #define EXPECT_DENIED(...) EXPECT_THAT(tried(__VA_ARGS__), testing::AnyOf(EPERM, EACCES, EXDEV))
@@ -47,8 +52,42 @@ TEST_F(PoolCage, W12EveryLayerIsInForceOnThisKernelOrNamed) {
   EXPECT_EQ(cage->layers.size(), 8u);
   for (const auto* layer : {"environment", "descriptors", "capabilities", "no_new_privs", "limits"})
     EXPECT_TRUE(cage->in_force(layer)) << layer;
+  for (const auto* layer : {"landlock", "seccomp"})
+    EXPECT_EQ(cage->in_force(layer), kernel_has(layer)) << layer << ": " << cage->missing();
   if (cage->missing().empty()) return;
   EXPECT_THAT(*log, testing::Contains(testing::HasSubstr("caged without: " + cage->missing())));
+}
+
+// By the kernel's word, from outside.
+TEST_F(PoolCage, W12TheKernelKnowsAWorkerWithoutPrivilegesAndWithAFilter) {
+  (void)result("nothing");
+  std::ifstream status("/proc/" + std::to_string(pool().stats().workers.at(0).pid) + "/status");
+  std::map<std::string, std::string> lines;
+  for (std::string line; std::getline(status, line);) {
+    const auto colon = line.find(":\t");
+    if (colon != std::string::npos) lines[line.substr(0, colon)] = line.substr(colon + 2);
+  }
+  const std::string none(16, '0');
+  for (const auto* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
+    EXPECT_EQ(lines[set], none) << set;
+  EXPECT_EQ(lines["NoNewPrivs"], "1");
+  EXPECT_EQ(lines["Seccomp"], "2") << "no filter";
+}
+
+TEST_F(PoolCage, W12NothingOfTheHostsEnvironmentOrFilesIsInAWorker) {
+  ::setenv("TIMMY_TEST_SECRET", "secret", 1);
+  std::ofstream(folder / "secret") << "secret";
+  const Fd left_open(::open((folder / "secret").c_str(), O_RDONLY));  // without O_CLOEXEC
+  struct stat secret {};
+  ASSERT_EQ(::fstat(left_open.get(), &secret), 0);
+  const Json seen = result("self");
+  ::unsetenv("TIMMY_TEST_SECRET");
+  EXPECT_THAT(seen["environment"],
+              testing::UnorderedElementsAre("PATH", "LANG", "HOME", "TMPDIR", "TIMMY_SCRATCH"));
+  for (const auto& each : seen["open"])
+    EXPECT_FALSE(each["device"] == secret.st_dev && each["inode"] == secret.st_ino) << each;
+  // 0 to 2, the channel, and the three by which a worker watches itself.
+  EXPECT_EQ(seen["open"].size(), 7u) << seen["open"];
 }
 
 TEST_F(PoolCage, W12ReadsWhatEveryProgramNeedsAndNotWhatIsBesideIt) {
