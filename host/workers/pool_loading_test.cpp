@@ -4,6 +4,9 @@
 // a table, or whose constructors misbehave. Whatever it is, other plugins go on.
 #include <gmock/gmock.h>
 
+#include <map>
+#include <random>
+
 #include "workers/pool_fixture.hpp"
 
 namespace host {
@@ -71,6 +74,48 @@ TEST_F(PoolLoading, P1AConstructorThatEndsItsProcessIsACrash) {
 TEST_F(PoolLoading, P1AConstructorThatNeverReturnsIsEnded) {
   settings.start = std::chrono::seconds(2);
   EXPECT_EQ(name_of(load("ctor_hangs")), "timed_out");
+}
+
+// Real bytes, damaged: most of them where the headers and the dynamic linker's tables are.
+class Damage {
+ public:
+  explicit Damage(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  std::string next() {
+    auto damaged = bytes_;
+    if (random_() % 10 == 0) {
+      damaged.resize(random_() % damaged.size());
+      return damaged;
+    }
+    for (auto left = 1 + random_() % 16; left > 0; --left) {
+      const auto reach = random_() % 4 == 0 ? damaged.size() : std::size_t{4096};
+      damaged[random_() % reach] ^= static_cast<char>(1u << random_() % 8);
+    }
+    return damaged;
+  }
+
+ private:
+  std::string bytes_;
+  std::mt19937 random_{20260105};
+};
+
+TEST_F(PoolLoading, P1ADamagedLibraryEndsInAVerdictWhateverTheDamage) {
+  settings.start = std::chrono::seconds(2);
+  Damage damage(read_file(TIMMY_HOSTILE, 256u << 20));
+  const auto file = folder / "damaged.so";
+  std::map<std::string, int> ends;
+  for (int image = 0; image < 100; ++image) {
+    SCOPED_TRACE("image " + std::to_string(image));
+    write_atomically(file, damage.next());
+    const Fd open_file(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    spec = make_spec();
+    spec->image = PluginImage::copy_of(open_file.get(), file.string());
+    const auto ended = outcome(submit("nothing", {}, {.timeout = std::chrono::seconds(2)}));
+    ASSERT_FALSE(ended.not_begun);
+    ++ends[name_of(ended.verdict)];
+  }
+  EXPECT_GT(ends["failed"], 0) << "none was refused by the linker";
+  EXPECT_GT(ends["crashed"] + ends["failed"], 20) << "it is hardly damage";
 }
 
 }  // namespace
