@@ -6,11 +6,13 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <future>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/result.hpp"
 #include "forge/sample.hpp"
 #include "store/connection.hpp"
 
@@ -27,6 +29,20 @@ std::string whole(const std::filesystem::path& path) {
   std::error_code missing;
   if (!std::filesystem::exists(path, missing)) return "";
   return read_file(path, std::size_t{1} << 30);
+}
+
+int zombies_of(pid_t host) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string text;
+    std::getline(file, text);
+    // "PID (name) STATE PPID ...", and a name may hold anything.
+    const auto name_end = text.rfind(')');
+    if (name_end == std::string::npos || text.compare(name_end, 4, ") Z ") != 0) continue;
+    count += std::atoi(text.c_str() + name_end + 4) == host;
+  }
+  return count;
 }
 
 bool has_tables(const std::filesystem::path& database) {
@@ -97,15 +113,17 @@ void FaultBench::write_config(const Json& more) {
 
 void FaultBench::start(std::map<std::string, std::string> environment, bool ready) {
   e2e::HostProcess::Options options{
-      .bin = TIMMY_BIN, .paths = paths_, .environment = std::move(environment), .log = log_file_};
+      .bin = bin_, .paths = paths_, .environment = std::move(environment), .log = log_file_};
   for (const auto& dir : plugin_dirs_) {
     options.arguments.emplace_back("--plugin-dir");
     options.arguments.push_back(dir.string());
   }
   host_ = std::make_unique<e2e::HostProcess>(std::move(options));
   hosts_.insert(host_->pid());
+  open_when_ready_.reset();
   if (!ready) return;
   ASSERT_TRUE(host_->wait_ready()) << log();
+  open_when_ready_ = open_files();
 }
 
 void FaultBench::start_failing() {
@@ -130,7 +148,30 @@ int FaultBench::refused_start() {
   return exit.number;
 }
 
+std::optional<int> FaultBench::open_files() const {
+  const auto answer = attempt([this] { return client().get("/v1/status"); });
+  return answer.ok() ? std::optional(answer.value()["open_files"].get<int>()) : std::nullopt;
+}
+
+void FaultBench::expect_nothing_left_open() {
+  EXPECT_TRUE(eventually([this] { return zombies_of(host_->pid()) == 0; }))
+      << "children that nobody reaps";
+  // Of a worker: its channel, its output, its pidfd. Of the forge and the admin socket:
+  // connections.
+  constexpr int kOfAWorker = 4;
+  constexpr int kConnections = 8;
+  int now = 0;
+  EXPECT_TRUE(!open_when_ready_ || eventually([&] {
+    const int allowed =
+        *open_when_ready_ + kOfAWorker * static_cast<int>(workers().size()) + kConnections;
+    now = open_files().value_or(0);
+    return now <= allowed;
+  })) << now
+      << " files are open, " << *open_when_ready_ << " were when it was ready";
+}
+
 void FaultBench::stop() {
+  expect_nothing_left_open();
   host_->signal(SIGTERM);
   const auto exit = host_->wait();
   EXPECT_FALSE(exit.signalled) << exit.number;

@@ -67,6 +67,9 @@ class FaultBench : public ::testing::Test {
   void fail(const std::map<std::string, int>& faults) const;
   // Starts a host that must not start: its exit status.
   int refused_start();
+  // No child of the host that has ended is left unreaped, and it has as many files open as when it
+  // was ready, but for those of its workers. Part of stop().
+  void expect_nothing_left_open();
   // SIGTERM, and its end with status 0 and no job running.
   void stop();
   // SIGKILL, reaped; then its workers must go.
@@ -103,11 +106,16 @@ class FaultBench : public ::testing::Test {
   std::unique_ptr<e2e::HostProcess> host_;
   std::set<std::int64_t> acknowledged_;
   std::vector<std::filesystem::path> plugin_dirs_;
+  std::filesystem::path bin_ = TIMMY_BIN;  // where the host is started from
 
  private:
   void expect_no_workers();
 
+  // Files that the host has open, by its own word; nullopt if it can't be asked.
+  [[nodiscard]] std::optional<int> open_files() const;
+
   std::set<pid_t> hosts_;
+  std::optional<int> open_when_ready_;
   std::size_t cleared_ = 0;                      // of the log's bytes
   std::map<std::int64_t, std::int64_t> leases_;  // of each job, at the last look
 };

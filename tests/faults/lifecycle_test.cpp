@@ -100,9 +100,11 @@ TEST_F(LifecycleTest, H5_ASecondSignalEndsTheDrainAtOnce) {
 TEST_F(LifecycleTest, H6_AGoodConfigIsTaken) {
   start();
   EXPECT_EQ(word(), "echo") << "the plugin's own default";
+  EXPECT_EQ(client().get("/v1/status")["last_reload"], nullptr);
   write_config({{"defaults", {{"plugins", {{"echo", {{"config", {{"word", "new"}}}}}}}}}});
   client().post("/v1/reload");
   EXPECT_EQ(word(), "new") << "the new config was not taken";
+  EXPECT_EQ(client().get("/v1/status")["last_reload"]["ok"], true);
 
   write_config();
   host().signal(SIGHUP);
@@ -125,6 +127,9 @@ TEST_F(LifecycleTest, H6_ABadOrHalfWrittenConfigLeavesTheOldOneWithOneClearError
       EXPECT_THAT(error.what(), HasSubstr("host.yaml:2:"));
     }
     EXPECT_EQ(word(), "old");
+    const Json last = client().get("/v1/status")["last_reload"];
+    EXPECT_EQ(last["ok"], false);
+    EXPECT_THAT(last["error"].get<std::string>(), HasSubstr("host.yaml:2:"));
 
     clear_log();
     host().signal(SIGHUP);

@@ -13,7 +13,9 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "faults/fault_bench.hpp"
+#include "store/connection.hpp"
 #include "workers/pool.hpp"
+#include "workers/test_kernel.hpp"
 
 namespace host::faults {
 namespace {
@@ -277,8 +279,11 @@ class HostileTest : public PluginFaultTest {
 };
 
 TEST_F(HostileTest, W12_NothingOfTheRunningHostIsReached) {
-  const auto missing = probe_cage(TIMMY_BIN "/timmy-worker").missing();
-  if (!missing.empty()) GTEST_SKIP() << "this kernel lacks " << missing;
+  const auto cage = probe_cage(TIMMY_BIN "/timmy-worker");
+  for (const auto* layer : {"landlock", "seccomp"}) {
+    ASSERT_EQ(cage.in_force(layer), kernel_has(layer)) << cage.missing();
+    if (!kernel_has(layer)) GTEST_SKIP() << "this kernel lacks " << cage.missing();
+  }
   start();
   const auto pid = std::to_string(host().pid());
   const auto tried = [&](const char* probe, const std::string& target) {
@@ -367,6 +372,47 @@ TEST_F(PluginFaultTest, G1_JobsThatNeedAForgeThatIsAwayWaitAtNoCostAndGoOnWhenIt
   const Json done = wait_for(id);
   EXPECT_EQ(done["state"], "completed") << done.dump(2);
   EXPECT_EQ(done["attempt"], 1);
+  stop();
+  check_invariants();
+}
+
+TEST_F(PluginFaultTest, G6_JobsWaitUntilTheForgeHasSaidWhatBecameOfAnInterruptedWrite) {
+  start();
+  const auto before = enqueue("gitea_issue_triage");
+  EXPECT_EQ(wait_for(before)["state"], "completed");
+  stop();
+  {
+    Connection writer(paths_.database(), Connection::Mode::writer);
+    writer.execute(("INSERT INTO intents(job, lease, method, target, request_hash, state, created) "
+                    "SELECT id, run_lease, 'gitea/1.add_labels', 'demo/app#1', 'hash', 'open', 0 "
+                    "FROM jobs WHERE id=" +
+                    std::to_string(before))
+                       .c_str());
+  }
+  const auto asked = [&] {
+    std::size_t count = 0;
+    forge_.with([&](forge::Forge& forge) { count = forge.requests("GET", "/issues/1").size(); });
+    return count;
+  };
+  forge_.with([](forge::Forge& forge) {
+    forge.clear_requests();
+    forge.faults.add(forge::Fault::status(503).on("GET", "/issues/1").repeat(10'000));
+  });
+  start();
+  const auto id = enqueue("gitea_issue_triage");
+  ASSERT_TRUE(eventually([&] { return asked() > 0; }));
+  EXPECT_TRUE(eventually([&] {
+    return client().get("/v1/status")["attention"].dump().find("interrupted writes") !=
+           std::string::npos;
+  })) << log();
+  const auto once = asked();
+  EXPECT_TRUE(eventually([&] { return asked() > once; })) << "it is not asked again";
+  EXPECT_TRUE(job(id)["attempts"].empty()) << job(id).dump(2);
+  EXPECT_EQ(job(id)["state"], "available");
+
+  forge_.with([](forge::Forge& forge) { forge.faults.clear(); });
+  EXPECT_EQ(wait_for(id)["state"], "completed");
+  EXPECT_EQ(count("SELECT count(*) FROM intents WHERE state='open'"), 0);
   stop();
   check_invariants();
 }
