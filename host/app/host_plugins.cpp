@@ -86,7 +86,10 @@ void Host::apply(std::vector<PluginEntry> entries) {
   });
   executor_.set_tasks(plan_.tasks);
   // What was sent ahead under the old bytes, config or grants comes back, and goes to new workers.
-  for (const auto& plugin : changed_plugins(before, plan_)) pool_.retire(plugin);
+  for (const auto& plugin : changed_plugins(before, plan_)) {
+    pool_.retire(plugin);
+    services_.forget_denials(plugin);
+  }
   notify_.status(status_line());
 }
 

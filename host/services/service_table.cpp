@@ -6,7 +6,9 @@
 namespace host {
 namespace {
 
-constexpr std::size_t kAnnouncedCap = 1000;
+// Different denials of one plugin in the log. The value is the plugin's own text, so that there may
+// be any number of them.
+constexpr std::size_t kAnnouncedCap = 100;
 
 // "gitea/1.list_issues" -> {"gitea/1", "list_issues"}.
 std::pair<std::string_view, std::string_view> split(std::string_view method) {
@@ -76,9 +78,15 @@ void ServiceTable::call(ServiceCall call, Reply<std::string> reply) {
 }
 
 void ServiceTable::announce_refusal(const RunContext& run, const Error& error) {
-  // The value is the plugin's own text, so there may be any number of them.
-  if (error.code() != Code::not_granted || announced_.size() >= kAnnouncedCap) return;
-  if (announced_.insert(run.plugin + " " + error.message()).second) log_.warn("{}", error.what());
+  if (error.code() != Code::not_granted) return;
+  auto& known = announced_[run.plugin];
+  if (known.size() >= kAnnouncedCap || !known.insert(error.message()).second) return;
+  log_.warn("{}", error.what());
+  if (known.size() == kAnnouncedCap)
+    log_.warn(
+        "plugin {} was denied {} different things: no more are shown until its grants change or "
+        "this host starts again",
+        run.plugin, kAnnouncedCap);
 }
 
 void ServiceTable::log(RunId run, std::string_view plugin, Level level, std::string_view text) {

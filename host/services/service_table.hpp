@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -32,19 +34,23 @@ class ServiceTable final : public ServiceHandler {
   void call(ServiceCall call, Reply<std::string> reply) override;
   void log(RunId run, std::string_view plugin, Level level, std::string_view text) override;
 
+  // A plugin's grants changed: what it is denied from now on goes into the log again.
+  void forget_denials(const std::string& plugin) { announced_.erase(plugin); }
+
   // "gitea/1", "http/1", ... sorted.
   [[nodiscard]] std::vector<std::string> names() const;
   [[nodiscard]] std::size_t stale_calls() const { return stale_calls_; }
 
  private:
   [[nodiscard]] Service& find(std::string_view id) const;
-  // A denial goes into the log once, with the line that would grant it.
+  // A denial goes into the log once, with the line that would grant it; of each plugin so many
+  // different ones, and then a last line that says so.
   void announce_refusal(const RunContext& run, const Error& error);
 
   Log log_;
   std::vector<std::unique_ptr<Service>> services_;
   std::unordered_map<RunId, std::shared_ptr<RunContext>> runs_;
-  std::set<std::string> announced_;  // denials already in the log: "plugin grant value"
+  std::map<std::string, std::set<std::string>> announced_;  // by plugin, denials in the log
   std::size_t stale_calls_ = 0;
 };
 

@@ -51,6 +51,63 @@ TEST_F(ServiceTableTest, ParametersMustBeAnObjectOfBoundedDepth) {
   EXPECT_EQ(call(*run, "state/1.list", deep).error().code(), Code::invalid);
 }
 
+// Denies whatever "value" it is asked for.
+class Denier final : public Service {
+ public:
+  std::string_view id() const override { return "deny/1"; }
+  void call(const std::shared_ptr<RunContext>& run, std::string_view, const Json& params,
+            Reply<Json> reply) override {
+    require_grant(*run, "http", params.at("value").get<std::string>());
+    reply(Json::object());
+  }
+};
+
+class DenialTest : public ServiceTableTest {
+ protected:
+  DenialTest() { table_.add(std::make_unique<Denier>()); }
+  void ask(const RunContext& run, const std::string& value) {
+    EXPECT_EQ(call(run, "deny/1.ask", {{"value", value}}).error().code(), Code::not_granted);
+  }
+};
+
+TEST_F(DenialTest, EachIsInTheLogOnceWithTheLineToAdd) {
+  const auto run = open({});
+  for (int again = 0; again < 3; ++again) ask(*run, "a.example:443");
+  const auto another = open({});
+  ask(*another, "a.example:443");
+  EXPECT_THAT(*lines_,
+              ElementsAre("warn plugin \"triage\" is not granted http for \"a.example:443\"; To "
+                          "allow it, add under plugins.triage.grants in host.yaml: http: "
+                          "[\"a.example:443\"]"));
+  ask(*run, "b.example:443");
+  EXPECT_EQ(lines_->size(), 2u);
+}
+
+TEST_F(DenialTest, AreSaidAgainOnceThePluginsGrantsChanged) {
+  const auto run = open({});
+  ask(*run, "a.example:443");
+  table_.forget_denials("other");
+  ask(*run, "a.example:443");
+  EXPECT_EQ(lines_->size(), 1u);
+  table_.forget_denials("triage");
+  ask(*run, "a.example:443");
+  EXPECT_EQ(lines_->size(), 2u);
+}
+
+TEST_F(DenialTest, OfOnePluginSoManyAreShownAndThenOneLineSaysThatMoreAreNot) {
+  const auto run = open({});
+  for (int each = 0; each < 200; ++each) ask(*run, std::to_string(each) + ".example:443");
+  ASSERT_EQ(lines_->size(), 101u);
+  EXPECT_THAT(lines_->back(), HasSubstr("triage was denied 100 different things: no more"));
+  auto other = std::make_shared<RunContext>(*run);
+  other->run = running_job();
+  other->plugin = "other";
+  table_.open(other);
+  table_.begin(other->run);
+  ask(*other, "a.example:443");
+  EXPECT_THAT(lines_->back(), HasSubstr("plugin \"other\" is not granted"));
+}
+
 TEST_F(ServiceTableTest, PluginsLinesCarryTheirJob) {
   table_.log({JobId(7), RunLease(1)}, "triage", Level::warn, "odd issue");
   table_.log({}, "triage", Level::info, "created");
