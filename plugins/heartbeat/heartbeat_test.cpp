@@ -195,6 +195,18 @@ TEST_F(Heartbeat, TheHeavyBeatTakesTheFirstModelWhenNoneIsNamed) {
   EXPECT_EQ(plugin.run("heartbeat_heavy").result.at("model"), "only");
 }
 
+TEST_F(Heartbeat, TheHeavyBeatPassesWhereTheEndpointCountsNoTokens) {
+  for (const char* usage : {"null", "7", R"({"prompt_tokens":null,"completion_tokens":"3"})"}) {
+    world_.reply("POST", kCompletions,
+                 {.status = 200,
+                  .body = R"({"choices":[{"message":{}}],"usage":)" + std::string(usage) + "}"});
+    Plugin plugin(world_, timmy_plugin_v1, with_model());
+    const Outcome outcome = plugin.run("heartbeat_heavy");
+    EXPECT_EQ(outcome.result, (Json{{"model", "small"}, {"input_tokens", 0}, {"output_tokens", 0}}))
+        << usage << ": " << outcome.message;
+  }
+}
+
 TEST_F(Heartbeat, TheHeavyBeatIsNoSuccessWithoutAMessage) {
   world_.reply("POST", kCompletions, {.status = 200, .body = R"({"choices":[]})"});
   Plugin plugin(world_, timmy_plugin_v1, with_model());

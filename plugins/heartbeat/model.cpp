@@ -2,6 +2,7 @@
 #include "model.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace heartbeat {
 namespace {
@@ -21,6 +22,14 @@ std::vector<std::string> ids(const Json& reply) {
   for (const auto& model : reply["data"])
     if (model.is_object()) all.push_back(model.value("id", ""));
   return all;
+}
+
+// Tokens as the endpoint counts them; zero where it says nothing, or null.
+std::int64_t count_of(const Json& reply, const char* key) {
+  const auto usage = reply.find("usage");
+  if (usage == reply.end() || !usage->is_object()) return 0;
+  const auto count = usage->find(key);
+  return count != usage->end() && count->is_number() ? count->get<std::int64_t>() : 0;
 }
 
 void check(const timmy::HttpResponse& response, const std::string& url) {
@@ -74,10 +83,9 @@ Json Model::complete(timmy::Context& ctx) const {
   if (!reply.contains("choices") || !reply["choices"].is_array() || reply["choices"].empty() ||
       !reply["choices"][0].is_object() || !reply["choices"][0].contains("message"))
     throw timmy::Retryable("bad_reply", "the completion of \"" + model + "\" has no message");
-  const Json usage = reply.value("usage", Json::object());
   return {{"model", model},
-          {"input_tokens", usage.value("prompt_tokens", 0)},
-          {"output_tokens", usage.value("completion_tokens", 0)}};
+          {"input_tokens", count_of(reply, "prompt_tokens")},
+          {"output_tokens", count_of(reply, "completion_tokens")}};
 }
 
 }  // namespace heartbeat
