@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "app/enforcement.hpp"
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
 #include "app/offline.hpp"
@@ -15,7 +16,6 @@
 #include "http/client.hpp"
 #include "plugins/catalogue.hpp"
 #include "store/open.hpp"
-#include "workers/pool.hpp"
 
 namespace host {
 namespace {
@@ -40,7 +40,7 @@ class Examination {
     check("state folder", [this] { look_at_state(); });
     check("database", [this] { look_at_database(); });
     check("worker", [this] { add(Grade::ok, "worker", Installation::find().worker.string()); });
-    check("cage", [this] { look_at_cage(); });
+    check("cage", [this] { list_layers(); });
     check("plugins", [this] { look_at_plugins(); });
     check("gitea token", [this] { look_at_token(); });
     check("gitea", [this] { ask_gitea(); });
@@ -126,9 +126,9 @@ class Examination {
             (store.value("checking", false) ? ", which is still checking it" : ""));
   }
 
-  void look_at_cage() {
-    const auto report = probe_cage(Installation::find().worker);
-    for (const auto& layer : report.layers) {
+  void list_layers() {
+    cage_ = look_at_cage(Installation::find().worker);
+    for (const auto& layer : cage_.layers) {
       if (layer.in_force)
         add(Grade::ok, "cage", layer.name + (layer.detail.empty() ? "" : " " + layer.detail));
       else
@@ -140,11 +140,16 @@ class Examination {
 
   void look_at_plugins() {
     if (!loaded_) return leave_out("plugins");
+    const auto quarantine = stored_quarantine(paths_);
+    if (!quarantine.unread.empty())
+      add(host_pid_ > 0 ? Grade::ok : Grade::warn, "plugins", quarantine.unread,
+          host_pid_ > 0 ? "timmy-host plugins list asks the running host." : "");
     Catalogue catalogue;
     const auto entries =
         catalogue.scan({.folders = plugin_folders(Installation::find().plugins, paths_,
                                                   loaded_->config, plugin_dirs_),
                         .config = &*loaded_,
+                        .quarantine = &quarantine.records,
                         .paths = &paths_});
     for (const auto& entry : entries) {
       if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed) continue;
@@ -155,9 +160,20 @@ class Examination {
       if (entry.problems.empty())
         add(entry.ready() ? Grade::ok : Grade::fail, check,
             state + (entry.reason.empty() ? "" : ": " + entry.reason), entry.fix);
+      add_enforcement(check, entry);
       for (const auto& note : entry.notes) add(Grade::warn, check, note);
     }
     if (entries.empty()) add(Grade::warn, "plugins", "none were found");
+  }
+
+  // What it asks for, what it got, and who holds it to that.
+  void add_enforcement(const std::string& check, const PluginEntry& entry) {
+    const auto text = enforcement_text(entry, cage_);
+    if (text.empty()) return;
+    bool whole = true;
+    const Json granted = entry.grants.json();
+    for (const auto& [grant, values] : granted.items()) whole = whole && in_force(grant, cage_);
+    add(whole ? Grade::ok : Grade::warn, check, text);
   }
 
   void look_at_token() {
@@ -200,6 +216,7 @@ class Examination {
   Paths paths_;
   std::vector<std::filesystem::path> plugin_dirs_;
   std::optional<LoadedConfig> loaded_;
+  CageReport cage_;
   bool has_token_ = false;
   pid_t host_pid_ = 0;  // of the host that runs on these paths
   std::vector<Finding> findings_;

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <set>
 
+#include "app/installation.hpp"
+#include "app/set_aside.hpp"
 #include "base/test_folder.hpp"
 #include "store/open.hpp"
 
@@ -92,6 +94,26 @@ TEST_F(DoctorTest, WhatIsOptionalAndNotGrantedIsNoWarning) {
   EXPECT_THAT(of("plugin heartbeat"),
               AllOf(HasSubstr("ok ready, without http, http.credential (optional)"),
                     Not(HasSubstr("warn"))));
+}
+
+TEST_F(DoctorTest, APluginsLineSaysWhatItAsksForWhatItGotAndWhoEnforcesIt) {
+  std::filesystem::create_directory(paths_.stamps());
+  write_config(
+      "defaults: { plugins: { heartbeat: { enabled: true,\n"
+      "  grants: { gitea.read: [whoami], fs.write: [$TIMMY_HOME/stamps] } } } }\n");
+  EXPECT_THAT(of("plugin heartbeat"),
+              AllOf(HasSubstr("asks for gitea.read, fs.write, http (optional)"),
+                    HasSubstr("granted fs.write: " + paths_.stamps().string() + " (by Landlock)"),
+                    HasSubstr("gitea.read: whoami (by the host)")));
+}
+
+TEST_F(DoctorTest, AQuarantineOfTheLastHostFails) {
+  set_aside(paths_, "heartbeat", Installation::find().plugins / "heartbeat.so");
+  std::filesystem::create_directory(paths_.stamps());
+  write_config(
+      "defaults: { plugins: { heartbeat: { enabled: true,\n"
+      "  grants: { gitea.read: [whoami], fs.write: [$TIMMY_HOME/stamps] } } } }\n");
+  EXPECT_THAT(of("plugin heartbeat"), HasSubstr("fail quarantined: failed five times"));
 }
 
 }  // namespace

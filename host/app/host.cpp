@@ -119,7 +119,8 @@ void Host::recovered(const Recovery& recovery) {
   queue_.last_ends([this](Result<std::map<std::string, WallTime>> last) {
     if (last.ok()) last_ends_.merge(std::move(last).value());
   });
-  look_at_cage();
+  // Before the first worker starts, so that --list-tasks never shows a whole cage by default.
+  cage_ = look_at_cage(installation_.worker);
   executor_.set_available("gitea", false);
   open_gitea();
   rescan();

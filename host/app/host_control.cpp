@@ -56,7 +56,8 @@ Json Host::status() const {
         entry.state != PluginState::shadowed)
       attention.push_back(entry.id + " (" + std::string(name(entry.state)) + "): " + entry.reason);
   }
-  if (!uncaged_.empty()) attention.push_back("workers are caged without " + uncaged_);
+  if (const auto missing = cage_.missing(); !missing.empty())
+    attention.push_back("workers are caged without " + missing);
   const auto pool = pool_.stats();
   if (!pool.start_error.empty())
     attention.push_back("no worker can be started: " + pool.start_error);
@@ -124,7 +125,8 @@ Json Host::status() const {
 
 Json Host::tasks() const {
   auto warnings = config_.warnings;
-  if (!uncaged_.empty()) warnings.push_back("workers are caged without " + uncaged_);
+  if (const auto missing = cage_.missing(); !missing.empty())
+    warnings.push_back("workers are caged without " + missing);
   const auto times = [this](const PluginTask& task) {
     const auto schedule = scheduler_.view(task.spec.name);
     TaskTimes shown;
@@ -141,10 +143,14 @@ Json Host::tasks() const {
     if (last != last_ends_.end()) shown.last = last->second;
     return shown;
   };
-  return {{"tasks", tasks_report(entries_, times)}, {"warnings", warnings}};
+  return {{"tasks", tasks_report(entries_, times, cage_)},
+          {"cage", cage_json(cage_)},
+          {"warnings", warnings}};
 }
 
-Json Host::plugins() const { return {{"plugins", plugins_report(entries_, uncaged_)}}; }
+Json Host::plugins() const {
+  return {{"plugins", plugins_report(entries_, cage_)}, {"cage", cage_json(cage_)}};
+}
 
 Json Host::config() const { return config_report(config_); }
 

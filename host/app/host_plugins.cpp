@@ -30,12 +30,6 @@ PoolSettings pool_settings(const Paths& paths, const HostConfig& config) {
   return {.workers = config.workers.max, .forbidden = forbidden_paths(paths, config)};
 }
 
-// Asked before the first worker starts, so that --list-tasks never shows a whole cage by default.
-void Host::look_at_cage() {
-  const auto cage = attempt([this] { return probe_cage(installation_.worker); });
-  uncaged_ = cage.ok() ? cage.value().missing() : "all: " + cage.error().message();
-}
-
 void Host::watch_folders() {
   std::vector<std::filesystem::path> folders;
   for (const auto& folder :

@@ -4,29 +4,43 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "app/enforcement.hpp"
 #include "app/installation.hpp"
+#include "app/instance_lock.hpp"
 #include "app/plan.hpp"
 #include "app/report.hpp"
 #include "plugins/catalogue.hpp"
-#include "workers/pool.hpp"
+#include "store/open.hpp"
+#include "store/unit.hpp"
 
 namespace host {
 namespace {
 
 std::vector<PluginEntry> scan(Catalogue& catalogue, const LoadedConfig& loaded, const Paths& paths,
-                              const std::vector<std::filesystem::path>& plugin_dirs) {
+                              const std::vector<std::filesystem::path>& plugin_dirs,
+                              const QuarantineRecords* quarantine = nullptr) {
   auto entries = catalogue.scan(
       {.folders = plugin_folders(Installation::find().plugins, paths, loaded.config, plugin_dirs),
        .config = &loaded,
+       .quarantine = quarantine,
        .paths = &paths});
   refuse_unschedulable(entries);
   return entries;
 }
 
-std::vector<PluginEntry> scan(const LoadedConfig& loaded, const Paths& paths,
-                              const std::vector<std::filesystem::path>& plugin_dirs) {
+struct Listing {
+  std::vector<PluginEntry> entries;
+  std::vector<std::string> warnings;
+};
+
+Listing list(const LoadedConfig& loaded, const Paths& paths,
+             const std::vector<std::filesystem::path>& plugin_dirs) {
+  Listing listing{.entries = {}, .warnings = loaded.warnings};
+  const auto quarantine = stored_quarantine(paths);
+  if (!quarantine.unread.empty()) listing.warnings.push_back(quarantine.unread);
   Catalogue catalogue;
-  return scan(catalogue, loaded, paths, plugin_dirs);
+  listing.entries = scan(catalogue, loaded, paths, plugin_dirs, &quarantine.records);
+  return listing;
 }
 
 // Line and column of "FILE:LINE:COLUMN"; zeros of anything else.
@@ -79,10 +93,15 @@ class PluginCheck {
           add_warning(problem.where + ": " + whose + problem.message);
       const auto settings = loaded.config.plugins.find(entry.id);
       const bool wanted = settings != loaded.config.plugins.end() && settings->second.enabled;
-      if (wanted && entry.problems.empty() && !entry.ready() &&
-          entry.state != PluginState::shadowed)
-        add_warning(whose + entry.id + " " + std::string(name(entry.state)) + ": " + entry.reason +
-                    "; " + entry.fix);
+      if (!wanted || !entry.problems.empty() || entry.ready() ||
+          entry.state == PluginState::shadowed)
+        continue;
+      const std::string text =
+          entry.id + " " + std::string(name(entry.state)) + ": " + entry.reason + "; " + entry.fix;
+      if (whose.empty() && entry.state == PluginState::refused)
+        add_error({settings->second.where, child_pointer("/plugins", entry.id), text});
+      else
+        add_warning(whose + text);
     }
   }
 
@@ -108,6 +127,26 @@ class PluginCheck {
 
 }  // namespace
 
+StoredQuarantine stored_quarantine(const Paths& paths) {
+  const auto unread = [](const std::string& why) {
+    return StoredQuarantine{{}, "whether a plugin is quarantined was not looked at: " + why};
+  };
+  std::error_code ignored;
+  const auto path = paths.database();
+  if (std::filesystem::file_size(path, ignored) == 0 || ignored) return {};
+  if (const auto pid = lock_holder(paths.lock()); pid > 0)
+    return unread("pid " + std::to_string(pid) + " has the database open");
+  if (std::filesystem::file_size(path.string() + "-wal", ignored) > 0 && !ignored)
+    return unread("the last host did not stop cleanly");
+  try {
+    Connection connection(path, Connection::Mode::still);
+    Unit unit(connection);
+    return {read_quarantine(unit), {}};
+  } catch (const Error& error) {
+    return unread(error.message());
+  }
+}
+
 LoadedConfig load_or_default(const std::filesystem::path& config, const std::string& host_name,
                              const Paths& paths) {
   const auto environment = Environment::of_process();
@@ -124,12 +163,10 @@ Json offline_tasks(const std::filesystem::path& config, const std::string& host_
                    const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
   const auto loaded = load_or_default(config, host_name, paths);
   const auto now = SystemClock().wall();
-  auto warnings = loaded.warnings;
-  const auto cage = attempt([] { return probe_cage(Installation::find().worker).missing(); });
-  if (!cage.ok() || !cage.value().empty())
-    warnings.push_back("workers are caged without " +
-                       (cage.ok() ? cage.value() : "all: " + cage.error().message()));
-  const auto entries = scan(loaded, paths, plugin_dirs);
+  auto [entries, warnings] = list(loaded, paths, plugin_dirs);
+  const auto cage = look_at_cage(Installation::find().worker);
+  if (const auto missing = cage.missing(); !missing.empty())
+    warnings.push_back("workers are caged without " + missing);
   if (entries.empty()) {
     std::string looked;
     for (const auto& folder :
@@ -137,11 +174,32 @@ Json offline_tasks(const std::filesystem::path& config, const std::string& host_
       looked += (looked.empty() ? "" : ", ") + folder.path.string();
     warnings.push_back("there is no plugin in " + looked);
   }
-  return {{"tasks", tasks_report(entries,
-                                 [now, host = loaded.config.host_name](const PluginTask& task) {
-                                   return times_by_schedule(task, host, now);
-                                 })},
+  return {{"tasks", tasks_report(
+                        entries,
+                        [now, host = loaded.config.host_name](const PluginTask& task) {
+                          return times_by_schedule(task, host, now);
+                        },
+                        cage)},
+          {"cage", cage_json(cage)},
           {"warnings", warnings}};
+}
+
+Json unjudged_tasks(const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
+  const auto nothing_enabled =
+      parse_host_config("defaults: {}", "host.yaml", "", paths, Environment());
+  Catalogue catalogue;
+  auto entries = scan(catalogue, nothing_enabled, paths, plugin_dirs);
+  for (auto& entry : entries) {
+    if (entry.state != PluginState::disabled) continue;
+    entry.state = PluginState::not_judged;
+    entry.reason = "host.yaml can't be used, so nobody knows whether it is enabled";
+    entry.fix = "Mend what timmy-host --check-config lists.";
+  }
+  const auto cage = look_at_cage(Installation::find().worker);
+  const auto never = [](const PluginTask&) { return TaskTimes{}; };
+  return {{"tasks", tasks_report(entries, never, cage)},
+          {"cage", cage_json(cage)},
+          {"warnings", Json::array()}};
 }
 
 Json offline_config(const std::filesystem::path& config, const std::string& host_name,
@@ -155,7 +213,11 @@ Json offline_config(const std::filesystem::path& config, const std::string& host
 Json offline_plugins(const std::filesystem::path& config, const std::string& host_name,
                      const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
   const auto loaded = load_or_default(config, host_name, paths);
-  return {{"plugins", plugins_report(scan(loaded, paths, plugin_dirs), std::nullopt)}};
+  const auto [entries, warnings] = list(loaded, paths, plugin_dirs);
+  const auto cage = look_at_cage(Installation::find().worker);
+  return {{"plugins", plugins_report(entries, cage)},
+          {"cage", cage_json(cage)},
+          {"warnings", warnings}};
 }
 
 ConfigCheck offline_check(const std::filesystem::path& config, const std::string& host_name,

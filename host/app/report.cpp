@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/report.hpp"
 
+#include "app/enforcement.hpp"
 #include "schedule/policy.hpp"
 #include "schedule/schedule.hpp"
 
@@ -11,15 +12,21 @@ Json time_or_null(const std::optional<WallTime>& time) {
   return time ? Json(format_utc(*time)) : Json();
 }
 
-Json base_of(const PluginEntry& entry) {
-  return {{"plugin", entry.id},         {"version", entry.manifest ? entry.manifest->version : ""},
-          {"state", name(entry.state)}, {"reason", entry.reason},
-          {"fix", entry.fix},           {"grants", entry.grants.json()},
-          {"path", entry.path.string()}};
+Json base_of(const PluginEntry& entry, const CageReport& cage) {
+  return {{"plugin", entry.id},
+          {"version", entry.manifest ? entry.manifest->version : ""},
+          {"state", name(entry.state)},
+          {"reason", entry.reason},
+          {"fix", entry.fix},
+          {"grants", entry.grants.json()},
+          {"path", entry.path.string()},
+          {"needs", needs_json(entry, cage)},
+          {"in_force", in_force_json(entry, cage)}};
 }
 
-Json task_row(const PluginEntry& entry, const PluginTask& task, const TimesOf& times) {
-  Json row = base_of(entry);
+Json task_row(const PluginEntry& entry, const PluginTask& task, const TimesOf& times,
+              const CageReport& cage) {
+  Json row = base_of(entry, cage);
   const auto when = entry.ready() ? times(task) : TaskTimes{};
   row.update({{"task", task.spec.name},
               {"description", task.spec.description},
@@ -34,38 +41,6 @@ Json task_row(const PluginEntry& entry, const PluginTask& task, const TimesOf& t
   return row;
 }
 
-// Which layer holds a plugin to a grant. What has no grant at all (processes, sockets, signals) is
-// the cage's alone, for every plugin alike.
-std::string_view layer_of(std::string_view grant) {
-  return grant == "fs.read" || grant == "fs.write" ? "landlock" : "host";
-}
-
-Json grant_row(std::string_view grant, const std::optional<std::string>& lacking) {
-  const auto layer = layer_of(grant);
-  Json row{{"enforced_by", layer}, {"in_force", true}};
-  if (layer == "landlock")
-    row["in_force"] = lacking ? Json(lacking->find(layer) == std::string::npos) : Json();
-  return row;
-}
-
-Json grants_rows(const PluginEntry& entry, const std::optional<std::string>& lacking) {
-  Json rows = Json::object();
-  const Json granted = entry.grants.json();
-  for (const auto& [grant, values] : granted.items()) {
-    rows[grant] = grant_row(grant, lacking);
-    rows[grant]["values"] = values;
-  }
-  return rows;
-}
-
-Json need_row(const PluginEntry& entry, const Need& need) {
-  return {{"grant", need.grant},
-          {"required", need.required},
-          {"why", need.why},
-          {"suggested", need.values},
-          {"granted", entry.grants.values(need.grant)}};
-}
-
 }  // namespace
 
 TaskTimes times_by_schedule(const PluginTask& task, std::string_view host, WallTime now) {
@@ -76,12 +51,13 @@ TaskTimes times_by_schedule(const PluginTask& task, std::string_view host, WallT
   return times;
 }
 
-Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times) {
+Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times,
+                  const CageReport& cage) {
   Json rows = Json::array();
   for (const auto& entry : entries) {
-    for (const auto& task : entry.tasks) rows.push_back(task_row(entry, task, times));
+    for (const auto& task : entry.tasks) rows.push_back(task_row(entry, task, times, cage));
     if (!entry.tasks.empty()) continue;
-    Json row = base_of(entry);
+    Json row = base_of(entry, cage);
     row["task"] = "";
     rows.push_back(std::move(row));
   }
@@ -101,17 +77,15 @@ Json config_report(const LoadedConfig& config) {
           {"values", std::move(values)}};
 }
 
-Json plugins_report(const std::vector<PluginEntry>& entries,
-                    const std::optional<std::string>& lacking) {
+Json plugins_report(const std::vector<PluginEntry>& entries, const CageReport& cage) {
   Json rows = Json::array();
   for (const auto& entry : entries) {
-    Json row = base_of(entry);
+    Json row = base_of(entry, cage);
     row["id"] = entry.id;
     row["notes"] = entry.notes;
     row["sha256"] = entry.sha256;
     row["signed_by"] = entry.signed_by;
     row["config"] = entry.config;
-    row["in_force"] = grants_rows(entry, lacking);
     row["tasks"] = Json::array();
     for (const auto& task : entry.tasks) row["tasks"].push_back(task.spec.name);
     if (entry.manifest) {
@@ -121,8 +95,6 @@ Json plugins_report(const std::vector<PluginEntry>& entries,
       row["abi"] = {{"major", manifest.abi.major},
                     {"minor", manifest.abi.minor},
                     {"minimum", manifest.abi.minimum}};
-      row["needs"] = Json::array();
-      for (const auto& need : manifest.needs) row["needs"].push_back(need_row(entry, need));
       row["limits"] = {{"memory_bytes", entry.limits.memory_bytes},
                        {"file_bytes", entry.limits.file_bytes},
                        {"files", entry.limits.files},

@@ -10,6 +10,7 @@
 
 #include "config/host_config.hpp"
 #include "plugins/catalogue.hpp"
+#include "workers/cage.hpp"
 
 namespace host {
 
@@ -28,20 +29,18 @@ using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 
 // One object a task, in the entries' order: task, plugin, version, description, state, reason, fix,
 // schedule, zone, overridden, paused (null, or what is; only a running host knows), next_run,
-// last_run, grants, path. A plugin whose tasks can't be read gives one object with an empty task.
-[[nodiscard]] Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times);
+// last_run, grants, path; and of its plugin needs and in_force, see app/enforcement.hpp. A plugin
+// whose tasks can't be read gives one object with an empty task.
+[[nodiscard]] Json tasks_report(const std::vector<PluginEntry>& entries, const TimesOf& times,
+                                const CageReport& cage);
 
 // What a host runs with: host, file, settings (merged, with defaults), and each leaf of them as
 // {setting, value, origin, where}.
 [[nodiscard]] Json config_report(const LoadedConfig& config);
 
 // One object a plugin: id, version, license, description, abi, state, reason, fix, notes, path,
-// sha256 (empty where nobody had to know), signed_by (the name of the key, or empty), tasks, needs
-// with what is granted, grants, limits, config, config_schema; and in_force: of each grant its
-// values, enforced_by ("host", on each call, or "landlock", by the kernel) and in_force (null where
-// nobody has looked). `lacking`: the layers of the cage that this machine lacks; nullopt when that
-// is not known.
-[[nodiscard]] Json plugins_report(const std::vector<PluginEntry>& entries,
-                                  const std::optional<std::string>& lacking);
+// sha256 (empty where nobody had to know), signed_by (the name of the key, or empty), tasks,
+// grants, limits, config, config_schema; needs and in_force, see app/enforcement.hpp.
+[[nodiscard]] Json plugins_report(const std::vector<PluginEntry>& entries, const CageReport& cage);
 
 }  // namespace host

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "app/enforcement.hpp"
+
 namespace host {
 namespace {
 
@@ -21,13 +23,21 @@ PluginEntry ready_entry() {
   return entry;
 }
 
+// A machine's cage with, or without, Landlock.
+CageReport cage(bool landlock = true) {
+  CageReport report;
+  report.layers = {{"landlock", landlock, landlock ? "ABI 2" : "no such kernel"},
+                   {"seccomp", true, ""}};
+  return report;
+}
+
 const WallTime kNoon{std::chrono::sys_days{std::chrono::January / 5 / 2026} +
                      std::chrono::hours(12)};
 
 TEST(TasksReport, ATaskThatRunsHasItsTimes) {
-  const Json rows = tasks_report({ready_entry()}, [](const PluginTask& task) {
-    return times_by_schedule(task, "allegro", kNoon);
-  });
+  const Json rows = tasks_report(
+      {ready_entry()},
+      [](const PluginTask& task) { return times_by_schedule(task, "allegro", kNoon); }, cage());
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0]["task"], "watch_task");
   EXPECT_EQ(rows[0]["version"], "1.2.0");
@@ -41,8 +51,8 @@ TEST(TasksReport, ARefusedPluginIsListedWithItsTasksAndWhatMendsIt) {
   entry.state = PluginState::refused;
   entry.reason = "built for ABI 1.6";
   entry.fix = "upgrade timmy-host";
-  const Json rows =
-      tasks_report({entry}, [](const PluginTask&) -> TaskTimes { throw "not asked"; });
+  const Json rows = tasks_report(
+      {entry}, [](const PluginTask&) -> TaskTimes { throw "not asked"; }, cage());
   EXPECT_EQ(rows[0]["task"], "watch_task");
   EXPECT_EQ(rows[0]["next_run"], nullptr);
   EXPECT_EQ(rows[0]["reason"], "built for ABI 1.6");
@@ -54,7 +64,8 @@ TEST(TasksReport, AFileThatCanNotBeReadIsALineOfItsOwn) {
   entry.id = "broken";
   entry.path = "/plugins/broken.so";
   entry.reason = "is empty";
-  const Json rows = tasks_report({entry}, [](const PluginTask&) { return TaskTimes{}; });
+  const Json rows = tasks_report(
+      {entry}, [](const PluginTask&) { return TaskTimes{}; }, cage());
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0]["task"], "");
   EXPECT_EQ(rows[0]["path"], "/plugins/broken.so");
@@ -65,36 +76,64 @@ TEST(PluginsReport, SaysWhichBytesTheyAreAndWhoSignedThemAlsoOfARefusedOne) {
   entry.state = PluginState::refused;
   entry.sha256 = "00ff";
   entry.signed_by = "alice";
-  const Json rows = plugins_report({entry, ready_entry()}, "");
+  const Json rows = plugins_report({entry, ready_entry()}, cage());
   EXPECT_EQ(rows[0]["sha256"], "00ff");
   EXPECT_EQ(rows[0]["signed_by"], "alice");
   EXPECT_EQ(rows[1]["signed_by"], "");
 }
 
 TEST(PluginsReport, ShowsWhatIsAskedForBesideWhatIsGranted) {
-  const Json rows = plugins_report({ready_entry()}, "seccomp (no such kernel)");
-  EXPECT_EQ(rows[0]["needs"][0], (Json{{"grant", "gitea.read"},
-                                       {"required", true},
-                                       {"why", "to look"},
-                                       {"suggested", {"org/*"}},
-                                       {"granted", {"org/app"}}}));
+  const Json asked{{"grant", "gitea.read"},  {"required", true},       {"why", "to look"},
+                   {"suggested", {"org/*"}}, {"granted", {"org/app"}}, {"enforced_by", "host"},
+                   {"in_force", true}};
+  EXPECT_EQ(plugins_report({ready_entry()}, cage())[0]["needs"], Json::array({asked}));
+  const auto none = [](const PluginTask&) { return TaskTimes{}; };
+  EXPECT_EQ(tasks_report({ready_entry()}, none, cage())[0]["needs"], Json::array({asked}));
+}
+
+PluginEntry writing_entry() {
+  auto entry = ready_entry();
+  entry.manifest->needs.push_back({"fs.write", {"/data"}, true, "to keep"});
+  entry.manifest->needs.push_back({"http", {}, false, "to call"});
+  entry.grants = Grants::from({{"gitea.read", {"org/app"}}, {"fs.write", {"/data"}}});
+  return entry;
 }
 
 TEST(PluginsReport, SaysWhichLayerEnforcesAGrantAndWhetherThisMachineHasIt) {
-  auto entry = ready_entry();
-  entry.grants = Grants::from({{"gitea.read", {"org/app"}}, {"fs.write", {"/data"}}});
-  const auto in_force = [&](const std::optional<std::string>& lacking) {
-    return plugins_report({entry}, lacking)[0]["in_force"];
+  const auto in_force = [&](const CageReport& cage) {
+    return plugins_report({writing_entry()}, cage)[0]["in_force"];
   };
-  const Json whole = in_force("");
+  const Json whole = in_force(cage());
   EXPECT_EQ(whole["gitea.read"],
             (Json{{"values", {"org/app"}}, {"enforced_by", "host"}, {"in_force", true}}));
   EXPECT_EQ(whole["fs.write"],
             (Json{{"values", {"/data"}}, {"enforced_by", "landlock"}, {"in_force", true}}));
-  const Json without = in_force("landlock (no such kernel)");
+  const Json without = in_force(cage(false));
   EXPECT_EQ(without["fs.write"]["in_force"], false);
   EXPECT_EQ(without["gitea.read"]["in_force"], true);
-  EXPECT_EQ(in_force(std::nullopt)["fs.write"]["in_force"], nullptr);
+}
+
+TEST(Enforcement, AMachineWhoseWorkerCanNotBeAskedEnforcesNothing) {
+  const auto unknown = look_at_cage("/nowhere/timmy-worker");
+  EXPECT_FALSE(in_force("fs.write", unknown));
+  ASSERT_EQ(cage_json(unknown).size(), 1u);
+  EXPECT_EQ(cage_json(unknown)[0]["name"], "all");
+  EXPECT_EQ(cage_json(unknown)[0]["in_force"], false);
+  EXPECT_NE(unknown.missing(), "");
+}
+
+TEST(Enforcement, OneLineSaysWhatWasAskedForGrantedAndByWhomItIsEnforced) {
+  EXPECT_EQ(enforcement_text(writing_entry(), cage()),
+            "asks for gitea.read, fs.write, http (optional); granted fs.write: /data (by "
+            "Landlock); gitea.read: org/app (by the host)");
+  EXPECT_EQ(enforcement_text(writing_entry(), cage(false)),
+            "asks for gitea.read, fs.write, http (optional); granted fs.write: /data (NOT in "
+            "force: no Landlock here); gitea.read: org/app (by the host)");
+  auto entry = ready_entry();
+  entry.grants = Grants();
+  EXPECT_EQ(enforcement_text(entry, cage()), "asks for gitea.read; granted nothing");
+  entry.manifest->needs.clear();
+  EXPECT_EQ(enforcement_text(entry, cage()), "");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "app/enforcement.hpp"
 #include "app/host.hpp"
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
@@ -81,7 +82,6 @@ class Host final : public HostControl {
   void rescan();
   void note_reload(const std::string& error);
   void watch_folders();
-  void look_at_cage();
   void apply(std::vector<PluginEntry> entries);
   void apply_queue_settings();
   void gitea_changed(bool available);
@@ -133,7 +133,7 @@ class Host final : public HostControl {
   Timer intents_again_;
   Json last_reload_;                           // {ok, at, error}; null before the first
   std::map<std::string, WallTime> last_ends_;  // of runs, by task
-  std::string uncaged_;                        // the layers of the cage that this machine lacks
+  CageReport cage_;                            // what workers are caged by on this machine
   bool stopping_ = false;
   int exit_status_ = 0;
 };

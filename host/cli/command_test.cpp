@@ -156,6 +156,59 @@ TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
   EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 4u);
 }
 
+TEST_F(CommandTest, WhatAPluginAsksForAndWhatHoldsItToItsGrantsStandsInTheList) {
+  std::filesystem::create_directory(folder_ / "stamps");
+  write_config(R"(defaults: { plugins: { heartbeat: { enabled: true,
+      grants: { gitea.read: [whoami], fs.write: [$TIMMY_HOME/stamps] } } } })");
+  EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("; not granted: http (optional), http.credential"),
+                                HasSubstr("\nHeld to their grants by the host, on each call; to "
+                                          "granted files by Landlock; without processes, sockets "
+                                          "and signals by seccomp.\n")));
+  EXPECT_EQ(run({"plugins", "show", "heartbeat"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("enforced by the kernel (Landlock)"),
+                                ContainsRegex("caged by: .*landlock ABI [0-9]+ \\(no file but "
+                                              "what is granted\\); seccomp \\(no exec"),
+                                Not(HasSubstr("not caged"))));
+}
+
+// A host's answer about one plugin, whose cage may lack Landlock, or not be known.
+Json answer_with(const Json& in_force, const Json& cage) {
+  const Json row{
+      {"id", "watch"},
+      {"plugin", "watch"},
+      {"task", "watch_task"},
+      {"tasks", {"watch_task"}},
+      {"state", "ready"},
+      {"grants", {{"fs.write", {"/data"}}}},
+      {"needs", {{{"grant", "http"}, {"required", true}, {"why", ""}, {"granted", Json::array()}}}},
+      {"in_force",
+       {{"fs.write",
+         {{"values", {"/data"}}, {"enforced_by", "landlock"}, {"in_force", in_force}}}}}};
+  return {{"plugins", {row}}, {"tasks", {row}}, {"cage", cage}};
+}
+
+TEST_F(CommandTest, NothingIsCalledEnforcedThatThisMachineDoesNotEnforce) {
+  FakeHost host(Paths::from(Environment::of_process()));
+  const Json lacking =
+      answer_with(false, {{{"name", "landlock"}, {"in_force", false}, {"detail", "no such kernel"}},
+                          {{"name", "seccomp"}, {"in_force", true}, {"detail", ""}}});
+  host.set("GET /v1/plugins", lacking);
+  host.set("GET /v1/tasks", lacking);
+  EXPECT_EQ(run({"plugins", "show", "watch"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("enforced by nobody"),
+                                HasSubstr("not caged by: landlock (no such kernel)")));
+  EXPECT_EQ(run({"tasks"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr("fs.write: /data (not in force); not granted: http"),
+                    HasSubstr("to granted files by NOBODY here; without processes, sockets and "
+                              "signals by seccomp.\n  Not in force: landlock (no such kernel)\n")));
+  host.set("GET /v1/plugins", answer_with(Json(), Json::array()));
+  EXPECT_EQ(run({"plugins", "show", "watch"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("whether it is enforced is not known"),
+                                Not(HasSubstr("Landlock)")), Not(HasSubstr("caged by"))));
+}
+
 TEST_F(CommandTest, StatusCountsJobsInTheOrderOfTheirLife) {
   FakeHost host(Paths::from(Environment::of_process()));
   const Json few{{"count", 2}, {"more", false}};
@@ -200,6 +253,9 @@ TEST_F(CommandTest, ABadConfigIsReportedWholeWithItsLines) {
   EXPECT_EQ(run({"--check-config", "--json"}), 78);
   EXPECT_EQ(Json::parse(out_.str())["errors"].size(), 2u);
   EXPECT_EQ(run({"run"}), 78);
+  EXPECT_THAT(err_.str(), HasSubstr("host.yaml:2:"));
+  EXPECT_EQ(run({"--list-tasks"}), 78);
+  EXPECT_THAT(out_.str(), ContainsRegex("gitea_issue_triage +triage .*not judged"));
   EXPECT_THAT(err_.str(), HasSubstr("host.yaml:2:"));
 }
 

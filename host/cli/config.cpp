@@ -70,7 +70,8 @@ std::vector<Command> config_commands() {
        .details =
            "Checks the whole file; and for every host's entry, the config of each plugin that "
            "it enables "
-           "by the plugin's own schema. A plugin that is enabled here and not installed is "
+           "by the plugin's own schema. A plugin that is enabled here and not installed, or "
+           "refused, is "
            "an error, a "
            "missing grant a warning. Exit status 0 without errors, 78 with, 66 without a "
            "file.",

@@ -23,6 +23,15 @@ std::string joined(const Json& texts) {
   return all;
 }
 
+// "by the host, on each call".
+std::string enforcement(const Json& row) {
+  const Json in_force = row.value("in_force", Json());
+  if (!in_force.is_boolean()) return "whether it is enforced is not known";
+  if (row.value("enforced_by", "host") != "landlock") return "enforced by the host, on each call";
+  return in_force.get<bool>() ? "enforced by the kernel (Landlock)"
+                              : "enforced by nobody: this machine lacks Landlock; see --doctor";
+}
+
 void print_needs(std::ostream& out, const Json& plugin) {
   const Json needs = plugin.value("needs", Json::array());
   for (const auto& need : needs) {
@@ -36,12 +45,33 @@ void print_needs(std::ostream& out, const Json& plugin) {
 
 void print_grants(std::ostream& out, const Json& plugin) {
   const Json grants = plugin.value("in_force", Json::object());
-  for (const auto& [grant, row] : grants.items()) {
-    const bool kernel = row["enforced_by"] == "landlock";
-    std::string how = kernel ? "by the kernel (Landlock)" : "by the host, on each call";
-    if (row["in_force"] == false) how = "by nobody: this machine lacks Landlock; see --doctor";
-    line(out, "granted", grant + ": " + joined(row["values"]) + "; enforced " + how);
-  }
+  for (const auto& [grant, row] : grants.items())
+    line(out, "granted", grant + ": " + joined(row["values"]) + "; " + enforcement(row));
+}
+
+// What a layer keeps a plugin from, whatever it was granted.
+std::string_view purpose(std::string_view layer) {
+  if (layer == "landlock") return "no file but what is granted";
+  if (layer == "seccomp") return "no exec, process, socket, ptrace, or signal to others";
+  return "";
+}
+
+// "landlock ABI 2 (no file but what is granted)", or with the reason where it is not in force.
+std::string layer_text(const Json& layer) {
+  const auto name = layer.value("name", ""), detail = layer.value("detail", "");
+  std::string text = name;
+  if (!detail.empty()) text += layer["in_force"] == true ? " " + detail : " (" + detail + ")";
+  if (const auto why = purpose(name); layer["in_force"] == true && !why.empty())
+    text += " (" + std::string(why) + ")";
+  return text;
+}
+
+// The layers that are in force, or those that are not, with a "; " between them.
+std::string layers_text(const Json& cage, bool in_force) {
+  std::string text;
+  for (const auto& layer : cage)
+    if (layer["in_force"] == in_force) text += (text.empty() ? "" : "; ") + layer_text(layer);
+  return text;
 }
 
 void print_limits(std::ostream& out, const Json& plugin) {
@@ -112,7 +142,22 @@ class ConfigKeys {
 
 }  // namespace
 
-void print_plugin(std::ostream& out, const Json& plugin) {
+void print_layers(std::ostream& out, const Json& cage) {
+  if (cage.empty()) return;
+  const auto has = [&](std::string_view name) {
+    return std::any_of(cage.begin(), cage.end(), [&](const Json& layer) {
+      return layer["name"] == name && layer["in_force"] == true;
+    });
+  };
+  out << "\nHeld to their grants by the host, on each call; to granted files by "
+      << (has("landlock") ? "Landlock" : "NOBODY here")
+      << "; without processes, sockets and signals by "
+      << (has("seccomp") ? "seccomp" : "NOBODY here") << ".\n";
+  if (const auto lacking = layers_text(cage, false); !lacking.empty())
+    out << "  Not in force: " << printable(lacking) << '\n';
+}
+
+void print_plugin(std::ostream& out, const Json& plugin, const Json& cage) {
   out << printable(plugin.value("id", "")) << ' ' << printable(plugin.value("version", "")) << "  "
       << plugin.value("state", "") << '\n';
   line(out, "description", plugin.value("description", ""));
@@ -131,6 +176,8 @@ void print_plugin(std::ostream& out, const Json& plugin) {
   for (const auto& note : notes) line(out, "note", note.get<std::string>());
   print_needs(out, plugin);
   print_grants(out, plugin);
+  line(out, "caged by", layers_text(cage, true));
+  line(out, "not caged by", layers_text(cage, false));
   print_limits(out, plugin);
   const Json schema = plugin.value("config_schema", Json::object());
   ConfigKeys(schema).print(out);

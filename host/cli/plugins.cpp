@@ -12,9 +12,12 @@ namespace host::cli {
 namespace {
 
 Json report(Session& session) {
-  return session.asks_host() ? session.client().get("/v1/plugins")
-                             : offline_plugins(session.config, session.host_name, session.paths,
-                                               session.plugin_dirs);
+  Json reply = session.asks_host() ? session.client().get("/v1/plugins")
+                                   : offline_plugins(session.config, session.host_name,
+                                                     session.paths, session.plugin_dirs);
+  for (const auto& warning : reply.value("warnings", Json::array()))
+    session.err << "timmy-host: " << printable(warning.get<std::string>()) << '\n';
+  return reply;
 }
 
 std::string id_of(const options::variables_map& given) {
@@ -55,13 +58,15 @@ int show(Session& session, const options::variables_map& given) {
   const auto id = id_of(given);
   const Json reply = report(session);
   bool found = false;
-  for (const auto& row : reply["plugins"]) {
+  const Json cage = reply.value("cage", Json::array());
+  for (Json row : reply["plugins"]) {
     if (row.value("id", "") != id) continue;
     found = true;
+    row["cage"] = cage;
     if (session.json)
       session.out << row.dump(2) << '\n';
     else
-      print_plugin(session.out, row);
+      print_plugin(session.out, row, cage);
   }
   if (!found)
     throw Error(Code::not_found, "no plugin \"" + id + "\" was found",

@@ -10,6 +10,7 @@
 #include "cli/command.hpp"
 #include "cli/job_text.hpp"
 #include "cli/json_option.hpp"
+#include "cli/plugin_text.hpp"
 #include "cli/table.hpp"
 
 namespace host::cli {
@@ -44,14 +45,23 @@ std::string schedule_text(const Json& row) {
   return row.value("overridden", false) ? text + " (set)" : text;
 }
 
+// "fs.write: /a, /b; not granted: http (optional)".
 std::string grants_text(const Json& row) {
   std::string text;
   const Json grants = row.value("grants", Json::object());
+  const Json in_force = row.value("in_force", Json::object());
   for (const auto& [grant, values] : grants.items()) {
     text += (text.empty() ? "" : "; ") + grant + ": ";
     for (std::size_t i = 0; i < values.size(); ++i)
       text += (i == 0 ? "" : ", ") + values[i].get<std::string>();
+    if (in_force.contains(grant) && in_force[grant]["in_force"] == false) text += " (not in force)";
   }
+  std::string lacking;
+  for (const auto& need : row.value("needs", Json::array()))
+    if (need["granted"].empty())
+      lacking += (lacking.empty() ? "not granted: " : ", ") + need.value("grant", "") +
+                 (need.value("required", true) ? "" : " (optional)");
+  if (!lacking.empty()) text += (text.empty() ? "" : "; ") + lacking;
   return text.empty() ? "-" : text;
 }
 
@@ -62,6 +72,7 @@ void print_tasks(std::ostream& out, const Json& report) {
                text_of(row, "state"), schedule_text(row), next_text(row),
                short_time(row.value("last_run", Json())), grants_text(row)});
   table.print(out);
+  print_layers(out, report.value("cage", Json::array()));
   std::string last;
   for (const auto& row : report["tasks"]) {
     const auto reason = row.value("reason", "");
@@ -76,17 +87,24 @@ void print_tasks(std::ostream& out, const Json& report) {
   }
 }
 
-int list_tasks(Session& session, const options::variables_map&) {
-  const Json report = session.asks_host() ? session.client().get("/v1/tasks")
-                                          : offline_tasks(session.config, session.host_name,
-                                                          session.paths, session.plugin_dirs);
+void print_report(Session& session, const Json& report) {
   if (session.json)
     session.out << report.dump(2) << '\n';
   else
     print_tasks(session.out, report);
   for (const auto& warning : report.value("warnings", Json::array()))
     session.err << "timmy-host: " << printable(warning.get<std::string>()) << '\n';
+}
+
+int list_tasks(Session& session, const options::variables_map&) try {
+  print_report(session, session.asks_host() ? session.client().get("/v1/tasks")
+                                            : offline_tasks(session.config, session.host_name,
+                                                            session.paths, session.plugin_dirs));
   return 0;
+} catch (const ConfigError&) {
+  // What is installed can be said all the same; what is wrong with the file comes after it.
+  print_report(session, unjudged_tasks(session.paths, session.plugin_dirs));
+  throw;
 }
 
 // Asks again until the job ends: the host answers at its end, or after its own limit.
@@ -148,7 +166,9 @@ std::vector<Command> task_commands() {
            "without one, or "
            "with --config, --host or --plugin-dir, it reads host.yaml and the plugin folders "
            "itself. "
-           "Times are UTC.",
+           "Times are UTC. Below the table stands what holds plugins to their grants. Where "
+           "host.yaml can't be used, what is installed is listed all the same, and the exit "
+           "status is 78.",
        .examples = {"timmy-host --list-tasks", "timmy-host tasks --json",
                     "timmy-host tasks --plugin-dir ./build/plugins"},
        .declare = [](auto&, auto&) {},

@@ -66,6 +66,7 @@ std::string_view name(PluginState state) noexcept {
     case PluginState::quarantined: return "quarantined";
     case PluginState::shadowed: return "shadowed";
     case PluginState::missing: return "missing";
+    case PluginState::not_judged: return "not judged";
   }
   return "unknown";
 }

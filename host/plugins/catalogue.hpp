@@ -37,9 +37,10 @@ enum class PluginState {
   quarantined,     // these bytes failed too often
   shadowed,        // a folder of higher rank has the same plugin
   missing,         // host.yaml enables it and no folder has it, or names a folder that is not there
+  not_judged,      // listed without a host.yaml that can be used; no scan gives this
 };
 // "ready", "disabled", "refused", "not granted", "invalid config", "quarantined", "shadowed",
-// "missing".
+// "missing", "not judged".
 [[nodiscard]] std::string_view name(PluginState state) noexcept;
 
 // A task as it runs here: the manifest's, with host.yaml's schedule, zone and catch_up put in.
