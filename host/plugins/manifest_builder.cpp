@@ -218,11 +218,12 @@ class Builder {
     return *value;
   }
 
+  // An example is what an operator may write, so it is checked as that is: with the defaults in.
   void check_examples(const JsonSchema& schema, const Json& value) {
     const auto* examples = find(value, "examples");
     if (!examples || !examples->is_array()) return;
     for (std::size_t i = 0; i < examples->size(); ++i)
-      for (const auto& violation : schema.validate((*examples)[i]))
+      for (const auto& violation : schema.validate(schema.with_defaults((*examples)[i])))
         problem(child_pointer("/config_schema/examples", i) + violation.pointer,
                 "the schema refuses its own example: " + to_text(violation));
   }

@@ -175,6 +175,18 @@ TEST(ManifestTest, TheConfigSchemaMustBeOneAndTakeItsOwnExamples) {
               HasSubstr("/config_schema/examples/1/n: the schema refuses its own example"));
 }
 
+TEST(ManifestTest, AnExampleMayLeaveOutWhatHasADefault) {
+  auto manifest = test_manifest("x");
+  manifest["config_schema"] = {
+      {"type", "object"},
+      {"required", {"n", "m"}},
+      {"properties", {{"n", {{"type", "integer"}, {"default", 1}}}, {"m", {{"type", "integer"}}}}},
+      {"examples", {{{"m", 2}}}}};
+  EXPECT_THAT(read(manifest).problems, IsEmpty());
+  manifest["config_schema"]["examples"] = {{{"n", 2}}};
+  EXPECT_THAT(problem(manifest), HasSubstr("/config_schema/examples/0"));
+}
+
 TEST(ManifestTest, WithoutTheBuildsStampItSaysHowToGetIt) {
   auto manifest = test_manifest("x");
   manifest["abi"] = {{"minimum", 0}};
