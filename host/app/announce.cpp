@@ -20,10 +20,10 @@ auto condition_of(const PluginEntry& entry) {
 
 Announcement announcement_of(const PluginEntry& entry) {
   if (entry.ready())
-    return {
-        Level::info,
-        fmt::format("{} {} from {} runs{}", entry.id, entry.manifest->version, entry.path.string(),
-                    entry.signed_by.empty() ? "" : ", signed by " + entry.signed_by)};
+    return {Level::info,
+            fmt::format("{} {} from {} runs{}{}", entry.id, entry.manifest->version,
+                        entry.path.string(), entry.sha256.empty() ? "" : ", sha256 " + entry.sha256,
+                        entry.signed_by.empty() ? "" : ", signed by " + entry.signed_by)};
   if (entry.state == PluginState::disabled || entry.state == PluginState::shadowed)
     return {Level::info, fmt::format("{}: {}", entry.id, entry.reason)};
   return {Level::warn, fmt::format("{} ({}): {}: {}; {}", entry.id, entry.path.string(),

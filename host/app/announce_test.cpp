@@ -49,10 +49,11 @@ TEST(Announcements, TellWhoseAPluginIsAndThatItIsAnothersNow) {
   auto first = entry("a", PluginState::ready), then = first;
   first.signed_by = "alice";
   then.signed_by = "bob";
+  then.sha256 = "00ff";
   EXPECT_THAT(lines({}, {first}),
               ElementsAre("info a 1.0.0 from /plugins/a.so runs, signed by alice"));
   EXPECT_THAT(lines({first}, {then}),
-              ElementsAre("info a 1.0.0 from /plugins/a.so runs, signed by bob"));
+              ElementsAre("info a 1.0.0 from /plugins/a.so runs, sha256 00ff, signed by bob"));
 }
 
 TEST(Announcements, PluginsThatNoFolderHasAreNotTakenForEachOther) {

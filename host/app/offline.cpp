@@ -10,6 +10,7 @@
 #include "app/plan.hpp"
 #include "app/report.hpp"
 #include "plugins/catalogue.hpp"
+#include "plugins/plugin_file.hpp"
 #include "store/open.hpp"
 #include "store/unit.hpp"
 
@@ -26,6 +27,14 @@ std::vector<PluginEntry> scan(Catalogue& catalogue, const LoadedConfig& loaded, 
        .paths = &paths});
   refuse_unschedulable(entries);
   return entries;
+}
+
+// Of a file that a scan had no need to read whole. One that can't be read now stays without.
+void add_hash(PluginEntry& entry) {
+  if (!entry.sha256.empty() || !entry.manifest) return;
+  const auto hash =
+      attempt([&] { return sha256_of(open_plugin_file(entry.path).get(), entry.path); });
+  if (hash.ok()) entry.sha256 = hash.value();
 }
 
 struct Listing {
@@ -192,6 +201,7 @@ Json unjudged_tasks(const Paths& paths, const std::vector<std::filesystem::path>
   for (auto& entry : entries) {
     if (entry.state != PluginState::disabled) continue;
     entry.state = PluginState::not_judged;
+    entry.code = Refusal::not_judged;
     entry.reason = "host.yaml can't be used, so nobody knows whether it is enabled";
     entry.fix = "Mend what timmy-host --check-config lists.";
   }
@@ -213,7 +223,8 @@ Json offline_config(const std::filesystem::path& config, const std::string& host
 Json offline_plugins(const std::filesystem::path& config, const std::string& host_name,
                      const Paths& paths, const std::vector<std::filesystem::path>& plugin_dirs) {
   const auto loaded = load_or_default(config, host_name, paths);
-  const auto [entries, warnings] = list(loaded, paths, plugin_dirs);
+  auto [entries, warnings] = list(loaded, paths, plugin_dirs);
+  for (auto& entry : entries) add_hash(entry);
   const auto cage = look_at_cage(Installation::find().worker);
   return {{"plugins", plugins_report(entries, cage)},
           {"cage", cage_json(cage)},

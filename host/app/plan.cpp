@@ -67,6 +67,7 @@ void refuse_unschedulable(std::vector<PluginEntry>& entries) {
       const auto fits = attempt([&] { Scheduler::check(scheduled(task.spec, "")); });
       if (fits.ok()) continue;
       entry.state = PluginState::refused;
+      entry.code = Refusal::unschedulable;
       entry.reason = fits.error().message();
       entry.fix = fits.error().next_step() + " In its manifest.json, then build the plugin again.";
       entry.image.reset();

@@ -12,14 +12,24 @@ Json time_or_null(const std::optional<WallTime>& time) {
   return time ? Json(format_utc(*time)) : Json();
 }
 
+Json abi_of(const PluginEntry& entry) {
+  if (!entry.manifest) return {};
+  const auto& abi = entry.manifest->abi;
+  return {{"major", abi.major}, {"minor", abi.minor}, {"minimum", abi.minimum}};
+}
+
 Json base_of(const PluginEntry& entry, const CageReport& cage) {
   return {{"plugin", entry.id},
           {"version", entry.manifest ? entry.manifest->version : ""},
           {"state", name(entry.state)},
+          {"code", name(entry.code)},
           {"reason", entry.reason},
           {"fix", entry.fix},
           {"grants", entry.grants.json()},
           {"path", entry.path.string()},
+          {"sha256", entry.sha256},
+          {"enabled_at", entry.enabled_at},
+          {"abi", abi_of(entry)},
           {"needs", needs_json(entry, cage)},
           {"in_force", in_force_json(entry, cage)}};
 }
@@ -83,7 +93,6 @@ Json plugins_report(const std::vector<PluginEntry>& entries, const CageReport& c
     Json row = base_of(entry, cage);
     row["id"] = entry.id;
     row["notes"] = entry.notes;
-    row["sha256"] = entry.sha256;
     row["signed_by"] = entry.signed_by;
     row["config"] = entry.config;
     row["tasks"] = Json::array();
@@ -92,9 +101,6 @@ Json plugins_report(const std::vector<PluginEntry>& entries, const CageReport& c
       const auto& manifest = *entry.manifest;
       row["license"] = manifest.license;
       row["description"] = manifest.description;
-      row["abi"] = {{"major", manifest.abi.major},
-                    {"minor", manifest.abi.minor},
-                    {"minimum", manifest.abi.minimum}};
       row["limits"] = {{"memory_bytes", entry.limits.memory_bytes},
                        {"file_bytes", entry.limits.file_bytes},
                        {"files", entry.limits.files},

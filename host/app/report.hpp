@@ -27,7 +27,9 @@ using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 [[nodiscard]] TaskTimes times_by_schedule(const PluginTask& task, std::string_view host,
                                           WallTime now);
 
-// One object a task, in the entries' order: task, plugin, version, description, state, reason, fix,
+// One object a task, in the entries' order: task, plugin, version, description, state, code (of
+// plugins/refusal.hpp, or empty), reason, fix, abi (null where it can't be read), enabled_at
+// ("file:line:col" of host.yaml, or empty), sha256 (empty where nobody had to know),
 // schedule, zone, overridden, paused (null, or what is; only a running host knows), next_run,
 // last_run, grants, path; and of its plugin needs and in_force, see app/enforcement.hpp. A plugin
 // whose tasks can't be read gives one object with an empty task.
@@ -38,9 +40,9 @@ using TimesOf = std::function<TaskTimes(const PluginTask& task)>;
 // {setting, value, origin, where}.
 [[nodiscard]] Json config_report(const LoadedConfig& config);
 
-// One object a plugin: id, version, license, description, abi, state, reason, fix, notes, path,
-// sha256 (empty where nobody had to know), signed_by (the name of the key, or empty), tasks,
-// grants, limits, config, config_schema; needs and in_force, see app/enforcement.hpp.
+// One object a plugin: id, version, license, description, state, code, reason, fix, abi,
+// enabled_at, notes, path, sha256, signed_by (the name of the key, or empty), tasks, grants,
+// limits, config, config_schema; needs and in_force, see app/enforcement.hpp.
 [[nodiscard]] Json plugins_report(const std::vector<PluginEntry>& entries, const CageReport& cage);
 
 }  // namespace host

@@ -51,12 +51,16 @@ TEST(TasksReport, ARefusedPluginIsListedWithItsTasksAndWhatMendsIt) {
   entry.state = PluginState::refused;
   entry.reason = "built for ABI 1.6";
   entry.fix = "upgrade timmy-host";
+  entry.code = Refusal::host_too_old;
+  entry.enabled_at = "host.yaml:3:19";
   const Json rows = tasks_report(
       {entry}, [](const PluginTask&) -> TaskTimes { throw "not asked"; }, cage());
   EXPECT_EQ(rows[0]["task"], "watch_task");
   EXPECT_EQ(rows[0]["next_run"], nullptr);
   EXPECT_EQ(rows[0]["reason"], "built for ABI 1.6");
   EXPECT_EQ(rows[0]["fix"], "upgrade timmy-host");
+  EXPECT_EQ(rows[0]["code"], "host_too_old");
+  EXPECT_EQ(rows[0]["enabled_at"], "host.yaml:3:19");
 }
 
 TEST(TasksReport, AFileThatCanNotBeReadIsALineOfItsOwn) {

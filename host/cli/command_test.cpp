@@ -234,6 +234,11 @@ TEST_F(CommandTest, PluginsShowTellsEveryKeyOfAConfigAndEveryLimit) {
                     HasSubstr("memory 256MiB, file_size 1MiB, files 32, cpu 5s"),
                     HasSubstr("abi: 1.1, works from 1.0"),
                     HasSubstr("tasks: heartbeat, heartbeat_heavy, model_health_check")));
+  EXPECT_THAT(out_.str(),
+              AllOf(ContainsRegex("enabled by: .*host.yaml:1:[0-9]+\n"),
+                    ContainsRegex("sha256: [0-9a-f]{64}\n"), HasSubstr("code: not_granted\n")));
+  EXPECT_EQ(run({"plugins", "list"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), ContainsRegex("heartbeat +1.0.0 +1.1 +not granted .* [0-9a-f]{12} +/"));
   EXPECT_EQ(run({"plugins", "show", "triage"}), 0);
   EXPECT_THAT(out_.str(), AllOf(ContainsRegex("repos +array +required"),
                                 ContainsRegex("rules\\[\\].when.without_labels +array +-")));
@@ -241,7 +246,8 @@ TEST_F(CommandTest, PluginsShowTellsEveryKeyOfAConfigAndEveryLimit) {
 
 TEST_F(CommandTest, WithoutAConfigWhatIsInstalledIsStillListed) {
   EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("heartbeat"), HasSubstr("disabled")));
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("heartbeat"), HasSubstr("disabled"),
+                                HasSubstr("asks for: gitea.read, gitea.write\n")));
   EXPECT_THAT(err_.str(), HasSubstr("there is no "));
 }
 

@@ -56,13 +56,14 @@ std::string_view purpose(std::string_view layer) {
   return "";
 }
 
-// "landlock ABI 2 (no file but what is granted)", or with the reason where it is not in force.
+// "landlock ABI 2 (no file but what is granted)", or with the reason where it is not in force. What
+// the limits were that the probe had is no news: each plugin has its own.
 std::string layer_text(const Json& layer) {
   const auto name = layer.value("name", ""), detail = layer.value("detail", "");
   std::string text = name;
-  if (!detail.empty()) text += layer["in_force"] == true ? " " + detail : " (" + detail + ")";
-  if (const auto why = purpose(name); layer["in_force"] == true && !why.empty())
-    text += " (" + std::string(why) + ")";
+  if (layer["in_force"] != true) return detail.empty() ? text : text + " (" + detail + ")";
+  if (name == "landlock" && !detail.empty()) text += " " + detail;
+  if (const auto why = purpose(name); !why.empty()) text += " (" + std::string(why) + ")";
   return text;
 }
 
@@ -162,12 +163,14 @@ void print_plugin(std::ostream& out, const Json& plugin, const Json& cage) {
       << plugin.value("state", "") << '\n';
   line(out, "description", plugin.value("description", ""));
   line(out, "why", plugin.value("reason", ""));
+  line(out, "code", plugin.value("code", ""));
   line(out, "to do", plugin.value("fix", ""));
   line(out, "license", plugin.value("license", ""));
   line(out, "path", plugin.value("path", ""));
+  line(out, "enabled by", plugin.value("enabled_at", ""));
   line(out, "sha256", plugin.value("sha256", ""));
   line(out, "signed by", plugin.value("signed_by", ""));
-  if (const auto abi = plugin.find("abi"); abi != plugin.end())
+  if (const auto abi = plugin.find("abi"); abi != plugin.end() && abi->is_object())
     line(out, "abi",
          to_text((*abi)["major"]) + "." + to_text((*abi)["minor"]) + ", works from " +
              to_text((*abi)["major"]) + "." + to_text((*abi)["minimum"]));

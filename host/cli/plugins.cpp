@@ -11,6 +11,9 @@
 namespace host::cli {
 namespace {
 
+// Enough to tell two files apart by; `plugins show` has all of it.
+constexpr std::size_t kShortHash = 12;
+
 Json report(Session& session) {
   Json reply = session.asks_host() ? session.client().get("/v1/plugins")
                                    : offline_plugins(session.config, session.host_name,
@@ -33,19 +36,25 @@ void declare_id(options::options_description& own,
   positional.add("id", 1);
 }
 
+// "1.1", or "-" where it can't be read.
+std::string abi_text(const Json& row) {
+  const Json abi = row.value("abi", Json());
+  return abi.is_object() ? to_text(abi["major"]) + "." + to_text(abi["minor"]) : "-";
+}
+
 int list(Session& session, const options::variables_map&) {
   const Json reply = report(session);
   if (session.json) {
     session.out << reply.dump(2) << '\n';
     return 0;
   }
-  Table table({"PLUGIN", "VERSION", "STATE", "TASKS", "PATH"});
+  Table table({"PLUGIN", "VERSION", "ABI", "STATE", "TASKS", "SHA256", "PATH"});
   for (const auto& row : reply["plugins"]) {
     std::string tasks;
     for (const auto& task : row["tasks"])
       tasks += (tasks.empty() ? "" : ", ") + task.get<std::string>();
-    table.add({row.value("id", ""), row.value("version", ""), row.value("state", ""), tasks,
-               row.value("path", "")});
+    table.add({row.value("id", ""), row.value("version", ""), abi_text(row), row.value("state", ""),
+               tasks, row.value("sha256", "").substr(0, kShortHash), row.value("path", "")});
   }
   if (table.empty())
     session.err << "no plugins found\n";

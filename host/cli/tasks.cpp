@@ -56,11 +56,14 @@ std::string grants_text(const Json& row) {
       text += (i == 0 ? "" : ", ") + values[i].get<std::string>();
     if (in_force.contains(grant) && in_force[grant]["in_force"] == false) text += " (not in force)";
   }
+  // Of what nobody has weighed there is nothing to call lacking.
+  const auto state = row.value("state", "");
+  const bool weighed = state == "ready" || state == "not granted" || state == "quarantined";
   std::string lacking;
   for (const auto& need : row.value("needs", Json::array()))
     if (need["granted"].empty())
-      lacking += (lacking.empty() ? "not granted: " : ", ") + need.value("grant", "") +
-                 (need.value("required", true) ? "" : " (optional)");
+      lacking += (lacking.empty() ? (weighed ? "not granted: " : "asks for: ") : ", ") +
+                 need.value("grant", "") + (need.value("required", true) ? "" : " (optional)");
   if (!lacking.empty()) text += (text.empty() ? "" : "; ") + lacking;
   return text.empty() ? "-" : text;
 }

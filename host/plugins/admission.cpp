@@ -64,6 +64,7 @@ class Admission {
 
   void invalid() {
     entry_.state = PluginState::invalid_config;
+    entry_.code = Refusal::invalid_config;
     for (const auto& one : entry_.problems)
       entry_.reason += (entry_.reason.empty() ? "" : "; ") +
                        (one.where.empty() ? "" : one.where + ": ") + one.message;
@@ -206,6 +207,7 @@ class Admission {
       return;
     }
     entry_.state = PluginState::not_granted;
+    entry_.code = Refusal::not_granted;
     for (const auto* need : missing)
       entry_.reason +=
           (entry_.reason.empty() ? "needs " : ", and ") + need->grant + " " + need->why;
@@ -273,6 +275,7 @@ void admit(PluginEntry& entry, const LoadedConfig& config, const Paths* paths) {
   const auto settings = config.config.plugins.find(entry.id);
   if (settings == config.config.plugins.end() || !settings->second.enabled) {
     entry.state = PluginState::disabled;
+    entry.code = Refusal::disabled;
     entry.reason = "not enabled on this host";
     entry.fix = "Put into host.yaml: plugins: { " + entry.id + ": { enabled: true } }";
     return;

@@ -22,11 +22,16 @@ namespace fs = std::filesystem;
 
 std::string quoted(const fs::path& path) { return "\"" + path.string() + "\""; }
 
-void refuse(PluginEntry& entry, std::string reason, std::string fix,
+void refuse(PluginEntry& entry, Refusal code, std::string reason, std::string fix,
             PluginState state = PluginState::refused) {
   entry.state = state;
+  entry.code = code;
   entry.reason = std::move(reason);
   entry.fix = std::move(fix);
+}
+
+void refuse(PluginEntry& entry, const RefusedError& error) {
+  refuse(entry, error.refusal(), error.message(), error.next_step());
 }
 
 // Names of the plugin files in a folder, sorted. Throws Error when it can't be read.
@@ -135,7 +140,7 @@ class Catalogue::Impl {
     Found one{.rank = rank};
     one.entry.path = folder;
     one.entry.id = folder.filename().string();
-    refuse(one.entry, "plugin folder " + quoted(folder) + ": " + problem,
+    refuse(one.entry, Refusal::no_folder, "plugin folder " + quoted(folder) + ": " + problem,
            "Create the folder, or name another one.", PluginState::missing);
     found_.push_back(std::move(one));
   }
@@ -151,11 +156,13 @@ class Catalogue::Impl {
     one.text = file->text;
     const auto& reading = file->reading;
     if (file->refusal) {
-      refuse(entry, file->refusal->message(), file->refusal->next_step());
+      refuse(entry, *file->refusal);
     } else if (reading.version_refusal) {
-      refuse(entry, quoted(path) + ": " + *reading.version_refusal, reading.version_fix);
+      refuse(entry, reading.plugin_is_older ? Refusal::plugin_too_old : Refusal::host_too_old,
+             quoted(path) + ": " + *reading.version_refusal, reading.version_fix);
     } else if (!reading.problems.empty()) {
-      refuse(entry, quoted(path) + ": its manifest is invalid: " + joined(reading.problems),
+      refuse(entry, Refusal::invalid_manifest,
+             quoted(path) + ": its manifest is invalid: " + joined(reading.problems),
              "Mend manifest.json and build the plugin again.");
     } else {
       one.intact = true;
@@ -200,13 +207,14 @@ class Catalogue::Impl {
 
   static void shadow(Found& one, const Found& by) {
     list_tasks(one);
-    refuse(one.entry, quoted(by.entry.path) + " has the same id and is in a folder of higher rank",
+    refuse(one.entry, Refusal::shadowed,
+           quoted(by.entry.path) + " has the same id and is in a folder of higher rank",
            "Remove one of the two files.", PluginState::shadowed);
   }
 
   static void refuse_double(Found& one, const Found& other) {
     list_tasks(one);
-    refuse(one.entry,
+    refuse(one.entry, Refusal::duplicate_id,
            quoted(one.entry.path) + " has the id \"" + one.entry.id + "\", and so has " +
                quoted(other.entry.path),
            "Remove one of the two files.");
@@ -228,7 +236,7 @@ class Catalogue::Impl {
       entry.notes.emplace_back("its signature is not looked at: --plugin-dir named its folder");
     if (!verdict.refusal) return;
     list_tasks(one);
-    refuse(entry, verdict.refusal->message(), verdict.refusal->next_step());
+    refuse(entry, *verdict.refusal);
   }
 
   // Plugins that host.yaml enables and no folder has.
@@ -244,8 +252,8 @@ class Catalogue::Impl {
       const std::string problem = "plugin \"" + id + "\" is enabled, but no plugin folder has it" +
                                   (meant.empty() ? "" : "; did you mean \"" + meant + "\"?");
       one.entry.problems = {{settings.where, child_pointer("/plugins", id), problem}};
-      refuse(one.entry, settings.where + ": " + problem, "Install it into " + folder_list() + ".",
-             PluginState::missing);
+      refuse(one.entry, Refusal::missing, settings.where + ": " + problem,
+             "Install it into " + folder_list() + ".", PluginState::missing);
       found_.push_back(std::move(one));
     }
   }
@@ -276,7 +284,7 @@ class Catalogue::Impl {
       entry.reason += "; " + reason;
       return;
     }
-    refuse(entry, quoted(entry.path) + ": " + reason,
+    refuse(entry, Refusal::duplicate_task, quoted(entry.path) + ": " + reason,
            "Disable one of them in host.yaml: plugins: { " + entry.id + ": { enabled: false } }");
   }
 
@@ -285,7 +293,8 @@ class Catalogue::Impl {
     const auto* record = quarantined(entry.id);
     if (record && entry.sha256.empty()) entry.sha256 = files_.sha256(entry.path, one.allow_sticky);
     if (record && (entry.sha256 == record->sha256 || setup_of(entry) == record->sha256))
-      return refuse(entry, record->reason + " (since " + format_utc(record->since) + ")",
+      return refuse(entry, Refusal::quarantined,
+                    record->reason + " (since " + format_utc(record->since) + ")",
                     "Run: timmy-host plugins reset " + entry.id +
                         "; or install a mended version, or mend what it was given.",
                     PluginState::quarantined);
@@ -293,7 +302,7 @@ class Catalogue::Impl {
     entry.image = one.vouched ? one.vouched : files_.load(entry.path, one.allow_sticky, one.text);
     entry.sha256 = entry.image->sha256;
   } catch (const Error& error) {
-    refuse(one.entry, error.message(), error.next_step());
+    refuse(one.entry, refused(error));
   }
 
   static std::string setup_of(const PluginEntry& entry) {
@@ -310,9 +319,19 @@ class Catalogue::Impl {
     return found == request_->quarantine->end() ? nullptr : &found->second;
   }
 
+  std::string enabled_at(const std::string& id) const {
+    const auto& plugins = request_->config->config.plugins;
+    const auto settings = plugins.find(id);
+    if (settings == plugins.end() || !settings->second.enabled) return {};
+    return request_->config->position(child_pointer("/plugins", id) + "/enabled");
+  }
+
   std::vector<PluginEntry> sorted() {
     std::vector<PluginEntry> entries;
-    for (auto& one : found_) entries.push_back(std::move(one.entry));
+    for (auto& one : found_) {
+      one.entry.enabled_at = enabled_at(one.entry.id);
+      entries.push_back(std::move(one.entry));
+    }
     found_.clear();  // or images that nobody runs would be kept
     std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
       return std::tie(a.id, a.path) < std::tie(b.id, b.path);

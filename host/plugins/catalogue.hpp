@@ -16,6 +16,7 @@
 #include "plugins/image.hpp"
 #include "plugins/manifest.hpp"
 #include "plugins/quarantine.hpp"
+#include "plugins/refusal.hpp"
 
 namespace host {
 
@@ -54,8 +55,9 @@ struct PluginEntry {
   std::filesystem::path path;  // empty when host.yaml names a plugin that no folder has
   std::string id;              // the manifest's, else the file's name without ".so"
   PluginState state = PluginState::refused;
-  std::string reason;  // one line, no full stop; empty when ready
-  std::string fix;     // what to do, down to the line to add; empty when ready
+  Refusal code = Refusal::none;  // why it does not run; none when ready
+  std::string reason;            // one line, no full stop; empty when ready
+  std::string fix;               // what to do, down to the line to add; empty when ready
   // What is wrong with its part of host.yaml, each with its place; `reason` is these in one line.
   std::vector<Problem> problems;
   // What could be read, also of a refused plugin: then maybe only id, version and tasks.
@@ -67,6 +69,8 @@ struct PluginEntry {
   Limits limits;          // the manifest's, with host.yaml's put in
   std::string sha256;     // of its bytes, where they were read: with `load`, or for a trust rule
   std::string signed_by;  // the name of the key, where a signature was looked at
+  // Where host.yaml enables it, "file:line:col"; empty: it does not.
+  std::string enabled_at;
   // Ready only, and only after a scan with ScanRequest::load.
   std::shared_ptr<const PluginImage> image;
   [[nodiscard]] bool ready() const noexcept { return state == PluginState::ready; }

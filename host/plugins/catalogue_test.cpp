@@ -69,6 +69,14 @@ TEST_F(CatalogueTest, BadFilesAreALineEachAndTheOthersGoOn) {
   fs::create_directory(install_ / "folder.so");
   write_bytes(install_ / "good.so", good);
   enable({"good"});
+  const std::map<std::string, Refusal> codes{{"empty", Refusal::damaged},
+                                             {"text", Refusal::not_a_library},
+                                             {"cut", Refusal::damaged},
+                                             {"foreign", Refusal::other_machine},
+                                             {"bare", Refusal::no_manifest},
+                                             {"huge", Refusal::too_large},
+                                             {"nojson", Refusal::invalid_manifest},
+                                             {"folder", Refusal::not_a_file}};
   const auto entries = scan(true);
   EXPECT_EQ(entries.size(), 9u);
   for (const auto& entry : entries) {
@@ -77,6 +85,7 @@ TEST_F(CatalogueTest, BadFilesAreALineEachAndTheOthersGoOn) {
       continue;
     }
     EXPECT_EQ(entry.state, PluginState::refused) << entry.id;
+    EXPECT_EQ(entry.code, codes.at(entry.id)) << entry.id << ": " << entry.reason;
     EXPECT_THAT(entry.reason, HasSubstr(entry.path.string()));
     EXPECT_FALSE(entry.fix.empty()) << entry.id;
     EXPECT_FALSE(entry.image);
@@ -92,6 +101,7 @@ TEST_F(CatalogueTest, AManifestThatViolatesTheSchemaIsRefusedWithEveryPlace) {
   const auto entry = only("x");
   EXPECT_EQ(entry.state, PluginState::refused);
   EXPECT_THAT(entry.reason, HasSubstr("x.so\": its manifest is invalid: "));
+  EXPECT_EQ(entry.code, Refusal::invalid_manifest);
   EXPECT_THAT(entry.reason, HasSubstr("/tasks/0/timeout: "));
   EXPECT_THAT(entry.reason, HasSubstr("surplus"));
   EXPECT_EQ(entry.tasks.at(0).spec.name, "x_task");
@@ -108,6 +118,7 @@ TEST_F(CatalogueTest, AnotherAbiIsRefusedByFileAndBothVersionsAndStillListed) {
                               "\": this host is too old: the plugin was built for ABI 2.0, this "
                               "host speaks 1.0");
   EXPECT_THAT(entry.fix, HasSubstr("Upgrade timmy-host"));
+  EXPECT_EQ(entry.code, Refusal::host_too_old);
   EXPECT_EQ(entry.tasks.at(0).spec.name, "x_task");
 }
 
@@ -118,6 +129,7 @@ TEST_F(CatalogueTest, AFileThatOthersCanWriteIsRefusedAndStillListed) {
   const auto entry = only("x", true);
   EXPECT_EQ(entry.state, PluginState::refused);
   EXPECT_THAT(entry.reason, HasSubstr("can be written by others"));
+  EXPECT_EQ(entry.code, Refusal::untrusted);
   EXPECT_THAT(entry.fix, HasSubstr("chmod go-w " + (install_ / "x.so").string()));
   EXPECT_EQ(entry.tasks.at(0).spec.name, "x_task");
   EXPECT_FALSE(entry.image);
@@ -139,6 +151,7 @@ TEST_F(CatalogueTest, TwoFilesOfOneIdInOneFolderAreBothRefused) {
   ASSERT_EQ(entries.size(), 2u);
   for (const auto& entry : entries) {
     EXPECT_EQ(entry.state, PluginState::refused);
+    EXPECT_EQ(entry.code, Refusal::duplicate_id);
     EXPECT_THAT(entry.reason, HasSubstr("a.so\""));
     EXPECT_THAT(entry.reason, HasSubstr("b.so\""));
     EXPECT_EQ(entry.tasks.size(), 1u);
@@ -156,6 +169,7 @@ TEST_F(CatalogueTest, TheFolderOfHigherRankWinsWithOneId) {
   for (const auto& entry : entries) {
     const bool wins = entry.path == home_ / "x.so";
     EXPECT_EQ(entry.state, wins ? PluginState::ready : PluginState::shadowed) << entry.reason;
+    EXPECT_EQ(entry.code, wins ? Refusal::none : Refusal::shadowed);
     EXPECT_EQ(entry.image != nullptr, wins);
   }
 }
@@ -176,6 +190,7 @@ TEST_F(CatalogueTest, TwoEnabledPluginsWithOneTaskAreBothRefusedNamingEachOther)
   write_plugin(home_ / "b.so", other);
   enable({"a", "b"});
   EXPECT_EQ(only("a").state, PluginState::refused);
+  EXPECT_EQ(only("a").code, Refusal::duplicate_task);
   EXPECT_THAT(only("a").reason, HasSubstr("task \"a_task\" is also in plugin \"b\""));
   EXPECT_THAT(only("b").reason, HasSubstr("task \"a_task\" is also in plugin \"a\""));
   EXPECT_THAT(only("b").fix, HasSubstr("plugins: { b: { enabled: false } }"));
@@ -195,6 +210,7 @@ TEST_F(CatalogueTest, AFolderThatTheOperatorNamedAndThatIsMissingIsALine) {
       {.folders = {{.path = folder_ / "none", .required = true}}, .config = &config_});
   ASSERT_EQ(entries.size(), 1u);
   EXPECT_EQ(entries[0].state, PluginState::missing);
+  EXPECT_EQ(entries[0].code, Refusal::no_folder);
   EXPECT_THAT(entries[0].reason, HasSubstr((folder_ / "none").string()));
 }
 
@@ -238,6 +254,7 @@ TEST_F(CatalogueTest, AFileCutInPlaceIsRefusedAndTheRunningBytesAreWhole) {
   EXPECT_EQ(static_cast<std::uint64_t>(info.st_size), old->size);
   fs::remove(install_ / "x.so");
   EXPECT_THAT(only("x", true).reason, HasSubstr("no plugin folder has it"));
+  EXPECT_EQ(only("x", true).code, Refusal::missing);
 }
 
 TEST_F(CatalogueTest, QuarantineHoldsForTheseBytesOnly) {
@@ -248,6 +265,7 @@ TEST_F(CatalogueTest, QuarantineHoldsForTheseBytesOnly) {
   for (const bool load : {false, true}) {
     const auto entry = only("x", load);
     EXPECT_EQ(entry.state, PluginState::quarantined);
+    EXPECT_EQ(entry.code, Refusal::quarantined);
     EXPECT_EQ(entry.reason, "failed 5 times (since 1970-01-01T00:00:00Z)");
     EXPECT_THAT(entry.fix, HasSubstr("timmy-host plugins reset x"));
     EXPECT_EQ(entry.tasks.size(), 1u);
@@ -268,6 +286,17 @@ TEST_F(CatalogueTest, QuarantineOfASetupEndsWithAnotherSetup) {
   for (const bool load : {false, true}) EXPECT_EQ(only("x", load).state, PluginState::quarantined);
   quarantine_["x"].sha256 = setup_key(made.image->sha256, R"({"other":1})", {}, {});
   EXPECT_TRUE(only("x", true).ready());
+}
+
+TEST_F(CatalogueTest, AnEntrySaysWhereItIsEnabledAlsoWhenItIsRefused) {
+  write_plugin(install_ / "x.so", test_manifest("x"));
+  write_plugin(install_ / "y.so", test_manifest("y"));
+  enable({"x"});
+  EXPECT_EQ(only("x").enabled_at, "host.yaml:3:19");
+  EXPECT_EQ(only("y").enabled_at, "");
+  EXPECT_EQ(only("y").code, Refusal::disabled);
+  fs::permissions(install_ / "x.so", fs::perms(0666));
+  EXPECT_EQ(only("x").enabled_at, "host.yaml:3:19");
 }
 
 TEST_F(CatalogueTest, EntriesAreSortedByIdThenPath) {

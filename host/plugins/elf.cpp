@@ -13,10 +13,12 @@ std::string manifest_of(const ElfFile& file) {
   const std::string named = "\"" + std::string(kManifestSection) + "\"";
   const auto section = file.find(kManifestSection);
   if (!section)
-    file.refuse(Code::invalid, "has no section " + named + ", so no manifest", kRebuild);
+    file.refuse(Refusal::no_manifest, Code::invalid, "has no section " + named + ", so no manifest",
+                kRebuild);
   auto text = file.content(*section, kManifestSection, kManifestCap);
   text.erase(text.find_last_not_of('\0') + 1);
-  if (text.empty()) file.refuse(Code::invalid, "has an empty section " + named, kRebuild);
+  if (text.empty())
+    file.refuse(Refusal::no_manifest, Code::invalid, "has an empty section " + named, kRebuild);
   return text;
 }
 

@@ -72,8 +72,9 @@ class ElfFile::FileBytes final : public Bytes {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw system_error("reading \"" + path_.string() + "\"");
       if (got == 0)
-        throw Error(Code::invalid, "\"" + path_.string() + "\" was cut short while it was read",
-                    kCopyAgain);
+        throw RefusedError(Refusal::damaged, Code::invalid,
+                           "\"" + path_.string() + "\" was cut short while it was read",
+                           kCopyAgain);
       into = into.subspan(static_cast<std::size_t>(got));
       offset += static_cast<std::uint64_t>(got);
     }
@@ -112,27 +113,28 @@ ElfFile::ElfFile(std::span<const std::byte> file, std::filesystem::path path)
 
 ElfFile::~ElfFile() = default;
 
-void ElfFile::refuse(Code code, const std::string& what, const char* fix) const {
-  throw Error(code, "\"" + path_.string() + "\" " + what, fix);
+void ElfFile::refuse(Refusal refusal, Code code, const std::string& what, const char* fix) const {
+  throw RefusedError(refusal, code, "\"" + path_.string() + "\" " + what, fix);
 }
 
 // `what` ends at `offset + length`; neither the sum nor the range may leave the file.
 void ElfFile::require(std::uint64_t offset, std::uint64_t length, const std::string& what) const {
   if (offset <= bytes_->size() && length <= bytes_->size() - offset) return;
-  refuse(Code::invalid,
+  refuse(Refusal::damaged, Code::invalid,
          "is cut short or damaged: " + what + " lies outside its " +
              std::to_string(bytes_->size()) + " bytes",
          kCopyAgain);
 }
 
 void ElfFile::read_header() {
-  if (bytes_->size() == 0) refuse(Code::invalid, "is empty", kCopyAgain);
+  if (bytes_->size() == 0) refuse(Refusal::damaged, Code::invalid, "is empty", kCopyAgain);
   std::array<unsigned char, EI_NIDENT> ident{};
   const auto known = std::min<std::uint64_t>(bytes_->size(), ident.size());
   bytes_->read(0, std::as_writable_bytes(std::span(ident)).first(known));
   const bool elf = std::memcmp(ident.data(), ELFMAG, SELFMAG) == 0;
   if (!elf)
-    refuse(Code::invalid, "is not a shared library: it does not begin as an ELF file", kRebuild);
+    refuse(Refusal::not_a_library, Code::invalid,
+           "is not a shared library: it does not begin as an ELF file", kRebuild);
   require(0, sizeof header_, "its header");
   check_ident(ident);
   bytes_->read(0, std::as_writable_bytes(std::span(&header_, 1)));
@@ -141,26 +143,27 @@ void ElfFile::read_header() {
 
 void ElfFile::check_ident(std::span<const unsigned char> ident) const {
   if (ident[EI_CLASS] != ELFCLASS64)
-    refuse(Code::unsupported, "is a 32-bit library; this host loads 64-bit ones",
-           "Build it for this machine.");
+    refuse(Refusal::other_machine, Code::unsupported,
+           "is a 32-bit library; this host loads 64-bit ones", "Build it for this machine.");
   if (ident[EI_DATA] != ELFDATA2LSB)
-    refuse(Code::unsupported, "is a big-endian library; this host loads little-endian ones",
+    refuse(Refusal::other_machine, Code::unsupported,
+           "is a big-endian library; this host loads little-endian ones",
            "Build it for this machine.");
   if (ident[EI_VERSION] != EV_CURRENT)
-    refuse(Code::invalid, "has an unknown ELF version", kCopyAgain);
+    refuse(Refusal::damaged, Code::invalid, "has an unknown ELF version", kCopyAgain);
   if (ident[EI_OSABI] != ELFOSABI_SYSV && ident[EI_OSABI] != ELFOSABI_GNU)
-    refuse(Code::unsupported, "was built for another operating system",
+    refuse(Refusal::other_machine, Code::unsupported, "was built for another operating system",
            "Build it for this machine.");
 }
 
 void ElfFile::check_header() const {
   if (header_.e_machine != kMachine)
-    refuse(Code::unsupported,
+    refuse(Refusal::other_machine, Code::unsupported,
            "was built for " + machine_name(header_.e_machine) + "; this host runs on " +
                machine_name(kMachine),
            "Build it for this machine.");
   if (header_.e_type != ET_DYN)
-    refuse(Code::unsupported,
+    refuse(Refusal::not_a_library, Code::unsupported,
            header_.e_type == ET_REL    ? "is an object file, not a shared library"
            : header_.e_type == ET_EXEC ? "is a program, not a shared library"
                                        : "is not a shared library",
@@ -169,18 +172,20 @@ void ElfFile::check_header() const {
 
 void ElfFile::read_sections() {
   if (header_.e_shoff == 0 || header_.e_shnum == 0)
-    refuse(Code::invalid, "has no section table, so no manifest",
+    refuse(Refusal::no_manifest, Code::invalid, "has no section table, so no manifest",
            "Build it with timmy_add_plugin() of the SDK, and strip it with \"strip\" alone.");
   if (header_.e_shentsize != sizeof(Elf64_Shdr))
-    refuse(Code::invalid, "has section headers of an unknown size", kCopyAgain);
+    refuse(Refusal::damaged, Code::invalid, "has section headers of an unknown size", kCopyAgain);
   sections_.resize(header_.e_shnum);
   require(header_.e_shoff, sections_.size() * sizeof(Elf64_Shdr), "its section table");
   bytes_->read(header_.e_shoff, std::as_writable_bytes(std::span(sections_)));
   if (header_.e_shstrndx >= sections_.size())
-    refuse(Code::invalid, "is damaged: it has no table of section names", kCopyAgain);
+    refuse(Refusal::damaged, Code::invalid, "is damaged: it has no table of section names",
+           kCopyAgain);
   const auto& table = sections_[header_.e_shstrndx];
   if (table.sh_type != SHT_STRTAB || table.sh_size > kNamesCap)
-    refuse(Code::invalid, "is damaged: its table of section names is none", kCopyAgain);
+    refuse(Refusal::damaged, Code::invalid, "is damaged: its table of section names is none",
+           kCopyAgain);
   require(table.sh_offset, table.sh_size, "its table of section names");
   names_.resize(static_cast<std::size_t>(table.sh_size));
   bytes_->read(table.sh_offset, std::as_writable_bytes(std::span(names_)));
@@ -196,7 +201,9 @@ std::optional<Elf64_Shdr> ElfFile::find(std::string_view name) const {
   std::optional<Elf64_Shdr> found;
   for (const auto& section : sections_) {
     if (!has_name(section, name)) continue;
-    if (found) refuse(Code::invalid, "has two sections \"" + std::string(name) + "\"", kRebuild);
+    if (found)
+      refuse(Refusal::no_manifest, Code::invalid, "has two sections \"" + std::string(name) + "\"",
+             kRebuild);
     found = section;
   }
   return found;
@@ -206,9 +213,10 @@ std::string ElfFile::content(const Elf64_Shdr& section, std::string_view name,
                              std::uint64_t cap) const {
   const std::string named = "\"" + std::string(name) + "\"";
   if (section.sh_type == SHT_NOBITS || (section.sh_flags & SHF_COMPRESSED) != 0)
-    refuse(Code::invalid, "has a section " + named + " without plain bytes", kRebuild);
+    refuse(Refusal::no_manifest, Code::invalid, "has a section " + named + " without plain bytes",
+           kRebuild);
   if (section.sh_size > cap)
-    refuse(Code::too_large,
+    refuse(Refusal::too_large, Code::too_large,
            "has a section " + named + " of " + std::to_string(section.sh_size) +
                " bytes; at most " + std::to_string(cap) + " are taken",
            "Make it smaller.");

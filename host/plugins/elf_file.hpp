@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.hpp"
+#include "plugins/refusal.hpp"
 
 namespace host {
 
@@ -45,7 +45,9 @@ class ElfFile {
   [[nodiscard]] std::optional<std::string> at_address(std::uint64_t address,
                                                       std::size_t length) const;
 
-  [[noreturn]] void refuse(Code code, const std::string& what, const char* fix) const;
+  // Throws RefusedError, with the path before `what`.
+  [[noreturn]] void refuse(Refusal refusal, Code code, const std::string& what,
+                           const char* fix) const;
 
  private:
   class Bytes;

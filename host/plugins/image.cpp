@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.hpp"
+#include "plugins/refusal.hpp"
 
 namespace host {
 namespace {
@@ -63,10 +63,10 @@ std::uint64_t read_through(int fd, const std::filesystem::path& path,
                            const std::function<void(std::span<const char>)>& take) {
   const auto before = stat_of(fd, path);
   if (static_cast<std::uint64_t>(before.st_size) > PluginImage::kCap)
-    throw Error(Code::too_large,
-                quoted(path) + " is larger than " +
-                    std::to_string(PluginImage::kCap / (1024 * 1024)) + " MiB",
-                "Strip its debug information: strip --strip-debug " + path.string());
+    throw RefusedError(Refusal::too_large, Code::too_large,
+                       quoted(path) + " is larger than " +
+                           std::to_string(PluginImage::kCap / (1024 * 1024)) + " MiB",
+                       "Strip its debug information: strip --strip-debug " + path.string());
   std::vector<char> block(256 * 1024);
   std::uint64_t total = 0;
   for (;;) {
@@ -80,8 +80,9 @@ std::uint64_t read_through(int fd, const std::filesystem::path& path,
   }
   if (total != static_cast<std::uint64_t>(before.st_size) ||
       !same_file_state(before, stat_of(fd, path)))
-    throw Error(Code::conflict, quoted(path) + " changed while it was read",
-                "Install a plugin by writing it under another name and renaming it.");
+    throw RefusedError(Refusal::changing, Code::conflict,
+                       quoted(path) + " changed while it was read",
+                       "Install a plugin by writing it under another name and renaming it.");
   return total;
 }
 

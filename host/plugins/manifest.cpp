@@ -57,6 +57,7 @@ ManifestReading read_object(Json raw, AbiVersion host_abi) {
     return reading;
   }
   reading.version_refusal = version_refusal(built.manifest.abi, host_abi, &reading.version_fix);
+  reading.plugin_is_older = built.manifest.abi.major < host_abi.major;
   if (reading.version_refusal) {
     reading.manifest = outline(std::move(built.manifest));
     return reading;

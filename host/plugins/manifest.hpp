@@ -96,6 +96,7 @@ struct ManifestReading {
   // The refusal by the version rule, if any: which side is old, both versions, and the fix.
   std::optional<std::string> version_refusal;
   std::string version_fix;
+  bool plugin_is_older = false;  // than this host's major; else the host is
 };
 
 // Reads a manifest for a host that speaks `host_abi`. Never throws for what the text holds. Keys

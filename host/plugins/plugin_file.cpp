@@ -34,12 +34,20 @@ Fd open_plugin_file(const std::filesystem::path& path) {
   // O_NONBLOCK, or a FIFO under this name would hang the host.
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (!fd && errno == ELOOP)
-    throw Error(Code::denied, quoted + " is a symbolic link",
-                "Put the file itself into the folder.");
+    throw RefusedError(Refusal::symbolic_link, Code::denied, quoted + " is a symbolic link",
+                       "Put the file itself into the folder.");
   if (!fd) throw system_error("opening " + quoted, "Check its owner and mode.");
   if (!S_ISREG(stat_of(fd.get(), path).st_mode))
-    throw Error(Code::invalid, quoted + " is not a regular file", "Remove it.");
+    throw RefusedError(Refusal::not_a_file, Code::invalid, quoted + " is not a regular file",
+                       "Remove it.");
   return fd;
+}
+
+void check_plugin_trusted(int fd, const std::filesystem::path& path, bool allow_sticky) try {
+  check_trusted(fd, path, allow_sticky);
+} catch (const Error& error) {
+  if (error.code() == Code::denied) throw RefusedError(Refusal::untrusted, error);
+  throw;
 }
 
 struct PluginFiles::Open {
@@ -65,7 +73,7 @@ bool PluginFiles::settled(const Identity& identity) {
 }
 
 void PluginFiles::check(const Open& file, const std::filesystem::path& path, bool allow_sticky) {
-  check_trusted(file.fd.get(), path, allow_sticky);
+  check_plugin_trusted(file.fd.get(), path, allow_sticky);
 }
 
 std::shared_ptr<const PluginFile> PluginFiles::read(const std::filesystem::path& path,
@@ -86,7 +94,7 @@ std::shared_ptr<const PluginFile> PluginFiles::read(const std::filesystem::path&
     // What it holds may still be shown; that it isn't trusted is the first thing to say.
     auto refused = opened && known.file ? std::make_shared<PluginFile>(*known.file)
                                         : std::make_shared<PluginFile>();
-    refused->refusal = error;
+    refused->refusal = host::refused(error);
     return refused;
   }
   return known.file;
@@ -99,7 +107,7 @@ std::shared_ptr<const PluginFile> PluginFiles::examine(int fd,
     file->text = read_manifest_section(fd, path);
     file->reading = read_manifest(file->text, host_abi_);
   } catch (const Error& error) {
-    file->refusal = error;
+    file->refusal = refused(error);
   }
   return file;
 }
@@ -114,8 +122,9 @@ std::shared_ptr<const PluginImage> PluginFiles::load(const std::filesystem::path
   const bool is_settled = settled(file.identity);
   auto image = PluginImage::copy_of(file.fd.get(), path);
   if (read_manifest_section(image->fd(), path) != text)
-    throw Error(Code::conflict, "\"" + path.string() + "\" changed while it was read",
-                "Install a plugin by writing it under another name and renaming it.");
+    throw RefusedError(Refusal::changing, Code::conflict,
+                       "\"" + path.string() + "\" changed while it was read",
+                       "Install a plugin by writing it under another name and renaming it.");
   known.hashed = file.identity;
   known.hash_settled = is_settled;
   known.hash = image->sha256;

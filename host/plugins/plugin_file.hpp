@@ -8,10 +8,10 @@
 #include <optional>
 #include <string>
 
-#include "base/error.hpp"
 #include "base/file.hpp"
 #include "plugins/image.hpp"
 #include "plugins/manifest.hpp"
+#include "plugins/refusal.hpp"
 
 namespace host {
 
@@ -19,11 +19,14 @@ namespace host {
 // denied (a symbolic link, too), invalid for what is no regular file, io.
 [[nodiscard]] Fd open_plugin_file(const std::filesystem::path& path);
 
+// check_trusted() whose refusal is Refusal::untrusted.
+void check_plugin_trusted(int fd, const std::filesystem::path& path, bool allow_sticky);
+
 // What a file in a plugin folder turned out to be.
 struct PluginFile {
   // Not a plugin that could be read, or not one to be trusted: why. The manifest may have been read
   // all the same.
-  std::optional<Error> refusal;
+  std::optional<RefusedError> refusal;
   std::string text;         // the manifest section, as it stands in the file
   ManifestReading reading;  // empty when there is no text
 };

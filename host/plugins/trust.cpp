@@ -46,24 +46,24 @@ class Mapped {
 
 void check_pin(const TrustRule& rule, const fs::path& path, const std::string& sha256) {
   if (rule.pin.empty() || rule.pin == sha256) return;
-  throw Error(
-      Code::denied,
+  throw RefusedError(
+      Refusal::other_bytes, Code::denied,
       quoted(path) + " has the SHA-256 " + sha256 + ", but " + rule.pin_where + " pins " + rule.pin,
       "Put the pinned file back; or, if the new one is wanted, write there: sha256: " + sha256);
 }
 
-Error unsigned_error(const TrustRule& rule, const fs::path& path) {
-  return {Code::denied,
+RefusedError unsigned_error(const TrustRule& rule, const fs::path& path) {
+  return {Refusal::unsigned_file, Code::denied,
           quoted(path) + " is not signed, but " + rule.require_where + " asks for a signature in " +
               quoted(signature_path(path)),
           sign_command(path)};
 }
 
-Error foreign_error(const TrustRule& rule, const fs::path& path,
-                    const std::map<std::string, Ed25519Key>& keys) {
+RefusedError foreign_error(const TrustRule& rule, const fs::path& path,
+                           const std::map<std::string, Ed25519Key>& keys) {
   std::string names;
   for (const auto& [name, key] : keys) names += (names.empty() ? "" : ", ") + name;
-  return {Code::denied,
+  return {Refusal::foreign_signature, Code::denied,
           quoted(signature_path(path)) + " is no signature of these bytes by a key of " +
               rule.keys_where + ": " + (names.empty() ? "trust.keys has none" : names),
           "Sign the file with one of these keys, or put the signer's into trust.keys. " +
@@ -99,7 +99,7 @@ std::optional<Ed25519Signature> read_signature(const fs::path& plugin, bool allo
     if (error.code() == Code::not_found) return std::nullopt;
     throw;
   }
-  check_trusted(fd.get(), path, allow_sticky);
+  check_plugin_trusted(fd.get(), path, allow_sticky);
   Ed25519Signature signature;
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) throw system_error("examining " + quoted(path));
@@ -107,10 +107,10 @@ std::optional<Ed25519Signature> read_signature(const fs::path& plugin, bool allo
   const std::string bytes =
       size == signature.size() ? read_all(fd.get(), signature.size(), quoted(path)) : "";
   if (bytes.size() != signature.size())
-    throw Error(Code::invalid,
-                quoted(path) + " holds " + std::to_string(size) + " bytes, expected the " +
-                    std::to_string(signature.size()) + " raw bytes of an Ed25519 signature",
-                sign_command(plugin));
+    throw RefusedError(Refusal::malformed_signature, Code::invalid,
+                       quoted(path) + " holds " + std::to_string(size) + " bytes, expected the " +
+                           std::to_string(signature.size()) + " raw bytes of an Ed25519 signature",
+                       sign_command(plugin));
   std::copy(bytes.begin(), bytes.end(), signature.begin());
   return signature;
 }
@@ -126,7 +126,7 @@ Trust::Verdict Trust::judge(const TrustRule& rule, const fs::path& path, bool al
   Verdict verdict;
   try {
     const auto signature = rule.look ? read_signature(path, allow_sticky) : std::nullopt;
-    if (!signature && rule.require) throw Error(unsigned_error(rule, path));
+    if (!signature && rule.require) throw unsigned_error(rule, path);
     if (!signature && rule.pin.empty()) return verdict;
     const auto image = [&] { return files_.load(path, allow_sticky, text); };
     if (load) verdict.image = image();
@@ -135,10 +135,10 @@ Trust::Verdict Trust::judge(const TrustRule& rule, const fs::path& path, bool al
     if (!signature) return verdict;
     verdict.signed_by = signer(verdict.sha256, *signature, image);
     if (!load) files_.unload(path);
-    if (verdict.signed_by.empty()) throw Error(foreign_error(rule, path, keys_));
+    if (verdict.signed_by.empty()) throw foreign_error(rule, path, keys_);
   } catch (const Error& error) {
     verdict.image.reset();
-    verdict.refusal = error;
+    verdict.refusal = refused(error);
   }
   return verdict;
 }
@@ -152,8 +152,9 @@ std::string Trust::signer(const std::string& sha256, const Ed25519Signature& sig
   }
   const auto image = load();
   if (image->sha256 != sha256)
-    throw Error(Code::conflict, quoted(image->path) + " changed while it was read",
-                "Install a plugin by writing it under another name and renaming it.");
+    throw RefusedError(Refusal::changing, Code::conflict,
+                       quoted(image->path) + " changed while it was read",
+                       "Install a plugin by writing it under another name and renaming it.");
   const Mapped mapped(*image);
   Known found;
   for (const auto& [name, key] : keys_)

@@ -13,10 +13,10 @@
 #include <utility>
 
 #include "base/ed25519.hpp"
-#include "base/error.hpp"
 #include "config/host_config.hpp"
 #include "plugins/image.hpp"
 #include "plugins/plugin_file.hpp"
+#include "plugins/refusal.hpp"
 
 namespace host {
 
@@ -51,7 +51,7 @@ class Trust {
 
   // What was found out about a file. Each part is there as far as it got, also of a refused one.
   struct Verdict {
-    std::optional<Error> refusal;
+    std::optional<RefusedError> refusal;
     std::string sha256;     // empty: nobody had to know
     std::string signed_by;  // the name of the first key that fits; empty: none, or not looked at
     // With `load`, unless it is refused or nobody had to know: the very bytes that were looked at,

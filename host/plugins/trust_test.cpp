@@ -155,6 +155,22 @@ TEST_F(TrustTest, ASignatureByAnUnknownKeyIsRefusedNamingTheKnownOnes) {
                  "put the signer's into trust.keys");
 }
 
+TEST_F(TrustTest, EachRefusalHasACodeOfItsOwn) {
+  rule(std::string(64, 'a'));
+  EXPECT_EQ(judged().code, Refusal::other_bytes);
+  rule("", keys({{"alice", alice_.key()}}));
+  EXPECT_EQ(judged().code, Refusal::unsigned_file);
+  sign(mallory_);
+  EXPECT_EQ(judged().code, Refusal::foreign_signature);
+  write_bytes(signature_, "c2hvcnQ=");
+  EXPECT_EQ(judged().code, Refusal::malformed_signature);
+  fs::permissions(signature_, fs::perms(0666));
+  EXPECT_EQ(judged().code, Refusal::untrusted);
+  fs::permissions(signature_, fs::perms(0644));
+  sign(alice_);
+  EXPECT_EQ(judged().code, Refusal::none);
+}
+
 TEST_F(TrustTest, ASignatureOfOtherBytesIsRefused) {
   rule("", keys({{"alice", alice_.key()}}));
   sign_bytes(alice_, bytes() + "x");
