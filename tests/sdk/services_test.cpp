@@ -203,6 +203,31 @@ TEST_F(Services, ACallOfACancelledRunThrowsCancelled) {
   EXPECT_EQ(world_.calls.size(), 2u);
 }
 
+TEST_F(Services, ACancelAtACallGoesWithItsRun) {
+  const auto report = [&] {
+    return run([](timmy::Context& ctx) {
+      ctx.jobs().progress(10, "on the way");
+      return Json();
+    });
+  };
+  world_.cancel_at_call(3);
+  EXPECT_TRUE(report().ok());
+  EXPECT_TRUE(report().ok());
+  EXPECT_TRUE(report().ok()) << "cancelled by what was meant for another run";
+}
+
+TEST_F(Services, TheWorldKeepsWhatEachCallAskedFor) {
+  run([](timmy::Context& ctx) {
+    (void)ctx.state().get("seen");
+    ctx.jobs().progress(10, "on the way");
+    return Json();
+  });
+  ASSERT_EQ(world_.asked.size(), world_.calls.size());
+  EXPECT_EQ(world_.asked.at(0).method, "state/1.get");
+  EXPECT_EQ(world_.asked.at(0).params, (Json{{"key", "seen"}}));
+  EXPECT_EQ(world_.asked.at(1).params.at("percent"), 10);
+}
+
 TEST_F(Services, TheClockStandsWhereTheTestPutIt) {
   world_.set_now(timmy::parse_time("2030-01-01T00:00:00Z").value());
   EXPECT_EQ(run([](timmy::Context& ctx) {

@@ -25,6 +25,20 @@ static void labels_only_what_is_old() {
   EXPECT(world.forge.issue("org/app", 2).labels.empty());
 }
 
+static void stops_where_it_is_when_cancelled() {
+  timmy::testing::World world;
+  world.forge.add_repo("org/app", {"stale"});
+  for (int i = 0; i < 3; ++i) world.forge.add_issue("org/app", "old");
+  world.advance(std::chrono::days(90));
+  world.cancel_at_call(3);  // the list and one label are answered
+
+  timmy::testing::Plugin plugin(world, timmy_plugin_v1, config);
+  EXPECT(plugin.run("stale_repo", {{"repo", "org/app"}}).status == TIMMY_CANCELLED);
+  EXPECT(world.forge.writes == 1);
+  EXPECT(world.asked.at(1).method == "gitea/1.add_labels");
+  EXPECT(world.asked.at(1).params.at("repo") == "org/app");
+}
+
 static void is_tried_again_when_gitea_is_down() {
   timmy::testing::World world;
   world.fail("gitea/1.list_issues", timmy::Retryable("unavailable", "connection refused"));
@@ -44,6 +58,7 @@ static void a_scan_is_followed_by_a_job_a_repository() {
 
 int main() {
   labels_only_what_is_old();
+  stops_where_it_is_when_cancelled();
   is_tried_again_when_gitea_is_down();
   a_scan_is_followed_by_a_job_a_repository();
   return failures == 0 ? 0 : 1;

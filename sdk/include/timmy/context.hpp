@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What a run has at hand. Since ABI 1.0, unless it says otherwise; what holds of threads and
+// ownership stands at the top of timmy/plugin.hpp.
 #pragma once
 
 #include <timmy/services.hpp>
@@ -69,14 +72,16 @@ class Context {
   // Whether the run should stop. Ask it in long computations; calls to the host notice by
   // themselves.
   [[nodiscard]] bool cancelled() const { return caller_.cancelled(); }
+  // Throws Cancelled if so.
   void throw_if_cancelled() const {
     if (cancelled()) throw Cancelled();
   }
 
   // How long the run may still take before its deadline: zero once that has passed or the run is
-  // cancelled. It never grows. nullopt on a host of ABI 1.0, which does not say. Any thread.
+  // cancelled. It never grows. nullopt on a host of ABI 1.0, which does not say. Since ABI 1.1.
   [[nodiscard]] std::optional<Milliseconds> remaining() const { return caller_.remaining(); }
 
+  // Each a light view, good for this run; nothing is asked before one of its methods is called.
   [[nodiscard]] Gitea gitea() const { return Gitea(caller_); }
   [[nodiscard]] Jobs jobs() const { return Jobs(caller_); }
   [[nodiscard]] State state() const { return State(caller_); }

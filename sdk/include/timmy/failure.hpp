@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How a run ends other than well: throw one of these from a task. A call to the host throws them
-// too, so what is not caught ends the run in the way that fits what the host said.
+// too, so what is not caught ends the run in the way that fits what the host said. Everything here:
+// since ABI 1.0; values that own their texts, for any thread; nothing throws but std::bad_alloc.
 #pragma once
 
 #include <timmy/abi.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What a run is told. Everything here: since ABI 1.0; plain values, each for one thread at a time.
 #pragma once
 
 #include <timmy/abi.h>

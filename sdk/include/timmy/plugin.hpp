@@ -20,7 +20,18 @@
 //   Retryable, Permanent, Cancelled, Snooze   what they say (timmy/failure.hpp)
 //   any other std::exception                  a retryable failure "exception" with its what()
 //   anything else                             a retryable failure "unknown_exception"
-// No exception crosses into the host. Constructor, tasks and destructor run on one thread.
+// No exception crosses into the host.
+//
+// Everything that this includes, services and log too:
+//   since      ABI 1.0, unless it says otherwise
+//   threads    constructor, tasks and destructor of the plugin run on one thread, one at a time. A
+//              Job is the task's own. Context, Log, the services and the failures may be used from
+//              any thread; threads that use the run's Context end before the task returns.
+//   ownership  what is passed in is borrowed until the function returns, and copied where it is
+//              kept; what is returned is the caller's. The Context and its services die with the
+//              run; a copy of the Log lives as long as the plugin's instance. The instance belongs
+//              to the worker, which destroys it.
+//   errors     as above, and what each says
 #pragma once
 
 #include <timmy/abi.h>

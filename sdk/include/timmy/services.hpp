@@ -8,6 +8,8 @@
 //              has no such service)
 //   Retryable  "unavailable", "rate_limited" (with the delay asked for), "timed_out"
 //   Cancelled  once the run is asked to stop
+// What is passed in is copied, what is returned is the caller's. Since ABI 1.0, unless it says
+// otherwise.
 #pragma once
 
 #include <timmy/job.hpp>

@@ -15,6 +15,15 @@
 // duplicate. Texts are handed over without a NUL and freed right after, so that a sanitizer sees a
 // plugin that reads past the end or keeps a borrowed one. A plugin that breaks the ABI's rules
 // makes run() throw std::logic_error.
+//
+// Everything here, forge.hpp too:
+//   since      SDK 1.0, unless it says otherwise
+//   threads    the one of the test. Two things may come from others: World::cancel(), and the
+//              calls of the plugin's own threads, which the world takes one at a time. Look at a
+//              world and change it between runs, or in a function given to World::on.
+//   ownership  what is passed in is copied, but for the world and the table of a Plugin, which
+//              refers to both: they outlive it. A reference that is returned is into the world.
+//   errors     nothing throws but where that is said, and std::bad_alloc
 #pragma once
 
 #include <dlfcn.h>
@@ -52,6 +61,12 @@ struct LogLine {
   std::string text;
 };
 
+// One call of the plugin to a service. Since SDK 1.1.
+struct Call {
+  std::string method;  // "gitea/1.list_issues"
+  Json params;
+};
+
 // Everything outside of the plugin. Change and look at any member between runs.
 class World {
  public:
@@ -61,8 +76,9 @@ class World {
   std::vector<Json> requests;         // parameters of each http/1.request
   std::vector<LogLine> log;
   std::vector<std::string> calls;  // the method of each call, in order
+  std::vector<Call> asked;         // the same, with what was asked. Since SDK 1.1
   // What a run is told that it may still take, until it is cancelled. It stands still as the clock
-  // does. nullopt: the host is one of ABI 1.0, which does not say.
+  // does. nullopt: the host is one of ABI 1.0, which does not say. Since SDK 1.1.
   std::optional<Milliseconds> remaining = std::chrono::minutes(3);
 
   World() {
@@ -98,7 +114,8 @@ class World {
 
   // Cancels the run that is on, or the next one. Any thread.
   void cancel() { cancelled_ = true; }
-  // Cancels at the n-th call of a run from now, before it is answered.
+  // Cancels the run that is on, or the next one, at its n-th call from now, before that is
+  // answered. Goes with the run, also if it makes fewer. 1 is the next call.
   void cancel_at_call(int n) { cancel_at_ = n; }
 
   // All of the log as "level text" lines, for assertions.
@@ -119,6 +136,7 @@ class World {
 
   void end_run(timmy_status status) {
     cancelled_ = false;
+    cancel_at_ = 0;
     for (auto& job : staged_jobs_) follow(job, status);
     if (status != TIMMY_OK) return;
     for (auto& [key, value] : staged_state_) put(key, value);
@@ -143,6 +161,7 @@ class World {
 
   Json answer(const std::string& method, const Json& params) {
     calls.push_back(method);
+    asked.push_back({method, params});
     if (cancel_at_ > 0 && --cancel_at_ == 0) cancelled_ = true;
     if (cancelled_) throw Cancelled();
     if (const auto found = overrides_.find(method); found != overrides_.end())
@@ -220,7 +239,8 @@ class World {
   std::mutex mutex_;  // calls may come from any thread of the plugin
 };
 
-// The JSON of a manifest. Throws std::runtime_error if it can't be read.
+// The JSON of a manifest. Throws std::runtime_error if it can't be read, Json::exception if it is
+// none.
 [[nodiscard]] inline Json read_manifest(const std::string& path) {
   std::ifstream file(path);
   if (!file) throw std::runtime_error("can't read the manifest " + path);
@@ -228,7 +248,8 @@ class World {
 }
 
 // `config` with what it leaves out filled in from the schema's defaults, as the host does. It is
-// not checked against the schema.
+// not checked against the schema; $ref is not followed. Throws Json::exception for a schema that is
+// no object.
 [[nodiscard]] inline Json with_defaults(const Json& schema, Json config = Json::object()) {
   const Json properties = schema.value("properties", Json::object());
   for (const auto& [name, property] : properties.items()) {
@@ -259,7 +280,7 @@ class Plugin {
       : world_(&world), table_(&table) {
     create(config);
   }
-  // One in a file. It stays loaded.
+  // One in a file. It stays loaded. Throws likewise, and if it can't be loaded.
   Plugin(World& world, const std::string& path, const Json& config = Json::object())
       : world_(&world), table_(load(path)) {
     create(config);
@@ -268,6 +289,8 @@ class Plugin {
   Plugin& operator=(const Plugin&) = delete;
   ~Plugin() { table_->destroy(self_); }
 
+  // One run of a job, to its end. Throws std::logic_error for what the ABI forbids: a failure
+  // without a code and a message, a result that is no object, a status that is none.
   Outcome run(const std::string& task, const Json& payload = Json::object(),
               const JobOptions& options = {}) {
     const Json job{{"id", ++jobs_},

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Instants as text and back. Everything here: since ABI 1.0; any thread; takes and returns values
+// and keeps nothing; throws nothing but std::bad_alloc.
 #pragma once
 
 #include <chrono>

@@ -15,7 +15,7 @@ namespace timmy::testing {
 
 // A forge in memory that answers gitea/1 as the host does: lists are whole, newest first and
 // without pull requests; a label that does not exist is refused; adding one that is there changes
-// nothing.
+// nothing. What holds for all of timmy/testing.hpp holds here.
 class Forge {
  public:
   struct Issue {
@@ -40,7 +40,7 @@ class Forge {
   void add_repo(const std::string& name, const std::set<std::string>& labels = {}) {
     repos_[name].labels = labels;
   }
-  // Returns its number.
+  // Returns its number. Throws std::out_of_range without the repository.
   std::int64_t add_issue(const std::string& repo, const std::string& title,
                          const std::string& body = {},
                          const std::vector<std::string>& labels = {}) {
@@ -49,7 +49,8 @@ class Forge {
     issues.push_back({number, title, body, labels, "open", "alice", now_});
     return number;
   }
-  // For looking and for changing; change updated_at as well where the forge would.
+  // For looking and for changing; change updated_at as well where the forge would. They throw
+  // std::out_of_range for what is not there, and are good until the next one is added.
   [[nodiscard]] Repository& repo(const std::string& name) { return repos_.at(name); }
   [[nodiscard]] Issue& issue(const std::string& repo, std::int64_t number) {
     return repos_.at(repo).issues.at(static_cast<std::size_t>(number - 1));
