@@ -238,7 +238,7 @@ TEST_F(CommandTest, PluginsShowTellsEveryKeyOfAConfigAndEveryLimit) {
               AllOf(ContainsRegex("enabled by: .*host.yaml:1:[0-9]+\n"),
                     ContainsRegex("sha256: [0-9a-f]{64}\n"), HasSubstr("code: not_granted\n")));
   EXPECT_EQ(run({"plugins", "list"}), 0) << err_.str();
-  EXPECT_THAT(out_.str(), ContainsRegex("heartbeat +1.0.0 +1.1 +not granted .* [0-9a-f]{12} +/"));
+  EXPECT_THAT(out_.str(), ContainsRegex("heartbeat +1.0.0 +not granted +1.1 .* [0-9a-f]{12} +/"));
   EXPECT_EQ(run({"plugins", "show", "triage"}), 0);
   EXPECT_THAT(out_.str(), AllOf(ContainsRegex("repos +array +required"),
                                 ContainsRegex("rules\\[\\].when.without_labels +array +-")));

@@ -48,12 +48,12 @@ int list(Session& session, const options::variables_map&) {
     session.out << reply.dump(2) << '\n';
     return 0;
   }
-  Table table({"PLUGIN", "VERSION", "ABI", "STATE", "TASKS", "SHA256", "PATH"});
+  Table table({"PLUGIN", "VERSION", "STATE", "ABI", "TASKS", "SHA256", "PATH"});
   for (const auto& row : reply["plugins"]) {
     std::string tasks;
     for (const auto& task : row["tasks"])
       tasks += (tasks.empty() ? "" : ", ") + task.get<std::string>();
-    table.add({row.value("id", ""), row.value("version", ""), abi_text(row), row.value("state", ""),
+    table.add({row.value("id", ""), row.value("version", ""), row.value("state", ""), abi_text(row),
                tasks, row.value("sha256", "").substr(0, kShortHash), row.value("path", "")});
   }
   if (table.empty())
