@@ -174,6 +174,27 @@ TEST_F(CommandsTest, WhatIsPausedIsShownAndWaitsUntilItGoesOn) {
   EXPECT_THAT(run({"--list-tasks"}), Not(HasSubstr("paused")));
 }
 
+TEST_F(CommandsTest, ADenialIsLoggedOnceAndAgainOnceTheGrantsChanged) {
+  const auto ask = [&] {
+    const Json call{{"method", "http/1.request"}, {"params", {{"url", "http://127.0.0.1:9/"}}}};
+    run({"enqueue", "echo_call", "--payload", to_text({{"calls", {call}}}), "--wait"}, 1);
+  };
+  const auto denials = [&] {
+    const std::string text = log(), said = "warn services: plugin \"echo\" is not granted http";
+    int count = 0;
+    for (auto at = text.find(said); at != std::string::npos; at = text.find(said, at + 1)) ++count;
+    return count;
+  };
+  ask();
+  ask();
+  ASSERT_TRUE(eventually([&] { return denials() > 0; })) << log();
+  EXPECT_EQ(denials(), 1);
+  write_config({{"defaults", {{"plugins", {{"echo", {{"grants", {{"http", {"other:1"}}}}}}}}}}});
+  run({"reload"});
+  ask();
+  EXPECT_TRUE(eventually([&] { return denials() == 2; })) << log();
+}
+
 TEST_F(CommandsTest, StatusAndTasksComeFromTheRunningHost) {
   EXPECT_EQ(json({"enqueue", "echo", "--wait"})["state"], "completed");
   EXPECT_THAT(run({"status"}),
