@@ -52,8 +52,25 @@ std::string format_utc(WallTime time) {
   return out + "Z";
 }
 
+namespace {
+
+// Takes the fraction of a second out of "2026-11-23T14:05:00.25Z". More than microseconds are cut.
+Duration take_fraction(std::string& text) {
+  const auto dot = text.find('.');
+  if (dot == std::string::npos || dot < 8 || text.back() != 'Z' || text[dot - 3] != ':' ||
+      text[dot - 6] != ':')
+    return {};
+  const auto digits = text.substr(dot + 1, text.size() - dot - 2);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return {};
+  text.erase(dot, digits.size() + 1);
+  return Duration(std::stoll((digits + "000000").substr(0, 6)));
+}
+
+}  // namespace
+
 WallTime parse_utc(std::string_view text) {
-  const std::string copy(text);
+  std::string copy(text);
+  const Duration fraction = take_fraction(copy);
   for (const char* form : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"}) {
     std::tm parts{};
     const char* end = ::strptime(copy.c_str(), form, &parts);
@@ -62,9 +79,9 @@ WallTime parse_utc(std::string_view text) {
     const std::time_t seconds = ::timegm(&parts);
     // timegm takes 30 February for 2 March.
     if (parts.tm_mday == read.tm_mday && parts.tm_mon == read.tm_mon && parts.tm_sec == read.tm_sec)
-      return WallTime(std::chrono::seconds(seconds));
+      return WallTime(std::chrono::seconds(seconds)) + fraction;
   }
-  throw Error(Code::invalid, "\"" + copy + "\" is not a time",
+  throw Error(Code::invalid, "\"" + std::string(text) + "\" is not a time",
               "Write it in UTC, such as 2026-11-23T14:05:00Z or 2026-11-23.");
 }
 

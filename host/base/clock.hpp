@@ -53,8 +53,9 @@ class Timeline {
 
 // "2026-11-23T14:05:00Z"; with microseconds where they are not zero.
 [[nodiscard]] std::string format_utc(WallTime time);
-// The other way, for what a person types: "2026-11-23T14:05:00Z", without its seconds, or the date
-// alone, which is its midnight. Throws Error{invalid} naming the text and the form.
+// The other way, for what format_utc() writes and what a person types: "2026-11-23T14:05:00Z", with
+// a fraction, without its seconds, or the date alone, which is its midnight. Throws Error{invalid}
+// naming the text and the form.
 [[nodiscard]] WallTime parse_utc(std::string_view text);
 
 // "1h30m", "90s", "250ms". Throws Error{invalid} naming the text on anything else. A bare number is

@@ -41,8 +41,13 @@ TEST(ParseUtc, ReadsWhatAPersonTypesAndNamesWhatIsNoTime) {
   EXPECT_EQ(parse_utc("2026-01-05"), day);
   EXPECT_EQ(parse_utc("2026-01-05T12:30Z"), day + 12h + 30min);
   EXPECT_EQ(parse_utc(format_utc(day + 12h + 1s)), day + 12h + 1s);
+  EXPECT_EQ(parse_utc(format_utc(day + 1s + 1500us)), day + 1s + 1500us);
+  EXPECT_EQ(parse_utc("2026-01-05T00:00:00.25Z"), day + 250ms);
+  EXPECT_EQ(parse_utc("2026-01-05T00:00:00.123456789Z"), day + 123456us);
   for (const char* wrong : {"", "now", "2026-02-30", "2026-01-05T12:30", "2026-01-05T25:00Z",
-                            "2026-01-05T12:00:60Z", "2026-01-05 ", "12:00"}) {
+                            "2026-01-05T12:00:60Z", "2026-01-05 ", "12:00", "2026-01-05T12:00:00.Z",
+                            "2026-01-05T12:00:00.5", "2026-01-05T12:00.5Z", "2026-01-05.5",
+                            "2026-01-05T12:00:00.-5Z", "2026-01-05T12:00:00.5.5Z"}) {
     try {
       (void)parse_utc(wrong);
       FAIL() << wrong;
