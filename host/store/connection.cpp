@@ -30,6 +30,7 @@ Meaning meaning_of(int extended_code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return {Code::unavailable, "Close the program that holds a lock on the database."};
+    case SQLITE_NOMEM: return {Code::unavailable, "Free memory on this machine."};
     case SQLITE_CONSTRAINT: return {Code::conflict, {}};
     case SQLITE_TOOBIG: return {Code::too_large, {}};
     case SQLITE_PERM:

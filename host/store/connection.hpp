@@ -2,7 +2,8 @@
 //
 // SQLite with owners. Everything here throws host::Error: `corrupt` for a damaged or foreign file,
 // `io` for what the disk refused, `conflict` for a constraint, `unavailable` for a lock that
-// somebody else holds, `internal` for wrong SQL. Extended result codes are in the message.
+// somebody else holds and where there is no memory, `internal` for wrong SQL. Extended result codes
+// are in the message.
 #pragma once
 
 #include <cstdint>

@@ -126,5 +126,9 @@ TEST(ConnectionFileTest, a_missing_folder_is_an_io_error_with_the_path) {
   }
 }
 
+TEST(SqliteErrorTest, no_memory_is_for_a_while_as_it_is_everywhere) {
+  EXPECT_EQ(SqliteError(SQLITE_NOMEM, "run", "out of memory").code(), Code::unavailable);
+}
+
 }  // namespace
 }  // namespace host
