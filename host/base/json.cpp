@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/kept_json.hpp"
 
 namespace host {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 // Builds the document while it watches depth and keys, which nlohmann's own builder does not.
 class Builder final : public Json::json_sax_t {
  public:
-  Builder(std::string_view what, int depth) : what_(what), depth_(depth) {}
+  Builder(std::string_view what, int depth, bool kept) : what_(what), depth_(depth), kept_(kept) {}
 
   [[nodiscard]] Json take() { return std::move(root_); }
 
@@ -19,7 +20,13 @@ class Builder final : public Json::json_sax_t {
   bool boolean(bool value) override { return add(value); }
   bool number_integer(number_integer_t value) override { return add(value); }
   bool number_unsigned(number_unsigned_t value) override { return add(value); }
-  bool number_float(number_float_t value, const string_t&) override { return add(value); }
+  bool number_float(number_float_t value, const string_t& text) override {
+    // The parser makes a float of a whole number that is too large for it.
+    if (kept_ && text.find_first_of(".eE") == string_t::npos)
+      fail(text.substr(0, 100) +
+           " does not fit into 64 bits and would be changed; send it as a string");
+    return add(value);
+  }
   bool string(string_t& value) override { return add(std::move(value)); }
   bool binary(binary_t&) override { return false; }
 
@@ -74,6 +81,7 @@ class Builder final : public Json::json_sax_t {
 
   std::string_view what_;
   int depth_;
+  bool kept_;
   Json root_;
   std::vector<Json*> open_;
   std::string key_;
@@ -82,7 +90,13 @@ class Builder final : public Json::json_sax_t {
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view what, int depth) {
-  Builder builder(what, depth);
+  Builder builder(what, depth, false);
+  Json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
+}
+
+Json parse_kept_json(std::string_view text, std::string_view what) {
+  Builder builder(what, kJsonDepth, true);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }

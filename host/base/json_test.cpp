@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
+#include "base/kept_json.hpp"
 
 namespace host {
 namespace {
@@ -38,6 +39,20 @@ TEST(ParseJson, RefusesWhatNlohmannWouldTakeOrDieOf) {
 
 TEST(ToText, ReplacesBytesThatAreNotUtf8) {
   EXPECT_EQ(to_text(Json("a\xff")), "\"a\xEF\xBF\xBD\"");
+}
+
+TEST(ParseKeptJson, RefusesAWholeNumberThatItWouldChange) {
+  for (const char* fits : {"18446744073709551615", "-9223372036854775808", "1e30", "1.5", "0"})
+    EXPECT_EQ(to_text(parse_kept_json(fits, "it")), to_text(parse_json(fits, "it"))) << fits;
+  for (const char* large : {"18446744073709551616", "-9223372036854775809", "98765432109876543210"})
+    try {
+      (void)parse_kept_json("{\"id\":" + std::string(large) + "}", "the request");
+      ADD_FAILURE() << large;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::invalid);
+      EXPECT_NE(error.message().find(large), std::string::npos) << error.message();
+    }
+  EXPECT_NO_THROW((void)parse_json("98765432109876543210", "it"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "base/error.hpp"
+#include "base/kept_json.hpp"
 #include "base/result.hpp"
 
 namespace host::cli {
@@ -23,7 +24,7 @@ class Batch {
     ++line_;
     if (line.find_first_not_of(" \t\r") == std::string::npos) return;
     // Checked here for its form, so that the line can be named; sent as it is.
-    const auto job = attempt([&] { return parse_json(line, "it"); });
+    const auto job = attempt([&] { return parse_kept_json(line, "it"); });
     if (!job.ok() || !job.value().is_object())
       fail(line_, job.ok() ? "it is not a JSON object" : job.error().message());
     if (lines_.empty()) first_ = line_;

@@ -6,6 +6,7 @@
 
 #include <charconv>
 
+#include "base/kept_json.hpp"
 #include "control/db_routes.hpp"
 #include "control/job_json.hpp"
 #include "control/queue_routes.hpp"
@@ -284,7 +285,7 @@ class AdminApi::Impl {
 
   // Many at once.
   void change_jobs(const ServerRequest& request, const std::string& what, Respond respond) {
-    const Json body = parse_json(request.body, "the request");
+    const Json body = parse_kept_json(request.body, "the request");
     if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
     if (what == "count") return count_matching(*queue_, body, json_answer(std::move(respond)));
     const auto name = "jobs." + what;
@@ -334,7 +335,7 @@ class AdminApi::Impl {
   }
 
   void enqueue(const ServerRequest& request, Respond respond) {
-    NewJob job = job_of(*control_, parse_json(request.body, "the request"));
+    NewJob job = job_of(*control_, parse_kept_json(request.body, "the request"));
     const auto task = job.task;
     queue_->insert({std::move(job)},
                    audited<std::vector<Inserted>>(
@@ -370,7 +371,7 @@ class AdminApi::Impl {
   }
 
   void back_up(const ServerRequest& request, Respond respond) {
-    const Json body = parse_json(request.body, "the request");
+    const Json body = parse_kept_json(request.body, "the request");
     if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
     db_.backup(body, audited<Json>(request, "db.backup", to_text(body.value("file", Json())),
                                    json_answer(std::move(respond))));

@@ -299,6 +299,15 @@ TEST_F(AdminApiTest, TasksAndQueuesArePausedByName) {
   EXPECT_TRUE(task["next_since"].is_string());
 }
 
+TEST_F(AdminApiTest, ANumberThatWouldBeChangedIsRefused) {
+  const auto error = refusal([&] {
+    client_.post_text("/v1/jobs",
+                      R"({"task": "heartbeat", "payload": {"id": 98765432109876543210}})");
+  });
+  EXPECT_EQ(error.code(), Code::invalid);
+  EXPECT_THAT(error.message(), HasSubstr("98765432109876543210 does not fit into 64 bits"));
+}
+
 TEST_F(AdminApiTest, ChangingSomethingNeedsTheCookie) {
   write_atomically(paths_.cookie(), std::string(64, '0') + "\n", 0600);
   EXPECT_EQ(refusal([&] {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/kept_json.hpp"
+
 namespace host {
 namespace {
 
@@ -20,8 +22,9 @@ std::pair<std::string_view, std::string_view> split(std::string_view method) {
 }
 
 Json parse_params(const ServiceCall& call) {
-  Json params = call.params.empty() ? Json::object()
-                                    : parse_json(call.params, "the parameters of " + call.method);
+  Json params = call.params.empty()
+                    ? Json::object()
+                    : parse_kept_json(call.params, "the parameters of " + call.method);
   if (!params.is_object())
     throw Error(Code::usage, "the parameters of " + call.method + " must be a JSON object");
   return params;
