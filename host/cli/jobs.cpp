@@ -16,15 +16,28 @@ std::string row_text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : to_text(value);
 }
 
-int list(Session& session, const options::variables_map& given) {
-  std::string target = "/v1/jobs?limit=" + std::to_string(given["limit"].as<int>());
+// The host looks at some thousand jobs for a page, and says where to go on.
+Json pages(Session& session, const options::variables_map& given) {
+  std::string filter;
   for (const char* key : {"state", "task"})
     if (given.count(key))
-      target += std::string("&") + key + "=" + percent_encode(given[key].as<std::string>());
-  if (given.count("before"))
-    target += "&before=" + std::to_string(given["before"].as<std::int64_t>());
-  if (given.count("held")) target += "&held=1";
-  const Json reply = session.client().get(target);
+      filter += std::string("&") + key + "=" + percent_encode(given[key].as<std::string>());
+  if (given.count("held")) filter += "&held=1";
+  Json before = given.count("before") ? Json(given["before"].as<std::int64_t>()) : Json();
+  const auto limit = given["limit"].as<int>();
+  Json all = {{"jobs", Json::array()}, {"next", nullptr}};
+  do {
+    Json page = session.client().get(
+        "/v1/jobs?limit=" + std::to_string(limit - static_cast<int>(all["jobs"].size())) + filter +
+        (before.is_null() ? "" : "&before=" + to_text(before)));
+    for (auto& job : page["jobs"]) all["jobs"].push_back(std::move(job));
+    before = all["next"] = page.value("next", Json());
+  } while (!before.is_null() && static_cast<int>(all["jobs"].size()) < limit);
+  return all;
+}
+
+int list(Session& session, const options::variables_map& given) {
+  const Json reply = pages(session, given);
   if (session.json) {
     session.out << reply.dump(2) << '\n';
     return 0;
@@ -59,9 +72,12 @@ std::vector<Command> job_commands() {
       {.words = "jobs list",
        .arguments = "",
        .summary = "list jobs, newest first",
-       .details = "Asks the running host. States are scheduled, available, running, retryable, "
-                  "completed, "
-                  "cancelled and discarded.",
+       .details =
+           "Asks the running host. With --json a payload or result of more than 4 KiB is left "
+           "out, and \"abridged\" true; see jobs show. States are scheduled, available, running, "
+           "retryable, "
+           "completed, "
+           "cancelled and discarded.",
        .examples = {"timmy-host jobs list --state discarded",
                     "timmy-host jobs list --task heartbeat --limit 5",
                     "timmy-host jobs list --before 1200 --json"},

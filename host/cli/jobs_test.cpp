@@ -73,6 +73,17 @@ TEST_F(JobsCommandTest, ManyAreCountedFirstAndChangedWhenTheCountIsConfirmed) {
   EXPECT_THAT(out_.str(), Not(HasSubstr("--confirm")));
 }
 
+TEST_F(JobsCommandTest, AListGoesOnUntilItHasEnoughOrThereAreNoMore) {
+  host_.set("GET /v1/jobs", {{"jobs", {{{"id", 7}}}}, {"next", 3}});
+  EXPECT_EQ(run({"jobs", "list", "--task", "rare", "--limit", "3", "--json"}), 0);
+  EXPECT_EQ(jobs().size(), 3u);
+  EXPECT_EQ(Json::parse(out_.str()).at("next"), 3);
+  EXPECT_THAT(host_.requests(),
+              ::testing::IsSupersetOf({"GET /v1/jobs?limit=3&task=rare ",
+                                       "GET /v1/jobs?limit=2&task=rare&before=3 ",
+                                       "GET /v1/jobs?limit=1&task=rare&before=3 "}));
+}
+
 class BatchTest : public JobsCommandTest {
  protected:
   int enqueue(const std::string& lines) {

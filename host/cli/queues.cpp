@@ -9,10 +9,21 @@
 namespace host::cli {
 namespace {
 
+std::string seconds_text(std::chrono::seconds waited) {
+  return waited <= std::chrono::seconds::zero() ? "0s" : format_duration(waited);
+}
+
 std::string age(const Json& since) {
   if (!since.is_string()) return "-";
   const auto waited = SystemClock().wall() - parse_utc(since.get<std::string>());
-  return format_duration(std::chrono::floor<std::chrono::seconds>(std::max(waited, Duration())));
+  return seconds_text(std::chrono::floor<std::chrono::seconds>(waited));
+}
+
+std::string oldest(const Json& of) {
+  const auto seconds = of.value("oldest_ready_seconds", Json());
+  if (!seconds.is_number()) return "-";
+  return seconds_text(std::chrono::seconds(seconds.get<std::int64_t>())) +
+         (of.value("maybe_older", false) ? "+" : "");
 }
 
 int list(Session& session, const options::variables_map&) {
@@ -21,14 +32,15 @@ int list(Session& session, const options::variables_map&) {
     session.out << reply.dump(2) << '\n';
     return 0;
   }
-  Table table({"QUEUE", "TASK", "READY", "WAITED", "RUNNING", "RATE", "PAUSED"});
+  Table table({"QUEUE", "TASK", "READY", "WAITED", "OLDEST", "RUNNING", "RATE", "PAUSED"});
   for (const auto& queue : reply["queues"]) {
-    table.add({queue["queue"], "", "", "",
+    table.add({queue["queue"], "", "", "", oldest(queue),
                to_text(queue["running"]) + "/" + to_text(queue["concurrency"]), "",
                queue["paused"] == true ? "paused" : ""});
     for (const auto& task : queue["tasks"])
-      table.add({"", task["task"], to_text(task["ready"]), age(task["next_since"]), "",
-                 task["rate"], task["paused"] == true ? "paused" : ""});
+      table.add({"", task["task"], to_text(task["ready"]) + (task.value("more", false) ? "+" : ""),
+                 age(task["next_since"]), oldest(task), "", task["rate"],
+                 task["paused"] == true ? "paused" : ""});
   }
   table.print(session.out);
   return 0;
@@ -77,10 +89,12 @@ std::vector<Command> queue_commands() {
   return {
       {.words = "queues list",
        .arguments = "",
-       .summary = "list queues and their tasks: ready jobs, how long the next has waited, bounds",
-       .details = "A task is in the queue \"default\" unless its manifest or host.yaml says "
-                  "otherwise. READY counts no further than 1,000. WAITED is the age of the job "
-                  "that is next.",
+       .summary = "list queues and their tasks: ready jobs, how long they wait, bounds",
+       .details =
+           "A task is in the queue \"default\" unless its manifest or host.yaml says "
+           "otherwise. READY counts no further than 1,000. WAITED is how long the job that is "
+           "next has been ready, OLDEST how long the one that has waited longest, with a + "
+           "where the line is too long to be sure.",
        .examples = {"timmy-host queues list", "timmy-host queues list --json"},
        .declare = [](options::options_description&, options::positional_options_description&) {},
        .run = list},

@@ -222,11 +222,13 @@ class AdminApi::Impl {
       for (const auto& state : counts.value().states)
         status["jobs"][std::string(name(state.state))] = {{"count", state.count},
                                                           {"more", state.capped}};
-      status["ready"] = Json::object();
-      for (const auto& ready : counts.value().ready)
-        status["ready"][ready.task] = {{"count", ready.count},
-                                       {"more", ready.capped},
-                                       {"next_since", format_utc(ready.next_since)}};
+      const auto report = queues_report(control_->queues(), counts.value(), queue_->now());
+      status["ready"] = ready_report(counts.value(), queue_->now());
+      status["queues"] = Json::object();
+      for (const auto& queue : report["queues"])
+        status["queues"][queue["queue"].get<std::string>()] = {
+            {"oldest_ready_seconds", queue["oldest_ready_seconds"]},
+            {"maybe_older", queue["maybe_older"]}};
       respond_json(respond, 200, status);
     });
   }
@@ -242,11 +244,8 @@ class AdminApi::Impl {
       page.before = JobId(number_in(before, "before"));
     if (const auto limit = query_value(request, "limit"); !limit.empty())
       page.limit = limit_in(limit);
-    queue_->list(filter, page,
-                 answer<std::vector<Job>>(std::move(respond), [](const std::vector<Job>& jobs) {
-                   Json all = Json::array();
-                   for (const auto& job : jobs) all.push_back(to_json(job));
-                   return Json{{"jobs", std::move(all)}};
+    queue_->list(filter, page, answer<JobList>(std::move(respond), [](const JobList& list) {
+                   return to_json(list);
                  }));
   }
 
@@ -319,18 +318,7 @@ class AdminApi::Impl {
   void read_queues(Respond respond) {
     queue_->counts([this, respond = std::move(respond)](Result<Counts> counts) {
       if (!counts.ok()) return respond_error(respond, counts.error());
-      Json report = control_->queues();
-      for (auto& queue : report["queues"])
-        for (auto& task : queue["tasks"]) {
-          task["ready"] = 0;
-          task["next_since"] = nullptr;
-          for (const auto& ready : counts.value().ready) {
-            if (task["task"] != ready.task) continue;
-            task["ready"] = ready.count;
-            task["next_since"] = format_utc(ready.next_since);
-          }
-        }
-      respond_json(respond, 200, report);
+      respond_json(respond, 200, queues_report(control_->queues(), counts.value(), queue_->now()));
     });
   }
 

@@ -12,6 +12,7 @@
 
 #include "base/test_folder.hpp"
 #include "control/admin_client.hpp"
+#include "control/queue_routes.hpp"
 #include "http/client.hpp"
 #include "store/inline_store.hpp"
 
@@ -297,6 +298,52 @@ TEST_F(AdminApiTest, TasksAndQueuesArePausedByName) {
   const Json task = client_.get("/v1/queues")["queues"][0]["tasks"][0];
   EXPECT_EQ(task["ready"], 1);
   EXPECT_TRUE(task["next_since"].is_string());
+}
+
+TEST_F(AdminApiTest, TheOldestReadyJobIsKnownByTaskAndQueueAndInTheStatus) {
+  const auto queue = [&] { return client_.get("/v1/queues")["queues"][0]; };
+  EXPECT_TRUE(queue()["oldest_ready_seconds"].is_null());
+  EXPECT_TRUE(client_.get("/v1/status")["queues"]["default"]["oldest_ready_seconds"].is_null());
+  client_.post("/v1/jobs", {{"task", "heartbeat"}});
+  EXPECT_TRUE(queue()["oldest_ready_seconds"].is_number());
+  EXPECT_TRUE(queue()["tasks"][0]["oldest_ready_seconds"].is_number());
+  EXPECT_EQ(queue()["maybe_older"], false);
+  const Json status = client_.get("/v1/status");
+  EXPECT_TRUE(status["queues"]["default"]["oldest_ready_seconds"].is_number());
+  EXPECT_TRUE(status["ready"]["heartbeat"]["oldest_ready_seconds"].is_number());
+}
+
+TEST_F(AdminApiTest, AQueueIsAsOldAsTheOldestOfItsTasks) {
+  const WallTime now{std::chrono::hours(1000)};
+  const Json one{{"queue", "q"}, {"tasks", {{{"task", "a"}}, {{"task", "b"}}, {{"task", "c"}}}}};
+  Counts counts;
+  counts.ready.push_back(
+      {.task = "a", .next_since = now, .oldest_since = now - std::chrono::hours(1)});
+  counts.ready.push_back({.task = "b",
+                          .next_since = {},
+                          .oldest_since = now - std::chrono::hours(2),
+                          .maybe_older = true});
+  const Json queue = queues_report({{"queues", {one}}}, counts, now)["queues"][0];
+  EXPECT_EQ(queue["oldest_ready_seconds"], 7200);
+  EXPECT_EQ(queue["maybe_older"], true);
+  EXPECT_EQ(queue["tasks"][0]["maybe_older"], false);
+  EXPECT_EQ(queue["tasks"][2]["oldest_ready_seconds"], Json());
+}
+
+TEST_F(AdminApiTest, AListLeavesOutWhatIsLongAndSaysWhereToGoOn) {
+  const Json small{{"task", "heartbeat"}, {"payload", {{"n", 1}}}};
+  const Json large{{"task", "heartbeat"}, {"payload", {{"text", std::string(5'000, 'x')}}}};
+  client_.post("/v1/jobs", large);
+  client_.post("/v1/jobs", small);
+  const Json page = client_.get("/v1/jobs?limit=1");
+  EXPECT_EQ(page["jobs"][0]["payload"]["n"], 1);
+  EXPECT_EQ(page["jobs"][0]["abridged"], false);
+  ASSERT_TRUE(page["next"].is_number());
+  const Json next = client_.get("/v1/jobs?limit=5&before=" + page["next"].dump());
+  ASSERT_EQ(next["jobs"].size(), 1u);
+  EXPECT_EQ(next["jobs"][0]["abridged"], true);
+  EXPECT_FALSE(next["jobs"][0].contains("payload"));
+  EXPECT_TRUE(next["next"].is_null());
 }
 
 TEST_F(AdminApiTest, ANumberThatWouldBeChangedIsRefused) {

@@ -73,4 +73,16 @@ Json to_json(const JobDetail& detail) {
   return json;
 }
 
+Json to_json(const JobList& list) {
+  Json jobs = Json::array();
+  for (const auto& job : list.jobs) {
+    auto& json = jobs.emplace_back(to_json(job));
+    json["abridged"] = job.abridged;
+    if (!job.abridged) continue;
+    if (job.payload.empty()) json.erase("payload");
+    if (job.result.empty()) json.erase("result");
+  }
+  return {{"jobs", std::move(jobs)}, {"next", list.next ? Json(list.next->value()) : Json()}};
+}
+
 }  // namespace host

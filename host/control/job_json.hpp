@@ -10,5 +10,7 @@ namespace host {
 [[nodiscard]] Json to_json(const Job& job);
 // The same with "attempts", oldest first.
 [[nodiscard]] Json to_json(const JobDetail& detail);
+// {"jobs", "next"}; what was too long for a list has no "payload" or "result", and "abridged" true.
+[[nodiscard]] Json to_json(const JobList& list);
 
 }  // namespace host

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/queue_routes.hpp"
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "services/service.hpp"
@@ -21,7 +23,54 @@ JobFilter bulk_filter(const Json& request) {
   return filter;
 }
 
+std::int64_t seconds_since(WallTime since, WallTime now) {
+  return std::max<std::int64_t>(std::chrono::floor<std::chrono::seconds>(now - since).count(), 0);
+}
+
+void add_oldest(Json& to, const ReadyCount& ready, WallTime now) {
+  const auto waited = seconds_since(ready.oldest_since, now);
+  auto& oldest = to["oldest_ready_seconds"];
+  if (oldest.is_null() || oldest < waited) oldest = waited;
+  to["maybe_older"] = to["maybe_older"] == true || ready.maybe_older;
+}
+
 }  // namespace
+
+Json queues_report(Json queues, const Counts& counts, WallTime now) {
+  std::map<std::string_view, const ReadyCount*> by_task;
+  for (const auto& ready : counts.ready) by_task.emplace(ready.task, &ready);
+  for (auto& queue : queues["queues"]) {
+    queue["oldest_ready_seconds"] = nullptr;
+    queue["maybe_older"] = false;
+    for (auto& task : queue["tasks"]) {
+      task.update({{"ready", 0},
+                   {"more", false},
+                   {"next_since", nullptr},
+                   {"oldest_ready_seconds", nullptr},
+                   {"maybe_older", false}});
+      const auto found = by_task.find(task["task"].get_ref<const std::string&>());
+      if (found == by_task.end()) continue;
+      const auto& ready = *found->second;
+      task["ready"] = ready.count;
+      task["more"] = ready.capped;
+      if (ready.next_since) task["next_since"] = format_utc(*ready.next_since);
+      add_oldest(task, ready, now);
+      add_oldest(queue, ready, now);
+    }
+  }
+  return queues;
+}
+
+Json ready_report(const Counts& counts, WallTime now) {
+  Json report = Json::object();
+  for (const auto& ready : counts.ready) {
+    auto& task = report[ready.task];
+    task = {{"count", ready.count}, {"more", ready.capped}, {"next_since", nullptr}};
+    if (ready.next_since) task["next_since"] = format_utc(*ready.next_since);
+    add_oldest(task, ready, now);
+  }
+  return report;
+}
 
 JobFilter filter_of(const Json& request) {
   JobFilter filter;

@@ -16,6 +16,14 @@ namespace host {
 // A filter from {"state"?, "task"?, "held"?}, as strings of a query have them or as JSON.
 [[nodiscard]] JobFilter filter_of(const Json& request);
 
+// GET /v1/queues: what the host says of its queues, with the ready jobs of each task. "ready"
+// counts up to 1,000, "more" says whether there are more. "oldest_ready_seconds" is how long the
+// oldest ready job of the task or queue has waited, null when none is ready; with "maybe_older" one
+// further back in a long line may have waited longer.
+[[nodiscard]] Json queues_report(Json queues, const Counts& counts, WallTime now);
+// The same by task, for GET /v1/status; tasks of no plugin that runs included.
+[[nodiscard]] Json ready_report(const Counts& counts, WallTime now);
+
 // POST /v1/jobs/count {filter}: {"count", "more"}, counted up to 1,000,000.
 void count_matching(Queue& queue, const Json& request, Reply<Json> done);
 

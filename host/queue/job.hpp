@@ -28,6 +28,7 @@ enum class JobState { scheduled, available, running, retryable, completed, cance
 
 inline constexpr std::size_t kPayloadCap = 1024 * 1024;  // bytes; also of a result
 inline constexpr std::size_t kOutputCap = 16 * 1024;  // bytes of a run's last lines that are kept
+inline constexpr int kAttemptsKept = 100;             // of a job, the newest
 inline constexpr int kCrashLimit = 3;                 // this many and the job is poison
 inline constexpr int kInterruptLimit = 20;            // more than this many and the job is held
 
@@ -177,9 +178,10 @@ struct Job {
   std::optional<WallTime> attempted_at;  // the last claim
   std::optional<WallTime> ended_at;      // completed, cancelled or discarded
   std::optional<WallTime> cancel_requested_at;
-  std::string held;      // why it is held, or empty
-  std::string progress;  // JSON {"percent","text"} of the run under way, or empty
-  std::string result;    // JSON, or empty
+  std::string held;       // why it is held, or empty
+  std::string progress;   // JSON {"percent","text"} of the run under way, or empty
+  std::string result;     // JSON, or empty
+  bool abridged = false;  // in a list: a payload or result too long for it is left empty
 };
 
 // One run of a job, written when it ended.
@@ -194,7 +196,7 @@ struct Attempt {
 
 struct JobDetail {
   Job job;
-  std::vector<Attempt> attempts;  // oldest first; the last 50
+  std::vector<Attempt> attempts;  // oldest first; the last kAttemptsKept
 };
 
 struct JobFilter {
@@ -203,10 +205,17 @@ struct JobFilter {
   bool held = false;  // only those that are held
 };
 
-// Newest first, by keyset: `before` is the last id of the page before.
+// Newest first, by keyset: `before` is the `next` of the page before.
 struct JobPage {
   std::optional<JobId> before;
   int limit = 50;  // 1..1000
+};
+
+// A page: no more than was asked for, and maybe less although there are more: no list looks at more
+// than some ten thousand jobs.
+struct JobList {
+  std::vector<Job> jobs;      // payloads and results of more than 4 KiB are left out
+  std::optional<JobId> next;  // where to go on; nullopt: there are no more
 };
 
 struct StateCount {
@@ -215,12 +224,16 @@ struct StateCount {
   bool capped = false;  // there are more than this
 };
 
-// A task's jobs that may be claimed now.
+// A task's available jobs.
 struct ReadyCount {
   std::string task;
-  std::int64_t count = 0;
+  std::int64_t count = 0;  // that may be claimed now; 0 when all wait for their key's turn
   bool capped = false;
-  WallTime next_since;  // since when the one that is next has been ready
+  std::optional<WallTime> next_since;  // since when the one that is next has been ready
+  // Since when the oldest has, be it of low priority or waiting for its key's turn. With
+  // `maybe_older` that is the oldest of the first hundred of a longer line.
+  WallTime oldest_since;
+  bool maybe_older = false;
 };
 
 struct Counts {

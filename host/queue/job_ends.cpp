@@ -121,6 +121,10 @@ void write_attempt(Unit& unit, const RunningJob& job, const Verdict& verdict, Wa
   if (!verdict.message.empty()) insert.bind_borrowed(14, verdict.message);
   if (!verdict.output.empty()) insert.bind_borrowed(15, Bytes{last_lines(verdict)});
   insert.run();
+  // A job that snoozes for years must not fill the disk. Leases grow by one with each claim.
+  if (job.run.lease.value() > kAttemptsKept)
+    unit.run("DELETE FROM attempts WHERE job=? AND lease <= ?", job.run.job,
+             job.run.lease.value() - kAttemptsKept);
 }
 
 void note_events(Unit& unit, const RunningJob& job, const Transition& to, WallTime now) {
@@ -209,15 +213,15 @@ std::optional<Finished> finish_run(Unit& unit, RunId run, const Verdict& verdict
   return end_run(unit, job, verdict, transition_of(job, verdict, policy, now, random), now);
 }
 
-std::optional<JobState> give_back(Unit& unit, RunId run) {
+std::optional<JobState> give_back(Unit& unit, RunId run, WallTime now) {
   auto& row = unit.query(
       "UPDATE jobs SET state=CASE WHEN cancel_requested_at IS NULL THEN 'available' "
       "ELSE 'cancelled' END, "
-      "ended_at=CASE WHEN cancel_requested_at IS NOT NULL THEN attempted_at END, "
+      "ended_at=CASE WHEN cancel_requested_at IS NOT NULL THEN ?1 END, "
       "attempt=attempt-1, " KEEP_UNIQUE_KEY
-      " WHERE id=? AND state='running' AND run_lease=? "
+      " WHERE id=?2 AND state='running' AND run_lease=?3 "
       "RETURNING cancel_requested_at IS NOT NULL, task, concurrency_key",
-      run.job, run.lease);
+      now, run.job, run.lease);
   if (!row.step()) return std::nullopt;
   const bool cancelled = row.integer(0) != 0;
   const auto task = row.string(1);

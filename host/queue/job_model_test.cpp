@@ -5,9 +5,9 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
-#include <map>
 
 #include "base/fake_loop.hpp"
+#include "queue/job_model.hpp"
 #include "queue/job_table.hpp"
 #include "store/inline_store.hpp"
 
@@ -19,158 +19,6 @@ using Kind = Verdict::Kind;
 constexpr RetryPolicy kPolicy{};
 constexpr std::array<const char*, 3> kKeys{"", "a", "b"};
 constexpr int kKeyLimit = 2;
-
-// What a job is, by the rules of queue/job.hpp and nothing else.
-struct Model {
-  struct Row {
-    JobState state = JobState::available;
-    int priority = 5;
-    int attempt = 0;
-    int max_attempts = 0;
-    int crashes = 0;
-    int interrupted = 0;
-    std::int64_t lease = 0;
-    std::int64_t instance = 0;
-    WallTime rank;
-    std::optional<WallTime> due;
-    std::string key;
-    std::string concurrency_key;
-    bool turn = true;
-    bool cancel = false;
-    bool held = false;
-    int history = 0;
-  };
-
-  [[nodiscard]] static bool waits(const Row& row) {
-    return row.state == JobState::scheduled || row.state == JobState::available ||
-           row.state == JobState::retryable;
-  }
-  [[nodiscard]] std::int64_t waiting_with(const std::string& key, std::int64_t but = 0) const {
-    for (const auto& [id, row] : rows) {
-      if (id != but && !key.empty() && row.key == key && waits(row)) return id;
-    }
-    return 0;
-  }
-  // Among the available and running of one key no more than the limit have their turn.
-  void give_turns() {
-    std::map<std::string, int> holders;
-    std::vector<std::tuple<WallTime, std::int64_t, Row*>> waiting;
-    for (auto& [id, row] : rows) {
-      const bool counts = row.state == JobState::available || row.state == JobState::running;
-      if (row.concurrency_key.empty() || !counts) continue;
-      if (row.turn) {
-        ++holders[row.concurrency_key];
-      } else {
-        waiting.emplace_back(row.rank, id, &row);
-      }
-    }
-    std::sort(waiting.begin(), waiting.end());
-    for (auto& [rank, id, row] : waiting)
-      if (holders[row->concurrency_key] < kKeyLimit)
-        row->turn = true, ++holders[row->concurrency_key];
-  }
-  void wait_again(std::int64_t id, JobState state) {
-    auto& row = rows.at(id);
-    if (waiting_with(row.key, id) != 0) row.key.clear();
-    row.state = state;
-  }
-  static WallTime rank_of(WallTime due, int priority) {
-    return due + std::chrono::minutes(10) * priority;
-  }
-
-  std::int64_t insert(const NewJob& job) {
-    if (const auto other = waiting_with(job.unique_key)) return other;
-    Row row{.priority = job.priority, .max_attempts = job.max_attempts, .key = job.unique_key};
-    row.concurrency_key = job.concurrency_key;
-    row.turn = job.concurrency_key.empty();
-    row.rank = rank_of(now + job.delay, job.priority);
-    if (job.delay > Duration::zero()) {
-      row.state = JobState::scheduled;
-      row.due = now + job.delay;
-    }
-    rows.emplace(++last, row);
-    give_turns();
-    return last;
-  }
-
-  std::vector<std::int64_t> claim(int count) {
-    std::vector<std::pair<WallTime, std::int64_t>> order;
-    for (const auto& [id, row] : rows) {
-      if (row.state == JobState::available && row.turn) order.emplace_back(row.rank, id);
-    }
-    std::sort(order.begin(), order.end());
-    order.resize(std::min(order.size(), static_cast<std::size_t>(count)));
-    std::vector<std::int64_t> claimed;
-    for (const auto& [rank, id] : order) {
-      auto& row = rows.at(id);
-      row.state = JobState::running;
-      ++row.attempt, ++row.lease;
-      row.instance = instance;
-      claimed.push_back(id);
-    }
-    return claimed;
-  }
-
-  void finish(std::int64_t id, Kind kind, bool permanent) {
-    auto& row = rows.at(id);
-    ++row.history;
-    if (kind == Kind::crashed) ++row.crashes;
-    if (kind == Kind::completed) {
-      row.state = JobState::completed;
-    } else if (kind == Kind::cancelled || row.cancel) {
-      row.state = JobState::cancelled;
-    } else if (kind == Kind::snoozed) {
-      --row.attempt;
-      row.due = now + kPolicy.base;
-      row.rank = rank_of(*row.due, row.priority);
-      wait_again(id, JobState::scheduled);
-    } else if (kind == Kind::interrupted) {
-      --row.attempt;
-      row.held = ++row.interrupted > kInterruptLimit;
-      wait_again(id, row.held ? JobState::scheduled : JobState::available);
-      row.due.reset();
-    } else if (permanent || row.attempt >= row.max_attempts || row.crashes >= kCrashLimit) {
-      row.state = JobState::discarded;
-    } else {
-      row.due = now + retry_delay(kPolicy, row.attempt, 0);
-      row.rank = rank_of(*row.due, row.priority);
-      wait_again(id, JobState::retryable);
-    }
-    give_turns();
-  }
-
-  void promote() {
-    for (auto& [id, row] : rows) {
-      const bool later = row.state == JobState::scheduled || row.state == JobState::retryable;
-      if (!later || !row.due || *row.due > now) continue;
-      row.state = JobState::available;
-      row.turn = row.concurrency_key.empty();
-    }
-    give_turns();
-  }
-
-  void recover() {
-    ++instance;
-    for (auto& [id, row] : rows) {
-      if (row.state == JobState::running) finish(id, Kind::interrupted, false);
-    }
-  }
-
-  void retry(std::int64_t id) {
-    auto& row = rows.at(id);
-    wait_again(id, JobState::available);
-    row.attempt = row.crashes = row.interrupted = 0;
-    row.cancel = row.held = false;
-    row.rank = rank_of(now, row.priority);
-    row.turn = row.concurrency_key.empty();
-    give_turns();
-  }
-
-  std::map<std::int64_t, Row> rows;
-  std::int64_t last = 0;
-  std::int64_t instance = 1;
-  WallTime now;
-};
 
 class Comparison {
  public:
@@ -190,7 +38,7 @@ class Comparison {
       case 4:
       case 5: return finish();
       case 6: return give_back();
-      case 7: return cancel_or_retry();
+      case 7: return order();
       case 8: return pass_time();
       default: return recover();
     }
@@ -210,8 +58,8 @@ class Comparison {
       RC_ASSERT(job.lease.value() == row.lease);
       RC_ASSERT(job.unique_key == row.key);
       RC_ASSERT(job.waits_turn == (row.state == JobState::available && !row.turn));
-      RC_ASSERT(!job.held.empty() == (row.held && row.state != JobState::cancelled));
-      RC_ASSERT(static_cast<int>(detail.attempts.size()) == std::min(row.history, 50));
+      RC_ASSERT(!job.held.empty() == row.held);
+      RC_ASSERT(static_cast<int>(detail.attempts.size()) == std::min(row.history, kAttemptsKept));
       const bool later = row.state == JobState::scheduled || row.state == JobState::retryable;
       if (later) RC_ASSERT(job.due == (row.held ? std::nullopt : row.due));
     }
@@ -229,6 +77,7 @@ class Comparison {
     job.unique_key = *rc::gen::elementOf(kKeys);
     job.concurrency_key = *rc::gen::elementOf(kKeys);
     job.key_limit = kKeyLimit;
+    job.unique_window = std::chrono::seconds(*rc::gen::elementOf(std::vector<int>{0, 0, 300}));
     job.delay = std::chrono::seconds(*rc::gen::elementOf(std::vector<int>{0, 0, 5, 600}));
     const auto inserted = in_unit([&](Unit& unit) { return insert_job(unit, job, model_.now); });
     const auto before = model_.last;
@@ -238,11 +87,11 @@ class Comparison {
 
   void claim() {
     const int count = *rc::gen::inRange(1, 4);
-    const auto claimed = in_unit(
-        [&](Unit& unit) { return claim_jobs(unit, "work", count, model_.instance, model_.now); });
+    const auto claimed =
+        in_unit([&](Unit& unit) { return claim_jobs(unit, "work", count, instance_, model_.now); });
     std::vector<std::int64_t> ids;
     for (const auto& job : claimed.jobs) ids.push_back(job.run.job.value());
-    RC_ASSERT(ids == model_.claim(count));
+    RC_ASSERT(ids == model_.claim("work", count));
   }
 
   void finish() {
@@ -259,7 +108,9 @@ class Comparison {
     });
     RC_ASSERT(finished.has_value() == current);
     if (!current) return;
-    model_.finish(id, kind, permanent);
+    const auto attempt = row.attempt;
+    model_.finish(id, kind, permanent,
+                  kind == Kind::snoozed ? kPolicy.base : retry_delay(kPolicy, attempt, 0));
     RC_ASSERT(name(finished->state) == name(model_.rows.at(id).state));
   }
 
@@ -269,29 +120,38 @@ class Comparison {
     auto& row = model_.rows.at(id);
     const bool current = row.state == JobState::running;
     const auto state = in_unit([&](Unit& unit) {
-      return host::give_back(unit, {JobId(id), RunLease(row.lease)});
+      return host::give_back(unit, {JobId(id), RunLease(row.lease)}, model_.now);
     });
     RC_ASSERT(state.has_value() == current);
     if (!current) return;
-    --row.attempt;
-    if (model_.waiting_with(row.key, id) != 0) row.key.clear();
-    row.state = row.cancel ? JobState::cancelled : JobState::available;
-    model_.give_turns();
+    model_.give_back(id);
     RC_ASSERT(*state == row.state);
   }
 
-  void cancel_or_retry() {
+  // An order and whether it was taken, here and there.
+  void order() {
     const auto id = any_job();
     if (id == 0) return;
-    auto& row = model_.rows.at(id);
-    if (*rc::gen::arbitrary<bool>()) {
-      in_unit([&](Unit& unit) { return cancel_job(unit, JobId(id), model_.now); });
-      if (Model::waits(row)) row.state = JobState::cancelled;
-      if (row.state == JobState::running) row.cancel = true;
-      model_.give_turns();
-    } else if (row.state != JobState::running) {
-      in_unit([&](Unit& unit) { return retry_job(unit, JobId(id), model_.now); });
-      model_.retry(id);
+    const auto taken = [&](auto work) {
+      return attempt([&] { in_unit([&](Unit& unit) { (void)work(unit); }); }).ok();
+    };
+    const auto now = model_.now;
+    switch (*rc::gen::inRange(0, 4)) {
+      case 0:
+        RC_ASSERT(taken([&](Unit& unit) { return cancel_job(unit, JobId(id), now); }) ==
+                  model_.cancel(id));
+        break;
+      case 1:
+        RC_ASSERT(taken([&](Unit& unit) { return retry_job(unit, JobId(id), now); }) ==
+                  model_.retry(id));
+        break;
+      case 2:
+        RC_ASSERT(taken([&](Unit& unit) { return discard_job(unit, JobId(id), now); }) ==
+                  model_.discard(id));
+        break;
+      default:
+        RC_ASSERT(taken([&](Unit& unit) { return run_job_now(unit, JobId(id), now); }) ==
+                  model_.run_now(id));
     }
   }
 
@@ -302,13 +162,15 @@ class Comparison {
   }
 
   void recover() {
+    ++instance_;
     model_.recover();
-    in_unit([&](Unit& unit) { return recover_runs(unit, model_.instance, model_.now); });
+    in_unit([&](Unit& unit) { return recover_runs(unit, instance_, model_.now); });
   }
 
   FakeLoop loop_;
   InlineStore store_{loop_};
-  Model model_;
+  JobModel model_;
+  std::int64_t instance_ = 1;
 };
 
 TEST(JobModelTest, the_table_does_what_the_model_does) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is shown of jobs, and what is thrown away.
+// What is shown of jobs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,37 +10,29 @@
 namespace host {
 namespace {
 
-constexpr std::size_t kTasksCap = 1'000;
 constexpr int kRecentEnds = 5'000;
+constexpr int kListLook = 10'000;          // rows that a list looks at by each of its two ways
+constexpr std::size_t kListedSize = 4096;  // bytes of a payload or result that a list shows
+// Of a page's payloads and results, shown or not: to read what the row has behind them SQLite goes
+// through all their pages.
+constexpr std::int64_t kListBytes = 16 << 20;
 
-constexpr std::array kStates{JobState::scheduled, JobState::available, JobState::running,
-                             JobState::retryable, JobState::completed, JobState::cancelled,
-                             JobState::discarded};
-
-// That a row has this state, in the words of the partial index that covers it: SQLite uses one only
-// where the query says its condition word for word.
-std::string is_state(JobState state) {
-  const auto exact = fmt::format("state='{}'", name(state));
-  const bool waits = state == JobState::scheduled || state == JobState::retryable;
-  return waits ? "state IN ('scheduled','retryable') AND " + exact : exact;
-}
-
-// The FROM's index and the WHERE of a filter; `task` is parameter 3.
+// The FROM's index and the WHERE of a filter; `task` is parameter 3. Each state has an index.
 std::string matching(const JobFilter& filter) {
   std::string sql;
-  if (filter.state && *filter.state >= JobState::completed)
-    sql += fmt::format(" INDEXED BY jobs_{}", name(*filter.state));
+  if (filter.state) sql += fmt::format(" INDEXED BY jobs_{}", name(*filter.state));
   sql += " WHERE true";
-  if (filter.state) sql += " AND " + is_state(*filter.state);
-  if (filter.held) sql += " AND state IN ('scheduled','retryable') AND due IS NULL";
+  if (filter.state) sql += fmt::format(" AND state='{}'", name(*filter.state));
+  if (filter.held) sql += " AND state='scheduled' AND due IS NULL";
   if (!filter.task.empty()) sql += " AND task=?3";
   return sql;
 }
 
-const std::string kColumns =
-    "SELECT id, task, state, payload, priority, attempt, max_attempts, crashes, interrupted, "
-    "run_lease, source, unique_key, due, nominal, parent, inserted_at, attempted_at, ended_at, "
-    "cancel_requested_at, held, progress, result, concurrency_key, waits_turn FROM jobs";
+#define JOB_COLUMNS(payload, result)                                                         \
+  "SELECT id, task, state, " payload                                                         \
+  ", priority, attempt, max_attempts, crashes, interrupted, run_lease, source, unique_key, " \
+  "due, nominal, parent, inserted_at, attempted_at, ended_at, cancel_requested_at, held, "   \
+  "progress, " result ", concurrency_key, waits_turn, length(payload), length(result) FROM jobs"
 
 Job read_row(const Statement& row) {
   Job job;
@@ -70,6 +62,8 @@ Job read_row(const Statement& row) {
   job.result = row.text(21);
   job.concurrency_key = row.text(22);
   job.waits_turn = job.state == JobState::available && row.integer(23) != 0;
+  job.abridged = row.integer(24) != static_cast<std::int64_t>(job.payload.size()) ||
+                 row.integer(25) != static_cast<std::int64_t>(job.result.size());
   return job;
 }
 
@@ -96,8 +90,8 @@ std::vector<Attempt> read_attempts(Unit& unit, JobId id) {
   std::vector<Attempt> attempts;
   auto& row = unit.query(
       "SELECT lease, attempt, verdict, began, ended, next_run, permanent, signal, exit_status, "
-      "cpu, max_rss, code, message, output FROM history WHERE job=? ORDER BY lease DESC LIMIT 50",
-      id);
+      "cpu, max_rss, code, message, output FROM history WHERE job=? ORDER BY lease DESC LIMIT ?",
+      id, kAttemptsKept);
   while (row.step()) attempts.push_back(read_attempt(row));
   std::reverse(attempts.begin(), attempts.end());
   return attempts;
@@ -106,8 +100,7 @@ std::vector<Attempt> read_attempts(Unit& unit, JobId id) {
 }  // namespace
 
 std::optional<Job> find_job(Unit& unit, JobId id) {
-  static const std::string kById = kColumns + " WHERE id=?";
-  auto& row = unit.query(kById, id);
+  auto& row = unit.query(JOB_COLUMNS("payload", "result") " WHERE id=?", id);
   if (!row.step()) return std::nullopt;
   Job job = read_row(row);
   row.reset();
@@ -122,13 +115,91 @@ JobDetail read_job(Unit& unit, JobId id) {
   return {.job = std::move(*job), .attempts = read_attempts(unit, id)};
 }
 
-std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page) {
-  auto& row = unit.query(kColumns + matching(filter) + " AND id < ?1 ORDER BY id DESC LIMIT ?2",
-                         page.before.value_or(JobId(INT64_MAX)), std::clamp(page.limit, 1, 1000));
-  if (!filter.task.empty()) row.bind(3, filter.task);
-  std::vector<Job> jobs;
-  while (row.step()) jobs.push_back(read_row(row));
-  return jobs;
+namespace {
+
+// The ids of a page, newest first, and how far it looked if there may be more.
+struct PageOfIds {
+  std::vector<JobId> ids;
+  std::optional<JobId> looked_to;
+};
+
+// From the newest on, past what does not match. An ended state's index has its jobs alone.
+PageOfIds walk(Unit& unit, const JobFilter& filter, JobId before, std::size_t limit) {
+  const bool ended = filter.state && *filter.state >= JobState::completed;
+  auto& row = unit.query(
+      fmt::format(
+          "SELECT id, task, state, due FROM jobs{} id < ? ORDER BY id DESC",
+          ended ? fmt::format(" INDEXED BY jobs_{0} WHERE state='{0}' AND", name(*filter.state))
+                : " WHERE"),
+      before);
+  PageOfIds page;
+  for (int looked = 1; row.step(); ++looked) {
+    const JobId id(row.integer(0));
+    const bool matches =
+        (filter.task.empty() || row.text(1) == filter.task) &&
+        (!filter.state || row.text(2) == name(*filter.state)) &&
+        (!filter.held || (row.text(2) == name(JobState::scheduled) && row.is_null(3)));
+    if (matches) page.ids.push_back(id);
+    if (page.ids.size() < limit && looked < kListLook) continue;
+    page.looked_to = id;
+    break;
+  }
+  return page;
+}
+
+// By the index of a state that is not in the order of ids, sorted here. nullopt: they are too many,
+// and so a walk soon meets some.
+std::optional<PageOfIds> sort_few(Unit& unit, const JobFilter& filter, JobId before,
+                                  std::size_t limit) {
+  const auto state = filter.held ? JobState::scheduled : filter.state.value_or(JobState::completed);
+  if (state >= JobState::completed) return std::nullopt;
+  // Only the available ones are by task in their index.
+  const bool by_task = state == JobState::available && !filter.task.empty();
+  auto& row = unit.query(fmt::format("SELECT id, task FROM jobs INDEXED BY jobs_{0} WHERE "
+                                     "state='{0}'{1}{2} LIMIT ?1",
+                                     name(state), filter.held ? " AND due IS NULL" : "",
+                                     by_task ? " AND task=?2" : ""),
+                         kListLook);
+  if (by_task) row.bind(2, filter.task);
+  PageOfIds page;
+  for (int looked = 1; row.step(); ++looked) {
+    const JobId id(row.integer(0));
+    const bool task = filter.task.empty() || row.text(1) == filter.task;
+    if (id < before && task) page.ids.push_back(id);
+    if (looked == kListLook) return std::nullopt;
+  }
+  if (filter.held && filter.state && *filter.state != state) return PageOfIds{};
+  std::sort(page.ids.rbegin(), page.ids.rend());
+  if (page.ids.size() > limit) {
+    page.ids.resize(limit);
+    page.looked_to = page.ids.back();
+  }
+  return page;
+}
+
+}  // namespace
+
+JobList list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page) {
+  const auto before = page.before.value_or(JobId(INT64_MAX));
+  const auto limit = static_cast<std::size_t>(std::clamp(page.limit, 1, 1000));
+  auto found = sort_few(unit, filter, before, limit);
+  if (!found) found = walk(unit, filter, before, limit);
+  JobList list{.jobs = {}, .next = found->looked_to};
+  std::int64_t bytes = 0;
+  for (const auto id : found->ids) {
+    auto& row =
+        unit.query(JOB_COLUMNS("CASE WHEN length(payload) <= ?2 THEN payload END",
+                               "CASE WHEN length(result) <= ?2 THEN result END") " WHERE id=?1",
+                   id, static_cast<std::int64_t>(kListedSize));
+    if (!row.step()) continue;
+    list.jobs.push_back(read_row(row));
+    bytes += row.integer(24) + row.integer(25);
+    row.reset();
+    if (bytes <= kListBytes || id == found->ids.back()) continue;
+    list.next = id;
+    break;
+  }
+  return list;
 }
 
 std::vector<JobId> matching_jobs(Unit& unit, const JobFilter& filter, std::int64_t limit) {
@@ -152,37 +223,6 @@ std::int64_t count_matching(Unit& unit, const JobFilter& filter, std::int64_t ca
   return count;
 }
 
-Counts count_jobs(Unit& unit, CountCaps caps) {
-  Counts counts;
-  for (const auto state : kStates) {
-    auto& row = unit.query(fmt::format("SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {} "
-                                       "LIMIT ?)",
-                                       is_state(state)),
-                           caps.of_state + 1);
-    row.step();
-    const auto count = row.integer(0);
-    row.reset();
-    counts.states.push_back({state, std::min(count, caps.of_state), count > caps.of_state});
-  }
-  // From task to task through the index, whatever lies between.
-  std::string task;
-  while (counts.ready.size() < kTasksCap) {
-    auto& row = unit.query(
-        "SELECT task, due, (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state='available' AND "
-        "task=first.task AND waits_turn=0 LIMIT ?2)) FROM jobs AS first "
-        "WHERE state='available' AND waits_turn=0 AND task > ?1 ORDER BY task, waits_turn, rank "
-        "LIMIT 1",
-        task, caps.of_task + 1);
-    if (!row.step()) break;
-    task = row.string(0);
-    const auto count = row.integer(2);
-    counts.ready.push_back(
-        {task, std::min(count, caps.of_task), count > caps.of_task, row.time(1)});
-    row.reset();
-  }
-  return counts;
-}
-
 std::map<std::string, WallTime> last_ends(Unit& unit) {
   std::map<std::string, WallTime> last;
   for (const auto state : {JobState::completed, JobState::discarded}) {
@@ -197,24 +237,6 @@ std::map<std::string, WallTime> last_ends(Unit& unit) {
     }
   }
   return last;
-}
-
-int prune_jobs(Unit& unit, JobState state, WallTime before, int limit) {
-  // The newest job stays whatever it is, so that its id is never given again.
-  auto& row =
-      unit.query(fmt::format("SELECT id, ended_at FROM jobs INDEXED BY jobs_{0} WHERE "
-                             "state='{0}' AND id < (SELECT max(id) FROM jobs) ORDER BY id LIMIT ?",
-                             name(state)),
-                 limit);
-  std::vector<JobId> old;
-  while (row.step()) {
-    if (row.time(1) < before) old.emplace_back(row.integer(0));
-  }
-  for (const auto id : old) {
-    unit.run("DELETE FROM attempts WHERE job=?", id);
-    unit.run("DELETE FROM jobs WHERE id=?", id);
-  }
-  return static_cast<int>(old.size());
 }
 
 }  // namespace host

@@ -162,21 +162,40 @@ void set_progress(Unit& unit, RunId run, std::string_view json) {
   if (unit.changes() == 0) require_current(unit, run);
 }
 
-Promoted promote_due(Unit& unit, WallTime now, int limit) {
-  Promoted promoted;
-  std::set<std::pair<std::string, std::string>> keyed;
-  auto& row = unit.query(
-      "UPDATE jobs SET state='available', waits_turn = concurrency_key IS NOT NULL "
-      "WHERE id IN (SELECT id FROM jobs WHERE state IN ('scheduled','retryable') AND due <= ? "
-      "ORDER BY due LIMIT ?) RETURNING task, concurrency_key",
-      now, limit);
-  while (row.step()) {
+namespace {
+
+// Makes what is due available, at most `limit`; notes what has a concurrency key. How many.
+template <class Keys>
+int promote_state(Unit& unit, std::string_view sql, WallTime now, int limit, Promoted& promoted,
+                  Keys& keyed) {
+  auto& row = unit.query(sql, now, limit);
+  int count = 0;
+  for (; row.step(); ++count) {
     const auto task = row.text(0);
     if (std::find(promoted.tasks.begin(), promoted.tasks.end(), task) == promoted.tasks.end()) {
       promoted.tasks.emplace_back(task);
     }
     if (!row.is_null(1)) keyed.emplace(task, row.text(1));
   }
+  return count;
+}
+
+// One statement for each state, so that each goes by the index of its own.
+#define PROMOTE(state)                                                           \
+  "UPDATE jobs SET state='available', waits_turn = concurrency_key IS NOT NULL " \
+  "WHERE id IN (SELECT id FROM jobs WHERE state='" state                         \
+  "' AND due <= ? ORDER BY "                                                     \
+  "due LIMIT ?) RETURNING task, concurrency_key"
+
+}  // namespace
+
+Promoted promote_due(Unit& unit, WallTime now, int limit) {
+  Promoted promoted;
+  std::set<std::pair<std::string, std::string>> keyed;
+  // Retries first: there are few, and they have waited once already.
+  const int retried = promote_state(unit, PROMOTE("retryable"), now, limit, promoted, keyed);
+  if (retried < limit)
+    promote_state(unit, PROMOTE("scheduled"), now, limit - retried, promoted, keyed);
   for (const auto& [task, key] : keyed) give_turns(unit, task, key);
   promoted.next_due = earliest_due(unit);
   return promoted;
@@ -184,12 +203,17 @@ Promoted promote_due(Unit& unit, WallTime now, int limit) {
 
 std::optional<WallTime> earliest_due(Unit& unit) {
   auto& row = unit.query(
-      "SELECT due FROM jobs WHERE state IN ('scheduled','retryable') AND due IS NOT NULL "
-      "ORDER BY due LIMIT 1");
-  const auto due = row.step() ? std::optional(row.time(0)) : std::nullopt;
+      "SELECT min(due) FROM ("
+      "SELECT * FROM (SELECT due FROM jobs WHERE state='scheduled' AND due IS NOT NULL "
+      "ORDER BY due LIMIT 1) UNION ALL "
+      "SELECT * FROM (SELECT due FROM jobs WHERE state='retryable' AND due IS NOT NULL "
+      "ORDER BY due LIMIT 1))");
+  const auto due = row.step() ? row.optional_time(0) : std::nullopt;
   row.reset();
   return due;
 }
+
+constexpr std::int64_t kInstancesKept = 1000;  // starts of a host
 
 std::int64_t register_instance(Unit& unit, WallTime now) {
   std::string host(256, '\0');
@@ -199,7 +223,10 @@ std::int64_t register_instance(Unit& unit, WallTime now) {
   boot.erase(boot.find_last_not_of('\n') + 1);
   unit.run("INSERT INTO instances(host, boot_id, pid, started) VALUES(?, ?, ?, ?)", host, boot,
            static_cast<int>(::getpid()), now);
-  return unit.last_rowid();
+  const auto id = unit.last_rowid();
+  unit.run("DELETE FROM instances WHERE id IN (SELECT id FROM instances WHERE id <= ? LIMIT 1000)",
+           id - kInstancesKept);
+  return id;
 }
 
 std::string read_store_id(Unit& unit) {

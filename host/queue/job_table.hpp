@@ -34,15 +34,15 @@ void check_new_job(const NewJob& job);
 Claimed claim_jobs(Unit& unit, std::string_view task, int count, std::int64_t instance,
                    WallTime now, const RateLimit& rate = {});
 
-// Ends a run by its verdict and writes its attempt row. nullopt: stale, nothing was changed.
-// `random` is for the back-off's jitter.
+// Ends a run by its verdict and writes its attempt row; of a job's rows the newest kAttemptsKept
+// are kept. nullopt: stale, nothing was changed. `random` is for the back-off's jitter.
 std::optional<Finished> finish_run(Unit& unit, RunId run, const Verdict& verdict,
                                    const RetryPolicy& policy, WallTime now, double random);
 
 // A run that was claimed but never begun goes back, as if it had never been claimed (the lease
 // stays grown). What the job is then: available, or cancelled when that had been asked for.
 // nullopt: stale.
-std::optional<JobState> give_back(Unit& unit, RunId run);
+std::optional<JobState> give_back(Unit& unit, RunId run, WallTime now);
 
 // Whether this run is the job's current one. For writes of a run that are not its completion.
 bool is_current(Unit& unit, RunId run);
@@ -94,7 +94,8 @@ std::int64_t count_matching(Unit& unit, const JobFilter& filter, std::int64_t ca
 JobDetail read_job(Unit& unit, JobId id);
 // Without its attempts; nullopt: there is none.
 std::optional<Job> find_job(Unit& unit, JobId id);
-std::vector<Job> list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page);
+// Bounded work: a page may be short, and even empty, although there are more; see JobList.
+JobList list_jobs(Unit& unit, const JobFilter& filter, const JobPage& page);
 // Counts no further than the caps: a backlog of a million must not cost more than one of a hundred.
 struct CountCaps {
   std::int64_t of_state = 10'000;
@@ -104,11 +105,8 @@ Counts count_jobs(Unit& unit, CountCaps caps = {});
 // When a run of each task last ended, as far as the newest some thousand ended jobs tell.
 std::map<std::string, WallTime> last_ends(Unit& unit);
 
-// Looks at the `limit` oldest jobs of an ended state, by id, and deletes those that ended before
-// `before`, with their attempts. Returns how many.
-int prune_jobs(Unit& unit, JobState state, WallTime before, int limit);
-
-// One row of `instances` for a host that starts; its id is what claim_jobs() takes.
+// One row of `instances` for a host that starts; its id is what claim_jobs() takes. Of the rows the
+// newest thousand are kept.
 std::int64_t register_instance(Unit& unit, WallTime now);
 // What makes idempotency keys unique over stores: random, made with the database.
 std::string read_store_id(Unit& unit);

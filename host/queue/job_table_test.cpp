@@ -91,7 +91,7 @@ TEST_F(JobTableTest, a_stale_run_changes_nothing) {
   for (const auto kind : {Kind::completed, Kind::failed, Kind::crashed, Kind::interrupted}) {
     EXPECT_EQ(finish(first, kind), std::nullopt);
   }
-  EXPECT_EQ(in_unit([&](Unit& unit) { return give_back(unit, first); }), std::nullopt);
+  EXPECT_EQ(in_unit([&](Unit& unit) { return give_back(unit, first, now_); }), std::nullopt);
   EXPECT_THROW(in_unit([&](Unit& unit) { require_current(unit, first); }), Error);
   EXPECT_THROW(in_unit([&](Unit& unit) { set_progress(unit, first, "{}"); }), Error);
   EXPECT_EQ(job(id).state, JobState::running);
@@ -190,7 +190,7 @@ TEST_F(JobTableTest, too_many_interruptions_hold_the_job_until_somebody_retries_
   now_ += hours(10'000);
   EXPECT_THAT(promote().tasks, IsEmpty());
   EXPECT_THAT(claim(), IsEmpty());
-  EXPECT_THAT(in_unit([](Unit& unit) { return list_jobs(unit, {.held = true}, {}); }),
+  EXPECT_THAT(in_unit([](Unit& unit) { return list_jobs(unit, {.held = true}, {}); }).jobs,
               testing::SizeIs(1));
   EXPECT_THAT(event_kinds(), ElementsAre("job_held"));
   in_unit([&](Unit& unit) { return retry_job(unit, id, now_); });
@@ -201,7 +201,7 @@ TEST_F(JobTableTest, too_many_interruptions_hold_the_job_until_somebody_retries_
 TEST_F(JobTableTest, a_run_that_never_began_goes_back_at_no_cost_and_fenced) {
   const auto id = insert({});
   const auto run = claim_one();
-  EXPECT_EQ(in_unit([&](Unit& unit) { return give_back(unit, run); }), JobState::available);
+  EXPECT_EQ(in_unit([&](Unit& unit) { return give_back(unit, run, now_); }), JobState::available);
   EXPECT_EQ(job(id).attempt, 0);
   EXPECT_EQ(job(id).interrupted, 0);
   EXPECT_THAT(attempts(id), IsEmpty());
@@ -357,12 +357,11 @@ TEST_F(JobTableTest, pages_go_by_id_without_a_gap) {
   for (int i = 0; i < 25; ++i) all.insert(all.begin(), insert({}));
   std::vector<JobId> seen;
   JobPage page{.limit = 10};
-  for (;;) {
-    const auto jobs = in_unit([&](Unit& unit) { return list_jobs(unit, {}, page); });
-    if (jobs.empty()) break;
-    for (const auto& job : jobs) seen.push_back(job.id);
-    page.before = jobs.back().id;
-  }
+  do {
+    const auto list = in_unit([&](Unit& unit) { return list_jobs(unit, {}, page); });
+    for (const auto& job : list.jobs) seen.push_back(job.id);
+    page.before = list.next;
+  } while (page.before);
   EXPECT_EQ(seen, all);
 }
 
@@ -372,7 +371,7 @@ TEST_F(JobTableTest, lists_by_state_and_task) {
   insert({});
   ASSERT_EQ(claim_one().job, id);
   const auto list = [&](const JobFilter& filter) {
-    return in_unit([&](Unit& unit) { return list_jobs(unit, filter, {}); }).size();
+    return in_unit([&](Unit& unit) { return list_jobs(unit, filter, {}); }).jobs.size();
   };
   EXPECT_EQ(list({.state = JobState::running}), 1u);
   EXPECT_EQ(list({.state = JobState::available}), 2u);
@@ -403,29 +402,98 @@ TEST_F(JobTableTest, counts_stop_at_their_cap) {
   EXPECT_EQ(counts.ready[1].next_since, now_ - seconds(1));
 }
 
-TEST_F(JobTableTest, prune_removes_old_ended_jobs_with_their_history_and_gives_no_id_twice) {
-  const auto old = insert({});
-  finish(claim_one(), {.kind = Kind::snoozed, .delay = seconds(1)});
-  now_ += seconds(2);
-  promote();
-  finish(claim_one(), Kind::completed);
-  EXPECT_EQ(attempts(old).size(), 2u);
-  now_ += hours(2);
-  const auto fresh = insert({});
-  finish(claim_one(), Kind::completed);
-  const auto prune = [&](WallTime before) {
-    return in_unit([&](Unit& unit) { return prune_jobs(unit, JobState::completed, before, 100); });
+TEST_F(JobTableTest, the_oldest_ready_job_of_a_task_is_known) {
+  const auto ready = [&] {
+    return in_unit([](Unit& unit) { return count_jobs(unit); }).ready.at(0);
   };
-  EXPECT_EQ(prune(now_ - hours(1)), 1);
-  EXPECT_THROW(job(old), Error);
-  EXPECT_EQ(prune(now_ + hours(1)), 0) << "the newest id stays";
-  EXPECT_GT(insert({}), fresh);
+  const auto begin = now_;
+  insert({.priority = 9});
+  now_ += minutes(30);
+  insert({.priority = 0});
+  EXPECT_EQ(ready().next_since, now_) << "it goes first";
+  EXPECT_EQ(ready().oldest_since, begin);
+  EXPECT_FALSE(ready().maybe_older);
+  claim(2);
+  insert({.concurrency_key = "k"});
+  const auto run = claim_one();
+  insert({.concurrency_key = "k"});
+  EXPECT_EQ(ready().count, 0) << "it waits for its turn";
+  EXPECT_EQ(ready().next_since, std::nullopt);
+  EXPECT_EQ(ready().oldest_since, now_);
+  finish(run, Kind::completed);
+  EXPECT_EQ(ready().count, 1);
+}
+
+TEST_F(JobTableTest, an_oldest_that_may_not_be_it_says_so) {
+  insert({.priority = 9});
+  now_ += minutes(1);
+  for (int i = 0; i < 100; ++i) insert({.priority = 0});
+  const auto ready = in_unit([](Unit& unit) { return count_jobs(unit); }).ready.at(0);
+  EXPECT_EQ(ready.oldest_since, now_);
+  EXPECT_TRUE(ready.maybe_older) << "a hundred stand before the oldest";
+}
+
+TEST_F(JobTableTest, a_list_leaves_out_what_is_long) {
+  const auto small = insert({.payload = "{\"n\":1}"});
+  insert({.payload = "\"" + std::string(5'000, 'x') + "\""});
+  const auto ran = claim(2);
+  finish(ran.at(0).run, Verdict{.kind = Kind::completed, .result = std::string(5'000, '1')});
+  const auto list = [&](const JobPage& page) {
+    return in_unit([&](Unit& unit) { return list_jobs(unit, {}, page); });
+  };
+  const auto jobs = list({}).jobs;
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_EQ(jobs[0].payload, "");
+  EXPECT_TRUE(jobs[0].abridged);
+  EXPECT_EQ(jobs[1].payload, "{\"n\":1}");
+  EXPECT_EQ(jobs[1].result, "");
+  EXPECT_TRUE(jobs[1].abridged);
+  insert({});
+  EXPECT_FALSE(list({.limit = 1}).jobs.at(0).abridged);
+  EXPECT_EQ(job(small).result.size(), 5'000u);
+}
+
+TEST_F(JobTableTest, a_page_ends_where_its_jobs_are_large_and_says_where_to_go_on) {
+  for (int i = 0; i < 20; ++i) insert({.payload = "\"" + std::string(1'000'000, 'x') + "\""});
+  JobPage page;
+  std::vector<std::int64_t> seen;
+  int pages = 0;
+  do {
+    const auto list = in_unit([&](Unit& unit) { return list_jobs(unit, {}, page); });
+    for (const auto& job : list.jobs) seen.push_back(job.id.value());
+    page.before = list.next;
+    ++pages;
+  } while (page.before);
+  EXPECT_EQ(pages, 2);
+  EXPECT_EQ(seen.size(), 20u);
+  EXPECT_TRUE(std::is_sorted(seen.rbegin(), seen.rend()));
+}
+
+TEST_F(JobTableTest, only_so_many_attempts_of_a_job_are_kept) {
+  const auto id = insert({});
+  for (int i = 0; i < kAttemptsKept + 10; ++i) {
+    finish(claim_one(), {.kind = Kind::snoozed, .delay = seconds(1)});
+    now_ += seconds(1);
+    promote();
+  }
+  EXPECT_EQ(attempts(id).size(), static_cast<std::size_t>(kAttemptsKept));
+  EXPECT_EQ(attempts(id).back().lease, RunLease(kAttemptsKept + 10));
   EXPECT_EQ(in_unit([](Unit& unit) {
-              auto& row = unit.query("SELECT count(*) FROM history");
+              auto& row = unit.query("SELECT count(*) FROM attempts");
               row.step();
               return row.integer(0);
             }),
-            1);
+            kAttemptsKept);
+}
+
+TEST_F(JobTableTest, a_cancelled_run_that_goes_back_ends_when_it_goes_back) {
+  const auto id = insert({});
+  const auto run = claim_one();
+  now_ += seconds(7);
+  in_unit([&](Unit& unit) { return cancel_job(unit, id, now_); });
+  now_ += seconds(7);
+  EXPECT_EQ(in_unit([&](Unit& unit) { return give_back(unit, run, now_); }), JobState::cancelled);
+  EXPECT_EQ(job(id).ended_at, now_);
 }
 
 TEST_F(JobTableTest, only_the_last_lines_of_output_are_kept) {
@@ -457,39 +525,6 @@ TEST_F(JobTableTest, a_result_past_the_cap_is_a_permanent_failure) {
           ->state,
       JobState::discarded);
   EXPECT_EQ(attempts(id).at(0).verdict.code, "too_large");
-}
-
-TEST_F(JobTableTest, the_claim_and_the_timer_use_their_indexes) {
-  const auto plan = [&](const std::string& sql) {
-    return in_unit([&](Unit& unit) {
-      std::string text;
-      auto& row = unit.query("EXPLAIN QUERY PLAN " + sql);
-      while (row.step()) text += row.string(3) + "\n";
-      return text;
-    });
-  };
-  const auto claim_plan = plan(
-      "SELECT id FROM jobs WHERE state='available' AND task='x' AND waits_turn=0 "
-      "ORDER BY rank, id LIMIT 5");
-  EXPECT_THAT(claim_plan, HasSubstr("jobs_available (task=? AND waits_turn=?)"));
-  EXPECT_THAT(claim_plan, testing::Not(HasSubstr("TEMP B-TREE")));
-  EXPECT_THAT(plan("SELECT id FROM jobs WHERE state IN ('scheduled','retryable') AND due <= 5 "
-                   "ORDER BY due LIMIT 5"),
-              HasSubstr("jobs_due"));
-  EXPECT_THAT(plan("SELECT id FROM jobs WHERE task='x' AND unique_key='k' AND state IN "
-                   "('scheduled','available','retryable')"),
-              HasSubstr("jobs_unique"));
-  EXPECT_THAT(plan("SELECT id FROM jobs WHERE state='running' AND instance IS NOT 3"),
-              HasSubstr("jobs_running"));
-  EXPECT_THAT(plan("SELECT 1 FROM jobs WHERE state IN ('scheduled','retryable') AND "
-                   "state='retryable' LIMIT 5"),
-              HasSubstr("jobs_due"));
-  EXPECT_THAT(plan("SELECT * FROM jobs INDEXED BY jobs_completed WHERE id < 99 AND "
-                   "state='completed' ORDER BY id DESC LIMIT 5"),
-              HasSubstr("jobs_completed (id<?)"));
-  EXPECT_THAT(plan("SELECT * FROM history WHERE job=7 ORDER BY lease DESC LIMIT 50"),
-              testing::AllOf(HasSubstr("SEARCH attempts USING PRIMARY KEY (job=?)"),
-                             HasSubstr("SEARCH jobs USING INTEGER PRIMARY KEY")));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "queue/job_table.hpp"
 
@@ -11,7 +12,7 @@ namespace host {
 namespace {
 
 constexpr int kPromoteLimit = 1000;  // jobs that become due in one transaction
-constexpr int kPruneLimit = 500;     // rows of a state looked at in one transaction
+constexpr int kPruneLimit = 500;     // rows of a table looked at in one transaction
 constexpr Duration kAskAgain = std::chrono::seconds(1);
 constexpr Duration kFirstPrune = std::chrono::minutes(1);
 constexpr Duration kPruneEvery = std::chrono::minutes(10);
@@ -34,6 +35,16 @@ struct Queue::Ending {
   double random = 0;
   // Written by the store's thread before its reply is posted, read by the loop after.
   std::optional<Finished> finished;
+  bool also_threw = false;
+
+  void write(Unit& unit, WallTime now) {
+    also_threw = false;
+    finished = finish_run(unit, run, verdict, policy, now, random);
+    if (!finished || !also) return;
+    also_threw = true;  // unless it comes back
+    also(unit, finished->state);
+    also_threw = false;
+  }
 };
 
 Queue::Queue(Store& store, Loop& loop, Log log)
@@ -41,7 +52,23 @@ Queue::Queue(Store& store, Loop& loop, Log log)
       loop_(loop),
       log_(std::move(log)),
       timeline_(loop.clock()),
-      random_(std::random_device{}()) {}
+      random_(std::random_device{}()) {
+  for (const auto state : {JobState::completed, JobState::cancelled, JobState::discarded})
+    pruned_.push_back({[state](Unit& unit, WallTime before, std::int64_t after, int limit) {
+      return prune_jobs(unit, state, before, after, limit);
+    }});
+  pruned_.push_back({prune_events});
+  pruned_.push_back({prune_intents});
+  pruned_.push_back({prune_audit});
+  set_retention({});
+}
+
+void Queue::set_retention(Retention retention) {
+  const std::array keeps{retention.completed, retention.cancelled, retention.discarded,
+                         retention.events,    retention.intents,   retention.audit};
+  for (std::size_t table = 0; table < keeps.size(); ++table)
+    pruned_.at(table).keep = keeps.at(table);
+}
 
 Queue::~Queue() {
   alive_.reset();
@@ -181,11 +208,8 @@ void Queue::finish(RunId run, Verdict verdict, const RetryPolicy& policy, Also a
 }
 
 void Queue::submit(std::shared_ptr<Ending> ending) {
-  enqueue({[ending, now = now()](Unit& unit) {
-             ending->finished = finish_run(unit, ending->run, ending->verdict, ending->policy, now,
-                                           ending->random);
-             if (ending->finished && ending->also) ending->also(unit, ending->finished->state);
-           },
+  ending->also_threw = false;  // it may be refused without being run
+  enqueue({[ending, now = now()](Unit& unit) { ending->write(unit, now); },
            [this, alive = std::weak_ptr(alive_), ending](Status status) {
              if (!alive.expired()) ended(ending, status);
            }});
@@ -193,7 +217,10 @@ void Queue::submit(std::shared_ptr<Ending> ending) {
 
 void Queue::ended(const std::shared_ptr<Ending>& ending, const Status& status) {
   if (!status) {
-    if (is_store_busy(status.error())) return ask_again([this, ending] { submit(ending); });
+    // What `also` says is its caller's to answer. All else is the store's, and must not leave a job
+    // running that nobody runs.
+    if (!ending->also_threw || is_store_busy(status.error()))
+      return ask_again(status.error(), [this, ending] { submit(ending); });
     if (ending->done) ending->done(status.error());
     return;
   }
@@ -224,10 +251,14 @@ void Queue::ended(const std::shared_ptr<Ending>& ending, const Status& status) {
   if (ending->done) ending->done(finished);
 }
 
-void Queue::ask_again(std::function<void()> asking) {
+void Queue::ask_again(const Error& why, std::function<void()> asking) {
   refused_.push_back(std::move(asking));
   if (refused_.size() > 1) return;
-  log_.debug("the end of a run can't be stored; it is tried again");
+  if (is_store_busy(why)) {
+    log_.debug("the end of a run can't be stored; it is tried again");
+  } else {
+    log_.error("the end of a run can't be stored; it is tried again: {}", why.what());
+  }
   refused_timer_ = loop_.after(kAskAgain, [this] {
     for (const auto& again : std::exchange(refused_, {})) again();
   });
@@ -235,23 +266,22 @@ void Queue::ask_again(std::function<void()> asking) {
 
 void Queue::give_back(std::vector<RunId> runs, Reply<std::vector<JobId>> done) {
   ask<std::vector<JobId>>(
-      [runs](Unit& unit) {
+      [runs, now = now()](Unit& unit) {
         std::vector<JobId> cancelled;
         for (const auto run : runs)
-          if (host::give_back(unit, run) == JobState::cancelled) cancelled.push_back(run.job);
+          if (host::give_back(unit, run, now) == JobState::cancelled) cancelled.push_back(run.job);
         return cancelled;
       },
       [this, runs, done = std::move(done)](Result<std::vector<JobId>> result) mutable {
-        if (!result && is_store_busy(result.error())) {
-          return ask_again(
-              [this, runs = std::move(runs), done = std::move(done)] { give_back(runs, done); });
+        if (!result) {
+          return ask_again(result.error(), [this, runs = std::move(runs), done = std::move(done)] {
+            give_back(runs, done);
+          });
         }
-        if (result) {
-          for (const auto run : runs) {
-            if (!holds(run)) continue;
-            ready(running_.at(run.job).task);
-            running_.erase(run.job);
-          }
+        for (const auto run : runs) {
+          if (!holds(run)) continue;
+          ready(running_.at(run.job).task);
+          running_.erase(run.job);
         }
         if (done) done(std::move(result));
       });
@@ -306,19 +336,27 @@ void Queue::promote() {
 void Queue::prune_if_time() {
   if (batch_.empty() || instance_ == 0 || now() < next_prune_) return;
   next_prune_ = now() + kPruneEvery;
-  prune(JobState::completed, retention_.completed);
-  prune(JobState::cancelled, retention_.cancelled);
-  prune(JobState::discarded, retention_.discarded);
+  for (std::size_t table = 0; table < pruned_.size(); ++table) {
+    if (std::exchange(pruned_[table].under_way, true)) continue;
+    pruned_[table].after = 0;
+    prune(table);
+  }
 }
 
-void Queue::prune(JobState state, Duration keep) {
-  ask<int>([state, before = now() - keep](
-               Unit& unit) { return prune_jobs(unit, state, before, kPruneLimit); },
-           [this](Result<int> removed) {
-             if (!removed) return;
-             stats_.pruned += static_cast<std::uint64_t>(removed.value());
-             if (removed.value() >= kPruneLimit) next_prune_ = now();
-           });
+// The next step of a table's round. Each is asked for when the one before is done, behind what else
+// was asked for meanwhile.
+void Queue::prune(std::size_t table) {
+  const auto& pruned = pruned_[table];
+  ask<PruneStep>([step = pruned.step, before = now() - pruned.keep, after = pruned.after](
+                     Unit& unit) { return step(unit, before, after, kPruneLimit); },
+                 [this, table](Result<PruneStep> result) {
+                   auto& round = pruned_[table];
+                   round.under_way = result && result.value().next;
+                   if (result) stats_.pruned += static_cast<std::uint64_t>(result.value().removed);
+                   if (!round.under_way) return;
+                   round.after = *result.value().next;
+                   prune(table);
+                 });
 }
 
 QueueStats Queue::stats() const {

@@ -21,15 +21,19 @@
 #include "base/result.hpp"
 #include "queue/controls.hpp"
 #include "queue/job.hpp"
+#include "queue/pruning.hpp"
 #include "store/store.hpp"
 
 namespace host {
 
-// How long ended jobs and their history are kept.
+// How long ended jobs and their history are kept, and what was written down about the host.
 struct Retention {
   Duration completed = std::chrono::hours(24);
   Duration cancelled = std::chrono::hours(24);
   Duration discarded = std::chrono::hours(24 * 7);
+  Duration events = std::chrono::hours(24 * 30);
+  Duration intents = std::chrono::hours(24 * 30);  // from when they were resolved
+  Duration audit = std::chrono::hours(24 * 365);
 };
 
 struct QueueStats {
@@ -71,9 +75,9 @@ class Queue {
   // Ends a run. `also` (may be empty) writes more in the same transaction: saved state, followers,
   // ledger rows. It is told what becomes of the job, and runs only if the run is still current, on
   // the store thread, maybe twice; what it throws undoes all and is the reply, and the run stays
-  // current. Error{stale}: another run has the job, or none; nothing was changed. While the store
-  // can't take it (its queue is full, the disk is full) it is asked again by itself, once a second:
-  // a run's end is never dropped.
+  // current. Error{stale}: another run has the job, or none; nothing was changed. Whatever else
+  // keeps the store from taking it (its queue is full, the disk is full, there is no memory), it is
+  // asked again by itself, once a second: a run's end is never dropped.
   using Also = std::function<void(Unit&, JobState)>;
   void finish(RunId run, Verdict verdict, const RetryPolicy& policy, Also also,
               Reply<Finished> done);
@@ -103,7 +107,7 @@ class Queue {
 
   // What there is, as of this turn's place in the order of requests.
   void show(JobId id, Reply<JobDetail> done);
-  void list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done);
+  void list(JobFilter filter, JobPage page, Reply<JobList> done);
   void counts(Reply<Counts> done);
   // When a run of each task last ended, as far as the newest some thousand ended jobs tell.
   void last_ends(Reply<std::map<std::string, WallTime>> done);
@@ -122,7 +126,7 @@ class Queue {
   // After a transaction of somebody else's that inserted a job was committed; `due` as in Inserted.
   void note_inserted(const std::string& task, std::optional<WallTime> due);
 
-  void set_retention(Retention retention) { retention_ = retention; }
+  void set_retention(Retention retention);
 
   // The clock of due times: see base/clock.hpp.
   [[nodiscard]] WallTime now() const { return timeline_.now(); }
@@ -167,15 +171,14 @@ class Queue {
   void arm();
   void submit(std::shared_ptr<Ending> ending);
   void ended(const std::shared_ptr<Ending>& ending, const Status& status);
-  void ask_again(std::function<void()> asking);
+  void ask_again(const Error& why, std::function<void()> asking);
   void prune_if_time();
-  void prune(JobState state, Duration keep);
+  void prune(std::size_t table);
 
   Store& store_;
   Loop& loop_;
   Log log_;
   Timeline timeline_;
-  Retention retention_;
   Pauses pauses_;
   std::function<void(const std::string&)> ready_handler_;
   std::mt19937_64 random_;
@@ -194,7 +197,15 @@ class Queue {
   Timer due_timer_;
   std::vector<std::function<void()>> refused_;  // runs' ends that the store didn't take
   Timer refused_timer_;
-  WallTime next_prune_;
+  // A table that is pruned.
+  struct Pruned {
+    std::function<PruneStep(Unit&, WallTime before, std::int64_t after, int limit)> step;
+    Duration keep{};
+    std::int64_t after = 0;  // as far as this round has come
+    bool under_way = false;
+  };
+  std::vector<Pruned> pruned_;
+  WallTime next_prune_;  // when the next round begins
   QueueStats stats_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

@@ -144,8 +144,8 @@ void Queue::show(JobId id, Reply<JobDetail> done) {
   ask<JobDetail>([id](Unit& unit) { return read_job(unit, id); }, std::move(done), true);
 }
 
-void Queue::list(JobFilter filter, JobPage page, Reply<std::vector<Job>> done) {
-  ask<std::vector<Job>>(
+void Queue::list(JobFilter filter, JobPage page, Reply<JobList> done) {
+  ask<JobList>(
       [filter = std::move(filter), page](Unit& unit) { return list_jobs(unit, filter, page); },
       std::move(done), true);
 }

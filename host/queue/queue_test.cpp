@@ -5,6 +5,7 @@
 
 #include "base/fake_loop.hpp"
 #include "queue/job_table.hpp"
+#include "store/event.hpp"
 #include "store/inline_store.hpp"
 
 namespace host {
@@ -240,6 +241,29 @@ TEST_F(QueueTest, an_end_that_the_disk_refuses_is_tried_until_it_is_stored) {
   EXPECT_EQ(state, JobState::completed);
 }
 
+TEST_F(QueueTest, an_end_is_tried_again_whatever_the_store_says) {
+  insert_one({.task = "work"});
+  const auto run = claim().at(0).run;
+  store_.inner().fail_next(Error(Code::internal, "something odd"), 2);
+  std::optional<JobState> state;
+  queue_->finish(run, {.kind = Kind::completed}, {}, {},
+                 [&](Result<Finished> finished) { state = finished.value().state; });
+  loop_.advance(seconds(5));
+  EXPECT_EQ(state, JobState::completed);
+  EXPECT_THAT(*lines_, testing::Contains(testing::HasSubstr("something odd")));
+}
+
+TEST_F(QueueTest, runs_are_given_back_whatever_the_store_says) {
+  const auto id = insert_one({.task = "work"});
+  const auto run = claim().at(0).run;
+  store_.inner().fail_next(Error(Code::internal, "something odd"), 2);
+  bool done = false;
+  queue_->give_back({run}, [&](const Result<std::vector<JobId>>& back) { done = back.ok(); });
+  loop_.advance(seconds(5));
+  EXPECT_TRUE(done);
+  EXPECT_EQ(show(id).state, JobState::available);
+}
+
 TEST_F(QueueTest, jobs_that_are_due_while_the_disk_fails_are_not_forgotten) {
   insert({{.task = "work", .delay = minutes(1)}});
   store_.inner().fail_next(Error(Code::io, "disk full"), 2);
@@ -335,6 +359,54 @@ TEST_F(QueueTest, old_jobs_go_when_there_is_something_to_do_anyway) {
   insert({{.task = "work"}});
   EXPECT_THROW(show(id), Error);
   EXPECT_EQ(queue_->stats().pruned, 1u);
+}
+
+TEST_F(QueueTest, a_round_of_pruning_goes_on_until_it_is_through) {
+  queue_->set_retention({.completed = minutes(30)});
+  // More than two steps of them that are not old, before one that is.
+  constexpr int kLate = 1'001;
+  insert(std::vector<NewJob>(kLate, {.task = "work"}));
+  const auto late = claim(kLate);
+  const auto old = insert_one({.task = "work"});
+  finish(claim().at(0).run, {.kind = Kind::completed});
+  loop_.advance(minutes(31));
+  queue_->set_retention({.completed = minutes(30)});
+  for (const auto& job : late)
+    queue_->finish(job.run, {.kind = Kind::completed}, {}, {}, [](const Result<Finished>&) {});
+  loop_.drain();
+  loop_.advance(minutes(11));
+  insert({{.task = "work"}});
+  EXPECT_THROW(show(old), Error);
+  EXPECT_EQ(queue_->stats().pruned, 1u);
+}
+
+TEST_F(QueueTest, what_was_written_down_about_the_host_goes_in_its_time) {
+  const auto write = [&](WallTime at) {
+    store_.run_now([at](Unit& unit) {
+      record_event(unit, at, "odd", "host", "");
+      unit.run("INSERT INTO audit(at, who, what, target, result) VALUES(?, 'w', 'w', 't', 'ok')",
+               at);
+      unit.run(
+          "INSERT INTO intents(job, lease, method, target, request_hash, state, created, resolved) "
+          "VALUES(1, 1, 'POST', 't', 'h', 'done', ?1, ?1)",
+          at);
+    });
+  };
+  using Days = std::chrono::days;
+  const std::vector<int> ages{366, 364, 31, 29};
+  for (const int age : ages) write(queue_->now() - Days(age));
+  loop_.advance(minutes(2));
+  insert({{.task = "work"}});
+  const auto left = [&](const std::string& table) {
+    return store_.run_now([table](Unit& unit) {
+      auto& row = unit.query("SELECT count(*) FROM " + table);
+      row.step();
+      return row.integer(0);
+    });
+  };
+  EXPECT_EQ(left("events"), 1) << "30 days";
+  EXPECT_EQ(left("intents"), 1) << "30 days";
+  EXPECT_EQ(left("audit"), 3) << "365 days";
 }
 
 TEST_F(QueueTest, a_queue_that_is_gone_calls_nobody_but_stores_what_was_asked) {

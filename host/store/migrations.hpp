@@ -20,7 +20,8 @@
 // Version 3:
 //   jobs.cpu, max_rss, output                     of the run that completed it; else NULL
 //   history                                       a view: attempts, and those in jobs
-// Version 4:
+// Version 4: jobs_scheduled and jobs_retryable instead of jobs_due; each state has its index.
+// Version 5:
 //   deliveries                                    of webhooks; control/delivery_table.cpp
 #pragma once
 
@@ -28,7 +29,7 @@
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 4;
+inline constexpr int kSchemaVersion = 5;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 

@@ -302,7 +302,7 @@ void Round::follow() {
     if (job["ended_at"].is_null() || !told_.insert(job["id"].get<std::int64_t>()).second) continue;
     std::cout << job["ended_at"].get<std::string>() << ' ' << job["task"].get<std::string>()
               << ": job " << job["id"] << ' ' << job["state"].get<std::string>() << ' '
-              << to_text(job["result"]) << '\n';
+              << to_text(job.value("result", Json())) << '\n';
     if (job["source"] == "schedule") by_tick_.emplace(job["task"].get<std::string>(), job);
   }
   if (!jobs.empty())
