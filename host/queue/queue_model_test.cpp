@@ -355,8 +355,14 @@ class QueueModel {
       unit.run("INSERT OR REPLACE INTO state VALUES('p', ?, CAST(? AS BLOB), 1)", id, lease);
       (void)insert_job(unit, follower, now);
     };
+    const auto told = [this, follower,
+                       due = queue_->now() + follower.delay](const Finished& finished) {
+      if (finished.state != JobState::completed) return;
+      queue_->note_inserted(follower.task,
+                            follower.delay > Duration::zero() ? std::optional(due) : std::nullopt);
+    };
     queue_->finish(run, {.kind = kind, .permanent = permanent, .delay = wait}, {}, also,
-                   noting<Finished>(asked));
+                   noting<Finished>(asked, told));
   }
 
   void give_back() {
