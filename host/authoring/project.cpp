@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <map>
 
 #include "base/error.hpp"
@@ -41,6 +42,38 @@ std::string camel_case(const std::string& name) {
   return made;
 }
 
+// A folder of its own beside the one that it becomes; removed unless it does.
+class Unfinished {
+ public:
+  Unfinished(const fs::path& parent, const std::string& name) {
+    make_directories(parent, 0755);
+    std::string path = (parent / ("." + name + ".XXXXXX")).string();
+    if (::mkdtemp(path.data()) == nullptr)
+      throw system_error("making a folder in " + parent.string());
+    path_ = path;
+    fs::permissions(path_, fs::perms(0755));
+  }
+  ~Unfinished() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  Unfinished(const Unfinished&) = delete;
+
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  // Throws Error{io}, also when `folder` has come to be meanwhile and holds something.
+  void become(const fs::path& folder) {
+    std::error_code failed;
+    fs::rename(path_, folder, failed);
+    if (failed)
+      throw Error(Code::io, "making \"" + folder.string() + "\": " + failed.message(),
+                  "Look at the folder that it is to be made in.");
+    path_.clear();
+  }
+
+ private:
+  fs::path path_;
+};
+
 std::map<std::string, std::string> tokens_of(const NewProject& project) {
   std::string identifier = project.name;
   std::replace(identifier.begin(), identifier.end(), '-', '_');
@@ -73,21 +106,15 @@ std::vector<fs::path> make_project(const NewProject& project) {
     throw Error(Code::conflict, "\"" + folder.string() + "\" is there already",
                 "Choose another name, or move it away.");
   const auto tokens = tokens_of(project);
-  const auto unfinished = project.parent / ("." + project.name + ".new");
-  fs::remove_all(unfinished);
-  make_directories(unfinished, 0755);
+  Unfinished unfinished(project.parent.empty() ? "." : project.parent, project.name);
   std::vector<fs::path> made;
   for (const auto& file : template_files()) {
     if (!file.language.empty() && file.language != project.language) continue;
     const auto name = filled_in(std::string(file.name), tokens);
-    write_atomically(unfinished / name, filled_in(std::string(file.text), tokens));
+    write_atomically(unfinished.path() / name, filled_in(std::string(file.text), tokens));
     made.push_back(fs::path(project.name) / name);
   }
-  std::error_code failed;
-  fs::rename(unfinished, folder, failed);
-  if (failed)
-    throw Error(Code::io, "making \"" + folder.string() + "\": " + failed.message(),
-                "Look at the folder that it is to be made in.");
+  unfinished.become(folder);
   return made;
 }
 

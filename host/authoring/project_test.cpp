@@ -66,6 +66,20 @@ TEST_F(ProjectTest, RefusesALanguageWithoutATemplate) {
   EXPECT_EQ(refusal({.name = "x", .language = "cobol"}), Code::usage);
 }
 
+TEST_F(ProjectTest, TouchesNothingThatHasTheNameOfAnUnfinishedOne) {
+  std::filesystem::create_directory(folder_ / ".mine.new");
+  write_atomically(folder_ / ".mine.new/notes", "precious");
+  (void)make_project({.name = "mine", .parent = folder_.path()});
+  EXPECT_EQ(read_file(folder_ / ".mine.new/notes", kCap), "precious");
+}
+
+TEST_F(ProjectTest, LeavesNothingBehindButTheProject) {
+  (void)make_project({.name = "mine", .parent = folder_.path()});
+  EXPECT_EQ(refusal({.name = "mine"}), Code::conflict);
+  const std::filesystem::directory_iterator all(folder_.path());
+  EXPECT_EQ(std::distance(begin(all), end(all)), 1);
+}
+
 TEST_F(ProjectTest, TouchesNothingThatIsThere) {
   std::filesystem::create_directory(folder_ / "mine");
   write_atomically(folder_ / "mine/manifest.json", "precious");
