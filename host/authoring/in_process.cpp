@@ -177,7 +177,7 @@ class InProcessTrial::Impl {
   }
 
   std::string end() {
-    if (made_) on_task_thread([this] { library_->destroy(); });
+    if (made_) on_task_thread([this] { library_->destroy(last_); });
     made_ = false;
     return {};
   }

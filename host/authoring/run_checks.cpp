@@ -89,7 +89,7 @@ Observation run_cancel(Examination& it) {
 Observation run_contains(Examination& it) {
   return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
     const auto outcome = tryout.run(run);
-    if (outcome.verdict.code != "exception") return {};
+    if (outcome.verdict.code != kThrew) return {};
     return {Grade::fail, outcome.verdict.message,
             "Catch it in the plugin: what crosses the C interface only works where host and plugin "
             "happen to share a C++ runtime. TIMMY_PLUGIN does it for you."};

@@ -101,6 +101,12 @@ struct AnswerMessage {
 [[nodiscard]] std::string encode(const AnswerMessage& answer);
 [[nodiscard]] AnswerMessage decode_answer(std::string_view body);
 
+// The code of a failure that the plugin did not tell but threw across the C interface.
+inline constexpr std::string_view kThrew = "threw";
+// The code of a failure of which it told nothing.
+inline constexpr std::string_view kNoReason = "no_reason";
+// How the line begins that tells what its destroy threw.
+inline constexpr std::string_view kDestroyThrew = "the plugin's destroy threw ";
 // How a worker's line begins that tells of a service call which came when its run was over.
 inline constexpr std::string_view kLateCall = "called a service after its run had ended: ";
 

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "base/process.hpp"
+#include "workers/message.hpp"
 #include "workers/pool_fixture.hpp"
 #include "workers/sanitizers.hpp"
 
@@ -196,7 +197,7 @@ TEST_F(PoolFaults, W8EndsAPluginThatClosesItsChannelAtTheDeadline) {
 TEST_F(PoolFaults, AnExceptionIsAFailureAndNoCrash) {
   const auto ended = verdict(submit("throw"));
   EXPECT_EQ(name_of(ended), "failed");
-  EXPECT_EQ(ended.code, "exception");
+  EXPECT_EQ(ended.code, kThrew);
   EXPECT_TRUE(ended.permanent);
   EXPECT_EQ(ended.message, "the plugin's run threw an exception: out of the blue");
 }

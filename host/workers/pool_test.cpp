@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 
+#include "workers/message.hpp"
 #include "workers/pool_fixture.hpp"
 #include "workers/sanitizers.hpp"
 
@@ -421,7 +422,7 @@ TEST_F(Pool, ReportsAPluginThatCannotBeMade) {
 
   spec = make_spec({{"create", "throw"}});
   ended = verdict(submit("echo"));
-  EXPECT_EQ(ended.code, "exception");
+  EXPECT_EQ(ended.code, kThrew);
   EXPECT_THAT(ended.message, HasSubstr("create threw an exception: out of create"));
 
   spec = make_spec({{"create", "crash"}});
@@ -448,6 +449,21 @@ TEST_F(Pool, DoesNotWaitForAPluginThatIsNeverDestroyed) {
     pool().retire("hostile");
     EXPECT_TRUE(run_until([&] { return pool().stats().workers.empty(); })) << how;
   }
+}
+
+TEST_F(Pool, TellsWhatADestroyThrew) {
+  spec = make_spec({{"destroy", "throw"}});
+  EXPECT_EQ(name_of(verdict(submit("nothing"))), "completed");
+  pool().retire("hostile");
+  EXPECT_TRUE(run_until([&] { return pool().stats().workers.empty(); }));
+  EXPECT_TRUE(services.logged(std::string(kDestroyThrew) + "an exception: out of destroy"));
+  EXPECT_EQ(pool().stats().crashed, 0u);
+}
+
+TEST_F(Pool, SaysWhetherARunsProcessDiedWithIt) {
+  EXPECT_FALSE(outcome(submit("wait", {{"ms", 0}})).died);
+  const auto run = submit("exit", {{"status", 0}});
+  EXPECT_TRUE(outcome(run).died);
 }
 
 TEST_F(Pool, RunsWaitAtNoCostWhileNoWorkerCanBeStarted) {

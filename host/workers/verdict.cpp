@@ -99,7 +99,7 @@ Verdict verdict_of(const ResultMessage& result, Stop stop, Duration timeout) {
   } else if (result.status == TIMMY_CANCELLED) {
     verdict = {.kind = Kind::cancelled, .code = "cancelled", .message = "cancelled by the plugin"};
   } else {
-    verdict = failed(result.status != TIMMY_RETRYABLE, "no_reason",
+    verdict = failed(result.status != TIMMY_RETRYABLE, std::string(kNoReason),
                      "the plugin failed and gave no reason");
   }
   if (!result.code.empty() && verdict.kind != Kind::timed_out) verdict.code = result.code;

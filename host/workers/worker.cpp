@@ -400,7 +400,7 @@ void Worker::on_died(const Death& death) {
       verdict.message =
           "its worker did not begin it within " + format_duration(around_.settings.begin);
     verdict.usage = usage_until(cpu_time(death.usage), death.max_rss_bytes);
-    settle({.verdict = std::move(verdict), .unmade = refused_.has_value()});
+    settle({.verdict = std::move(verdict), .died = begun_, .unmade = refused_.has_value()});
   } else if (!clean && stop_ == Stop::none) {
     around_.log.warn("{}: {}", spec_->plugin_id,
                      verdict_of(death, stop_, {}, spec_->limits, false).message);

@@ -67,7 +67,8 @@ struct RunOutcome {
   // Nobody's fault; give the job back at no cost. `verdict` says nothing then.
   bool not_begun = false;
   Verdict verdict;
-  LeftBehind left;  // nothing, when the worker died
+  LeftBehind left;    // nothing, when the worker died
+  bool died = false;  // the run was under way when its worker's process ended, whatever the verdict
   // The plugin could not be made, for the verdict's reason: the run's code was never called,
   // either.
   bool unmade = false;

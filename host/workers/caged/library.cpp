@@ -24,13 +24,13 @@ std::string_view view(timmy_str text) { return {text.ptr, static_cast<std::size_
 
 Outcome& self(void* ctx) { return *static_cast<Outcome*>(ctx); }
 
-// Calls `entry` and puts what it throws into the outcome. pthread_exit unwinds by an exception
-// that must go on.
+// Calls `entry` and puts what it throws into the outcome, under a code that no plugin's own failure
+// has. pthread_exit unwinds by an exception that must go on.
 template <class Entry>
 void guarded(const char* name, Outcome& outcome, Entry entry) {
-  const auto fail = [&](timmy_status status, std::string code, std::string message) {
+  const auto fail = [&](timmy_status status, std::string message) {
     outcome.status = status;
-    outcome.code = std::move(code);
+    outcome.code = kThrew;
     outcome.message = std::string("the plugin's ") + name + " threw " + std::move(message);
   };
   try {
@@ -38,11 +38,11 @@ void guarded(const char* name, Outcome& outcome, Entry entry) {
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (const std::bad_alloc&) {
-    fail(TIMMY_RETRYABLE, "memory", "std::bad_alloc");
+    fail(TIMMY_RETRYABLE, "std::bad_alloc");
   } catch (const std::exception& error) {
-    fail(TIMMY_PERMANENT, "exception", std::string("an exception: ") + error.what());
+    fail(TIMMY_PERMANENT, std::string("an exception: ") + error.what());
   } catch (...) {
-    fail(TIMMY_PERMANENT, "exception", "something that is no std::exception");
+    fail(TIMMY_PERMANENT, "something that is no std::exception");
   }
 }
 
@@ -77,6 +77,15 @@ void Outcome::clear() {
   delay_ms = -1;
 }
 
+Refused refusal_of(const Outcome& outcome) {
+  const bool retry = outcome.status == TIMMY_RETRYABLE || outcome.status == TIMMY_SNOOZE;
+  if (outcome.code.empty() && outcome.message.empty())
+    return {!retry, kNoReason, "the plugin's create failed without a word"};
+  return {
+      !retry, outcome.code.empty() ? "create" : std::string_view(outcome.code),
+      outcome.message.empty() ? "the plugin's create failed" : std::string_view(outcome.message)};
+}
+
 Library::Library(const std::filesystem::path& path) {
   using boost::dll::load_mode::rtld_local;
   using boost::dll::load_mode::rtld_now;
@@ -105,9 +114,9 @@ void Library::run(const timmy_run* run, std::string_view task, std::string_view 
           [&] { return table_->run(self_, run, view(task), view(job_json), outcome.reply()); });
 }
 
-void Library::destroy() {
-  Outcome ignored;
-  guarded("destroy", ignored, [&] { return table_->destroy(self_), timmy_status{TIMMY_OK}; });
+void Library::destroy(Outcome& outcome) {
+  outcome.clear();
+  guarded("destroy", outcome, [&] { return table_->destroy(self_), timmy_status{TIMMY_OK}; });
 }
 
 }  // namespace host::caged

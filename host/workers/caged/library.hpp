@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "workers/message.hpp"
+
 namespace boost::dll {
 class shared_library;
 }
@@ -34,8 +36,12 @@ class Outcome {
   timmy_reply reply_;
 };
 
+// Why there is no instance, of what create gave back. Borrows from the outcome.
+[[nodiscard]] Refused refusal_of(const Outcome& outcome);
+
 // A plugin, loaded into this process until it ends. Its functions are called here and nowhere
-// else; each is wrapped, so that what it throws becomes an outcome. Task thread only.
+// else; each is wrapped, so that what it throws becomes an outcome with the code kThrew. Task
+// thread only.
 class Library {
  public:
   // Loads by Boost.DLL with every symbol resolved now; static constructors of the plugin run here.
@@ -48,7 +54,8 @@ class Library {
   void create(const timmy_host* host, std::string_view config_json, Outcome& outcome);
   void run(const timmy_run* run, std::string_view task, std::string_view job_json,
            Outcome& outcome);
-  void destroy();
+  // The outcome is a failure only when it threw.
+  void destroy(Outcome& outcome);
 
  private:
   std::unique_ptr<boost::dll::shared_library> library_;

@@ -119,27 +119,23 @@ void Session::work() {
 }
 
 void Session::make_plugin() {
-  const auto refuse = [&](bool permanent, std::string_view code, std::string_view message) {
-    link_.send(FrameType::refused, {}, encode(Refused{permanent, code, message}));
+  const auto refuse = [&](const Refused& refused) {
+    link_.send(FrameType::refused, {}, encode(refused));
     ::fflush(nullptr);
     ::_exit(0);
   };
   try {
     library_ = std::make_unique<Library>("/proc/self/fd/" + std::to_string(plugin_));
   } catch (const Error& error) {
-    refuse(true, "load", error.what());
+    refuse({true, "load", error.what()});
   }
   ::close(plugin_);
   for (int i = 0; i <= hello_.rehearsals; ++i) {
-    if (i > 0) library_->destroy();
+    if (i > 0) destroy();
     library_->create(&host_table_, hello_.config_json, outcome_);
     if (outcome_.status != TIMMY_OK) break;
   }
-  const bool retry = outcome_.status == TIMMY_RETRYABLE || outcome_.status == TIMMY_SNOOZE;
-  if (outcome_.status != TIMMY_OK)
-    refuse(
-        !retry, outcome_.code.empty() ? "create" : outcome_.code,
-        outcome_.message.empty() ? "the plugin's create failed without a word" : outcome_.message);
+  if (outcome_.status != TIMMY_OK) refuse(refusal_of(outcome_));
   leftovers_.set_baseline();
   link_.send(FrameType::ready, {}, encode(Ready{kFrameVersion, cage_}));
 }
@@ -234,9 +230,16 @@ void Session::measure() {
 
 void Session::leave() {
   link_.flush();
-  library_->destroy();
+  destroy();
   ::fflush(nullptr);
   ::_exit(0);
+}
+
+// What it throws is nobody's failure any more: a line tells it.
+void Session::destroy() {
+  library_->destroy(outcome_);
+  if (outcome_.status != TIMMY_OK)
+    link_.send(FrameType::log, {}, encode(LogMessage{TIMMY_LOG_ERROR, outcome_.message}));
 }
 
 void Session::log(void* ctx, std::int32_t level, timmy_str text) {

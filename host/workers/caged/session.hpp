@@ -52,6 +52,7 @@ class Session {
   void set_cpu_limit();
   [[nodiscard]] bool time_to_measure();
   void measure();
+  void destroy();
   [[noreturn]] void leave();
 
   static void log(void* ctx, std::int32_t level, timmy_str text);

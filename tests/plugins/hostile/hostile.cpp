@@ -353,6 +353,7 @@ void destroy(void* self) {
   const std::unique_ptr<Instance> instance(static_cast<Instance*>(self));
   if (instance->destroy == "hang") sleep_ms(60'000);
   if (instance->destroy == "crash") abort();
+  if (instance->destroy == "throw") throw std::runtime_error("out of destroy");
 }
 
 }  // namespace
