@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "plugins/admission.hpp"
 #include "plugins/elf.hpp"
+#include "plugins/grantable.hpp"
 
 namespace host {
 namespace {
@@ -25,13 +26,38 @@ std::vector<std::string> messages(const std::vector<Problem>& problems) {
   return all;
 }
 
-// host.yaml with nothing in it but this plugin, as JSON, which YAML takes.
-LoadedConfig settings_of(const std::string& id, const CandidateSettings& settings,
-                         const Paths& paths) {
-  const Json plugin{
-      {"enabled", true}, {"config", settings.config}, {"grants", Json(settings.grants)}};
-  const Json file{{"defaults", {{"plugins", {{id, plugin}}}}}};
-  return parse_host_config(to_text(file), "the settings given", "here", paths, {});
+// host.yaml with nothing in it.
+LoadedConfig no_settings(const Paths& paths) {
+  return parse_host_config("{\"defaults\":{}}", "the settings given", "here", paths, {});
+}
+
+// Below the folders that go with `paths`, and nowhere else.
+std::optional<std::filesystem::path> own_path(const std::string& value, const Paths& paths) {
+  const auto plain = std::filesystem::path(value).lexically_normal().string();
+  for (const auto& [name, folder] :
+       {std::pair("$TIMMY_HOME/", &paths.timmy_home),
+        std::pair("$HERMES_HOME/", &paths.hermes_home), std::pair("~/", &paths.home)})
+    if (plain.starts_with(name)) return *folder / plain.substr(std::string_view(name).size());
+  return std::nullopt;
+}
+
+// For a shell.
+std::string quoted(const std::string& text) {
+  const bool plain = text.find_first_of("$~*?\"'\\ ;&|<>()[]{}#!`") == std::string::npos;
+  return plain ? text : "'" + text + "'";
+}
+
+std::string how_to_grant(const PluginEntry& entry) {
+  std::string line;
+  for (const auto& need : entry.manifest->needs) {
+    if (!need.required || entry.grants.has(need.grant)) continue;
+    const auto value = !need.values.empty()               ? need.values.front()
+                       : need.grant.starts_with("gitea.") ? "OWNER/NAME"
+                       : is_path_grant(need.grant)        ? "/PATH"
+                                                          : "VALUE";
+    line += (line.empty() ? "--grant " : " --grant ") + quoted(need.grant + "=" + value);
+  }
+  return "Add " + line + ", or --grant all for what its manifest suggests.";
 }
 
 }  // namespace
@@ -70,28 +96,40 @@ std::map<std::string, std::vector<std::string>> all_it_asks_for(const Manifest& 
   return grants;
 }
 
+std::map<std::string, std::vector<std::string>> all_of_its_own(const Manifest& manifest,
+                                                               const Paths& paths) {
+  auto grants = all_it_asks_for(manifest, paths);
+  for (auto& [grant, values] : grants) {
+    if (!is_path_grant(grant)) continue;
+    for (auto& value : values) {
+      const auto path = own_path(value, paths).value_or(paths.stamps());
+      make_directories(path, 0700);
+      value = path.string();
+    }
+  }
+  return grants;
+}
+
 PluginEntry admit_candidate(const Candidate& candidate, const CandidateSettings& settings,
                             const Paths& paths, const LoadedConfig* host) {
   PluginEntry entry;
   entry.path = candidate.path;
   entry.manifest = candidate.manifest();
   entry.id = entry.manifest->id;
-  for (const auto& task : entry.manifest->tasks) entry.tasks.push_back({task});
-  CandidateSettings merged = settings;
-  if (host != nullptr) {
-    const auto known = host->config.plugins.find(entry.id);
-    if (known != host->config.plugins.end()) {
-      if (merged.config.empty()) merged.config = known->second.config;
-      if (merged.grants.empty()) merged.grants = known->second.grants;
-    }
-  }
-  admit(entry, settings_of(entry.id, merged, paths), &paths);
+  auto loaded = host != nullptr ? *host : no_settings(paths);
+  auto& plugin = loaded.config.plugins[entry.id];
+  plugin.enabled = true;
+  if (settings.config) plugin.config = *settings.config;
+  if (settings.grants) plugin.grants = *settings.grants;
+  admit(entry, loaded, &paths);
   if (!entry.problems.empty())
     throw Error(Code::invalid, entry.id + ": " + joined(messages(entry.problems)),
                 "Its config takes what config_schema in its manifest says.");
-  if (!entry.ready())
-    throw Error(entry.state == PluginState::not_granted ? Code::not_granted : Code::invalid,
-                entry.id + ": " + entry.reason, entry.fix);
+  if (entry.state == PluginState::not_granted)
+    throw Error(Code::not_granted, entry.id + ": " + entry.reason, how_to_grant(entry));
+  if (!entry.ready()) throw Error(Code::invalid, entry.id + ": " + entry.reason, entry.fix);
+  for (const char* grant : {"fs.read", "fs.write"})
+    for (const auto& path : entry.grants.values(grant)) check_grantable(path, settings.forbidden);
   entry.image = candidate.image;
   return entry;
 }

@@ -7,11 +7,13 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/host_config.hpp"
 #include "plugins/catalogue.hpp"
+#include "plugins/grantable.hpp"
 
 namespace host {
 
@@ -28,10 +30,12 @@ struct Candidate {
   [[nodiscard]] const Manifest& manifest() const;
 };
 
-// What an operator would say of the plugin in host.yaml.
+// What an operator would say of the plugin in host.yaml. What is left out is as the host's own
+// settings have it, if there are any.
 struct CandidateSettings {
-  Json config = Json::object();
-  std::map<std::string, std::vector<std::string>> grants;
+  std::optional<Json> config{};
+  std::optional<std::map<std::string, std::vector<std::string>>> grants{};
+  Forbidden forbidden{};  // what no grant may name, besides what `paths` seal
 };
 
 // All that the plugin asks for, in the values that its author suggests; "*" where there are none,
@@ -39,9 +43,15 @@ struct CandidateSettings {
 [[nodiscard]] std::map<std::string, std::vector<std::string>> all_it_asks_for(
     const Manifest& manifest, const Paths& paths);
 
+// The same for a plugin that nobody trusts yet: each folder is one below those of `paths`, whatever
+// its author suggests, and is made. `paths` have to be a workshop's.
+[[nodiscard]] std::map<std::string, std::vector<std::string>> all_of_its_own(
+    const Manifest& manifest, const Paths& paths);
+
 // Holds the plugin against these settings as a host would: the entry is ready, with its effective
 // config, grants and limits. `host`: a host.yaml that the settings are put over; null for none.
-// Throws Error: invalid (config, with each problem), not_granted.
+// Throws Error: invalid (config, with each problem), not_granted (a grant is missing, or names what
+// is forbidden).
 [[nodiscard]] PluginEntry admit_candidate(const Candidate& candidate,
                                           const CandidateSettings& settings, const Paths& paths,
                                           const LoadedConfig* host = nullptr);

@@ -52,7 +52,22 @@ Observation examine(const Check& check, Examination& examination) {
     return check.examine(examination);
   } catch (const Error& error) {
     return {Grade::fail, error.message(), error.next_step()};
+  } catch (const std::exception& error) {
+    return {Grade::fail, std::string("it could not be looked at: ") + error.what(), ""};
   }
+}
+
+// Or why it is not looked at.
+Observation examine_after(const Check& check, const std::map<std::string_view, Grade>& grades,
+                          Examination& examination) {
+  if (examination.options().in_process && !check.unseen_in_process.empty())
+    return {Grade::skip, std::string(check.unseen_in_process), ""};
+  for (const auto& before : check.after) {
+    const auto grade = grades.at(before);
+    if (bad(grade) || grade == Grade::skip)
+      return {Grade::skip, "needs " + std::string(before) + ", which did not pass", ""};
+  }
+  return examine(check, examination);
 }
 
 }  // namespace
@@ -85,15 +100,8 @@ bool check_plugin(const std::filesystem::path& file, const CheckOptions& options
   bool well = true;
   for (const auto& check : checks) {
     if (!selection.needed.contains(check.info.name)) continue;
-    const auto failed = std::find_if(check.after.begin(), check.after.end(), [&](auto before) {
-      return bad(grades[before]) || grades[before] == Grade::skip;
-    });
     const auto start = std::chrono::steady_clock::now();
-    const Observation observation =
-        failed == check.after.end()
-            ? examine(check, examination)
-            : Observation{Grade::skip, "needs " + std::string(*failed) + ", which did not pass",
-                          ""};
+    const Observation observation = examine_after(check, grades, examination);
     grades[check.info.name] = observation.grade;
     well = well && !bad(observation.grade);
     if (!selection.asked.contains(check.info.name) && !bad(observation.grade)) continue;

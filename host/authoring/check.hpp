@@ -15,7 +15,7 @@ namespace host {
 
 enum class Grade {
   pass,
-  skip,   // not looked at: a check that it builds on did not pass, or there is nothing to look at
+  skip,   // not looked at: a check that it builds on did not pass, or it can't be seen here
   warn,   // works, but somebody will regret it
   fail,   // breaks a rule
   crash,  // ended its process
@@ -42,10 +42,12 @@ struct CheckOptions {
 };
 
 // Runs the checks in order and hands out each report as it comes. Where a check runs the plugin's
-// code it does so in workers of its own, caged, which are killed when they take too long. What a
-// check builds on is run before it, also when `only` doesn't name it; its report is then left out.
-// Returns whether none failed or crashed. Throws Error{usage} for a wrong `only`, Error{not_found}
-// when there is no such file.
+// code it does so in workers of its own, caged, which are killed when they take too long; they get
+// every grant that the manifest asks for, its folders replaced by ones of their own. What only
+// reads the file runs here: it takes no longer than the file's size warrants. What a check builds
+// on is run before it, also when `only` doesn't name it; its report is then left out. Returns
+// whether none failed or crashed. Throws Error{usage} for a wrong `only`, Error{not_found} when
+// there is no such file.
 bool check_plugin(const std::filesystem::path& file, const CheckOptions& options,
                   const std::function<void(const CheckReport&)>& report);
 

@@ -20,6 +20,8 @@
 namespace host {
 namespace {
 
+using std::chrono::steady_clock;
+
 std::string_view view(timmy_str text) { return {text.ptr, static_cast<std::size_t>(text.len)}; }
 timmy_str borrow(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -57,15 +59,39 @@ class TaskThread {
   std::thread thread_;  // last: it uses the others
 };
 
+// Leads to the loop and the stage, from any thread, until it is shut. A thread that the plugin left
+// behind may knock at any time later.
+class Gate {
+ public:
+  explicit Gate(const TrialGround& ground) : ground_(ground) {}
+  Gate(const Gate&) = delete;
+  // Has the loop do `work` on the stage. False once it is shut.
+  bool post(std::function<void(Stage&)> work) {
+    const std::scoped_lock lock(mutex_);
+    if (shut_) return false;
+    ground_.loop.post([&stage = ground_.stage, work = std::move(work)] { work(stage); });
+    return true;
+  }
+  void shut() {
+    const std::scoped_lock lock(mutex_);
+    shut_ = true;
+  }
+
+ private:
+  TrialGround ground_;
+  std::mutex mutex_;
+  bool shut_ = false;
+};
+
 // The timmy_run of one run: calls go to the stage, on the loop, and wait here for their answer.
 class Run {
  public:
-  Run(const TrialGround& ground, const PluginEntry& plugin, RunId id, const TrialRun& request)
-      : ground_(ground),
+  Run(Gate& gate, const PluginEntry& plugin, RunId id, const TrialRun& request)
+      : gate_(gate),
         plugin_(plugin.id),
         id_(id),
         task_(request.task),
-        deadline_(ground.loop.clock().monotonic() + request.timeout) {}
+        deadline_(steady_clock::now() + request.timeout) {}
   Run(const Run&) = delete;
 
   [[nodiscard]] const timmy_run* table() const { return &table_; }
@@ -73,6 +99,11 @@ class Run {
     const std::scoped_lock lock(mutex_);
     cancelled_ = true;
     changed_.notify_all();
+  }
+  // Calls from now on are late.
+  void end() {
+    over_ = true;
+    cancel();
   }
 
  private:
@@ -82,7 +113,7 @@ class Run {
 
   static std::int64_t remaining_ms(void* ctx) {
     const auto& self = *static_cast<const Run*>(ctx);
-    const auto left = self.deadline_ - self.ground_.loop.clock().monotonic();
+    const auto left = self.deadline_ - steady_clock::now();
     return self.cancelled_ ? 0 : std::max<std::int64_t>(0, left / std::chrono::milliseconds(1));
   }
   static std::int32_t cancelled(void* ctx) { return static_cast<Run*>(ctx)->cancelled_ ? 1 : 0; }
@@ -97,10 +128,15 @@ class Run {
 
   Result<std::string> ask(std::string_view method, std::string_view params,
                           std::int64_t timeout_ms) {
+    if (over_) {
+      gate_.post([plugin = plugin_, line = std::string(kLateCall) + std::string(method)](
+                     Stage& stage) { stage.log({}, plugin, Level::error, line); });
+      return Error(Code::invalid, "this run has ended");
+    }
     const auto waiting = std::make_shared<Waiting>();
     ServiceCall call{id_, plugin_, task_, std::string(method), std::string(params)};
-    ground_.loop.post([this, waiting, call = std::move(call)]() mutable {
-      ground_.stage.call(std::move(call), [this, waiting](Result<std::string> answer) {
+    gate_.post([this, waiting, call = std::move(call)](Stage& stage) {
+      stage.call(call, [this, waiting](Result<std::string> answer) {
         const std::scoped_lock lock(mutex_);
         waiting->answer = std::move(answer);
         changed_.notify_all();
@@ -117,14 +153,15 @@ class Run {
     return Error(Code::timed_out, "no answer in time");
   }
 
-  TrialGround ground_;
+  Gate& gate_;
   std::string plugin_;
   RunId id_;
   std::string task_;
-  MonotonicTime deadline_;
+  steady_clock::time_point deadline_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::atomic<bool> cancelled_ = false;
+  std::atomic<bool> over_ = false;
   timmy_run table_{sizeof(timmy_run), TIMMY_ABI_MINOR, this, &call, &cancelled, &remaining_ms};
 };
 
@@ -144,12 +181,24 @@ std::uint64_t max_rss() {
 
 class InProcessTrial::Impl {
  public:
-  Impl(const TrialGround& ground, const PluginEntry& plugin)
+  Impl(const TrialGround& ground, const PluginEntry& plugin, int rehearsals)
       : ground_(ground),
         plugin_(plugin),
+        plugin_id_(plugin.id),
+        rehearsals_(rehearsals),
+        gate_(ground),
         host_{sizeof(timmy_host), TIMMY_ABI_MINOR, this, &Impl::log} {}
   Impl(const Impl&) = delete;
-  ~Impl() { end(); }
+
+  // Destroys `impl`'s instance and keeps the rest for good: the library and the tables stay where
+  // a thread that the plugin left behind expects them.
+  static void lay_down(std::unique_ptr<Impl> impl) {
+    static auto& kept = *std::make_unique<std::vector<std::unique_ptr<Impl>>>().release();
+    (void)impl->end();
+    impl->gate_.shut();
+    impl->thread_.reset();
+    kept.push_back(std::move(impl));
+  }
 
   TrialOutcome run(const TrialRun& request) {
     TrialOutcome outcome;
@@ -157,7 +206,7 @@ class InProcessTrial::Impl {
     const auto job = open_job(ground_, plugin_, request);
     const auto text = job_json(job);
     // Kept: a thread that the plugin left behind may still hold it.
-    auto& run = runs_.emplace_back(ground_, plugin_, job.run, request);
+    auto& run = runs_.emplace_back(gate_, plugin_, job.run, request);
     ground_.stage.begin(job.run);
     outcome.begun = true;
     const auto stop = ground_.loop.after(
@@ -167,7 +216,7 @@ class InProcessTrial::Impl {
     const auto cpu_before = cpu_now();
     on_task_thread([&] { library_->run(run.table(), request.task, text, last_); });
     outcome.took = ground_.loop.clock().monotonic() - start;
-    run.cancel();
+    run.end();
     outcome.verdict = verdict_of(
         ResultMessage{last_.status, last_.delay_ms, last_.code, last_.message, last_.result},
         Stop::none, request.timeout);
@@ -177,9 +226,8 @@ class InProcessTrial::Impl {
   }
 
   std::string end() {
-    if (made_) on_task_thread([this] { library_->destroy(last_); });
-    made_ = false;
-    return {};
+    if (!std::exchange(made_, false)) return {};
+    return destroy();
   }
 
  private:
@@ -189,27 +237,35 @@ class InProcessTrial::Impl {
       try {
         if (!library_)
           library_ = std::make_unique<caged::Library>(std::filesystem::absolute(plugin_.path));
-        library_->create(&host_, to_text(plugin_.config), last_);
       } catch (const Error& error) {
         refused = error;
       }
     });
-    if (refused)
+    if (refused) {
       outcome.verdict = verdict_of(Refused{true, "load", refused->what()});
-    else if (last_.status != TIMMY_OK)
-      outcome.verdict = verdict_of(Refused{
-          last_.status == TIMMY_PERMANENT, last_.code.empty() ? "create" : last_.code,
-          last_.message.empty() ? "the plugin's create failed without a word" : last_.message});
-    else
-      made_ = true;
-    return made_;
+      return false;
+    }
+    for (int i = 0; i <= rehearsals_; ++i) {
+      if (i > 0) (void)destroy();
+      on_task_thread([&] { library_->create(&host_, to_text(plugin_.config), last_); });
+      if (last_.status == TIMMY_OK) continue;
+      outcome.verdict = verdict_of(refusal_of(last_));
+      return false;
+    }
+    return made_ = true;
+  }
+
+  // Empty, or what it threw.
+  std::string destroy() {
+    on_task_thread([this] { library_->destroy(last_); });
+    return last_.message;
   }
 
   // Serves the loop meanwhile.
   template <class Work>
   void on_task_thread(const Work& work) {
     bool done = false;
-    thread_.post([&] {
+    thread_->post([&] {
       work();
       ground_.loop.post([&] { done = true; });
     });
@@ -218,24 +274,26 @@ class InProcessTrial::Impl {
 
   static void log(void* ctx, std::int32_t level, timmy_str text) {
     auto& self = *static_cast<Impl*>(ctx);
-    self.ground_.loop.post([&self, level, line = std::string(view(text))] {
-      self.ground_.stage.log({}, self.plugin_.id, level_of(level), line);
-    });
+    self.gate_.post([plugin = self.plugin_id_, level, line = std::string(view(text))](
+                        Stage& stage) { stage.log({}, plugin, level_of(level), line); });
   }
 
   TrialGround ground_;
   const PluginEntry& plugin_;
+  const std::string plugin_id_;
+  const int rehearsals_;
+  Gate gate_;
   timmy_host host_;
   std::unique_ptr<caged::Library> library_;
   bool made_ = false;
   caged::Outcome last_;
   std::deque<Run> runs_;
-  TaskThread thread_;
+  std::unique_ptr<TaskThread> thread_ = std::make_unique<TaskThread>();
 };
 
-InProcessTrial::InProcessTrial(const TrialGround& ground, const PluginEntry& plugin)
-    : impl_(std::make_unique<Impl>(ground, plugin)) {}
-InProcessTrial::~InProcessTrial() = default;
+InProcessTrial::InProcessTrial(const TrialGround& ground, const PluginEntry& plugin, int rehearsals)
+    : impl_(std::make_unique<Impl>(ground, plugin, rehearsals)) {}
+InProcessTrial::~InProcessTrial() { Impl::lay_down(std::move(impl_)); }
 TrialOutcome InProcessTrial::run(const TrialRun& run) { return impl_->run(run); }
 std::string InProcessTrial::end() { return impl_->end(); }
 

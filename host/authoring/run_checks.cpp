@@ -14,6 +14,7 @@ namespace {
 
 using Kind = Verdict::Kind;
 
+constexpr int kAgain = 2;
 constexpr int kWarmUp = 100;
 constexpr int kLeakRuns = 300;
 constexpr std::uint64_t kLeakPerRun = 1024;  // bytes
@@ -28,21 +29,24 @@ std::string ms(Duration duration) {
   return fmt::format("{:.1f} ms", static_cast<double>(duration.count()) / 1000);
 }
 
-bool was_killed(const TrialOutcome& outcome) { return outcome.verdict.signal != 0; }
-
-// `look` at each typical run, each on a stage of its own; the first observation that is no pass
-// counts.
+// `look` at each typical run, each on a stage of its own; the first observation that is bad counts,
+// and a skip only when every one is.
 template <class Look>
 Observation each_run(Examination& it, const Tryout::Options& options, Look look) {
-  Observation last;
+  std::optional<Observation> well;
+  std::optional<Observation> skipped;
   for (auto& run : typical_runs(it.manifest())) {
     Tryout tryout(it, options);
-    last = look(tryout, run);
-    if (last.grade == Grade::pass) continue;
-    last.message = which(run) + ": " + last.message;
-    return last;
+    auto seen = look(tryout, run);
+    if (seen.grade == Grade::pass) {
+      well = std::move(seen);
+      continue;
+    }
+    seen.message = which(run) + ": " + seen.message;
+    if (seen.grade != Grade::skip) return seen;
+    skipped = std::move(seen);
   }
-  return last;
+  return well ? *well : skipped.value_or(Observation{});
 }
 
 Observation crash_of(const TrialOutcome& outcome) {
@@ -51,6 +55,17 @@ Observation crash_of(const TrialOutcome& outcome) {
       Grade::crash,
       outcome.verdict.message + (output.empty() ? "" : "; it printed: " + output.substr(0, 400)),
       "Run it under a debugger: gdb --args timmy-host plugins run FILE TASK --in-process."};
+}
+
+// What no run may do, whatever it was given: end its process, or throw across the C interface.
+// nullopt when it did neither.
+std::optional<Observation> harm_of(const TrialOutcome& outcome) {
+  if (outcome.verdict.kind == Kind::crashed) return crash_of(outcome);
+  if (outcome.verdict.code != kThrew) return std::nullopt;
+  return Observation{
+      Grade::fail, outcome.verdict.message,
+      "Catch it in the plugin: what crosses the C interface only works where host and plugin "
+      "happen to share a C++ runtime. TIMMY_PLUGIN does it for you."};
 }
 
 Observation run_survives(Examination& it) {
@@ -64,13 +79,18 @@ Observation run_survives(Examination& it) {
   });
 }
 
+// By the time that it took, and by whether its process outlived it: how the process ended, such as
+// by a SIGTERM that the plugin took for itself, says nothing.
 Observation run_returns(Examination& it) {
   return each_run(it, {}, [&](Tryout& tryout, const TrialRun& run) -> Observation {
     const auto outcome = tryout.run(run);
-    if (outcome.verdict.kind != Kind::timed_out || !was_killed(outcome)) return {};
+    const auto patience = std::min(run.timeout, it.options().patience);
+    if (outcome.took < patience + kCancelGrace && !outcome.died) return {};
     return {Grade::fail,
-            "did not return within " + format_duration(it.options().patience) +
-                ", nor within two seconds of being asked to stop",
+            "did not return within " + format_duration(patience) +
+                (outcome.took < patience + kCancelGrace
+                     ? ", and its process ended when it was asked to stop"
+                     : ", nor within two seconds of being asked to stop"),
             "Ask ctx.cancelled() twice a second in long work, and give each wait an end."};
   });
 }
@@ -79,8 +99,11 @@ Observation run_cancel(Examination& it) {
   return each_run(it, {}, [](Tryout& tryout, TrialRun& run) -> Observation {
     run.cancel_after = Duration::zero();
     const auto outcome = tryout.run(run);
-    if (!was_killed(outcome)) return {Grade::pass, "stopped within " + ms(outcome.took), ""};
-    return {Grade::fail, "was still running two seconds after it was cancelled",
+    if (outcome.took < kCancelGrace && !outcome.died)
+      return {Grade::pass, "stopped within " + ms(outcome.took), ""};
+    return {Grade::fail,
+            outcome.took < kCancelGrace ? "its process ended when it was cancelled"
+                                        : "was still running two seconds after it was cancelled",
             "Ask ctx.cancelled() twice a second in long work; calls to the host notice by "
             "themselves."};
   });
@@ -88,11 +111,38 @@ Observation run_cancel(Examination& it) {
 
 Observation run_contains(Examination& it) {
   return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    return harm_of(tryout.run(run)).value_or(Observation{});
+  });
+}
+
+// Workers are kept: what a run leaves in memory meets the next one.
+Observation run_again(Examination& it) {
+  return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
+    const auto first = tryout.run(run);
+    for (int i = 0; i < kAgain && first.verdict.kind == Kind::completed; ++i) {
+      const auto outcome = tryout.run(run);
+      if (auto harm = harm_of(outcome)) return *harm;
+      if (outcome.verdict.kind != Kind::failed) continue;
+      return {Grade::fail,
+              "completed once, and then not in the same process: " + outcome.verdict.code + ": " +
+                  outcome.verdict.message,
+              "Leave nothing behind in a run that the next one stumbles on."};
+    }
+    return {};
+  });
+}
+
+// Nobody answers: neither Gitea nor any other server.
+Observation run_outage(Examination& it) {
+  return each_run(it, {.outage = true}, [](Tryout& tryout, const TrialRun& run) -> Observation {
     const auto outcome = tryout.run(run);
-    if (outcome.verdict.code != kThrew) return {};
-    return {Grade::fail, outcome.verdict.message,
-            "Catch it in the plugin: what crosses the C interface only works where host and plugin "
-            "happen to share a C++ runtime. TIMMY_PLUGIN does it for you."};
+    if (auto harm = harm_of(outcome)) return *harm;
+    const auto& verdict = outcome.verdict;
+    if (verdict.kind != Kind::failed || !verdict.permanent || tryout.calls().empty()) return {};
+    return {Grade::warn,
+            "fails for good while nobody answers, and is not tried again: " + verdict.code + ": " +
+                verdict.message,
+            "Return TIMMY_RETRYABLE, or throw timmy::Retryable, for what may pass."};
   });
 }
 
@@ -102,8 +152,8 @@ Observation run_reasons(Examination& it) {
     auto observation =
         each_run(it, {.grants = grants}, [](Tryout& tryout, const TrialRun& run) -> Observation {
           const auto outcome = tryout.run(run);
-          if (outcome.verdict.kind == Kind::crashed) return crash_of(outcome);
-          if (outcome.verdict.code != "no_reason") return {};
+          if (auto harm = harm_of(outcome)) return *harm;
+          if (outcome.verdict.code != kNoReason) return {};
           return {Grade::fail, "failed without a code and a message",
                   "Call reply->error before every return that is not TIMMY_OK."};
         });
@@ -152,18 +202,18 @@ Observation run_late(Examination& it) {
 }
 
 Observation run_leaks(Examination& it) {
-  if (kSanitized) return {Grade::pass, "not measured: a sanitizer's own memory grows too", ""};
+  if (kSanitized) return {Grade::skip, "a sanitizer's own memory grows too", ""};
   return each_run(it, {}, [](Tryout& tryout, const TrialRun& run) -> Observation {
     TrialOutcome outcome;
     std::uint64_t before = 0;
     for (int i = 0; i < kWarmUp + kLeakRuns; ++i) {
       outcome = tryout.run(run);
-      if (outcome.verdict.kind != Kind::completed)
-        return {Grade::pass, "not measured: it did not complete", ""};
-      if (outcome.took > kSlowForLeaks) return {Grade::pass, "not measured: it takes too long", ""};
+      if (outcome.verdict.kind != Kind::completed) return {Grade::skip, "it did not complete", ""};
+      if (outcome.took > kSlowForLeaks) return {Grade::skip, "it takes too long", ""};
       if (i == kWarmUp) before = outcome.verdict.usage.max_rss_bytes;
     }
-    const auto grown = outcome.verdict.usage.max_rss_bytes - before;
+    const auto after = outcome.verdict.usage.max_rss_bytes;
+    const auto grown = after > before ? after - before : 0;
     const auto text = fmt::format("{} KiB more after {} runs", grown / 1024, kLeakRuns);
     if (grown < kLeakRuns * kLeakPerRun) return {Grade::pass, text, ""};
     return {Grade::fail, text,
@@ -173,11 +223,13 @@ Observation run_leaks(Examination& it) {
 
 Observation run_large(Examination& it) {
   return each_run(it, {}, [](Tryout& tryout, TrialRun& run) -> Observation {
-    run.payload["large"] = std::string(kPayloadCap - 4096, 'x');
+    run.payload.erase("large");
+    const auto others = to_text(run.payload).size() + std::string_view(R"(,"large":"")").size();
+    run.payload["large"] = std::string(kPayloadCap - std::min(others, kPayloadCap), 'x');
     const auto outcome = tryout.run(run);
     run.payload = Json::object();  // not to be printed
-    if (outcome.verdict.kind == Kind::crashed) return crash_of(outcome);
-    if (was_killed(outcome)) return {Grade::fail, "did not end with a large payload", ""};
+    if (auto harm = harm_of(outcome)) return *harm;
+    if (outcome.died) return {Grade::fail, "did not end with a large payload", ""};
     return {};
   });
 }
@@ -201,8 +253,7 @@ Observation run_odd_payload(Examination& it) {
     auto observation = each_run(it, {}, [&](Tryout& tryout, TrialRun& run) -> Observation {
       run.payload.update(payload);
       const auto outcome = tryout.run(run);
-      if (outcome.verdict.kind == Kind::crashed) return crash_of(outcome);
-      return {};
+      return harm_of(outcome).value_or(Observation{});
     });
     if (observation.grade != Grade::pass) return observation;
   }
@@ -224,24 +275,33 @@ const std::vector<Check>& run_checks() {
        {"run.survives"},
        run_contains},
       {{"run.reasons", "a failure says why, also when nothing is granted"},
-       {"run.returns"},
+       {"run.returns", "run.contains"},
        run_reasons},
       {{"run.result", "its result is a JSON object of at most 1 MiB"}, {"run.returns"}, run_result},
       {{"run.leftovers", "no thread, descriptor or child is left behind"},
        {"run.returns"},
-       run_leftovers},
+       run_leftovers,
+       "what is left behind is seen in workers only"},
       {{"run.grants", "it calls nothing but what its manifest asks for"},
        {"run.returns"},
        run_grants},
       {{"run.late", "it calls nothing after its run"}, {"run.returns"}, run_late},
+      {{"run.again", "what completed once completes again in the same process"},
+       {"run.returns", "run.contains"},
+       run_again,
+       "in this process the checks before this one have run it already"},
+      {{"run.outage", "it bears that no service reaches anybody"},
+       {"run.returns", "run.contains"},
+       run_outage},
       {{"run.leaks", "its memory does not grow with its runs"},
-       {"run.returns", "run.leftovers"},
-       run_leaks},
-      {{"run.large", "a payload of nearly the largest size does it no harm"},
-       {"run.returns"},
+       {"run.leftovers", "run.again"},
+       run_leaks,
+       "memory is measured in workers only"},
+      {{"run.large", "a payload of the largest size does it no harm"},
+       {"run.returns", "run.contains"},
        run_large},
       {{"run.odd", "payloads of an unexpected form do it no harm"},
-       {"run.returns"},
+       {"run.returns", "run.contains"},
        run_odd_payload},
   };
   return checks;

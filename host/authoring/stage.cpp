@@ -8,6 +8,7 @@
 #include "services/http_service.hpp"
 #include "services/jobs_service.hpp"
 #include "services/state_service.hpp"
+#include "workers/message.hpp"
 
 namespace host {
 
@@ -89,6 +90,7 @@ void Stage::call(ServiceCall call, Reply<std::string> reply) {
 }
 
 void Stage::log(RunId, std::string_view, Level level, std::string_view text) {
+  if (text.starts_with(kDestroyThrew)) destroy_threw_ = text;
   if (on_line) on_line(level, text);
 }
 

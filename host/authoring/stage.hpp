@@ -61,6 +61,8 @@ class Stage final : public ServiceHandler {
   TrialEffects close(RunId run, const Verdict& verdict);
 
   [[nodiscard]] const std::vector<TrialCall>& calls() const { return calls_; }
+  // The worker's line of a destroy that threw; empty without one.
+  [[nodiscard]] const std::string& destroy_threw() const { return destroy_threw_; }
 
   // ServiceHandler:
   void call(ServiceCall call, Reply<std::string> reply) override;
@@ -76,6 +78,7 @@ class Stage final : public ServiceHandler {
   bool recovered_ = false;
   std::map<std::string, std::string> tasks_;  // of the plugin on stage -> its id
   std::vector<TrialCall> calls_;
+  std::string destroy_threw_;
 };
 
 }  // namespace host

@@ -38,7 +38,11 @@ Symbols read_symbols(const ElfFile& file) {
   for (const auto& entry : entries<Elf64_Dyn>(file, ".dynamic")) {
     if (entry.d_tag == DT_NULL) break;
     if (entry.d_tag == DT_NEEDED) symbols.needed.push_back(text_at(strings, entry.d_un.d_val));
+    if (entry.d_tag == DT_RPATH || entry.d_tag == DT_RUNPATH)
+      symbols.paths.push_back(text_at(strings, entry.d_un.d_val));
   }
+  for (const auto& segment : file.segments())
+    if (segment.p_type == PT_GNU_STACK) symbols.executable_stack = (segment.p_flags & PF_X) != 0;
   return symbols;
 }
 

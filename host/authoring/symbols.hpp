@@ -21,6 +21,8 @@ struct Symbols {
   };
   std::vector<Defined> defined;     // those that others may bind to
   std::vector<std::string> needed;  // DT_NEEDED, in order
+  std::vector<std::string> paths;   // DT_RPATH and DT_RUNPATH: where it wants those looked for
+  bool executable_stack = false;
 };
 
 // Throws Error as ElfFile does.

@@ -37,6 +37,12 @@ void run_until(boost::asio::io_context& context, const bool& done) {
   while (!done) context.run_one();
 }
 
+void let_come(const TrialGround& ground, Duration duration) {
+  bool done = false;
+  const Timer timer = ground.loop.after(duration, [&] { done = true; });
+  run_until(ground.context, done);
+}
+
 ClaimedJob open_job(const TrialGround& ground, const PluginEntry& plugin, const TrialRun& run) {
   std::optional<Result<ClaimedJob>> job;
   bool done = false;
@@ -88,6 +94,7 @@ TrialOutcome CagedTrial::run(const TrialRun& run) {
       [seen, now](RunOutcome ended) {
         seen->outcome.verdict = std::move(ended.verdict);
         seen->outcome.left = ended.left;
+        seen->outcome.died = ended.died;
         seen->outcome.took = now() - seen->begun;
         seen->done = true;
       });
@@ -102,12 +109,6 @@ TrialOutcome CagedTrial::run(const TrialRun& run) {
   return outcome;
 }
 
-void CagedTrial::wait(Duration duration) {
-  bool done = false;
-  const Timer timer = ground_.loop.after(duration, [&] { done = true; });
-  run_until(ground_.context, done);
-}
-
 std::string CagedTrial::end() {
   const auto before = pool_.stats();
   bool done = false;
@@ -116,7 +117,7 @@ std::string CagedTrial::end() {
   const auto after = pool_.stats();
   if (after.killed > before.killed) return "its destroy did not return and was killed";
   if (after.crashed > before.crashed) return "its process died while the instance was destroyed";
-  return {};
+  return ground_.stage.destroy_threw();
 }
 
 }  // namespace host

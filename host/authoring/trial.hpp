@@ -25,6 +25,7 @@ struct TrialOutcome {
   bool begun = false;  // false: the plugin could not be loaded or made; the verdict says why
   Verdict verdict;
   LeftBehind left;
+  bool died = false;                  // its process ended under it, whatever the verdict
   Duration took{};                    // from `begun`
   std::optional<Duration> loaded_in;  // from spawn to `begun`, of a run that started its process
   TrialEffects effects;
@@ -38,6 +39,8 @@ class Trial {
   virtual TrialOutcome run(const TrialRun& run) = 0;
   // Destroys the instance. Empty when that went well, else what happened. No run after it.
   virtual std::string end() = 0;
+  // What holds the plugin, once it has run; nullopt where nothing does.
+  [[nodiscard]] virtual std::optional<CageReport> cage() const { return std::nullopt; }
 };
 
 // What a trial stands on. One stage and one loop may serve several trials, one after another.
@@ -65,10 +68,7 @@ class CagedTrial final : public Trial {
   TrialOutcome run(const TrialRun& run) override;
   std::string end() override;
 
-  // Lets what comes after a run come: its late calls, its worker's end.
-  void wait(Duration duration);
-  [[nodiscard]] PoolStats stats() const { return pool_.stats(); }
-  [[nodiscard]] std::optional<CageReport> cage() const { return pool_.cage(); }
+  [[nodiscard]] std::optional<CageReport> cage() const override { return pool_.cage(); }
 
  private:
   TrialGround ground_;
@@ -79,6 +79,9 @@ class CagedTrial final : public Trial {
 
 // Runs the loop until `done`; it may have nothing to do meanwhile.
 void run_until(boost::asio::io_context& context, const bool& done);
+
+// Lets what comes after a run come: its late calls, its worker's end.
+void let_come(const TrialGround& ground, Duration duration);
 
 // Makes the job of a run and opens the stage to it. Throws Error when the queue refuses it.
 [[nodiscard]] ClaimedJob open_job(const TrialGround& ground, const PluginEntry& plugin,

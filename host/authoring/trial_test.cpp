@@ -8,6 +8,7 @@
 #include "authoring/in_process.hpp"
 #include "authoring/workshop.hpp"
 #include "base/error.hpp"
+#include "workers/message.hpp"
 
 namespace host {
 namespace {
@@ -23,7 +24,10 @@ class TrialTest : public testing::TestWithParam<bool> {
   static bool in_process() { return GetParam(); }
 
   void make(std::map<std::string, std::vector<std::string>> grants = {}) {
-    plugin_ = admit_candidate(candidate_, {Json::object(), std::move(grants)}, workshop_.paths());
+    plugin_ = admit_candidate(candidate_, {.grants = std::move(grants)}, workshop_.paths());
+    start();
+  }
+  void start() {
     workshop_.stage().on_line = [this](Level, std::string_view text) { lines_.emplace_back(text); };
     if (in_process())
       trial_ = std::make_unique<InProcessTrial>(workshop_.ground(), plugin_);
@@ -87,6 +91,27 @@ TEST_P(TrialTest, KeepsStateBetweenRunsAndShowsWhatOnePut) {
   EXPECT_EQ(Json::parse(workshop_.stage().calls().back().answer.value())["value"], 4);
 }
 
+TEST_P(TrialTest, SaysWhatDestroyThrew) {
+  plugin_ = admit_candidate(candidate_, {.config = Json{{"destroy", "throw"}}}, workshop_.paths());
+  start();
+  (void)run("nothing");
+  EXPECT_EQ(trial_->end(), "the plugin's destroy threw an exception: out of destroy");
+}
+
+TEST_P(TrialTest, TellsACallThatCameAfterItsRun) {
+  make();
+  (void)run("late");
+  let_come(workshop_.ground(), 500ms);
+  EXPECT_THAT(lines_, testing::Contains(HasSubstr(kLateCall)));
+}
+
+TEST_P(TrialTest, OutlivesAThreadThatThePluginLeft) {
+  make();
+  (void)run("leave_thread");
+  EXPECT_EQ(trial_->end(), "");
+  trial_.reset();
+}
+
 TEST_P(TrialTest, ShowsItsLines) {
   make();
   (void)run("log");
@@ -104,12 +129,49 @@ class CandidateTest : public testing::Test {
 TEST_F(CandidateTest, RefusesAConfigThatItsSchemaRefuses) {
   const auto candidate = Candidate::open(std::string(TIMMY_BAD_DIR) + "/bad_none.so");
   try {
-    (void)admit_candidate(candidate, {{{"m", 1}}, {}}, workshop_.paths());
+    (void)admit_candidate(candidate, {.config = Json{{"m", 1}}}, workshop_.paths());
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::invalid);
     EXPECT_THAT(error.message(), HasSubstr("m"));
   }
+}
+
+TEST_F(CandidateTest, HasEachOfItsTasksOnce) {
+  const auto candidate = Candidate::open(TIMMY_BAD_DIR "/bad_none.so");
+  EXPECT_EQ(admit_candidate(candidate, {}, workshop_.paths()).tasks.size(), 1u);
+}
+
+TEST_F(CandidateTest, NoGrantNamesWhatIsForbidden) {
+  const auto candidate = Candidate::open(TIMMY_BAD_DIR "/bad_none.so");
+  Forbidden forbidden;
+  forbidden.sealed = {"/var/home/.hermes/gitea_token"};
+  forbidden.whole = {"/var/home"};
+  for (const char* path : {"/var/home/.hermes/gitea_token", "/var/home"}) {
+    try {
+      (void)admit_candidate(candidate, {.grants = {{{"fs.read", {path}}}}, .forbidden = forbidden},
+                            workshop_.paths());
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::not_granted) << path;
+    }
+  }
+}
+
+TEST_F(CandidateTest, APluginOfItsOwnHasNoFolderOfAnybodyElse) {
+  Manifest manifest;
+  manifest.needs = {{.grant = "fs.write",
+                     .values = {"/etc", "$TIMMY_HOME/stamps", "$TIMMY_HOME/../../etc", "~/x",
+                                "relative", "/tmp/*"}},
+                    {.grant = "fs.read"},
+                    {.grant = "gitea.read", .values = {"org/app"}}};
+  const auto home = workshop_.paths().home.string();
+  const auto stamps = workshop_.paths().stamps().string();
+  const std::map<std::string, std::vector<std::string>> expected{
+      {"fs.write", {stamps, stamps, stamps, home + "/x", stamps, stamps}},
+      {"fs.read", {stamps}},
+      {"gitea.read", {"org/app"}}};
+  EXPECT_EQ(all_of_its_own(manifest, workshop_.paths()), expected);
 }
 
 TEST_F(CandidateTest, RefusesWhatIsNoPlugin) {

@@ -48,11 +48,12 @@ GiteaOptions gitea_of(const HostConfig& config) {
   return options;
 }
 
-std::unique_ptr<Gitea> sample_forge(Loop& loop) {
+std::unique_ptr<Gitea> sample_forge(Loop& loop, bool up) {
   auto forge = std::make_unique<FakeGitea>(loop);
   forge->add_repo("org/app", {"bug", "question"});
   forge->add_issue("org/app", "It crashes at start", "Segmentation fault, every time.");
   forge->add_issue("org/app", "How do I configure it?");
+  forge->set_available(up);
   return forge;
 }
 
@@ -65,7 +66,7 @@ class Workshop::Impl {
         http_(network == Network::real
                   ? std::unique_ptr<HttpClient>(std::make_unique<CurlClient>(context_, loop_))
                   : std::make_unique<FakeHttpClient>(loop_)),
-        gitea_(sample_forge(loop_)),
+        gitea_(sample_forge(loop_, network != Network::outage)),
         stage_(loop_, log_, {*gitea_, *http_, {}}) {}
 
   Impl(const LoadedConfig& host, const Paths& paths)

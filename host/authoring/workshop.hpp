@@ -17,8 +17,9 @@ namespace host {
 class Workshop {
  public:
   enum class Network {
-    none,  // http/1 finds nobody there
-    real,  // http/1 reaches what is granted
+    none,    // http/1 finds nobody there
+    outage,  // nor does gitea/1
+    real,    // http/1 reaches what is granted
   };
   explicit Workshop(Network network);
   // With a host's Gitea, its credentials and its paths instead. `host` outlives the workshop.

@@ -23,15 +23,17 @@ std::string text_option(const options::variables_map& given, const char* name, c
   return given[name].as<std::string>();
 }
 
-// "gitea.read=org/*" for each --grant; "all" for what the manifest asks for.
-std::map<std::string, std::vector<std::string>> grants_from(const options::variables_map& given,
-                                                            const Manifest& manifest,
-                                                            const Paths& paths) {
-  std::map<std::string, std::vector<std::string>> grants;
-  if (!given.count("grant")) return grants;
+using GrantValues = std::map<std::string, std::vector<std::string>>;
+
+// "gitea.read=org/*" for each --grant; "all" for what the manifest asks for. nullopt without any.
+std::optional<GrantValues> grants_from(const options::variables_map& given,
+                                       const Manifest& manifest, const Paths& paths) {
+  if (!given.count("grant")) return std::nullopt;
+  GrantValues grants;
   for (const auto& one : given["grant"].as<std::vector<std::string>>()) {
     if (one == "all") {
-      grants.merge(all_it_asks_for(manifest, paths));
+      for (auto& [grant, values] : all_it_asks_for(manifest, paths))
+        grants[grant].insert(grants[grant].end(), values.begin(), values.end());
       continue;
     }
     const auto sign = one.find('=');
@@ -41,6 +43,20 @@ std::map<std::string, std::vector<std::string>> grants_from(const options::varia
     grants[one.substr(0, sign)].push_back(one.substr(sign + 1));
   }
   return grants;
+}
+
+// What no plugin is let near: of the host whose settings count, and of whoever runs the command.
+Forbidden forbidden_here(const Session& session, const LoadedConfig* host) {
+  if (host != nullptr) return forbidden_paths(session.paths, host->config);
+  try {
+    const auto own = load_or_default(session.config, session.host_name, session.paths);
+    return forbidden_paths(session.paths, own.config);
+  } catch (const Error&) {
+    // A host.yaml that can't be read names no tokens; the usual ones are known without it.
+    const auto none =
+        parse_host_config("{\"defaults\":{}}", "no settings", "here", session.paths, {});
+    return forbidden_paths(session.paths, none.config);
+  }
 }
 
 void require_task(const Manifest& manifest, const std::string& task) {
@@ -137,11 +153,12 @@ void print_outcome(std::ostream& out, const TrialOutcome& outcome) {
 }
 
 std::unique_ptr<Trial> make_trial(Workshop& workshop, const PluginEntry& plugin, bool in_process,
-                                  const LoadedConfig* host) {
+                                  const Forbidden& forbidden) {
   if (in_process) return std::make_unique<InProcessTrial>(workshop.ground(), plugin);
-  CagedOptions caged{.worker = Installation::find().worker, .scratch = workshop.scratch()};
-  if (host != nullptr) caged.forbidden = forbidden_paths(workshop.paths(), host->config);
-  return std::make_unique<CagedTrial>(workshop.ground(), plugin, caged);
+  return std::make_unique<CagedTrial>(workshop.ground(), plugin,
+                                      CagedOptions{.worker = Installation::find().worker,
+                                                   .scratch = workshop.scratch() / "scratch",
+                                                   .forbidden = forbidden});
 }
 
 int run_by_hand(Session& session, const options::variables_map& given) {
@@ -155,10 +172,11 @@ int run_by_hand(Session& session, const options::variables_map& given) {
   const auto candidate = Candidate::open(file);
   const auto& manifest = candidate.manifest();
   require_task(manifest, task);
-  const auto plugin = admit_candidate(candidate,
-                                      {.config = json_option(given, "config"),
-                                       .grants = grants_from(given, manifest, workshop.paths())},
-                                      workshop.paths(), host ? &*host : nullptr);
+  CandidateSettings settings{.grants = grants_from(given, manifest, workshop.paths()),
+                             .forbidden = forbidden_here(session, host ? &*host : nullptr)};
+  if (given.count("config")) settings.config = json_option(given, "config");
+  const auto plugin =
+      admit_candidate(candidate, settings, workshop.paths(), host ? &*host : nullptr);
   Json calls = Json::array();
   workshop.stage().on_call = [&](const TrialCall& call) {
     if (session.json)
@@ -166,19 +184,26 @@ int run_by_hand(Session& session, const options::variables_map& given) {
     else
       print_call(session.out, call);
   };
+  Json lines = Json::array();
   workshop.stage().on_line = [&](Level level, std::string_view text) {
+    if (session.json) lines.push_back({{"level", name(level)}, {"text", std::string(text)}});
     session.err << name(level) << ": " << printable(std::string(text)) << '\n';
   };
   TrialRun run{.task = task, .payload = json_option(given, "payload")};
   if (given.count("timeout")) run.timeout = parse_duration(given["timeout"].as<std::string>());
   const auto trial =
-      make_trial(workshop, plugin, given.count("in-process") > 0, host ? &*host : nullptr);
+      make_trial(workshop, plugin, given.count("in-process") > 0, settings.forbidden);
   const auto outcome = trial->run(run);
   const auto ending = trial->end();
+  const auto cage = trial->cage();
+  if (cage && !cage->missing().empty())
+    session.err << "warning: its cage lacked " << cage->missing() << '\n';
   if (session.json) {
     Json json = json_of(outcome);
     json["plugin"] = plugin.id, json["task"] = task, json["calls"] = std::move(calls);
     if (!ending.empty()) json["ending"] = ending;
+    if (cage) json["cage"] = cage->json();
+    json["lines"] = std::move(lines);
     session.out << json.dump(2) << '\n';
   } else {
     print_outcome(session.out, outcome);

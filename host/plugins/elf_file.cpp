@@ -226,6 +226,16 @@ std::string ElfFile::content(const Elf64_Shdr& section, std::string_view name,
   return text;
 }
 
+std::vector<Elf64_Phdr> ElfFile::segments() const {
+  if (header_.e_phnum == 0) return {};
+  if (header_.e_phentsize != sizeof(Elf64_Phdr))
+    refuse(Code::invalid, "has program headers of an unknown size", kCopyAgain);
+  std::vector<Elf64_Phdr> all(header_.e_phnum);
+  require(header_.e_phoff, all.size() * sizeof(Elf64_Phdr), "its program headers");
+  bytes_->read(header_.e_phoff, std::as_writable_bytes(std::span(all)));
+  return all;
+}
+
 std::optional<std::string> ElfFile::at_address(std::uint64_t address, std::size_t length) const {
   for (const auto& section : sections_) {
     if ((section.sh_flags & SHF_ALLOC) == 0 || section.sh_type == SHT_NOBITS) continue;

@@ -45,6 +45,10 @@ class ElfFile {
   [[nodiscard]] std::optional<std::string> at_address(std::uint64_t address,
                                                       std::size_t length) const;
 
+  // What the loader is told to map and how, in the file's order. Throws Error{invalid} when the
+  // table is damaged.
+  [[nodiscard]] std::vector<Elf64_Phdr> segments() const;
+
   // Throws RefusedError, with the path before `what`.
   [[noreturn]] void refuse(Refusal refusal, Code code, const std::string& what,
                            const char* fix) const;
