@@ -6,6 +6,7 @@
 #include "app/installation.hpp"
 #include "authoring/check.hpp"
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 
@@ -29,6 +30,46 @@ void print(std::ostream& out, const CheckReport& report) {
     out << fmt::format("{:<5}  {:<{}}{}\n", name(report.grade), report.check, kNameWidth,
                        printable(report.message));
   if (!report.fix.empty()) out << std::string(7, ' ') << "fix: " << printable(report.fix) << '\n';
+}
+
+std::string escaped(const std::string& text) {
+  std::string safe;
+  for (const char c : printable(text)) {
+    switch (c) {
+      case '&': safe += "&amp;"; break;
+      case '<': safe += "&lt;"; break;
+      case '>': safe += "&gt;"; break;
+      case '"': safe += "&quot;"; break;
+      default: safe += c;
+    }
+  }
+  return safe;
+}
+
+// As the JUnit reports that CI services read. A warning is a pass there, with its text as output.
+std::string junit_of(const std::string& file, const std::vector<CheckReport>& reports) {
+  std::string cases;
+  int failures = 0;
+  int skipped = 0;
+  for (const auto& report : reports) {
+    const auto text = escaped(report.message + (report.fix.empty() ? "" : " Fix: " + report.fix));
+    cases += fmt::format("  <testcase classname=\"plugins check\" name=\"{}\" time=\"{:.3f}\">",
+                         report.check, static_cast<double>(report.took.count()) / 1e6);
+    if (report.grade == Grade::fail || report.grade == Grade::crash) {
+      ++failures;
+      cases += fmt::format("<failure type=\"{}\" message=\"{}\"/>", name(report.grade), text);
+    } else if (report.grade == Grade::skip) {
+      ++skipped;
+      cases += fmt::format("<skipped message=\"{}\"/>", text);
+    } else if (report.grade == Grade::warn) {
+      cases += fmt::format("<system-out>warn: {}</system-out>", text);
+    }
+    cases += "</testcase>\n";
+  }
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{}\" "
+      "failures=\"{}\" skipped=\"{}\">\n{}</testsuite>\n",
+      escaped(file), reports.size(), failures, skipped, cases);
 }
 
 int list_all(Session& session) {
@@ -56,16 +97,20 @@ int check(Session& session, const options::variables_map& given) {
   options.in_process = given.count("in-process") > 0;
   if (given.count("only")) options.only = given["only"].as<std::string>();
   if (given.count("seed")) options.seed = given["seed"].as<unsigned>();
+  std::vector<CheckReport> all_reports;
   Json reports = Json::array();
   std::map<Grade, int> counts;
   const bool well = check_plugin(file, options, [&](const CheckReport& report) {
     ++counts[report.grade];
+    all_reports.push_back(report);
     if (session.json)
       reports.push_back(json_of(report));
     else
       print(session.out, report);
     session.out.flush();
   });
+  if (given.count("junit"))
+    write_atomically(given["junit"].as<std::string>(), junit_of(file.string(), all_reports));
   if (session.json) {
     session.out << Json{{"file", file.string()}, {"passed", well}, {"checks", reports}}.dump(2)
                 << '\n';
@@ -88,7 +133,8 @@ void declare(options::options_description& own,
       "make up other configs; the same number makes up the same")(
       "in-process",
       "run its code in this process, without a cage and without an end to a hang: for a debugger")(
-      "list", "print every check and what it looks for");
+      "junit", options::value<std::string>()->value_name("FILE"),
+      "write a JUnit report there, besides")("list", "print every check and what it looks for");
   positional.add("file", 1);
 }
 
@@ -102,8 +148,9 @@ std::vector<Command> plugin_check_commands() {
        .details =
            "Looks at the file, its manifest and its config schema, then makes the plugin and runs "
            "its tasks, with everything granted that it asks for, on services in memory: no Gitea, "
-           "no network. Its code only runs in caged workers, which are killed when they take too "
-           "long. Each line is pass, skip, warn, fail or crash, with the fix. Exit status: 0 "
+           "no network, and folders of its own instead of those that it suggests. Its code only "
+           "runs in caged workers, which are killed when they take too long. Each line is pass, "
+           "skip, warn, fail or crash, with the fix. Exit status: 0 "
            "unless "
            "a check failed or crashed, then 1.",
        .examples = {"timmy-host plugins check ./hello.so",

@@ -229,7 +229,7 @@ std::string ElfFile::content(const Elf64_Shdr& section, std::string_view name,
 std::vector<Elf64_Phdr> ElfFile::segments() const {
   if (header_.e_phnum == 0) return {};
   if (header_.e_phentsize != sizeof(Elf64_Phdr))
-    refuse(Code::invalid, "has program headers of an unknown size", kCopyAgain);
+    refuse(Refusal::damaged, Code::invalid, "has program headers of an unknown size", kCopyAgain);
   std::vector<Elf64_Phdr> all(header_.e_phnum);
   require(header_.e_phoff, all.size() * sizeof(Elf64_Phdr), "its program headers");
   bytes_->read(header_.e_phoff, std::as_writable_bytes(std::span(all)));
