@@ -99,6 +99,7 @@ TEST_F(CheckTest, WhatAWrapperCaughtIsAFailureLikeAnyOther) {
 TEST_F(CheckTest, LetsNoPluginWriteWhereItsManifestWants) {
   if (!probe_cage(TIMMY_WORKER).in_force("landlock")) GTEST_SKIP() << "this kernel has no Landlock";
   const std::filesystem::path outside(TIMMY_BAD_DIR "/outside");
+  std::filesystem::remove_all(outside);
   std::filesystem::create_directories(outside);
   (void)run(bad("manifest.folders"));
   EXPECT_EQ(grades_["run.survives"], Grade::pass) << "it ran, and tried";

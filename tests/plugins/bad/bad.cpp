@@ -71,7 +71,7 @@
 #if defined(BAD_manifest_json)
 #define MANIFEST "id: bad"
 #elif defined(BAD_manifest_json_id)
-#define MANIFEST R"({"id":["bad"]})"
+#define MANIFEST R"({"id":["bad"],"abi":)" ABI "}"
 #else
 #define MANIFEST                                                                              \
   R"({"id":"bad","version":"1.0.0","license":"Apache-2.0","description":"Breaks one rule.",)" \
