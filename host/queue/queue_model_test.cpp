@@ -6,7 +6,6 @@
 // opens what is left of the files and must find each operation whole or not at all: whole if it was
 // acknowledged, not at all if it was refused, and of those that were never answered none without
 // the ones before it.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <sqlite3.h>
@@ -17,9 +16,8 @@
 
 #include "base/fake_loop.hpp"
 #include "base/test_folder.hpp"
-#include "queue/job_model.hpp"
-#include "queue/job_table.hpp"
 #include "queue/queue.hpp"
+#include "queue/queue_model.hpp"
 #include "store/fault_vfs.hpp"
 #include "store/threaded_store.hpp"
 
@@ -27,100 +25,23 @@ namespace host {
 namespace {
 
 using Kind = Verdict::Kind;
-using std::chrono::hours;
 using std::chrono::seconds;
 
-constexpr Duration kKeep = hours(1);
 constexpr RateLimit kRate{.runs = 3, .per = std::chrono::minutes(10)};
 const std::string kWork = "work";
 const std::string kLimited = "limited";  // the task with a rate
-
-// Everything that is stored, as far as it has a meaning.
-struct Stored {
-  std::map<std::int64_t, std::string> jobs;  // a line about each
-  std::map<std::int64_t, std::string> saved;
-  Pauses pauses;
-};
-
-struct Model {
-  JobModel jobs;
-  std::map<std::int64_t, std::string> saved;
-  Pauses pauses;
-
-  static std::string line(const JobModel::Row& row) {
-    const bool waits = JobModel::waits(row);
-    const bool later = waits && row.state != JobState::available;
-    return fmt::format(
-        "{} {} priority {} attempt {}/{} crashes {} interrupted {} lease {} key '{}' of '{}' "
-        "turn {} cancel {} held {} history {} parent {} progress '{}' due {} ended {}",
-        row.task, name(row.state), row.priority, row.attempt, row.max_attempts, row.crashes,
-        row.interrupted, row.lease, row.key, row.concurrency_key,
-        row.turn || row.state != JobState::available, row.cancel, row.held, row.history,
-        row.parent.value_or(0), row.progress, later && !row.held ? format_utc(*row.due) : "-",
-        row.ended ? format_utc(*row.ended) : "-");
-  }
-
-  // Whether that is what is stored. What is old enough may have been pruned.
-  [[nodiscard]] bool matches(const Stored& stored) const {
-    for (const auto& [id, row] : jobs.rows) {
-      const auto found = stored.jobs.find(id);
-      const bool old = row.ended && *row.ended < jobs.now - kKeep && id != jobs.last;
-      if (found == stored.jobs.end() ? !old : found->second != line(row)) return false;
-    }
-    for (const auto& [id, line] : stored.jobs)
-      if (!jobs.rows.contains(id)) return false;
-    return saved == stored.saved && pauses == stored.pauses;
-  }
-  void forget_pruned(const Stored& stored) {
-    std::erase_if(jobs.rows, [&](const auto& row) { return !stored.jobs.contains(row.first); });
-  }
-};
-
-Stored read_all(Unit& unit) {
-  Stored stored;
-  auto& row = unit.query("SELECT id FROM jobs");
-  std::vector<JobId> ids;
-  while (row.step()) ids.emplace_back(row.integer(0));
-  for (const auto id : ids) {
-    const auto detail = read_job(unit, id);
-    const Job& job = detail.job;
-    stored.jobs[id.value()] =
-        Model::line({.task = job.task,
-                     .state = job.state,
-                     .priority = job.priority,
-                     .attempt = job.attempt,
-                     .max_attempts = job.max_attempts,
-                     .crashes = job.crashes,
-                     .interrupted = job.interrupted,
-                     .lease = job.lease.value(),
-                     .due = job.due,
-                     .ended = job.ended_at,
-                     .parent = job.parent ? std::optional(job.parent->value()) : std::nullopt,
-                     .key = job.unique_key,
-                     .concurrency_key = job.concurrency_key,
-                     .progress = job.progress,
-                     .turn = !job.waits_turn,
-                     .cancel = job.cancel_requested_at.has_value(),
-                     .held = !job.held.empty(),
-                     .history = static_cast<int>(detail.attempts.size())});
-  }
-  auto& state = unit.query("SELECT CAST(key AS INTEGER), value FROM state");
-  while (state.step()) stored.saved[state.integer(0)] = state.string(1);
-  stored.pauses = read_pauses(unit);
-  return stored;
-}
 
 enum class Fate { open, acknowledged, refused };
 
 // What was asked for, what is to come of it, and what was answered.
 struct Asked {
-  std::function<void(Model&)> effect;
+  std::function<void(QueueModel&)> effect;
   Fate fate = Fate::open;
 };
 
-class QueueModel {
+class Comparison {
  public:
-  QueueModel() {
+  Comparison() {
     model_.jobs.now = loop_.clock().wall();
     open();
     start();
@@ -167,7 +88,7 @@ class QueueModel {
     fatal_ = false;
     open();
     // Of those that were never answered, as many as are there: the first ones.
-    const auto stored = store_->run_now(read_all);
+    const auto stored = store_->run_now(read_stored);
     for (const auto& asked : asked_)
       if (asked->fate == Fate::acknowledged) asked->effect(model_);
     auto next = asked_.begin();
@@ -230,19 +151,20 @@ class QueueModel {
   }
 
   void compare() {
-    const auto stored = store_->run_now(read_all);
+    const auto stored = store_->run_now(read_stored);
     if (!model_.matches(stored)) {
       for (const auto& [id, row] : model_.jobs.rows) {
         const auto found = stored.jobs.find(id);
         const auto there = found == stored.jobs.end() ? "nothing" : found->second;
-        if (there != Model::line(row)) RC_LOG() << id << "\n" << there << "\n" << Model::line(row);
+        if (there != QueueModel::line(row))
+          RC_LOG() << id << "\n" << there << "\n" << QueueModel::line(row);
       }
       RC_FAIL("what is stored is not what the model has");
     }
     model_.forget_pruned(stored);
   }
 
-  std::shared_ptr<Asked> expect(std::function<void(Model&)> effect) {
+  std::shared_ptr<Asked> expect(std::function<void(QueueModel&)> effect) {
     asked_.push_back(std::make_shared<Asked>(Asked{std::move(effect)}));
     return asked_.back();
   }
@@ -304,7 +226,7 @@ class QueueModel {
   void insert() {
     const std::vector<NewJob> jobs{any_new_job(), any_new_job()};
     auto ids = std::make_shared<std::vector<std::int64_t>>();
-    const auto asked = expect([jobs, ids](Model& model) {
+    const auto asked = expect([jobs, ids](QueueModel& model) {
       std::vector<std::int64_t> expected;
       for (const auto& job : jobs) expected.push_back(model.jobs.insert(job));
       RC_ASSERT(ids->empty() || *ids == expected);
@@ -319,7 +241,7 @@ class QueueModel {
     const RateLimit rate = task == kLimited ? kRate : RateLimit{};
     const int count = *rc::gen::inRange(1, 5);
     auto ids = std::make_shared<std::optional<std::vector<std::int64_t>>>();
-    const auto asked = expect([task, rate, count, ids](Model& model) {
+    const auto asked = expect([task, rate, count, ids](QueueModel& model) {
       const auto expected = model.jobs.claim(task, count, rate);
       RC_ASSERT(!*ids || **ids == expected);
     });
@@ -343,7 +265,7 @@ class QueueModel {
     const auto lease = std::to_string(run.lease.value());
     auto follower = any_new_job();
     follower.parent = run.job;
-    const auto asked = expect([=](Model& model) {
+    const auto asked = expect([=](QueueModel& model) {
       if (!model.jobs.is_current(id, run.lease.value())) return;
       model.jobs.finish(id, kind, permanent, wait);
       if (model.jobs.rows.at(id).state != JobState::completed) return;
@@ -367,7 +289,7 @@ class QueueModel {
 
   void give_back() {
     const auto run = run_of(any_run());
-    const auto asked = expect([run](Model& model) {
+    const auto asked = expect([run](QueueModel& model) {
       if (model.jobs.is_current(run.job.value(), run.lease.value()))
         model.jobs.give_back(run.job.value());
     });
@@ -377,7 +299,7 @@ class QueueModel {
   void progress() {
     const auto run = run_of(any_run());
     const auto text = std::to_string(*rc::gen::inRange(0, 100));
-    const auto asked = expect([run, text](Model& model) {
+    const auto asked = expect([run, text](QueueModel& model) {
       if (model.jobs.is_current(run.job.value(), run.lease.value()))
         model.jobs.rows.at(run.job.value()).progress = text;
     });
@@ -389,7 +311,7 @@ class QueueModel {
   void pause() {
     const auto task = *rc::gen::elementOf(std::vector{kWork, kLimited});
     const bool paused = *rc::gen::arbitrary<bool>();
-    const auto asked = expect([task, paused](Model& model) {
+    const auto asked = expect([task, paused](QueueModel& model) {
       if (paused)
         model.pauses.tasks.insert(task);
       else
@@ -403,13 +325,16 @@ class QueueModel {
     const JobId job(id);
     switch (*rc::gen::inRange(0, 4)) {
       case 0:
-        return queue_->cancel(job,
-                              noting<Cancelled>(expect([id](Model& m) { m.jobs.cancel(id); })));
-      case 1: return queue_->retry(job, noting<Job>(expect([id](Model& m) { m.jobs.retry(id); })));
+        return queue_->cancel(
+            job, noting<Cancelled>(expect([id](QueueModel& m) { m.jobs.cancel(id); })));
+      case 1:
+        return queue_->retry(job, noting<Job>(expect([id](QueueModel& m) { m.jobs.retry(id); })));
       case 2:
-        return queue_->discard(job, noting<Job>(expect([id](Model& m) { m.jobs.discard(id); })));
+        return queue_->discard(job,
+                               noting<Job>(expect([id](QueueModel& m) { m.jobs.discard(id); })));
       default:
-        return queue_->run_now(job, noting<Job>(expect([id](Model& m) { m.jobs.run_now(id); })));
+        return queue_->run_now(job,
+                               noting<Job>(expect([id](QueueModel& m) { m.jobs.run_now(id); })));
     }
   }
 
@@ -422,7 +347,7 @@ class QueueModel {
     for (const auto& [id, row] : model_.jobs.rows)
       if (row.task == filter.task && (!filter.state || row.state == *filter.state))
         ids.push_back(id);
-    const auto asked = expect([ids, filter, action](Model& model) {
+    const auto asked = expect([ids, filter, action](QueueModel& model) {
       for (const auto id : ids) {
         const auto& row = model.jobs.rows.at(id);
         if (filter.state && row.state != *filter.state) continue;
@@ -443,13 +368,13 @@ class QueueModel {
   bool fatal_ = false;
   std::unique_ptr<ThreadedStore> store_;
   std::unique_ptr<Queue> queue_;
-  Model model_;
+  QueueModel model_;
   std::vector<std::shared_ptr<Asked>> asked_;
 };
 
 TEST(QueueModelTest, the_queue_does_what_the_model_does_whenever_the_power_goes) {
   EXPECT_TRUE(rc::check([] {
-    QueueModel queue;
+    Comparison queue;
     const int lives = *rc::gen::inRange(1, 4);
     for (int life = 0; life < lives; ++life) {
       for (int turns = *rc::gen::inRange(0, 8); turns > 0; --turns) {
