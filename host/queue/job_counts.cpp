@@ -68,7 +68,7 @@ void look_for_oldest(Unit& unit, bool waits_turn, int& looks, ReadyCount& ready)
     ready.oldest_since = std::min(ready.oldest_since, since);
     if (row.time(1) - kLowestPriority * kPriorityStep >= ready.oldest_since) break;
     if (--looks > 0 && looked < kOldestLook) continue;
-    ready.maybe_older = row.step();
+    ready.maybe_older = row.step() || ready.maybe_older;
     break;
   }
   row.reset();

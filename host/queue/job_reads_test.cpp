@@ -92,6 +92,9 @@ TEST_F(JobReadsTest, an_oldest_that_may_not_be_it_says_so) {
   const auto ready = in_unit([](Unit& unit) { return count_jobs(unit); }).ready.at(0);
   EXPECT_EQ(ready.oldest_since, now_);
   EXPECT_TRUE(ready.maybe_older) << "a hundred stand before the oldest";
+  // A line of exactly a hundred that wait for their key's turn makes nothing surer.
+  for (int i = 0; i < 101; ++i) insert({.concurrency_key = "k"});
+  EXPECT_TRUE(in_unit([](Unit& unit) { return count_jobs(unit); }).ready.at(0).maybe_older);
 }
 
 TEST_F(JobReadsTest, a_list_leaves_out_what_is_long) {
