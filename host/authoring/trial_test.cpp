@@ -144,6 +144,24 @@ TEST_F(CandidateTest, HasEachOfItsTasksOnce) {
   EXPECT_EQ(admit_candidate(candidate, {}, workshop_.paths()).tasks.size(), 1u);
 }
 
+TEST_F(CandidateTest, KeepsWhatAHostSaysUnlessToldOtherwise) {
+  const auto candidate = Candidate::open(TIMMY_BAD_DIR "/bad_none.so");
+  const auto host = parse_host_config(
+      "defaults: { plugins: { bad: { config: { n: 5 }, grants: { gitea.read: [org/app] },"
+      " limits: { files: 33 } } } }",
+      "host.yaml", "here", workshop_.paths(), {});
+  const auto kept = admit_candidate(candidate, {}, workshop_.paths(), &host);
+  EXPECT_EQ(kept.config, Json({{"n", 5}}));
+  EXPECT_EQ(kept.limits.files, 33);
+  EXPECT_TRUE(kept.grants.has("gitea.read"));
+  using Values = std::map<std::string, std::vector<std::string>>;
+  const auto told = admit_candidate(candidate, {.config = Json::object(), .grants = Values{}},
+                                    workshop_.paths(), &host);
+  EXPECT_EQ(told.config, Json::object());
+  EXPECT_EQ(told.limits.files, 33);
+  EXPECT_FALSE(told.grants.has("gitea.read"));
+}
+
 TEST_F(CandidateTest, NoGrantNamesWhatIsForbidden) {
   const auto candidate = Candidate::open(TIMMY_BAD_DIR "/bad_none.so");
   Forbidden forbidden;
