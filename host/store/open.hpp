@@ -42,7 +42,8 @@ class Placement {
   // The database and its write-ahead log, both there by now. Throws Error{io} if one has a second
   // name (a hard link).
   explicit Placement(const std::filesystem::path& database);
-  // Throws Error{io} unless both names still lead to the same files, by no other name. Two calls of stat(2).
+  // Throws Error{io} unless both names still lead to the same files, which have no other. Two calls
+  // of stat(2).
   void check();
   // The log's size as check() last saw it.
   [[nodiscard]] std::uint64_t wal_bytes() const { return wal_.bytes; }
