@@ -22,6 +22,7 @@ struct {
 
 }  // namespace
 
+// NOLINTBEGIN(cppcoreguidelines-owning-memory)
 void* operator new(std::size_t size) {
   void* const memory = std::malloc(size);
   if (memory == nullptr) throw std::bad_alloc();
@@ -36,6 +37,7 @@ void operator delete(void* memory) noexcept {
   std::free(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+// NOLINTEND(cppcoreguidelines-owning-memory)
 
 namespace host {
 namespace {
