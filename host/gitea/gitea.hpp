@@ -142,8 +142,8 @@ class Gitea {
   // Oldest first.
   virtual void list_reviews(RepoName repo, std::int64_t number,
                             Reply<std::vector<Review>> reply) = 0;
-  // Marker: as with create_comment(); not empty. invalid: the pull request is one's own (only
-  // comments are taken), or closed.
+  // Marker: as with create_comment(); not empty. invalid: the pull request is one's own, or closed;
+  // then only comments are taken.
   virtual void create_review(RepoName repo, std::int64_t number, NewReview review,
                              std::string marker, Reply<Review> reply) = 0;
   // Logins. Hands over the pull request as it is then.

@@ -144,6 +144,9 @@ ServerResponse merge(Exchange& exchange) {
   auto& state = exchange.state;
   const Bound body(exchange, "MergePullRequestForm");
   const auto style = body.required("Do", "Do");
+  const bool known = std::any_of(std::begin(kStyleFields), std::end(kStyleFields),
+                                 [&](const auto& each) { return each.second == style; });
+  if (!known) throw refused(state, 422, "[Do]: In");
   Repo& repo = *exchange.repo;
   const auto [issue, pull] = find(exchange);
   must_merge(exchange, issue, pull, style);

@@ -49,7 +49,7 @@ ServerResponse create_review(Exchange& exchange) {
   const auto [issue, pull] = find(exchange);
   const auto text = body.text("body").value_or("");
   const auto state = state_of(exchange, issue, body.text("event").value_or(""), text);
-  if (issue.closed)
+  if (issue.closed && state != "COMMENT")
     throw refused(exchange.state, 422, "can't submit review for a closed or merged PR");
   const auto commit = body.text("commit_id").value_or("");
   std::erase(pull.requested, exchange.doer->login);
