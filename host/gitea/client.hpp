@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The REST client of a Gitea or Forgejo: Gitea 1.22 to 1.28, Forgejo 7 to 17.
+// The REST client of a Gitea from 1.22 or a Forgejo from 7 on.
 #pragma once
 
 #include <chrono>

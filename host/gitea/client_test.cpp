@@ -147,5 +147,39 @@ TEST(FakeGitea, KeepsWhatItIsToldAndFailsOnDemand) {
   EXPECT_EQ(told, (std::vector<bool>{false, true}));
 }
 
+TEST(FakeGitea, AnswersForPullRequestsAsTheClientDoes) {
+  FakeLoop loop;
+  FakeGitea gitea(loop);
+  const RepoName app{"org", "app"};
+  gitea.add_repo("org/app").assignable = {"timmy", "ada"};
+  std::vector<std::string> got;
+  const auto note = [&](const auto& result, const auto& text) {
+    got.push_back(result.ok() ? text(result.value()) : std::string(name(result.error().code())));
+  };
+  const auto pull = [&](const Result<PullRequest>& result) {
+    note(result, [](const PullRequest& p) { return std::to_string(p.number) + " " + p.state; });
+  };
+  const auto comment = [&](const Result<Comment>& result) {
+    note(result, [](const Comment& c) { return c.body.substr(0, 3); });
+  };
+  for (int i = 0; i < 2; ++i)
+    gitea.create_pr(app, {.head = "a", .base = "main", .title = "t", .body = ""}, pull);
+  gitea.keep_comment(app, 1, "one", "m", comment);
+  gitea.keep_comment(app, 1, "two", "m", comment);
+  gitea.create_review(
+      app, 1, {.event = ReviewEvent::approve, .body = "", .commit_sha = ""}, "r",
+      [&](const Result<Review>& result) { note(result, [](const Review& r) { return r.state; }); });
+  gitea.add_assignees(app, 1, {"eve"}, [&](const Result<Issue>& result) {
+    note(result, [](const Issue&) { return std::string("assigned"); });
+  });
+  for (int i = 0; i < 2; ++i) gitea.merge_pr(app, 1, {}, pull);
+  gitea.set_pr_state(app, 1, true, pull);
+  loop.drain();
+  EXPECT_THAT(got, ElementsAre("1 open", "1 open", "one", "two", "invalid", "not_found", "1 closed",
+                               "1 closed", "conflict"));
+  EXPECT_EQ(gitea.repos["org/app"].comments[1].size(), 1u);
+  EXPECT_EQ(gitea.writes, 4u);
+}
+
 }  // namespace
 }  // namespace host

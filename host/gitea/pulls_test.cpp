@@ -161,6 +161,16 @@ TEST_F(PullsTest, NoStatusesAreNoneInEveryWayOfSayingSo) {
   }
 }
 
+TEST_F(PullsTest, AStateThatNoServerCountsIsNotSet) {
+  const auto set = wait<CommitStatus>([&](Reply<CommitStatus> reply) {
+    gitea_->set_status(repo_, std::string(40, 'a'),
+                       {.context = "ci", .state = "green", .description = "", .target_url = ""},
+                       std::move(reply));
+  });
+  EXPECT_EQ(error_of(set).code(), Code::usage);
+  EXPECT_TRUE(http_.requests().empty());
+}
+
 TEST(SumOf, IsFailureThenPendingThenSuccess) {
   const auto sum = [](const std::vector<std::string>& states) {
     std::vector<CommitStatus> all;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What checks say about a commit.
+#include <array>
+
 #include "gitea/client_impl.hpp"
 #include "gitea/decode_pulls.hpp"
 #include "gitea/pages.hpp"
@@ -120,7 +122,12 @@ void GiteaClient::set_status(RepoName repo, std::string sha, NewStatus status,
                              Reply<CommitStatus> reply) {
   guarded(impl_->transport, reply, [&] {
     (void)repo_path(repo);
-    must_name({sha, status.context, status.state}, "a commit, a context or a state");
+    must_name({sha, status.context}, "a commit or a context");
+    // The server keeps any word, and then counts it as nothing.
+    constexpr std::array kStates{"pending", "success", "error", "failure", "warning", "skipped"};
+    if (std::find(kStates.begin(), kStates.end(), status.state) == kStates.end())
+      throw Error(Code::usage, "\"" + status.state + "\" is no state of a commit",
+                  "Use pending, success, error, failure, warning or skipped.");
     std::make_shared<SetStatus>(impl_->transport, repo, std::move(sha), std::move(status), reply)
         ->look(std::nullopt);
   });
