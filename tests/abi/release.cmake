@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# timmy_extract_release(folder) puts the SDK of release VERSION, as it was at COMMIT of the
-# repository ROOT, into folder/sdk.
+# timmy_extract_release(folder parts...) puts the SDK of release VERSION, as it was at COMMIT of the
+# repository ROOT, into folder/sdk, and further parts of the tree beside it.
 # Where there can be no such commit, in a shallow clone or outside of one, says "skipped" and leaves no
 # folder. In a whole clone it has to be there: a history that was rewritten must not switch the tests
 # of its releases off.
@@ -24,7 +24,7 @@ function(timmy_extract_release folder)
       "clone, which is a whole one. If the history was rewritten, name the release's new commit.")
   endif()
   file(MAKE_DIRECTORY ${folder})
-  execute_process(COMMAND ${GIT} -C ${ROOT} archive --output=${folder}/sdk.tar ${COMMIT} sdk
+  execute_process(COMMAND ${GIT} -C ${ROOT} archive --output=${folder}/sdk.tar ${COMMIT} sdk ${ARGN}
     COMMAND_ERROR_IS_FATAL ANY)
   file(ARCHIVE_EXTRACT INPUT ${folder}/sdk.tar DESTINATION ${folder})
 endfunction()
