@@ -347,16 +347,19 @@ void Executor::note_follower(const NewJob& job, WallTime inserted) {
 }
 
 // What the run staged can't be kept, so the run did not complete; the job must not stay with a run
-// that is over.
+// that is over. Followers that come of a failure are tried once more without what it saved; what is
+// refused by itself is dropped.
 void Executor::refused(RunId run, const std::shared_ptr<const RunnableTask>& task,
                        const RunHooks::Closing& closing, const Error& error) {
   log_.error("{}: writing a verdict: {}", task->name, error.what());
-  if (!closing.commit) return;
+  if (!closing.commit && closing.followers.empty()) return;
+  RunHooks::Closing rest;
+  if (closing.commit) rest.followers = closing.followers;
   write(run, task,
         {.kind = Verdict::Kind::failed,
          .code = "commit",
          .message = "what the run saved could not be stored: " + error.message()},
-        {.commit = {}, .followers = closing.followers, .unreachable = {}});
+        std::move(rest));
 }
 
 // A start became free: for those that waited for one first, then for this lane's next.

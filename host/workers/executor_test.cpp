@@ -272,6 +272,16 @@ TEST_F(ExecutorTest, ARunWhoseStagedWritesAreRefusedHasFailed) {
   EXPECT_THAT(hooks_.ended, ElementsAre("work 1 failed retryable"));
 }
 
+TEST_F(ExecutorTest, ARunWhoseFollowersAreRefusedHasFailedAndKeepsNoJobRunning) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  hooks_.closing.followers = {{.job = {.task = "next", .priority = 99}, .when = FollowOn::always}};
+  end(id);
+  EXPECT_EQ(show(id).state, JobState::retryable);
+  EXPECT_THAT(hooks_.ended, ElementsAre("work 1 failed retryable"));
+  EXPECT_THAT(*lines_, testing::Contains(HasSubstr("priority")));
+}
+
 TEST_F(ExecutorTest, AnEndThatTheStoreIsTooBusyForIsWrittenLater) {
   set({task("work")});
   const auto id = insert("work").at(0);

@@ -53,7 +53,7 @@ TEST_F(HostileHostTest, W1_W8_AHostLivesThroughEverythingThatAPluginDoes) {
         Case{"file", "crashed", "file_size"}, Case{"spin", "crashed", "cpu"},
         Case{"oom", "crashed", "memory"}, Case{"fork", "completed", ""},
         Case{"threads", "completed", ""}, Case{"descriptors", "completed", ""},
-        Case{"throw", "failed", "exception"}, Case{"leave_thread", "completed", ""},
+        Case{"throw", "failed", "threw"}, Case{"leave_thread", "completed", ""},
         Case{"leave_descriptor", "completed", ""}}) {
     // There, memory has no limit.
     if (kSanitized && (task == std::string("oom") || task == std::string("threads"))) continue;
