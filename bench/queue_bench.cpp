@@ -29,7 +29,10 @@ class Engine {
       : store_({.path = folder / "host.db"}, loop_, log_, [](const Error& error) { throw error; }),
         runs_(
             services_, clock_, [](const std::string&) { return Grants(); },
-            [this](JobId, const RunnableTask&, const Verdict&, JobState) { finished(); }),
+            [this](JobId, const RunnableTask&, const Verdict&, JobState) { finished(); },
+            [](const RunnableTask&, const Verdict& refusal) {
+              throw Error(Code::internal, refusal.message);
+            }),
         pool_(context_, loop_, log_, TIMMY_WORKER, services_),
         executor_(queue_, pool_, watch_, loop_, log_, {}) {
     const Fd plugin(::open(TIMMY_NOOP, O_RDONLY | O_CLOEXEC));
