@@ -25,7 +25,7 @@ const std::vector<Bench> kBenches{
     {{"queue.end_to_end", "queue.end_to_end.vs_huey", "queue.end_to_end.vs_huey_nofsync"},
      bench::end_to_end},
     {{"queue.start_latency.p50", "queue.start_latency.p99"}, bench::start_latency},
-    {{"queue.enqueue_batch"}, bench::enqueue_batch},
+    {{"queue.enqueue_batch", "queue.enqueue_batch.vs_inserts"}, bench::enqueue_batch},
     {{"queue.growth"}, bench::growth},
     {{"schedule.lateness.p50", "schedule.lateness.p99"}, bench::schedule_lateness},
     {{"schedule.burst"}, bench::schedule_burst},
