@@ -57,6 +57,7 @@ void Stage::claim(const PluginEntry& plugin, const std::string& task, Reply<Clai
     context->run = job.run;
     context->plugin = plugin.id;
     context->task = task;
+    context->key = job.key;
     context->grants = plugin.grants;
     services_.open(std::move(context));
     done(std::move(job));

@@ -14,16 +14,13 @@ class Store;
 
 // gitea/1: the host's forge, with the host's token.
 //
-//   whoami {} -> {login, id}                          any gitea.read or gitea.write
-//   version {} -> {version}                           any gitea.read or gitea.write
-//   list_repos {owner} -> {repos: [...]}              gitea.read; only those that it covers
-//   list_issues {repo, state?, since?} -> {issues}    gitea.read
-//   get_issue {repo, number} -> {issue fields}        gitea.read
-//   list_labels {repo} -> {labels: [names]}           gitea.read
-//   add_labels {repo, number, labels} -> {labels}     gitea.write; what the issue carries then
+// docs/services.md has its methods, with their parameters and grants. Reading takes gitea.read for
+// the repository, writing gitea.write; what is told of teams, gitea.read for anything of the
+// organisation's.
 //
 // A write commits an intent before it goes out, fenced by the run's lease, and its result and an
-// audit line after; so a host that dies in between knows what it may have done.
+// audit line after; so a host that dies in between knows what it may have done. Comments and
+// reviews carry a marker made of the job's key: a job that is run again does not write them twice.
 // All that it is given outlives the service.
 [[nodiscard]] std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store,
                                                           const Clock& clock);

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/gitea_service.hpp"
 
-#include <gmock/gmock.h>
-
-#include "gitea/fake_gitea.hpp"
-#include "queue/job_table.hpp"
-#include "services/audit.hpp"
-#include "services/test_bench.hpp"
+#include "services/forge_bench.hpp"
 
 namespace host {
 namespace {
@@ -15,34 +10,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class GiteaServiceTest : public ServiceBench {
- protected:
-  GiteaServiceTest() {
-    gitea_.add_repo("org/app", {"bug", "docs"});
-    gitea_.add_repo("org/secret");
-    gitea_.add_issue("org/app", "It crashes");
-    table_.add(make_gitea_service(gitea_, store_, loop_.clock()));
-  }
-  static Json labels_of(const Json& labels) {
-    return {{"repo", "org/app"}, {"number", 1}, {"labels", labels}};
-  }
-  // The run's end is stored.
-  void end(const RunContext& run) {
-    store_.run_now([&](Unit& unit) {
-      (void)finish_run(unit, run.run, {.kind = Verdict::Kind::completed}, {}, queue_.now(), 0);
-    });
-  }
-  // How many are closed; as many as `open` stay so.
-  int resolve(int open = 0) {
-    std::optional<ResolvedIntents> resolved;
-    resolve_intents(gitea_, store_, loop_.clock(), log_,
-                    [&](Result<ResolvedIntents> counts) { resolved = counts.value(); });
-    loop_.drain();
-    EXPECT_EQ(resolved.value().open, open);
-    return resolved.value().closed;
-  }
-  FakeGitea gitea_{loop_};
-};
+class GiteaServiceTest : public ForgeBench {};
 
 TEST_F(GiteaServiceTest, ReadsNeedAGrantForTheRepository) {
   const auto run = open({{"gitea.read", {"org/app"}}});
@@ -135,35 +103,7 @@ TEST_F(GiteaServiceTest, ParametersThatMakeNoSenseAreNamed) {
               HasSubstr("labels"));
   EXPECT_EQ(call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"state", 5}}).error().code(),
             Code::usage);
-  EXPECT_THAT(call(*run, "gitea/1.merge_pr").error().what(), HasSubstr("It has whoami"));
-}
-
-TEST_F(GiteaServiceTest, OpenIntentsOfRunsThatAreOverAreReadBackAndClosed) {
-  const auto run = open({{"gitea.write", {"org/app"}}});
-  store_.run_now([&](Unit& unit) {
-    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"},
-                      loop_.clock().wall());
-    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#99", "hash"},
-                      loop_.clock().wall());
-  });
-  EXPECT_EQ(resolve(), 0) << "the run goes on: its write is its own";
-  end(*run);
-  EXPECT_EQ(resolve(), 2);
-  EXPECT_THAT(rows("SELECT state || ' ' || result FROM intents ORDER BY id"),
-              ElementsAre("lost read back: org/app#1 carries no label",
-                          HasSubstr("lost org/app#99 not found")));
-}
-
-TEST_F(GiteaServiceTest, AForgeThatIsAwayLeavesIntentsOpen) {
-  const auto run = open({{"gitea.write", {"org/app"}}});
-  store_.run_now([&](Unit& unit) {
-    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"},
-                      loop_.clock().wall());
-  });
-  end(*run);
-  gitea_.set_available(false);
-  EXPECT_EQ(resolve(1), 0);
-  EXPECT_THAT(rows("SELECT state FROM intents"), ElementsAre("open"));
+  EXPECT_THAT(call(*run, "gitea/1.merge_pr").error().what(), HasSubstr("add_labels"));
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ void Runs::opened(const ClaimedJob& job, const RunnableTask& task) {
   context->run = job.run;
   context->plugin = task.plugin;
   context->task = task.name;
+  context->key = job.key;
   context->grants = grants_of_(task.plugin);
   services_->open(std::move(context));
 }

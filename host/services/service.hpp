@@ -33,6 +33,7 @@ struct RunContext {
   RunId run;
   std::string plugin;
   std::string task;
+  std::string key;  // the job's idempotency key
   Grants grants;
 
   // Jobs that follow this one, in the transaction of its end, when it ends in the way that each

@@ -39,6 +39,7 @@ class ServiceBench : public ::testing::Test {
     context->run = running_job();
     context->plugin = "triage";
     context->task = "triage_task";
+    context->key = "key of job " + std::to_string(context->run.job.value());
     context->grants = grants.is_null() ? Grants() : Grants::from(grants);
     table_.open(context);
     table_.begin(context->run);

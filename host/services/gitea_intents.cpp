@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What became of writes whose answer a host did not live to see.
+#include "gitea/client.hpp"
+#include "services/audit.hpp"
+#include "services/gitea_service.hpp"
+#include "store/store.hpp"
+
+namespace host {
+namespace {
+
+// "org/app#12" as repository and number.
+std::pair<RepoName, std::int64_t> parse_target(const std::string& target) {
+  const auto hash = target.rfind('#');
+  if (hash == std::string::npos) throw Error(Code::invalid, "\"" + target + "\" names no issue");
+  return {parse_repo_name(target.substr(0, hash)), std::stoll(target.substr(hash + 1))};
+}
+
+std::string joined(const std::vector<std::string>& names, const char* none) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? none : text;
+}
+
+std::string carried(const Issue& issue) {
+  std::vector<std::string> names;
+  for (const auto& label : issue.labels) names.push_back(label.name);
+  return "carries " + joined(names, "no label");
+}
+
+std::string assigned(const Issue& issue) {
+  return "is assigned to " + joined(issue.assignees, "nobody");
+}
+
+std::string standing(const Issue& issue) { return "is " + issue.state; }
+
+// What an issue says of a write on it, by the method; null for those that it tells nothing of.
+using Tell = std::string (*)(const Issue& issue);
+Tell teller(std::string_view method) {
+  if (method == "gitea/1.add_labels" || method == "gitea/1.remove_label") return carried;
+  if (method == "gitea/1.add_assignees" || method == "gitea/1.remove_assignees") return assigned;
+  if (method == "gitea/1.set_issue_state") return standing;
+  return nullptr;
+}
+
+// Of comments, reviews, new labels and statuses. There the client reads before each write: it looks
+// for the marker, the name or the context, and writes nothing where what it is to bring about is
+// there. So the next run of the job can do no harm, and what is to be read back hangs on its
+// parameters, which the intent does not keep.
+constexpr const char* kLookAtIt =
+    "may have been written, or not: look at it; a run that tries again finds what is there";
+
+// Goes through the open intents one after another; keeps itself alive while it does.
+class Resolution : public std::enable_shared_from_this<Resolution> {
+ public:
+  Resolution(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<ResolvedIntents> done)
+      : gitea_(&gitea),
+        store_(&store),
+        clock_(&clock),
+        log_(std::move(log)),
+        done_(std::move(done)) {}
+
+  void begin() {
+    store_->run([](Unit& unit) { return open_intents(unit); },
+                [self = shared_from_this()](Result<std::vector<Intent>> open) {
+                  if (!open.ok()) return self->done_(open.error());
+                  self->open_ = std::move(open).value();
+                  self->next();
+                });
+  }
+
+ private:
+  void next() {
+    if (at_ == open_.size()) return done_(resolved_);
+    const Intent& intent = open_[at_++];
+    const auto tell = teller(intent.method);
+    if (tell == nullptr) return close(intent, kLookAtIt);
+    try {
+      const auto [repo, number] = parse_target(intent.target);
+      gitea_->get_issue(repo, number,
+                        [self = shared_from_this(), &intent, tell](Result<Issue> issue) {
+                          self->found(intent, tell, issue);
+                        });
+    } catch (...) {
+      close(intent, current_error().message());
+    }
+  }
+
+  void found(const Intent& intent, Tell tell, const Result<Issue>& issue) {
+    if (!issue.ok() && issue.error().transient()) {
+      ++resolved_.open;
+      return next();
+    }
+    if (!issue.ok()) return close(intent, issue.error().message());
+    close(intent, "read back: " + intent.target + " " + tell(issue.value()));
+  }
+
+  void close(const Intent& intent, const std::string& result) {
+    log_.info("the host died during {} on {}: {}", intent.method, intent.target, result);
+    store_->run(
+        [id = intent.id, result, now = clock_->wall(), intent](Unit& unit) {
+          close_intent(unit, id, "lost", result, now);
+          write_audit(unit, {now, "the host, at start", intent.method, intent.target, result});
+        },
+        [self = shared_from_this()](Status stored) {
+          if (!stored.ok()) return self->done_(stored.error());
+          ++self->resolved_.closed;
+          self->next();
+        });
+  }
+
+  Gitea* gitea_;
+  Store* store_;
+  const Clock* clock_;
+  Log log_;
+  Reply<ResolvedIntents> done_;
+  std::vector<Intent> open_;
+  std::size_t at_ = 0;
+  ResolvedIntents resolved_;
+};
+
+}  // namespace
+
+void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log,
+                     Reply<ResolvedIntents> done) {
+  std::make_shared<Resolution>(gitea, store, clock, std::move(log), std::move(done))->begin();
+}
+
+}  // namespace host

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What became of writes that were under way when a host died.
+#include "services/forge_bench.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class GiteaIntentsTest : public ForgeBench {
+ protected:
+  // How many are closed; as many as `open` stay so.
+  int resolve(int open = 0) {
+    std::optional<ResolvedIntents> resolved;
+    resolve_intents(gitea_, store_, loop_.clock(), log_,
+                    [&](Result<ResolvedIntents> counts) { resolved = counts.value(); });
+    loop_.drain();
+    EXPECT_EQ(resolved.value().open, open);
+    return resolved.value().closed;
+  }
+  // Of a run that is over: what is written in the intent's result.
+  std::string read_back(const std::string& method, const std::string& target) {
+    const auto run = writer();
+    store_.run_now([&](Unit& unit) {
+      (void)open_intent(unit, {0, run->run, "gitea/1." + method, target, "hash"},
+                        loop_.clock().wall());
+    });
+    end(*run);
+    EXPECT_EQ(resolve(), 1) << method;
+    return rows("SELECT result FROM intents ORDER BY id DESC LIMIT 1").at(0);
+  }
+};
+
+TEST_F(GiteaIntentsTest, OpenIntentsOfRunsThatAreOverAreReadBackAndClosed) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  store_.run_now([&](Unit& unit) {
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"},
+                      loop_.clock().wall());
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#99", "hash"},
+                      loop_.clock().wall());
+  });
+  EXPECT_EQ(resolve(), 0) << "the run goes on: its write is its own";
+  end(*run);
+  EXPECT_EQ(resolve(), 2);
+  EXPECT_THAT(rows("SELECT state || ' ' || result FROM intents ORDER BY id"),
+              ElementsAre("lost read back: org/app#1 carries no label",
+                          HasSubstr("lost org/app#99 not found")));
+}
+
+TEST_F(GiteaIntentsTest, AForgeThatIsAwayLeavesIntentsOpen) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  store_.run_now([&](Unit& unit) {
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"},
+                      loop_.clock().wall());
+  });
+  end(*run);
+  gitea_.set_available(false);
+  EXPECT_EQ(resolve(1), 0);
+  EXPECT_THAT(rows("SELECT state FROM intents"), ElementsAre("open"));
+}
+
+TEST_F(GiteaIntentsTest, EachWriteOnAnIssueIsReadBackByWhatItChanges) {
+  issue().labels = {{1, "bug", "", "", false}};
+  issue().assignees = {"amy", "bob"};
+  issue().state = "closed";
+  for (const char* method : {"add_labels", "remove_label"})
+    EXPECT_EQ(read_back(method, "org/app#1"), "read back: org/app#1 carries bug");
+  for (const char* method : {"add_assignees", "remove_assignees"})
+    EXPECT_EQ(read_back(method, "org/app#1"), "read back: org/app#1 is assigned to amy, bob");
+  EXPECT_EQ(read_back("set_issue_state", "org/app#1"), "read back: org/app#1 is closed");
+}
+
+TEST_F(GiteaIntentsTest, WhatTheClientLooksForByItselfIsLeftToThePerson) {
+  for (const auto& [method, target] :
+       std::map<std::string, std::string>{{"create_comment", "org/app#1"},
+                                          {"keep_comment", "org/app#1"},
+                                          {"create_review", "org/app#1"},
+                                          {"create_label", "org/app label x"},
+                                          {"set_status", "org/app@abc"}})
+    EXPECT_THAT(read_back(method, target), HasSubstr("look at it")) << method;
+  EXPECT_EQ(gitea_.calls, 0u);
+}
+
+}  // namespace
+}  // namespace host

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/gitea_reads.hpp"
+
+#include "services/forge_bench.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Every read that names a repository, and the parameter of it that is a number.
+const std::vector<ForgeMethod>& repo_reads() {
+  static const std::vector<ForgeMethod> all{
+      {"get_repo", {{"repo", "org/app"}}},
+      {"user_permission", {{"repo", "org/app"}, {"login", "amy"}}},
+      {"list_assignable", {{"repo", "org/app"}}},
+      {"list_issues", {{"repo", "org/app"}}},
+      {"get_issue", {{"repo", "org/app"}, {"number", 1}}},
+      {"list_labels", {{"repo", "org/app"}}},
+      {"list_comments", {{"repo", "org/app"}, {"number", 1}}},
+      {"list_prs", {{"repo", "org/app"}}},
+      {"get_pr", {{"repo", "org/app"}, {"number", 2}}},
+      {"list_pr_files", {{"repo", "org/app"}, {"number", 2}}},
+      {"list_reviews", {{"repo", "org/app"}, {"number", 2}}},
+      {"combined_status", {{"repo", "org/app"}, {"ref", "main"}}},
+  };
+  return all;
+}
+
+class GiteaReadsTest : public ForgeBench {
+ protected:
+  GiteaReadsTest() { add_pull(); }
+};
+
+class EachRead : public GiteaReadsTest, public ::testing::WithParamInterface<ForgeMethod> {};
+
+TEST_P(EachRead, NeedsTheGrantForItsRepository) {
+  const auto run = open({{"gitea.read", {"org/other"}}, {"gitea.write", {"org/app"}}});
+  EXPECT_EQ(call(*run, "gitea/1." + GetParam().name, GetParam().params).error().code(),
+            Code::not_granted);
+  EXPECT_EQ(gitea_.calls, 0u) << "the forge was asked all the same";
+}
+
+TEST_P(EachRead, RefusesParametersOfAnotherType) {
+  const auto run = open({{"gitea.read", {"*"}}});
+  for (const auto& [key, value] : GetParam().params.items()) {
+    const auto refused =
+        call(*run, "gitea/1." + GetParam().name, with(GetParam(), key, Json::object())).error();
+    EXPECT_EQ(refused.code(), Code::usage) << key;
+    EXPECT_THAT(refused.message(), HasSubstr("\"" + key + "\""));
+    const auto missing =
+        call(*run, "gitea/1." + GetParam().name, with(GetParam(), key, nullptr)).error();
+    EXPECT_EQ(missing.code(), Code::usage) << key;
+  }
+  EXPECT_EQ(gitea_.calls, 0u);
+}
+
+TEST_P(EachRead, PassesTheForgesErrorOn) {
+  gitea_.fail_next(Error(Code::rate_limited, "slow down"));
+  const auto run = reader();
+  const auto error = call(*run, "gitea/1." + GetParam().name, GetParam().params).error();
+  EXPECT_EQ(error.code(), Code::rate_limited);
+  EXPECT_THAT(run->unreachable, ElementsAre("gitea"));
+}
+
+TEST_P(EachRead, LeavesNoTrace) {
+  EXPECT_TRUE(call(*reader(), "gitea/1." + GetParam().name, GetParam().params).ok());
+  EXPECT_EQ(gitea_.writes, 0u);
+  EXPECT_EQ(rows("SELECT id FROM intents UNION ALL SELECT id FROM audit").size(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EachRead, ::testing::ValuesIn(repo_reads()),
+                         [](const auto& it) { return it.param.name; });
+
+TEST_F(GiteaReadsTest, ARepositoryIsToldWithWhatMayBeDoneInIt) {
+  gitea_.repos.at("org/app").about.can_push = true;
+  gitea_.repos.at("org/app").about.merge_styles = {"squash"};
+  const Json repo = answer(*reader(), "get_repo", {{"repo", "org/app"}});
+  EXPECT_EQ(repo["full_name"], "org/app");
+  EXPECT_EQ(repo["can_push"], true);
+  EXPECT_EQ(repo["merge_styles"], Json({"squash"}));
+}
+
+TEST_F(GiteaReadsTest, APermissionIsAWord) {
+  gitea_.repos.at("org/app").permissions["amy"] = Permission::write;
+  const auto of = [&](const char* login) {
+    return answer(*reader(), "user_permission", {{"repo", "org/app"}, {"login", login}});
+  };
+  EXPECT_EQ(of("amy"), (Json{{"permission", "write"}}));
+  EXPECT_EQ(of("eve"), (Json{{"permission", "none"}}));
+}
+
+TEST_F(GiteaReadsTest, WhoCanBeAssignedIsAListOfLogins) {
+  gitea_.repos.at("org/app").assignable = {"amy", "bob"};
+  EXPECT_EQ(answer(*reader(), "list_assignable", {{"repo", "org/app"}}),
+            (Json{{"assignable", {"amy", "bob"}}}));
+}
+
+TEST_F(GiteaReadsTest, CommentsComeWithTheirIssue) {
+  gitea_.add_comment("org/app", 1, "amy", "me too");
+  const Json all = answer(*reader(), "list_comments", on(1))["comments"];
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0]["body"], "me too");
+  EXPECT_EQ(all[0]["user"], "amy");
+  EXPECT_EQ(all[0]["number"], 1);
+  EXPECT_EQ(all[0]["created_at"], format_utc(loop_.clock().wall()));
+}
+
+TEST_F(GiteaReadsTest, PullRequestsAreFilteredAndToldWithBothEnds) {
+  gitea_.add_pull("org/app", "Other", "other", "stable");
+  const auto run = reader();
+  const Json all =
+      answer(*run, "list_prs", {{"repo", "org/app"}, {"state", "all"}, {"base", "main"}})["prs"];
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0], answer(*run, "get_pr", on(2)));
+  EXPECT_EQ(all[0]["head"]["branch"], "mend");
+  EXPECT_EQ(all[0]["base"]["branch"], "main");
+  EXPECT_EQ(all[0]["mergeable"], true);
+  const auto by_head = [&](const char* head) {
+    return answer(*run, "list_prs", {{"repo", "org/app"}, {"head", head}})["prs"].size();
+  };
+  EXPECT_EQ(by_head("other"), 1u);
+  EXPECT_EQ(by_head("third"), 0u);
+  EXPECT_EQ(
+      answer(*run, "list_prs", {{"repo", "org/app"}, {"since", "2999-01-01T00:00:00Z"}})["prs"],
+      Json::array());
+}
+
+TEST_F(GiteaReadsTest, FilesReviewsAndStatusesOfAPullRequest) {
+  auto& repo = gitea_.repos.at("org/app");
+  repo.files[2] = {{"a.cpp", "b.cpp", "renamed", 3, 4}};
+  repo.reviews[2] = {{7, "amy", "APPROVED", "fine", "abc", true, false, false, "", {}}};
+  repo.statuses["main"] = {{1, "build", "success", "", ""}, {2, "lint", "pending", "soon", ""}};
+  const auto run = reader();
+  EXPECT_EQ(answer(*run, "list_pr_files", on(2))["files"], Json::array({{{"name", "a.cpp"},
+                                                                         {"previous_name", "b.cpp"},
+                                                                         {"status", "renamed"},
+                                                                         {"additions", 3},
+                                                                         {"deletions", 4}}}));
+  const Json review = answer(*run, "list_reviews", on(2))["reviews"].at(0);
+  EXPECT_EQ(review["state"], "APPROVED");
+  EXPECT_EQ(review["official"], true);
+  EXPECT_EQ(review["submitted_at"], Json());
+  const Json sum = answer(*run, "combined_status", {{"repo", "org/app"}, {"ref", "main"}});
+  EXPECT_EQ(sum["state"], "pending");
+  EXPECT_EQ(sum["statuses"][1]["description"], "soon");
+}
+
+class Teams : public ForgeBench {
+ protected:
+  Teams() {
+    gitea_.teams["org"] = {{4, "Core"}};
+    gitea_.teams["other"] = {{5, "Secret"}};
+    gitea_.team_members = {{4, {"amy", "bob"}}, {5, {"eve"}}};
+  }
+  Result<Json> list(const std::string& glob, const Json& owner = "org") {
+    return call(*open({{"gitea.read", {glob}}}), "gitea/1.list_teams", {{"owner", owner}});
+  }
+};
+
+TEST_F(Teams, AreToldToWhoMayReadAnythingOfTheirOrganisation) {
+  for (const char* glob : {"org/*", "org/app", "o*/app", "*"})
+    EXPECT_EQ(list(glob).value(), (Json{{"teams", {{{"id", 4}, {"name", "Core"}}}}})) << glob;
+  for (const char* glob : {"other/*", "organic/app", "or/app"})
+    EXPECT_EQ(list(glob).error().code(), Code::not_granted) << glob;
+  EXPECT_THAT(list("other/app").error().next_step(), HasSubstr("gitea.read: [\"org/*\"]"));
+}
+
+TEST_F(Teams, OwnersThatAreNoneAreRefused) {
+  for (const Json& owner : std::initializer_list<Json>{"org/app", "..", "", 7, nullptr})
+    EXPECT_EQ(list("*", owner).error().code(), Code::usage) << owner;
+  EXPECT_EQ(gitea_.calls, 0u);
+}
+
+TEST_F(Teams, MembersAreFoundByTheTeamsNameWithinItsOrganisation) {
+  const auto run = reader();
+  const auto of = [&](const Json& team) {
+    return call(*run, "gitea/1.list_team_members", {{"owner", "org"}, {"team", team}});
+  };
+  EXPECT_EQ(of("Core").value(), (Json{{"members", {"amy", "bob"}}}));
+  EXPECT_EQ(of("core").value(), (Json{{"members", {"amy", "bob"}}}));
+  EXPECT_EQ(of("Secret").error().code(), Code::not_found);
+  EXPECT_EQ(of(5).error().code(), Code::usage);
+  EXPECT_EQ(call(*run, "gitea/1.list_team_members", {{"owner", "other"}, {"team", "Secret"}})
+                .error()
+                .code(),
+            Code::not_granted);
+  gitea_.fail_next(Error(Code::denied, "not a member"));
+  EXPECT_EQ(of("Core").error().code(), Code::denied);
+}
+
+}  // namespace
+}  // namespace host
