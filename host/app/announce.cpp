@@ -15,7 +15,7 @@ Key key_of(const PluginEntry& entry) { return {entry.path.string(), entry.id}; }
 
 auto condition_of(const PluginEntry& entry) {
   return std::tuple(entry.state, entry.reason, entry.image ? entry.image->sha256 : "",
-                    entry.signed_by);
+                    entry.signed_by, entry.writes.dry_run);
 }
 
 Announcement announcement_of(const PluginEntry& entry) {

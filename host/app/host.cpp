@@ -60,7 +60,10 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
       quarantine_(store_, loop_, log_.named("quarantine")),
       services_(log_.named("services")),
       runs_(
-          services_, clock_, [this](const std::string& plugin) { return plan_.grants[plugin]; },
+          services_, clock_,
+          [this](const std::string& plugin) {
+            return Runs::Terms{plan_.grants[plugin], plan_.writes[plugin]};
+          },
           [this](JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
             finished(job, task, verdict, state);
           },
@@ -95,7 +98,7 @@ void Host::start() {
 }
 
 void Host::add_services() {
-  services_.add(make_gitea_service(gitea_, store_, clock_));
+  services_.add(make_gitea_service(gitea_, store_, clock_, log_.named("gitea")));
   services_.add(make_state_service(store_, clock_));
   services_.add(make_jobs_service(queue_, store_, [this](const std::string& task) {
     std::optional<KnownTask> known;

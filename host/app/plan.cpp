@@ -129,6 +129,7 @@ Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths, std:
         plan.events[kind].push_back({entry.id, prototype(task.spec)});
     }
     plan.grants[entry.id] = entry.grants;
+    plan.writes[entry.id] = entry.writes;
     plan.sha256[entry.id] = entry.image->sha256;
   }
   return plan;

@@ -28,6 +28,7 @@ struct Plan {
   std::vector<ScheduledTask> schedule;                      // those of `tasks` that have a schedule
   std::map<std::string, std::vector<Subscription>> events;  // by the event's kind
   std::map<std::string, Grants> grants;                     // by plugin
+  std::map<std::string, WriteTerms> writes;                 // by plugin
   std::map<std::string, std::string> sha256;                // by plugin
 };
 

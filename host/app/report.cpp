@@ -26,6 +26,7 @@ Json base_of(const PluginEntry& entry, const CageReport& cage) {
           {"reason", entry.reason},
           {"fix", entry.fix},
           {"grants", entry.grants.json()},
+          {"dry_run", entry.writes.dry_run},
           {"path", entry.path.string()},
           {"sha256", entry.sha256},
           {"enabled_at", entry.enabled_at},
@@ -104,6 +105,7 @@ Json plugins_report(const std::vector<PluginEntry>& entries, const CageReport& c
       row["limits"] = {{"memory_bytes", entry.limits.memory_bytes},
                        {"file_bytes", entry.limits.file_bytes},
                        {"files", entry.limits.files},
+                       {"mutations", entry.writes.most},
                        {"cpu_ms", entry.limits.cpu / std::chrono::milliseconds(1)}};
       row["config_schema"] = manifest.config_schema;
     }

@@ -14,7 +14,7 @@ namespace host {
 
 Stage::Stage(Loop& loop, Log log, Outside outside)
     : loop_(loop), store_(loop), queue_(store_, loop, log), services_(log) {
-  services_.add(make_gitea_service(outside.gitea, store_, loop.clock()));
+  services_.add(make_gitea_service(outside.gitea, store_, loop.clock(), log));
   services_.add(make_state_service(store_, loop.clock()));
   services_.add(make_jobs_service(queue_, store_, [this](const std::string& task) {
     const auto known = tasks_.find(task);
@@ -59,6 +59,7 @@ void Stage::claim(const PluginEntry& plugin, const std::string& task, Reply<Clai
     context->task = task;
     context->key = job.key;
     context->grants = plugin.grants;
+    context->writes = plugin.writes;
     services_.open(std::move(context));
     done(std::move(job));
   });

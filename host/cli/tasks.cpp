@@ -65,6 +65,7 @@ std::string grants_text(const Json& row) {
       lacking += (lacking.empty() ? (weighed ? "not granted: " : "asks for: ") : ", ") +
                  need.value("grant", "") + (need.value("required", true) ? "" : " (optional)");
   if (!lacking.empty()) text += (text.empty() ? "" : "; ") + lacking;
+  if (row.value("dry_run", false)) text += (text.empty() ? "" : "; ") + std::string("dry run");
   return text.empty() ? "-" : text;
 }
 

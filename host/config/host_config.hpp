@@ -48,12 +48,13 @@ struct WorkerSettings {
   int max = 16;  // worker processes alive at once, idle ones included
 };
 
-// An operator's limits; each absent one leaves the manifest's.
+// An operator's limits; each absent one leaves the manifest's, or the built-in one.
 struct PluginLimits {
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> file_bytes;
   std::optional<int> files;
   std::optional<Duration> cpu;
+  std::optional<int> mutations;  // writes of one run
   bool operator==(const PluginLimits&) const = default;
 };
 
@@ -75,6 +76,7 @@ struct PluginSettings {
   Json config = Json::object();                 // as written; the plugin's schema has not seen it
   std::map<std::string, std::vector<std::string>> grants;  // grant -> globs
   PluginLimits limits;
+  bool dry_run = false;  // reads go through, writes are only logged
   std::string where;  // "file:line:col" of the plugin's key, the host's own entry before `defaults`
 };
 
@@ -91,6 +93,7 @@ struct HostConfig {
   std::string host_name;       // the entry's name if there is one, else what was asked for
   bool has_own_entry = false;  // false: this host runs `defaults`
   GiteaSettings gitea;
+  bool dry_run = false;  // of all plugins
   LogSettings log;
   QueueSettings queue;
   WorkerSettings workers;

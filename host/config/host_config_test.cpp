@@ -142,6 +142,7 @@ TEST(HostConfig, FillsInTheDefaultsThatTheSchemaStates) {
 TEST(HostConfig, ReadsEveryKey) {
   const HostConfig config = load(R"(defaults:
   gitea: { url: "http://git.lan:3000/sub/", allow_plaintext: true, token_file: ~/tok }
+  dry_run: true
   log: { level: debug }
   queue: { concurrency: 3, shutdown_grace: 1m30s, retention: { discarded: 30d } }
   queues: { models: { concurrency: 2 } }
@@ -155,7 +156,8 @@ TEST(HostConfig, ReadsEveryKey) {
       jitter: { t: 30s }
       queue: { t: models }
       rate: { t: 30/1h }
-      limits: { memory: 1GiB, file_size: 8MiB, files: 32, cpu: 20s }
+      limits: { memory: 1GiB, file_size: 8MiB, files: 32, cpu: 20s, mutations: 7 }
+      dry_run: true
 )")
                                 .config;
   EXPECT_EQ(config.gitea.url, "http://git.lan:3000/sub");
@@ -179,6 +181,9 @@ TEST(HostConfig, ReadsEveryKey) {
   EXPECT_EQ(a.limits.file_bytes, std::uint64_t{8} << 20);
   EXPECT_EQ(a.limits.files, 32);
   EXPECT_EQ(a.limits.cpu, std::chrono::seconds(20));
+  EXPECT_EQ(a.limits.mutations, 7);
+  EXPECT_TRUE(a.dry_run);
+  EXPECT_TRUE(config.dry_run);
 }
 
 TEST(HostConfig, LooksForTheTokenInTheDocumentedOrder) {

@@ -40,6 +40,7 @@ PluginLimits read_limits(const Json& limits) {
     result.file_bytes = parse_size(limits["file_size"].get<std::string>());
   if (limits.contains("files")) result.files = limits["files"].get<int>();
   if (limits.contains("cpu")) result.cpu = parse_duration(limits["cpu"].get<std::string>());
+  if (limits.contains("mutations")) result.mutations = limits["mutations"].get<int>();
   return result;
 }
 
@@ -86,6 +87,7 @@ PluginSettings read_plugin(const Json& plugin) {
   result.config = plugin.at("config");
   plugin.at("grants").get_to(result.grants);
   result.limits = read_limits(plugin.at("limits"));
+  result.dry_run = plugin.at("dry_run");
   return result;
 }
 
@@ -95,6 +97,7 @@ void read_settings(const Json& settings, const Paths& paths, const fs::path& bas
                    HostConfig& config) {
   const fs::path secrets = paths.credentials.value_or(base);
   config.gitea = read_gitea(settings.at("gitea"), paths, secrets);
+  config.dry_run = settings.at("dry_run");
   config.log.level = parse_level(settings.at("log").at("level").get<std::string>());
   config.queue = read_queue(settings.at("queue"));
   for (const auto& [name, queue] : settings.at("queues").items())

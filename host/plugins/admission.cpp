@@ -147,6 +147,8 @@ class Admission {
     limits.file_bytes = given.file_bytes.value_or(limits.file_bytes);
     limits.files = given.files.value_or(limits.files);
     limits.cpu = given.cpu.value_or(limits.cpu);
+    entry_.writes.most = given.mutations.value_or(entry_.writes.most);
+    entry_.writes.dry_run = settings_.dry_run || loaded_.config.dry_run;
   }
 
   void check_config() {
@@ -201,6 +203,7 @@ class Admission {
     for (const auto& need : entry_.manifest->needs) {
       if (need.required && !entry_.grants.has(need.grant)) missing.push_back(&need);
     }
+    note_dry_run();
     note_reserved();
     if (missing.empty()) {
       entry_.state = PluginState::ready;
@@ -214,6 +217,13 @@ class Admission {
     entry_.fix = "Put under plugins: " + entry_.id + ": in host.yaml" +
                  (settings_.where.empty() ? "" : " (" + settings_.where + ")") + ": " +
                  grants_line(missing);
+  }
+
+  void note_dry_run() {
+    if (entry_.writes.dry_run)
+      entry_.notes.push_back(std::string("dry run: what it writes is not sent; see dry_run ") +
+                             (settings_.dry_run ? "of the plugin" : "of the host") +
+                             " in host.yaml");
   }
 
   // What may be asked for and granted, and nothing serves yet.

@@ -17,6 +17,7 @@
 #include "plugins/manifest.hpp"
 #include "plugins/quarantine.hpp"
 #include "plugins/refusal.hpp"
+#include "plugins/write_terms.hpp"
 
 namespace host {
 
@@ -66,6 +67,7 @@ struct PluginEntry {
   std::vector<std::string> notes;  // what an operator should know of a ready plugin, a line each
   Json config = Json::object();    // effective: host.yaml's, defaults filled in; ready only
   Grants grants;
+  WriteTerms writes;      // as host.yaml has them
   Limits limits;          // the manifest's, with host.yaml's put in
   std::string sha256;     // of its bytes, where they were read: with `load`, or for a trust rule
   std::string signed_by;  // the name of the key, where a signature was looked at

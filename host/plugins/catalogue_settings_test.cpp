@@ -87,8 +87,9 @@ TEST_F(CatalogueSettingsTest, WhatNothingServesYetIsNoted) {
   const auto entry =
       with("      grants: { gitea.read: [\"*\"], gitea.write: [\"*\"], model: [small] }\n");
   EXPECT_TRUE(entry.ready()) << entry.reason;
-  EXPECT_THAT(entry.notes, ElementsAre(HasSubstr("nothing serves it in this version: model"),
-                                       HasSubstr("\"triage_task\" asks for events; without webhooks.listen")));
+  EXPECT_THAT(entry.notes,
+              ElementsAre(HasSubstr("nothing serves it in this version: model"),
+                          HasSubstr("\"triage_task\" asks for events; without webhooks.listen")));
 }
 
 TEST_F(CatalogueSettingsTest, PathsMayBeginWithTheHostsFolders) {
@@ -186,6 +187,25 @@ TEST_F(CatalogueSettingsTest, LimitsAreOverriddenOneByOne) {
   ASSERT_TRUE(entry.ready()) << entry.reason;
   EXPECT_EQ(entry.limits.memory_bytes, 128u << 20);
   EXPECT_EQ(entry.limits.files, 64);
+  EXPECT_EQ(entry.writes.most, 50);
+  EXPECT_EQ(with(std::string(kGrants) + "      limits: { mutations: 7 }\n").writes.most, 7);
+}
+
+TEST_F(CatalogueSettingsTest, ADryRunIsNoted) {
+  const auto entry = with(std::string(kGrants) + "      dry_run: true\n");
+  ASSERT_TRUE(entry.ready()) << entry.reason;
+  EXPECT_TRUE(entry.writes.dry_run);
+  EXPECT_THAT(entry.notes, ElementsAre(HasSubstr("see dry_run of the plugin")));
+  EXPECT_FALSE(with(kGrants).writes.dry_run);
+}
+
+TEST_F(CatalogueSettingsTest, ADryRunOfTheHostIsOneOfEachPlugin) {
+  configure(std::string("defaults:\n  dry_run: true\n  plugins:\n    triage:\n      enabled: true\n"
+                        "      dry_run: false\n") +
+            kGrants);
+  const auto entry = only("triage");
+  EXPECT_TRUE(entry.writes.dry_run);
+  EXPECT_THAT(entry.notes, ElementsAre(HasSubstr("see dry_run of the host")));
 }
 
 TEST_F(CatalogueSettingsTest, AHostsOwnEntryDecides) {

@@ -20,7 +20,7 @@ class ForgeBench : public ServiceBench {
     gitea_.add_repo("org/app", {"bug", "docs"});
     gitea_.add_repo("org/secret");
     gitea_.add_issue("org/app", "It crashes");
-    table_.add(make_gitea_service(gitea_, store_, loop_.clock()));
+    table_.add(make_gitea_service(gitea_, store_, loop_.clock(), log_));
   }
   // Pull request 2.
   PullRequest& add_pull() { return gitea_.add_pull("org/app", "Mend it", "mend"); }

@@ -4,6 +4,7 @@
 #include "base/failpoint.hpp"
 #include "base/sha256.hpp"
 #include "gitea/client.hpp"
+#include "queue/job_table.hpp"
 #include "services/audit.hpp"
 #include "services/gitea_reads.hpp"
 #include "services/gitea_writes.hpp"
@@ -29,8 +30,8 @@ std::string who(const RunContext& run) {
 
 class GiteaService final : public Service {
  public:
-  GiteaService(Gitea& gitea, Store& store, const Clock& clock)
-      : gitea_(&gitea), store_(&store), clock_(&clock) {}
+  GiteaService(Gitea& gitea, Store& store, const Clock& clock, Log log)
+      : gitea_(&gitea), store_(&store), clock_(&clock), log_(std::move(log)) {}
 
   [[nodiscard]] std::string_view id() const override { return "gitea/1"; }
 
@@ -46,15 +47,17 @@ class GiteaService final : public Service {
       throw Error(Code::usage, "gitea/1 has no method \"" + std::string(method) + "\"",
                   "It has " + method_names() + ".");
     const auto wanted = write->second(*gitea_, call);
-    record(
-        call,
-        {0, run->run, "gitea/1." + std::string(method), wanted.target, sha256_hex(to_text(params))},
-        wanted);
+    const Intent intent{0, run->run, "gitea/1." + std::string(method), wanted.target,
+                        sha256_hex(to_text(params))};
+    if (run->written >= run->writes.most) return refuse(call, intent);
+    ++run->written;
+    if (run->writes.dry_run) return rehearse(call, intent, wanted);
+    send(call, intent, wanted);
   }
 
  private:
   // Intent, write, result: three steps, each durable before the next.
-  void record(const ForgeCall& call, const Intent& intent, const ForgeWrite& write) {
+  void send(const ForgeCall& call, const Intent& intent, const ForgeWrite& write) {
     store_->run(
         [intent, now = clock_->wall()](Unit& unit) { return open_intent(unit, intent, now); },
         [this, run = call.run, intent, reply = call.reply,
@@ -70,29 +73,79 @@ class GiteaService final : public Service {
 
   void answered(const RunContext& run, const Intent& intent, std::int64_t id, Result<Json> answer,
                 Reply<Json> reply) {
-    const std::string result = answer.ok() ? "ok" : answer.error().what();
-    const AuditEntry entry{clock_->wall(), who(run), intent.method, intent.target, result};
-    store_->run(
+    const auto entry = entry_of(run, intent, answer.ok() ? "ok" : answer.error().what());
+    store_->submit(
         [id, entry](Unit& unit) {
           close_intent(unit, id, "done", entry.result, entry.at);
           write_audit(unit, entry);
         },
-        [answer = std::move(answer), reply = std::move(reply)](Status stored) {
-          // The write happened, but its record did not: the run must not go on as if all were well.
-          if (!stored.ok()) return reply(stored.error());
-          reply(answer);
-        });
+        // The write happened, but its record did not: the run must not go on as if all were well.
+        after(std::move(answer), std::move(reply)));
+  }
+
+  // One line a run is enough: a rule that is wrong may ask ten thousand times.
+  void refuse(const ForgeCall& call, const Intent& intent) {
+    const Error error(Code::too_large,
+                      "this run has made " + std::to_string(call.run->written) +
+                          " writes, its cap (limits.mutations)",
+                      "Look what it wrote, with timmy-host audit --who " + call.run->plugin +
+                          "; if that is right, raise plugins." + call.run->plugin +
+                          ".limits.mutations in host.yaml.");
+    if (std::exchange(call.run->refused_writing, true)) return call.reply(error);
+    log_.warn("{}: {} on {} refused: {}", who(*call.run), intent.method, intent.target,
+              error.message());
+    audit(call.run, entry_of(*call.run, intent, "refused: " + error.message()),
+          after(error, call.reply));
+  }
+
+  void rehearse(const ForgeCall& call, const Intent& intent, const ForgeWrite& write) {
+    // As much of it as a line takes; the parameters may be a comment of any length.
+    constexpr std::size_t kShown = 2000;
+    const auto params = to_text(call.params);
+    log_.info("dry run: {} would send {} on {}: {}{}", who(*call.run), intent.method, intent.target,
+              params.substr(0, kShown), params.size() > kShown ? "..." : "");
+    write.rehearse([this, run = call.run, intent, reply = call.reply](Result<Json> answer) {
+      if (answer.ok()) answer.value()["dry_run"] = true;
+      const auto entry = entry_of(
+          *run, intent, "dry run: not sent" + (answer.ok() ? "" : "; " + answer.error().message()));
+      audit(run, entry, after(std::move(answer), reply));
+    });
+  }
+
+  [[nodiscard]] AuditEntry entry_of(const RunContext& run, const Intent& intent,
+                                    std::string result) const {
+    return {clock_->wall(), who(run), intent.method, intent.target, std::move(result)};
+  }
+
+  // Of what was not sent. A run that is over learns that here, as it would from its intent.
+  void audit(const std::shared_ptr<RunContext>& run, const AuditEntry& entry, Reply<Done> stored) {
+    store_->submit(
+        [run = run->run, entry](Unit& unit) {
+          require_current(unit, run);
+          write_audit(unit, entry);
+        },
+        std::move(stored));
+  }
+
+  // Answers once what there is to record is durable, or that it is not.
+  static Reply<Done> after(Result<Json> answer, Reply<Json> reply) {
+    return [answer = std::move(answer), reply = std::move(reply)](const Status& stored) {
+      if (!stored.ok()) return reply(stored.error());
+      reply(answer);
+    };
   }
 
   Gitea* gitea_;
   Store* store_;
   const Clock* clock_;
+  Log log_;
 };
 
 }  // namespace
 
-std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store, const Clock& clock) {
-  return std::make_unique<GiteaService>(gitea, store, clock);
+std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store, const Clock& clock,
+                                            Log log) {
+  return std::make_unique<GiteaService>(gitea, store, clock, std::move(log));
 }
 
 }  // namespace host

@@ -21,9 +21,12 @@ class Store;
 // A write commits an intent before it goes out, fenced by the run's lease, and its result and an
 // audit line after; so a host that dies in between knows what it may have done. Comments and
 // reviews carry a marker made of the job's key: a job that is run again does not write them twice.
+// A run makes so many writes as its terms say; the next is refused as too_large, which is audited
+// once a run. In a dry run a write is only rehearsed: logged, audited as not sent, and answered as
+// far as the forge tells, with "dry_run": true.
 // All that it is given outlives the service.
 [[nodiscard]] std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store,
-                                                          const Clock& clock);
+                                                          const Clock& clock, Log log);
 
 // At start, and when the forge is back: looks at what runs that are over (those of a host that
 // died) may have written, reads it back from the forge, and closes those intents with what was

@@ -106,5 +106,49 @@ TEST_F(GiteaServiceTest, ParametersThatMakeNoSenseAreNamed) {
   EXPECT_THAT(call(*run, "gitea/1.merge_pr").error().what(), HasSubstr("add_labels"));
 }
 
+class WriteCap : public ForgeBench {
+ protected:
+  std::shared_ptr<RunContext> capped(int most) {
+    auto run = writer();
+    run->writes.most = most;
+    return run;
+  }
+};
+
+TEST_F(WriteCap, IsFiftyWritesUnlessTheOperatorSaysOtherwise) {
+  const auto run = writer();
+  for (int n = 1; n <= 50; ++n)
+    ASSERT_TRUE(call(*run, "gitea/1.add_labels", labels_of({"bug"})).ok()) << n;
+  const auto refused = call(*run, "gitea/1.add_labels", labels_of({"bug"})).error();
+  EXPECT_EQ(refused.code(), Code::too_large);
+  EXPECT_EQ(refused.message(), "this run has made 50 writes, its cap (limits.mutations)");
+  EXPECT_THAT(refused.next_step(), HasSubstr("plugins.triage.limits.mutations"));
+}
+
+TEST_F(WriteCap, StopsTheWriteBeforeTheForgeAndIsAuditedOnceARun) {
+  const auto run = capped(1);
+  ASSERT_TRUE(call(*run, "gitea/1.add_labels", labels_of({"bug"})).ok());
+  const auto calls = gitea_.calls;
+  for (int n = 0; n < 3; ++n)
+    EXPECT_EQ(call(*run, "gitea/1.set_issue_state", on(1, {{"open", false}})).error().code(),
+              Code::too_large);
+  EXPECT_EQ(gitea_.calls, calls);
+  EXPECT_THAT(rows("SELECT what || ': ' || result FROM audit ORDER BY id"),
+              ElementsAre("gitea/1.add_labels: ok",
+                          "gitea/1.set_issue_state: refused: this run has made 1 writes, its cap "
+                          "(limits.mutations)"));
+  EXPECT_EQ(rows("SELECT id FROM intents").size(), 1u);
+}
+
+TEST_F(WriteCap, CountsForOneRunAndNoReads) {
+  const auto run = capped(1);
+  run->grants = Grants::from({{"gitea.read", {"*"}}, {"gitea.write", {"*"}}});
+  for (int n = 0; n < 3; ++n) answer(*run, "get_issue", on(1));
+  EXPECT_EQ(call(*run, "gitea/1.add_labels", labels_of(5)).error().code(), Code::usage);
+  EXPECT_TRUE(call(*run, "gitea/1.add_labels", labels_of({"bug"})).ok())
+      << "a read, or a call that was refused, was counted";
+  EXPECT_TRUE(call(*capped(1), "gitea/1.add_labels", labels_of({"docs"})).ok());
+}
+
 }  // namespace
 }  // namespace host

@@ -6,6 +6,7 @@
 namespace host {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -89,6 +90,35 @@ TEST_P(EachWrite, TwiceChangesOnce) {
   const auto after = gitea_.writes;
   EXPECT_TRUE(call(*run, method(), GetParam().params).ok());
   EXPECT_EQ(gitea_.writes, after);
+}
+
+TEST_P(EachWrite, IsNotSentInADryRunButAuditedAndAnswered) {
+  const auto run = writer();
+  run->writes.dry_run = true;
+  const Json made = answer(*run, GetParam().name, GetParam().params);
+  EXPECT_EQ(gitea_.writes, 0u);
+  EXPECT_EQ(made["dry_run"], true);
+  EXPECT_THAT(rows("SELECT id FROM intents"), IsEmpty());
+  EXPECT_THAT(audited(), ElementsAre(AllOf(StartsWith(method() + " org/app"),
+                                           ::testing::EndsWith(" dry run: not sent"))));
+  EXPECT_THAT(*lines_, ::testing::Contains(HasSubstr("would send " + method() + " on org/app")));
+  // In earnest the answer has the same form.
+  const auto earnest = writer();
+  Json sent = answer(*earnest, GetParam().name, GetParam().params);
+  for (const auto& [key, value] : sent.items()) EXPECT_TRUE(made.contains(key)) << key;
+  EXPECT_EQ(made.size(), sent.size() + 1);
+}
+
+TEST_P(EachWrite, InADryRunIsCheckedAsInEarnest) {
+  const auto run = writer();
+  run->writes = {.most = 1, .dry_run = true};
+  EXPECT_EQ(call(*run, method(), with(GetParam(), "repo", "org/secret")).error().code(),
+            Code::not_granted);
+  EXPECT_TRUE(call(*run, method(), GetParam().params).ok());
+  EXPECT_EQ(call(*run, method(), GetParam().params).error().code(), Code::too_large);
+  end(*run);
+  run->writes.most = 9;
+  EXPECT_EQ(call(*run, method(), GetParam().params).error().code(), Code::stale);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EachWrite, ::testing::ValuesIn(writes()),
@@ -193,6 +223,56 @@ TEST_F(GiteaWritesTest, AStatusIsSetOnItsCommit) {
   EXPECT_EQ(made["description"], "soon");
   EXPECT_EQ(gitea_.repos.at("org/app").statuses["abc"].at(0).target_url, "https://ci.example");
   EXPECT_THAT(audited(), ElementsAre("gitea/1.set_status org/app@abc ok"));
+}
+
+class DryRun : public GiteaWritesTest {
+ protected:
+  DryRun() {
+    run_->writes.dry_run = true;
+    gitea_.writes = 0;
+  }
+  std::shared_ptr<RunContext> run_ = writer();
+};
+
+TEST_F(DryRun, AnswersWithTheIssueAsItWouldBe) {
+  issue().labels = {{1, "bug", "", "", false}};
+  issue().assignees = {"amy"};
+  EXPECT_EQ(answer(*run_, "set_issue_state", on(1, {{"open", false}}))["state"], "closed");
+  EXPECT_EQ(answer(*run_, "add_labels", labels_of({"docs", "bug"}))["labels"],
+            Json({"bug", "docs"}));
+  EXPECT_EQ(answer(*run_, "add_assignees", on(1, {{"logins", {"bob", "amy"}}}))["assignees"],
+            Json({"amy", "bob"}));
+  EXPECT_EQ(answer(*run_, "remove_assignees", on(1, {{"logins", {"amy"}}}))["assignees"],
+            Json::array());
+  EXPECT_EQ(gitea_.writes, 0u);
+}
+
+TEST_F(DryRun, AnswersWithWhatWouldBeMade) {
+  const Json comment = answer(*run_, "create_comment", on(1, {{"body", "seen"}}));
+  EXPECT_EQ(comment["body"], "seen");
+  EXPECT_EQ(comment["number"], 1);
+  EXPECT_EQ(answer(*run_, "create_label",
+                   {{"repo", "org/app"}, {"name", "bug"}, {"color", "ff0000"}})["color"],
+            "ededed")
+      << "it is there already";
+  EXPECT_EQ(answer(*run_, "create_label",
+                   {{"repo", "org/app"}, {"name", "x"}, {"color", "ff0000"}})["color"],
+            "ff0000");
+  const Json review = answer(*run_, "create_review", on(2, {{"event", "approve"}}));
+  EXPECT_EQ(review["state"], "APPROVED");
+  EXPECT_EQ(review["commit_sha"], gitea_.repos.at("org/app").pulls[2].head.sha);
+}
+
+TEST_F(DryRun, OfWhatIsNotThereFailsAsTheWriteWould) {
+  EXPECT_EQ(call(*run_, "gitea/1.create_comment", on(99, {{"body", "x"}})).error().code(),
+            Code::not_found);
+  EXPECT_THAT(audited(), ElementsAre("gitea/1.create_comment org/app#99 dry run: not sent; "
+                                     "org/app#99 not found"));
+}
+
+TEST_F(DryRun, LogsNoMoreOfTheParametersThanALineTakes) {
+  answer(*run_, "create_comment", on(1, {{"body", std::string(100'000, 'x')}}));
+  for (const auto& line : *lines_) EXPECT_LT(line.size(), 3000u);
 }
 
 }  // namespace

@@ -5,11 +5,11 @@
 
 namespace host {
 
-Runs::Runs(ServiceTable& services, const Clock& clock, GrantsOf grants_of, Finished finished,
+Runs::Runs(ServiceTable& services, const Clock& clock, TermsOf terms_of, Finished finished,
            Unmade unmade)
     : services_(&services),
       clock_(&clock),
-      grants_of_(std::move(grants_of)),
+      terms_of_(std::move(terms_of)),
       finished_(std::move(finished)),
       unmade_(std::move(unmade)) {}
 
@@ -19,7 +19,9 @@ void Runs::opened(const ClaimedJob& job, const RunnableTask& task) {
   context->plugin = task.plugin;
   context->task = task.name;
   context->key = job.key;
-  context->grants = grants_of_(task.plugin);
+  auto terms = terms_of_(task.plugin);
+  context->grants = std::move(terms.grants);
+  context->writes = terms.writes;
   services_->open(std::move(context));
 }
 

@@ -12,14 +12,19 @@ namespace host {
 // over. Loop thread.
 class Runs final : public RunHooks {
  public:
-  using GrantsOf = std::function<Grants(const std::string& plugin)>;
+  // What a plugin's runs may do.
+  struct Terms {
+    Grants grants;
+    WriteTerms writes;
+  };
+  using TermsOf = std::function<Terms(const std::string& plugin)>;
   using Finished = std::function<void(JobId, const RunnableTask&, const Verdict&, JobState)>;
   using Unmade = std::function<void(const RunnableTask&, const Verdict&)>;
 
-  // `services` and `clock` are not owned. `grants_of` gives a plugin's grants as they are now; a
-  // run keeps those it began with. `finished` hears of each verdict once it is durable, `unmade` as
+  // `services` and `clock` are not owned. `terms_of` gives a plugin's terms as they are now; a run
+  // keeps those it began with. `finished` hears of each verdict once it is durable, `unmade` as
   // RunHooks says.
-  Runs(ServiceTable& services, const Clock& clock, GrantsOf grants_of, Finished finished,
+  Runs(ServiceTable& services, const Clock& clock, TermsOf terms_of, Finished finished,
        Unmade unmade);
 
   void opened(const ClaimedJob& job, const RunnableTask& task) override;
@@ -32,7 +37,7 @@ class Runs final : public RunHooks {
  private:
   ServiceTable* services_;
   const Clock* clock_;
-  GrantsOf grants_of_;
+  TermsOf terms_of_;
   Finished finished_;
   Unmade unmade_;
 };

@@ -21,6 +21,7 @@
 #include "base/json.hpp"
 #include "base/result.hpp"
 #include "plugins/grants.hpp"
+#include "plugins/write_terms.hpp"
 #include "queue/job.hpp"
 
 namespace host {
@@ -35,6 +36,9 @@ struct RunContext {
   std::string task;
   std::string key;  // the job's idempotency key
   Grants grants;
+  WriteTerms writes;
+  int written = 0;               // writes that it asked for and was allowed, by any service
+  bool refused_writing = false;  // that it reached its cap is in the audit
 
   // Jobs that follow this one, in the transaction of its end, when it ends in the way that each
   // names.
