@@ -14,15 +14,38 @@ using ::testing::Not;
 
 TEST_F(CommandTest, HelpListsEveryCommandAndEachCommandHasExamples) {
   EXPECT_EQ(run({"--help"}), 0);
-  for (
-      const char* command :
-      {"run",           "tasks",           "enqueue",          "jobs list",        "jobs show",
-       "jobs cancel",   "jobs retry",      "schedules list",   "schedules show",   "schedules next",
-       "schedules run", "schedules pause", "schedules resume", "schedules import", "plugins list",
-       "plugins show",  "plugins reset",   "plugins new",      "plugins run",      "plugins check",
-       "webhooks list", "webhooks replay", "status",           "doctor",           "check-config",
-       "config show",   "reload",          "db check",         "db backup",        "db restore",
-       "version"}) {
+  for (const char* command : {"run",
+                              "tasks",
+                              "enqueue",
+                              "jobs list",
+                              "jobs show",
+                              "jobs cancel",
+                              "jobs retry",
+                              "schedules list",
+                              "schedules show",
+                              "schedules next",
+                              "schedules run",
+                              "schedules pause",
+                              "schedules resume",
+                              "schedules import",
+                              "plugins list",
+                              "plugins show",
+                              "plugins reset",
+                              "plugins new",
+                              "plugins run",
+                              "plugins check",
+                              "webhooks list",
+                              "webhooks replay",
+                              "audit",
+                              "status",
+                              "doctor",
+                              "check-config",
+                              "config show",
+                              "reload",
+                              "db check",
+                              "db backup",
+                              "db restore",
+                              "version"}) {
     EXPECT_THAT(out_.str(), HasSubstr(std::string("  ") + command + " "));
   }
   EXPECT_EQ(run({"jobs", "list", "--help"}), 0);

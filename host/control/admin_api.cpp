@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/kept_json.hpp"
+#include "control/audit_routes.hpp"
 #include "control/db_routes.hpp"
 #include "control/job_json.hpp"
 #include "control/queue_routes.hpp"
@@ -139,6 +140,7 @@ class AdminApi::Impl {
     if (what == "schedules") return respond_json(respond, 200, schedules_report(*scheduler_));
     if (what == "config") return respond_json(respond, 200, control_->config());
     if (what == "jobs") return list(request, std::move(respond));
+    if (what == "audit") return list_audit(request, std::move(respond));
     if (what == "webhooks") return list_webhooks(request, std::move(respond));
     throw no_such_route(request);
   }
@@ -247,6 +249,15 @@ class AdminApi::Impl {
     queue_->list(filter, page, answer<JobList>(std::move(respond), [](const JobList& list) {
                    return to_json(list);
                  }));
+  }
+
+  void list_audit(const ServerRequest& request, Respond respond) {
+    const auto before = query_value(request, "before");
+    const auto limit = query_value(request, "limit");
+    read_audit(*store_,
+               {.who = query_value(request, "who"), .target = query_value(request, "target")},
+               before.empty() ? std::nullopt : std::optional(number_in(before, "before")),
+               limit.empty() ? 50 : limit_in(limit), json_answer(std::move(respond)));
   }
 
   void list_webhooks(const ServerRequest& request, Respond respond) {

@@ -18,6 +18,7 @@
 //   POST /v1/tasks/NAME/pause         /resume; likewise /v1/queues/NAME
 //   POST /v1/schedules/TASK/pause     /resume  /run
 //   POST /v1/plugins/ID/reset         lifts a quarantine
+//   GET  /v1/audit?who=&target=&before=&limit=  what was changed, newest first
 //   GET  /v1/webhooks?before=&limit=  deliveries, newest first
 //   POST /v1/webhooks/ID/replay       starts anew what it started
 //   POST /v1/reload                   as SIGHUP; answers what came of it

@@ -443,5 +443,22 @@ TEST(AdminClient, SaysHowToStartAHostWhereNoneRuns) {
   }
 }
 
+TEST_F(AdminApiTest, TheAuditIsListedNewestFirst) {
+  client_.post("/v1/jobs", {{"task", "heartbeat"}});
+  client_.post("/v1/reload");
+  const Json page = client_.get("/v1/audit?limit=1");
+  ASSERT_EQ(page["audit"].size(), 1u);
+  EXPECT_EQ(page["audit"][0]["what"], "reload");
+  EXPECT_EQ(page["audit"][0]["target"], "host.yaml");
+  EXPECT_EQ(page["audit"][0]["result"], "ok");
+  EXPECT_THAT(page["audit"][0]["who"].get<std::string>(), HasSubstr("uid "));
+  const auto before = "before=" + to_text(page["next"]);
+  EXPECT_EQ(client_.get("/v1/audit?" + before)["audit"][0]["what"], "jobs.enqueue");
+  EXPECT_EQ(client_.get("/v1/audit?who=nobody")["audit"], Json::array());
+  EXPECT_EQ(client_.get("/v1/audit?target=heart")["audit"].size(), 1u);
+  EXPECT_EQ(refusal([&] { (void)client_.get("/v1/audit?limit=0"); }).code(), Code::usage);
+  EXPECT_EQ(refusal([&] { (void)client_.get("/v1/audit?before=x"); }).code(), Code::usage);
+}
+
 }  // namespace
 }  // namespace host

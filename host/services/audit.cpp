@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/audit.hpp"
 
+#include <limits>
+
 #include "queue/job_table.hpp"
 #include "store/unit.hpp"
 
@@ -9,6 +11,28 @@ namespace host {
 void write_audit(Unit& unit, const AuditEntry& entry) {
   unit.run("INSERT INTO audit (at, who, what, target, result) VALUES (?1, ?2, ?3, ?4, ?5)",
            entry.at, entry.who, entry.what, entry.target, entry.result);
+}
+
+AuditPage list_audit(Unit& unit, const AuditFilter& filter, std::optional<std::int64_t> before,
+                     int limit) {
+  constexpr int kLooked = 10'000;
+  auto& rows = unit.query(
+      "SELECT id, at, who, what, target, result FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+      before.value_or(std::numeric_limits<std::int64_t>::max()), kLooked);
+  const auto has = [](std::string_view text, const std::string& part) {
+    return text.find(part) != std::string_view::npos;
+  };
+  AuditPage page;
+  for (int looked = 1; rows.step(); ++looked) {
+    const auto id = rows.integer(0);
+    if (has(rows.text(2), filter.who) && has(rows.text(4), filter.target))
+      page.rows.push_back(
+          {id, {rows.time(1), rows.string(2), rows.string(3), rows.string(4), rows.string(5)}});
+    if (looked < kLooked && std::ssize(page.rows) < limit) continue;
+    page.next = id;
+    break;
+  }
+  return page;
 }
 
 std::int64_t open_intent(Unit& unit, const Intent& intent, WallTime now) {

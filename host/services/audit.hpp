@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,23 @@ struct AuditEntry {
   std::string result;  // "ok", or the error
 };
 void write_audit(Unit& unit, const AuditEntry& entry);
+
+// What is set is a part of the line's who or target, with its case.
+struct AuditFilter {
+  std::string who;
+  std::string target;
+};
+struct AuditRow {
+  std::int64_t id = 0;
+  AuditEntry entry;
+};
+struct AuditPage {
+  std::vector<AuditRow> rows;        // newest first; of a filter it may be fewer than asked for
+  std::optional<std::int64_t> next;  // where the next page begins, as its `before`; empty: no more
+};
+// Looks at no more than 10,000 lines.
+[[nodiscard]] AuditPage list_audit(Unit& unit, const AuditFilter& filter,
+                                   std::optional<std::int64_t> before, int limit);
 
 struct Intent {
   std::int64_t id = 0;
