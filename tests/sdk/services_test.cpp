@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The typed services, against the world in memory: what they send, what they read, how they fail.
-#include <gmock/gmock.h>
+#include "any_task.hpp"
 
-#include <timmy/plugin.hpp>
-#include <timmy/testing.hpp>
+std::function<timmy::Json(const timmy::Job&, timmy::Context&)> the_task;
 
 namespace {
 
-using testing::ElementsAre;
-using timmy::Json;
-using timmy::testing::Outcome;
-using timmy::testing::Plugin;
-using timmy::testing::World;
-
-// A plugin whose one task is what the test says.
-std::function<Json(const timmy::Job&, timmy::Context&)> the_task;
-
 struct AnyTask {
-  Json run(const timmy::Job& job, timmy::Context& ctx) { return the_task(job, ctx); }
+  timmy::Json run(const timmy::Job& job, timmy::Context& ctx) { return the_task(job, ctx); }
 };
 
 }  // namespace
@@ -27,15 +17,11 @@ TIMMY_PLUGIN(AnyTask)
 
 namespace {
 
-class Services : public testing::Test {
- protected:
-  Outcome run(std::function<Json(timmy::Context&)> task) {
-    the_task = [&](const timmy::Job&, timmy::Context& ctx) { return task(ctx); };
-    return plugin_.run("any");
-  }
-  World world_;
-  Plugin plugin_{world_, timmy_plugin_v1};
-};
+using testing::ElementsAre;
+using timmy::Json;
+using timmy::testing::Outcome;
+
+class Services : public AnyTaskTest {};
 
 TEST_F(Services, GiteaListsIssuesNewestFirstByStateAndTime) {
   world_.forge.add_repo("org/app", {"bug"});

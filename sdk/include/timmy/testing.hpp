@@ -129,7 +129,8 @@ class World {
  private:
   friend class Plugin;
 
-  void begin_run() {
+  void begin_run(const std::string& key) {
+    forge.set_job(key);
     staged_state_.clear();
     staged_jobs_.clear();
   }
@@ -265,6 +266,7 @@ class World {
 
 // What a run can be told besides its task and payload.
 struct JobOptions {
+  // Runs with the same key are runs of one job, which writes a comment once.
   std::string key = "test-key";
   int attempt = 1;
   int max_attempts = 5;
@@ -305,7 +307,7 @@ class Plugin {
     const timmy_run run = run_of(*world_);
     const Borrowed name(task);
     const Borrowed text(detail::dump(job));
-    world_->begin_run();
+    world_->begin_run(options.key);
     Outcome outcome;
     timmy_reply reply = reply_to(outcome);
     outcome.status = table_->run(self_, &run, name.str(), text.str(), &reply);

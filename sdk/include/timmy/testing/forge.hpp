@@ -3,142 +3,272 @@
 
 #include <timmy/failure.hpp>
 #include <timmy/job.hpp>
+#include <timmy/testing/forge_world.hpp>
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace timmy::testing {
 
-// A forge in memory that answers gitea/1 as the host does: lists are whole, newest first and
-// without pull requests; a label that does not exist is refused; adding one that is there changes
-// nothing. What holds for all of timmy/testing.hpp holds here.
-class Forge {
+// A forge in memory that answers gitea/1 as the host does: lists are whole, issues newest first and
+// without pull requests; a label that does not exist is refused; a write that changes nothing
+// leaves everything as it is; a job writes a comment or a review once, however often it runs (see
+// JobOptions::key). What holds for all of timmy/testing.hpp holds here.
+class Forge : public ForgeWorld {
  public:
-  struct Issue {
-    std::int64_t number = 0;
-    std::string title;
-    std::string body;
-    std::vector<std::string> labels;
-    std::string state = "open";
-    std::string user = "alice";
-    Time updated_at{};
-  };
-  struct Repository {
-    std::set<std::string> labels;  // that exist
-    std::vector<Issue> issues;
-    bool archived = false;
-    bool has_issues = true;
-  };
-
-  std::string login = "timmy";  // the host's user
-  int writes = 0;               // requests that would have changed something, or tried to
-
-  void add_repo(const std::string& name, const std::set<std::string>& labels = {}) {
-    repos_[name].labels = labels;
-  }
-  // Returns its number. Throws std::out_of_range without the repository.
-  std::int64_t add_issue(const std::string& repo, const std::string& title,
-                         const std::string& body = {},
-                         const std::vector<std::string>& labels = {}) {
-    auto& issues = repos_.at(repo).issues;
-    const auto number = static_cast<std::int64_t>(issues.size()) + 1;
-    issues.push_back({number, title, body, labels, "open", "alice", now_});
-    return number;
-  }
-  // For looking and for changing; change updated_at as well where the forge would. They throw
-  // std::out_of_range for what is not there, and are good until the next one is added.
-  [[nodiscard]] Repository& repo(const std::string& name) { return repos_.at(name); }
-  [[nodiscard]] Issue& issue(const std::string& repo, std::int64_t number) {
-    return repos_.at(repo).issues.at(static_cast<std::size_t>(number - 1));
-  }
-
   // Answers a method of gitea/1. Throws what a caller in a plugin would see.
   [[nodiscard]] Json answer(std::string_view method, const Json& params) {
     if (method == "whoami") return {{"login", login}, {"id", 1}};
     if (method == "version") return {{"version", "1.26.4"}};
-    if (method == "list_repos") return list_repos(params.at("owner"));
-    if (method == "list_issues") return list_issues(params);
-    if (method == "get_issue") return to_json(find_issue(params));
-    if (method == "list_labels") return {{"labels", find_repo(params).labels}};
-    if (method == "add_labels") return add_labels(params);
+    if (auto known = answer_repo(method, params)) return *known;
+    if (auto known = answer_issue(method, params)) return *known;
+    if (auto known = answer_pull(method, params)) return *known;
     throw Permanent("usage", "gitea/1 has no method \"" + std::string(method) + "\"");
   }
 
-  // What updated_at is set to by changes from now on. The world calls it.
-  void set_now(Time now) { now_ = now; }
-
  private:
-  static Json to_json(const Issue& issue) {
-    return {
-        {"number", issue.number},
-        {"title", issue.title},
-        {"body", issue.body},
-        {"labels", issue.labels},
-        {"state", issue.state},
-        {"user", issue.user},
-        {"updated_at", format_time(std::chrono::floor<std::chrono::seconds>(issue.updated_at))}};
+  using Known = std::optional<Json>;
+  using Names = std::vector<std::string>;
+
+  static bool has(const Names& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
   }
 
-  Repository& find_repo(const Json& params) {
-    const auto found = repos_.find(params.at("repo").get<std::string>());
-    if (found == repos_.end())
-      throw Permanent("not_found",
-                      "no repository \"" + params.at("repo").get<std::string>() + "\"");
-    return found->second;
+  // Repositories, people and labels.
+
+  Known answer_repo(std::string_view method, const Json& params) {
+    if (method == "list_repos") return list_repos(params.at("owner"));
+    if (method == "list_teams") return list_teams(params.at("owner"));
+    if (method == "list_team_members") return list_team_members(params);
+    if (method == "get_repo") return to_json(params.at("repo"), find_repo(params));
+    if (method == "list_labels") return Json{{"labels", find_repo(params).labels}};
+    if (method == "create_label") return create_label(params);
+    if (method == "list_assignable") return Json{{"assignable", find_repo(params).assignable}};
+    if (method == "user_permission") {
+      const auto& all = find_repo(params).permissions;
+      const auto found = all.find(params.at("login").get<std::string>());
+      return Json{{"permission", found == all.end() ? "none" : found->second}};
+    }
+    if (method == "combined_status") return combined_status(params);
+    if (method == "set_status") return set_status(params);
+    return std::nullopt;
   }
 
-  Issue& find_issue(const Json& params) {
-    auto& issues = find_repo(params).issues;
-    const auto number = params.at("number").get<std::int64_t>();
-    if (number < 1 || number > static_cast<std::int64_t>(issues.size()))
-      throw Permanent("not_found", "no issue " + std::to_string(number));
-    return issues[static_cast<std::size_t>(number - 1)];
-  }
-
-  Json list_repos(const std::string& owner) const {
+  Json list_repos(const std::string& owner) {
     Json all = Json::array();
-    for (const auto& [name, repo] : repos_)
-      if (name.starts_with(owner + "/"))
-        all.push_back(
-            {{"full_name", name}, {"archived", repo.archived}, {"has_issues", repo.has_issues}});
+    for (const auto& [name, repo] : repos())
+      if (name.starts_with(owner + "/")) all.push_back(to_json(name, repo));
     return {{"repos", all}};
   }
 
+  // Their ids are their places.
+  Json list_teams(const std::string& owner) {
+    Json all = Json::array();
+    for (const auto& [team, members] : teams[owner])
+      all.push_back({{"id", all.size() + 1}, {"name", team}});
+    return {{"teams", all}};
+  }
+
+  Json list_team_members(const Json& params) {
+    const auto& all = teams[params.at("owner").get<std::string>()];
+    const auto found = all.find(params.at("team").get<std::string>());
+    if (found == all.end()) throw Permanent("not_found", "no such team");
+    return {{"members", found->second}};
+  }
+
+  Json create_label(const Json& params) {
+    ++writes;
+    writable(params).labels.insert(params.at("name").get<std::string>());
+    return {{"name", params.at("name")},
+            {"color", params.value("color", "ededed")},
+            {"description", params.value("description", "")},
+            {"exclusive", params.value("exclusive", false)}};
+  }
+
+  Json combined_status(const Json& params) {
+    Json all = Json::array();
+    std::string sum = "none";
+    for (const auto& [context, status] : find_repo(params).statuses[params.at("ref")]) {
+      all.push_back(to_json(status));
+      const auto& state = status.state;
+      if (state == "error" || state == "failure" || state == "warning") sum = "failure";
+      if (sum == "failure") continue;
+      if (state != "success" && state != "skipped") sum = "pending";
+      if (sum == "none") sum = "success";
+    }
+    return {{"state", sum}, {"statuses", all}};
+  }
+
+  Json set_status(const Json& params) {
+    ++writes;
+    Status status{params.at("context"), params.at("state"), params.value("description", ""),
+                  params.value("target_url", "")};
+    return to_json(writable(params).statuses[params.at("sha")][status.context] = status);
+  }
+
+  // Issues.
+
+  Known answer_issue(std::string_view method, const Json& params) {
+    if (method == "list_issues") return list_issues(params);
+    if (method == "get_issue") return to_json(find_issue(params));
+    if (method == "set_issue_state") return set_issue_state(params);
+    if (method == "add_assignees") return add_assignees(params);
+    if (method == "remove_assignees") return remove_assignees(params);
+    if (method == "add_labels") return add_labels(params);
+    if (method == "remove_label") return remove_label(params);
+    if (method == "list_comments") return list_comments(params);
+    if (method == "create_comment")
+      return write_comment(params, "comment/" + job_ + "/" + params.value("name", ""), false);
+    if (method == "keep_comment")
+      return write_comment(params, "keep/" + params.at("name").get<std::string>(), true);
+    return std::nullopt;
+  }
+
   Json list_issues(const Json& params) {
-    const std::string state = params.value("state", "open");
-    const auto since = parse_time(params.value("since", ""));
     auto& issues = find_repo(params).issues;
     Json all = Json::array();
-    for (auto issue = issues.rbegin(); issue != issues.rend(); ++issue) {
-      if (state != "all" && issue->state != state) continue;
-      if (since && issue->updated_at < *since) continue;
-      all.push_back(to_json(*issue));
-    }
+    for (auto issue = issues.rbegin(); issue != issues.rend(); ++issue)
+      if (!issue->is_pull && matches(*issue, params)) all.push_back(to_json(*issue));
     return {{"issues", all}};
   }
 
-  Json add_labels(const Json& params) {
+  Issue& for_writing(const Json& params) {
     ++writes;
-    const auto& repo = find_repo(params);
-    if (repo.archived) throw Permanent("conflict", "the repository is archived");
-    auto& issue = find_issue(params);
+    (void)writable(params);
+    return find_issue(params);
+  }
+
+  Json set_issue_state(const Json& params) {
+    auto& issue = for_writing(params);
+    const std::string state = params.at("open").get<bool>() ? "open" : "closed";
+    if (std::exchange(issue.state, state) != state) issue.updated_at = now();
+    return to_json(issue);
+  }
+
+  Json add_assignees(const Json& params) {
+    auto& issue = for_writing(params);
+    const Names logins = params.at("logins");
+    for (const auto& each : logins)
+      if (!has(find_repo(params).assignable, each))
+        throw Permanent("not_found", "nothing can be assigned to " + each);
+    for (const auto& each : logins) {
+      if (has(issue.assignees, each)) continue;
+      issue.assignees.push_back(each);
+      issue.updated_at = now();
+    }
+    return to_json(issue);
+  }
+
+  Json remove_assignees(const Json& params) {
+    auto& issue = for_writing(params);
+    const Names logins = params.at("logins");
+    if (std::erase_if(issue.assignees, [&](const auto& each) { return has(logins, each); }) > 0)
+      issue.updated_at = now();
+    return to_json(issue);
+  }
+
+  Json add_labels(const Json& params) {
+    auto& issue = for_writing(params);
     for (const std::string label : params.at("labels")) {
-      if (!repo.labels.contains(label))
+      if (!find_repo(params).labels.contains(label))
         throw Permanent("not_found", "no label \"" + label + "\" in the repository");
-      if (std::find(issue.labels.begin(), issue.labels.end(), label) != issue.labels.end())
-        continue;
+      if (has(issue.labels, label)) continue;
       issue.labels.push_back(label);
-      issue.updated_at = now_;
+      issue.updated_at = now();
     }
     return {{"labels", issue.labels}};
   }
 
-  std::map<std::string, Repository> repos_;
-  Time now_{};
+  Json remove_label(const Json& params) {
+    auto& issue = for_writing(params);
+    if (std::erase(issue.labels, params.at("label").get<std::string>()) > 0)
+      issue.updated_at = now();
+    return Json::object();
+  }
+
+  Json list_comments(const Json& params) {
+    const auto& issue = find_issue(params);
+    Json all = Json::array();
+    for (const auto& comment : issue.comments) all.push_back(to_json(comment, issue.number));
+    return {{"comments", all}};
+  }
+
+  Json write_comment(const Json& params, const std::string& marker, bool keep) {
+    auto& issue = for_writing(params);
+    const std::string body = params.at("body");
+    for (auto& comment : issue.comments) {
+      if (comment.marker != marker) continue;
+      if (keep && std::exchange(comment.body, body) != body)
+        comment.updated_at = issue.updated_at = now();
+      return to_json(comment, issue.number);
+    }
+    return to_json(comment_on(issue, body, login, marker), issue.number);
+  }
+
+  // Pull requests.
+
+  Known answer_pull(std::string_view method, const Json& params) {
+    if (method == "list_prs") return list_prs(params);
+    if (method == "get_pr") return to_json(find_issue(params), find_pull(params), params);
+    if (method == "list_pr_files") return list_files(find_pull(params));
+    if (method == "list_reviews") return list_reviews(find_pull(params));
+    if (method == "create_review") return create_review(params);
+    return std::nullopt;
+  }
+
+  Json list_prs(const Json& params) {
+    Json all = Json::array();
+    for (const auto& [number, pull] : find_repo(params).pulls) {
+      const auto& issue = find_repo(params).issues.at(static_cast<std::size_t>(number - 1));
+      if (matches(issue, params) && params.value("base", pull.base) == pull.base &&
+          params.value("head", pull.head) == pull.head)
+        all.push_back(to_json(issue, pull, params));
+    }
+    return {{"prs", all}};
+  }
+
+  static Json list_files(const Pull& pull) {
+    Json all = Json::array();
+    for (const auto& file : pull.files)
+      all.push_back({{"name", file.name},
+                     {"status", file.status},
+                     {"additions", file.additions},
+                     {"deletions", file.deletions}});
+    return {{"files", all}};
+  }
+
+  static Json list_reviews(const Pull& pull) {
+    Json all = Json::array();
+    for (const auto& review : pull.reviews) all.push_back(to_json(review));
+    return {{"reviews", all}};
+  }
+
+  Json create_review(const Json& params) {
+    auto& issue = for_writing(params);
+    auto& pull = find_pull(params);
+    const std::string event = params.at("event");
+    if (event != "approve" && event != "request_changes" && event != "comment")
+      throw Permanent("usage", "\"" + event + "\" is no event of a review");
+    const auto marker = "review/" + job_ + "/" + params.value("name", "");
+    for (const auto& review : pull.reviews)
+      if (review.marker == marker) return to_json(review);
+    if (issue.user == login && event != "comment")
+      throw Permanent("invalid", "one's own pull request");
+    issue.updated_at = now();
+    Review review;
+    review.id = next_id();
+    review.user = login;
+    review.state = event == "approve"           ? "APPROVED"
+                   : event == "request_changes" ? "REQUEST_CHANGES"
+                                                : "COMMENT";
+    review.body = params.value("body", "");
+    review.sha = params.value("commit_sha", "");
+    if (review.sha.empty()) review.sha = pull.sha;
+    review.marker = marker;
+    return to_json(pull.reviews.emplace_back(std::move(review)));
+  }
 };
 
 }  // namespace timmy::testing

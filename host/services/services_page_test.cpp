@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// docs/services.md has a row for each method of gitea/1, with the grant that it asks for, and no
+// other.
+#include <gmock/gmock.h>
+
+#include <map>
+#include <regex>
+
+#include "base/file.hpp"
+#include "services/gitea_reads.hpp"
+#include "services/gitea_writes.hpp"
+
+namespace host {
+namespace {
+
+// By method: the row's last column.
+std::map<std::string, std::string> documented() {
+  const auto page = read_file(TIMMY_SERVICES_PAGE, 1 << 20);
+  const std::regex row(R"(\n\| `gitea/1\.(\w+)` \|[^\n]*\| ([^|\n]*) \|(?=\n))");
+  std::map<std::string, std::string> rows;
+  for (std::sregex_iterator at(page.begin(), page.end(), row), end; at != end; ++at)
+    rows[(*at)[1]] = (*at)[2];
+  return rows;
+}
+
+TEST(ServicesPage, HasARowForEachMethodOfTheForgeWithItsGrant) {
+  auto rows = documented();
+  const auto grant_of = [&](std::string_view method) {
+    const auto row = rows.extract(std::string(method));
+    return row.empty() ? "no row" : row.mapped();
+  };
+  for (const auto& [method, read] : forge_reads())
+    EXPECT_THAT(grant_of(method), ::testing::HasSubstr("`gitea.read`")) << method;
+  for (const auto& [method, write] : forge_writes())
+    EXPECT_EQ(grant_of(method), "`gitea.write` for `repo`") << method;
+  for (const auto& [method, grant] : rows) ADD_FAILURE() << method << " is no method";
+}
+
+}  // namespace
+}  // namespace host
