@@ -28,7 +28,7 @@ class Engine {
   explicit Engine(const std::filesystem::path& folder)
       : store_({.path = folder / "host.db"}, loop_, log_, [](const Error& error) { throw error; }),
         runs_(
-            services_, clock_, [](const std::string&) { return Grants(); },
+            services_, clock_, [](const std::string&) { return Runs::Terms(); },
             [this](JobId, const RunnableTask&, const Verdict&, JobState) { finished(); },
             [](const RunnableTask&, const Verdict& refusal) {
               throw Error(Code::internal, refusal.message);
