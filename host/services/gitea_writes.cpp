@@ -24,6 +24,15 @@ Object object_of(const ForgeCall& call) {
   return {repo, call.number()};
 }
 
+// A text that becomes part of the target, which the log and the audit repeat.
+std::string short_text(const ForgeCall& call, std::string_view name) {
+  constexpr std::size_t kLongest = 255;
+  auto text = call.text(name);
+  if (text.size() > kLongest)
+    throw Error(Code::usage, "parameter \"" + std::string(name) + "\" must be at most 255 bytes");
+  return text;
+}
+
 // The reply that hands `T` on as JSON, for a write that is sent later.
 template <class T, class Convert>
 Reply<T> later(const std::shared_ptr<RunContext>& run, Reply<Json> reply, Convert convert) {
@@ -99,7 +108,7 @@ ForgeWrite remove_assignees(Gitea& gitea, const ForgeCall& call) {
 ForgeWrite create_label(Gitea& gitea, const ForgeCall& call) {
   const auto repo = call.repo(kWrite);
   NewLabel label;
-  label.name = call.text("name");
+  label.name = short_text(call, "name");
   label.color = call.text("color", label.color);
   label.description = call.text("description", "");
   label.exclusive = call.flag("exclusive", false);
@@ -234,7 +243,7 @@ ForgeWrite create_review(Gitea& gitea, const ForgeCall& call) {
 
 ForgeWrite set_status(Gitea& gitea, const ForgeCall& call) {
   const auto repo = call.repo(kWrite);
-  const auto sha = call.text("sha");
+  const auto sha = short_text(call, "sha");
   const NewStatus status{call.text("context"), call.text("state"), call.text("description", ""),
                          call.text("target_url", "")};
   return {repo.full() + "@" + sha,

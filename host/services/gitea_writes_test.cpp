@@ -225,6 +225,23 @@ TEST_F(GiteaWritesTest, AStatusIsSetOnItsCommit) {
   EXPECT_THAT(audited(), ElementsAre("gitea/1.set_status org/app@abc ok"));
 }
 
+TEST_F(GiteaWritesTest, WhatNamesAnObjectIsNoLongerThanALineTakes) {
+  const auto run = writer();
+  const std::string longest(255, 'x');
+  answer(*run, "create_label", {{"repo", "org/app"}, {"name", longest}});
+  const auto refused =
+      call(*run, "gitea/1.create_label", {{"repo", "org/app"}, {"name", longest + "x"}}).error();
+  EXPECT_EQ(refused.code(), Code::usage);
+  EXPECT_EQ(
+      call(
+          *run, "gitea/1.set_status",
+          {{"repo", "org/app"}, {"sha", longest + "x"}, {"context", "timmy"}, {"state", "success"}})
+          .error()
+          .code(),
+      Code::usage);
+  EXPECT_EQ(audited().size(), 1u);
+}
+
 class DryRun : public GiteaWritesTest {
  protected:
   DryRun() {
