@@ -56,6 +56,17 @@ TEST(Announcements, TellWhoseAPluginIsAndThatItIsAnothersNow) {
               ElementsAre("info a 1.0.0 from /plugins/a.so runs, sha256 00ff, signed by bob"));
 }
 
+TEST(Announcements, TellOfADryRunWhenItBeginsAndOfItsEnd) {
+  const auto earnest = entry("a", PluginState::ready);
+  auto dry = earnest;
+  dry.writes.dry_run = true;
+  dry.notes = {"dry run: not sent"};
+  EXPECT_THAT(lines({earnest}, {dry}),
+              ElementsAre("info a 1.0.0 from /plugins/a.so runs", "warn a: dry run: not sent"));
+  EXPECT_THAT(lines({dry}, {dry}), IsEmpty());
+  EXPECT_THAT(lines({dry}, {earnest}), ElementsAre("info a 1.0.0 from /plugins/a.so runs"));
+}
+
 TEST(Announcements, PluginsThatNoFolderHasAreNotTakenForEachOther) {
   auto one = entry("one", PluginState::missing, "no folder has it");
   auto two = entry("two", PluginState::missing, "no folder has it");

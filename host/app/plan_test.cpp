@@ -121,6 +121,13 @@ TEST_F(PlanTest, ChangedGrantsConfigOrAnAbsentPluginRetireItsWorkers) {
   EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_, "allegro")), ElementsAre("watch"));
 }
 
+TEST_F(PlanTest, WhatAPluginMayWriteGoesWithItsGrants) {
+  entry_.writes = {.most = 7, .dry_run = true};
+  const auto plan = make_plan({entry_}, paths_, "allegro");
+  EXPECT_EQ(plan.writes.at("watch").most, 7);
+  EXPECT_TRUE(plan.writes.at("watch").dry_run);
+}
+
 TEST_F(PlanTest, AFreshTaskGetsWorkersOfItsOwn) {
   entry_.tasks[0].spec.fresh_process = true;
   EXPECT_TRUE(make_plan({entry_}, paths_, "allegro").tasks.at("watch_task").worker->fresh);

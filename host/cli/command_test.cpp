@@ -180,6 +180,16 @@ TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
   EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 4u);
 }
 
+TEST_F(CommandTest, ADryRunStandsInTheListAndInTheNotes) {
+  std::filesystem::create_directory(folder_ / "stamps");
+  write_config(R"(defaults: { plugins: { heartbeat: { enabled: true, dry_run: true,
+      grants: { gitea.read: [whoami], fs.write: [$TIMMY_HOME/stamps] } } } })");
+  EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("; dry run\n"));
+  EXPECT_EQ(run({"plugins", "show", "heartbeat"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("dry run: what it writes is not sent"));
+}
+
 TEST_F(CommandTest, WhatAPluginAsksForAndWhatHoldsItToItsGrantsStandsInTheList) {
   std::filesystem::create_directory(folder_ / "stamps");
   write_config(R"(defaults: { plugins: { heartbeat: { enabled: true,
