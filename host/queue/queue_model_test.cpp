@@ -243,7 +243,8 @@ class Comparison {
     auto ids = std::make_shared<std::optional<std::vector<std::int64_t>>>();
     const auto asked = expect([task, rate, count, ids](QueueModel& model) {
       const auto expected = model.jobs.claim(task, count, rate);
-      RC_ASSERT(!*ids || **ids == expected);
+      // In brackets, or the macro would look at both sides.
+      RC_ASSERT((!*ids || **ids == expected));
     });
     queue_->claim(task, count,
                   noting<Claimed>(asked,
