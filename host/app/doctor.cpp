@@ -44,6 +44,7 @@ class Examination {
     check("plugins", [this] { look_at_plugins(); });
     check("gitea token", [this] { look_at_token(); });
     check("gitea", [this] { ask_gitea(); });
+    check("webhooks", [this] { look_at_webhooks(); });
     return std::move(findings_);
   }
 
@@ -185,6 +186,17 @@ class Examination {
     (void)source.get();
     has_token_ = true;
     add(Grade::ok, "gitea token", source.file().string());
+  }
+
+  // Not whether the address is free: a host that runs has it.
+  void look_at_webhooks() {
+    if (!loaded_ || loaded_->config.webhooks.listen.empty()) return;
+    const auto& webhooks = loaded_->config.webhooks;
+    for (const auto& file : webhooks.secret_files)
+      (void)TokenSource({file}, nullptr, "webhook secret").get();
+    add(Grade::ok, "webhooks",
+        fmt::format("come in at {}, by {} secret{}", webhooks.listen, webhooks.secret_files.size(),
+                    webhooks.secret_files.size() == 1 ? "" : "s"));
   }
 
   void ask_gitea() {

@@ -47,6 +47,16 @@ class DoctorTest : public ::testing::Test {
       Environment({{"HOME", folder_.path().string()}, {"TIMMY_HOME", folder_.path().string()}}));
 };
 
+TEST_F(DoctorTest, TheSecretsOfWebhooksAreLookedAt) {
+  EXPECT_EQ(of("webhooks"), "");
+  write_config("defaults:\n  webhooks: { listen: 127.0.0.1:8480, secret_files: [hook] }\n");
+  EXPECT_THAT(of("webhooks"), AllOf(HasSubstr("fail "), HasSubstr("there is no webhook secret")));
+  write_atomically(paths_.config / "hook", "s3cret\n", 0644);
+  EXPECT_THAT(of("webhooks"), HasSubstr("fail "));
+  write_atomically(paths_.config / "hook", "s3cret\n", 0600);
+  EXPECT_EQ(of("webhooks"), "ok come in at 127.0.0.1:8480, by 1 secret\n");
+}
+
 TEST_F(DoctorTest, ADatabaseThatAHostWouldRefuseFails) {
   EXPECT_THAT(of("database"), HasSubstr("is not there yet"));
   make_database();

@@ -45,6 +45,7 @@ Json task_row(const PluginEntry& entry, const PluginTask& task, const TimesOf& t
               {"zone", task.spec.zone},
               {"overridden", task.overridden},
               {"waits_for", task.spec.waits_for},
+              {"events", task.spec.events},
               {"paused", when.paused.empty() ? Json() : Json(when.paused)},
               {"next_run", time_or_null(when.next)},
               {"last_run", time_or_null(when.last)},
@@ -97,7 +98,11 @@ Json plugins_report(const std::vector<PluginEntry>& entries, const CageReport& c
     row["signed_by"] = entry.signed_by;
     row["config"] = entry.config;
     row["tasks"] = Json::array();
-    for (const auto& task : entry.tasks) row["tasks"].push_back(task.spec.name);
+    row["events"] = Json::object();
+    for (const auto& task : entry.tasks) {
+      row["tasks"].push_back(task.spec.name);
+      if (!task.spec.events.empty()) row["events"][task.spec.name] = task.spec.events;
+    }
     if (entry.manifest) {
       const auto& manifest = *entry.manifest;
       row["license"] = manifest.license;

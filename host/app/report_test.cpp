@@ -86,6 +86,14 @@ TEST(PluginsReport, SaysWhichBytesTheyAreAndWhoSignedThemAlsoOfARefusedOne) {
   EXPECT_EQ(rows[1]["signed_by"], "");
 }
 
+TEST(PluginsReport, SaysWhichEventsStartATask) {
+  auto entry = ready_entry();
+  entry.tasks[0].spec.events = {"issues", "push"};
+  const Json rows = plugins_report({entry, ready_entry()}, cage());
+  EXPECT_EQ(rows[0]["events"], (Json{{entry.tasks[0].spec.name, {"issues", "push"}}}));
+  EXPECT_EQ(rows[1]["events"], Json::object());
+}
+
 TEST(PluginsReport, ShowsWhatIsAskedForBesideWhatIsGranted) {
   const Json asked{{"grant", "gitea.read"},  {"required", true},       {"why", "to look"},
                    {"suggested", {"org/*"}}, {"granted", {"org/app"}}, {"enforced_by", "host"},

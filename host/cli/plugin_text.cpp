@@ -175,6 +175,8 @@ void print_plugin(std::ostream& out, const Json& plugin, const Json& cage) {
          to_text((*abi)["major"]) + "." + to_text((*abi)["minor"]) + ", works from " +
              to_text((*abi)["major"]) + "." + to_text((*abi)["minimum"]));
   line(out, "tasks", joined(plugin.value("tasks", Json::array())));
+  const Json events = plugin.value("events", Json::object());
+  for (const auto& [task, kinds] : events.items()) line(out, "events of " + task, joined(kinds));
   const Json notes = plugin.value("notes", Json::array());
   for (const auto& note : notes) line(out, "note", note.get<std::string>());
   print_needs(out, plugin);

@@ -58,7 +58,7 @@ class WebhookServer::Impl {
   void configure(const WebhookSettings& settings) {
     std::vector<TokenSource> secrets;
     for (const auto& file : settings.secret_files) {
-      secrets.emplace_back(std::vector{file}, log_.redactor());
+      secrets.emplace_back(std::vector{file}, log_.redactor(), "webhook secret");
       static_cast<void>(secrets.back().get());
     }
     if (settings.listen != listen_ || !server_ == !settings.listen.empty()) listen(settings.listen);
@@ -132,7 +132,8 @@ class WebhookServer::Impl {
     const auto signature = webhook_signature(request);
     if (!signature || !is_signed_by(request.body, *signature, secrets)) {
       ++stats_.unsigned_or_forged;
-      complain(fmt::format("a delivery from {} is signed by none of the secrets; {} so far",
+      complain(forged_,
+               fmt::format("a delivery from {} is signed by none of the secrets; {} so far",
                            request.peer.address, stats_.unsigned_or_forged));
       return say(respond, 401, "the signature is missing or by none of the secrets");
     }
@@ -202,16 +203,16 @@ class WebhookServer::Impl {
       if (secret.ok())
         secrets.push_back(std::move(secret).value());
       else
-        complain(secret.error().what());
+        complain(unread_, secret.error().what());
     }
     return secrets;
   }
 
-  // Not a line for each of a flood.
-  void complain(const std::string& what) {
+  // Not a line for each of a flood. `last`: of complaints of its kind.
+  void complain(std::optional<MonotonicTime>& last, const std::string& what) {
     const auto now = loop_.clock().monotonic();
-    if (complained_ && now - *complained_ < kComplaintPause) return;
-    complained_ = now;
+    if (last && now - *last < kComplaintPause) return;
+    last = now;
     log_.warn("{}", what);
   }
 
@@ -226,7 +227,7 @@ class WebhookServer::Impl {
   std::vector<TokenSource> secrets_;
   std::shared_ptr<HttpServer> server_;
   std::vector<std::shared_ptr<HttpServer>> retired_;
-  std::optional<MonotonicTime> complained_;
+  std::optional<MonotonicTime> forged_, unread_;  // when it was complained of last
   WebhookStats stats_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

@@ -152,6 +152,7 @@ TEST_F(WebhookServerTest, ASecretFileThatWasRewrittenCountsAtOnce) {
 }
 
 TEST_F(WebhookServerTest, WithoutASecretThatCanBeReadNothingIsTaken) {
+  EXPECT_THAT(post(kIssue, "forged"), HasSubstr("401")) << "its line must not hide the other's";
   ::chmod((folder_ / "secret").c_str(), 0644);
   EXPECT_THAT(post(kIssue), HasSubstr("503"));
   EXPECT_TRUE(deliveries().empty());
@@ -160,7 +161,11 @@ TEST_F(WebhookServerTest, WithoutASecretThatCanBeReadNothingIsTaken) {
 
 TEST_F(WebhookServerTest, AConfigurationWithASecretThatCantBeReadChangesNothing) {
   const auto before = server_.address();
-  EXPECT_THROW(configure({"secret", "missing"}), Error);
+  EXPECT_THAT(
+      [&] {
+        configure({"secret", "missing"});
+      },
+      testing::ThrowsMessage<Error>(HasSubstr("there is no webhook secret")));
   EXPECT_EQ(server_.address(), before);
   EXPECT_THAT(post(kIssue), HasSubstr("202"));
 }

@@ -15,15 +15,15 @@ std::vector<std::filesystem::path> default_token_files(const std::filesystem::pa
 }
 
 TokenSource::TokenSource(std::vector<std::filesystem::path> files,
-                         std::shared_ptr<Redactor> redactor)
-    : files_(std::move(files)), redactor_(std::move(redactor)) {}
+                         std::shared_ptr<Redactor> redactor, std::string what)
+    : files_(std::move(files)), redactor_(std::move(redactor)), what_(std::move(what)) {}
 
 // lstat, so that a dangling symbolic link counts as a file that is there and may not be used.
-std::optional<TokenSource::Mark> TokenSource::mark(const std::filesystem::path& path) {
+std::optional<TokenSource::Mark> TokenSource::mark(const std::filesystem::path& path) const {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    throw system_error("looking for the Gitea token in \"" + path.string() + "\"");
+    throw system_error("looking for the " + what_ + " in \"" + path.string() + "\"");
   }
   return Mark{info.st_dev, info.st_ino, info.st_size, info.st_mode,
               std::int64_t{info.st_ctim.tv_sec} * 1'000'000'000 + info.st_ctim.tv_nsec};
@@ -46,7 +46,7 @@ const Secret& TokenSource::get() {
   std::string places;
   for (const auto& file : files_) places += (places.empty() ? "" : ", ") + file.string();
   throw Error(Code::denied,
-              "there is no Gitea token; looked for " +
+              "there is no " + what_ + "; looked for " +
                   (places.empty() ? std::string("no file at all") : places),
               files_.empty() ? "Name a token file in the config."
                              : "Write one, mode 0600, to " + files_.front().string());

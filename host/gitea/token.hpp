@@ -26,8 +26,9 @@ class Redactor;
 // something changed; so a token that was rotated is taken at the next request. Loop thread only.
 class TokenSource {
  public:
-  // `redactor` learns every token read; may be null.
-  TokenSource(std::vector<std::filesystem::path> files, std::shared_ptr<Redactor> redactor);
+  // `redactor` learns every token read; may be null. `what` is what errors call it.
+  TokenSource(std::vector<std::filesystem::path> files, std::shared_ptr<Redactor> redactor,
+              std::string what = "Gitea token");
 
   // The token of the first file that exists. Throws Error{denied} with the places looked at when
   // there is none, and what read_secret_file() throws when that file may not be used: a bad file is
@@ -49,10 +50,11 @@ class TokenSource {
     std::int64_t changed_ns;  // ctime: moves with content, mode and rename
     bool operator==(const Mark&) const = default;
   };
-  static std::optional<Mark> mark(const std::filesystem::path& path);
+  [[nodiscard]] std::optional<Mark> mark(const std::filesystem::path& path) const;
 
   std::vector<std::filesystem::path> files_;
   std::shared_ptr<Redactor> redactor_;
+  std::string what_;
   std::filesystem::path file_;
   std::optional<Mark> seen_;
   Secret token_;

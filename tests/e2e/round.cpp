@@ -173,7 +173,7 @@ void Round::write_config() const {
                  {"grants", {{"gitea.read", repos_}, {"fs.write", {paths_.stamps().string()}}}}};
   if (is_sample()) {
     heartbeat["grants"]["http"] = {parse_url(url_).authority()};
-    heartbeat["config"] = {{"model", {{"url", url_ + "/v1"}, {"name", "demo"}}}};
+    heartbeat["config"] = {{"model", {{"url", url_ + "/v1"}, {"name", "tiny"}}}};
   }
   const Json triage{
       {"enabled", true},
