@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs one task of a plugin under the harness of the SDK that this is compiled with: an old one hands
-// it the tables of a host of its time. Prints "completed {...}" or "failed code: message".
+// Runs one task of a plugin under the harness of the SDK that this is compiled with: an old one
+// hands it the tables of a host of its time. Prints "completed {...}" or "failed code: message".
 //
 //   run_in_harness PLUGIN TASK
 #include <iostream>
