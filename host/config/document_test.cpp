@@ -32,6 +32,14 @@ void* operator new(std::size_t size) {
   if (allocations.live > allocations.peak) allocations.peak = allocations.live;
   return memory;
 }
+// The standard library's own calls the one above; a sanitizer's would not.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* memory) noexcept {
   allocations.live -= static_cast<std::int64_t>(::malloc_usable_size(memory));
   std::free(memory);
