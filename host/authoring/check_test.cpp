@@ -57,7 +57,9 @@ class CheckTest : public testing::Test {
 
 TEST_F(CheckTest, APluginThatKeepsEveryRulePassesEveryCheck) {
   EXPECT_TRUE(run(std::filesystem::path(TIMMY_BAD_DIR) / "bad_none.so"));
-  EXPECT_EQ(with(Grade::pass).size(), list_checks().size());
+  // A sanitizer's own memory hides a leak: that check is skipped there.
+  const std::size_t skipped = kSanitized ? 1 : 0;
+  EXPECT_EQ(with(Grade::pass).size() + skipped, list_checks().size());
 }
 
 TEST_F(CheckTest, WhatIsNoPluginFailsTheFirstCheckAndTheRestIsSkipped) {
