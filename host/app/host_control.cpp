@@ -19,6 +19,7 @@ constexpr std::uint64_t kLargeLog = 256u << 20;
 
 Json workers_json(const PoolStats& pool) {
   return {{"alive", pool.workers.size()},
+          {"standby", pool.standby != 0},
           {"waiting", pool.waiting},
           {"started", pool.started},
           {"crashed", pool.crashed},

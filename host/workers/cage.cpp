@@ -161,7 +161,8 @@ std::string refuse_new_privileges() {
 
 }  // namespace
 
-CageReport enter_cage(const CageSpec& spec, std::vector<int> keep) {
+CageReport enter_cage(const CageSpec& spec, std::vector<int> keep,
+                      const Result<SyscallFilter>& filter) {
   for (const auto* list : {&spec.readable, &spec.writable})
     for (const auto& path : *list) check_grantable(path, spec.forbidden);
   if (::chdir(spec.scratch.c_str()) != 0) throw system_error("entering " + spec.scratch.string());
@@ -174,7 +175,11 @@ CageReport enter_cage(const CageSpec& spec, std::vector<int> keep) {
   cage.layer("limits", [&] { return cage.set_limits(); });
   cage.layer("memory", [&] { return cage.limit_memory(); });
   cage.layer("landlock", [&] { return cage.enforce_landlock(); });
-  cage.layer("seccomp", [] { return deny_syscalls(), std::string(); });
+  cage.layer("seccomp", [&] {
+    if (!filter) throw filter.error();
+    filter.value().enforce();
+    return std::string();
+  });
   return cage.take();
 }
 

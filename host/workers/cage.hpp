@@ -23,8 +23,10 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "base/result.hpp"
 #include "plugins/grantable.hpp"
 #include "plugins/manifest.hpp"
+#include "workers/syscall_filter.hpp"
 
 namespace host {
 
@@ -58,9 +60,11 @@ struct CageReport {
 };
 
 // Puts this process into the cage for good. `keep` are the descriptors that stay open, besides 0
-// to 2. The only thread of the process. A layer that the kernel lacks is left out and reported.
+// to 2. `filter` is made beforehand, which takes as long as all the rest, or says why there is
+// none. The only thread of the process. A layer that the kernel lacks is left out and reported.
 // Throws Error{not_granted} when `spec` grants what check_grantable() refuses, Error{io} when the
 // scratch folder can't be used.
-[[nodiscard]] CageReport enter_cage(const CageSpec& spec, std::vector<int> keep);
+[[nodiscard]] CageReport enter_cage(const CageSpec& spec, std::vector<int> keep,
+                                    const Result<SyscallFilter>& filter);
 
 }  // namespace host

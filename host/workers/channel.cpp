@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,6 +46,28 @@ class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
       self->posted_ = false;
       if (!self->closed_) self->write_some();
     });
+  }
+
+  void send_first(FrameType type, std::string_view body, int descriptor) {
+    append_frame(out_, type, {}, body);
+    iovec bytes{out_.data(), out_.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)] = {};
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof descriptor);
+    ::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    ssize_t sent = 0;
+    do sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) throw system_error("telling a worker what it is for");
+    written_ = static_cast<std::size_t>(sent);
+    write_some();
   }
 
   // What else there is makes the socket readable again, after the others' turn.
@@ -145,6 +168,10 @@ Channel::~Channel() { impl_->close(); }
 
 void Channel::send(FrameType type, RunId run, std::string_view body) {
   impl_->send(type, run, body);
+}
+
+void Channel::send_first(FrameType type, std::string_view body, int descriptor) {
+  impl_->send_first(type, body, descriptor);
 }
 
 void Channel::read_now() {

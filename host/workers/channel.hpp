@@ -40,6 +40,10 @@ class Channel {
   // for a frame over kFrameCap. A worker that leaves more than kUnreadCap unread is lost.
   void send(FrameType type, RunId run, std::string_view body);
 
+  // The first frame, with a descriptor of which the other end gets a copy: before any send().
+  // Written at once, as far as the socket takes it. Throws Error{io} when it takes nothing.
+  void send_first(FrameType type, std::string_view body, int descriptor);
+
   // Hands out now what can be read, up to one buffer's worth.
   void read_now();
   // Hands out all that can be read: the worker is dead.

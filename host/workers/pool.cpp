@@ -29,7 +29,8 @@ class WorkerPool::Impl final : public Worker::Owner {
         log_(std::move(log)),
         program_(std::move(program)),
         settings_(std::move(settings)),
-        around_{context, loop, log_, program_, services, settings_, *this} {}
+        around_{context, loop, log_, services, settings_, *this},
+        standby_(loop, program_) {}
 
   void submit(PendingRun run) {
     if (closing_) return outcome_not_begun(loop_, std::move(run));
@@ -76,6 +77,7 @@ class WorkerPool::Impl final : public Worker::Owner {
 
   void interrupt_all() {
     closing_ = true;
+    standby_.clear();
     for (auto& [plugin, crew] : crews_) {
       give_back(crew);
       for (auto& worker : crew.workers) {
@@ -87,6 +89,7 @@ class WorkerPool::Impl final : public Worker::Owner {
 
   void close(std::function<void()> done) {
     closing_ = true;
+    standby_.clear();
     closed_ = std::move(done);
     for (auto& [plugin, crew] : crews_) retire(plugin);
     loop_.post([weak = std::weak_ptr(alive_), this] {
@@ -101,6 +104,7 @@ class WorkerPool::Impl final : public Worker::Owner {
 
   [[nodiscard]] PoolStats stats() const {
     PoolStats stats = counters_;
+    stats.standby = standby_.pid();
     for (const auto& [plugin, crew] : crews_) {
       for (const auto& worker : crew.workers) stats.workers.push_back(worker->row());
       for (const auto& [task, line] : crew.waiting) stats.waiting += line.runs.size();
@@ -120,7 +124,9 @@ class WorkerPool::Impl final : public Worker::Owner {
 
   void progressed(Worker& worker) override {
     auto& crew = crews_.at(worker.spec().plugin_id);
-    if (worker.idle() && worker.used_up()) worker.quit();
+    const bool fresh = worker.spec().fresh;
+    if (worker.idle() && (worker.used_up() || (fresh && worker.used()))) worker.quit();
+    if (fresh) prepare_standby();
     if (worker.load() > static_cast<std::size_t>(settings_.ahead / 2)) return;
     if (worker.idle()) had_its_turn(crew, worker.task());
     // The machine's bound may have kept another plugin waiting.
@@ -312,7 +318,7 @@ class WorkerPool::Impl final : public Worker::Owner {
   // machine that has run out of something is not asked for it by each of a thousand jobs.
   Worker* start(Crew& crew, const PendingRun& run) {
     try {
-      crew.workers.push_back(std::make_unique<Worker>(around_, run.spec));
+      crew.workers.push_back(std::make_unique<Worker>(around_, standby_.take(), run.spec));
     } catch (...) {
       no_start(current_error());
       return nullptr;
@@ -334,6 +340,13 @@ class WorkerPool::Impl final : public Worker::Owner {
     });
   }
 
+  // After what has to be done now.
+  void prepare_standby() {
+    loop_.post([weak = std::weak_ptr(alive_), this] {
+      if (!weak.expired() && !closing_) standby_.prepare(settings_.idle);
+    });
+  }
+
   void maybe_closed() {
     if (!closed_) return;
     for (const auto& [plugin, crew] : crews_)
@@ -346,6 +359,7 @@ class WorkerPool::Impl final : public Worker::Owner {
   std::filesystem::path program_;
   PoolSettings settings_;
   Worker::Surroundings around_;
+  Standby standby_;
   std::map<std::string, Crew, std::less<>> crews_;
   std::vector<const Worker*> retired_;  // whose unbegun runs go back
   std::vector<std::unique_ptr<Worker>> gone_;

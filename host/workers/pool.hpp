@@ -29,6 +29,7 @@ struct PoolStats {
     bool ending = false;
   };
   std::vector<Row> workers;
+  int standby = 0;          // the pid of a process that no run has taken yet; 0: none
   std::size_t waiting = 0;  // runs that no worker has taken yet
   // Since the pool was made.
   std::uint64_t started = 0;
@@ -61,6 +62,9 @@ class Pool {
 // Workers: processes that run plugins' code. Starts as many as the submitted runs need, sends jobs
 // ahead to busy ones, watches deadlines, and says how each run ended. Keeps nothing: a run that
 // the pool has is lost with the host, and is the queue's to give out again.
+//
+// Once a task has wanted a worker for each run, a process stands by for the next such run: not one
+// of the workers yet, and ended when no run comes for as long as a worker may be idle.
 //
 // A worker runs one task at a time, so a task's concurrency is how many workers run it. Of one task
 // runs begin in the order of submit().

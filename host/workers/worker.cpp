@@ -24,7 +24,8 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> identities(const WorkerSpec
 
 }  // namespace
 
-Worker::Worker(const Surroundings& around, std::shared_ptr<const WorkerSpec> spec)
+Worker::Worker(const Surroundings& around, WorkerProgram program,
+               std::shared_ptr<const WorkerSpec> spec)
     : around_(around),
       spec_(std::move(spec)),
       granted_(identities(*spec_)),
@@ -32,7 +33,7 @@ Worker::Worker(const Surroundings& around, std::shared_ptr<const WorkerSpec> spe
       last_lines_(kOutputCap),
       self_(std::make_shared<Worker*>(this)) {
   process_ = std::make_unique<WorkerProcess>(
-      around.context, around.loop, around.program, *spec_, around.settings,
+      around.context, around.loop, std::move(program), *spec_, around.settings,
       WorkerProcess::Events{.frame = [this](const Frame& frame) { on_frame(frame); },
                             .after_frames = [this] { around_.owner.progressed(*this); },
                             .line = [this](std::string_view line) { on_line(line); },

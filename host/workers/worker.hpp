@@ -47,14 +47,13 @@ class Worker {
     boost::asio::io_context& context;
     Loop& loop;
     const Log& log;
-    const std::filesystem::path& program;
     ServiceHandler& services;
     const PoolSettings& settings;
     Owner& owner;
   };
 
-  // Starts a process. Throws when it can't be started.
-  Worker(const Surroundings& around, std::shared_ptr<const WorkerSpec> spec);
+  // Throws when the program can't be told what it is for.
+  Worker(const Surroundings& around, WorkerProgram program, std::shared_ptr<const WorkerSpec> spec);
 
   // Whether a run may be added to those that are here, or be the only one.
   [[nodiscard]] bool has_room(const PendingRun& run) const;

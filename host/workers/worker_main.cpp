@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // timmy-worker: runs one plugin's code for the host, in a cage. Started by the pool, never by
-// hand, with the channel as descriptor 3 and the plugin's sealed bytes as 4.
+// hand, with the channel as descriptor 3. With the
+// first frame comes another, the plugin's sealed bytes.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <new>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "workers/caged/session.hpp"
 #include "workers/sanitizers.hpp"
 
@@ -36,7 +38,6 @@ namespace {
 using namespace host;
 
 constexpr int kChannel = 3;
-constexpr int kPlugin = 4;
 
 // operator new's handler takes no argument. Set once, before the task thread starts.
 caged::Link* link_of_handler = nullptr;
@@ -58,20 +59,23 @@ void offer_to_oom_killer() {
   if (file) (void)!::write(file.get(), "500", 3);
 }
 
-Frame first_frame(FrameDecoder& decoder) {
+// The first frame, and the plugin's descriptor that comes with it.
+Frame first_frame(FrameDecoder& decoder, Fd& plugin) {
   std::array<char, 16 * 1024> bytes;
   for (;;) {
     if (const auto frame = decoder.next()) return *frame;
-    const ssize_t got = ::read(kChannel, bytes.data(), bytes.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) ::_exit(0);
-    decoder.feed({bytes.data(), static_cast<std::size_t>(got)});
+    auto received = caged::receive(kChannel, bytes);
+    if (received.count < 0 && errno == EINTR) continue;
+    if (received.count <= 0) ::_exit(0);
+    if (received.descriptor) plugin = std::move(received.descriptor);
+    decoder.feed({bytes.data(), static_cast<std::size_t>(received.count)});
   }
 }
 
-Hello read_hello(FrameDecoder& decoder) {
-  const auto frame = first_frame(decoder);
+Hello read_hello(FrameDecoder& decoder, Fd& plugin) {
+  const auto frame = first_frame(decoder, plugin);
   if (frame.type != FrameType::hello) throw Error(Code::invalid, "expected `hello` first");
+  if (!plugin) throw Error(Code::invalid, "expected a plugin's descriptor with `hello`");
   auto hello = decode_hello(frame.body);
   if (std::find(hello.versions.begin(), hello.versions.end(), kFrameVersion) ==
       hello.versions.end())
@@ -85,13 +89,18 @@ Hello read_hello(FrameDecoder& decoder) {
 [[noreturn]] void serve() {
   FrameDecoder decoder;
   try {
-    auto hello = read_hello(decoder);
+    // Before it is told anything: it may stand by for that.
+    const auto filter = attempt([] { return SyscallFilter(); });
+    Fd plugin;
+    auto hello = read_hello(decoder, plugin);
     caged::Leftovers leftovers;
     caged::PeakMemory memory;
-    auto cage = enter_cage(hello.cage, {kChannel, kPlugin, leftovers.tasks().get(),
-                                        leftovers.descriptors().get(), memory.status().get()});
-    caged::Session session(kChannel, kPlugin, std::move(decoder), std::move(hello), std::move(cage),
-                           std::move(leftovers), std::move(memory));
+    auto cage = enter_cage(hello.cage,
+                           {kChannel, plugin.get(), leftovers.tasks().get(),
+                            leftovers.descriptors().get(), memory.status().get()},
+                           filter);
+    caged::Session session(kChannel, std::move(plugin), std::move(decoder), std::move(hello),
+                           std::move(cage), std::move(leftovers), std::move(memory));
     link_of_handler = &session.link();
     std::set_new_handler(out_of_memory);
     session.serve();
@@ -113,7 +122,7 @@ int probe(const char* scratch) {
   CageSpec spec;
   spec.scratch = scratch;
   try {
-    ::puts(to_text(enter_cage(spec, {}).json()).c_str());
+    ::puts(to_text(enter_cage(spec, {}, attempt([] { return SyscallFilter(); })).json()).c_str());
     return 0;
   } catch (const Error& error) {
     ::fprintf(stderr, "timmy-worker: %s\n", error.what());

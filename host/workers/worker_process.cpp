@@ -9,7 +9,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
-#include "base/failpoint.hpp"
 #include "workers/message.hpp"
 
 namespace host {
@@ -21,34 +20,12 @@ namespace fs = std::filesystem;
 // that ends closes its channel a moment before.
 constexpr Duration kLingering = std::chrono::milliseconds(100);
 
-constexpr int kChannel = 3;
-constexpr int kPlugin = 4;
-
 fs::path make_scratch(const WorkerSpec& spec) {
   make_directories(spec.scratch, 0700);
   std::string name = (spec.scratch / (spec.plugin_id + ".XXXXXX")).string();
   if (::mkdtemp(name.data()) == nullptr)
     throw system_error("making a scratch folder in " + spec.scratch.string());
   return name;
-}
-
-struct Pipe {
-  Pipe() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw system_error("making a worker's output pipe");
-    read = Fd(ends[0]);
-    write = Fd(ends[1]);
-  }
-  Fd read;
-  Fd write;
-};
-
-SpawnRequest request(const fs::path& program, int channel, int plugin, int output) {
-  return {.program = program,
-          .arguments = {"timmy-worker", "--parent", std::to_string(::getpid())},
-          .environment = {{"PATH", "/usr/bin:/bin"}, {"LANG", "C.UTF-8"}},
-          .folder = "/",
-          .descriptors = {{output, 1}, {output, 2}, {channel, kChannel}, {plugin, kPlugin}}};
 }
 
 }  // namespace
@@ -76,30 +53,19 @@ std::uint64_t peak_of(const rusage& usage) {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-// What the kernel takes the peak of a spawned child to be before it has done anything.
-std::uint64_t own_peak() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return peak_of(usage);
-}
-
 }  // namespace
 
-WorkerProcess::WorkerProcess(boost::asio::io_context& context, Loop& loop, const fs::path& program,
+WorkerProcess::WorkerProcess(boost::asio::io_context& context, Loop& loop, WorkerProgram program,
                              const WorkerSpec& spec, const PoolSettings& settings, Events events)
     : loop_(loop),
       events_(std::make_shared<const Events>(std::move(events))),
-      scratch_(make_scratch(spec)) {
+      scratch_(make_scratch(spec)),
+      child_(std::move(program.child)),
+      pid_(child_.pid()),
+      peak_before_(program.peak_before) {
   try {
-    SocketPair sockets;
-    Pipe pipe;
-    TIMMY_FAILPOINT("workers.before_spawn");
-    peak_before_ = own_peak();
-    child_ = spawn(request(program, sockets.theirs.get(), spec.image->fd(), pipe.write.get()));
-    TIMMY_FAILPOINT("workers.spawned");
-    pid_ = child_.pid();
     channel_ = std::make_unique<Channel>(
-        context, std::move(sockets.ours),
+        context, std::move(program.channel),
         Channel::Events{.frame = [this](const Frame& frame) { on_frame(frame); },
                         .after_frames =
                             [this] {
@@ -107,12 +73,12 @@ WorkerProcess::WorkerProcess(boost::asio::io_context& context, Loop& loop, const
                               events_->after_frames();
                             },
                         .lost = [this](std::optional<Error> error) { lost(std::move(error)); }});
+    send_hello(spec, settings);
     output_ = std::make_unique<OutputPipe>(
-        context, loop, std::move(pipe.read), [this] { channel_->read_now(); },
+        context, loop, std::move(program.output), [this] { channel_->read_now(); },
         [this](std::string_view line) { events_->line(line); });
     watch_ = std::make_unique<Watch>(context, child_.pidfd());
     watch();
-    send_hello(spec, settings);
   } catch (...) {
     remove_scratch(scratch_);
     throw;
@@ -135,7 +101,7 @@ void WorkerProcess::send_hello(const WorkerSpec& spec, const PoolSettings& setti
                 .limits = spec.limits};
   hello.cpu_per_run = spec.limits.cpu;
   hello.rehearsals = spec.rehearsals;
-  channel_->send(FrameType::hello, {}, encode(hello));
+  channel_->send_first(FrameType::hello, encode(hello), spec.image->fd());
 }
 
 // What a run printed is in the pipe when its result is in the channel: it is taken first, once for

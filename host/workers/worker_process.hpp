@@ -10,10 +10,10 @@
 #include <string_view>
 
 #include "base/loop.hpp"
-#include "base/process.hpp"
 #include "workers/channel.hpp"
 #include "workers/output.hpp"
 #include "workers/verdict.hpp"
+#include "workers/worker_program.hpp"
 #include "workers/worker_spec.hpp"
 
 namespace host {
@@ -30,8 +30,8 @@ class WorkerProcess {
     std::function<void(const Death&)> died;
   };
 
-  // Starts the program and sends `hello`. Throws when it can't be started.
-  WorkerProcess(boost::asio::io_context& context, Loop& loop, const std::filesystem::path& program,
+  // Tells the program what it is for. Throws when that can't be told.
+  WorkerProcess(boost::asio::io_context& context, Loop& loop, WorkerProgram program,
                 const WorkerSpec& spec, const PoolSettings& settings, Events events);
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
@@ -64,7 +64,7 @@ class WorkerProcess {
   std::unique_ptr<OutputPipe> output_;
   std::unique_ptr<Watch> watch_;
   bool output_taken_ = false;      // since frames were last handed out
-  std::uint64_t peak_before_ = 0;  // the host's memory when it started the process
+  std::uint64_t peak_before_ = 0;  // as WorkerProgram says
   Death death_;
   Timer lingering_;
 };

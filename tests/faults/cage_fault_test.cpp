@@ -12,6 +12,7 @@
 namespace host::faults {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 class WithoutLandlockTest : public FaultBench {
@@ -45,12 +46,13 @@ class WithoutLandlockTest : public FaultBench {
 TEST_F(WithoutLandlockTest, W12_AMissingLayerIsToldByLogStatusListAndDoctor) {
   start();
   EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed") << "it works all the same";
-  EXPECT_THAT(log(), HasSubstr("caged without: landlock"));
-  EXPECT_THAT(client().get("/v1/status")["attention"].dump(), HasSubstr("without landlock"));
-  EXPECT_THAT(run("--list-tasks"), HasSubstr("without landlock"));
+  EXPECT_THAT(log(), ContainsRegex("caged without: .*landlock"));
+  EXPECT_THAT(client().get("/v1/status")["attention"].dump(), ContainsRegex("without .*landlock"));
+  EXPECT_THAT(run("--list-tasks"), ContainsRegex("without .*landlock"));
   EXPECT_THAT(run("--doctor"), HasSubstr("landlock is not in force"));
   stop();
-  EXPECT_THAT(run("--list-tasks"), HasSubstr("without landlock")) << "nor does it take a host";
+  EXPECT_THAT(run("--list-tasks"), ContainsRegex("without .*landlock"))
+      << "nor does it take a host";
   check_invariants();
 }
 

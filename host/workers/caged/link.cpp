@@ -2,6 +2,8 @@
 #include "workers/caged/link.hpp"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,6 +30,26 @@ void write_all(int fd, std::string_view bytes) noexcept {
 }
 
 }  // namespace
+
+Received receive(int channel, std::span<char> bytes) {
+  iovec part{bytes.data(), bytes.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  Received received;
+  received.count = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+  if (received.count < 0) return received;
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+    return received;
+  int descriptor = -1;
+  ::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+  received.descriptor = Fd(descriptor);
+  return received;
+}
 
 void Link::send(FrameType type, RunId run, std::string_view body) {
   const Sending guard(mutex_);

@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "base/file.hpp"
 #include "workers/frame.hpp"
 
 namespace host::caged {
+
+// What came on the channel: up to as many bytes as there was room for, 0 at its end, -1 with errno;
+// and the descriptor that came with them, if one did.
+struct Received {
+  ssize_t count = 0;
+  Fd descriptor;
+};
+// Blocks. Only before the cage, which denies it.
+[[nodiscard]] Received receive(int channel, std::span<char> bytes);
 
 // The worker's end of the channel, for writing. Blocks when the host does not read. When the
 // channel is gone the process ends: nobody is left to work for. Any thread.

@@ -36,10 +36,10 @@ Duration cpu_used(const rusage& usage) {
 
 }  // namespace
 
-Session::Session(int channel, int plugin, FrameDecoder decoder, Hello hello, CageReport cage,
+Session::Session(int channel, Fd plugin, FrameDecoder decoder, Hello hello, CageReport cage,
                  Leftovers leftovers, PeakMemory memory)
     : channel_(channel),
-      plugin_(plugin),
+      plugin_(std::move(plugin)),
       decoder_(std::move(decoder)),
       hello_(std::move(hello)),
       cage_(std::move(cage)),
@@ -125,11 +125,11 @@ void Session::make_plugin() {
     ::_exit(0);
   };
   try {
-    library_ = std::make_unique<Library>("/proc/self/fd/" + std::to_string(plugin_));
+    library_ = std::make_unique<Library>("/proc/self/fd/" + std::to_string(plugin_.get()));
   } catch (const Error& error) {
     refuse({true, "load", error.what()});
   }
-  ::close(plugin_);
+  plugin_ = Fd();
   for (int i = 0; i <= hello_.rehearsals; ++i) {
     if (i > 0) destroy();
     library_->create(&host_table_, hello_.config_json, outcome_);

@@ -22,8 +22,9 @@ namespace host::caged {
 // one after another, in the order in which they came.
 class Session {
  public:
-  // `channel` and `plugin` are descriptors; `decoder` may hold frames that came after `hello`.
-  Session(int channel, int plugin, FrameDecoder decoder, Hello hello, CageReport cage,
+  // `channel` is not owned; `plugin` has the plugin's bytes; `decoder` may hold frames that came
+  // after `hello`.
+  Session(int channel, Fd plugin, FrameDecoder decoder, Hello hello, CageReport cage,
           Leftovers leftovers, PeakMemory memory);
 
   // Reads until the host closes the channel, then ends the process, whatever the plugin does.
@@ -58,7 +59,7 @@ class Session {
   static void log(void* ctx, std::int32_t level, timmy_str text);
 
   int channel_;
-  int plugin_;
+  Fd plugin_;
   FrameDecoder decoder_;
   Hello hello_;
   CageReport cage_;
