@@ -181,7 +181,9 @@ TEST_F(WebhookFaultTest, Q3_AFloodIsTakenOrTurnedAwayAndNothingGrowsButTheTable)
   const auto jobs = count("SELECT count(*) FROM jobs WHERE source='webhook'");
   EXPECT_LT(jobs, taken / 2) << "events of one object did not join the job that waited";
   // A sanitizer keeps what was freed.
-  if (!kSanitized) EXPECT_LT(resident_kib() - before, 32 * 1024);
+  if (!kSanitized) {
+    EXPECT_LT(resident_kib() - before, 32 * 1024);
+  }
   ASSERT_TRUE(eventually([&] {
     return count("SELECT count(*) FROM jobs WHERE source='webhook' AND state<>'completed'") == 0;
   }));
