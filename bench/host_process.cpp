@@ -23,6 +23,13 @@ Paths paths_in(const TestFolder& folder) {
   return paths;
 }
 
+std::string config_of_noop(bool built_plugin) {
+  const auto plugins = std::filesystem::path(TIMMY_NOOP).parent_path();
+  return "defaults:\n" +
+         (built_plugin ? "  plugin_dirs: [" + plugins.string() + "]\n" : std::string()) +
+         "  plugins:\n    noop: { enabled: true }\n";
+}
+
 void wait_for(Child& child, bool killed = false) {
   pollfd ended{child.pidfd(), POLLIN, 0};
   ::poll(&ended, 1, 120'000);
@@ -33,12 +40,10 @@ void wait_for(Child& child, bool killed = false) {
 
 }  // namespace
 
-HostProcess::HostProcess(bool built_plugin) : paths_(paths_in(folder_)), client_(paths_) {
-  const auto plugins = std::filesystem::path(TIMMY_NOOP).parent_path();
-  write_atomically(folder_ / "host.yaml",
-                   "defaults:\n" +
-                       (built_plugin ? "  plugin_dirs: [" + plugins.string() + "]\n" : "") +
-                       "  plugins:\n    noop: { enabled: true }\n");
+HostProcess::HostProcess(bool built_plugin) : HostProcess(config_of_noop(built_plugin)) {}
+
+HostProcess::HostProcess(const std::string& config) : paths_(paths_in(folder_)), client_(paths_) {
+  write_atomically(folder_ / "host.yaml", config);
 }
 
 SpawnRequest HostProcess::request(std::vector<std::string> arguments) const {

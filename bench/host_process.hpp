@@ -15,6 +15,8 @@ namespace bench {
 class HostProcess {
  public:
   explicit HostProcess(bool built_plugin = true);
+  // With this host.yaml instead.
+  explicit HostProcess(const std::string& config);
 
   // Starts it with `more` after "run" and waits for its first answer. Throws host::Error if that
   // takes over 30 s.

@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "figure.hpp"
+#include "gitea_bench.hpp"
 #include "host_bench.hpp"
 #include "queue_bench.hpp"
 #include "schedule_bench.hpp"
@@ -33,6 +34,7 @@ const std::vector<Bench> kBenches{
     {{"host.ready_100k"}, bench::ready_100k},
     {{"workers.orphan_end"}, bench::orphan_end},
     {{"catalogue.list_100"}, bench::list_100},
+    {{"gitea.triage_cold", "gitea.triage_warm"}, bench::triage_requests},
     {{"sdk.call_roundtrip"}, bench::sdk_call_roundtrip},
     {{"sdk.pooled_run"}, bench::sdk_pooled_run},
     {{"sdk.fresh_run", "sdk.fresh_run.in_a_row"}, bench::sdk_fresh_run},
