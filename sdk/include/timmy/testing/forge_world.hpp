@@ -26,7 +26,7 @@ class ForgeWorld {
     Time created_at{};
     Time updated_at{};
   };
-  // Since SDK 1.0 but for the last three.
+  // Since SDK 1.0 but for the last four.
   struct Issue {
     std::int64_t number = 0;
     std::string title;
@@ -38,6 +38,7 @@ class ForgeWorld {
     std::vector<std::string> assignees{};
     std::vector<Comment> comments{};
     bool is_pull = false;
+    Time created_at{};
   };
   struct File {
     std::string name;
@@ -106,7 +107,7 @@ class ForgeWorld {
     issue.title = title;
     issue.body = body;
     issue.labels = labels;
-    issue.updated_at = now_;
+    issue.updated_at = issue.created_at = now_;
     return issues.emplace_back(std::move(issue)).number;
   }
   // An open pull request that can be merged. Returns its number. Throws likewise.
@@ -205,6 +206,7 @@ class ForgeWorld {
             {"user", issue.user},
             {"is_pull", issue.is_pull},
             {"comments", issue.comments.size()},
+            {"created_at", text(issue.created_at)},
             {"updated_at", text(issue.updated_at)}};
   }
   // Our own with its invisible line, as the host hands it over.
