@@ -1,51 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repos.hpp"
 
-#include <algorithm>
-#include <map>
+#include "glob.hpp"
 
 namespace triage {
 
-bool glob_matches(std::string_view glob, std::string_view name) {
-  std::size_t g = 0, n = 0;
-  std::size_t star = std::string_view::npos, resume = 0;
-  while (n < name.size()) {
-    if (g < glob.size() && glob[g] == '*') {
-      star = g++;
-      resume = n;
-    } else if (g < glob.size() && glob[g] == name[n]) {
-      ++g, ++n;
-    } else if (star != std::string_view::npos) {
-      g = star + 1;
-      n = ++resume;
-    } else {
-      return false;
-    }
-  }
-  return glob.find_first_not_of('*', g) == std::string_view::npos;
-}
-
-bool is_named(const std::vector<std::string>& names, std::string_view repo) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return glob_matches(name, repo); });
-}
-
-std::set<std::string> expand(const timmy::Gitea& gitea, const std::vector<std::string>& names) {
-  std::set<std::string> repos;
+std::map<std::string, Wanted> expand(const timmy::Gitea& gitea,
+                                     const std::vector<std::string>& names, const Rules& rules) {
+  std::map<std::string, Wanted> wanted;
+  const auto add = [&](const std::string& name, bool issues, bool pulls) {
+    const Wanted one{issues && rules.concern(name, Kind::issue),
+                     pulls && rules.concern(name, Kind::pull)};
+    if (one.issues || one.pulls) wanted.emplace(name, one);
+  };
   std::map<std::string, std::vector<timmy::Repository>> of_owner;
   for (const auto& name : names) {
     if (name.find('*') == std::string::npos) {
-      repos.insert(name);
+      add(name, true, true);
       continue;
     }
     const std::string owner = name.substr(0, name.find('/'));
     auto [known, unknown] = of_owner.try_emplace(owner);
     if (unknown) known->second = gitea.list_repos(owner);
     for (const auto& repo : known->second)
-      if (!repo.archived && repo.has_issues && glob_matches(name, repo.full_name))
-        repos.insert(repo.full_name);
+      if (!repo.archived && glob_matches(name, repo.full_name))
+        add(repo.full_name, repo.has_issues, repo.raw.value("has_pulls", true));
   }
-  return repos;
+  return wanted;
 }
 
 }  // namespace triage

@@ -1,43 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gmock/gmock.h>
+#include "triage_fixture.hpp"
 
-#include <timmy/testing.hpp>
-
+namespace triage {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using timmy::Json;
 using timmy::testing::Outcome;
 using timmy::testing::Plugin;
-using timmy::testing::World;
 
-constexpr const char* kTask = "gitea_issue_triage";
-
-Json config(const std::vector<std::string>& repos = {"org/app"}) {
-  return {{"repos", repos},
-          {"rules",
-           {{{"name", "crashes"}, {"when", {{"text", "(?i)crash"}}}, {"add_labels", {"bug"}}},
-            {{"name", "bugs"},
-             {"when", {{"labels", {"bug"}}, {"without_labels", {"p1"}}}},
-             {"add_labels", {"p2"}}}}}};
-}
-
-class Triage : public testing::Test {
+class Triage : public TriageTest {
  protected:
-  Triage() { world_.forge.add_repo("org/app", {"bug", "p1", "p2"}); }
-
-  Outcome round(const Json& with = config(), const Json& payload = Json::object()) {
-    world_.calls.clear();
-    Plugin plugin(world_, timmy_plugin_v1, with);
-    return plugin.run(kTask, payload);
+  static Json sample(const std::vector<std::string>& repos = {"org/app"}) {
+    return config(
+        {rule("crashes", {{"text", "(?i)crash"}}, {{"add_labels", {"bug"}}}),
+         rule("bugs", {{"labels", {"bug"}}, {"without_labels", {"p1"}}}, {{"add_labels", {"p2"}}})},
+        repos);
   }
-  [[nodiscard]] std::vector<std::string> labels(std::int64_t number) {
-    return world_.forge.issue("org/app", number).labels;
+  Outcome round(const Json& with = sample(), const Json& payload = Json::object()) {
+    return run(with, payload);
   }
-
-  World world_;
 };
 
 TEST_F(Triage, LabelsWhatMatchesAndLeavesTheRest) {
@@ -65,7 +50,7 @@ TEST_F(Triage, WritesNothingWhereNothingChanges) {
   world_.forge.add_issue("org/app", "It crashes", "", {"bug", "p1"});
   round();
   EXPECT_EQ(world_.forge.writes, 0);
-  EXPECT_THAT(world_.calls, testing::Not(testing::Contains("gitea/1.add_labels")));
+  EXPECT_THAT(world_.calls, testing::Not(Contains("gitea/1.add_labels")));
 }
 
 TEST_F(Triage, AfterSomeRoundsNothingChangesAnyMore) {
@@ -108,7 +93,7 @@ TEST_F(Triage, NewRulesAreAppliedToOldIssues) {
   world_.advance(std::chrono::hours(1));
   world_.forge.add_issue("org/app", "new");
   round();
-  Json other = config();
+  Json other = sample();
   other["rules"].push_back({{"name", "w"}, {"when", {{"title", "wish"}}}, {"add_labels", {"p1"}}});
   round(other);
   EXPECT_THAT(labels(1), ElementsAre("p1"));
@@ -119,19 +104,19 @@ TEST_F(Triage, AFullRoundReadsEverything) {
   world_.advance(std::chrono::hours(1));
   world_.forge.add_issue("org/app", "new");
   round();
-  EXPECT_EQ(round(config(), {{"full", true}}).result.at("read"), 2);
+  EXPECT_EQ(round(sample(), {{"full", true}}).result.at("read"), 2);
 }
 
 TEST_F(Triage, ALabelThatDoesNotExistFailsItsIssueAndNoOther) {
   world_.forge.repo("org/app").labels.erase("bug");
   world_.forge.add_issue("org/app", "wish");
   world_.forge.add_issue("org/app", "crash");
-  Json with = config();
+  Json with = sample();
   with["rules"].push_back({{"name", "w"}, {"when", {{"title", "wish"}}}, {"add_labels", {"p1"}}});
   const Outcome outcome = round(with);
   EXPECT_EQ(outcome.status, TIMMY_PERMANENT);
   EXPECT_EQ(outcome.code, "incomplete");
-  EXPECT_THAT(outcome.message, HasSubstr("1 failed, 1 labelled; org/app#2: "));
+  EXPECT_THAT(outcome.message, HasSubstr("1 failed, 1 changed; org/app#2: "));
   EXPECT_THAT(outcome.message, HasSubstr("no label \"bug\""));
   EXPECT_THAT(labels(1), ElementsAre("p1"));
 
@@ -143,7 +128,7 @@ TEST_F(Triage, ALabelThatDoesNotExistFailsItsIssueAndNoOther) {
 
 TEST_F(Triage, ARepositoryThatFailsKeepsNoOtherFromItsLabels) {
   world_.forge.add_issue("org/app", "crash");
-  const Outcome outcome = round(config({"org/absent", "org/app"}));
+  const Outcome outcome = round(sample({"org/absent", "org/app"}));
   EXPECT_EQ(outcome.code, "incomplete");
   EXPECT_THAT(outcome.message, HasSubstr("org/absent: "));
   EXPECT_THAT(labels(1), ElementsAre("bug"));
@@ -161,7 +146,7 @@ TEST_F(Triage, AForgeThatIsAwayEndsTheRoundToBeTriedAgain) {
   world_.forge.add_issue("org/app", "crash");
   world_.fail("gitea/1.add_labels", timmy::Retryable("unavailable", "reset"));
   EXPECT_EQ(round().status, TIMMY_RETRYABLE);
-  EXPECT_TRUE(world_.state.empty());
+  EXPECT_FALSE(world_.state.contains("seen/org/app"));
   world_.succeed("gitea/1.add_labels");
   EXPECT_TRUE(round().ok());
   EXPECT_THAT(labels(1), ElementsAre("bug"));
@@ -184,7 +169,7 @@ TEST_F(Triage, AStarStandsForTheOwnersLiveRepositories) {
   world_.forge.add_repo("other/app", {"bug"});
   for (const char* repo : {"org/app", "org/lib", "org/dead", "other/app"})
     world_.forge.add_issue(repo, "crash");
-  const Outcome outcome = round(config({"org/*", "org/app"}));
+  const Outcome outcome = round(sample({"org/*", "org/app"}));
   ASSERT_TRUE(outcome.ok()) << outcome.message;
   EXPECT_EQ(outcome.result.at("repos"), 2);
   EXPECT_THAT(world_.forge.issue("org/lib", 1).labels, ElementsAre("bug"));
@@ -194,7 +179,7 @@ TEST_F(Triage, AStarStandsForTheOwnersLiveRepositories) {
 
 TEST_F(Triage, StopsWhereItIsWhenCancelled) {
   for (int i = 0; i < 5; ++i) world_.forge.add_issue("org/app", "crash");
-  world_.cancel_at_call(5);
+  world_.cancel_at_call(9);
   EXPECT_EQ(round().status, TIMMY_CANCELLED);
   EXPECT_EQ(world_.forge.writes, 1);
   EXPECT_TRUE(round().ok());
@@ -205,34 +190,45 @@ TEST_F(Triage, AnEventHasItsIssueLookedAtAndNoOther) {
   world_.forge.add_issue("org/app", "crash");
   world_.forge.add_issue("org/app", "crash");
   const Outcome outcome =
-      round(config(), {{"event", "issues"}, {"repo", "org/app"}, {"number", 2}});
+      round(sample(), {{"event", "issues"}, {"repo", "org/app"}, {"number", 2}});
   ASSERT_TRUE(outcome.ok()) << outcome.message;
   EXPECT_THAT(labels(1), IsEmpty());
   EXPECT_THAT(labels(2), ElementsAre("bug"));
   EXPECT_EQ(outcome.result.at("read"), 1);
-  EXPECT_THAT(world_.calls, ElementsAre("gitea/1.get_issue", "gitea/1.add_labels"));
+  EXPECT_THAT(requests(), ElementsAre("get_issue", "add_labels"));
 }
 
 TEST_F(Triage, AnEventOfAClosedIssueChangesNothing) {
   world_.forge.add_issue("org/app", "crash");
   world_.forge.issue("org/app", 1).state = "closed";
-  EXPECT_TRUE(round(config(), {{"repo", "org/app"}, {"number", 1}}).ok());
+  EXPECT_TRUE(round(sample(), {{"repo", "org/app"}, {"number", 1}}).ok());
   EXPECT_THAT(labels(1), IsEmpty());
 }
 
 TEST_F(Triage, AnEventOfARepositoryThatItsConfigDoesNotNameIsNotLookedAt) {
-  EXPECT_TRUE(round(config(), {{"repo", "other/app"}, {"number", 1}}).ok());
+  EXPECT_TRUE(round(sample(), {{"repo", "other/app"}, {"number", 1}}).ok());
   EXPECT_THAT(world_.calls, IsEmpty());
 }
 
-TEST_F(Triage, WithoutRulesItReadsAndChangesNothing) {
+TEST_F(Triage, WithoutRulesItAsksForNothing) {
   world_.forge.add_issue("org/app", "crash");
   EXPECT_TRUE(round({{"repos", {"org/app"}}}).ok());
-  EXPECT_EQ(world_.forge.writes, 0);
+  EXPECT_THAT(requests(), IsEmpty());
+}
+
+TEST_F(Triage, AsksForNothingThatNoRuleIsAbout) {
+  world_.forge.add_repo("org/lib", {"bug"});
+  world_.forge.add_pull("org/lib", "crash", "branch");
+  const Json with = config(
+      {rule("r", {{"kind", "pull"}, {"repository", {"org/lib"}}}, {{"add_labels", {"bug"}}})},
+      {"org/app", "org/lib"});
+  ASSERT_TRUE(round(with).ok());
+  EXPECT_THAT(requests(), ElementsAre("list_prs", "add_labels"));
+  EXPECT_THAT(world_.forge.issue("org/lib", 1).labels, ElementsAre("bug"));
 }
 
 TEST_F(Triage, RefusesAPatternThatIsWrongBeforeAnyRun) {
-  Json bad = config();
+  Json bad = sample();
   bad["rules"][0]["when"]["text"] = "[";
   EXPECT_THAT(
       [&] { Plugin(world_, timmy_plugin_v1, bad); },
@@ -241,9 +237,10 @@ TEST_F(Triage, RefusesAPatternThatIsWrongBeforeAnyRun) {
 
 TEST_F(Triage, LabelsFromItsFileToo) {
   world_.forge.add_issue("org/app", "crash");
-  Plugin plugin(world_, PLUGIN, config());
-  EXPECT_TRUE(plugin.run(kTask).ok());
+  Plugin plugin(world_, PLUGIN, sample());
+  EXPECT_TRUE(plugin.run("gitea_issue_triage").ok());
   EXPECT_THAT(labels(1), ElementsAre("bug"));
 }
 
 }  // namespace
+}  // namespace triage

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "applier.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "names_text.hpp"
+#include "send.hpp"
+
+namespace triage {
+namespace {
+
+using timmy::Json;
+
+// How old a snapshot may be that something is written by.
+constexpr auto kFresh = std::chrono::seconds(30);
+// What a run leaves itself to end in good order.
+constexpr auto kReserve = std::chrono::seconds(20);
+// After so many writes refused one after the other a repository is left alone until the next run: a
+// refused one counts as a write, and the others need theirs.
+constexpr int kRefusals = 3;
+// When to look again where something could not be done, and where a fact could not be had.
+constexpr auto kFailedAgain = std::chrono::minutes(15);
+constexpr auto kUnjudgedAgain = std::chrono::hours(1);
+
+// The host's cap on the writes of a run. The code alone says that something was too large.
+bool is_cap(const timmy::Permanent& failure) {
+  return failure.code() == "too_large" &&
+         std::string_view(failure.what()).find("limits.mutations") != std::string_view::npos;
+}
+
+bool names_something(Step::What what) {
+  return what == Step::What::assign || what == Step::What::label;
+}
+
+std::string bad_name(const std::string& repo, Step::What what, const std::string& name) {
+  return repo + " " + word(what) + " " + name;
+}
+
+std::string troubles(const Facts& facts) {
+  std::string text = facts.files_trouble;
+  for (const auto& [name, team] : facts.teams)
+    if (!team.trouble.empty()) text += (text.empty() ? "" : "; ") + team.trouble;
+  return text;
+}
+
+}  // namespace
+
+// An issue that something is done to.
+struct Applier::Task {
+  Snapshot issue;
+  bool moved = false;  // the issue is no longer what the snapshot shows
+  Record record;       // its plan without what failed
+  std::vector<Step> failed;
+  Json stored;                        // what is kept of the record
+  Json before;                        // what was, when the task began
+  std::map<std::string, Turn> turns;  // those that were moved, as they were before
+  bool dry_run = false;
+  Looked looked;
+};
+
+void Looked::look_again(timmy::Time when) {
+  if (!due || when < *due) due = when;
+}
+
+bool Applier::stopped() const {
+  const auto remaining = ctx_.remaining();
+  return capped_ || (remaining && *remaining < kReserve);
+}
+
+Looked Applier::look(Snapshot issue) {
+  Task task{.issue = std::move(issue)};
+  if (!task.issue.open) return task.looked;
+  const auto kept = ctx_.state().get(record_key(task.issue.repo, task.issue.number));
+  task.stored = task.before = kept.value_or(Json::object());
+  task.record = Record::from(task.stored);
+  Outcome outcome = decide_on(task.issue, task.record, task.looked);
+  if (!outcome.steps.empty() && !stopped() && old(task.issue)) {
+    task.issue = read_again(task.issue);
+    outcome = decide_on(task.issue, task.record, task.looked);
+  }
+  if (stopped()) {
+    if (!outcome.steps.empty() || !outcome.unjudged.empty()) leave(task);
+    return task.looked;
+  }
+  plan(task, outcome);
+  carry_out(task);
+  end(task);
+  return task.looked;
+}
+
+Outcome Applier::decide_on(const Snapshot& issue, const Record& record, Looked& looked) {
+  const auto now = clock_();
+  const Facts none;
+  Needs needs = rules_.needs({issue, none, now}, false);
+  // Nothing is asked of the forge for what this run won't do.
+  if (stopped()) needs.files = false;
+  const Facts facts = facts_.find(needs, issue);
+  Outcome outcome = decide(rules_, {issue, facts, now}, record);
+  looked.due = outcome.due;
+  if (outcome.unjudged.empty() || stopped()) return outcome;
+  looked.failed = true;
+  looked.look_again(now + kUnjudgedAgain);
+  for (const auto& rule : outcome.unjudged)
+    if (unjudged_.insert(rule).second)
+      looked.failures.push_back("rule \"" + rule + "\" can't be judged: " + troubles(facts));
+  return outcome;
+}
+
+Snapshot Applier::read_again(const Snapshot& issue) const {
+  const auto now = clock_();
+  return Snapshot::of(issue.repo, ctx_.gitea().get_issue(issue.repo, issue.number), now);
+}
+
+bool Applier::old(const Snapshot& issue) const { return clock_() - issue.taken > kFresh; }
+
+// The choice of a round robin is durable before the plan that holds it: see Turns.
+void Applier::plan(Task& task, const Outcome& outcome) {
+  task.record.plan = outcome.steps;
+  // What was in doubt is not in the plan any more, or it is to be done again.
+  task.record.before.clear();
+  if (outcome.steps.empty())
+    task.record.planned.clear();
+  else if (!outcome.resumed)
+    task.record.planned = timmy::format_time(clock_());
+  for (const auto& step : outcome.steps) {
+    if (step.turn.empty()) continue;
+    const Turn next{step.names.front(), task.issue.name()};
+    const Turn& last = facts_.turn(step.turn);
+    if (last.login == next.login && last.issue == next.issue) continue;
+    task.turns.emplace(step.turn, last);
+    facts_.set_turn(step.turn, next);
+  }
+}
+
+void Applier::carry_out(Task& task) {
+  auto& plan = task.record.plan;
+  while (!plan.empty()) {
+    if (stopped()) return leave(task);
+    if (refusals_ >= kRefusals || !task.issue.open) break;
+    if (set_aside(task)) continue;
+    if (!task.dry_run && (task.moved || old(task.issue))) {
+      task.issue = read_again(task.issue);
+      task.moved = false;
+      plan = rest_of_plan(task.record, task.issue, clock_());
+      continue;
+    }
+    send_first(task);
+  }
+  if (!task.issue.open) plan.clear();
+  if (plan.empty() && task.failed.empty()) return;
+  task.looked.failed = true;
+  task.looked.look_again(clock_() + kFailedAgain);
+}
+
+void Applier::leave(Task& task) const {
+  task.looked.left = true;
+  task.looked.look_again(clock_());
+}
+
+void Applier::send_first(Task& task) {
+  task.record.begin(task.issue, clock_());
+  save(task);
+  const Step step = task.record.plan.front();
+  Sent sent;
+  try {
+    sent = send(ctx_, task.issue, step, clock_());
+  } catch (const timmy::Permanent& failure) {
+    return refused(task, failure);
+  }
+  refusals_ = 0;
+  task.dry_run = sent.dry_run;
+  task.record.finish();
+  task.moved = !sent.issue;
+  if (sent.issue) task.issue = std::move(*sent.issue);
+  note(task, step);
+}
+
+// Some of it may be done all the same: the forge's word counts.
+void Applier::refused(Task& task, const timmy::Permanent& failure) {
+  if (is_cap(failure)) {
+    capped_ = true;
+    return task.record.take_back();
+  }
+  task.issue = read_again(task.issue);
+  task.moved = false;
+  Step& first = task.record.plan.front();
+  const auto rest = rest_of(first, task.issue);
+  Step done = first;
+  if (rest)
+    std::erase_if(done.names, [&](const auto& name) { return contains(rest->names, name); });
+  if (!rest || !done.names.empty()) note(task, done);
+  if (!rest) return task.record.finish();
+  first = *rest;
+  task.record.take_back();
+  if (rest->names.size() == 1 || !names_something(rest->what) || failure.code() != "not_found")
+    return fail_first(task, failure);
+  // One of them does not exist; the others are not to wait for it.
+  auto& plan = task.record.plan;
+  plan.erase(plan.begin());
+  for (auto name = rest->names.rbegin(); name != rest->names.rend(); ++name) {
+    Step one = *rest;
+    one.names = {*name};
+    plan.insert(plan.begin(), std::move(one));
+  }
+}
+
+void Applier::fail_first(Task& task, const timmy::Permanent& failure) {
+  task.looked.failures.push_back(task.issue.name() + ": " + failure.what());
+  task.looked.failed = true;
+  const Step& first = task.record.plan.front();
+  if (names_something(first.what) && failure.code() == "not_found") {
+    bad_.insert(bad_name(task.issue.repo, first.what, first.names.front()));
+    return;  // set_aside() is next
+  }
+  ++refusals_;
+  task.failed.push_back(first);
+  task.record.plan.erase(task.record.plan.begin());
+}
+
+bool Applier::known_bad(const Task& task, Step::What what, const std::string& name) const {
+  return bad_.contains(bad_name(task.issue.repo, what, name));
+}
+
+// Whether the first step was changed or set aside, since it can't be done as it is.
+bool Applier::set_aside(Task& task) {
+  auto& plan = task.record.plan;
+  Step& first = plan.front();
+  Step bad = first;
+  std::erase_if(bad.names, [&](const auto& name) { return !known_bad(task, first.what, name); });
+  const bool waits = first.what == Step::What::close && !task.failed.empty();
+  if (!waits && (!names_something(first.what) || bad.names.empty())) return false;
+  task.looked.failed = true;
+  if (!first.turn.empty() && pass_on(task, first)) return true;
+  task.failed.push_back(waits ? first : bad);
+  std::erase_if(first.names, [&](const auto& name) { return contains(bad.names, name); });
+  if (waits || first.names.empty()) plan.erase(plan.begin());
+  return true;
+}
+
+// To the next of the round robin who can be assigned.
+bool Applier::pass_on(const Task& task, Step& step) {
+  const auto rule = std::find_if(rules_.begin(), rules_.end(), [&](const Rule& each) {
+    return each.name() == step.turn && !each.round_robin().empty();
+  });
+  if (rule == rules_.end()) return false;
+  Turn turn{step.names.front(), ""};
+  for (std::size_t tried = 0; tried < rule->round_robin().size(); ++tried) {
+    turn.login = whose_turn(rule->round_robin(), turn, task.issue.name());
+    if (known_bad(task, Step::What::assign, turn.login)) continue;
+    turn.issue = task.issue.name();
+    facts_.set_turn(step.turn, turn);
+    step.names = {turn.login};
+    return true;
+  }
+  return false;
+}
+
+void Applier::note(Task& task, const Step& step) const {
+  struct Words {
+    const char* key;
+    const char* doing;
+  };
+  const auto words = [&]() -> Words {
+    switch (step.what) {
+      case Step::What::assign: return {"assigned", ": assigned "};
+      case Step::What::label: return {"added", ": added "};
+      case Step::What::unlabel: return {"removed", ": took off "};
+      case Step::What::comment: return {"commented", ": commented"};
+      case Step::What::close: return {"closed", ": closed"};
+    }
+    return {"", ""};
+  }();
+  const auto& names = step.what == Step::What::comment ? step.rules : step.names;
+  if (step.what == Step::What::close) task.looked.change[words.key] = true;
+  for (const auto& name : names) task.looked.change[words.key].push_back(name);
+  ctx_.log.info(task.dry_run ? "dry run: " : "", task.issue.name(), words.doing,
+                step.names.empty() ? "" : Json(step.names).dump(), " by ", Json(step.rules).dump());
+}
+
+// What failed stays in the plan, to be tried again.
+void Applier::save(Task& task) const {
+  Record whole = task.record;
+  whole.plan.insert(whole.plan.end(), task.failed.begin(), task.failed.end());
+  Json wanted = whole.to_json();
+  if (wanted == task.stored) return;
+  ctx_.state().put_now(record_key(task.issue.repo, task.issue.number),
+                       wanted.empty() ? Json() : wanted);
+  task.stored = std::move(wanted);
+}
+
+// After a dry run all is as it was before.
+void Applier::end(Task& task) {
+  if (!task.dry_run) {
+    if (task.record.plan.empty() && task.failed.empty()) task.record.planned.clear();
+    return save(task);
+  }
+  task.looked.change["dry_run"] = true;
+  for (const auto& [rule, turn] : task.turns) facts_.set_turn(rule, turn);
+  if (task.stored == task.before) return;
+  ctx_.state().put_now(record_key(task.issue.repo, task.issue.number),
+                       task.before.empty() ? Json() : task.before);
+}
+
+}  // namespace triage

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <timmy/plugin.hpp>
+#include <vector>
+
+#include "facts.hpp"
+#include "outcome.hpp"
+
+namespace triage {
+
+// What became of one look at an issue.
+struct Looked {
+  timmy::Json change = timmy::Json::object();  // what was done, by kind; empty: nothing
+  bool left = false;                           // there is more to do, for the next run
+  bool failed = false;                         // some of it can't be done as things are
+  std::vector<std::string> failures;           // why, as far as this run has not said so before
+  std::optional<timmy::Time> due;              // when to look again, though nobody changes it
+
+  // Not later than that.
+  void look_again(timmy::Time when);
+};
+
+// Decides about issues and carries it out, for one run. A person's word counts more than any rule:
+// see record.hpp for how an end at any instant keeps that.
+class Applier {
+ public:
+  using Clock = std::function<timmy::Time()>;
+
+  // `clock`: the host's; see Context::now().
+  Applier(timmy::Context& ctx, const Rules& rules, Clock clock)
+      : ctx_(ctx), rules_(rules), clock_(std::move(clock)), facts_(ctx.gitea(), ctx.state()) {}
+
+  // What can't be done does not keep the rest from being done, but for closing, which comes after
+  // all else. Throws what may pass (the forge is away), and Permanent where the issue can't be read
+  // or its record not be kept.
+  [[nodiscard]] Looked look(Snapshot issue);
+
+  // Whether this run writes nothing any more: it made as many writes as it may, or ends soon.
+  [[nodiscard]] bool stopped() const;
+  // What it looked at is of another time than the next repository's.
+  void next_repository() { refusals_ = 0; }
+
+ private:
+  struct Task;
+
+  [[nodiscard]] Outcome decide_on(const Snapshot& issue, const Record& record, Looked& looked);
+  [[nodiscard]] Snapshot read_again(const Snapshot& issue) const;
+  [[nodiscard]] bool old(const Snapshot& issue) const;
+  void plan(Task& task, const Outcome& outcome);
+  void carry_out(Task& task);
+  void leave(Task& task) const;
+  void send_first(Task& task);
+  void refused(Task& task, const timmy::Permanent& failure);
+  void fail_first(Task& task, const timmy::Permanent& failure);
+  [[nodiscard]] bool set_aside(Task& task);
+  [[nodiscard]] bool pass_on(const Task& task, Step& step);
+  [[nodiscard]] bool known_bad(const Task& task, Step::What what, const std::string& name) const;
+  void note(Task& task, const Step& step) const;
+  void save(Task& task) const;
+  void end(Task& task);
+
+  timmy::Context& ctx_;
+  const Rules& rules_;
+  Clock clock_;
+  FactFinder facts_;
+  bool capped_ = false;
+  int refusals_ = 0;                // of writes to this repository, one after the other
+  std::set<std::string> bad_;       // "org/app label x": what this run found not to exist
+  std::set<std::string> unjudged_;  // rules that this run has said it of
+};
+
+}  // namespace triage

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "facts.hpp"
+
+namespace triage {
+namespace {
+
+Names files_of(const std::vector<timmy::ChangedFile>& changed) {
+  Names names;
+  for (const auto& file : changed) {
+    names.push_back(file.name);
+    if (!file.previous_name.empty()) names.push_back(file.previous_name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Facts FactFinder::find(const Needs& needs, const Snapshot& issue) {
+  Facts facts;
+  for (const auto& name : needs.teams) facts.teams.try_emplace(name, team(name));
+  for (const auto& rule : needs.turns) facts.turns.try_emplace(rule, turn(rule));
+  if (!needs.files) return facts;
+  try {
+    facts.files = files_of(gitea_.list_pr_files(issue.repo, issue.number));
+  } catch (const timmy::Permanent& failure) {
+    facts.files_trouble = failure.what();
+  }
+  return facts;
+}
+
+const Facts::Team& FactFinder::team(const std::string& full_name) {
+  const auto known = teams_.find(full_name);
+  if (known != teams_.end()) return known->second;
+  const auto slash = full_name.find('/');
+  Facts::Team found;
+  try {
+    found.members =
+        gitea_.list_team_members(full_name.substr(0, slash), full_name.substr(slash + 1));
+  } catch (const timmy::Permanent& failure) {
+    found.trouble = failure.what();
+  }
+  return teams_.emplace(full_name, std::move(found)).first->second;
+}
+
+const Turn& FactFinder::turn(const std::string& rule) {
+  const auto known = cursors_.find(rule);
+  if (known != cursors_.end()) return known->second;
+  return cursors_.emplace(rule, turns_.get(rule)).first->second;
+}
+
+void FactFinder::set_turn(const std::string& rule, const Turn& turn) {
+  turns_.set(rule, turn);
+  cursors_.insert_or_assign(rule, turn);
+}
+
+}  // namespace triage

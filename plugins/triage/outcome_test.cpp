@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outcome.hpp"
+
+#include <gmock/gmock.h>
+
+#include "round_robin.hpp"
+#include "sample.hpp"
+
+namespace triage {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using timmy::Json;
+
+const Json kAny{{"title", "."}};
+
+Outcome outcome(const Json& rules, const Snapshot& one, const Record& record = {},
+                const Facts& facts = {}) {
+  const Rules compiled(rules, {"p1", "p2", "p3"});
+  return decide(compiled, {one, facts, kNow}, record);
+}
+
+// "label bug,p1 by a,b": what a test reads.
+Names told(const Outcome& outcome) {
+  const auto joined = [](const Names& names) {
+    std::string all;
+    for (const auto& name : names) all += (all.empty() ? "" : ",") + name;
+    return all;
+  };
+  Names all;
+  for (const auto& step : outcome.steps)
+    all.push_back(word(step.what) + (step.names.empty() ? "" : " " + joined(step.names)) + " by " +
+                  joined(step.rules));
+  return all;
+}
+
+Names held(const Outcome& outcome) {
+  Names all;
+  for (const auto& each : outcome.held) all.push_back(each.what + ": " + each.why);
+  return all;
+}
+
+TEST(Outcome, AddsOnlyWhatIsMissingEachLabelOnce) {
+  const auto rules = Json::array({rule("one", kAny, {{"add_labels", {"x", "y"}}}),
+                                  rule("two", kAny, {{"add_labels", {"y", "z"}}}),
+                                  rule("four", {{"title", "no"}}, {{"add_labels", {"w"}}})});
+  EXPECT_THAT(told(outcome(rules, issue("a", "", {"x"}))), ElementsAre("label y,z by one,two"));
+  EXPECT_THAT(told(outcome(rules, issue("a", "", {"x", "y", "z"}))), IsEmpty());
+}
+
+TEST(Outcome, DoesThingsInTheirOrderAndClosesLast) {
+  const auto rules = Json::array({rule("all", kAny,
+                                       {{"close", true},
+                                        {"comment", "bye {assignees}"},
+                                        {"remove_labels", {"old", "absent"}},
+                                        {"add_labels", {"new"}},
+                                        {"priority", "p2"},
+                                        {"assign", {"grace"}}}),
+                                  rule("more", kAny, {{"comment", "and more"}})});
+  const auto all = outcome(rules, issue("a", "", {"old"}));
+  EXPECT_THAT(told(all),
+              ElementsAre("assign grace by all", "label new,p2 by all", "unlabel old by all",
+                          "comment by all", "comment by more", "close by all"));
+  EXPECT_EQ(all.steps[3].text, "bye grace");
+}
+
+TEST(Outcome, OfAClosedIssueThereIsNone) {
+  Snapshot closed = issue("a");
+  closed.open = false;
+  EXPECT_THAT(told(outcome(Json::array({rule("r", kAny)}), closed)), IsEmpty());
+}
+
+TEST(Outcome, ALabelThatWeAddedAndIsGoneStaysOff) {
+  Record record;
+  record.added["x"] = "2026-01-01";
+  const auto rules = Json::array({rule("r", kAny, {{"add_labels", {"x", "y"}}})});
+  const auto now = outcome(rules, issue("a"), record);
+  EXPECT_THAT(told(now), ElementsAre("label y by r"));
+  EXPECT_THAT(held(now), ElementsAre("label \"x\": triage added it at 2026-01-01, and it was taken "
+                                     "off since"));
+  EXPECT_THAT(held(outcome(rules, issue("a", "", {"x", "y"}), record)), IsEmpty());
+}
+
+TEST(Outcome, ALabelThatWeTookOffAndIsBackStaysOn) {
+  Record record;
+  record.removed["x"] = "2026-01-01";
+  const auto now = outcome(Json::array({rule("r", kAny, {{"remove_labels", {"x"}}})}),
+                           issue("a", "", {"x"}), record);
+  EXPECT_THAT(told(now), IsEmpty());
+  EXPECT_THAT(held(now), ElementsAre(HasSubstr("it was put back since")));
+}
+
+TEST(Outcome, AnAssigneeWhoWasTakenBackStaysOff) {
+  Record record;
+  record.assigned["Grace"] = "2026-01-01";
+  const auto now =
+      outcome(Json::array({rule("r", kAny, {{"assign", {"grace", "linus"}}})}), issue("a"), record);
+  EXPECT_THAT(told(now), ElementsAre("assign linus by r"));
+  EXPECT_THAT(held(now), ElementsAre(HasSubstr("triage assigned it to grace")));
+}
+
+TEST(Outcome, AssignsByNameWhoeverElseIs) {
+  Snapshot one = issue("a");
+  one.assignees = {"ada"};
+  const auto rules = Json::array({rule("r", kAny, {{"assign", {"Ada", "grace"}}})});
+  EXPECT_THAT(told(outcome(rules, one)), ElementsAre("assign grace by r"));
+}
+
+TEST(Outcome, AssignsInTurnOnlyIfNobodyIs) {
+  const auto rules = Json::array({rule("r", kAny, {{"assign_round_robin", {"a", "b", "c"}}}),
+                                  rule("s", kAny, {{"assign_round_robin", {"d"}}})});
+  Facts facts;
+  facts.turns["r"] = {"a", "org/app#1"};
+  EXPECT_THAT(told(outcome(rules, issue("x"), {}, facts)), ElementsAre("assign b by r"))
+      << "the first rule has its way";
+  Snapshot taken = issue("x");
+  taken.assignees = {"zoe"};
+  EXPECT_THAT(told(outcome(rules, taken, {}, facts)), IsEmpty());
+}
+
+TEST(Outcome, ByNameLeavesNothingToARoundRobin) {
+  const auto rules = Json::array({rule("r", kAny, {{"assign_round_robin", {"a", "b"}}}),
+                                  rule("s", kAny, {{"assign", {"d"}}})});
+  EXPECT_THAT(told(outcome(rules, issue("x"))), ElementsAre("assign d by s"));
+}
+
+TEST(Outcome, ARoundRobinChoosesOnceForAnIssue) {
+  Record record;
+  record.assigned["a"] = "2026-01-01";
+  const auto now = outcome(Json::array({rule("r", kAny, {{"assign_round_robin", {"a", "b"}}})}),
+                           issue("x"), record);
+  EXPECT_THAT(told(now), IsEmpty());
+  EXPECT_THAT(held(now), ElementsAre(HasSubstr("triage assigned it to a")));
+}
+
+TEST(RoundRobin, GoesAroundAndStaysForOneIssue) {
+  const Names all{"a", "b", "c"};
+  EXPECT_EQ(whose_turn(all, {}, "i"), "a");
+  EXPECT_EQ(whose_turn(all, {"a", "h"}, "i"), "b");
+  EXPECT_EQ(whose_turn(all, {"C", "h"}, "i"), "a");
+  EXPECT_EQ(whose_turn(all, {"b", "i"}, "i"), "b") << "chosen before";
+  EXPECT_EQ(whose_turn(all, {"gone", "h"}, "i"), "a");
+}
+
+TEST(Outcome, TheFirstPriorityHasItsWay) {
+  const auto rules =
+      Json::array({rule("a", {{"title", "no"}}, {{"priority", "p1"}}),
+                   rule("b", kAny, {{"priority", "p2"}}), rule("c", kAny, {{"priority", "p3"}})});
+  EXPECT_THAT(told(outcome(rules, issue("x"))), ElementsAre("label p2 by b"));
+}
+
+TEST(Outcome, APriorityThatAPersonChoseStays) {
+  const auto rules = Json::array({rule("a", kAny, {{"priority", "p1"}})});
+  const auto now = outcome(rules, issue("x", "", {"p3"}));
+  EXPECT_THAT(told(now), IsEmpty());
+  EXPECT_THAT(held(now), ElementsAre("priority \"p1\": somebody chose \"p3\""));
+}
+
+TEST(Outcome, APriorityThatAPersonTookOffStaysOff) {
+  Record record;
+  record.priorities["p2"] = "2026-01-01";
+  const auto now =
+      outcome(Json::array({rule("a", kAny, {{"priority", "p1"}})}), issue("x"), record);
+  EXPECT_THAT(told(now), IsEmpty());
+  EXPECT_THAT(held(now), ElementsAre(HasSubstr("triage chose \"p2\"")));
+}
+
+TEST(Outcome, OurOwnPriorityMayBecomeAnotherEachOnce) {
+  Record record;
+  record.priorities["p2"] = "2026-01-01";
+  const auto to_p1 = Json::array({rule("a", kAny, {{"priority", "p1"}})});
+  EXPECT_THAT(told(outcome(to_p1, issue("x", "", {"p2"}), record)),
+              ElementsAre("label p1 by a", "unlabel p2 by a"));
+  record.priorities["p1"] = "2026-01-02";
+  const auto back = Json::array({rule("a", kAny, {{"priority", "p2"}})});
+  EXPECT_THAT(told(outcome(back, issue("x", "", {"p1"}), record)), IsEmpty())
+      << "rules that contradict each other come to rest";
+}
+
+TEST(Outcome, CommentsAndClosesOnce) {
+  const auto rules = Json::array({rule("r", kAny, {{"comment", "bye"}, {"close", true}})});
+  Record record;
+  record.commented["r"] = record.closed = "2026-01-01";
+  const auto now = outcome(rules, issue("x"), record);
+  EXPECT_THAT(told(now), IsEmpty());
+  EXPECT_THAT(held(now), ElementsAre(HasSubstr("it was opened again since")));
+}
+
+TEST(Outcome, SaysWhenTimeAloneBringsMore) {
+  const auto rules =
+      Json::array({rule("a", {{"older_than", "9d"}}), rule("b", {{"older_than", "3d"}}),
+                   rule("c", {{"older_than", "2d"}, {"title", "no"}})});
+  EXPECT_EQ(outcome(rules, issue("x")).due, kNow + std::chrono::hours(48));
+}
+
+TEST(Outcome, ARuleThatCannotBeJudgedKeepsNoOther) {
+  const auto rules = Json::array({rule("a", {{"team", {"core"}}}), rule("b", kAny)});
+  const auto now = outcome(rules, issue("x"));
+  EXPECT_THAT(told(now), ElementsAre("label x by b"));
+  EXPECT_THAT(now.unjudged, ElementsAre("a"));
+}
+
+// What an earlier run began.
+
+Record begun(std::vector<Step> plan, const Snapshot& before) {
+  Record record;
+  record.plan = std::move(plan);
+  record.planned = timmy::format_time(kNow - std::chrono::hours(1));
+  record.begin(before, kNow - std::chrono::hours(1));
+  return record;
+}
+
+Step label(const Names& names) {
+  return {.what = Step::What::label, .names = names, .rules = {"r"}};
+}
+const Step kComment{.what = Step::What::comment, .text = "hello", .rules = {"r"}};
+const Step kClose{.what = Step::What::close, .rules = {"r"}};
+
+TEST(Outcome, WhatWasInDoubtIsDoneAgainWhereNothingHappenedSince) {
+  const auto record = begun({label({"x", "y"}), kComment}, issue("a"));
+  const auto now = outcome(Json::array(), issue("a"), record);
+  EXPECT_THAT(told(now), ElementsAre("label x,y by r", "comment by r"));
+  EXPECT_TRUE(now.resumed);
+}
+
+TEST(Outcome, WhatWasInDoubtCountsAsDoneWhereSomethingHappened) {
+  const auto record = begun({label({"x"}), kComment}, issue("a"));
+  Snapshot changed = issue("a");
+  changed.updated_at = kNow;
+  const auto rules = Json::array({rule("r", kAny)});
+  const auto now = outcome(rules, changed, record);
+  EXPECT_THAT(told(now), ElementsAre("comment by r")) << "whoever took the label off is not fought";
+  EXPECT_THAT(held(now), ElementsAre(HasSubstr("taken off since")));
+}
+
+TEST(Outcome, WhatTheForgeDoesNotDateIsInDoubt) {
+  Snapshot undated = issue("a");
+  undated.updated_at.reset();
+  EXPECT_THAT(told(outcome(Json::array(), undated, begun({label({"x"})}, undated))), IsEmpty());
+}
+
+TEST(Outcome, TheRestIsDoneThoughTheRuleNoLongerMatches) {
+  Record record;
+  record.plan = {label({"x", "y"}), kComment, kClose};
+  record.planned = timmy::format_time(kNow);
+  EXPECT_THAT(told(outcome(Json::array(), issue("a", "", {"x"}), record)),
+              ElementsAre("label y by r", "comment by r", "close by r"));
+}
+
+TEST(Outcome, TheRestKeepsNoOtherRuleAndNothingIsAskedForTwice) {
+  Record record;
+  record.plan = {label({"bad"}), kClose};
+  record.planned = timmy::format_time(kNow);
+  const auto rules =
+      Json::array({rule("r", kAny, {{"add_labels", {"bad", "good"}}, {"close", true}})});
+  EXPECT_THAT(told(outcome(rules, issue("a"), record)),
+              ElementsAre("label bad by r", "label good by r", "close by r"));
+}
+
+TEST(Outcome, TheRestOfLongAgoIsDecidedAnew) {
+  Record record;
+  record.plan = {label({"x"})};
+  record.planned = timmy::format_time(kNow - std::chrono::hours(25));
+  EXPECT_THAT(told(outcome(Json::array(), issue("a"), record)), IsEmpty());
+}
+
+TEST(Outcome, ARoundRobinsChoiceIsNotCarriedOutWhereSomebodyTookIt) {
+  Record record;
+  record.plan = {{.what = Step::What::assign, .names = {"a"}, .turn = "r", .rules = {"r"}}};
+  record.planned = timmy::format_time(kNow);
+  Snapshot taken = issue("a");
+  taken.assignees = {"zoe"};
+  EXPECT_THAT(told(outcome(Json::array(), taken, record)), IsEmpty());
+}
+
+TEST(Record, ComesBackAsItWas) {
+  Record record = begun({label({"x", "p1"}), kComment, kClose}, issue("a"));
+  record.plan[0].priority = "p1";
+  record.plan[0].turn = "t";
+  record.begin(issue("a"), kNow);
+  const auto json = record.to_json();
+  EXPECT_EQ(Record::from(Json::parse(json.dump())).to_json(), json);
+  EXPECT_EQ(json.at("added").size(), 2u);
+  EXPECT_TRUE(json.at("priorities").contains("p1"));
+  record.take_back();
+  EXPECT_FALSE(record.to_json().contains("added"));
+  EXPECT_FALSE(record.to_json().contains("priorities"));
+  EXPECT_EQ(Record().to_json(), Json::object());
+}
+
+}  // namespace
+}  // namespace triage
