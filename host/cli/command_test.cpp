@@ -178,7 +178,7 @@ TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
               AllOf(HasSubstr("TASK"), HasSubstr("fs.write: /tmp/stamps; gitea.read: org/app"),
                     HasSubstr("gitea_issue_triage"), HasSubstr("not granted")));
   EXPECT_EQ(run({"tasks", "--json"}), 0);
-  EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 4u);
+  EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 5u);
 }
 
 TEST_F(CommandTest, ADryRunStandsInTheListAndInTheNotes) {

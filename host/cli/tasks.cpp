@@ -9,6 +9,7 @@
 #include "cli/batch.hpp"
 #include "cli/command.hpp"
 #include "cli/job_text.hpp"
+#include "cli/job_wait.hpp"
 #include "cli/json_option.hpp"
 #include "cli/plugin_text.hpp"
 #include "cli/table.hpp"
@@ -111,19 +112,6 @@ int list_tasks(Session& session, const options::variables_map&) try {
   throw;
 }
 
-// Asks again until the job ends: the host answers at its end, or after its own limit.
-Json wait_for_end(const AdminClient& client, std::int64_t id) {
-  const auto number = std::to_string(id);
-  for (;;) try {
-      Json job = client.get("/v1/jobs/" + number + "?wait=45", std::chrono::seconds(60));
-      if (!job["ended_at"].is_null()) return job;
-    } catch (const Error& error) {
-      if (error.code() != Code::unavailable) throw;
-      throw Error(error.code(), "job " + number + " is kept, but " + error.message(),
-                  "When the host runs again: timmy-host jobs show " + number);
-    }
-}
-
 int enqueue(Session& session, const options::variables_map& given) {
   if (given.count("batch")) return enqueue_batch(session, given["batch"].as<std::string>());
   if (!given.count("task")) throw Error(Code::usage, "which task?", "See timmy-host --list-tasks.");
@@ -148,7 +136,9 @@ int enqueue(Session& session, const options::variables_map& given) {
                   << '\n';
     return 0;
   }
-  const Json job = wait_for_end(client, id);
+  auto ended = ended_job(client, id);
+  while (!ended) ended = ended_job(client, id);
+  const Json& job = *ended;
   if (session.json)
     session.out << job.dump(2) << '\n';
   else
