@@ -155,7 +155,8 @@ void Applier::carry_out(Task& task) {
 
 void Applier::leave(Task& task) const {
   task.looked.left = true;
-  task.looked.look_again(clock_());
+  // Not in the next second: the next round may come within this one.
+  task.looked.look_again(std::chrono::floor<std::chrono::seconds>(clock_()));
 }
 
 void Applier::send_first(Task& task) {

@@ -15,7 +15,7 @@ std::string shortened(std::string_view text, std::size_t most) {
 
 std::string in_quotes(std::string_view text) {
   using timmy::Json;
-  return Json(shortened(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Json(shortened(text, 60)).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string listed(const Names& names, const std::string& none) {

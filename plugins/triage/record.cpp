@@ -46,7 +46,7 @@ bool Record::empty() const { return to_json().empty(); }
 
 void Record::begin(const Snapshot& issue, timmy::Time now) {
   const Step& step = plan.front();
-  const auto when = timmy::format_time(now);
+  const auto when = timmy::format_time(std::chrono::floor<std::chrono::seconds>(now));
   // What the forge does not date is in doubt whatever it shows.
   before = issue.version().empty() ? "undated" : issue.version();
   if (step.what == Step::What::close) closed = when;

@@ -140,6 +140,15 @@ TEST_F(Round, WhatDoesNotFitIntoOneRoundIsDoneInTheNext) {
   EXPECT_EQ(later(config({label_all()})).result.at("changed"), 0);
 }
 
+TEST_F(Round, WhatIsLeftIsDoneThoughTheNextRoundComesAtOnce) {
+  for (int i = 0; i < 3; ++i) world_.forge.add_issue("org/app", "one");
+  world_.advance(std::chrono::milliseconds(100));
+  cap_writes(2);
+  EXPECT_EQ(run(config({label_all()})).result.at("left"), 1);
+  world_.advance(std::chrono::milliseconds(100));
+  EXPECT_EQ(run(config({label_all()})).result.at("changed"), 1);
+}
+
 TEST_F(Round, TheCapInTheMiddleOfAnIssueLeavesItsRestForTheNext) {
   world_.forge.add_issue("org/app", "one");
   const Json with = config(
