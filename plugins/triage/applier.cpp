@@ -73,7 +73,7 @@ Looked Applier::look(Snapshot issue) {
   if (!task.issue.open) return task.looked;
   const auto kept = ctx_.state().get(record_key(task.issue.repo, task.issue.number));
   task.stored = task.before = kept.value_or(Json::object());
-  task.record = Record::from(task.stored);
+  task.record = settled(Record::from(task.stored), task.issue);
   Outcome outcome = decide_on(task.issue, task.record, task.looked);
   if (!outcome.steps.empty() && !stopped() && old(task.issue)) {
     task.issue = read_again(task.issue);
@@ -117,12 +117,8 @@ bool Applier::old(const Snapshot& issue) const { return clock_() - issue.taken >
 // The choice of a round robin is durable before the plan that holds it: see Turns.
 void Applier::plan(Task& task, const Outcome& outcome) {
   task.record.plan = outcome.steps;
-  // What was in doubt is not in the plan any more, or it is to be done again.
-  task.record.before.clear();
-  if (outcome.steps.empty())
-    task.record.planned.clear();
-  else if (!outcome.resumed)
-    task.record.planned = timmy::format_time(clock_());
+  if (!outcome.resumed) task.record.planned = timmy::format_time(clock_());
+  task.record.rules = rules_.fingerprint();
   for (const auto& step : outcome.steps) {
     if (step.turn.empty()) continue;
     const Turn next{step.names.front(), task.issue.name()};
@@ -142,7 +138,7 @@ void Applier::carry_out(Task& task) {
     if (!task.dry_run && (task.moved || old(task.issue))) {
       task.issue = read_again(task.issue);
       task.moved = false;
-      plan = rest_of_plan(task.record, task.issue, clock_());
+      plan = rest_of_plan(task.record, task.issue);
       continue;
     }
     send_first(task);
@@ -293,7 +289,10 @@ void Applier::save(Task& task) const {
 // After a dry run all is as it was before.
 void Applier::end(Task& task) {
   if (!task.dry_run) {
-    if (task.record.plan.empty() && task.failed.empty()) task.record.planned.clear();
+    if (task.record.plan.empty() && task.failed.empty()) {
+      task.record.planned.clear();
+      task.record.rules.clear();
+    }
     return save(task);
   }
   task.looked.change["dry_run"] = true;

@@ -149,6 +149,13 @@ class Wishes {
   const Rule* priority_ = nullptr;
 };
 
+// A plan of long ago, or by other rules, is none any more: what there is to do is decided anew.
+bool stands(const Record& record, const Rules& rules, timmy::Time now) {
+  constexpr auto kLife = std::chrono::hours(24);
+  const auto planned = timmy::parse_time(record.planned);
+  return planned && now - *planned <= kLife && record.rules == rules.fingerprint();
+}
+
 // What of `step` none of `begun` is about.
 std::optional<Step> new_in(Step step, const std::vector<Step>& begun) {
   for (const auto& other : begun) {
@@ -173,9 +180,10 @@ std::vector<Step> joined(std::vector<Step> begun, const std::vector<Step>& wishe
 
 }  // namespace
 
-Outcome decide(const Rules& rules, const Look& look, const Record& record) {
+Outcome decide(const Rules& rules, const Look& look, const Record& kept) {
   Outcome outcome;
   if (!look.issue.open) return outcome;
+  const Record record = settled(kept, look.issue);
   Wishes wishes(rules, look, record, outcome.held);
   for (const auto& rule : rules) {
     const Holds matches = rule.matches(look);
@@ -184,7 +192,8 @@ Outcome decide(const Rules& rules, const Look& look, const Record& record) {
     if (const auto due = rule.due(look); due && (!outcome.due || *due < *outcome.due))
       outcome.due = due;
   }
-  const auto begun = rest_of_plan(record, look.issue, look.now);
+  std::vector<Step> begun;
+  if (stands(record, rules, look.now)) begun = rest_of_plan(record, look.issue);
   outcome.resumed = !begun.empty();
   outcome.steps = joined(begun, wishes.steps());
   return outcome;

@@ -31,6 +31,6 @@ struct Outcome {
 // From one snapshot, what is known beyond it, and our record of the issue: nothing else counts, and
 // nothing is asked or changed. Conditions see the labels that the issue has in the snapshot: a rule
 // that builds on another's label matches in the next round. Of a closed issue nothing comes.
-[[nodiscard]] Outcome decide(const Rules& rules, const Look& look, const Record& record);
+[[nodiscard]] Outcome decide(const Rules& rules, const Look& look, const Record& kept);
 
 }  // namespace triage

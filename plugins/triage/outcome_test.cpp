@@ -15,10 +15,11 @@ using testing::IsEmpty;
 using timmy::Json;
 
 const Json kAny{{"title", "."}};
+const Json kPriorities{"p1", "p2", "p3"};
 
 Outcome outcome(const Json& rules, const Snapshot& one, const Record& record = {},
                 const Facts& facts = {}) {
-  const Rules compiled(rules, {"p1", "p2", "p3"});
+  const Rules compiled(rules, kPriorities);
   return decide(compiled, {one, facts, kNow}, record);
 }
 
@@ -204,10 +205,16 @@ TEST(Outcome, ARuleThatCannotBeJudgedKeepsNoOther) {
 
 // What an earlier run began.
 
-Record begun(std::vector<Step> plan, const Snapshot& before) {
+Record planned(std::vector<Step> plan, const Json& rules, timmy::Time when = kNow) {
   Record record;
   record.plan = std::move(plan);
-  record.planned = timmy::format_time(kNow - std::chrono::hours(1));
+  record.planned = timmy::format_time(when);
+  record.rules = Rules(rules, kPriorities).fingerprint();
+  return record;
+}
+
+Record begun(std::vector<Step> plan, const Json& rules, const Snapshot& before) {
+  Record record = planned(std::move(plan), rules);
   record.begin(before, kNow - std::chrono::hours(1));
   return record;
 }
@@ -218,18 +225,20 @@ Step label(const Names& names) {
 const Step kComment{.what = Step::What::comment, .text = "hello", .rules = {"r"}};
 const Step kClose{.what = Step::What::close, .rules = {"r"}};
 
+const Json kOthers = Json::array({rule("other", {{"title", "no"}})});
+
 TEST(Outcome, WhatWasInDoubtIsDoneAgainWhereNothingHappenedSince) {
-  const auto record = begun({label({"x", "y"}), kComment}, issue("a"));
-  const auto now = outcome(Json::array(), issue("a"), record);
+  const auto record = begun({label({"x", "y"}), kComment}, kOthers, issue("a"));
+  const auto now = outcome(kOthers, issue("a"), record);
   EXPECT_THAT(told(now), ElementsAre("label x,y by r", "comment by r"));
   EXPECT_TRUE(now.resumed);
 }
 
 TEST(Outcome, WhatWasInDoubtCountsAsDoneWhereSomethingHappened) {
-  const auto record = begun({label({"x"}), kComment}, issue("a"));
+  const auto rules = Json::array({rule("r", kAny)});
+  const auto record = begun({label({"x"}), kComment}, rules, issue("a"));
   Snapshot changed = issue("a");
   changed.updated_at = kNow;
-  const auto rules = Json::array({rule("r", kAny)});
   const auto now = outcome(rules, changed, record);
   EXPECT_THAT(told(now), ElementsAre("comment by r")) << "whoever took the label off is not fought";
   EXPECT_THAT(held(now), ElementsAre(HasSubstr("taken off since")));
@@ -238,45 +247,47 @@ TEST(Outcome, WhatWasInDoubtCountsAsDoneWhereSomethingHappened) {
 TEST(Outcome, WhatTheForgeDoesNotDateIsInDoubt) {
   Snapshot undated = issue("a");
   undated.updated_at.reset();
-  EXPECT_THAT(told(outcome(Json::array(), undated, begun({label({"x"})}, undated))), IsEmpty());
+  EXPECT_THAT(told(outcome(kOthers, undated, begun({label({"x"})}, kOthers, undated))), IsEmpty());
 }
 
 TEST(Outcome, TheRestIsDoneThoughTheRuleNoLongerMatches) {
-  Record record;
-  record.plan = {label({"x", "y"}), kComment, kClose};
-  record.planned = timmy::format_time(kNow);
-  EXPECT_THAT(told(outcome(Json::array(), issue("a", "", {"x"}), record)),
+  const auto record = planned({label({"x", "y"}), kComment, kClose}, kOthers);
+  EXPECT_THAT(told(outcome(kOthers, issue("a", "", {"x"}), record)),
               ElementsAre("label y by r", "comment by r", "close by r"));
 }
 
 TEST(Outcome, TheRestKeepsNoOtherRuleAndNothingIsAskedForTwice) {
-  Record record;
-  record.plan = {label({"bad"}), kClose};
-  record.planned = timmy::format_time(kNow);
   const auto rules =
       Json::array({rule("r", kAny, {{"add_labels", {"bad", "good"}}, {"close", true}})});
+  const auto record = planned({label({"bad"}), kClose}, rules);
   EXPECT_THAT(told(outcome(rules, issue("a"), record)),
               ElementsAre("label bad by r", "label good by r", "close by r"));
 }
 
-TEST(Outcome, TheRestOfLongAgoIsDecidedAnew) {
-  Record record;
-  record.plan = {label({"x"})};
-  record.planned = timmy::format_time(kNow - std::chrono::hours(25));
-  EXPECT_THAT(told(outcome(Json::array(), issue("a"), record)), IsEmpty());
+TEST(Outcome, TheRestOfLongAgoOrOfOtherRulesIsDecidedAnew) {
+  const auto old = planned({label({"x"})}, kOthers, kNow - std::chrono::hours(25));
+  EXPECT_THAT(told(outcome(kOthers, issue("a"), old)), IsEmpty());
+  const auto record = planned({label({"x"})}, Json::array({rule("r", kAny)}));
+  EXPECT_THAT(told(outcome(kOthers, issue("a"), record)), IsEmpty())
+      << "a rule that was taken back, as after a dry run, does nothing more";
+}
+
+TEST(Outcome, WhatDidNotHappenMayBeAskedForByOtherRules) {
+  const auto record = begun({label({"x"})}, kOthers, issue("a"));
+  const auto rules = Json::array({rule("new", kAny)});
+  EXPECT_THAT(told(outcome(rules, issue("a"), record)), ElementsAre("label x by new"));
 }
 
 TEST(Outcome, ARoundRobinsChoiceIsNotCarriedOutWhereSomebodyTookIt) {
-  Record record;
-  record.plan = {{.what = Step::What::assign, .names = {"a"}, .turn = "r", .rules = {"r"}}};
-  record.planned = timmy::format_time(kNow);
+  const auto record =
+      planned({{.what = Step::What::assign, .names = {"a"}, .turn = "r", .rules = {"r"}}}, kOthers);
   Snapshot taken = issue("a");
   taken.assignees = {"zoe"};
-  EXPECT_THAT(told(outcome(Json::array(), taken, record)), IsEmpty());
+  EXPECT_THAT(told(outcome(kOthers, taken, record)), IsEmpty());
 }
 
 TEST(Record, ComesBackAsItWas) {
-  Record record = begun({label({"x", "p1"}), kComment, kClose}, issue("a"));
+  Record record = begun({label({"x", "p1"}), kComment, kClose}, kOthers, issue("a"));
   record.plan[0].priority = "p1";
   record.plan[0].turn = "t";
   record.begin(issue("a"), kNow);

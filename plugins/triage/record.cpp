@@ -6,8 +6,6 @@
 namespace triage {
 namespace {
 
-constexpr auto kPlanLife = std::chrono::hours(24);
-
 // What a step leaves in the record.
 Record::Dated* trace(Record& record, Step::What what) {
   switch (what) {
@@ -36,7 +34,10 @@ const std::vector<std::pair<const char*, Record::Dated Record::*>>& dated_fields
 
 const std::vector<std::pair<const char*, std::string Record::*>>& text_fields() {
   static const std::vector<std::pair<const char*, std::string Record::*>> all{
-      {"closed", &Record::closed}, {"planned", &Record::planned}, {"before", &Record::before}};
+      {"closed", &Record::closed},
+      {"planned", &Record::planned},
+      {"rules", &Record::rules},
+      {"before", &Record::before}};
   return all;
 }
 
@@ -108,15 +109,19 @@ std::optional<Step> rest_of(Step step, const Snapshot& issue) {
   return step.names.empty() ? std::nullopt : std::optional(std::move(step));
 }
 
-std::vector<Step> rest_of_plan(const Record& record, const Snapshot& issue, timmy::Time now) {
-  const auto planned = timmy::parse_time(record.planned);
-  if (!planned || now - *planned > kPlanLife) return {};
+Record settled(Record record, const Snapshot& issue) {
+  if (record.before.empty() || record.plan.empty()) return record;
+  if (issue.version() == record.before)
+    record.take_back();
+  else
+    record.finish();
+  return record;
+}
+
+std::vector<Step> rest_of_plan(const Record& record, const Snapshot& issue) {
   std::vector<Step> rest;
-  for (std::size_t i = 0; i < record.plan.size(); ++i) {
-    // See above: in doubt, and somebody did something since.
-    if (i == 0 && !record.before.empty() && issue.version() != record.before) continue;
-    if (auto step = rest_of(record.plan[i], issue)) rest.push_back(std::move(*step));
-  }
+  for (const auto& step : record.plan)
+    if (auto left = rest_of(step, issue)) rest.push_back(std::move(*left));
   return rest;
 }
 

@@ -33,6 +33,7 @@ struct Record {
 
   std::vector<Step> plan;  // to be done yet, in order
   std::string planned;     // when
+  std::string rules;       // by which: their fingerprint
   // Of the issue when the first step of the plan was about to be sent; empty: it was not yet.
   std::string before;
 
@@ -54,10 +55,11 @@ struct Record {
 // shown.
 [[nodiscard]] std::optional<Step> rest_of(Step step, const Snapshot& issue);
 
-// What of the record's plan is to be done yet, seen from the issue as it is: nothing of a plan that
-// is older than a day, of which rules decide anew.
-[[nodiscard]] std::vector<Step> rest_of_plan(const Record& record, const Snapshot& issue,
-                                             timmy::Time now);
+// The record, once it is decided what became of a step under way: see above.
+[[nodiscard]] Record settled(Record record, const Snapshot& issue);
+
+// What of the plan of a settled record is to be done yet, seen from the issue as it is.
+[[nodiscard]] std::vector<Step> rest_of_plan(const Record& record, const Snapshot& issue);
 
 // Where a record is kept: "record/org/app#12".
 [[nodiscard]] std::string record_key(const std::string& repo, std::int64_t number);
