@@ -15,6 +15,8 @@ class FakeGitea final : public FakeIssues {
  public:
   using FakeIssues::FakeIssues;
 
+  MergeOrder merge_order;  // by which the last one was merged
+
   // An open pull request of `reporter`, which can be merged.
   PullRequest& add_pull(const std::string& full_name, std::string title, std::string head,
                         std::string base = "main") {
@@ -101,6 +103,7 @@ class FakeGitea final : public FakeIssues {
       if (!pull.mergeable) throw Error(Code::conflict, "it can't be merged");
       if (!order.head_sha.empty() && order.head_sha != pull.head.sha)
         throw Error(Code::conflict, "its head moved");
+      merge_order = order;
       pull.merged = true, pull.merge_commit_sha = std::string(40, 'c');
       touched(find(name, number)).state = "closed";
       return show(name, number);

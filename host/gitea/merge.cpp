@@ -180,10 +180,7 @@ void GiteaClient::merge_pr(RepoName repo, std::int64_t number, MergeOrder order,
                            Reply<PullRequest> reply) {
   guarded(impl_->transport, reply, [&] {
     (void)pull_path(repo, number);
-    constexpr std::array kStyles{"merge", "rebase", "rebase-merge", "squash", "fast-forward-only"};
-    if (std::find(kStyles.begin(), kStyles.end(), order.style) == kStyles.end())
-      throw Error(Code::usage, "\"" + order.style + "\" is no style of merging",
-                  "Use merge, rebase, rebase-merge, squash or fast-forward-only.");
+    require_merge_style(order.style);
     std::make_shared<Merge>(Target{impl_->transport, repo, number}, std::move(order), reply)
         ->start();
   });

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gitea/pull_types.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "base/error.hpp"
 
 namespace host {
+
+void require_merge_style(std::string_view style) {
+  constexpr std::array<std::string_view, 5> kStyles{"merge", "rebase", "rebase-merge", "squash",
+                                                    "fast-forward-only"};
+  if (std::find(kStyles.begin(), kStyles.end(), style) == kStyles.end())
+    throw Error(Code::usage, "\"" + std::string(style.substr(0, 100)) + "\" is no style of merging",
+                "Use merge, rebase, rebase-merge, squash or fast-forward-only.");
+}
 
 std::string_view name(CheckState state) {
   switch (state) {

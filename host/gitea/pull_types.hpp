@@ -67,14 +67,17 @@ struct ChangedFile {
 };
 
 struct MergeOrder {
-  // "merge", "rebase", "rebase-merge", "squash", "fast-forward-only"
-  std::string style = "merge";
-  std::string title;    // of the commit; empty: the server's
-  std::string message;  // likewise
+  std::string style = "merge";  // see require_merge_style()
+  std::string title;            // of the commit; empty: the server's
+  std::string message;          // likewise
   bool delete_branch = false;
   // The head that was looked at: with another one nothing is merged. Empty: whatever it is now.
   std::string head_sha;
 };
+
+// Throws Error{usage} unless it is "merge", "rebase", "rebase-merge", "squash" or
+// "fast-forward-only".
+void require_merge_style(std::string_view style);
 
 enum class ReviewEvent { approve, request_changes, comment };
 

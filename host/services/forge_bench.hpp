@@ -25,7 +25,9 @@ class ForgeBench : public ServiceBench {
   // Pull request 2.
   PullRequest& add_pull() { return gitea_.add_pull("org/app", "Mend it", "mend"); }
   std::shared_ptr<RunContext> reader() { return open({{"gitea.read", {"org/app"}}}); }
-  std::shared_ptr<RunContext> writer() { return open({{"gitea.write", {"org/app"}}}); }
+  std::shared_ptr<RunContext> writer() {
+    return open({{"gitea.write", {"org/app"}}, {"gitea.merge", {"org/app"}}});
+  }
 
   static Json on(std::int64_t number, const Json& more = Json::object()) {
     Json params{{"repo", "org/app"}, {"number", number}};

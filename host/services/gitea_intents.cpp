@@ -34,12 +34,37 @@ std::string assigned(const Issue& issue) {
 
 std::string standing(const Issue& issue) { return "is " + issue.state; }
 
-// What an issue says of a write on it, by the method; null for those that it tells nothing of.
-using Tell = std::string (*)(const Issue& issue);
+std::string merging(const PullRequest& pull) {
+  return "is " + (pull.merged ? "merged as " + pull.merge_commit_sha : pull.state + ", not merged");
+}
+
+// Asks the forge for what a write was on, and hands over what that says of it.
+using Tell = std::function<void(Gitea&, const RepoName&, std::int64_t, Reply<std::string>)>;
+
+template <class T>
+Reply<T> telling(std::string (*tell)(const T&), Reply<std::string> reply) {
+  return [tell, reply = std::move(reply)](const Result<T>& found) {
+    if (!found.ok()) return reply(found.error());
+    reply(tell(found.value()));
+  };
+}
+
+Tell by_issue(std::string (*tell)(const Issue&)) {
+  return [tell](Gitea& gitea, const RepoName& repo, std::int64_t number, Reply<std::string> reply) {
+    gitea.get_issue(repo, number, telling(tell, std::move(reply)));
+  };
+}
+
+// By the method; empty for those of which nothing tells.
 Tell teller(std::string_view method) {
-  if (method == "gitea/1.add_labels" || method == "gitea/1.remove_label") return carried;
-  if (method == "gitea/1.add_assignees" || method == "gitea/1.remove_assignees") return assigned;
-  if (method == "gitea/1.set_issue_state") return standing;
+  if (method == "gitea/1.add_labels" || method == "gitea/1.remove_label") return by_issue(carried);
+  if (method == "gitea/1.add_assignees" || method == "gitea/1.remove_assignees")
+    return by_issue(assigned);
+  if (method == "gitea/1.set_issue_state") return by_issue(standing);
+  if (method == "gitea/1.merge_pr")
+    return [](Gitea& gitea, const RepoName& repo, std::int64_t number, Reply<std::string> reply) {
+      gitea.get_pr(repo, number, telling(merging, std::move(reply)));
+    };
   return nullptr;
 }
 
@@ -77,22 +102,22 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
     if (tell == nullptr) return close(intent, kLookAtIt);
     try {
       const auto [repo, number] = parse_target(intent.target);
-      gitea_->get_issue(repo, number,
-                        [self = shared_from_this(), &intent, tell](Result<Issue> issue) {
-                          self->found(intent, tell, issue);
-                        });
+      tell(*gitea_, repo, number,
+           [self = shared_from_this(), &intent](const Result<std::string>& told) {
+             self->found(intent, told);
+           });
     } catch (...) {
       close(intent, current_error().message());
     }
   }
 
-  void found(const Intent& intent, Tell tell, const Result<Issue>& issue) {
-    if (!issue.ok() && issue.error().transient()) {
+  void found(const Intent& intent, const Result<std::string>& told) {
+    if (!told.ok() && told.error().transient()) {
       ++resolved_.open;
       return next();
     }
-    if (!issue.ok()) return close(intent, issue.error().message());
-    close(intent, "read back: " + intent.target + " " + tell(issue.value()));
+    if (!told.ok()) return close(intent, told.error().message());
+    close(intent, "read back: " + intent.target + " " + told.value());
   }
 
   void close(const Intent& intent, const std::string& result) {

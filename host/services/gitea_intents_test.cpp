@@ -72,6 +72,13 @@ TEST_F(GiteaIntentsTest, EachWriteOnAnIssueIsReadBackByWhatItChanges) {
   EXPECT_EQ(read_back("set_issue_state", "org/app#1"), "read back: org/app#1 is closed");
 }
 
+TEST_F(GiteaIntentsTest, AMergeIsReadBackFromThePullRequest) {
+  PullRequest& pull = add_pull();
+  EXPECT_EQ(read_back("merge_pr", "org/app#2"), "read back: org/app#2 is open, not merged");
+  pull.merged = true, pull.merge_commit_sha = "c0ffee";
+  EXPECT_EQ(read_back("merge_pr", "org/app#2"), "read back: org/app#2 is merged as c0ffee");
+}
+
 TEST_F(GiteaIntentsTest, WhatTheClientLooksForByItselfIsLeftToThePerson) {
   for (const auto& [method, target] :
        std::map<std::string, std::string>{{"create_comment", "org/app#1"},

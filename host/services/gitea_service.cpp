@@ -37,7 +37,8 @@ class GiteaService final : public Service {
 
   void call(const std::shared_ptr<RunContext>& run, std::string_view method, const Json& params,
             Reply<Json> reply) override {
-    if (!run->grants.has("gitea.read") && !run->grants.has("gitea.write"))
+    if (!run->grants.has("gitea.read") && !run->grants.has("gitea.write") &&
+        !run->grants.has("gitea.merge"))
       require_grant(*run, "gitea.read", text_parameter(params, "repo", "owner/name"));
     const ForgeCall call{run, params, std::move(reply)};
     if (const auto read = forge_reads().find(method); read != forge_reads().end())

@@ -15,8 +15,8 @@ class Store;
 // gitea/1: the host's forge, with the host's token.
 //
 // docs/services.md has its methods, with their parameters and grants. Reading takes gitea.read for
-// the repository, writing gitea.write; what is told of teams, gitea.read for anything of the
-// organisation's.
+// the repository, writing gitea.write, merging gitea.merge; what is told of teams, gitea.read for
+// anything of the organisation's.
 //
 // A write commits an intent before it goes out, fenced by the run's lease, and its result and an
 // audit line after; so a host that dies in between knows what it may have done. Comments and

@@ -103,7 +103,7 @@ TEST_F(GiteaServiceTest, ParametersThatMakeNoSenseAreNamed) {
               HasSubstr("labels"));
   EXPECT_EQ(call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"state", 5}}).error().code(),
             Code::usage);
-  EXPECT_THAT(call(*run, "gitea/1.merge_pr").error().what(), HasSubstr("add_labels"));
+  EXPECT_THAT(call(*run, "gitea/1.burn_down").error().what(), HasSubstr("add_labels"));
 }
 
 class WriteCap : public ForgeBench {

@@ -11,6 +11,8 @@ namespace host {
 namespace {
 
 constexpr std::string_view kWrite = "gitea.write";
+// Of its own: what labels issues overnight need not be let land code.
+constexpr std::string_view kMerge = "gitea.merge";
 
 // The issue or pull request that a call names.
 struct Object {
@@ -19,8 +21,8 @@ struct Object {
   [[nodiscard]] std::string target() const { return repo.full() + "#" + std::to_string(number); }
 };
 
-Object object_of(const ForgeCall& call) {
-  const auto repo = call.repo(kWrite);
+Object object_of(const ForgeCall& call, std::string_view grant = kWrite) {
+  const auto repo = call.repo(grant);
   return {repo, call.number()};
 }
 
@@ -198,7 +200,42 @@ ForgeWrite keep_comment(Gitea& gitea, const ForgeCall& call) {
                    [object, body](const Issue&) { return unwritten(object, body); })};
 }
 
-// Reviews and statuses.
+// Pull requests and their reviews; statuses.
+
+// What it comes to, or the refusal, as far as the pull request tells.
+PullRequest merged(const MergeOrder& order, PullRequest pull) {
+  if (pull.merged) return pull;
+  const auto refuse = [](const char* why) { throw Error(Code::conflict, why); };
+  if (pull.state != "open") refuse("it is closed");
+  if (pull.draft) refuse("it is a draft");
+  if (!order.head_sha.empty() && order.head_sha != pull.head.sha)
+    refuse("its head is no longer the one that was looked at");
+  pull.merged = true, pull.mergeable = false, pull.state = "closed";
+  return pull;
+}
+
+ForgeWrite merge_pr(Gitea& gitea, const ForgeCall& call) {
+  const auto object = object_of(call, kMerge);
+  MergeOrder order;
+  order.style = call.text("style", order.style);
+  require_merge_style(order.style);
+  order.title = call.text("title", "");
+  order.message = call.text("message", "");
+  order.delete_branch = call.flag("delete_branch", false);
+  order.head_sha = call.text("head_sha", "");
+  return {object.target(),
+          [&gitea, run = call.run, object, order](Reply<Json> reply) {
+            gitea.merge_pr(object.repo, object.number, order,
+                           later<PullRequest>(run, std::move(reply),
+                                              [](const auto& pull) { return to_json(pull); }));
+          },
+          [&gitea, run = call.run, object, order](Reply<Json> reply) {
+            gitea.get_pr(object.repo, object.number,
+                         later<PullRequest>(run, std::move(reply), [order](PullRequest pull) {
+                           return to_json(merged(order, std::move(pull)));
+                         }));
+          }};
+}
 
 ReviewEvent event_of(const ForgeCall& call) {
   const auto event = call.text("event");
@@ -270,6 +307,7 @@ const std::map<std::string_view, PrepareWrite>& forge_writes() {
       {"remove_label", remove_label},
       {"create_comment", create_comment},
       {"keep_comment", keep_comment},
+      {"merge_pr", merge_pr},
       {"create_review", create_review},
       {"set_status", set_status},
   };

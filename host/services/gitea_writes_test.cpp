@@ -12,6 +12,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
+// Of pull request 2, as the bench makes it.
+const std::string kHead = std::string(39, 'a') + "2";
+
 const std::vector<ForgeMethod>& writes() {
   static const std::vector<ForgeMethod> all{
       {"set_issue_state", {{"repo", "org/app"}, {"number", 1}, {"open", false}}},
@@ -22,6 +25,7 @@ const std::vector<ForgeMethod>& writes() {
       {"remove_label", {{"repo", "org/app"}, {"number", 1}, {"label", "bug"}}},
       {"create_comment", {{"repo", "org/app"}, {"number", 1}, {"body", "seen"}}},
       {"keep_comment", {{"repo", "org/app"}, {"number", 1}, {"body", "seen"}, {"name", "sum"}}},
+      {"merge_pr", {{"repo", "org/app"}, {"number", 2}, {"style", "squash"}, {"head_sha", kHead}}},
       {"create_review", {{"repo", "org/app"}, {"number", 2}, {"event", "comment"}, {"body", "hm"}}},
       {"set_status",
        {{"repo", "org/app"}, {"sha", "abc"}, {"context", "timmy"}, {"state", "success"}}},
@@ -201,6 +205,49 @@ TEST_F(GiteaWritesTest, AMarkerIsMadeOfWhatAnyKeyAndNameMayHold) {
                 ::testing::ContainsRegex("\n\n<!-- timmy:(comment|keep)/[0-9a-f]{32} -->$"));
 }
 
+TEST_F(GiteaWritesTest, MergingTakesAGrantOfItsOwn) {
+  const auto run = open({{"gitea.write", {"*"}}, {"gitea.read", {"*"}}});
+  const auto refused = call(*run, "gitea/1.merge_pr", on(2)).error();
+  EXPECT_EQ(refused.code(), Code::not_granted);
+  EXPECT_THAT(refused.next_step(), HasSubstr("gitea.merge: [\"org/app\"]"));
+  EXPECT_EQ(gitea_.calls, 0u);
+  const auto merger = open({{"gitea.merge", {"org/app"}}});
+  EXPECT_TRUE(call(*merger, "gitea/1.merge_pr", on(2)).ok());
+  EXPECT_EQ(call(*merger, "gitea/1.add_labels", labels_of({"bug"})).error().code(),
+            Code::not_granted)
+      << "and does not include writing";
+}
+
+TEST_F(GiteaWritesTest, APullRequestIsMergedAsItWasOrdered) {
+  const Json pull = answer(*writer(), "merge_pr",
+                           on(2, {{"style", "squash"},
+                                  {"title", "T"},
+                                  {"message", "M"},
+                                  {"delete_branch", true},
+                                  {"head_sha", kHead}}));
+  EXPECT_EQ(pull["merged"], true);
+  EXPECT_EQ(pull["state"], "closed");
+  const auto& order = gitea_.merge_order;
+  EXPECT_EQ(order.style, "squash");
+  EXPECT_EQ(order.title, "T");
+  EXPECT_EQ(order.message, "M");
+  EXPECT_TRUE(order.delete_branch);
+  EXPECT_EQ(order.head_sha, kHead);
+  EXPECT_THAT(audited(), ElementsAre("gitea/1.merge_pr org/app#2 ok"));
+}
+
+TEST_F(GiteaWritesTest, AHeadThatMovedIsNotMergedAndAStyleThatIsNoneNotSent) {
+  EXPECT_EQ(call(*writer(), "gitea/1.merge_pr", on(2, {{"head_sha", std::string(40, 'd')}}))
+                .error()
+                .code(),
+            Code::conflict);
+  EXPECT_EQ(gitea_.writes, 0u);
+  const auto refused = call(*writer(), "gitea/1.merge_pr", on(2, {{"style", "octopus"}})).error();
+  EXPECT_EQ(refused.code(), Code::usage);
+  EXPECT_THAT(refused.message(), HasSubstr("octopus"));
+  EXPECT_EQ(audited().size(), 1u) << "only what was sent";
+}
+
 TEST_F(GiteaWritesTest, AReviewSaysWhatItIsToBe) {
   const auto run = writer();
   const Json made = answer(*run, "create_review",
@@ -278,6 +325,26 @@ TEST_F(DryRun, AnswersWithWhatWouldBeMade) {
   const Json review = answer(*run_, "create_review", on(2, {{"event", "approve"}}));
   EXPECT_EQ(review["state"], "APPROVED");
   EXPECT_EQ(review["commit_sha"], gitea_.repos.at("org/app").pulls[2].head.sha);
+}
+
+TEST_F(DryRun, OfAMergeAnswersAsThePullRequestWouldBeOrWhyNot) {
+  const Json merged = answer(*run_, "merge_pr", on(2, {{"head_sha", kHead}}));
+  EXPECT_EQ(merged["merged"], true);
+  EXPECT_EQ(merged["state"], "closed");
+  const auto refused = [&](const Json& more = Json::object()) {
+    const auto result = call(*run_, "gitea/1.merge_pr", on(2, more));
+    return result.ok() ? std::string() : result.error().message();
+  };
+  EXPECT_THAT(refused({{"head_sha", "other"}}), HasSubstr("its head is no longer"));
+  auto& pull = gitea_.repos.at("org/app").pulls[2];
+  pull.draft = true;
+  EXPECT_THAT(refused(), HasSubstr("it is a draft"));
+  pull.draft = false;
+  gitea_.repos.at("org/app").issues.at(2).state = "closed";
+  EXPECT_THAT(refused(), HasSubstr("it is closed"));
+  pull.merged = true;
+  EXPECT_EQ(refused(), "") << "what is merged is fine";
+  EXPECT_EQ(gitea_.writes, 0u);
 }
 
 TEST_F(DryRun, OfWhatIsNotThereFailsAsTheWriteWould) {

@@ -40,7 +40,9 @@ TEST(ServicesPage, HasARowForEachMethodOfTheForgeWithItsGrant) {
   for (const auto& [method, read] : forge_reads())
     EXPECT_THAT(grant_of(method), ::testing::HasSubstr("`gitea.read`")) << method;
   for (const auto& [method, write] : forge_writes())
-    EXPECT_EQ(grant_of(method), "`gitea.write` for `repo`") << method;
+    EXPECT_EQ(grant_of(method),
+              method == "merge_pr" ? "`gitea.merge` for `repo`" : "`gitea.write` for `repo`")
+        << method;
   for (const auto& [method, grant] : rows) ADD_FAILURE() << method << " is no method";
 }
 

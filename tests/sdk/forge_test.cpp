@@ -158,6 +158,29 @@ TEST_F(Forge, ReviewsOnceAndNotItsOwn) {
   EXPECT_EQ(failure(reject), "invalid");
 }
 
+TEST_F(Forge, MergesTheHeadThatWasLookedAt) {
+  auto& pull = world_.forge.pull("org/app", 2);
+  const auto merge = [](const std::string& head) {
+    return [head](const timmy::Gitea& gitea) {
+      EXPECT_TRUE(gitea.merge_pr("org/app", 2, {.head_sha = head}).merged);
+    };
+  };
+  EXPECT_EQ(failure(merge("other")), "conflict");
+  pull.mergeable = false;
+  EXPECT_EQ(failure(merge(pull.sha)), "conflict");
+  pull.mergeable = true, pull.draft = true;
+  EXPECT_EQ(failure(merge(pull.sha)), "conflict");
+  pull.draft = false, world_.forge.issue("org/app", 2).state = "closed";
+  EXPECT_EQ(failure(merge(pull.sha)), "conflict");
+  EXPECT_FALSE(pull.merged);
+  world_.forge.issue("org/app", 2).state = "open";
+  with(merge(pull.sha));
+  EXPECT_TRUE(pull.merged);
+  EXPECT_EQ(world_.forge.issue("org/app", 2).state, "closed");
+  with(merge("other"));  // what is merged is fine
+  EXPECT_EQ(world_.asked.back().params.at("style"), "merge");
+}
+
 TEST_F(Forge, SumsStatusesUpWithTheWorstFirst) {
   const auto set = [&](const char* context, const char* state) {
     with([&](const timmy::Gitea& gitea) {

@@ -197,6 +197,15 @@ struct ChangedFile {
   }
 };
 
+struct MergeOrder {
+  // "merge", "rebase", "rebase-merge", "squash", "fast-forward-only"
+  std::string style = "merge";
+  std::string head_sha{};  // the head that was looked at; with another one nothing is merged
+  std::string title{};     // of the commit; empty: the forge's
+  std::string message{};   // likewise
+  bool delete_branch = false;
+};
+
 enum class ReviewEvent { approve, request_changes, comment };
 
 [[nodiscard]] inline const char* word(ReviewEvent event) {

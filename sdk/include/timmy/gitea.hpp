@@ -14,10 +14,10 @@
 
 namespace timmy {
 
-// Reading needs the grant gitea.read for the repository, writing gitea.write. Lists are whole, not
-// only a page. A write that changes nothing is fine, and so may be made again. In a dry run the
-// host sends no write, and answers what it would have come to. A run may make so many writes
-// (limits.mutations, 50); the next throws Permanent "too_large".
+// Reading needs the grant gitea.read for the repository, writing gitea.write, merging gitea.merge.
+// Lists are whole, not only a page. A write that changes nothing is fine, and so may be made again.
+// In a dry run the host sends no write, and answers what it would have come to. A run may make so
+// many writes (limits.mutations, 50); the next throws Permanent "too_large".
 class Gitea {
  public:
   explicit Gitea(Caller caller) : caller_(caller) {}
@@ -157,6 +157,20 @@ class Gitea {
   [[nodiscard]] std::vector<ChangedFile> list_pr_files(const std::string& repo,
                                                        std::int64_t number) const {
     return list<ChangedFile>("list_pr_files", {{"repo", repo}, {"number", number}}, "files");
+  }
+  // Hands it over merged; fine if it is merged already. May wait half a minute for the forge to
+  // find out whether it can be. Permanent "conflict", with the reason: it is closed, a draft,
+  // conflicts, its head is not order.head_sha, checks or approvals that the forge asks for are
+  // missing.
+  PullRequest merge_pr(const std::string& repo, std::int64_t number,
+                       const MergeOrder& order = {}) const {
+    return PullRequest::from(call("merge_pr", {{"repo", repo},
+                                               {"number", number},
+                                               {"style", order.style},
+                                               {"title", order.title},
+                                               {"message", order.message},
+                                               {"delete_branch", order.delete_branch},
+                                               {"head_sha", order.head_sha}}));
   }
   // Oldest first.
   [[nodiscard]] std::vector<Review> list_reviews(const std::string& repo,

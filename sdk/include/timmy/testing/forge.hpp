@@ -215,6 +215,7 @@ class Forge : public ForgeWorld {
     if (method == "list_pr_files") return list_files(find_pull(params));
     if (method == "list_reviews") return list_reviews(find_pull(params));
     if (method == "create_review") return create_review(params);
+    if (method == "merge_pr") return merge_pr(params);
     return std::nullopt;
   }
 
@@ -243,6 +244,22 @@ class Forge : public ForgeWorld {
     Json all = Json::array();
     for (const auto& review : pull.reviews) all.push_back(to_json(review));
     return {{"reviews", all}};
+  }
+
+  Json merge_pr(const Json& params) {
+    auto& issue = for_writing(params);
+    auto& pull = find_pull(params);
+    const auto refuse = [](const char* why) { throw Permanent("conflict", why); };
+    if (pull.merged) return to_json(issue, pull, params);
+    if (issue.state != "open") refuse("it is closed");
+    if (pull.draft) refuse("it is a draft");
+    const std::string head = params.value("head_sha", "");
+    if (!head.empty() && head != pull.sha)
+      refuse("its head is no longer the one that was looked at");
+    if (!pull.mergeable) refuse("it conflicts with its base");
+    pull.merged = true, pull.mergeable = false;
+    issue.state = "closed", issue.updated_at = now();
+    return to_json(issue, pull, params);
   }
 
   Json create_review(const Json& params) {
