@@ -89,6 +89,8 @@ class GiteaClient final : public Gitea {
                     Reply<Comment> reply) override;
   void list_prs(RepoName repo, PullFilter filter, Reply<std::vector<PullRequest>> reply) override;
   void get_pr(RepoName repo, std::int64_t number, Reply<PullRequest> reply) override;
+  void list_pr_commits(RepoName repo, std::int64_t number,
+                       Reply<std::vector<Commit>> reply) override;
   void list_pr_files(RepoName repo, std::int64_t number,
                      Reply<std::vector<ChangedFile>> reply) override;
   void find_pr(RepoName repo, std::string head, std::string base,

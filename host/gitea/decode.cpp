@@ -151,6 +151,7 @@ Issue decode_issue(const Json& json) {
   issue.updated_at = time(json, "updated_at");
   issue.closed_at = time(json, "closed_at");
   if (const Json* repo = find(json, "repository")) issue.repo = text(*repo, "full_name");
+  if (const Json* milestone = find(json, "milestone")) issue.milestone = text(*milestone, "title");
   return issue;
 }
 

@@ -51,7 +51,22 @@ PullRequest decode_pull(const Json& json) {
   pull.comments = number(json, "comments");
   pull.created_at = time(json, "created_at");
   pull.updated_at = time(json, "updated_at");
+  if (const Json* milestone = find(json, "milestone")) pull.milestone = text(*milestone, "title");
   return pull;
+}
+
+Commit decode_commit(const Json& json) {
+  Commit commit;
+  commit.sha = text(json, "sha");
+  if (commit.sha.empty()) throw Error(Code::invalid, "the commit has no sha");
+  const Json* said = find(json, "commit");
+  if (said == nullptr) return commit;
+  commit.message = text(*said, "message");
+  for (const auto& [field, who] :
+       {std::pair("author", &commit.author), std::pair("committer", &commit.committer)})
+    if (const Json* signature = find(*said, field))
+      *who = {text(*signature, "name"), text(*signature, "email")};
+  return commit;
 }
 
 ChangedFile decode_file(const Json& json) {

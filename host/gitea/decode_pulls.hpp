@@ -10,6 +10,7 @@ namespace host {
 
 [[nodiscard]] PullRequest decode_pull(const Json& json);
 [[nodiscard]] ChangedFile decode_file(const Json& json);
+[[nodiscard]] Commit decode_commit(const Json& json);
 [[nodiscard]] Review decode_review(const Json& json);
 [[nodiscard]] CommitStatus decode_status(const Json& json);
 

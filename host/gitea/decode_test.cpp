@@ -52,7 +52,10 @@ TEST(Decode, AnIssueWithNullsWhereServersSendThem) {
   EXPECT_FALSE(issue.is_pull);
   EXPECT_EQ(format_utc(*issue.created_at), "2026-07-16T10:00:00Z");
   EXPECT_FALSE(issue.updated_at.has_value());
+  EXPECT_EQ(issue.milestone, "");
   EXPECT_TRUE(decode_issue(Json::parse(R"({"number":7,"pull_request":{}})")).is_pull);
+  EXPECT_EQ(decode_issue(Json::parse(R"({"number":7,"milestone":{"title":"2.0"}})")).milestone,
+            "2.0");
 }
 
 TEST(Decode, RefusesOtherTypesNamingTheField) {

@@ -57,6 +57,13 @@ class FakeGitea final : public FakeIssues {
       return find(name).files[number];
     });
   }
+  void list_pr_commits(RepoName name, std::int64_t number,
+                       Reply<std::vector<Commit>> reply) override {
+    answer(std::move(reply), [this, name, number] {
+      find_pull(name, number);
+      return find(name).commits[number];
+    });
+  }
   void find_pr(RepoName name, std::string head, std::string base,
                Reply<std::optional<PullRequest>> reply) override {
     answer(std::move(reply), [this, name, head, base] { return open_one(name, head, base); });

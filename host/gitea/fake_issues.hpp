@@ -28,6 +28,7 @@ class FakeIssues : public Gitea {
     // Of pull requests, which are issues too.
     std::map<std::int64_t, PullRequest> pulls;
     std::map<std::int64_t, std::vector<ChangedFile>> files;
+    std::map<std::int64_t, std::vector<Commit>> commits;
     std::map<std::int64_t, std::vector<Review>> reviews;
     std::map<std::string, std::vector<CommitStatus>> statuses;  // by hash or branch, oldest first
   };

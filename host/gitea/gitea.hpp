@@ -120,6 +120,9 @@ class Gitea {
   virtual void get_pr(RepoName repo, std::int64_t number, Reply<PullRequest> reply) = 0;
   virtual void list_pr_files(RepoName repo, std::int64_t number,
                              Reply<std::vector<ChangedFile>> reply) = 0;
+  // Those that it would add to its base; newest first.
+  virtual void list_pr_commits(RepoName repo, std::int64_t number,
+                               Reply<std::vector<Commit>> reply) = 0;
   // The open one from `head` (a branch of the repository, or "user:branch" of a fork) to `base`.
   virtual void find_pr(RepoName repo, std::string head, std::string base,
                        Reply<std::optional<PullRequest>> reply) = 0;

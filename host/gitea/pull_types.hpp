@@ -41,6 +41,7 @@ struct PullRequest {
   std::int64_t comments = 0;
   std::optional<WallTime> created_at;
   std::optional<WallTime> updated_at;
+  std::string milestone;  // title; empty: none
 };
 
 struct PullFilter {
@@ -64,6 +65,19 @@ struct ChangedFile {
   std::string status;         // "added", "changed", "deleted", "renamed" ...
   std::int64_t additions = 0;
   std::int64_t deletions = 0;
+};
+
+// Who a commit says it is of; nobody checked.
+struct Signature {
+  std::string name;
+  std::string email;
+};
+
+struct Commit {
+  std::string sha;
+  std::string message;
+  Signature author;
+  Signature committer;
 };
 
 struct MergeOrder {

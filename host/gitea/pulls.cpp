@@ -128,6 +128,19 @@ void GiteaClient::list_pr_files(RepoName repo, std::int64_t number,
   });
 }
 
+void GiteaClient::list_pr_commits(RepoName repo, std::int64_t number,
+                                  Reply<std::vector<Commit>> reply) {
+  guarded(impl_->transport, reply, [&] {
+    ApiRequest request;
+    // What it can leave out would cost the server a look at every file of every commit.
+    request.path = pull_path(repo, number) + "/commits?verification=false&files=false&stat=false&";
+    request.what = "listing the commits of " + issue_name(repo, number);
+    Pages<Commit>::walk(
+        impl_->transport, std::move(request),
+        [](const Json& json) -> std::optional<Commit> { return decode_commit(json); }, reply);
+  });
+}
+
 void GiteaClient::find_pr(RepoName repo, std::string head, std::string base,
                           Reply<std::optional<PullRequest>> reply) {
   guarded(impl_->transport, reply, [&] {

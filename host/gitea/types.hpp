@@ -79,7 +79,8 @@ struct Issue {
   std::optional<WallTime> created_at;
   std::optional<WallTime> updated_at;
   std::optional<WallTime> closed_at;
-  std::string repo;  // full name, as the server has it now; some replies leave it out
+  std::string repo;       // full name, as the server has it now; some replies leave it out
+  std::string milestone;  // title; empty: none
 };
 
 // What is set is changed.

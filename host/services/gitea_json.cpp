@@ -14,6 +14,8 @@ Json to_json(const PullEnd& end) {
   return {{"branch", end.branch}, {"sha", end.sha}, {"repo", end.repo}};
 }
 
+Json to_json(const Signature& who) { return {{"name", who.name}, {"email", who.email}}; }
+
 }  // namespace
 
 Json label_names(const std::vector<Label>& labels) {
@@ -57,6 +59,7 @@ Json to_json(const Issue& issue) {
           {"user", issue.user},
           {"labels", label_names(issue.labels)},
           {"assignees", issue.assignees},
+          {"milestone", issue.milestone},
           {"is_locked", issue.is_locked},
           {"is_pull", issue.is_pull},
           {"comments", issue.comments},
@@ -86,6 +89,7 @@ Json to_json(const PullRequest& pull) {
           {"user", pull.user},
           {"labels", label_names(pull.labels)},
           {"assignees", pull.assignees},
+          {"milestone", pull.milestone},
           {"requested_reviewers", pull.requested_reviewers},
           {"draft", pull.draft},
           {"merged", pull.merged},
@@ -105,6 +109,13 @@ Json to_json(const ChangedFile& file) {
           {"status", file.status},
           {"additions", file.additions},
           {"deletions", file.deletions}};
+}
+
+Json to_json(const Commit& commit) {
+  return {{"sha", commit.sha},
+          {"message", commit.message},
+          {"author", to_json(commit.author)},
+          {"committer", to_json(commit.committer)}};
 }
 
 Json to_json(const Review& review) {

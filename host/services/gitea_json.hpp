@@ -20,6 +20,7 @@ namespace host {
 [[nodiscard]] Json to_json(const Team& team);
 [[nodiscard]] Json to_json(const PullRequest& pull);
 [[nodiscard]] Json to_json(const ChangedFile& file);
+[[nodiscard]] Json to_json(const Commit& commit);
 [[nodiscard]] Json to_json(const Review& review);
 [[nodiscard]] Json to_json(const CommitStatus& status);
 [[nodiscard]] Json to_json(const CombinedStatus& combined);

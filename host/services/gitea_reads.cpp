@@ -145,6 +145,11 @@ void list_pr_files(Gitea& gitea, const ForgeCall& call) {
   gitea.list_pr_files(repo, call.number(), list_answer<ChangedFile>(call, "files"));
 }
 
+void list_pr_commits(Gitea& gitea, const ForgeCall& call) {
+  const auto repo = call.repo(kRead);
+  gitea.list_pr_commits(repo, call.number(), list_answer<Commit>(call, "commits"));
+}
+
 void list_reviews(Gitea& gitea, const ForgeCall& call) {
   const auto repo = call.repo(kRead);
   gitea.list_reviews(repo, call.number(), list_answer<Review>(call, "reviews"));
@@ -174,6 +179,7 @@ const std::map<std::string_view, ForgeRead>& forge_reads() {
       {"list_prs", list_prs},
       {"get_pr", get_pr},
       {"list_pr_files", list_pr_files},
+      {"list_pr_commits", list_pr_commits},
       {"list_reviews", list_reviews},
       {"combined_status", combined_status},
   };

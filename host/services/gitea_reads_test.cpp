@@ -22,6 +22,7 @@ const std::vector<ForgeMethod>& repo_reads() {
       {"list_prs", {{"repo", "org/app"}}},
       {"get_pr", {{"repo", "org/app"}, {"number", 2}}},
       {"list_pr_files", {{"repo", "org/app"}, {"number", 2}}},
+      {"list_pr_commits", {{"repo", "org/app"}, {"number", 2}}},
       {"list_reviews", {{"repo", "org/app"}, {"number", 2}}},
       {"combined_status", {{"repo", "org/app"}, {"ref", "main"}}},
   };
@@ -138,6 +139,12 @@ TEST_F(GiteaReadsTest, FilesReviewsAndStatusesOfAPullRequest) {
                                                                          {"status", "renamed"},
                                                                          {"additions", 3},
                                                                          {"deletions", 4}}}));
+  repo.commits[2] = {{"abc", "Mend it", {"Amy", "amy@x.test"}, {"Bob", "bob@x.test"}}};
+  EXPECT_EQ(answer(*run, "list_pr_commits", on(2))["commits"],
+            Json::array({{{"sha", "abc"},
+                          {"message", "Mend it"},
+                          {"author", {{"name", "Amy"}, {"email", "amy@x.test"}}},
+                          {"committer", {{"name", "Bob"}, {"email", "bob@x.test"}}}}}));
   const Json review = answer(*run, "list_reviews", on(2))["reviews"].at(0);
   EXPECT_EQ(review["state"], "APPROVED");
   EXPECT_EQ(review["official"], true);

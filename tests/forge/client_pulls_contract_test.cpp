@@ -149,6 +149,26 @@ TEST_P(ClientPullContract, ListsTheFilesOfAPullRequest) {
             Code::not_found);
 }
 
+TEST_P(ClientPullContract, ListsTheCommitsOfAPullRequestNewestFirst) {
+  const auto repo = new_repo_with_code();
+  const auto number = new_pull(repo, "a");
+  std::vector<std::string> expected{"add a.txt"};
+  for (int i = 0; i < page_cap() + 1; ++i) {
+    const auto file = "f" + std::to_string(i) + ".txt";
+    expected.insert(expected.begin(), "add " + file);
+    commit(repo, "a", file);
+  }
+  const auto commits = wait<std::vector<host::Commit>>(
+      [&](auto reply) { client().list_pr_commits(parse_repo_name(repo), number, reply); });
+  std::vector<std::string> found;
+  for (const auto& each : commits.value())
+    found.push_back(each.message.substr(0, each.message.find('\n')));
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(commits.value()[0].sha, read(repo, number).value().head.sha);
+  EXPECT_THAT(commits.value()[0].author.name, HasSubstr(me()));
+  EXPECT_THAT(commits.value()[0].committer.email, HasSubstr("@"));
+}
+
 TEST_P(ClientPullContract, EditsLabelsAndAssignsAPullRequestAsAnIssue) {
   const auto repo = new_repo_with_code();
   const auto number = new_pull(repo, "a");

@@ -14,16 +14,22 @@ namespace {
 
 using Files = std::map<std::string, std::string>;
 
-// The nearest commit that both have behind them; empty when there is none.
-std::string merge_base(const Repo& repo, const std::string& one, const std::string& other) {
+// A commit and all before it.
+std::set<std::string> history(const Repo& repo, const std::string& from) {
   std::set<std::string> behind;
-  std::vector<std::string> open{one};
+  std::vector<std::string> open{from};
   while (!open.empty()) {
     const auto at = open.back();
     open.pop_back();
-    if (!behind.insert(at).second) continue;
+    if (!repo.commits.contains(at) || !behind.insert(at).second) continue;
     for (const auto& parent : repo.commits.at(at).parents) open.push_back(parent);
   }
+  return behind;
+}
+
+// The nearest commit that both have behind them; empty when there is none.
+std::string merge_base(const Repo& repo, const std::string& one, const std::string& other) {
+  const auto behind = history(repo, one);
   for (std::vector<std::string> layer{other}; !layer.empty();) {
     std::vector<std::string> next;
     for (const auto& at : layer) {
@@ -97,6 +103,16 @@ Team& ForgeState::add_team(std::string_view organisation, std::string name) {
 std::string ForgeState::head_of(const Repo& repo, const Pull& pull) {
   const auto at = repo.branches.find(pull.head);
   return at == repo.branches.end() || !pull.merged_as.empty() ? pull.last_head : at->second;
+}
+
+std::vector<std::string> ForgeState::commits_of(const Repo& repo, const Pull& pull) {
+  auto known = history(repo, pull.merge_base);
+  std::vector<std::string> all{head_of(repo, pull)};
+  if (!known.insert(all[0]).second) return {};
+  for (std::size_t at = 0; at < all.size(); ++at)
+    for (const auto& parent : repo.commits.at(all[at]).parents)
+      if (known.insert(parent).second) all.push_back(parent);
+  return all;
 }
 
 Files ForgeState::changed_files(const Repo& repo, const Pull& pull) {

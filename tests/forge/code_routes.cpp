@@ -29,6 +29,8 @@ ServerResponse create_file(Exchange& exchange) {
   if (repo.commits.at(at->second).files.contains(file))
     throw refused(exchange.state, 422, "repository file already exists [path: " + file + "]");
   const auto hash = exchange.state.add_commit(repo, branch, file, content, from);
+  repo.commits.at(hash).message = body.text("message").value_or("Add " + file);
+  repo.commits.at(hash).author = exchange.doer->login;
   return json_reply(201, {{"content", {{"name", file}, {"path", file}}},
                           {"commit", {{"sha", hash}, {"message", ""}}}});
 }

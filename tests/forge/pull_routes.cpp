@@ -121,6 +121,19 @@ ServerResponse list_files(Exchange& exchange) {
       true);
 }
 
+ServerResponse list_commits(Exchange& exchange) {
+  const auto [issue, pull] = find(exchange);
+  return paged(
+      exchange, ForgeState::commits_of(*exchange.repo, pull),
+      [&](const std::string& hash) {
+        const auto& commit = exchange.repo->commits.at(hash);
+        const Json who{{"name", commit.author}, {"email", commit.author + "@localhost"}};
+        return Json{{"sha", hash},
+                    {"commit", {{"message", commit.message}, {"author", who}, {"committer", who}}}};
+      },
+      true);
+}
+
 // In the order of the checks of Gitea; a real conflict and one that was not looked for yet answer
 // the same.
 void must_merge(const Exchange& exchange, const Issue& issue, const Pull& pull,
@@ -187,6 +200,7 @@ const std::vector<Route>& pull_routes() {
       {"GET", "/repos/{}/{}/pulls/{}", "repository", kRepo, get_pull},
       {"PATCH", "/repos/{}/{}/pulls/{}", "repository", kWrite, edit_pull},
       {"GET", "/repos/{}/{}/pulls/{}/files", "repository", kRepo, list_files},
+      {"GET", "/repos/{}/{}/pulls/{}/commits", "repository", kRepo, list_commits},
       {"GET", "/repos/{}/{}/pulls/{}/merge", "repository", kRepo, is_merged},
       {"POST", "/repos/{}/{}/pulls/{}/merge", "repository", kWrite | kNotArchived, merge},
       {"GET", "/repos/{}/{}/pulls/{}/*", "repository", kRepo, find_by_branches},

@@ -70,6 +70,8 @@ struct Issue {
 struct Commit {
   std::vector<std::string> parents;
   std::map<std::string, std::string> files;  // content by name
+  std::string message = "change";
+  std::string author = "somebody";
 };
 
 struct Review {
@@ -210,6 +212,8 @@ class ForgeState {
   void rename_repo(std::string_view full_name, const std::string& name);
 
   // What its branch is at, or was.
+  // What it would add to its base, newest first.
+  [[nodiscard]] static std::vector<std::string> commits_of(const Repo& repo, const Pull& pull);
   [[nodiscard]] static std::string head_of(const Repo& repo, const Pull& pull);
   // The files of both, or nullopt where both changed one in different ways.
   [[nodiscard]] static std::optional<std::map<std::string, std::string>> merged_files(

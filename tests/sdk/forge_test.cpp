@@ -113,6 +113,8 @@ TEST_F(Forge, KeepsOneCommentUpToDate) {
 TEST_F(Forge, TellsOfPullRequestsWithTheirFiles) {
   world_.forge.add_pull("org/app", "Other", "other", "stable");
   world_.forge.pull("org/app", 2).files = {{"a.cpp", "added", 3, 0}};
+  world_.forge.pull("org/app", 2).commits = {{"abc", "Mend it"}};
+  world_.forge.issue("org/app", 2).milestone = "2.0";
   with([&](const timmy::Gitea& gitea) {
     const auto all = gitea.list_prs("org/app");
     ASSERT_EQ(all.size(), 2u);
@@ -130,6 +132,14 @@ TEST_F(Forge, TellsOfPullRequestsWithTheirFiles) {
     ASSERT_EQ(files.size(), 1u);
     EXPECT_EQ(files[0].name, "a.cpp");
     EXPECT_EQ(files[0].additions, 3);
+    const auto commits = gitea.list_pr_commits("org/app", 2);
+    ASSERT_EQ(commits.size(), 1u);
+    EXPECT_EQ(commits[0].sha, "abc");
+    EXPECT_EQ(commits[0].message, "Mend it");
+    EXPECT_EQ(commits[0].author.name, "Alice");
+    EXPECT_EQ(commits[0].committer.email, "alice@example.org");
+    EXPECT_EQ(all[0].milestone, "2.0");
+    EXPECT_EQ(gitea.get_issue("org/app", 2).milestone, "2.0");
     EXPECT_EQ(gitea.list_issues("org/app").size(), 1u) << "a pull request is no issue";
   });
   EXPECT_EQ(failure([](const auto& gitea) { (void)gitea.get_pr("org/app", 1); }), "not_found");

@@ -58,6 +58,7 @@ struct Issue {
   std::vector<std::string> assignees;  // logins. Since SDK 1.1, as the rest
   std::optional<Time> created_at;
   std::int64_t comments = 0;  // how many
+  std::string milestone;      // its title; empty: none
 
   [[nodiscard]] static Issue from(Json json) {
     Issue issue;
@@ -71,6 +72,7 @@ struct Issue {
     issue.created_at = detail::time_at(json, "created_at");
     issue.updated_at = detail::time_at(json, "updated_at");
     issue.comments = json.value("comments", std::int64_t{0});
+    issue.milestone = json.value("milestone", "");
     issue.raw = std::move(json);
     return issue;
   }
@@ -150,6 +152,7 @@ struct PullRequest {
   bool mergeable = false;  // false also while the forge has not looked yet
   PullEnd base;
   PullEnd head;
+  std::string milestone;  // its title; empty: none
   std::optional<Time> created_at;
   std::optional<Time> updated_at;
   Json raw;
@@ -167,6 +170,7 @@ struct PullRequest {
     pull.draft = json.value("draft", false);
     pull.merged = json.value("merged", false);
     pull.mergeable = json.value("mergeable", false);
+    pull.milestone = json.value("milestone", "");
     pull.base = PullEnd::from(json.at("base"));
     pull.head = PullEnd::from(json.at("head"));
     pull.created_at = detail::time_at(json, "created_at");
@@ -194,6 +198,29 @@ struct ChangedFile {
     return {json.at("name").get<std::string>(), json.value("previous_name", ""),
             json.value("status", ""), json.value("additions", std::int64_t{0}),
             json.value("deletions", std::int64_t{0})};
+  }
+};
+
+// Who a commit says it is of; nobody has checked that.
+struct Signature {
+  std::string name;
+  std::string email;
+
+  [[nodiscard]] static Signature from(const Json& json) {
+    return {json.value("name", ""), json.value("email", "")};
+  }
+};
+
+struct Commit {
+  std::string sha;
+  std::string message;
+  Signature author;
+  Signature committer;
+
+  [[nodiscard]] static Commit from(const Json& json) {
+    return {json.at("sha").get<std::string>(), json.value("message", ""),
+            Signature::from(json.value("author", Json::object())),
+            Signature::from(json.value("committer", Json::object()))};
   }
 };
 

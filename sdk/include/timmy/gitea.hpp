@@ -158,6 +158,11 @@ class Gitea {
                                                        std::int64_t number) const {
     return list<ChangedFile>("list_pr_files", {{"repo", repo}, {"number", number}}, "files");
   }
+  // Those that it would add to its base, newest first.
+  [[nodiscard]] std::vector<Commit> list_pr_commits(const std::string& repo,
+                                                    std::int64_t number) const {
+    return list<Commit>("list_pr_commits", {{"repo", repo}, {"number", number}}, "commits");
+  }
   // Hands it over merged; fine if it is merged already. May wait half a minute for the forge to
   // find out whether it can be. Permanent "conflict", with the reason: it is closed, a draft,
   // conflicts, its head is not order.head_sha, checks or approvals that the forge asks for are

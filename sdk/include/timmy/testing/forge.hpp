@@ -213,6 +213,7 @@ class Forge : public ForgeWorld {
     if (method == "list_prs") return list_prs(params);
     if (method == "get_pr") return to_json(find_issue(params), find_pull(params), params);
     if (method == "list_pr_files") return list_files(find_pull(params));
+    if (method == "list_pr_commits") return list_commits(find_pull(params));
     if (method == "list_reviews") return list_reviews(find_pull(params));
     if (method == "create_review") return create_review(params);
     if (method == "merge_pr") return merge_pr(params);
@@ -238,6 +239,16 @@ class Forge : public ForgeWorld {
                      {"additions", file.additions},
                      {"deletions", file.deletions}});
     return {{"files", all}};
+  }
+
+  static Json list_commits(const Pull& pull) {
+    Json all = Json::array();
+    for (const auto& commit : pull.commits) {
+      const Json who{{"name", commit.name}, {"email", commit.email}};
+      all.push_back(
+          {{"sha", commit.sha}, {"message", commit.message}, {"author", who}, {"committer", who}});
+    }
+    return {{"commits", all}};
   }
 
   static Json list_reviews(const Pull& pull) {

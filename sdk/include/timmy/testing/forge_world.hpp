@@ -39,6 +39,13 @@ class ForgeWorld {
     std::vector<Comment> comments{};
     bool is_pull = false;
     Time created_at{};
+    std::string milestone{};
+  };
+  struct Commit {
+    std::string sha;
+    std::string message;
+    std::string name = "Alice";  // of its author and committer
+    std::string email = "alice@example.org";
   };
   struct File {
     std::string name;
@@ -68,6 +75,7 @@ class ForgeWorld {
     std::vector<std::string> requested_reviewers;
     std::vector<File> files;
     std::vector<Review> reviews;
+    std::vector<Commit> commits;  // newest first
   };
   struct Status {
     std::string context;
@@ -202,6 +210,7 @@ class ForgeWorld {
             {"body", issue.body},
             {"labels", issue.labels},
             {"assignees", issue.assignees},
+            {"milestone", issue.milestone},
             {"state", issue.state},
             {"user", issue.user},
             {"is_pull", issue.is_pull},
