@@ -26,7 +26,7 @@ class ForgeWorld {
     Time created_at{};
     Time updated_at{};
   };
-  // Since SDK 1.0 but for the last four.
+  // Since SDK 1.0 but for the last five.
   struct Issue {
     std::int64_t number = 0;
     std::string title;
