@@ -2,8 +2,12 @@
 #include <timmy/plugin.hpp>
 
 #include "explain.hpp"
+#include "orphans.hpp"
+#include "pass.hpp"
+#include "reviews.hpp"
 #include "round.hpp"
 #include "rules.hpp"
+#include "stale.hpp"
 
 namespace triage {
 
@@ -13,7 +17,11 @@ class Triage {
  public:
   explicit Triage(const Json& config)
       : repos_(config.at("repos").get<Names>()),
-        rules_(config.value("rules", Json::array()), config.value("priorities", Json::array())) {}
+        rules_(config.value("rules", Json::array()), config.value("priorities", Json::array())) {
+    if (config.contains("orphans")) orphans_.emplace(config["orphans"]);
+    if (config.contains("stale")) stale_.emplace(config["stale"]);
+    if (config.contains("reviews")) reviews_.emplace(config["reviews"]);
+  }
 
   // Payload: {"full": true} looks at all that is open again; {"repo", "number"}, which an event
   // brings, at that issue alone.
@@ -34,12 +42,36 @@ class Triage {
     return triage::explain(ctx, repos_, rules_, repo, number);
   }
 
+  Json clean_up_orphans(const timmy::Job&, timmy::Context& ctx) {
+    if (!orphans_) return not_configured("orphans");
+    return triage::clean_up_orphans(ctx, repos_, *orphans_);
+  }
+
+  Json close_stale(const timmy::Job&, timmy::Context& ctx) {
+    if (!stale_) return not_configured("stale");
+    return triage::close_stale(ctx, repos_, *stale_);
+  }
+
+  // Payload: {"repo", "number"}, which an event brings, looks at that pull request; {"repo"} at
+  // that repository.
+  Json review_prs(const timmy::Job& job, timmy::Context& ctx) {
+    if (!reviews_) return not_configured("reviews");
+    return triage::review_prs(ctx, repos_, *reviews_, job.payload, [&ctx] { return ctx.now(); });
+  }
+
  private:
   Names repos_;
   Rules rules_;
+  // Nothing: not in the config.
+  std::optional<OrphanTerms> orphans_;
+  std::optional<StaleTerms> stale_;
+  std::optional<Reviewing> reviews_;
 };
 
 }  // namespace triage
 
 TIMMY_PLUGIN(triage::Triage, {"gitea_issue_triage", &triage::Triage::triage},
-             {"gitea_issue_triage_explain", &triage::Triage::explain})
+             {"gitea_issue_triage_explain", &triage::Triage::explain},
+             {"orphan_work_cleanup", &triage::Triage::clean_up_orphans},
+             {"close_stale", &triage::Triage::close_stale},
+             {"review_prs", &triage::Triage::review_prs})

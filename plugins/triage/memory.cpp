@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace triage {
+namespace {
+
+using timmy::Json;
+using timmy::Time;
+using MaybeTime = std::optional<Time>;
+
+// Those that note what they write.
+constexpr std::array kTasks{"orphans", "stale", "reviews"};
+
+// The forge dates a comment and the change of its issue one after the other.
+constexpr auto kApart = std::chrono::seconds(2);
+
+constexpr auto kRemembered = std::chrono::days(365);
+
+std::string prefix_of(const std::string& task, const std::string& repo) {
+  return task + "/" + repo + "#";
+}
+
+MaybeTime time_of(const Json& json, const char* what) {
+  return json.is_object() ? timmy::parse_time(json.value(what, "")) : std::nullopt;
+}
+
+}  // namespace
+
+Memory::Memory(timmy::State state, const std::string& task, const std::string& repo,
+               std::int64_t number)
+    : state_(state), key_(prefix_of(task, repo) + std::to_string(number)), own_(Json::object()) {
+  for (const std::string other : kTasks) {
+    const auto noted = state_.get(prefix_of(other, repo) + std::to_string(number));
+    if (!noted || !noted->is_object()) continue;
+    if (other == task) own_ = *noted;
+    const auto ours = time_of(*noted, "ours");
+    const auto newest = time_of(noted_, "ours");
+    if (!ours || !time_of(*noted, "theirs")) continue;
+    if (ours > newest || (ours == newest && noted->value("pending", false))) noted_ = *noted;
+  }
+}
+
+MaybeTime Memory::activity(MaybeTime updated_at) const {
+  const auto ours = time_of(noted_, "ours");
+  if (!updated_at || !ours) return updated_at;
+  const bool known = *updated_at <= *ours || noted_.value("pending", false);
+  return known ? time_of(noted_, "theirs") : updated_at;
+}
+
+MaybeTime Memory::activity(const timmy::Issue& issue, const std::vector<timmy::Comment>& comments,
+                           const std::string& me) const {
+  const auto ours = time_of(noted_, "ours");
+  if (!issue.updated_at || !ours) return issue.updated_at;
+  if (*issue.updated_at > *ours && !is_ours(issue, comments, me)) return issue.updated_at;
+  auto theirs = time_of(noted_, "theirs");
+  for (const auto& comment : comments)
+    if (comment.user != me) theirs = std::max(theirs, comment.updated_at);
+  return theirs;
+}
+
+// Whether the last update was by a comment that a run did not live to note.
+bool Memory::is_ours(const timmy::Issue& issue, const std::vector<timmy::Comment>& comments,
+                     const std::string& me) const {
+  if (!noted_.value("pending", false) || comments.empty()) return false;
+  const auto& last = comments.back();
+  return last.user == me && last.created_at && last.created_at >= time_of(noted_, "ours") &&
+         *issue.updated_at <= *last.created_at + kApart;
+}
+
+void Memory::about_to_write(MaybeTime updated_at, Time activity) {
+  set("theirs", activity);
+  if (updated_at > time("ours")) set("ours", *updated_at);
+  set("pending", true);
+  keep();
+}
+
+void Memory::wrote(MaybeTime updated_at) {
+  if (updated_at) set("ours", *updated_at);
+  set("pending", nullptr);
+  keep();
+}
+
+MaybeTime Memory::time(const char* what) const { return time_of(own_, what); }
+
+void Memory::set(const char* what, Json value) {
+  if (value.is_null())
+    own_.erase(what);
+  else
+    own_[what] = std::move(value);
+}
+
+void Memory::set(const char* what, Time value) { set(what, Json(timmy::format_time(value))); }
+
+void Memory::keep() {
+  // At once: what was written on the forge stays, whatever becomes of this run.
+  state_.put_now(key_, own_.empty() ? Json() : own_);
+  if (own_.contains("ours")) noted_ = own_;
+}
+
+void forget_all_but(timmy::State state, const std::string& task, const std::string& repo,
+                    const std::set<std::int64_t>& open, Time now) {
+  const auto prefix = prefix_of(task, repo);
+  for (const auto& key : state.list(prefix)) {
+    if (open.contains(std::atoll(key.c_str() + prefix.size()))) continue;
+    const auto closed = time_of(state.get(key).value_or(Json()), "closed");
+    if (!closed || now - *closed > kRemembered) state.put_now(key, Json());
+  }
+}
+
+}  // namespace triage

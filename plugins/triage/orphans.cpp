@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "orphans.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "memory.hpp"
+#include "pass.hpp"
+#include "span.hpp"
+#include "wording.hpp"
+
+namespace triage {
+namespace {
+
+using timmy::Json;
+using timmy::Time;
+
+constexpr const char* kTask = "orphans";
+
+std::optional<OrphanWarning> warning_in(const Memory& memory) {
+  const auto at = memory.time("warned"), silence = memory.time("silence");
+  if (!at || !silence) return std::nullopt;
+  return OrphanWarning{*at, *silence, memory.own().value("reset", false)};
+}
+
+std::string mention(const Names& logins) {
+  std::string text;
+  for (const auto& login : logins) text += (text.empty() ? "@" : ", @") + login;
+  return text;
+}
+
+bool is_candidate(const timmy::Issue& issue, const OrphanTerms& terms) {
+  return issue.state == "open" && !issue.assignees.empty() && !terms.exempt.cover(issue);
+}
+
+class Cleanup {
+ public:
+  Cleanup(timmy::Context& ctx, const OrphanTerms& terms) : ctx_(ctx), terms_(terms) {}
+
+  Json run(const Names& names) {
+    pass_.over(ctx_, repos_of(ctx_.gitea(), names, "has_issues"), [&](const std::string& repo) {
+      if (!terms_.exempt.cover_repo(repo)) look_for(repo);
+    });
+    pass_.each(ctx_, std::move(due_), [&](const Due& due) { look_again(due); });
+    return pass_.result();
+  }
+
+ private:
+  // Only by what the list says; who is due is looked at again.
+  void look_for(const std::string& repo) {
+    std::set<std::int64_t> open;
+    const auto issues = ctx_.gitea().list_issues(repo);
+    for (const auto& issue : issues) {
+      open.insert(issue.number);
+      if (!is_candidate(issue, terms_)) continue;
+      const Memory memory(ctx_.state(), kTask, repo, issue.number);
+      const auto activity = memory.activity(issue.updated_at);
+      if (activity &&
+          next_step(ctx_.now(), *activity, warning_in(memory), terms_) != OrphanStep::none)
+        due_.push_back({repo, issue.number, *activity});
+    }
+    pass_.read(issues.size());
+    forget_all_but(ctx_.state(), kTask, repo, open, ctx_.now());
+  }
+
+  void look_again(const Due& due) {
+    const auto issue = ctx_.gitea().get_issue(due.repo, due.number);
+    if (!is_candidate(issue, terms_)) return;
+    Memory memory(ctx_.state(), kTask, due.repo, due.number);
+    const auto comments = ctx_.gitea().list_comments(due.repo, due.number);
+    const auto on_issue = memory.activity(issue, comments, me());
+    if (!on_issue) return;
+    const auto activity = std::max(*on_issue, on_pulls(due.repo, due.number));
+    switch (next_step(ctx_.now(), activity, warning_in(memory), terms_)) {
+      case OrphanStep::none: return;
+      case OrphanStep::warn:
+        memory.about_to_write(issue.updated_at, *on_issue);
+        return warn(due, issue, activity, memory);
+      case OrphanStep::reset:
+        memory.about_to_write(issue.updated_at, *on_issue);
+        return reset(due, issue, memory);
+    }
+  }
+
+  void warn(const Due& due, const timmy::Issue& issue, Time silence, Memory& memory) {
+    const auto until = ctx_.now() + terms_.reset_after;
+    const std::string body =
+        mention(issue.assignees) + ": this is assigned, and nothing has " + "happened here since " +
+        minute_text(silence) + ". If nothing does, " + what_follows(issue) + " at " +
+        minute_text(until) +
+        " or soon after. A comment or any other change here keeps it as it is.";
+    if (!say(due, body, "orphan-warning/" + timmy::format_time(silence)))
+      return pass_.did("rehearsed", due.name());
+    memory.set("warned", ctx_.now());
+    memory.set("silence", silence);
+    memory.set("reset", nullptr);
+    memory.wrote(updated_at(due));
+    pass_.did("warned", due.name());
+    ctx_.log.info(due.name(), ": warned, silent since ", timmy::format_time(silence));
+  }
+
+  // The text is the same if this is done again: it hangs on what was noted alone.
+  void reset(const Due& due, const timmy::Issue& issue, Memory& memory) {
+    const auto warning = *warning_in(memory);
+    const std::string body = "Nothing has happened here since " + minute_text(warning.silence) +
+                             ", nor after the warning of " + minute_text(warning.at) + ": " +
+                             what_was_done() + ".";
+    const bool sent = say(due, body, "orphan-reset/" + timmy::format_time(warning.silence));
+    if (sent) memory.wrote(updated_at(due));
+    for (const auto& label : terms_.remove_labels) {
+      if (!contains(issue.labels, label)) continue;
+      ctx_.gitea().remove_label(due.repo, due.number, label);
+      if (sent) memory.wrote(updated_at(due));
+    }
+    // Last, since what nobody is assigned to is not looked at again, should this run end here.
+    if (terms_.unassign) {
+      const auto now = ctx_.gitea().remove_assignees(due.repo, due.number, issue.assignees);
+      if (sent) memory.wrote(now.updated_at);
+    }
+    if (!sent) return pass_.did("rehearsed", due.name());
+    memory.set("reset", true);
+    memory.keep();
+    pass_.did("reset", due.name());
+    ctx_.log.info(due.name(), ": reset, was assigned to ", mention(issue.assignees));
+  }
+
+  // False in a dry run, of which nothing is to be noted.
+  bool say(const Due& due, const std::string& body, const std::string& name) {
+    return ctx_.gitea().keep_comment(due.repo, due.number, body, name).id != 0;
+  }
+
+  [[nodiscard]] std::string what_follows(const timmy::Issue& issue) const {
+    if (terms_.unassign)
+      return std::string(issue.assignees.size() == 1 ? "its assignee is" : "its assignees are") +
+             " taken off, so that somebody else can take it up,";
+    return "it is marked as free again";
+  }
+  [[nodiscard]] std::string what_was_done() const {
+    std::string labels;
+    for (const auto& label : terms_.remove_labels)
+      labels += (labels.empty() ? "" : ", ") + quoted(label);
+    if (terms_.unassign)
+      return "nobody is assigned any more" + (labels.empty() ? "" : ", and " + labels + " is off");
+    return labels.empty() ? "it is free for somebody else" : labels + " is off";
+  }
+
+  // The newest activity on open pull requests that speak of it.
+  Time on_pulls(const std::string& repo, std::int64_t number) {
+    auto [known, unknown] = pulls_.try_emplace(repo);
+    if (unknown) known->second = ctx_.gitea().list_prs(repo);
+    Time newest = Time::min();
+    for (const auto& pull : known->second) {
+      if (!mentions(pull.title, number) && !mentions(pull.body, number)) continue;
+      const Memory memory(ctx_.state(), kTask, repo, pull.number);
+      newest = std::max(newest, memory.activity(pull.updated_at).value_or(Time::min()));
+    }
+    return newest;
+  }
+
+  std::optional<Time> updated_at(const Due& due) const {
+    return ctx_.gitea().get_issue(due.repo, due.number).updated_at;
+  }
+  const std::string& me() {
+    if (me_.empty()) me_ = ctx_.gitea().whoami().login;
+    return me_;
+  }
+
+  timmy::Context& ctx_;
+  const OrphanTerms& terms_;
+  Pass pass_;
+  std::vector<Due> due_;
+  std::map<std::string, std::vector<timmy::PullRequest>> pulls_;
+  std::string me_;
+};
+
+}  // namespace
+
+OrphanTerms::OrphanTerms(const Json& config)
+    : warn_after(span_at(config, "warn_after", "orphans")),
+      reset_after(span_at(config, "reset_after", "orphans")),
+      unassign(config.at("unassign").get<bool>()),
+      remove_labels(config.value("remove_labels", Names())),
+      exempt(Exemptions::from(config.value("exempt", Json::object()))) {}
+
+OrphanStep next_step(Time now, Time activity, const std::optional<OrphanWarning>& warning,
+                     const OrphanTerms& terms) {
+  if (warning && activity <= warning->silence) {
+    if (warning->reset) return OrphanStep::none;
+    return now >= warning->at + terms.reset_after ? OrphanStep::reset : OrphanStep::none;
+  }
+  return now >= activity + terms.warn_after ? OrphanStep::warn : OrphanStep::none;
+}
+
+bool mentions(const std::string& text, std::int64_t number) {
+  const auto wanted = "#" + std::to_string(number);
+  const auto is_part = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; };
+  for (auto at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) {
+    const auto end = at + wanted.size();
+    const bool begins = at == 0 || (!is_part(static_cast<unsigned char>(text[at - 1])) &&
+                                    text[at - 1] != '/' && text[at - 1] != '.');
+    const bool ends = end == text.size() || !is_part(static_cast<unsigned char>(text[end]));
+    if (begins && ends) return true;
+  }
+  return false;
+}
+
+Json clean_up_orphans(timmy::Context& ctx, const Names& repos, const OrphanTerms& terms) {
+  return Cleanup(ctx, terms).run(repos);
+}
+
+}  // namespace triage

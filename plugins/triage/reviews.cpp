@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reviews.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "glob.hpp"
+#include "pass.hpp"
+#include "pull_look.hpp"
+#include "wording.hpp"
+
+namespace triage {
+namespace {
+
+using timmy::Json;
+using timmy::Time;
+
+constexpr const char* kTask = "reviews";
+
+// How old a look may be when something is written by it.
+constexpr auto kFresh = std::chrono::seconds(30);
+
+// What the forge refused to merge is tried again so much later: it does not say when it would.
+constexpr auto kTriesAgain = std::chrono::hours(1);
+
+const char* word(Verdict::Is is) {
+  switch (is) {
+    case Verdict::Is::unsettled: return "unsettled";
+    case Verdict::Is::waiting: return "waiting";
+    case Verdict::Is::rejected: return "rejected";
+    case Verdict::Is::ready: return "ready";
+  }
+  return "unsettled";
+}
+
+// For telling that a comment says the same as the last one.
+std::string digest(const std::string& text) {
+  return std::to_string(std::hash<std::string>()(text));
+}
+
+bool any_covers(const Names& globs, const std::string& name) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const std::string& glob) { return glob_matches(glob, name); });
+}
+
+// One pull request, from the look at it to what is written about it.
+class Reviewer {
+ public:
+  Reviewer(timmy::Context& ctx, const Reviewing& reviewing, const std::function<Time()>& now,
+           PullWatch& watch, Pass& pass, const Due& due)
+      : ctx_(ctx),
+        reviewing_(reviewing),
+        now_(now),
+        watch_(watch),
+        pass_(pass),
+        due_(due),
+        memory_(ctx.state(), kTask, due.repo, due.number) {}
+
+  void review(timmy::PullRequest pull, Time taken) {
+    look_at(std::move(pull), taken);
+    pass_.count(word(verdict_.is));
+    constexpr int kMost = 8;  // four writes, and looks in between
+    for (int i = 0; i < kMost; ++i) {
+      const Write next = next_write();
+      if (next == nullptr) return;
+      // What we did ourselves is to be told, however the rest looks by now.
+      if (look_.merged || now_() - look_.taken <= kFresh) {
+        (this->*next)();
+        continue;
+      }
+      const auto at = now_();
+      auto again = ctx_.gitea().get_pr(due_.repo, due_.number);
+      if (again.state != "open" || again.draft) return;
+      look_at(std::move(again), at);
+    }
+    throw timmy::Retryable("slow", due_.name() +
+                                       ": the forge answers so slowly that each look at "
+                                       "it was out of date before it could be used");
+  }
+
+ private:
+  using Write = void (Reviewer::*)();
+
+  void look_at(timmy::PullRequest pull, Time taken) {
+    look_ = watch_.look(due_.repo, std::move(pull), taken, memory_);
+    verdict_ = judge(look_.facts, reviewing_.terms);
+  }
+
+  // Null: all is as it should be.
+  [[nodiscard]] Write next_write() const {
+    if (verdict_.is == Verdict::Is::unsettled) return nullptr;
+    if (is_to_be_rejected()) return &Reviewer::reject;
+    // Before the merge, for which the branch's protection may ask for it.
+    if (is_status_due()) return &Reviewer::set_status;
+    if (is_to_be_merged()) return &Reviewer::merge;
+    if (!look_.said && memory_.own().value("said", "") != digest(comment())) return &Reviewer::say;
+    return nullptr;
+  }
+
+  // The forge takes no rejection of one's own work; the comment says it.
+  [[nodiscard]] bool is_to_be_rejected() const {
+    return verdict_.is == Verdict::Is::rejected &&
+           !same_login(look_.facts.pull.user, look_.facts.me) && !was_rejected(look_.facts);
+  }
+
+  void reject() {
+    const auto& pull = look_.facts.pull;
+    auto review = write([&] {
+      return ctx_.gitea().create_review(due_.repo, due_.number,
+                                        {.event = timmy::ReviewEvent::request_changes,
+                                         .body = verdict_.reason,
+                                         .commit_sha = pull.head.sha,
+                                         .name = pull.head.sha});
+    });
+    pass_.did(review.id == 0 ? "rehearsed" : "rejections", due_.name());
+    ctx_.log.info(due_.name(), ": rejected at ", pull.head.sha, ": ", verdict_.reason);
+    review.user = look_.facts.me;
+    look_.facts.reviews.push_back(std::move(review));
+  }
+
+  [[nodiscard]] bool was_refused() const {
+    return memory_.own().value("refused_head", "") == look_.facts.pull.head.sha;
+  }
+
+  [[nodiscard]] bool is_to_be_merged() const {
+    if (verdict_.is != Verdict::Is::ready || look_.merged) return false;
+    if (!reviewing_.order_for(due_.repo, look_.facts.pull)) return false;
+    const auto refused = memory_.time("refused");
+    return !(refused && was_refused() && now_() - *refused < kTriesAgain);
+  }
+
+  void merge() {
+    auto order = *reviewing_.order_for(due_.repo, look_.facts.pull);
+    order.head_sha = look_.facts.pull.head.sha;
+    try {
+      const auto merged =
+          write([&] { return ctx_.gitea().merge_pr(due_.repo, due_.number, order); });
+      look_.merged = true;
+      pass_.did(is_rehearsed(merged) ? "rehearsed" : "merged", due_.name());
+      ctx_.log.info(due_.name(), ": merged ", order.head_sha, " (", order.style, ")");
+    } catch (const timmy::Permanent& refusal) {
+      if (refusal.code() != "conflict" && refusal.code() != "denied") throw;
+      memory_.set("refused", now_());
+      memory_.set("refused_head", Json(order.head_sha));
+      memory_.set("refusal", Json(refusal.what()));
+      memory_.keep();
+      pass_.did("refused", due_.name());
+      ctx_.log.warn(due_.name(), ": not merged: ", refusal.what());
+    }
+  }
+
+  [[nodiscard]] timmy::CommitStatus status() const {
+    std::string missing;
+    for (const auto& point : verdict_.points)
+      if (!point.met) missing += (missing.empty() ? "" : "; ") + point.text;
+    const char* state = verdict_.is == Verdict::Is::ready      ? "success"
+                        : verdict_.is == Verdict::Is::rejected ? "failure"
+                                                               : "pending";
+    // As much as forges show of it.
+    if (verdict_.is == Verdict::Is::rejected) missing = "rejected by policy";
+    return {reviewing_.status, state, missing.empty() ? "ready to be merged" : cut(missing)};
+  }
+  static std::string cut(std::string text) {
+    constexpr std::size_t kLongest = 140;
+    std::erase(text, '`');
+    if (text.size() <= kLongest) return text;
+    auto end = kLongest;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    return text.substr(0, end) + "...";
+  }
+
+  [[nodiscard]] bool is_status_due() const {
+    if (reviewing_.status.empty()) return false;
+    const auto wanted = status();
+    return !look_.status || look_.status->state != wanted.state ||
+           look_.status->description != wanted.description;
+  }
+
+  void set_status() {
+    const auto wanted = status();
+    ctx_.gitea().set_status(due_.repo, look_.facts.pull.head.sha, wanted);
+    look_.status = wanted;
+    pass_.count("statuses");
+  }
+
+  [[nodiscard]] std::string comment() const {
+    Merging merging{.done = look_.merged};
+    if (!look_.merged && verdict_.is == Verdict::Is::ready && was_refused() &&
+        reviewing_.order_for(due_.repo, look_.facts.pull))
+      merging.refusal = memory_.own().value("refusal", "");
+    return report(verdict_, look_.facts.pull, merging);
+  }
+
+  void say() {
+    const auto body = comment();
+    const auto comment =
+        write([&] { return ctx_.gitea().keep_comment(due_.repo, due_.number, body, "review"); });
+    look_.said = true;
+    if (comment.id == 0) return pass_.did("rehearsed", due_.name());
+    memory_.set("said", Json(digest(body)));
+    memory_.keep();
+    pass_.did("comments", due_.name());
+  }
+
+  // A write that changes when the pull request was updated, noted as ours.
+  template <class Send>
+  auto write(const Send& send) -> decltype(send()) {
+    const auto updated = look_.facts.pull.updated_at;
+    if (const auto activity = memory_.activity(updated)) memory_.about_to_write(updated, *activity);
+    auto answer = send();
+    memory_.wrote(ctx_.gitea().get_issue(due_.repo, due_.number).updated_at);
+    return answer;
+  }
+  template <class Answer>
+  static bool is_rehearsed(const Answer& answer) {
+    return answer.raw.value("dry_run", false);
+  }
+
+  timmy::Context& ctx_;
+  const Reviewing& reviewing_;
+  const std::function<Time()>& now_;
+  PullWatch& watch_;
+  Pass& pass_;
+  const Due& due_;
+  Memory memory_;
+  PullLook look_;
+  Verdict verdict_;
+};
+
+class ReviewRun {
+ public:
+  ReviewRun(timmy::Context& ctx, const Reviewing& reviewing, const std::function<Time()>& now)
+      : ctx_(ctx), reviewing_(reviewing), now_(now), watch_(ctx, reviewing, now) {}
+
+  Json over(const Names& repos) {
+    pass_.over(ctx_, repos, [&](const std::string& repo) {
+      if (!reviewing_.exempt.cover_repo(repo)) list(repo);
+    });
+    return review_all();
+  }
+
+  Json only(const std::string& repo, std::int64_t number) {
+    const auto at = now_();
+    if (!reviewing_.exempt.cover_repo(repo)) add(repo, ctx_.gitea().get_pr(repo, number), at);
+    return review_all();
+  }
+
+ private:
+  struct Listed {
+    timmy::PullRequest pull;
+    Time at{};
+  };
+
+  void list(const std::string& repo) {
+    std::set<std::int64_t> open;
+    const auto at = now_();
+    for (auto& pull : ctx_.gitea().list_prs(repo)) {
+      open.insert(pull.number);
+      add(repo, std::move(pull), at);
+    }
+    forget_all_but(ctx_.state(), kTask, repo, open, ctx_.now());
+  }
+
+  void add(const std::string& repo, timmy::PullRequest pull, Time at) {
+    if (pull.state != "open") return;
+    pass_.read(1);
+    if (pull.draft) return pass_.count("drafts");
+    if (reviewing_.exempt.cover(pull)) return pass_.count("exempt");
+    due_.push_back({repo, pull.number, pull.created_at.value_or(Time())});
+    listed_[due_.back().name()] = {std::move(pull), at};
+  }
+
+  Json review_all() {
+    pass_.each(ctx_, std::move(due_), [&](const Due& due) {
+      auto& listed = listed_.at(due.name());
+      Reviewer(ctx_, reviewing_, now_, watch_, pass_, due)
+          .review(std::move(listed.pull), listed.at);
+    });
+    return pass_.result();
+  }
+
+  timmy::Context& ctx_;
+  const Reviewing& reviewing_;
+  const std::function<Time()>& now_;
+  PullWatch watch_;
+  Pass pass_;
+  std::vector<Due> due_;
+  std::map<std::string, Listed> listed_;
+};
+
+}  // namespace
+
+MergeRule::MergeRule(const Json& config)
+    : repos(config.at("repos").get<Names>()),
+      bases(config.value("bases", Names())),
+      when_ready(config.at("when").get<std::string>() == "when_ready"),
+      style(config.value("style", "merge")),
+      delete_branch(config.value("delete_branch", false)) {}
+
+Reviewing::Reviewing(const Json& config)
+    : terms(config),
+      policy(config.value("banned", Json::array())),
+      exempt(Exemptions::from(config.value("exempt", Json::object()))),
+      status(config.at("status").get<std::string>()) {
+  for (const auto& rule : config.value("merge", Json::array())) merge.emplace_back(rule);
+}
+
+std::optional<timmy::MergeOrder> Reviewing::order_for(const std::string& repo,
+                                                      const timmy::PullRequest& pull) const {
+  for (const auto& rule : merge) {
+    if (!any_covers(rule.repos, repo)) continue;
+    if (!rule.when_ready || (!rule.bases.empty() && !any_covers(rule.bases, pull.base.branch)))
+      return std::nullopt;
+    return timmy::MergeOrder{.style = rule.style, .delete_branch = rule.delete_branch};
+  }
+  return std::nullopt;
+}
+
+Json review_prs(timmy::Context& ctx, const Names& repos, const Reviewing& reviewing,
+                const Json& payload, const std::function<Time()>& now) {
+  ReviewRun run(ctx, reviewing, now);
+  const auto repo = payload.value("repo", "");
+  if (repo.empty()) return run.over(repos_of(ctx.gitea(), repos, "has_pulls"));
+  if (!any_matches(repos, repo)) return run.over({});
+  const auto number = payload.value("number", std::int64_t{0});
+  return number > 0 ? run.only(repo, number) : run.over({repo});
+}
+
+}  // namespace triage
