@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.hpp"
 
+#include <endian.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/error.hpp"
@@ -61,6 +66,29 @@ void check_component(const struct stat& info, const fs::path& path, bool allow_s
                 // Such a folder is open on purpose, and chmod would break the machine.
                 sticky ? "Move the file out of " + path.string() + ", where everybody may write."
                        : command(info, "chmod go-w " + path.string()));
+}
+
+// Whether the file has an access list, and that lets in only its owner, this process's user and
+// root. systemd hands out credentials so: then the mode's bits of the group are the list's mask.
+bool listed_for_us_alone(int fd) {
+  std::array<char, 4096> list;
+  const auto size = ::fgetxattr(fd, "system.posix_acl_access", list.data(), list.size());
+  posix_acl_xattr_header header{};
+  if (size < static_cast<ssize_t>(sizeof header)) return false;
+  std::memcpy(&header, list.data(), sizeof header);
+  if (le32toh(header.a_version) != POSIX_ACL_XATTR_VERSION) return false;
+  for (std::size_t at = sizeof header; at < static_cast<std::size_t>(size);) {
+    posix_acl_xattr_entry entry{};
+    if (static_cast<std::size_t>(size) - at < sizeof entry) return false;
+    std::memcpy(&entry, list.data() + at, sizeof entry);
+    at += sizeof entry;
+    const auto tag = le16toh(entry.e_tag);
+    const auto user = le32toh(entry.e_id);
+    const bool ours = tag == ACL_USER_OBJ || tag == ACL_MASK ||
+                      (tag == ACL_USER && (user == ::geteuid() || user == 0));
+    if (!ours && entry.e_perm != 0) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -160,7 +188,7 @@ std::string read_secret_file(const fs::path& path) {
   if (!owned_by_us_or_root(info))
     throw Error(Code::denied, quoted(path) + " belongs to another user",
                 "Run: chown " + std::to_string(::geteuid()) + " " + path.string());
-  if ((info.st_mode & 077) != 0)
+  if ((info.st_mode & 077) != 0 && !listed_for_us_alone(fd.get()))
     throw Error(Code::denied, quoted(path) + " can be read or written by others",
                 "Run: chmod 600 " + path.string());
   if (info.st_nlink != 1)

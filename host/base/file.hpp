@@ -56,8 +56,10 @@ void make_directories(const std::filesystem::path& path, mode_t mode = 0755);
 void check_trusted(int fd, const std::filesystem::path& path, bool allow_sticky = false);
 
 // A file with a secret in it (a token): regular, owned by this user or root, mode without any bit
-// for group or others, one link, not a symlink, 1 to 4096 bytes. Returns its content without
-// surrounding ASCII white space. Throws not_found, or denied with the chmod to run, or invalid.
+// for group or others (a group's bits that are the mask of an access list for these two users
+// alone, as systemd's LoadCredential= makes it, are none), one link, not a symlink, 1 to 4096
+// bytes. Returns its content without surrounding ASCII white space. Throws not_found, or denied
+// with the chmod to run, or invalid.
 [[nodiscard]] std::string read_secret_file(const std::filesystem::path& path);
 
 // A value that must never be printed. No operator<<, no implicit conversion; its bytes are wiped

@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -34,11 +37,46 @@ class FileTest : public ::testing::Test {
       return error.what();
     }
   }
+  // The file with an access list: its owner and `user` may read it, its group and others what the
+  // bits say. False where the file system has no such lists.
+  static bool list(const std::filesystem::path& path, uid_t user, __le16 group = 0,
+                   __le16 other = 0) {
+    struct {
+      posix_acl_xattr_header header{POSIX_ACL_XATTR_VERSION};
+      posix_acl_xattr_entry entries[5];
+    } list;
+    const __le32 nobody = static_cast<__le32>(ACL_UNDEFINED_ID);
+    list.entries[0] = {ACL_USER_OBJ, 4, nobody};
+    list.entries[1] = {ACL_USER, 4, user};
+    list.entries[2] = {ACL_GROUP_OBJ, group, nobody};
+    list.entries[3] = {ACL_MASK, 4, nobody};
+    list.entries[4] = {ACL_OTHER, other, nobody};
+    return ::setxattr(path.c_str(), "system.posix_acl_access", &list, sizeof list, 0) == 0;
+  }
   TestFolder folder_;
 };
 
 TEST_F(FileTest, ASecretIsReadWithoutItsLineEnd) {
   EXPECT_EQ(read_secret_file(put("token", "abc123\n", 0600)), "abc123");
+}
+
+TEST_F(FileTest, ASecretThatSystemdHandedToThisUserIsRead) {
+  const auto credential = put("credential", "abc123\n", 0400);
+  if (!list(credential, ::geteuid())) GTEST_SKIP() << "no access lists in " << folder_.path();
+  struct stat info {};
+  ASSERT_EQ(::stat(credential.c_str(), &info), 0);
+  ASSERT_EQ(info.st_mode & 077, 040u) << "as LoadCredential= leaves it for User=";
+  EXPECT_EQ(read_secret_file(credential), "abc123");
+}
+
+TEST_F(FileTest, ASecretWhoseListLetsAnybodyElseInIsRefused) {
+  const auto secret = put("secret", "abc123\n", 0400);
+  if (!list(secret, ::geteuid() + 1)) GTEST_SKIP() << "no access lists in " << folder_.path();
+  EXPECT_THAT(refusal(secret), HasSubstr("can be read or written by others"));
+  ASSERT_TRUE(list(secret, ::geteuid(), 4));
+  EXPECT_THAT(refusal(secret), HasSubstr("can be read or written by others"));
+  ASSERT_TRUE(list(secret, ::geteuid(), 0, 4));
+  EXPECT_THAT(refusal(secret), HasSubstr("can be read or written by others"));
 }
 
 TEST_F(FileTest, ASecretThatOthersCouldReadOrReplaceIsRefusedWithTheMend) {

@@ -20,6 +20,13 @@ constexpr std::size_t kBodyCap = std::size_t{16} << 20;
 
 bool idempotent(const std::string& method) { return method != "POST" && method != "PATCH"; }
 
+// A server, or what stands before it, that echoes requests must not carry the token into errors,
+// and from there into jobs, the database and plugins.
+void scrub(HttpResponse& response, const Redactor& redactor) {
+  response.body = redactor.scrub_known(response.body);
+  for (auto& [name, value] : response.headers) value = redactor.scrub_known(value);
+}
+
 }  // namespace
 
 Transport::Transport(HttpClient& http, Loop& loop, Log log)
@@ -166,10 +173,13 @@ void Transport::send(const CallPtr& call, const std::optional<std::string>& toke
 void Transport::received(const CallPtr& call, Result<HttpResponse> result) {
   if (closed_) return;
   --in_flight_;
-  if (result.ok())
-    judge(call, std::move(result).value());
-  else
+  if (result.ok()) {
+    auto response = std::move(result).value();
+    scrub(response, *log_.redactor());
+    judge(call, std::move(response));
+  } else {
     connection_failed(call, result.error());
+  }
   pump();
 }
 

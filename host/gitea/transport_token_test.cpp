@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using namespace std::chrono_literals;
 
 class TransportTokenTest : public GiteaTest {
@@ -77,6 +78,27 @@ TEST_F(TransportTokenTest, ATokenFileOthersCanReadIsNeverSent) {
   EXPECT_THAT(error.next_step(), HasSubstr("chmod 600"));
   EXPECT_FALSE(gitea_->authorised());
   EXPECT_TRUE(http_.requests().empty());
+}
+
+TEST_F(TransportTokenTest, AServerThatEchoesTheTokenPutsItNowhere) {
+  const std::string raw(kToken), base64 = "Y2FuYXJ5LTAxMjM0NTY3ODlhYmNkZWY=";
+  const auto hidden = [&](const std::string& text) {
+    EXPECT_THAT(text, Not(HasSubstr(raw)));
+    EXPECT_THAT(text, Not(HasSubstr(base64)));
+  };
+  http_.enqueue(json(401, {{"message", "no such token: " + raw + " (" + base64 + ")"}}));
+  const auto refused = error_of(whoami());
+  EXPECT_THAT(refused.message(), HasSubstr("no such token: [redacted] ([redacted])"));
+  write_token("another-token-value");
+  http_.enqueue(
+      HttpResponse{302, {{"location", "https://evil.example.org/?t=another-token-value"}}, ""});
+  EXPECT_THAT(error_of(whoami()).message(), HasSubstr("https://evil.example.org/?t=[redacted]"));
+  write_token(kToken);
+  http_.enqueue(json(200, {{"id", 1}, {"login", base64}}));
+  const auto echoed = whoami();
+  ASSERT_TRUE(echoed.ok());
+  hidden(echoed.value().login);
+  for (const auto& line : *lines_) hidden(line);
 }
 
 TEST_F(TransportTokenTest, TheVersionNeedsNoToken) {
