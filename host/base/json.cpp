@@ -12,7 +12,8 @@ namespace {
 // Builds the document while it watches depth and keys, which nlohmann's own builder does not.
 class Builder final : public Json::json_sax_t {
  public:
-  Builder(std::string_view what, int depth, bool kept) : what_(what), depth_(depth), kept_(kept) {}
+  Builder(std::string_view what, int depth, bool kept, std::size_t values = SIZE_MAX)
+      : what_(what), depth_(depth), kept_(kept), values_(values) {}
 
   [[nodiscard]] Json take() { return std::move(root_); }
 
@@ -56,6 +57,9 @@ class Builder final : public Json::json_sax_t {
   }
 
   Json* place(Json value) {
+    if (placed_++ >= values_)
+      throw Error(Code::too_large, std::string(what_) + ": it holds more than " +
+                                       std::to_string(values_) + " values");
     if (open_.empty()) return &(root_ = std::move(value));
     Json& parent = *open_.back();
     if (parent.is_array()) return &parent.emplace_back(std::move(value));
@@ -82,6 +86,8 @@ class Builder final : public Json::json_sax_t {
   std::string_view what_;
   int depth_;
   bool kept_;
+  std::size_t values_;
+  std::size_t placed_ = 0;
   Json root_;
   std::vector<Json*> open_;
   std::string key_;
@@ -89,8 +95,8 @@ class Builder final : public Json::json_sax_t {
 
 }  // namespace
 
-Json parse_json(std::string_view text, std::string_view what, int depth) {
-  Builder builder(what, depth, false);
+Json parse_json(std::string_view text, std::string_view what, int depth, std::size_t values) {
+  Builder builder(what, depth, false, values);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }

@@ -58,6 +58,7 @@ class GiteaClient final : public Gitea {
   void scopes(Reply<TokenScopes> reply) override;
   void get_repo(RepoName repo, Reply<Repository> reply) override;
   void list_repos(std::string owner, Reply<std::vector<Repository>> reply) override;
+  void list_my_repos(Reply<std::vector<Repository>> reply) override;
   void user_permission(RepoName repo, std::string login, Reply<Permission> reply) override;
   void list_branches(RepoName repo, Reply<std::vector<Branch>> reply) override;
   void get_branch(RepoName repo, std::string branch, Reply<Branch> reply) override;
@@ -74,6 +75,7 @@ class GiteaClient final : public Gitea {
   void remove_assignees(RepoName repo, std::int64_t number, std::vector<std::string> logins,
                         Reply<Issue> reply) override;
   void list_labels(RepoName repo, Reply<std::vector<Label>> reply) override;
+  void list_organisation_labels(std::string organisation, Reply<std::vector<Label>> reply) override;
   void create_label(RepoName repo, NewLabel label, Reply<Label> reply) override;
   void add_labels(RepoName repo, std::int64_t number, std::vector<std::string> names,
                   Reply<std::vector<Label>> reply) override;

@@ -40,6 +40,28 @@ TEST_F(ClientTest, ListsWhatAnOwnerHas) {
   EXPECT_THAT(sent(), ElementsAre("GET /users/org/repos?page=1&limit=50"));
 }
 
+TEST_F(ClientTest, ListsOfSeveralRepositoriesAreInFlightAtOnceAndASlowOneHoldsUpNoOther) {
+  http_.set_handler([](const HttpRequest& request) -> Answer {
+    if (request.url.find("/org/slow/") != std::string::npos) return std::nullopt;
+    return json(200, Json::array());
+  });
+  std::vector<std::string> listed;
+  const auto list = [&](const std::string& name) {
+    gitea_->list_issues({"org", name}, {}, [&, name](const Result<std::vector<Issue>>& issues) {
+      listed.push_back(name + (issues.ok() ? "" : " failed"));
+    });
+  };
+  for (const auto* name : {"slow", "a", "b"}) list(name);
+  EXPECT_EQ(http_.active(), 0u);
+  loop_.drain();
+  EXPECT_THAT(listed, ElementsAre("a", "b"));
+  EXPECT_EQ(http_.active(), 1u);
+  http_.set_handler([](const HttpRequest&) { return std::nullopt; });
+  for (const auto* name : {"c", "d", "e", "f"}) list(name);
+  loop_.drain();
+  EXPECT_EQ(http_.active(), 4u) << "the server's bound (in_flight), over all repositories";
+}
+
 TEST_F(ClientTest, ReadsAnIssueAndTheLabelsOfARepository) {
   http_.enqueue(json(200, issue(5, Json::array({label(1, "bug")}))));
   const auto one = wait<Issue>([&](Reply<Issue> reply) {

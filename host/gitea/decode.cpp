@@ -67,6 +67,9 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   return rest[0] == '+' ? at - offset : at + offset;
 }
 
+// A page of fifty pull requests, each with its two repositories, holds about 15,000.
+constexpr std::size_t kValuesMost = 500'000;
+
 Json reply_json(const HttpResponse& response, std::string_view what) {
   if (response.body.empty()) return nullptr;
   const std::string* type = response.header("content-type");
@@ -75,7 +78,7 @@ Json reply_json(const HttpResponse& response, std::string_view what) {
                 std::string(what) + ": the reply is " +
                     (type == nullptr ? std::string("of no stated type") : *type) + ", not JSON",
                 "Check the Gitea URL: something else may answer there.");
-  return parse_json(response.body, std::string(what) + ": the reply");
+  return parse_json(response.body, std::string(what) + ": the reply", kJsonDepth, kValuesMost);
 }
 
 User decode_user(const Json& json) {

@@ -7,6 +7,7 @@ namespace host {
 namespace {
 
 constexpr std::size_t kMessageCap = 300;
+constexpr std::size_t kValuesMost = 1000;
 
 bool is_json(const HttpResponse& response) {
   const std::string* type = response.header("content-type");
@@ -42,7 +43,7 @@ std::string server_message(const HttpResponse& response) {
   if (!is_json(response)) return {};
   std::string message;
   try {
-    const Json json = parse_json(response.body, "the reply");
+    const Json json = parse_json(response.body, "the reply", kJsonDepth, kValuesMost);
     const auto at = json.is_object() ? json.find("message") : json.end();
     if (json.is_object() && at != json.end() && at->is_string()) message = at->get<std::string>();
   } catch (const Error&) {

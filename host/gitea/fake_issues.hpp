@@ -37,6 +37,7 @@ class FakeIssues : public Gitea {
   std::map<std::string, Repo> repos;                              // by full name
   std::map<std::string, std::vector<Team>> teams;                 // by organisation
   std::map<std::int64_t, std::vector<std::string>> team_members;  // logins, by team
+  std::map<std::string, std::vector<Label>> organisation_labels;  // by organisation
   TokenScopes token_scopes{{"write:issue", "write:organization", "write:repository", "write:user"}};
   std::size_t calls = 0;   // of all methods
   std::size_t writes = 0;  // that changed something
@@ -88,6 +89,14 @@ class FakeIssues : public Gitea {
       std::vector<Repository> all;
       for (const auto& [full, repo] : repos)
         if (full.starts_with(owner + "/")) all.push_back(repo.about);
+      return all;
+    });
+  }
+  void list_my_repos(Reply<std::vector<Repository>> reply) override {
+    answer(std::move(reply), [this] {
+      std::vector<Repository> all;
+      for (const auto& [full, repo] : repos)
+        if (repo.about.can_push) all.push_back(repo.about);
       return all;
     });
   }
@@ -178,6 +187,15 @@ class FakeIssues : public Gitea {
   }
   void list_labels(RepoName name, Reply<std::vector<Label>> reply) override {
     answer(std::move(reply), [this, name] { return find(name).labels; });
+  }
+  void list_organisation_labels(std::string organisation,
+                                Reply<std::vector<Label>> reply) override {
+    answer(std::move(reply), [this, organisation] {
+      const auto at = organisation_labels.find(organisation);
+      if (at == organisation_labels.end())
+        throw Error(Code::not_found, organisation + " is no organisation");
+      return at->second;
+    });
   }
   void create_label(RepoName name, NewLabel label, Reply<Label> reply) override {
     answer(std::move(reply), [this, name, label] {

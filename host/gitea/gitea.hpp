@@ -49,6 +49,8 @@ class Gitea {
   virtual void get_repo(RepoName repo, Reply<Repository> reply) = 0;
   // What a user or an organisation owns, as far as the token sees it.
   virtual void list_repos(std::string owner, Reply<std::vector<Repository>> reply) = 0;
+  // What the token's user owns or works in, alone or by an organisation. Not what anybody may read.
+  virtual void list_my_repos(Reply<std::vector<Repository>> reply) = 0;
   // Of a person who is not the token's user: denied unless that one administers the repository.
   virtual void user_permission(RepoName repo, std::string login, Reply<Permission> reply) = 0;
   virtual void list_branches(RepoName repo, Reply<std::vector<Branch>> reply) = 0;
@@ -86,6 +88,9 @@ class Gitea {
 
   // The repository's own; those of its organisation are not among them.
   virtual void list_labels(RepoName repo, Reply<std::vector<Label>> reply) = 0;
+  // Those that all repositories of an organisation have besides. not_found: it is a user.
+  virtual void list_organisation_labels(std::string organisation,
+                                        Reply<std::vector<Label>> reply) = 0;
   // Hands over the one that has the name already, whatever its colour, if there is one.
   virtual void create_label(RepoName repo, NewLabel label, Reply<Label> reply) = 0;
   // Hands over all labels that the issue carries then. A name that the server skipped, because it

@@ -8,6 +8,7 @@
 #include "gitea/client_impl.hpp"
 #include "gitea/pages.hpp"
 #include "gitea/settle.hpp"
+#include "http/url.hpp"
 
 namespace host {
 namespace {
@@ -153,15 +154,20 @@ std::optional<Label> named(const std::vector<Label>& labels, const std::string& 
   return found;
 }
 
-void list_all(const std::shared_ptr<Transport>& transport, const RepoName& repo,
+void list_all(const std::shared_ptr<Transport>& transport, std::string path, std::string what,
               Reply<std::vector<Label>> reply) {
   ApiRequest request;
-  request.path = repo_path(repo) + "/labels?";
-  request.what = "listing the labels of " + repo.full();
+  request.path = std::move(path);
+  request.what = std::move(what);
   Pages<Label>::walk(
       transport, std::move(request),
       [](const Json& json) -> std::optional<Label> { return decode_label(json); },
       std::move(reply));
+}
+void list_all(const std::shared_ptr<Transport>& transport, const RepoName& repo,
+              Reply<std::vector<Label>> reply) {
+  list_all(transport, repo_path(repo) + "/labels?", "listing the labels of " + repo.full(),
+           std::move(reply));
 }
 
 // The server makes a second label of a name without a word, so the list is read first, and again
@@ -223,6 +229,15 @@ class CreateLabel : public std::enable_shared_from_this<CreateLabel> {
 
 void GiteaClient::list_labels(RepoName repo, Reply<std::vector<Label>> reply) {
   guarded(impl_->transport, reply, [&] { list_all(impl_->transport, repo, reply); });
+}
+
+void GiteaClient::list_organisation_labels(std::string organisation,
+                                           Reply<std::vector<Label>> reply) {
+  guarded(impl_->transport, reply, [&] {
+    list_all(impl_->transport,
+             "/orgs/" + percent_encode(parse_repo_name(organisation + "/x").owner) + "/labels?",
+             "listing the labels of the organisation " + organisation, reply);
+  });
 }
 
 void GiteaClient::create_label(RepoName repo, NewLabel label, Reply<Label> reply) {

@@ -21,6 +21,7 @@ namespace host {
 
 inline constexpr int kPageSize = 50;  // Gitea's default maximum; others clamp it
 inline constexpr int kPagesMost = 1000;
+inline constexpr std::size_t kBytesMost = std::size_t{64} << 20;  // of all pages of one walk
 
 // What one page says about what comes after it.
 struct PageEnd {
@@ -77,6 +78,11 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
 
   // Whether there is more to ask for.
   bool take(const HttpResponse& response) {
+    bytes_ += response.body.size();
+    if (bytes_ > kBytesMost)
+      throw Error(Code::too_large,
+                  request_.what + ": more than " + std::to_string(kBytesMost >> 20) + " MiB",
+                  "Ask for less, by labels or by date.");
     const Json json = list_in(reply_json(response, request_.what));
     const PageEnd end = read_page_end(response);
     // What leaves a list while it is read moves the rest up, past the page that was read.
@@ -120,6 +126,7 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
     items_.clear();
     seen_.clear();
     total_.reset();
+    bytes_ = 0;
     position_ = 0;
     page_ = 0;
     shrank_ = false;
@@ -136,6 +143,7 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
   std::vector<T> items_;
   std::set<std::int64_t> seen_;
   std::optional<std::size_t> total_;
+  std::size_t bytes_ = 0;
   std::size_t position_ = 0;
   int page_ = 0;
   int walks_ = 0;

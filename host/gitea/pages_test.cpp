@@ -149,6 +149,29 @@ TEST_F(PagesTest, AnEndlessListIsRefused) {
   EXPECT_EQ(http_.requests().size(), 1000u);
 }
 
+TEST_F(PagesTest, AListOfEndlessBodiesIsRefusedBeforeItFillsTheMemory) {
+  int number = 0;
+  http_.set_handler([&](const HttpRequest& request) {
+    EXPECT_LE(request.body_cap, std::size_t{16} << 20);
+    Json large = issue(++number);
+    large["body"] = std::string(std::size_t{10} << 20, 'x');
+    return json(200, Json::array({large}), {{"x-total-count", "99999999"}});
+  });
+  EXPECT_EQ(error_of(list_issues()).code(), Code::too_large);
+  EXPECT_EQ(http_.requests().size(), 7u);
+}
+
+TEST_F(PagesTest, APageOfManyTinyValuesIsRefusedBeforeItFillsTheMemory) {
+  std::string body = "[{}";
+  for (int i = 0; i < 600'000; ++i) body += ",{}";
+  http_.enqueue(HttpResponse{200, FakeHttpClient::json_type(), body + "]"});
+  const auto error = error_of(list_issues());
+  EXPECT_EQ(error.code(), Code::too_large);
+  EXPECT_THAT(error.message(), HasSubstr("listing the issues of org/app"));
+  http_.enqueue(HttpResponse{403, FakeHttpClient::json_type(), body + "]"});
+  EXPECT_EQ(error_of(list_issues()).code(), Code::denied);
+}
+
 TEST_F(PagesTest, AFailureOnAnyPageFailsTheListRatherThanShorteningIt) {
   fill(100);
   int pages = 0;

@@ -18,6 +18,17 @@ Permission decode_permission(const Json& json) {
   throw Error(Code::invalid, "\"" + said + "\" is no permission that this host knows");
 }
 
+void list_all(const std::shared_ptr<Transport>& transport, std::string path, std::string what,
+              Reply<std::vector<Repository>> reply) {
+  ApiRequest request;
+  request.path = std::move(path);
+  request.what = std::move(what);
+  Pages<Repository>::walk(
+      transport, std::move(request),
+      [](const Json& json) -> std::optional<Repository> { return decode_repository(json); },
+      std::move(reply));
+}
+
 }  // namespace
 
 void GiteaClient::get_repo(RepoName repo, Reply<Repository> reply) {
@@ -31,15 +42,16 @@ void GiteaClient::get_repo(RepoName repo, Reply<Repository> reply) {
 
 void GiteaClient::list_repos(std::string owner, Reply<std::vector<Repository>> reply) {
   guarded(impl_->transport, reply, [&] {
-    ApiRequest request;
     // Organisations are users to this route.
-    request.path = "/users/" + percent_encode(parse_repo_name(owner + "/x").owner) + "/repos?";
-    request.what = "listing the repositories of " + owner;
-    Pages<Repository>::walk(
-        impl_->transport, std::move(request),
-        [](const Json& json) -> std::optional<Repository> { return decode_repository(json); },
-        reply);
+    list_all(impl_->transport,
+             "/users/" + percent_encode(parse_repo_name(owner + "/x").owner) + "/repos?",
+             "listing the repositories of " + owner, reply);
   });
+}
+
+void GiteaClient::list_my_repos(Reply<std::vector<Repository>> reply) {
+  list_all(impl_->transport, "/user/repos?", "listing the repositories of the token's user",
+           std::move(reply));
 }
 
 void GiteaClient::user_permission(RepoName repo, std::string login, Reply<Permission> reply) {

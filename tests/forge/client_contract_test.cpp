@@ -6,9 +6,12 @@
 namespace host::forge {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 using namespace std::chrono_literals;
@@ -65,6 +68,40 @@ TEST_P(ClientContract, ReadsARepository) {
   const auto missing = wait<Repository>(
       [&](auto reply) { client().get_repo(parse_repo_name(repo + "-not"), reply); });
   EXPECT_EQ(missing.error().code(), Code::not_found);
+}
+
+TEST_P(ClientContract, ListsWhatTheUserOwnsAndWorksIn) {
+  const auto own = new_repo();
+  const auto organisation = new_organisation();
+  ASSERT_EQ(post("/orgs/" + organisation + "/repos", {{"name", "app"}}).status, 201);
+  const auto mine = [&](GiteaClient& with) {
+    const auto all =
+        wait<std::vector<Repository>>([&](auto reply) { with.list_my_repos(reply); }).value();
+    std::vector<std::string> names;
+    for (const auto& repo : all) names.push_back(repo.full_name);
+    return names;
+  };
+  EXPECT_THAT(mine(client()), AllOf(Contains(own), Contains(organisation + "/app")));
+  if (peer().other_token.empty()) GTEST_SKIP() << "no TIMMY_GITEA_TEST_OTHER_TOKEN";
+  const auto other = new_client(peer().other_token);
+  EXPECT_THAT(mine(*other), Not(Contains(own))) << "it is public, but not theirs";
+  let_other_write(own);
+  EXPECT_THAT(mine(*other), Contains(own));
+}
+
+TEST_P(ClientContract, ListsTheLabelsThatAnOrganisationGivesItsRepositories) {
+  const auto organisation = new_organisation();
+  ASSERT_EQ(
+      post("/orgs/" + organisation + "/labels", {{"name", "shared"}, {"color", "#00aabb"}}).status,
+      201);
+  const auto labels = [&](const std::string& owner) {
+    return wait<std::vector<host::Label>>(
+        [&](auto reply) { client().list_organisation_labels(owner, reply); });
+  };
+  ASSERT_THAT(labels(organisation).value(), SizeIs(1));
+  EXPECT_EQ(labels(organisation).value()[0].name, "shared");
+  EXPECT_EQ(labels(organisation).value()[0].color, "00aabb");
+  EXPECT_EQ(labels(me()).error().code(), Code::not_found) << "a user is no organisation";
 }
 
 TEST_P(ClientContract, ListsEveryRepositoryOfAnOwner) {

@@ -93,7 +93,7 @@ struct Route {
   const char* method;
   // "/repos/{}/{}/issues"; the first two parameters of a repo route name it. "*": all the rest.
   const char* pattern;
-  const char* scope;  // "issue"; empty: none
+  const char* scope;  // "issue"; "user repository": both; empty: none
   unsigned checks;
   Handler handler;
 };

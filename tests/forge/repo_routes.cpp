@@ -52,7 +52,16 @@ ServerResponse list_of_organisation(Exchange& exchange) {
   return list_owned(exchange, login);
 }
 
-ServerResponse list_mine(Exchange& exchange) { return list_owned(exchange, exchange.doer->login); }
+// What one owns or works in, by an organisation too; not what anybody may read.
+ServerResponse list_mine(Exchange& exchange) {
+  Repos all;
+  for (const auto& [name, repo] : exchange.state.repos)
+    if (exchange.state.access(exchange.doer, repo) >= Access::write) all.push_back(&repo);
+  sort_by_id(all);
+  return paged(
+      exchange, all,
+      [&](const Repo* repo) { return repo_json(exchange.state, *repo, exchange.doer); }, true);
+}
 
 ServerResponse search(Exchange& exchange) {
   const auto wanted = lower(exchange.query("q"));
@@ -141,9 +150,9 @@ ServerResponse delete_repo(Exchange& exchange) {
 
 const std::vector<Route>& repo_routes() {
   static const std::vector<Route> kRoutes = {
-      {"GET", "/user/repos", "repository", kToken, list_mine},
-      {"POST", "/user/repos", "repository", kToken, create_mine},
-      {"GET", "/users/{}/repos", "repository", 0, list_of_user},
+      {"GET", "/user/repos", "user repository", kToken, list_mine},
+      {"POST", "/user/repos", "user repository", kToken, create_mine},
+      {"GET", "/users/{}/repos", "user repository", 0, list_of_user},
       {"GET", "/orgs/{}/repos", "organization", 0, list_of_organisation},
       {"POST", "/orgs/{}/repos", "organization", kToken, create_of_organisation},
       {"GET", "/repos/search", "repository", 0, search},

@@ -2,6 +2,7 @@
 //
 // From a request to its handler, through the checks that Gitea makes on the way.
 #include <algorithm>
+#include <sstream>
 
 #include "forge/exchange.hpp"
 
@@ -95,7 +96,7 @@ std::string joined(const std::vector<std::string>& parts) {
 }
 
 void check_scope(const Exchange& exchange, const std::string& category) {
-  if (exchange.token == nullptr || category.empty()) return;
+  if (exchange.token == nullptr) return;
   const auto& scopes = exchange.token->scopes;
   const auto has = [&](const std::string& scope) {
     return std::find(scopes.begin(), scopes.end(), scope) != scopes.end();
@@ -151,7 +152,8 @@ void assign_repo(Exchange& exchange) {
 ServerResponse handle(Exchange& exchange, const Route& route) {
   const auto& state = exchange.state;
   authenticate(exchange);
-  check_scope(exchange, route.scope);
+  std::istringstream categories(route.scope);
+  for (std::string category; categories >> category;) check_scope(exchange, category);
   if ((route.checks & kRepo) != 0) assign_repo(exchange);
   if ((route.checks & kIssues) != 0 && !exchange.repo->issues_on) throw not_found(state);
   if ((route.checks & kToken) != 0 && exchange.doer == nullptr)
