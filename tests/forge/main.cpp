@@ -9,6 +9,7 @@
 #include <boost/program_options.hpp>
 #include <csignal>
 #include <iostream>
+#include <limits>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -24,6 +25,7 @@ struct Options {
   std::uint16_t port = 0;
   std::string token_file;
   int max_response_items = 50;
+  int latency_ms = 0;
   bool seed = false, list_sample = false, quiet = false, help = false;
 };
 
@@ -42,6 +44,8 @@ boost::program_options::options_description describe(Options& options) {
       "print the sample issues and the labels that triage should give them, as JSON; then end");
   add("max-response-items", po::value(&options.max_response_items)->default_value(50),
       "the longest page");
+  add("latency", po::value(&options.latency_ms)->default_value(0),
+      "milliseconds by which every answer comes later");
   add("quiet", po::bool_switch(&options.quiet), "don't print requests on stderr");
   add("help", po::bool_switch(&options.help), "print this");
   return all;
@@ -88,6 +92,9 @@ void serve(const Options& options) {
   }
   if (!options.token_file.empty())
     served.state.add_token(token_in(options.token_file), forge::kSampleUser);
+  if (options.latency_ms > 0)
+    served.faults.add(forge::Fault::late(std::chrono::milliseconds(options.latency_ms))
+                          .repeat(std::numeric_limits<int>::max()));
   if (!options.quiet)
     served.set_observer([](const forge::Logged& entry) {
       std::cerr << entry.status << " " << entry.method << " " << entry.target << std::endl;
