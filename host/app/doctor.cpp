@@ -3,18 +3,15 @@
 
 #include <sys/stat.h>
 
-#include <boost/asio/io_context.hpp>
-
 #include "app/enforcement.hpp"
+#include "app/forge_visit.hpp"
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
 #include "app/offline.hpp"
-#include "base/loop.hpp"
 #include "control/admin_client.hpp"
-#include "gitea/client.hpp"
 #include "gitea/token.hpp"
-#include "http/client.hpp"
 #include "plugins/catalogue.hpp"
+#include "services/gitea_scopes.hpp"
 #include "store/open.hpp"
 
 namespace host {
@@ -163,6 +160,8 @@ class Examination {
             state + (entry.reason.empty() ? "" : ": " + entry.reason), entry.fix);
       add_enforcement(check, entry);
       for (const auto& note : entry.notes) add(Grade::warn, check, note);
+      const bool asks_gitea = entry.grants.has("gitea.read") || entry.grants.has("gitea.write");
+      if (entry.ready() && asks_gitea) asking_gitea_.push_back(entry);
     }
     if (entries.empty()) add(Grade::warn, "plugins", "none were found");
   }
@@ -184,8 +183,8 @@ class Examination {
                  "Set gitea.url in host.yaml, or GITEA_URL.");
     TokenSource source(loaded_->config.gitea.token_files, nullptr);
     (void)source.get();
-    has_token_ = true;
-    add(Grade::ok, "gitea token", source.file().string());
+    token_file_ = source.file().string();
+    add(Grade::ok, "gitea token", token_file_);
   }
 
   // Not whether the address is free: a host that runs has it.
@@ -200,27 +199,55 @@ class Examination {
   }
 
   void ask_gitea() {
-    if (!has_token_) return;  // which was said
-    boost::asio::io_context context;
-    const SystemClock clock;
-    AsioLoop loop(context, clock);
-    CurlClient http(context, loop);
-    GiteaOptions options;
-    options.url = loaded_->config.gitea.url;
-    options.allow_plaintext = loaded_->config.gitea.allow_plaintext;
-    options.token_files = loaded_->config.gitea.token_files;
+    if (token_file_.empty()) return;  // which was said
+    auto options = gitea_options(loaded_->config);
     options.attempts = 1;
     options.request_timeout = kPatience;
-    GiteaClient gitea(http, loop, Log::to_stderr(Level::error, std::make_shared<Redactor>()),
-                      options);
-    std::optional<Result<User>> user;
-    gitea.whoami([&](Result<User> answer) {
-      user = std::move(answer);
-      context.stop();
-    });
-    context.run();
-    add(Grade::ok, "gitea",
-        options.url + " takes the token of \"" + user.value().value().login + "\"");
+    ForgeVisit visit(options);
+    const auto user =
+        visit.wait<Result<User>>([&](Reply<User> reply) { visit.gitea().whoami(reply); });
+    // A token may lack the scope for that alone; what else it lacks is worth knowing.
+    if (!user.ok() && (user.error().code() != Code::denied || !visit.gitea().authorised()))
+      throw user.error();
+    if (user.ok())
+      add(Grade::ok, "gitea", options.url + " takes the token of \"" + user.value().login + "\"");
+    else
+      add(Grade::fail, "gitea", user.error().message(), user.error().next_step());
+    look_at_scopes(visit);
+  }
+
+  void look_at_scopes(ForgeVisit& visit) {
+    const auto scopes = visit.wait<Result<TokenScopes>>(
+        [&](Reply<TokenScopes> reply) { visit.gitea().scopes(reply); });
+    if (!scopes.ok())
+      return add(Grade::warn, "gitea scopes",
+                 "it can't be known what the token may be used for: " + scopes.error().message(),
+                 "Look at the token's scopes on the server (Settings, Applications).");
+    bool whole = true;
+    for (const auto& plugin : asking_gitea_)
+      for (const auto& missing :
+           missing_scopes(plugin.grants, !plugin.writes.dry_run, scopes.value())) {
+        add_missing(plugin.id, missing);
+        whole = false;
+      }
+    std::string granted;
+    for (const auto& scope : scopes.value().granted)
+      granted += (granted.empty() ? "" : ", ") + scope;
+    if (whole)
+      add(Grade::ok, "gitea scopes",
+          granted.empty() ? "the token has none, and no plugin needs any"
+                          : "the token has " + granted);
+  }
+
+  // Teams are asked for by few: without that scope a plugin as a rule does its work.
+  void add_missing(const std::string& plugin, const MissingScope& missing) {
+    std::string calls;
+    for (const auto& method : missing.methods)
+      calls += (calls.empty() ? "gitea/1." : ", ") + method;
+    add(missing.scope == "read:organization" ? Grade::warn : Grade::fail, "plugin " + plugin,
+        "the token lacks the scope " + missing.scope + ", without which " + calls + " would fail",
+        "Make a token that has it too, and write it to " + token_file_ +
+            "; a running host takes it at once.");
   }
 
   std::filesystem::path config_;
@@ -229,8 +256,9 @@ class Examination {
   std::vector<std::filesystem::path> plugin_dirs_;
   std::optional<LoadedConfig> loaded_;
   CageReport cage_;
-  bool has_token_ = false;
-  pid_t host_pid_ = 0;  // of the host that runs on these paths
+  std::string token_file_;                 // empty: none that may be used
+  std::vector<PluginEntry> asking_gitea_;  // ready, with a grant for the forge
+  pid_t host_pid_ = 0;                     // of the host that runs on these paths
   std::vector<Finding> findings_;
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "app/forge_visit.hpp"
 #include "app/offline.hpp"
 #include "app/running_host.hpp"
 #include "services/gitea_service.hpp"

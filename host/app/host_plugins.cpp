@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include "app/announce.hpp"
+#include "app/forge_visit.hpp"
 #include "app/offline.hpp"
 #include "app/running_host.hpp"
 
@@ -16,14 +17,6 @@ constexpr Duration kSchedulesPause = std::chrono::seconds(5);
 void require_trusted(const std::filesystem::path& path) {
   const Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
   if (fd) check_trusted(fd.get(), path, true);
-}
-
-GiteaOptions gitea_options(const HostConfig& config) {
-  GiteaOptions options;
-  options.url = config.gitea.url;
-  options.allow_plaintext = config.gitea.allow_plaintext;
-  options.token_files = config.gitea.token_files;
-  return options;
 }
 
 PoolSettings pool_settings(const Paths& paths, const HostConfig& config) {

@@ -43,8 +43,7 @@ namespace host {
 // credentials, or that holds the state.
 void require_trusted(const std::filesystem::path& path);
 
-// What the config says to the Gitea client and to the pool.
-[[nodiscard]] GiteaOptions gitea_options(const HostConfig& config);
+// What the config says to the pool; to the Gitea client: forge_visit.hpp.
 [[nodiscard]] PoolSettings pool_settings(const Paths& paths, const HostConfig& config);
 
 // One host in one process, on the loop of `context`.

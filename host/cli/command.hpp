@@ -66,6 +66,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> plugin_check_commands();  // plugins check
 [[nodiscard]] std::vector<Command> plugin_new_commands();    // plugins new
 [[nodiscard]] std::vector<Command> audit_commands();         // audit
+[[nodiscard]] std::vector<Command> gitea_commands();         // gitea prs|issues|labels
 [[nodiscard]] std::vector<Command> triage_commands();        // triage explain
 [[nodiscard]] std::vector<Command> webhook_commands();       // webhooks list|replay
 [[nodiscard]] std::vector<Command> config_commands();        // check-config, config show

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <string_view>
 
 namespace host::cli {
 namespace {
@@ -12,6 +13,35 @@ std::size_t width(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
     return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
   }));
+}
+
+constexpr char32_t kNone = 0xffffffff;
+
+struct Character {
+  char32_t point = kNone;  // kNone: no UTF-8, one byte
+  std::size_t size = 1;
+};
+
+// RFC 3629, without the overlong forms that hide what a character is.
+Character character_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return {first, 1};
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() - at < size) return {};
+  char32_t point = first & (0x7fu >> size);
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    point = point << 6 | (byte(i) & 0x3fu);
+  }
+  const bool overlong = (size == 3 && point < 0x800) || (size == 4 && point < 0x10000);
+  return overlong || point > 0x10ffff ? Character{} : Character{point, size};
+}
+
+bool is_control(char32_t point) {
+  const bool turns = point == 0x061c || point == 0x200e || point == 0x200f ||
+                     (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+  return point < 0x20 || (point >= 0x7f && point < 0xa0) || turns;
 }
 
 }  // namespace
@@ -36,11 +66,18 @@ void Table::print(std::ostream& out, const std::string& indent) const {
 }
 
 std::string printable(std::string text, bool lines) {
-  for (char& byte : text) {
-    const auto value = static_cast<unsigned char>(byte);
-    if ((value < 0x20 && !(lines && (byte == '\n' || byte == '\t'))) || value == 0x7f) byte = '?';
+  std::string safe;
+  safe.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const auto [point, size] = character_at(text, at);
+    const bool kept = lines && (point == '\n' || point == '\t');
+    if (point == kNone || (is_control(point) && !kept))
+      safe += '?';
+    else
+      safe.append(text, at, size);
+    at += size;
   }
-  return text;
+  return safe;
 }
 
 }  // namespace host::cli

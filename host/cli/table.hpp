@@ -8,7 +8,7 @@
 namespace host::cli {
 
 // Columns as wide as their widest cell, two spaces apart, no borders; a header in capitals. Control
-// bytes in cells are printed as '?', so that a job's text can't drive the terminal.
+// characters in cells are printed as '?', so that a job's text can't drive the terminal.
 class Table {
  public:
   explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
@@ -21,8 +21,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// Text from a job, a plugin or a server, safe for a terminal: control bytes become '?'; line feeds
-// stay only if `lines`.
+// Text from a job, a plugin or a server, safe for a terminal: control characters (C0, DEL, C1, and
+// those that turn the direction of writing, which would show another text than there is) become
+// '?', as do bytes that are no UTF-8; line feeds stay only if `lines`.
 [[nodiscard]] std::string printable(std::string text, bool lines = false);
 
 }  // namespace host::cli
