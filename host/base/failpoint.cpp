@@ -36,7 +36,7 @@ Plan read_plan() {
   if (equals == std::string_view::npos) {
     throw Error(Code::usage,
                 "TIMMY_FAILPOINT is '" + std::string(all) + "', expected name[:n]=action",
-                "Use kill, eio or sleep as the action.");
+                "Use kill, abort, eio or sleep as the action.");
   }
   Plan plan;
   std::string_view name = all.substr(0, equals);
@@ -80,6 +80,8 @@ void reach_failpoint(const char* name) {
   if (plan.name != name || (plan.at != 0 && plan.at != hit)) return;
   if (plan.action == "kill") {
     ::kill(::getpid(), SIGKILL);
+  } else if (plan.action == "abort") {
+    std::abort();
   } else if (plan.action == "eio") {
     throw Error(Code::io, "failpoint " + std::string(name));
   } else if (plan.action == "sleep") {

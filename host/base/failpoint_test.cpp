@@ -46,6 +46,8 @@ TEST_F(FailpointTest, proves_that_it_was_reached) {
 TEST_F(FailpointTest, kills_the_process) {
   ::setenv("TIMMY_FAILPOINT", "test.kill=kill", 1);
   EXPECT_EXIT(TIMMY_FAILPOINT("test.kill"), testing::KilledBySignal(SIGKILL), "");
+  ::setenv("TIMMY_FAILPOINT", "test.kill=abort", 1);
+  EXPECT_EXIT(TIMMY_FAILPOINT("test.kill"), testing::KilledBySignal(SIGABRT), "");
 }
 
 }  // namespace

@@ -31,15 +31,45 @@ std::string base64(std::string_view text) {
   return out;
 }
 
-std::string percent_encoded(std::string_view text) {
+// What of the secret's base64 stays the same whatever stands behind it, and before it, where as
+// many bytes of its group of three do (a header's value in base64, a URL with its user). Empty: too
+// little to tell it from ordinary text.
+std::string base64_core(std::string_view secret, std::size_t before) {
+  constexpr std::size_t kShortest = 8;
+  std::string text = std::string(before, 'x') + std::string(secret);
+  text.resize(text.size() - text.size() % 3);
+  const auto encoded = base64(text);
+  const auto shared = before == 0 ? 0 : before + 1;
+  return encoded.size() < shared + kShortest ? "" : encoded.substr(shared);
+}
+
+// With '-' and '_', as URLs have it (RFC 4648, 5).
+std::string url_safe(std::string base64) {
+  std::replace(base64.begin(), base64.end(), '+', '-');
+  std::replace(base64.begin(), base64.end(), '/', '_');
+  return base64;
+}
+
+std::string percent_encoded(std::string_view text, bool upper) {
   std::string out;
   for (const unsigned char byte : text) {
     if (std::isalnum(byte) || byte == '-' || byte == '.' || byte == '_' || byte == '~')
       out += static_cast<char>(byte);
     else
-      out += fmt::format("%{:02X}", byte);
+      out += upper ? fmt::format("%{:02X}", byte) : fmt::format("%{:02x}", byte);
   }
   return out;
+}
+
+// How it may be written. What is longer comes first.
+std::vector<std::string> forms_of(const std::string& secret) {
+  std::vector<std::string> all{secret, base64(secret), percent_encoded(secret, true),
+                               percent_encoded(secret, false)};
+  for (std::size_t before = 0; before < 3; ++before) {
+    const auto core = base64_core(secret, before);
+    if (!core.empty()) all.insert(all.end(), {core, url_safe(core)});
+  }
+  return all;
 }
 
 void replace_all(std::string& text, std::string_view what) {
@@ -126,8 +156,10 @@ void Redactor::add(const Secret& secret) {
   const std::scoped_lock lock(mutex_);
   for (const auto& known : forms_)
     if (known.expose() == secret.expose()) return;
-  for (auto& form : {secret.expose(), base64(secret.expose()), percent_encoded(secret.expose())})
-    forms_.emplace_back(form);
+  for (const auto& form : forms_of(secret.expose()))
+    if (std::none_of(forms_.begin(), forms_.end(),
+                     [&](const Secret& known) { return known.expose() == form; }))
+      forms_.emplace_back(form);
 }
 
 std::string Redactor::scrub_known(std::string_view text) const {

@@ -20,7 +20,8 @@ class logger;
 
 namespace host {
 
-// Knows every secret loaded and blots it out of text: as it is, base64 and percent-encoded, and
+// Knows every secret loaded and blots it out of text: as it is, percent-encoded, and in base64,
+// also as a part of something longer (of which a character or two at its ends may be left); and
 // what follows "Authorization:" or "token=" whatever it is. Thread-safe.
 class Redactor {
  public:

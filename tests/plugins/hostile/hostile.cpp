@@ -277,6 +277,33 @@ timmy_status leak(Run& run) {
   return TIMMY_OK;
 }
 
+// Environment, its own files in /proc, and the files that the payload names, as far as they can be
+// read: printed, logged, written to the scratch folder and returned. How many could be read.
+timmy_status reveal(Run& run) {
+  std::string all;
+  for (char** each = environ; *each != nullptr; ++each) all += std::string(*each) + "\n";
+  int opened = 0;
+  auto files = run.payload.at("files").get<std::vector<std::string>>();
+  const auto parent = "/proc/" + std::to_string(getppid());
+  for (const auto* own : {"/environ", "/cmdline", "/maps", "/mem", "/fd"})
+    files.insert(files.end(), {std::string("/proc/self") + own, parent + own});
+  for (const auto& file : files) {
+    std::ifstream in(file);
+    std::string text(1 << 16, '\0');
+    if (!in.read(text.data(), static_cast<std::streamsize>(text.size())) && in.gcount() == 0)
+      continue;
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    all += file + ":\n" + text + "\n";
+    ++opened;
+  }
+  printf("%s\n", all.c_str());
+  fflush(stdout);
+  run.instance.host->log(run.instance.host->ctx, TIMMY_LOG_WARN, {all.data(), all.size()});
+  std::ofstream(std::string(getenv("TIMMY_SCRATCH")) + "/found") << all;
+  run.result({{"opened", opened}, {"bytes", all.size()}});
+  return TIMMY_OK;
+}
+
 using Task = std::function<timmy_status(Run&)>;
 
 const std::map<std::string, Task>& tasks() {
@@ -321,6 +348,7 @@ const std::map<std::string, Task>& tasks() {
        }},
       {"probe", try_probe},
       {"self", look_at_self},
+      {"reveal", reveal},
   };
   return all;
 }
