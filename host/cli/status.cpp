@@ -106,8 +106,8 @@ std::vector<Command> status_commands() {
        .arguments = "",
        .summary = "look for what would keep this host from working",
        .details = "Kernel features of the cage, files and their modes, the database, the config, "
-                  "Gitea and its "
-                  "token. Changes nothing. Exit status 1 if something fails; a warning is none.",
+                  "Gitea, its token, and whether the token has the scopes that the plugins need. "
+                  "Changes nothing. Exit status 1 if something fails; a warning is none.",
        .examples = {"timmy-host --doctor", "timmy-host doctor --json"},
        .declare = [](auto&, auto&) {},
        .run = doctor},
