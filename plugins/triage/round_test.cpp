@@ -142,7 +142,7 @@ TEST_F(Round, WhatDoesNotFitIntoOneRoundIsDoneInTheNext) {
 
 TEST_F(Round, WhatIsLeftIsDoneThoughTheNextRoundComesAtOnce) {
   for (int i = 0; i < 3; ++i) world_.forge.add_issue("org/app", "one");
-  world_.advance(std::chrono::milliseconds(100));
+  world_.advance(hours(1) + std::chrono::milliseconds(100));
   cap_writes(2);
   EXPECT_EQ(run(config({label_all()})).result.at("left"), 1);
   world_.advance(std::chrono::milliseconds(100));
@@ -195,6 +195,15 @@ TEST_F(Round, ALabelThatDoesNotExistIsTriedOnceARoundAndKeepsNoOtherLabel) {
   world_.forge.repo("org/app").labels.insert("nope");
   EXPECT_TRUE(later(with).ok());
   EXPECT_THAT(labels(20), ElementsAre("bug", "nope"));
+}
+
+TEST_F(Round, WhoCannotBeAssignedKeepsNobodyElseFromIt) {
+  world_.forge.add_issue("org/app", "one");
+  const auto outcome =
+      run(config({rule("r", {{"title", "."}}, {{"assign", {"ada", "left-us", "bob"}}})}));
+  EXPECT_THAT(outcome.message, HasSubstr("nothing can be assigned to left-us"));
+  EXPECT_THAT(outcome.message, Not(HasSubstr("to ada")));
+  EXPECT_THAT(at(1).assignees, ElementsAre("ada", "bob"));
 }
 
 TEST_F(Round, WhoCannotBeAssignedIsPassedOverInTheRoundRobin) {
@@ -258,6 +267,18 @@ TEST_F(Round, ATeamThatCannotBeReadIsToldOnceAndTheRuleIsTriedAgain) {
   world_.forge.teams["org"]["core"] = {"alice"};
   EXPECT_TRUE(later(with, hours(1)).ok());
   for (int i = 1; i <= 3; ++i) EXPECT_THAT(labels(i), Contains("wish"));
+}
+
+TEST_F(Round, WhatCouldNotBeJudgedIsJudgedWithinAnHour) {
+  world_.forge.add_issue("org/app", "one");
+  const Json with = config({rule("r", {{"team", {"core"}}}, {{"add_labels", {"wish"}}})});
+  EXPECT_EQ(run(with).code, "incomplete");
+  (void)later(with, minutes(10));
+  world_.forge.teams["org"]["core"] = {"alice"};
+  EXPECT_TRUE(later(with, minutes(10)).ok());
+  EXPECT_THAT(labels(1), IsEmpty()) << "as it was, so passed over";
+  EXPECT_TRUE(later(with, hours(1)).ok());
+  EXPECT_THAT(labels(1), ElementsAre("wish"));
 }
 
 // Pull requests.
