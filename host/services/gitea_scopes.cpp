@@ -20,9 +20,10 @@ bool covers_repositories(const Grants& grants, std::string_view grant) {
 
 bool may_call(std::string_view method, const Grants& grants, bool writes) {
   if (method == "whoami" || method == "version")
-    return grants.has("gitea.read") || grants.has("gitea.write");
+    return grants.has("gitea.read") || grants.has("gitea.write") || grants.has("gitea.merge");
   if (forge_reads().contains(method)) return covers_repositories(grants, "gitea.read");
-  return writes && covers_repositories(grants, "gitea.write");
+  return writes &&
+         covers_repositories(grants, method == "merge_pr" ? "gitea.merge" : "gitea.write");
 }
 
 }  // namespace
@@ -44,6 +45,7 @@ const std::map<std::string_view, std::vector<std::string_view>>& forge_scopes() 
       {"list_prs", {"read:repository"}},
       {"get_pr", {"read:repository"}},
       {"list_pr_files", {"read:repository"}},
+      {"list_pr_commits", {"read:repository"}},
       {"list_reviews", {"read:repository"}},
       {"combined_status", {"read:repository"}},
       {"set_issue_state", {"write:issue"}},
@@ -57,6 +59,7 @@ const std::map<std::string_view, std::vector<std::string_view>>& forge_scopes() 
       {"keep_comment", {"read:user", "write:issue"}},
       {"create_review", {"read:user", "write:repository"}},
       {"set_status", {"write:repository"}},
+      {"merge_pr", {"write:repository"}},
   };
   return all;
 }

@@ -52,6 +52,14 @@ TEST(GiteaScopes, WhatAGrantLetsAPluginCallIsWhatItsTokenMustDo) {
   EXPECT_THAT(missing({{"http", {"a:1"}}}, {}), IsEmpty()) << "no grant for the forge";
 }
 
+TEST(GiteaScopes, MergingIsAGrantOfItsOwn) {
+  const auto all = missing_scopes(Grants::from({{"gitea.merge", {"org/app"}}}), true,
+                                  {{"read:repository", "read:user"}});
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].scope, "write:repository");
+  EXPECT_THAT(all[0].methods, ElementsAre("merge_pr"));
+}
+
 TEST(GiteaScopes, AGrantForNoRepositoryNeedsNoScopeOfRepositories) {
   EXPECT_THAT(missing({{"gitea.read", {"whoami"}}}, {}), ElementsAre("read:user 1"));
   EXPECT_THAT(missing({{"gitea.read", {"whoami"}}}, {"read:user"}), IsEmpty());
