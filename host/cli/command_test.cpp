@@ -178,7 +178,7 @@ TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
               AllOf(HasSubstr("TASK"), HasSubstr("fs.write: /tmp/stamps; gitea.read: org/app"),
                     HasSubstr("gitea_issue_triage"), HasSubstr("not granted")));
   EXPECT_EQ(run({"tasks", "--json"}), 0);
-  EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 5u);
+  EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 8u);
 }
 
 TEST_F(CommandTest, ADryRunStandsInTheListAndInTheNotes) {
@@ -282,7 +282,7 @@ TEST_F(CommandTest, PluginsShowTellsEveryKeyOfAConfigAndEveryLimit) {
 TEST_F(CommandTest, WithoutAConfigWhatIsInstalledIsStillListed) {
   EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
   EXPECT_THAT(out_.str(), AllOf(HasSubstr("heartbeat"), HasSubstr("disabled"),
-                                HasSubstr("asks for: gitea.read, gitea.write\n")));
+                                HasSubstr("asks for: gitea.read, gitea.write, gitea.merge (optional)\n")));
   EXPECT_THAT(err_.str(), HasSubstr("there is no "));
 }
 

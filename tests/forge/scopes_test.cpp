@@ -79,7 +79,8 @@ class ScopesTest : public ::testing::TestWithParam<std::string> {
   Result<Json> call(const std::string& method, const std::vector<std::string>& scopes) {
     forge_.state.tokens.at(kToken).scopes = scopes;
     auto run = std::make_shared<RunContext>();
-    run->grants = Grants::from({{"gitea.read", {"*"}}, {"gitea.write", {"*"}}});
+    run->grants =
+        Grants::from({{"gitea.read", {"*"}}, {"gitea.write", {"*"}}, {"gitea.merge", {"*"}}});
     run->plugin = "p", run->key = "k" + std::to_string(++calls_);
     std::optional<Result<Json>> answer;
     const Reply<Json> reply = [&](Result<Json> given) { answer = std::move(given); };
