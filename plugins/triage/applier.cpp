@@ -54,6 +54,7 @@ struct Applier::Task {
   std::vector<Step> failed;
   Json stored;                        // what is kept of the record
   Json before;                        // what was, when the task began
+  bool taken_back = false;            // what is kept says more than was done
   std::map<std::string, Turn> turns;  // those that were moved, as they were before
   bool dry_run = false;
   Looked looked;
@@ -157,7 +158,7 @@ void Applier::leave(Task& task) const {
 
 void Applier::send_first(Task& task) {
   task.record.begin(task.issue, clock_());
-  save(task);
+  save_now(task);
   const Step step = task.record.plan.front();
   Sent sent;
   try {
@@ -177,19 +178,18 @@ void Applier::send_first(Task& task) {
 void Applier::refused(Task& task, const timmy::Permanent& failure) {
   if (is_cap(failure)) {
     capped_ = true;
-    return task.record.take_back();
+    return take_back(task, Step(task.record.plan.front()));
   }
   task.issue = read_again(task.issue);
   task.moved = false;
-  Step& first = task.record.plan.front();
+  const Step& first = task.record.plan.front();
   const auto rest = rest_of(first, task.issue);
   Step done = first;
   if (rest)
     std::erase_if(done.names, [&](const auto& name) { return contains(rest->names, name); });
   if (!rest || !done.names.empty()) note(task, done);
   if (!rest) return task.record.finish();
-  first = *rest;
-  task.record.take_back();
+  take_back(task, *rest);
   if (rest->names.size() == 1 || !names_something(rest->what) || failure.code() != "not_found")
     return fail_first(task, failure);
   // One of them does not exist; the others are not to wait for it.
@@ -200,6 +200,11 @@ void Applier::refused(Task& task, const timmy::Permanent& failure) {
     one.names = {*name};
     plan.insert(plan.begin(), std::move(one));
   }
+}
+
+void Applier::take_back(Task& task, const Step& rest) {
+  task.record.take_back(rest);
+  task.taken_back = true;
 }
 
 void Applier::fail_first(Task& task, const timmy::Permanent& failure) {
@@ -276,30 +281,35 @@ void Applier::note(Task& task, const Step& step) const {
 }
 
 // What failed stays in the plan, to be tried again.
-void Applier::save(Task& task) const {
+Json Applier::whole_record(const Task& task) {
   Record whole = task.record;
   whole.plan.insert(whole.plan.end(), task.failed.begin(), task.failed.end());
-  Json wanted = whole.to_json();
-  if (wanted == task.stored) return;
-  ctx_.state().put_now(record_key(task.issue.repo, task.issue.number),
-                       wanted.empty() ? Json() : wanted);
-  task.stored = std::move(wanted);
+  return whole.to_json();
 }
 
-// After a dry run all is as it was before.
-void Applier::end(Task& task) {
-  if (!task.dry_run) {
-    if (task.record.plan.empty() && task.failed.empty()) {
-      task.record.planned.clear();
-      task.record.rules.clear();
-    }
-    return save(task);
-  }
-  task.looked.change["dry_run"] = true;
-  for (const auto& [rule, turn] : task.turns) facts_.set_turn(rule, turn);
-  if (task.stored == task.before) return;
+void Applier::save_now(Task& task) const {
+  task.stored = whole_record(task);
+  task.taken_back = false;
   ctx_.state().put_now(record_key(task.issue.repo, task.issue.number),
-                       task.before.empty() ? Json() : task.before);
+                       task.stored.empty() ? Json() : task.stored);
+}
+
+// That a step was done may be told with the run's end, or not at all: the next look finds out. That
+// it was not done may not, or it would count as undone by a person.
+void Applier::end(Task& task) {
+  const auto key = record_key(task.issue.repo, task.issue.number);
+  if (task.dry_run) {  // all is as it was before
+    task.looked.change["dry_run"] = true;
+    for (const auto& [rule, turn] : task.turns) facts_.set_turn(rule, turn);
+    return ctx_.state().put_now(key, task.before.empty() ? Json() : task.before);
+  }
+  if (task.record.plan.empty() && task.failed.empty()) {
+    task.record.planned.clear();
+    task.record.rules.clear();
+  }
+  if (task.taken_back) return save_now(task);
+  const Json wanted = whole_record(task);
+  if (wanted != task.stored) ctx_.state().put(key, wanted.empty() ? Json() : wanted);
 }
 
 }  // namespace triage

@@ -42,7 +42,7 @@ class Applier {
 
   // Whether this run writes nothing any more: it made as many writes as it may, or ends soon.
   [[nodiscard]] bool stopped() const;
-  // What it looked at is of another time than the next repository's.
+  // To be called before another repository's issues are looked at.
   void next_repository() { refusals_ = 0; }
 
  private:
@@ -61,7 +61,9 @@ class Applier {
   [[nodiscard]] bool pass_on(const Task& task, Step& step);
   [[nodiscard]] bool known_bad(const Task& task, Step::What what, const std::string& name) const;
   void note(Task& task, const Step& step) const;
-  void save(Task& task) const;
+  void take_back(Task& task, const Step& rest);
+  [[nodiscard]] static timmy::Json whole_record(const Task& task);
+  void save_now(Task& task) const;
   void end(Task& task);
 
   timmy::Context& ctx_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "comment_template.hpp"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "names_text.hpp"
 

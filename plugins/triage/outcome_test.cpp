@@ -244,6 +244,16 @@ TEST(Outcome, WhatWasInDoubtCountsAsDoneWhereSomethingHappened) {
   EXPECT_THAT(held(now), ElementsAre(HasSubstr("taken off since")));
 }
 
+TEST(Outcome, WhatShowsWasDoneThoughTheVersionIsStillTheSame) {
+  const auto rules = Json::array({rule("r", kAny)});
+  const auto record = begun({label({"x", "y"})}, rules, issue("a"));
+  EXPECT_THAT(told(outcome(rules, issue("a", "", {"x"}), record)), ElementsAre("label y by r"));
+  const auto known = settled(record, issue("a", "", {"x"}));
+  EXPECT_TRUE(known.added.contains("x"));
+  EXPECT_FALSE(known.added.contains("y"));
+  EXPECT_THAT(held(outcome(rules, issue("a"), known)), ElementsAre(HasSubstr("label \"x\"")));
+}
+
 TEST(Outcome, WhatTheForgeDoesNotDateIsInDoubt) {
   Snapshot undated = issue("a");
   undated.updated_at.reset();
@@ -295,7 +305,7 @@ TEST(Record, ComesBackAsItWas) {
   EXPECT_EQ(Record::from(Json::parse(json.dump())).to_json(), json);
   EXPECT_EQ(json.at("added").size(), 2u);
   EXPECT_TRUE(json.at("priorities").contains("p1"));
-  record.take_back();
+  record.take_back(Step(record.plan[0]));
   EXPECT_FALSE(record.to_json().contains("added"));
   EXPECT_FALSE(record.to_json().contains("priorities"));
   EXPECT_EQ(Record().to_json(), Json::object());

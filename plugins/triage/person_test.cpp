@@ -58,6 +58,8 @@ TEST(PersonTest, DoesAllOfAPlanThoughItsRuleStopsMatching) {
   EXPECT_EQ(outcome.result.at("changes"), Json::parse(R"([{"issue": "org/app#1",
       "added": ["asked", "bug", "p2"], "removed": ["wish"], "assigned": ["bob"],
       "commented": ["ask"], "closed": true}])"));
+  const auto& record = person.world_.state.at("record/org/app#1");
+  EXPECT_FALSE(record.contains("plan") || record.contains("before")) << record;
 }
 
 // Each of its calls is the last one once, before it is answered; what was answered before counts.

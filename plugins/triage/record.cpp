@@ -61,8 +61,9 @@ void Record::finish() {
   before.clear();
 }
 
-void Record::take_back() {
-  const Step& step = plan.front();
+void Record::take_back(const Step& rest) {
+  Step& step = plan.front();
+  step = rest;
   before.clear();
   if (step.what == Step::What::close) closed.clear();
   if (auto* dates = trace(*this, step.what))
@@ -111,8 +112,10 @@ std::optional<Step> rest_of(Step step, const Snapshot& issue) {
 
 Record settled(Record record, const Snapshot& issue) {
   if (record.before.empty() || record.plan.empty()) return record;
-  if (issue.version() == record.before)
-    record.take_back();
+  // A version lasts a second, in which the step may have been done as well: what shows was.
+  const auto rest = rest_of(record.plan.front(), issue);
+  if (rest && issue.version() == record.before)
+    record.take_back(*rest);
   else
     record.finish();
   return record;

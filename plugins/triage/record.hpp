@@ -17,7 +17,8 @@ namespace triage {
 //
 // A step is written down before it is sent, together with the issue's version then. If the run
 // ends before it is known what became of it, the next look decides:
-//   the same version     nothing happened to the issue, so the step did not: it is sent (again)
+//   the same version     nothing happened to the issue since: what it does not show of the step was
+//                        not done, and is sent again
 //   another version      somebody did something, maybe we: the step counts as done, and what the
 //                        issue does not show of it as undone by a person
 // So an end at any instant loses at most the one step under way, and only where somebody changed
@@ -43,8 +44,8 @@ struct Record {
   void begin(const Snapshot& issue, timmy::Time now);
   // It was done, or it is not known better.
   void finish();
-  // It was surely not done: it stays the first, not begun.
-  void take_back();
+  // This is surely all of it that was not done: it is the first now, not begun.
+  void take_back(const Step& rest);
 
   // Throws timmy::Json::exception on what to_json() did not make.
   [[nodiscard]] static Record from(const timmy::Json& json);

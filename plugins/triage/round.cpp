@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "round.hpp"
 
-#include <algorithm>
+#include <utility>
 
 #include "glob.hpp"
 #include "sweep.hpp"
@@ -44,8 +44,8 @@ struct Round::Repo {
   std::set<std::int64_t> looked;  // of those that were looked at
   // Of those that changed so lately that the next round lists them again: as they were.
   std::map<std::int64_t, timmy::Time> settled;
-  DueList due_before;
-  DueList due;
+  // What the looks say of when to look again; the list itself is read after them.
+  std::map<std::int64_t, std::optional<timmy::Time>> due;
 };
 
 Json Round::look_at_all(bool full) {
@@ -63,11 +63,8 @@ Json Round::look_at_one(const std::string& name, std::int64_t number) {
   if (!any_matches(names_, name) || !concerned) return result();
   repos_ = 1;
   Repo repo{.name = name};
-  const std::string key = "due/" + name;
-  repo.due = repo.due_before = DueList::from(ctx_.state().get(key).value_or(Json()));
   isolated(name + "#" + std::to_string(number), [&] { read_and_look(repo, number); });
-  (void)repo.due.fit(ctx_.now());
-  if (repo.due != repo.due_before) ctx_.state().put_now(key, repo.due.to_json());
+  (void)keep_due(repo, due_of(repo));
   return result();
 }
 
@@ -96,12 +93,12 @@ void Round::look_at(const std::string& name, Wanted wanted, bool full) {
   repo.full = full || !last_whole || ctx_.now() - *last_whole >= kWholeLook;
   repo.next = repo.seen;
   repo.next.erase("settled");
-  repo.due = repo.due_before = DueList::from(ctx_.state().get("due/" + name).value_or(Json()));
   for (const Kind kind : {Kind::issue, Kind::pull})
     if (kind == Kind::pull ? wanted.pulls : wanted.issues)
       repo.whole = isolated(name, [&] { list(repo, kind); }) && repo.whole;
-  look_at_due(repo);
-  save(repo);
+  const DueList due = due_of(repo);
+  look_at_due(repo, due);
+  save(repo, due);
   if (repo.full && repo.whole) forget_closed(ctx_.state(), name, repo.open, ctx_.now());
 }
 
@@ -137,9 +134,13 @@ bool Round::passes_over(const Repo& repo, const Snapshot& issue) {
   return repo.seen["settled"].value(std::to_string(issue.number), "") == issue.version();
 }
 
-void Round::look_at_due(Repo& repo) {
+DueList Round::due_of(const Repo& repo) const {
+  return DueList::from(ctx_.state().get("due/" + repo.name).value_or(Json()));
+}
+
+void Round::look_at_due(Repo& repo, const DueList& due) {
   std::size_t asked = 0;
-  for (const auto number : repo.due_before.ripe(ctx_.now())) {
+  for (const auto number : due.ripe(ctx_.now())) {
     if (repo.looked.contains(number)) continue;
     if (applier_.stopped() || asked == kDueOfRound) {
       ++left_;
@@ -154,13 +155,14 @@ void Round::look_at_due(Repo& repo) {
 // One that is gone is nothing to look at.
 void Round::read_and_look(Repo& repo, std::int64_t number) {
   const auto now = ctx_.now();
-  repo.due.set(number, now + kOverlap);
+  repo.due[number] = now + kOverlap;
   std::optional<Snapshot> issue;
   try {
     issue = Snapshot::of(repo.name, ctx_.gitea().get_issue(repo.name, number), now);
   } catch (const timmy::Permanent& failure) {
     if (failure.code() != "not_found") throw;
-    return repo.due.set(number, std::nullopt);
+    repo.due[number] = std::nullopt;
+    return;
   }
   look(repo, std::move(*issue));
 }
@@ -171,10 +173,10 @@ void Round::look(Repo& repo, Snapshot issue) {
   repo.looked.insert(number);
   const std::string name = issue.name();
   // Until it is known better: what throws is looked at again.
-  repo.due.set(number, ctx_.now() + kOverlap);
+  repo.due[number] = ctx_.now() + kOverlap;
   const bool ours = rules_.concern(repo.name, issue.kind);
   const Looked looked = ours ? applier_.look(std::move(issue)) : Looked();
-  repo.due.set(number, looked.due);
+  repo.due[number] = looked.due;
   account(name, looked);
 }
 
@@ -193,13 +195,20 @@ void Round::account(const std::string& issue, const Looked& looked) {
   if (changes_.size() < kListed) changes_.push_back(std::move(change));
 }
 
+// Whether all that is left to do is remembered.
+bool Round::keep_due(const Repo& repo, const DueList& before) const {
+  DueList due = before;
+  for (const auto& [number, when] : repo.due) due.set(number, when);
+  const bool all = due.fit(ctx_.now());
+  if (due != before) ctx_.state().put_now("due/" + repo.name, due.to_json());
+  return all;
+}
+
 // Kept at once, since another repository may still fail this run. Where more is left to do than is
 // remembered, the same is listed again.
-void Round::save(Repo& repo) {
+void Round::save(Repo& repo, const DueList& due) const {
   const auto now = ctx_.now();
-  const bool remembered = repo.due.fit(now);
-  if (repo.due != repo.due_before) ctx_.state().put_now("due/" + repo.name, repo.due.to_json());
-  if (!remembered || !repo.whole) return;
+  if (!keep_due(repo, due) || !repo.whole) return;
   repo.next["rules"] = rules_.fingerprint();
   if (repo.full) repo.next["whole"] = timmy::format_time(now);
   if (repo.next["settled"].is_null()) repo.next.erase("settled");

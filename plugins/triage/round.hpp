@@ -37,11 +37,13 @@ class Round {
   void look_at(const std::string& repo, Wanted wanted, bool full);
   void list(Repo& repo, Kind kind);
   [[nodiscard]] static bool passes_over(const Repo& repo, const Snapshot& issue);
-  void look_at_due(Repo& repo);
+  [[nodiscard]] DueList due_of(const Repo& repo) const;
+  void look_at_due(Repo& repo, const DueList& due);
   void read_and_look(Repo& repo, std::int64_t number);
   void look(Repo& repo, Snapshot issue);
   void account(const std::string& issue, const Looked& looked);
-  void save(Repo& repo);
+  [[nodiscard]] bool keep_due(const Repo& repo, const DueList& before) const;
+  void save(Repo& repo, const DueList& due) const;
   [[nodiscard]] timmy::Json result() const;
   [[nodiscard]] std::string summary() const;
 

@@ -197,6 +197,16 @@ TEST_F(Round, ALabelThatDoesNotExistIsTriedOnceARoundAndKeepsNoOtherLabel) {
   EXPECT_THAT(labels(20), ElementsAre("bug", "nope"));
 }
 
+TEST_F(Round, WhatWasRefusedWasNotUndoneByWhoeverChangesTheIssueMeanwhile) {
+  world_.forge.add_issue("org/app", "one");
+  EXPECT_EQ(run(config({label_all("nope")})).code, "incomplete");
+  world_.advance(minutes(1));
+  world_.forge.add_comment("org/app", 1, "any news?");
+  world_.forge.repo("org/app").labels.insert("nope");
+  EXPECT_TRUE(later(config({label_all("nope")})).ok());
+  EXPECT_THAT(labels(1), ElementsAre("nope"));
+}
+
 TEST_F(Round, WhoCannotBeAssignedKeepsNobodyElseFromIt) {
   world_.forge.add_issue("org/app", "one");
   const auto outcome =

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "send.hpp"
 
+#include <stdexcept>
+#include <utility>
+
 #include "names_text.hpp"
 
 namespace triage {
