@@ -19,7 +19,7 @@ using Issue = timmy::testing::ForgeWorld::Issue;
 
 constexpr int kRepos = 7;
 constexpr int kIssues = 2000;
-constexpr int kRounds = 30 * 48;
+constexpr int kRounds = 30 * 24;
 const std::vector<std::string> kLabels{"bug", "p1", "p2", "wish", "asked", "docs", "old"};
 const std::vector<std::string> kPeople{"alice", "ada", "bob", "carol"};
 
@@ -105,11 +105,11 @@ class Month : public Desk {
     config_["repos"] = {"org/repo*"};
   }
 
-  // Half an hour: people and bots, then a round.
+  // An hour: people and bots, then a round.
   void pass() {
-    world_.advance(std::chrono::minutes(30));
-    for (int i = pick(4); i > 0 && made_ < kIssues; --i) make_issue();
-    for (int i = pick(6); i > 0; --i) act();
+    world_.advance(std::chrono::hours(1));
+    for (int i = pick(7); i > 0 && made_ < kIssues; --i) make_issue();
+    for (int i = pick(11); i > 0; --i) act();
     round();
   }
   // How much triage wrote to the forge.
