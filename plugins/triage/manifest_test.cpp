@@ -44,8 +44,9 @@ TEST(Manifest, AnyConditionAndAnyOutcomeMakesARule) {
 }
 
 TEST(Manifest, ItsExamplesAreTaken) {
-  for (const auto& example : schema().at("examples")) {
-    const Json config = timmy::testing::with_defaults(schema(), example);
+  const Json all = schema();  // outlives the loop over a part of it
+  for (const auto& example : all.at("examples")) {
+    const Json config = timmy::testing::with_defaults(all, example);
     EXPECT_NO_THROW(Rules(config.at("rules"), config.value("priorities", Json::array())));
   }
 }
