@@ -271,8 +271,9 @@ TEST_F(ForgeSurveyTest, LabelsSayWhereTheyAreMissingAndWhereTheyDiffer) {
   const auto coloured = [](std::int64_t id, const char* name, const char* color) {
     return Json{{"id", id}, {"name", name}, {"color", color}};
   };
-  serve("/repos/org/a/labels", {coloured(1, "bug", "ff0000"), coloured(2, "docs", "0000ff")});
-  serve("/repos/org/b/labels", {coloured(3, "bug", "00ff00")});
+  serve("/repos/org/a/labels", {coloured(1, "bug", "ff0000"), coloured(2, "docs", "0000ff"),
+                                coloured(7, "split", "111111")});
+  serve("/repos/org/b/labels", {coloured(3, "bug", "00ff00"), coloured(8, "split", "222222")});
   serve("/repos/org/c/labels", {coloured(4, "bug", "ff0000"), coloured(5, "shared", "123456")});
   serve("/orgs/org/labels", {coloured(6, "shared", "abcdef")});
   serve("/repos/org/a/issues", {issue(1, {label(1, "bug")})});
@@ -280,7 +281,7 @@ TEST_F(ForgeSurveyTest, LabelsSayWhereTheyAreMissingAndWhereTheyDiffer) {
   serve("/repos/org/c/issues", {});
   const auto survey = labels({.owner = "org"});
   EXPECT_THAT(survey.failed, IsEmpty());
-  ASSERT_THAT(survey.rows, SizeIs(3));
+  ASSERT_THAT(survey.rows, SizeIs(4));
   const auto& bug = survey.rows[0];
   EXPECT_EQ(bug.label.name, "bug");
   EXPECT_EQ(bug.label.color, "ff0000") << "as most have it";
@@ -296,6 +297,7 @@ TEST_F(ForgeSurveyTest, LabelsSayWhereTheyAreMissingAndWhereTheyDiffer) {
   EXPECT_EQ(shared.issues, 1u);
   EXPECT_THAT(shared.missing_in, IsEmpty()) << "the organisation gives it to all";
   EXPECT_EQ(shared.differs_in.at("c").color, "123456");
+  EXPECT_EQ(survey.rows[3].label.color, "111111") << "of as many, the first repository's";
 }
 
 TEST_F(ForgeSurveyTest, TheLabelsOfAUserHaveNoOrganisation) {

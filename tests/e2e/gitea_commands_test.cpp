@@ -125,6 +125,22 @@ TEST_F(GiteaCommandsTest, HelpShowsExamplesAndOptions) {
   EXPECT_THAT(err_, HasSubstr("gitea prs, gitea issues, gitea labels"));
 }
 
+TEST_F(GiteaCommandsTest, ACredentialOfSystemdComesBeforeAnyOtherTokenFile) {
+  const auto folder = folder_ / "credentials";
+  make_directories(folder, 0700);
+  write_atomically(folder / "gitea_token", std::string(kToken) + "\n", 0400);
+  write_atomically(paths_.hermes_home / "gitea_token", "another-token\n", 0600);
+  EXPECT_EQ(run({"gitea", "issues", "demo/app"}), exit_status(Code::denied));
+  ::setenv("CREDENTIALS_DIRECTORY", folder.c_str(), 1);
+  EXPECT_EQ(run({"gitea", "issues", "demo/app"}), 0) << err_;
+  run({"doctor"});
+  EXPECT_THAT(out_, HasSubstr("ok  gitea token: " + (folder / "gitea_token").string()));
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  start({{"CREDENTIALS_DIRECTORY", folder.string()}});
+  EXPECT_EQ(wait_for(enqueue("gitea_issue_triage"))["state"], "completed");
+  stop();
+}
+
 // ---- --doctor
 
 TEST_F(GiteaCommandsTest, DoctorNamesEachScopeThatAPluginLacksWithTheCalls) {
