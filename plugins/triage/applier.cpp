@@ -6,6 +6,7 @@
 
 #include "names_text.hpp"
 #include "send.hpp"
+#include "write_cap.hpp"
 
 namespace triage {
 namespace {
@@ -22,12 +23,6 @@ constexpr int kRefusals = 3;
 // When to look again where something could not be done, and where a fact could not be had.
 constexpr auto kFailedAgain = std::chrono::minutes(15);
 constexpr auto kUnjudgedAgain = std::chrono::hours(1);
-
-// The host's cap on the writes of a run. The code alone says that something was too large.
-bool is_cap(const timmy::Permanent& failure) {
-  return failure.code() == "too_large" &&
-         std::string_view(failure.what()).find("limits.mutations") != std::string_view::npos;
-}
 
 bool names_something(Step::What what) {
   return what == Step::What::assign || what == Step::What::label;
@@ -176,7 +171,7 @@ void Applier::send_first(Task& task) {
 
 // Some of it may be done all the same: the forge's word counts.
 void Applier::refused(Task& task, const timmy::Permanent& failure) {
-  if (is_cap(failure)) {
+  if (is_write_cap(failure)) {
     capped_ = true;
     return take_back(task, Step(task.record.plan.front()));
   }

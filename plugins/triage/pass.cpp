@@ -2,42 +2,15 @@
 #include "pass.hpp"
 
 #include <algorithm>
-#include <set>
-
-#include "glob.hpp"
 
 namespace triage {
 
 using timmy::Json;
 
-Names repos_of(const timmy::Gitea& gitea, const Names& names, const char* what) {
-  std::set<std::string> repos;
-  std::map<std::string, std::vector<timmy::Repository>> of_owner;
-  for (const auto& name : names) {
-    if (name.find('*') == std::string::npos) {
-      repos.insert(name);
-      continue;
-    }
-    const std::string owner = name.substr(0, name.find('/'));
-    auto [known, unknown] = of_owner.try_emplace(owner);
-    if (unknown) known->second = gitea.list_repos(owner);
-    for (const auto& repo : known->second)
-      if (!repo.archived && repo.raw.value(what, true) && glob_matches(name, repo.full_name))
-        repos.insert(repo.full_name);
-  }
-  return {repos.begin(), repos.end()};
-}
-
 void Pass::did(const std::string& word, const std::string& name) {
   constexpr std::size_t kListed = 100;
   count(word);
   if (changes_.size() < kListed) changes_.push_back({{"issue", name}, {"done", word}});
-}
-
-// The host's other "too_large" is of one list or reply, and no reason to stop.
-bool Pass::is_cap(const timmy::Permanent& failure) {
-  return failure.code() == "too_large" &&
-         std::string_view(failure.what()).find("limits.mutations") != std::string_view::npos;
 }
 
 void Pass::sort(std::vector<Due>& due) {

@@ -7,12 +7,9 @@
 #include <vector>
 
 #include "names.hpp"
+#include "write_cap.hpp"
 
 namespace triage {
-
-// What the config's names stand for, each once, sorted. A name with a * is looked up among its
-// owner's: archived ones are left out, and those without `what` ("has_issues", "has_pulls").
-[[nodiscard]] Names repos_of(const timmy::Gitea& gitea, const Names& names, const char* what);
 
 // Something that a pass may have to do.
 struct Due {
@@ -65,12 +62,11 @@ class Pass {
     try {
       work();
     } catch (const timmy::Permanent& failure) {
-      if (is_cap(failure)) return false;
+      if (is_write_cap(failure)) return false;
       failures_.push_back(what + ": " + failure.what());
     }
     return true;
   }
-  static bool is_cap(const timmy::Permanent& failure);
   static void sort(std::vector<Due>& due);
 
   std::size_t repos_ = 0, read_ = 0, left_ = 0;

@@ -5,18 +5,12 @@
 
 namespace triage {
 
-std::map<std::string, Wanted> expand(const timmy::Gitea& gitea,
-                                     const std::vector<std::string>& names, const Rules& rules) {
-  std::map<std::string, Wanted> wanted;
-  const auto add = [&](const std::string& name, bool issues, bool pulls) {
-    const Wanted one{issues && rules.concern(name, Kind::issue),
-                     pulls && rules.concern(name, Kind::pull)};
-    if (one.issues || one.pulls) wanted.emplace(name, one);
-  };
+std::map<std::string, Holds> repos_of(const timmy::Gitea& gitea, const Names& names) {
+  std::map<std::string, Holds> repos;
   std::map<std::string, std::vector<timmy::Repository>> of_owner;
   for (const auto& name : names) {
     if (name.find('*') == std::string::npos) {
-      add(name, true, true);
+      repos[name] = {};
       continue;
     }
     const std::string owner = name.substr(0, name.find('/'));
@@ -24,9 +18,17 @@ std::map<std::string, Wanted> expand(const timmy::Gitea& gitea,
     if (unknown) known->second = gitea.list_repos(owner);
     for (const auto& repo : known->second)
       if (!repo.archived && glob_matches(name, repo.full_name))
-        add(repo.full_name, repo.has_issues, repo.raw.value("has_pulls", true));
+        repos.try_emplace(repo.full_name,
+                          Holds{repo.has_issues, repo.raw.value("has_pulls", true)});
   }
-  return wanted;
+  return repos;
+}
+
+Names repos_with(const timmy::Gitea& gitea, const Names& names, bool Holds::*what) {
+  Names all;
+  for (const auto& [name, holds] : repos_of(gitea, names))
+    if (holds.*what) all.push_back(name);
+  return all;
 }
 
 }  // namespace triage

@@ -4,22 +4,22 @@
 #include <map>
 #include <string>
 #include <timmy/services.hpp>
-#include <vector>
 
-#include "rules.hpp"
+#include "names.hpp"
 
 namespace triage {
 
-// What of a repository is to be looked at; one of them at least.
-struct Wanted {
-  bool issues = false;
-  bool pulls = false;
+// What a repository has, as far as is known: of one that the config names in full, all.
+struct Holds {
+  bool issues = true;
+  bool pulls = true;
 };
 
-// The repositories that the config's names stand for, and some rule is about. A name with a * is
-// looked up among its owner's: archived ones are left out, and what a repository does not have.
-[[nodiscard]] std::map<std::string, Wanted> expand(const timmy::Gitea& gitea,
-                                                   const std::vector<std::string>& names,
-                                                   const Rules& rules);
+// The repositories that the config's names stand for, sorted. A name with a * is looked up among
+// its owner's, by one call for an owner; archived ones are left out.
+[[nodiscard]] std::map<std::string, Holds> repos_of(const timmy::Gitea& gitea, const Names& names);
+
+// Those of them that have issues, or pull requests.
+[[nodiscard]] Names repos_with(const timmy::Gitea& gitea, const Names& names, bool Holds::*what);
 
 }  // namespace triage

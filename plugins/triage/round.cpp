@@ -48,8 +48,19 @@ struct Round::Repo {
   std::map<std::int64_t, std::optional<timmy::Time>> due;
 };
 
+// What of the config's repositories some rule is about.
+std::map<std::string, Holds> Round::concerned() const {
+  auto repos = repos_of(ctx_.gitea(), names_);
+  for (auto& [name, holds] : repos) {
+    holds.issues = holds.issues && rules_.concern(name, Kind::issue);
+    holds.pulls = holds.pulls && rules_.concern(name, Kind::pull);
+  }
+  std::erase_if(repos, [](const auto& each) { return !each.second.issues && !each.second.pulls; });
+  return repos;
+}
+
 Json Round::look_at_all(bool full) {
-  const auto repos = expand(ctx_.gitea(), names_, rules_);
+  const auto repos = concerned();
   for (const auto& [repo, wanted] : repos) {
     ctx_.jobs().progress(100.0 * repos_ / static_cast<double>(repos.size()), repo);
     isolated(repo, [&, &repo = repo, &wanted = wanted] { look_at(repo, wanted, full); });
@@ -83,7 +94,7 @@ bool Round::isolated(const std::string& what, const Work& work) {
   }
 }
 
-void Round::look_at(const std::string& name, Wanted wanted, bool full) {
+void Round::look_at(const std::string& name, Holds wanted, bool full) {
   Repo repo{.name = name};
   applier_.next_repository();
   repo.seen = ctx_.state().get("seen/" + name).value_or(Json::object());

@@ -34,7 +34,8 @@ class Round {
 
   template <class Work>
   bool isolated(const std::string& what, const Work& work);
-  void look_at(const std::string& repo, Wanted wanted, bool full);
+  [[nodiscard]] std::map<std::string, Holds> concerned() const;
+  void look_at(const std::string& repo, Holds wanted, bool full);
   void list(Repo& repo, Kind kind);
   [[nodiscard]] static bool passes_over(const Repo& repo, const Snapshot& issue);
   [[nodiscard]] DueList due_of(const Repo& repo) const;

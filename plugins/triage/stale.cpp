@@ -6,6 +6,7 @@
 
 #include "memory.hpp"
 #include "pass.hpp"
+#include "repos.hpp"
 #include "span.hpp"
 #include "wording.hpp"
 
@@ -41,14 +42,15 @@ class Closing {
   Closing(timmy::Context& ctx, const StaleTerms& terms) : ctx_(ctx), terms_(terms) {}
 
   Json run(const Names& names) {
-    const auto with_issues = repos_of(ctx_.gitea(), names, "has_issues");
-    const auto with_pulls = terms_.pulls ? repos_of(ctx_.gitea(), names, "has_pulls") : Names();
+    auto holds = repos_of(ctx_.gitea(), names);
     Names repos;
-    std::set_union(with_issues.begin(), with_issues.end(), with_pulls.begin(), with_pulls.end(),
-                   std::back_inserter(repos));
+    for (auto& [repo, what] : holds) {
+      what.pulls = what.pulls && terms_.pulls;
+      if (what.issues || what.pulls) repos.push_back(repo);
+    }
     pass_.over(ctx_, repos, [&](const std::string& repo) {
       if (terms_.exempt.cover_repo(repo)) return;
-      look_for(repo, contains(with_issues, repo), contains(with_pulls, repo));
+      look_for(repo, holds.at(repo).issues, holds.at(repo).pulls);
     });
     pass_.each(ctx_, std::move(due_), [&](const Due& due) { look_again(due); });
     return pass_.result();
