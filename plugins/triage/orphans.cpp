@@ -39,7 +39,7 @@ class Cleanup {
   Cleanup(timmy::Context& ctx, const OrphanTerms& terms) : ctx_(ctx), terms_(terms) {}
 
   Json run(const Names& names) {
-    pass_.over(ctx_, repos_with(ctx_.gitea(), names, &Holds::issues), [&](const std::string& repo) {
+    pass_.over(ctx_, repos_with(ctx_.gitea(), names, &Has::issues), [&](const std::string& repo) {
       if (!terms_.exempt.cover_repo(repo)) look_for(repo);
     });
     pass_.each(ctx_, std::move(due_), [&](const Due& due) { look_again(due); });

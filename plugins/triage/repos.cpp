@@ -5,8 +5,8 @@
 
 namespace triage {
 
-std::map<std::string, Holds> repos_of(const timmy::Gitea& gitea, const Names& names) {
-  std::map<std::string, Holds> repos;
+std::map<std::string, Has> repos_of(const timmy::Gitea& gitea, const Names& names) {
+  std::map<std::string, Has> repos;
   std::map<std::string, std::vector<timmy::Repository>> of_owner;
   for (const auto& name : names) {
     if (name.find('*') == std::string::npos) {
@@ -18,13 +18,12 @@ std::map<std::string, Holds> repos_of(const timmy::Gitea& gitea, const Names& na
     if (unknown) known->second = gitea.list_repos(owner);
     for (const auto& repo : known->second)
       if (!repo.archived && glob_matches(name, repo.full_name))
-        repos.try_emplace(repo.full_name,
-                          Holds{repo.has_issues, repo.raw.value("has_pulls", true)});
+        repos.try_emplace(repo.full_name, Has{repo.has_issues, repo.raw.value("has_pulls", true)});
   }
   return repos;
 }
 
-Names repos_with(const timmy::Gitea& gitea, const Names& names, bool Holds::*what) {
+Names repos_with(const timmy::Gitea& gitea, const Names& names, bool Has::*what) {
   Names all;
   for (const auto& [name, holds] : repos_of(gitea, names))
     if (holds.*what) all.push_back(name);

@@ -10,16 +10,16 @@
 namespace triage {
 
 // What a repository has, as far as is known: of one that the config names in full, all.
-struct Holds {
+struct Has {
   bool issues = true;
   bool pulls = true;
 };
 
 // The repositories that the config's names stand for, sorted. A name with a * is looked up among
 // its owner's, by one call for an owner; archived ones are left out.
-[[nodiscard]] std::map<std::string, Holds> repos_of(const timmy::Gitea& gitea, const Names& names);
+[[nodiscard]] std::map<std::string, Has> repos_of(const timmy::Gitea& gitea, const Names& names);
 
 // Those of them that have issues, or pull requests.
-[[nodiscard]] Names repos_with(const timmy::Gitea& gitea, const Names& names, bool Holds::*what);
+[[nodiscard]] Names repos_with(const timmy::Gitea& gitea, const Names& names, bool Has::*what);
 
 }  // namespace triage

@@ -321,7 +321,7 @@ Json review_prs(timmy::Context& ctx, const Names& repos, const Reviewing& review
                 const Json& payload, const std::function<Time()>& now) {
   ReviewRun run(ctx, reviewing, now);
   const auto repo = payload.value("repo", "");
-  if (repo.empty()) return run.over(repos_with(ctx.gitea(), repos, &Holds::pulls));
+  if (repo.empty()) return run.over(repos_with(ctx.gitea(), repos, &Has::pulls));
   if (!any_matches(repos, repo)) return run.over({});
   const auto number = payload.value("number", std::int64_t{0});
   return number > 0 ? run.only(repo, number) : run.over({repo});

@@ -49,7 +49,7 @@ struct Round::Repo {
 };
 
 // What of the config's repositories some rule is about.
-std::map<std::string, Holds> Round::concerned() const {
+std::map<std::string, Has> Round::concerned() const {
   auto repos = repos_of(ctx_.gitea(), names_);
   for (auto& [name, holds] : repos) {
     holds.issues = holds.issues && rules_.concern(name, Kind::issue);
@@ -94,7 +94,7 @@ bool Round::isolated(const std::string& what, const Work& work) {
   }
 }
 
-void Round::look_at(const std::string& name, Holds wanted, bool full) {
+void Round::look_at(const std::string& name, Has wanted, bool full) {
   Repo repo{.name = name};
   applier_.next_repository();
   repo.seen = ctx_.state().get("seen/" + name).value_or(Json::object());

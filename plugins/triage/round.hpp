@@ -34,8 +34,8 @@ class Round {
 
   template <class Work>
   bool isolated(const std::string& what, const Work& work);
-  [[nodiscard]] std::map<std::string, Holds> concerned() const;
-  void look_at(const std::string& repo, Holds wanted, bool full);
+  [[nodiscard]] std::map<std::string, Has> concerned() const;
+  void look_at(const std::string& repo, Has wanted, bool full);
   void list(Repo& repo, Kind kind);
   [[nodiscard]] static bool passes_over(const Repo& repo, const Snapshot& issue);
   [[nodiscard]] DueList due_of(const Repo& repo) const;
