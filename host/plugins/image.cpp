@@ -111,7 +111,9 @@ std::shared_ptr<const PluginImage> PluginImage::copy_of(int fd, const std::files
     hash.add(bytes);
     write_all(memory.get(), bytes, path);
   });
-  const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  // F_SEAL_WRITE would be refused with EBUSY while the kernel itself holds a page for longer than
+  // it cares to wait. Nobody has mapped these, so that none may in future is as much.
+  const int seals = F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
   if (::fcntl(memory.get(), F_ADD_SEALS, seals) != 0)
     throw system_error("sealing the copy of " + quoted(path));
   return std::make_shared<const PluginImage>(std::move(memory), hash.hex(), path, size);

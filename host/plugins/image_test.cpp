@@ -41,6 +41,14 @@ TEST(PluginImageTest, CannotBeChangedByAnybody) {
   EXPECT_EQ(::ftruncate(image->fd(), 0), -1);
   EXPECT_EQ(::ftruncate(image->fd(), 100), -1);
   EXPECT_EQ(::mmap(nullptr, 3, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd(), 0), MAP_FAILED);
+  EXPECT_EQ(::fallocate(image->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 3), -1);
+  void* read_only = ::mmap(nullptr, 3, PROT_READ, MAP_SHARED, image->fd(), 0);
+  ASSERT_NE(read_only, MAP_FAILED);
+  EXPECT_EQ(::mprotect(read_only, 3, PROT_READ | PROT_WRITE), -1);
+  ::munmap(read_only, 3);
+  const std::string again = "/proc/self/fd/" + std::to_string(image->fd());
+  const Fd opened(::open(again.c_str(), O_RDWR | O_CLOEXEC));
+  EXPECT_EQ(::pwrite(opened.get(), "x", 1, 0), -1);
   EXPECT_EQ(::fcntl(image->fd(), F_ADD_SEALS, F_SEAL_WRITE), -1);
 }
 
