@@ -24,5 +24,7 @@ inline constexpr int kJsonDepth = 64;
 
 // Compact text. Bytes that are not UTF-8 become U+FFFD instead of throwing.
 [[nodiscard]] std::string to_text(const Json& value);
+// The same, indented by two spaces, for people.
+[[nodiscard]] std::string to_indented_text(const Json& value);
 
 }  // namespace host

@@ -7,12 +7,9 @@
 #include <fmt/core.h>
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/file.hpp"
 
 namespace spdlog {
 class logger;
@@ -20,20 +17,7 @@ class logger;
 
 namespace host {
 
-// Knows every secret loaded and blots it out of text: as it is, percent-encoded, and in base64,
-// also as a part of something longer (of which a character or two at its ends may be left); and
-// what follows "Authorization:" or "token=" whatever it is. Thread-safe.
-class Redactor {
- public:
-  void add(const Secret& secret);
-  [[nodiscard]] std::string scrub(std::string_view text) const;
-  // Only the secrets added: for data, where "token=" may be anybody's words.
-  [[nodiscard]] std::string scrub_known(std::string_view text) const;
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<Secret> forms_;
-};
+class Redactor;
 
 enum class Level { debug, info, warn, error };
 // "debug", "info", "warn", "error". Throws Error{invalid}.

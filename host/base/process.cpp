@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,8 +125,13 @@ std::optional<Child::Exit> Child::reap() {
   pid_ = -1;
   pidfd_.reset();
   exit.signalled = WIFSIGNALED(status);
+  exit.dumped = exit.signalled && WCOREDUMP(status);
   exit.number = exit.signalled ? WTERMSIG(status) : WEXITSTATUS(status);
   return exit;
+}
+
+void hide_process() {
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0) throw system_error("closing this process to others");
 }
 
 Child spawn(const SpawnRequest& request) {

@@ -47,6 +47,7 @@ class Child {
     bool signalled;  // ended by a signal
     int number;      // the signal, or the exit status
     rusage usage;    // what it used
+    bool dumped;     // a core file was written, or piped to who asked for it
   };
   // Reaps the child if it has ended, else nullopt. What is left of its group is killed then.
   [[nodiscard]] std::optional<Exit> reap();
@@ -55,6 +56,10 @@ class Child {
   pid_t pid_ = -1;
   Fd pidfd_;
 };
+
+// For a process that holds a secret: it leaves no core file, and its memory and environment are not
+// to be had from /proc by other processes of the same user. For good. Throws Error{io}.
+void hide_process();
 
 // Starts a child by vfork-style spawn and exec, never by a fork that goes on (a forked child of a
 // threaded program may deadlock). Throws Error{unavailable or io or not_found} naming the program.

@@ -5,18 +5,15 @@
 
 #include <optional>
 
+#include "base/utf8.hpp"
+
 namespace host {
 namespace {
 
 constexpr std::size_t kLongest = 80;
 
 // At most kLongest bytes, cut between characters.
-std::string shortened(std::string text) {
-  if (text.size() <= kLongest) return text;
-  std::size_t end = kLongest;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
-}
+std::string shortened(std::string text) { return cut_text(text, kLongest) ? text + "..." : text; }
 
 std::string type_words(const std::string& type) {
   if (type == "integer") return "a whole number";

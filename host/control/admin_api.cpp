@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/kept_json.hpp"
+#include "base/redactor.hpp"
 #include "control/audit_routes.hpp"
 #include "control/db_routes.hpp"
 #include "control/job_json.hpp"

@@ -2,6 +2,7 @@
 #include "gitea/failure.hpp"
 
 #include "base/json.hpp"
+#include "base/utf8.hpp"
 
 namespace host {
 namespace {
@@ -49,7 +50,7 @@ std::string server_message(const HttpResponse& response) {
   } catch (const Error&) {
     return {};
   }
-  if (message.size() > kMessageCap) message = message.substr(0, kMessageCap) + "...";
+  if (cut_text(message, kMessageCap)) message += "...";
   for (char& c : message)
     if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
   return message;

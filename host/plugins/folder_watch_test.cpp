@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "base/file.hpp"
 #include "base/test_folder.hpp"
 #include "plugins/test_plugin.hpp"
 

@@ -23,6 +23,10 @@
 #include "plugins/image.hpp"
 #include "plugins/manifest.hpp"
 #include "workers/pool.hpp"
+// Older hosts, with which this is built too, have it in base/log.hpp.
+#if __has_include("base/redactor.hpp")
+#include "base/redactor.hpp"
+#endif
 
 namespace host {
 namespace {
