@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/redactor.hpp"
 #include "base/test_folder.hpp"
 
 namespace host {

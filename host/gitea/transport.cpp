@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/redactor.hpp"
 #include "gitea/failure.hpp"
 #include "gitea/redirect.hpp"
 #include "http/retry_after.hpp"
@@ -21,9 +22,10 @@ constexpr std::size_t kBodyCap = std::size_t{16} << 20;
 bool idempotent(const std::string& method) { return method != "POST" && method != "PATCH"; }
 
 // A server, or what stands before it, that echoes requests must not carry the token into errors,
-// and from there into jobs, the database and plugins.
+// and from there into jobs, the database and plugins. Other secrets of this host are none that it
+// was ever sent: a word that happens to be one stays what it is.
 void scrub(HttpResponse& response, const Redactor& redactor) {
-  response.body = redactor.scrub_known(response.body);
+  response.body = redactor.scrub_json(response.body);
   for (auto& [name, value] : response.headers) value = redactor.scrub_known(value);
 }
 
@@ -154,7 +156,10 @@ void Transport::send(const CallPtr& call, const std::optional<std::string>& toke
   request.method = call->request.method;
   request.url = call->server->url.api() + call->path;
   request.headers = {{"Accept", "application/json"}, {"Accept-Language", "en"}};
-  if (token) request.headers.emplace_back("Authorization", "token " + *token);
+  if (token) {
+    call->server->sent_tokens.add(Secret(*token));
+    request.headers.emplace_back("Authorization", "token " + *token);
+  }
   if (!call->request.body.empty()) {
     request.headers.emplace_back("Content-Type", "application/json");
     request.body = call->request.body;
@@ -175,7 +180,7 @@ void Transport::received(const CallPtr& call, Result<HttpResponse> result) {
   --in_flight_;
   if (result.ok()) {
     auto response = std::move(result).value();
-    scrub(response, *log_.redactor());
+    scrub(response, call->server->sent_tokens);
     judge(call, std::move(response));
   } else {
     connection_failed(call, result.error());

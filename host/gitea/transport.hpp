@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
+#include "base/redactor.hpp"
 #include "gitea/breaker.hpp"
 #include "gitea/client.hpp"
 #include "gitea/server_url.hpp"
@@ -75,6 +76,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
     Server(ServerUrl u, TokenSource t) : url(std::move(u)), tokens(std::move(t)) {}
     ServerUrl url;
     TokenSource tokens;
+    Redactor sent_tokens;
     bool authorised = true;
     std::uint64_t refused_generation = 0;  // the token that got a 401
     MonotonicTime ask_again_at{};          // when it is tried again though it has not changed

@@ -4,6 +4,7 @@
 // client's twin.
 #include "gitea/transport.hpp"
 
+#include "base/redactor.hpp"
 #include "gitea/test_server.hpp"
 
 namespace host {
@@ -99,6 +100,18 @@ TEST_F(TransportTokenTest, AServerThatEchoesTheTokenPutsItNowhere) {
   ASSERT_TRUE(echoed.ok());
   hidden(echoed.value().login);
   for (const auto& line : *lines_) hidden(line);
+}
+
+TEST_F(TransportTokenTest, AnEchoIsFoundBehindEscapesToo) {
+  std::string body = R"({"id":1,"login":"\u0063anary-0123456789abcde\u0066"})";
+  http_.enqueue(HttpResponse{200, FakeHttpClient::json_type(), body});
+  EXPECT_EQ(whoami().value().login, "[redacted]");
+}
+
+TEST_F(TransportTokenTest, OtherSecretsOfTheHostAreJustWordsToAServer) {
+  log_.redactor()->add(Secret("octocat"));
+  http_.enqueue(json(200, {{"id", 1}, {"login", "octocat"}}));
+  EXPECT_EQ(whoami().value().login, "octocat");
 }
 
 TEST_F(TransportTokenTest, TheVersionNeedsNoToken) {

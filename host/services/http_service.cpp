@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <map>
 
 #include "base/file.hpp"
+#include "base/redactor.hpp"
 #include "http/client.hpp"
 #include "http/url.hpp"
 #include "services/audit.hpp"
@@ -71,12 +73,12 @@ class HttpService final : public Service {
         "http/1.request",
         request.method + " " + request.url.substr(0, request.url.find('?')),
         credential.empty() ? "" : "with credential " + credential + ": "};
-    http_->send(std::move(request), [entry, quiet, store = store_, clock = clock_,
-                                     redactor = redactor_,
+    const auto sent = sent_to(parse_url(request.url));
+    http_->send(std::move(request), [entry, quiet, store = store_, clock = clock_, sent,
                                      reply = std::move(reply)](Result<HttpResponse> answer) {
       const std::string outcome =
           answer.ok() ? "status " + std::to_string(answer.value().status) : answer.error().what();
-      auto given = attempt([&] { return to_json(std::move(answer).value(), *redactor); });
+      auto given = attempt([&] { return to_json(std::move(answer).value(), *sent); });
       if (quiet) return reply(std::move(given));
       audit(*store, {clock->wall(), entry.who, entry.what, entry.target, entry.result + outcome},
             std::move(given), reply);
@@ -93,7 +95,7 @@ class HttpService final : public Service {
                  });
   }
 
-  HttpRequest parse(RunContext& run, const Json& params) const {
+  HttpRequest parse(RunContext& run, const Json& params) {
     HttpRequest request;
     request.url = text_parameter(params, "url");
     const Url url = parse_url(request.url);
@@ -118,7 +120,7 @@ class HttpService final : public Service {
   }
 
   void add_credential(RunContext& run, const std::string& name, const Url& url,
-                      HttpRequest& request) const {
+                      HttpRequest& request) {
     require_grant(run, "http.credential", name + "@" + url.authority());
     if (url.scheme != "https" && !url.loopback())
       throw Error(Code::denied,
@@ -130,16 +132,25 @@ class HttpService final : public Service {
                   "Add it under credentials: " + name + ": FILE");
     const Secret secret(read_secret_file(*file));
     redactor_->add(secret);
+    auto& sent = sent_to_[url.authority()];
+    if (!sent) sent = std::make_shared<Redactor>();
+    sent->add(secret);
     request.headers.emplace_back("Authorization", "Bearer " + secret.expose());
   }
 
-  // A server that echoes its request must not hand the credential to the plugin.
-  static Json to_json(HttpResponse response, const Redactor& redactor) {
+  // The credentials that a server was sent. One that echoes requests, this plugin's or another's,
+  // must not hand them to a plugin; other secrets it can't know.
+  [[nodiscard]] std::shared_ptr<const Redactor> sent_to(const Url& url) const {
+    const auto sent = sent_to_.find(url.authority());
+    return sent == sent_to_.end() ? std::make_shared<Redactor>() : sent->second;
+  }
+
+  static Json to_json(HttpResponse response, const Redactor& sent) {
     Json headers = Json::object();
-    for (const auto& [name, value] : response.headers) headers[name] = redactor.scrub_known(value);
+    for (const auto& [name, value] : response.headers) headers[name] = sent.scrub_known(value);
     return {{"status", response.status},
             {"headers", std::move(headers)},
-            {"body", redactor.scrub_known(response.body)}};
+            {"body", sent.scrub_json(response.body)}};
   }
 
   HttpClient* http_;
@@ -147,6 +158,7 @@ class HttpService final : public Service {
   const Clock* clock_;
   std::shared_ptr<Redactor> redactor_;
   std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file_;
+  std::map<std::string, std::shared_ptr<Redactor>> sent_to_;  // by authority
 };
 
 }  // namespace

@@ -22,10 +22,11 @@ class Store;
 // Grants: `http: ["host:port"]` for the URL, and `http.credential: ["NAME@host:port"]` to send the
 // credential NAME there; so a plugin can't carry one to a host that the operator did not name for
 // it. The credential's file is read at each request, its content goes out as
-// "Authorization: Bearer ...", and is scrubbed from the reply. Redirects are not followed. A reply
-// is at most 4 MiB, a request at most 1 MiB; the timeout at most 10 minutes, 30 s by default.
-// What may change something (any method but GET and HEAD), and what carries a credential, is in the
-// audit before the plugin hears of it: method, URL without its query, outcome.
+// "Authorization: Bearer ...", and is scrubbed from all that this server says from then on.
+// Redirects are not followed. A reply is at most 4 MiB, a request at most 1 MiB; the timeout at
+// most 10 minutes, 30 s by default. What may change something (any method but GET and HEAD), and
+// what carries a credential, is in the audit before the plugin hears of it: method, URL without its
+// query, outcome.
 //
 // `credential_file` gives the file of a credential by name, nothing if host.yaml has none. All
 // outlive the service.

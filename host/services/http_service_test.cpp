@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "base/redactor.hpp"
 #include "base/test_folder.hpp"
 #include "http/fake_client.hpp"
 #include "services/test_bench.hpp"
@@ -60,6 +61,25 @@ TEST_F(HttpServiceTest, ACredentialIsSentByTheHostAndScrubbedFromWhatComesBack) 
           .value();
   EXPECT_THAT(http_.requests().at(0).headers, Contains(Pair("Authorization", "Bearer sk-c4n4ry")));
   EXPECT_EQ(reply["body"], "you sent [redacted]");
+}
+
+TEST_F(HttpServiceTest, ACredentialIsScrubbedFromAllThatItsServerSaysAndFromNothingElse) {
+  const auto run = open(
+      {{"http", {"127.0.0.1:8080", "other:443"}}, {"http.credential", {"model@127.0.0.1:8080"}}});
+  http_.set_handler([](const HttpRequest&) {
+    return HttpResponse{.status = 200, .body = R"({"last":"sk-c4n4r\u0079","word":"octocat"})"};
+  });
+  log_.redactor()->add(Secret("octocat"));
+  const auto body = [&](Json params) {
+    return call(*run, "http/1.request", params).value()["body"].get<std::string>();
+  };
+  EXPECT_EQ(body({{"url", "http://127.0.0.1:8080/"}, {"credential", "model"}}),
+            R"({"last":"[redacted]","word":"octocat"})");
+  EXPECT_EQ(body({{"url", "http://127.0.0.1:8080/last"}}),
+            R"({"last":"[redacted]","word":"octocat"})")
+      << "whoever asks";
+  EXPECT_EQ(body({{"url", "https://other/"}}), R"({"last":"sk-c4n4r\u0079","word":"octocat"})")
+      << "it was never there";
 }
 
 TEST_F(HttpServiceTest, ACredentialGoesOnlyWhereItIsGrantedFor) {
