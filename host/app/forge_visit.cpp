@@ -2,6 +2,8 @@
 #include "app/forge_visit.hpp"
 
 #include "base/log.hpp"
+#include "base/process.hpp"
+#include "base/redactor.hpp"
 
 namespace host {
 
@@ -15,6 +17,8 @@ GiteaOptions gitea_options(const HostConfig& config) {
 
 ForgeVisit::ForgeVisit(GiteaOptions options)
     : gitea_(http_, loop_, Log::to_stderr(Level::error, std::make_shared<Redactor>()),
-             std::move(options)) {}
+             std::move(options)) {
+  hide_process();
+}
 
 }  // namespace host

@@ -19,10 +19,11 @@ namespace host {
 // The settings of the running host's client, for a client of this process.
 [[nodiscard]] GiteaOptions gitea_options(const HostConfig& config);
 
-// A client with a loop of its own, which runs while wait() does. Its token is known to no log.
+// A client with a loop of its own, which runs while wait() does. From the first of them on the
+// process is closed to others of its user (hide_process), since it will hold a token.
 class ForgeVisit {
  public:
-  // Throws Error{usage} when the URL can't be used.
+  // Throws Error{usage} when the URL can't be used. Reads no token before the first call.
   explicit ForgeVisit(GiteaOptions options);
 
   [[nodiscard]] Gitea& gitea() { return gitea_; }

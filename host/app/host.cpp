@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/host.hpp"
 
-#include <sys/prctl.h>
 #include <sysexits.h>
 
 #include <algorithm>
@@ -10,6 +9,8 @@
 #include "app/forge_visit.hpp"
 #include "app/offline.hpp"
 #include "app/running_host.hpp"
+#include "base/process.hpp"
+#include "base/redactor.hpp"
 #include "services/gitea_service.hpp"
 #include "services/http_service.hpp"
 #include "services/jobs_service.hpp"
@@ -26,12 +27,6 @@ constexpr Duration kIntentsLongest = std::chrono::minutes(1);
 void take_errors_not_signals() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
-}
-
-// A plugin that asks where the host is must not find it readable: with this, /proc/<host>/mem and
-// environ belong to root.
-void hide_process() {
-  if (::prctl(PR_SET_DUMPABLE, 0) != 0) throw system_error("closing this process to others");
 }
 
 void make_folders(const Paths& paths) {
