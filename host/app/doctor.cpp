@@ -160,8 +160,7 @@ class Examination {
             state + (entry.reason.empty() ? "" : ": " + entry.reason), entry.fix);
       add_enforcement(check, entry);
       for (const auto& note : entry.notes) add(Grade::warn, check, note);
-      const bool asks_gitea = entry.grants.has("gitea.read") || entry.grants.has("gitea.write");
-      if (entry.ready() && asks_gitea) asking_gitea_.push_back(entry);
+      if (entry.ready() && may_ask_forge(entry.grants)) asking_gitea_.push_back(entry);
     }
     if (entries.empty()) add(Grade::warn, "plugins", "none were found");
   }

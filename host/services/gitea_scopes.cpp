@@ -19,14 +19,17 @@ bool covers_repositories(const Grants& grants, std::string_view grant) {
 }
 
 bool may_call(std::string_view method, const Grants& grants, bool writes) {
-  if (method == "whoami" || method == "version")
-    return grants.has("gitea.read") || grants.has("gitea.write") || grants.has("gitea.merge");
+  if (method == "whoami" || method == "version") return may_ask_forge(grants);
   if (forge_reads().contains(method)) return covers_repositories(grants, "gitea.read");
   return writes &&
          covers_repositories(grants, method == "merge_pr" ? "gitea.merge" : "gitea.write");
 }
 
 }  // namespace
+
+bool may_ask_forge(const Grants& grants) {
+  return grants.has("gitea.read") || grants.has("gitea.write") || grants.has("gitea.merge");
+}
 
 const std::map<std::string_view, std::vector<std::string_view>>& forge_scopes() {
   static const std::map<std::string_view, std::vector<std::string_view>> all{

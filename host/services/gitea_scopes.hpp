@@ -16,6 +16,9 @@ namespace host {
 // By method, the scopes of all requests that it may take to carry it out. Writing is reading too.
 [[nodiscard]] const std::map<std::string_view, std::vector<std::string_view>>& forge_scopes();
 
+// Whether a plugin with these grants may ask anything of the forge.
+[[nodiscard]] bool may_ask_forge(const Grants& grants);
+
 struct MissingScope {
   std::string scope;                 // "write:issue"
   std::vector<std::string> methods;  // that would fail: "add_labels"

@@ -53,6 +53,8 @@ TEST(GiteaScopes, WhatAGrantLetsAPluginCallIsWhatItsTokenMustDo) {
 }
 
 TEST(GiteaScopes, MergingIsAGrantOfItsOwn) {
+  EXPECT_TRUE(may_ask_forge(Grants::from({{"gitea.merge", {"org/app"}}})));
+  EXPECT_FALSE(may_ask_forge(Grants::from({{"http", {"a:1"}}})));
   const auto all = missing_scopes(Grants::from({{"gitea.merge", {"org/app"}}}), true,
                                   {{"read:repository", "read:user"}});
   ASSERT_EQ(all.size(), 1u);

@@ -7,6 +7,7 @@
 #include "queue/job_table.hpp"
 #include "services/audit.hpp"
 #include "services/gitea_reads.hpp"
+#include "services/gitea_scopes.hpp"
 #include "services/gitea_writes.hpp"
 #include "store/store.hpp"
 
@@ -37,8 +38,7 @@ class GiteaService final : public Service {
 
   void call(const std::shared_ptr<RunContext>& run, std::string_view method, const Json& params,
             Reply<Json> reply) override {
-    if (!run->grants.has("gitea.read") && !run->grants.has("gitea.write") &&
-        !run->grants.has("gitea.merge"))
+    if (!may_ask_forge(run->grants))
       require_grant(*run, "gitea.read", text_parameter(params, "repo", "owner/name"));
     const ForgeCall call{run, params, std::move(reply)};
     if (const auto read = forge_reads().find(method); read != forge_reads().end())
