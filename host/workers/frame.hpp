@@ -20,9 +20,10 @@
 
 namespace host {
 
-// Versions of the frames and their bodies. `hello` lists those that the host speaks, `ready` names
-// the one that the worker took.
-inline constexpr int kFrameVersion = 1;
+// Versions of the frames, their bodies and what comes with them. `hello` lists those that the host
+// speaks, `ready` names the one that the worker took. In version 1 the plugin was a descriptor from
+// the start, now it comes with `hello`.
+inline constexpr int kFrameVersion = 2;
 
 enum class FrameType : std::uint8_t {
   // host to worker

@@ -343,7 +343,7 @@ class WorkerPool::Impl final : public Worker::Owner {
   // After what has to be done now.
   void prepare_standby() {
     loop_.post([weak = std::weak_ptr(alive_), this] {
-      if (!weak.expired() && !closing_) standby_.prepare(settings_.idle);
+      if (!weak.expired() && !closing_ && !start_pause_) standby_.prepare(settings_.idle);
     });
   }
 

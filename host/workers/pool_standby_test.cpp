@@ -54,6 +54,7 @@ TEST_F(PoolStandby, NoneStandsByWhereRunsShareTheirWorkers) {
 TEST_F(PoolStandby, OneThatDiedIsReplacedAndNoRunPaysForIt) {
   (void)pid_of_next_run();
   const int next = standby();
+  ASSERT_GT(next, 0);
   ASSERT_EQ(::kill(next, SIGKILL), 0);
   siginfo_t gone{};
   ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(next), &gone, WEXITED | WNOWAIT), 0);

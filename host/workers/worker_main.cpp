@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // timmy-worker: runs one plugin's code for the host, in a cage. Started by the pool, never by
-// hand, with the channel as descriptor 3. With the
-// first frame comes another, the plugin's sealed bytes.
+// hand, with the channel as descriptor 3. With the first frame comes another, the plugin's sealed
+// bytes.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -75,7 +75,6 @@ Frame first_frame(FrameDecoder& decoder, Fd& plugin) {
 Hello read_hello(FrameDecoder& decoder, Fd& plugin) {
   const auto frame = first_frame(decoder, plugin);
   if (frame.type != FrameType::hello) throw Error(Code::invalid, "expected `hello` first");
-  if (!plugin) throw Error(Code::invalid, "expected a plugin's descriptor with `hello`");
   auto hello = decode_hello(frame.body);
   if (std::find(hello.versions.begin(), hello.versions.end(), kFrameVersion) ==
       hello.versions.end())
@@ -83,6 +82,7 @@ Hello read_hello(FrameDecoder& decoder, Fd& plugin) {
                 "this worker speaks frames of version " + std::to_string(kFrameVersion) +
                     ", the host does not",
                 "Install host and worker of the same release");
+  if (!plugin) throw Error(Code::invalid, "expected a plugin's descriptor with `hello`");
   return hello;
 }
 
@@ -91,6 +91,8 @@ Hello read_hello(FrameDecoder& decoder, Fd& plugin) {
   try {
     // Before it is told anything: it may stand by for that.
     const auto filter = attempt([] { return SyscallFilter(); });
+    // Out of something is no reason to go without.
+    if (!filter && filter.error().code() != Code::unsupported) throw filter.error();
     Fd plugin;
     auto hello = read_hello(decoder, plugin);
     caged::Leftovers leftovers;

@@ -52,7 +52,8 @@ WorkerProgram start_worker(const std::filesystem::path& program) {
 }
 
 void Standby::prepare(Duration idle) {
-  if (ready_) return;
+  if (ready_ && !ready_->child.reap()) return;
+  ready_.reset();
   try {
     ready_ = start_worker(program_);
   } catch (const Error&) {

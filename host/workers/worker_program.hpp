@@ -33,7 +33,7 @@ class Standby {
   Standby(Loop& loop, const std::filesystem::path& program) : loop_(loop), program_(program) {}
 
   // Starts a process for the next take(), if none is there. It ends when nobody has taken it within
-  // `idle`. None that can't be started is missed: take() says so.
+  // `idle`. That none could be started is not told: take() tries again.
   void prepare(Duration idle);
 
   // The process that stands by, else a new one. Throws when there is none and it can't be started.
