@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cctype>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -12,12 +11,6 @@
 #include "app/forge_survey.hpp"
 
 namespace host {
-
-[[nodiscard]] inline bool same_person(const std::string& a, const std::string& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
 
 // By labels, author and assignee; the state is looked at by who knows what states there are.
 template <class Thing>
@@ -28,11 +21,11 @@ template <class Thing>
                        [&](const Label& label) { return label.name == name; });
   };
   if (!std::all_of(query.labels.begin(), query.labels.end(), carries)) return false;
-  if (!query.author.empty() && !same_person(query.author, thing.user)) return false;
+  if (!query.author.empty() && !same_name(query.author, thing.user)) return false;
   if (query.assignee.empty()) return true;
   if (query.assignee == "none") return people.empty();
   return std::any_of(people.begin(), people.end(),
-                     [&](const std::string& login) { return same_person(query.assignee, login); });
+                     [&](const std::string& login) { return same_name(query.assignee, login); });
 }
 
 // Whether `a` comes before `b`; each of a repository and a thing with number and times.

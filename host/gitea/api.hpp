@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cctype>
 #include <functional>
 #include <memory>
 #include <string>
@@ -97,15 +96,9 @@ inline void must_name(const std::vector<std::string>& names, const char* kind) {
   if (names.empty() || blank) throw Error(Code::usage, std::string(kind) + " has no name");
 }
 
-// The server compares logins without case.
-[[nodiscard]] inline bool same_login(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
 [[nodiscard]] inline bool among(const std::vector<std::string>& logins, std::string_view login) {
   return std::any_of(logins.begin(), logins.end(),
-                     [&](const std::string& each) { return same_login(each, login); });
+                     [&](const std::string& each) { return same_name(each, login); });
 }
 
 }  // namespace host

@@ -92,6 +92,12 @@ TEST(ReplyJson, TakesOnlyJsonThatSaysSo) {
         << body.substr(0, 20);
 }
 
+TEST(RepoNames, AreTheSameWhateverTheirCase) {
+  EXPECT_TRUE(same_name("Org/App", "org/aPP"));
+  EXPECT_FALSE(same_name("org/app", "org/app2"));
+  EXPECT_FALSE(same_name("org/app", "org-app"));
+}
+
 TEST(RepoNames, AreTwoNamesThatGiteaWouldTake) {
   EXPECT_EQ(parse_repo_name("org/my.repo-1_x").full(), "org/my.repo-1_x");
   for (const auto* text : {"", "org", "org/", "/repo", "org/repo/x", "../etc", "org/..", "o rg/x",

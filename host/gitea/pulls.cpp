@@ -89,7 +89,7 @@ bool goes(const PullRequest& pull, const std::string& head, const std::string& b
   if (colon == std::string::npos)
     return pull.head.branch == head && pull.head.repo == pull.base.repo;
   const std::string owner = pull.head.repo.substr(0, pull.head.repo.find('/'));
-  return pull.head.branch == head.substr(colon + 1) && same_login(owner, head.substr(0, colon));
+  return pull.head.branch == head.substr(colon + 1) && same_name(owner, head.substr(0, colon));
 }
 
 void find_open(const std::shared_ptr<Transport>& transport, const RepoName& repo,

@@ -45,7 +45,7 @@ class WriteReview : public std::enable_shared_from_this<WriteReview> {
     list(target_, [self = shared_from_this(), cause](const Result<std::vector<Review>>& all) {
       if (!all.ok()) return self->reply_(cause.value_or(all.error()));
       for (const auto& review : all.value())
-        if (same_login(review.user, self->login_) &&
+        if (same_name(review.user, self->login_) &&
             review.body.find(self->line_) != std::string::npos)
           return self->conclude(review);
       if (self->writes_ >= kWrites && cause) return self->reply_(*cause);

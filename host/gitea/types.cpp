@@ -28,6 +28,12 @@ RepoName parse_repo_name(std::string_view text) {
   return {std::string(owner), std::string(name)};
 }
 
+bool same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
 bool TokenScopes::has(std::string_view scope) const {
   return std::any_of(granted.begin(), granted.end(), [&](const std::string& each) {
     return each == scope || (scope.starts_with("read:") && each.starts_with("write:") &&

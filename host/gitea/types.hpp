@@ -26,6 +26,10 @@ struct RepoName {
 // '-', '_' and '.', not "." or "..".
 [[nodiscard]] RepoName parse_repo_name(std::string_view text);
 
+// Whether the server takes them for the same: it compares logins, and owners and names of
+// repositories, without case.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+
 struct User {
   std::int64_t id = 0;
   std::string login;
