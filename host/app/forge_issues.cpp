@@ -46,6 +46,7 @@ class IssuesSurvey : public std::enable_shared_from_this<IssuesSurvey> {
     for (auto& issue : all.value())
       if (fits(query_, issue)) {
         count(issue);
+        std::string().swap(issue.body);  // of thousands, which nobody shows
         survey_.rows.push_back({repo, std::move(issue)});
       }
   }

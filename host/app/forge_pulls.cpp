@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <map>
 #include <memory>
-#include <set>
+#include <utility>
 
 #include "app/forge_lanes.hpp"
 #include "app/forge_rows.hpp"
@@ -32,6 +33,13 @@ class PullsSurvey : public std::enable_shared_from_this<PullsSurvey> {
     bool asked = false;  // for its details
   };
   using RowPtr = std::shared_ptr<Row>;
+  // With the details of one repository: how many failed, one after the other.
+  struct Trouble {
+    int reviews = 0;
+    int checks = 0;
+    bool told = false;
+  };
+  static constexpr int kGiveUp = 3;
 
   void list(const std::vector<Selected>& repos) {
     lanes_ = std::make_shared<ForgeLanes>(ForgeLanes::Bounds{}, [this] { all_done(); });
@@ -60,6 +68,7 @@ class PullsSurvey : public std::enable_shared_from_this<PullsSurvey> {
       if (!fits(query_, pull) || (query_.state != "all" && query_.state != state)) continue;
       ++survey_.by_state[std::string(state)];
       auto row = std::make_shared<Row>();
+      std::string().swap(pull.body);  // of thousands, which nobody shows
       row->shown.repo = repo, row->shown.pull = std::move(pull), row->lane = lane;
       found.push_back(std::move(row));
     }
@@ -72,32 +81,37 @@ class PullsSurvey : public std::enable_shared_from_this<PullsSurvey> {
   void look_into(const RowPtr& row) {
     if (std::exchange(row->asked, true)) return;
     lanes_->add(row->lane, [self = shared_from_this(), row](ForgeLanes::Done done) {
-      if (self->details_failed_.contains(row->lane)) return done();
+      if (self->trouble_[row->lane].reviews >= kGiveUp) return done();
       self->gitea_->list_reviews(row->shown.repo, row->shown.pull.number,
                                  [self, row, done](Result<std::vector<Review>> reviews) {
-                                   if (self->came(row, reviews))
+                                   if (self->came(row, reviews, &Trouble::reviews))
                                      row->shown.reviews = review_state(reviews.value());
                                    done();
                                  });
     });
     lanes_->add(row->lane, [self = shared_from_this(), row](ForgeLanes::Done done) {
-      if (self->details_failed_.contains(row->lane) || row->shown.pull.head.sha.empty())
+      if (self->trouble_[row->lane].checks >= kGiveUp || row->shown.pull.head.sha.empty())
         return done();
       self->gitea_->combined_status(row->shown.repo, row->shown.pull.head.sha,
                                     [self, row, done](Result<CombinedStatus> status) {
-                                      if (self->came(row, status))
+                                      if (self->came(row, status, &Trouble::checks))
                                         row->shown.checks = status.value().state;
                                       done();
                                     });
     });
   }
 
-  // The first detail that fails is told, and the rest of that repository left alone: it would fail
-  // the same way, once for each row.
+  // The first detail of a repository that fails is told. One pull request may be broken, but after
+  // some in a row the rest is left alone: it would fail the same way, once for each row.
   template <class T>
-  bool came(const RowPtr& row, const Result<T>& result) {
-    if (result.ok()) return true;
-    if (details_failed_.insert(row->lane).second)
+  bool came(const RowPtr& row, const Result<T>& result, int Trouble::*in_a_row) {
+    auto& trouble = trouble_[row->lane];
+    if (result.ok()) {
+      trouble.*in_a_row = 0;
+      return true;
+    }
+    ++(trouble.*in_a_row);
+    if (!std::exchange(trouble.told, true))
       survey_.failed.push_back({row->shown.repo.full(), result.error()});
     return false;
   }
@@ -127,7 +141,7 @@ class PullsSurvey : public std::enable_shared_from_this<PullsSurvey> {
   std::function<void(PullSurvey)> reply_;
   std::shared_ptr<ForgeLanes> lanes_;
   std::vector<RowPtr> rows_;
-  std::set<std::size_t> details_failed_;  // lanes
+  std::map<std::size_t, Trouble> trouble_;  // by lane
   std::size_t early_ = 0;
   PullSurvey survey_;
 };

@@ -66,13 +66,14 @@ ForgeReport report_of(const Survey<Row>& survey, const char* kind, Json rows, Js
 
 Json row_json(const PullRow& row) {
   const auto& pull = row.pull;
+  const auto repo = row.repo.full();
   Json reviews;
   if (row.reviews)
     reviews = {{"approved", row.reviews->approved},
                {"changes_requested", row.reviews->changes_requested},
                {"stale", row.reviews->stale},
                {"requested", pull.requested_reviewers}};
-  return {{"repo", row.repo.full()},
+  return {{"repo", repo},
           {"number", pull.number},
           {"title", pull.title},
           {"author", pull.user},
@@ -81,7 +82,7 @@ Json row_json(const PullRow& row) {
           {"mergeable", pull.mergeable},
           {"base", pull.base.branch},
           {"head", pull.head.branch},
-          {"head_repo", pull.head.repo},
+          {"head_repo", same_name(pull.head.repo, repo) ? repo : pull.head.repo},
           {"labels", names_json(pull.labels)},
           {"assignees", pull.assignees},
           {"checks", row.checks ? Json(name(*row.checks)) : Json(nullptr)},

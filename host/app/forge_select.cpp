@@ -32,7 +32,7 @@ class Select : public std::enable_shared_from_this<Select> {
     if (name.find('/') == std::string::npos && !owner.empty()) name = owner + "/" + name;
     const auto slash = name.find('/');
     if (name.find('*') == std::string::npos) {
-      repos_[parse_repo_name(name)];
+      repos_.try_emplace(lower(name), Selected{parse_repo_name(name)});
     } else if (slash == std::string::npos && name != "*") {
       throw Error(Code::usage, "\"" + name + "\" names no repository",
                   "Write owner/name, or give --owner.");
@@ -71,7 +71,7 @@ class Select : public std::enable_shared_from_this<Select> {
         if (repo.archived || !glob_matches(lower(pattern), lower(repo.full_name))) continue;
         any = true;
         const auto name = parse_repo_name(repo.full_name);
-        repos_[name] = {name, repo.has_issues, repo.has_pulls};
+        repos_[lower(repo.full_name)] = {name, repo.has_issues, repo.has_pulls};
       }
       if (!any)
         selection_.failed.push_back(
@@ -81,10 +81,7 @@ class Select : public std::enable_shared_from_this<Select> {
   }
 
   void finish() {
-    for (auto& [name, repo] : repos_) {
-      repo.name = name;
-      selection_.repos.push_back(repo);
-    }
+    for (auto& [name, repo] : repos_) selection_.repos.push_back(std::move(repo));
     std::sort(selection_.failed.begin(), selection_.failed.end(),
               [](const auto& a, const auto& b) { return a.what < b.what; });
     reply_(std::move(selection_));
@@ -93,7 +90,7 @@ class Select : public std::enable_shared_from_this<Select> {
   Gitea* gitea_;
   std::function<void(Selection)> reply_;
   Patterns patterns_;
-  std::map<RepoName, Selected> repos_;
+  std::map<std::string, Selected> repos_;  // by name in lower case
   Selection selection_;
   std::size_t left_ = 0;
 };

@@ -25,7 +25,7 @@ struct Selected {
 };
 
 struct Selection {
-  std::vector<Selected> repos;  // sorted, each once
+  std::vector<Selected> repos;  // sorted, each once, both without case
   std::vector<ForgeFailure> failed;
 };
 
