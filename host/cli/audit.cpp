@@ -15,7 +15,7 @@ int list(Session& session, const options::variables_map& given) {
       target += std::string("&") + key + "=" + percent_encode(given[key].as<std::string>());
   const Json reply = session.client().get(target);
   if (session.json) {
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
     return 0;
   }
   Table table({"ID", "AT", "WHO", "WHAT", "TARGET", "RESULT"});

@@ -105,7 +105,7 @@ int enqueue_batch(Session& session, const std::string& file) {
   for (std::string line; std::getline(in, line);) batch.add(line);
   const Json done = batch.finish();
   if (session.json)
-    session.out << done.dump(2) << '\n';
+    session.out << to_indented_text(done) << '\n';
   else
     session.out << to_text(done["inserted"]) << " jobs, " << to_text(done["duplicates"])
                 << " waited already\n";

@@ -23,10 +23,9 @@ int check(Session& session, const options::variables_map&) {
     for (const auto& problem : problems.errors)
       rows.push_back(
           {{"where", problem.where}, {"pointer", problem.pointer}, {"message", problem.message}});
-    session.out << Json{{"ok", problems.errors.empty()},
-                        {"errors", rows},
-                        {"warnings", problems.warnings}}
-                       .dump(2)
+    session.out << to_indented_text({{"ok", problems.errors.empty()},
+                                     {"errors", rows},
+                                     {"warnings", problems.warnings}})
                 << '\n';
   } else {
     for (const auto& problem : problems.errors)
@@ -45,7 +44,7 @@ int show(Session& session, const options::variables_map&) {
   for (const auto& warning : report.value("warnings", Json::array()))
     session.err << "timmy-host: " << printable(warning.get<std::string>()) << '\n';
   if (session.json) {
-    session.out << report.dump(2) << '\n';
+    session.out << to_indented_text(report) << '\n';
     return 0;
   }
   // The value last: a list of rules is long.

@@ -31,7 +31,7 @@ Json outcome(const AdminClient& client, Json reply) {
 
 void print(Session& session, const Json& reply, const std::string& text) {
   if (session.json)
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
   else
     session.out << text << '\n';
 }

@@ -51,7 +51,7 @@ int show(Session& session, const options::variables_map& given, Report report_of
   const auto report = report_of({session.config, session.host_name, session.paths}, query);
   const bool any = !report.json["repos"].empty() || !report.failure;
   if (session.json)
-    session.out << report.json.dump(2) << '\n';
+    session.out << to_indented_text(report.json) << '\n';
   else if (any)
     print(session.out, report.json);
   print_failures(session.err, report.json["failed"]);

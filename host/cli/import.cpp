@@ -98,7 +98,7 @@ int import_schedules(Session& session, const options::variables_map& given) {
     Json lines = Json::array();
     for (const auto& line : plan.lines) lines.push_back(to_json(line));
     const Json report{{"entries", std::move(lines)}, {"fragment", plan.fragment}};
-    session.out << report.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+    session.out << to_indented_text(report) << '\n';
   } else {
     // Without a file the fragment has standard output to itself.
     print_report(dry || to_file ? session.out : session.err, plan);

@@ -23,7 +23,7 @@ std::vector<std::int64_t> job_ids(const options::variables_map& given) {
 }
 
 int print_jobs_json(Session& session, Json jobs) {
-  session.out << Json{{"jobs", std::move(jobs)}}.dump(2) << '\n';
+  session.out << to_indented_text({{"jobs", std::move(jobs)}}) << '\n';
   return 0;
 }
 

@@ -56,7 +56,7 @@ int bulk(Session& session, const options::variables_map& given) {
     const Json counted = session.client().post("/v1/jobs/count", request);
     const auto count = to_text(counted["count"]);
     if (session.json)
-      session.out << counted.dump(2) << '\n';
+      session.out << to_indented_text(counted) << '\n';
     else if (counted["more"] == true)
       session.out << "more than " << count
                   << " jobs match; nothing was done. Name a task or a state, so that fewer do.\n";
@@ -69,7 +69,7 @@ int bulk(Session& session, const options::variables_map& given) {
   request["expect"] = given["confirm"].as<std::int64_t>();
   const Json done = session.client().post("/v1/jobs/bulk", request);
   if (session.json)
-    session.out << done.dump(2) << '\n';
+    session.out << to_indented_text(done) << '\n';
   else
     session.out << to_text(done["changed"]) << " jobs changed, " << to_text(done["skipped"])
                 << " left as they were\n";

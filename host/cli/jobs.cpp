@@ -39,7 +39,7 @@ Json pages(Session& session, const options::variables_map& given) {
 int list(Session& session, const options::variables_map& given) {
   const Json reply = pages(session, given);
   if (session.json) {
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
     return 0;
   }
   Table table({"ID", "TASK", "STATE", "ATTEMPT", "SOURCE", "INSERTED", "DUE", "ENDED"});

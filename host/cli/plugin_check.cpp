@@ -80,7 +80,7 @@ int list_all(Session& session) {
     table.add({std::string(info.name), std::string(info.about)});
   }
   if (session.json)
-    session.out << all.dump(2) << '\n';
+    session.out << to_indented_text(all) << '\n';
   else
     table.print(session.out);
   return 0;
@@ -112,7 +112,8 @@ int check(Session& session, const options::variables_map& given) {
   if (given.count("junit"))
     write_atomically(given["junit"].as<std::string>(), junit_of(file.string(), all_reports));
   if (session.json) {
-    session.out << Json{{"file", file.string()}, {"passed", well}, {"checks", reports}}.dump(2)
+    session.out << to_indented_text(
+                       {{"file", file.string()}, {"passed", well}, {"checks", reports}})
                 << '\n';
   } else {
     std::string all;

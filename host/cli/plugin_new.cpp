@@ -19,7 +19,7 @@ int make(Session& session, const options::variables_map& given) {
   if (session.json) {
     Json made = Json::array();
     for (const auto& file : files) made.push_back(file.string());
-    session.out << Json{{"files", made}}.dump(2) << '\n';
+    session.out << to_indented_text({{"files", made}}) << '\n';
     return 0;
   }
   for (const auto& file : files) session.out << file.string() << '\n';

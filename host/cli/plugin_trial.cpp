@@ -204,7 +204,7 @@ int run_by_hand(Session& session, const options::variables_map& given) {
     if (!ending.empty()) json["ending"] = ending;
     if (cage) json["cage"] = cage->json();
     json["lines"] = std::move(lines);
-    session.out << json.dump(2) << '\n';
+    session.out << to_indented_text(json) << '\n';
   } else {
     print_outcome(session.out, outcome);
     if (!ending.empty()) session.out << ending << '\n';

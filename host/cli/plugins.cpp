@@ -45,7 +45,7 @@ std::string abi_text(const Json& row) {
 int list(Session& session, const options::variables_map&) {
   const Json reply = report(session);
   if (session.json) {
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
     return 0;
   }
   Table table({"PLUGIN", "VERSION", "STATE", "ABI", "TASKS", "SHA256", "PATH"});
@@ -73,7 +73,7 @@ int show(Session& session, const options::variables_map& given) {
     found = true;
     row["cage"] = cage;
     if (session.json)
-      session.out << row.dump(2) << '\n';
+      session.out << to_indented_text(row) << '\n';
     else
       print_plugin(session.out, row, cage);
   }
@@ -87,7 +87,7 @@ int reset(Session& session, const options::variables_map& given) {
   const auto id = id_of(given);
   const Json reply = session.client().post("/v1/plugins/" + percent_encode(id) + "/reset");
   if (session.json)
-    session.out << reply.dump() << '\n';
+    session.out << to_text(reply) << '\n';
   else
     session.out << id
                 << (reply.value("was_quarantined", false) ? " runs again\n"

@@ -29,7 +29,7 @@ std::string oldest(const Json& of) {
 int list(Session& session, const options::variables_map&) {
   const Json reply = session.client().get("/v1/queues");
   if (session.json) {
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
     return 0;
   }
   Table table({"QUEUE", "TASK", "READY", "WAITED", "OLDEST", "RUNNING", "RATE", "PAUSED"});
@@ -53,7 +53,7 @@ int change(Session& session, const options::variables_map& given, const std::str
   const auto name = given["name"].as<std::string>();
   const Json reply = session.client().post("/v1/" + kind + "/" + percent_encode(name) + "/" + verb);
   if (session.json)
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
   else
     session.out << name << (reply["changed"] == true ? " is " : " was already ")
                 << (verb == "pause" ? "paused" : "resumed") << '\n';

@@ -13,7 +13,7 @@ int reload(Session& session, const options::variables_map&) {
   try {
     const Json reply = session.client().post("/v1/reload");
     if (session.json)
-      session.out << reply.dump(2) << '\n';
+      session.out << to_indented_text(reply) << '\n';
     else
       session.out << "reloaded\n";
     return 0;

@@ -36,7 +36,7 @@ std::string next_text(const Json& schedule) {
 int list(Session& session, const options::variables_map&) {
   const Json reply = session.client().get("/v1/schedules");
   if (session.json) {
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
     return 0;
   }
   Table table({"TASK", "SCHEDULE", "ZONE", "CATCH UP", "OVERLAP", "NEXT RUN", "LAST RUN"});
@@ -53,7 +53,7 @@ int list(Session& session, const options::variables_map&) {
 int show(Session& session, const options::variables_map& given) {
   const Json row = session.client().get("/v1/schedules/" + percent_encode(name_given(given)));
   if (session.json) {
-    session.out << row.dump(2) << '\n';
+    session.out << to_indented_text(row) << '\n';
     return 0;
   }
   const auto line = [&](const char* label, const std::string& text) {
@@ -121,10 +121,9 @@ int next(Session& session, const options::variables_map& given) {
     table.add({local, format_utc(at)});
   }
   if (session.json)
-    session.out << Json{{"schedule", schedule.text()},
-                        {"zone", schedule.zone().name()},
-                        {"instants", std::move(instants)}}
-                       .dump(2)
+    session.out << to_indented_text({{"schedule", schedule.text()},
+                                     {"zone", schedule.zone().name()},
+                                     {"instants", std::move(instants)}})
                 << '\n';
   else
     table.print(session.out);
@@ -136,7 +135,7 @@ int run_now(Session& session, const options::variables_map& given) {
   const Json reply = session.client().post("/v1/schedules/" + percent_encode(task) + "/run");
   const bool inserted = reply["outcome"] == "inserted";
   if (session.json)
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
   else if (inserted)
     session.out << "job " << reply["job"] << '\n';
   else
@@ -153,7 +152,7 @@ int change(Session& session, const options::variables_map& given, const std::str
   const auto task = name_given(given);
   const Json reply = session.client().post("/v1/schedules/" + percent_encode(task) + "/" + verb);
   if (session.json)
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
   else
     session.out << printable(task)
                 << outcome_text(reply["paused"] == true, reply["changed"] == true) << '\n';

@@ -24,14 +24,14 @@ int status(Session& session, const options::variables_map&) {
   } catch (const Error& error) {
     if (error.code() != Code::unavailable) throw;
     if (session.json)
-      session.out << Json{{"running", false}}.dump(2) << '\n';
+      session.out << to_indented_text({{"running", false}}) << '\n';
     else
       session.out << "not running: " << printable(error.message()) << "\n  "
                   << printable(error.next_step()) << '\n';
     return kNotRunning;
   }
   if (session.json) {
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
     return 0;
   }
   session.out << "timmy-host " << reply.value("version", "") << " on "
@@ -77,14 +77,14 @@ int doctor(Session& session, const options::variables_map&) {
                 << '\n';
     if (!finding.fix.empty()) session.out << "      " << printable(finding.fix, true) << '\n';
   }
-  if (session.json) session.out << Json{{"ok", !failed}, {"findings", rows}}.dump(2) << '\n';
+  if (session.json) session.out << to_indented_text({{"ok", !failed}, {"findings", rows}}) << '\n';
   return failed ? 1 : 0;
 }
 
 int version(Session& session, const options::variables_map&) {
   const Json about{{"version", TIMMY_VERSION}, {"abi", abi_text()}, {"compiler", __VERSION__}};
   if (session.json)
-    session.out << about.dump(2) << '\n';
+    session.out << to_indented_text(about) << '\n';
   else
     session.out << "timmy-host " << TIMMY_VERSION << " (plugin ABI " << abi_text() << ")\n";
   return 0;

@@ -94,7 +94,7 @@ void print_tasks(std::ostream& out, const Json& report) {
 
 void print_report(Session& session, const Json& report) {
   if (session.json)
-    session.out << report.dump(2) << '\n';
+    session.out << to_indented_text(report) << '\n';
   else
     print_tasks(session.out, report);
   for (const auto& warning : report.value("warnings", Json::array()))
@@ -130,7 +130,7 @@ int enqueue(Session& session, const options::variables_map& given) {
   const auto id = inserted["id"].get<std::int64_t>();
   if (!given.count("wait")) {
     if (session.json)
-      session.out << inserted.dump(2) << '\n';
+      session.out << to_indented_text(inserted) << '\n';
     else
       session.out << (inserted.value("duplicate", false) ? "already waiting as job " : "job ") << id
                   << '\n';
@@ -140,7 +140,7 @@ int enqueue(Session& session, const options::variables_map& given) {
   while (!ended) ended = ended_job(client, id);
   const Json& job = *ended;
   if (session.json)
-    session.out << job.dump(2) << '\n';
+    session.out << to_indented_text(job) << '\n';
   else
     print_job(session.out, job);
   return job["state"] == "completed" ? 0 : 1;

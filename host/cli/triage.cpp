@@ -70,8 +70,8 @@ int explain(Session& session, const options::variables_map& given) {
   const auto object = object_of(given);
   const auto client = session.client();
   const Json job = wait_for(client, ask(client, object));
-  if (job["state"] != "completed") {
-    const Json& attempts = job["attempts"];
+  if (job.at("state") != "completed") {
+    const Json& attempts = job.at("attempts");
     session.err << "timmy-host: " << object.name() << " can't be explained: "
                 << printable(attempts.empty() ? "the job was " + job.value("state", "")
                                               : attempts.back().value("message", ""))
@@ -79,9 +79,9 @@ int explain(Session& session, const options::variables_map& given) {
     return 1;
   }
   if (session.json)
-    session.out << job["result"].dump(2) << '\n';
+    session.out << to_indented_text(job.at("result")) << '\n';
   else
-    print_triage(session.out, job["result"]);
+    print_triage(session.out, job.at("result"));
   return 0;
 }
 

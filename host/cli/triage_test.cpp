@@ -47,6 +47,20 @@ class TriageCommandTest : public CommandTest {
   FakeHost host_{Paths::from(Environment::of_process())};
 };
 
+TEST_F(TriageCommandTest, AnAnswerOfAnotherShapeIsAnErrorAndNoCrash) {
+  for (const auto* part : {"/issue", "/steps", "/rules/0/conditions", "/due", "/steps/0/rules"}) {
+    Json other = explanation();
+    const Json::json_pointer at(part);
+    other.at(at.parent_pointer()).erase(at.back());
+    serve(other);
+    EXPECT_NE(run({"triage", "explain", "org/app", "12"}), 0) << part;
+    EXPECT_EQ(out_.str(), "") << part;
+    EXPECT_THAT(err_.str(), HasSubstr("no explanation that this timmy-host knows")) << part;
+  }
+  serve(Json::array());
+  EXPECT_NE(run({"triage", "explain", "org/app", "12"}), 0);
+}
+
 TEST_F(TriageCommandTest, SaysWhichRulesMatchAndWhatTheyWouldDo) {
   serve(explanation());
   EXPECT_EQ(run({"triage", "explain", "org/app", "12"}), 0) << err_.str();

@@ -4,6 +4,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "base/error.hpp"
 #include "cli/table.hpp"
 
 namespace host::cli {
@@ -16,12 +17,12 @@ std::string listed(const Json& names, const std::string& none) {
 }
 
 void print_issue(std::ostream& out, const Json& issue) {
-  out << printable(issue.value("repo", "")) << '#' << issue["number"] << "  "
+  out << printable(issue.value("repo", "") + "#" + to_text(issue.at("number"))) << "  "
       << printable(issue.value("title", "")) << "\n  "
       << printable(issue.value("kind", "") + ", " + issue.value("state", "") + ", by " +
                    issue.value("author", "") + ", " + issue.value("age", ""))
-      << "\n  labels: " << printable(listed(issue["labels"], "none"))
-      << "\n  assigned to: " << printable(listed(issue["assignees"], "nobody")) << '\n';
+      << "\n  labels: " << printable(listed(issue.at("labels"), "none"))
+      << "\n  assigned to: " << printable(listed(issue.at("assignees"), "nobody")) << '\n';
 }
 
 // Of a rule that matches all its conditions; else those that keep it from it.
@@ -30,8 +31,8 @@ void print_rules(std::ostream& out, const Json& rules) {
   for (const auto& rule : rules) {
     const auto matches = rule.value("matches", "");
     bool first = true;
-    for (const auto& condition : rule["conditions"]) {
-      if (condition["holds"] == "yes" && matches != "yes") continue;
+    for (const auto& condition : rule.at("conditions")) {
+      if (condition.at("holds") == "yes" && matches != "yes") continue;
       table.add({first ? rule.value("rule", "") : "", first ? matches : "",
                  condition.value("condition", ""), condition.value("wanted", ""),
                  condition.value("value", "")});
@@ -57,7 +58,7 @@ std::string step_text(const Json& step) {
 }
 
 void print_steps(std::ostream& out, const Json& explanation) {
-  const Json& steps = explanation["steps"];
+  const Json& steps = explanation.at("steps");
   if (steps.empty()) {
     out << "\nThe next round changes nothing.\n";
     return;
@@ -66,7 +67,7 @@ void print_steps(std::ostream& out, const Json& explanation) {
               ? "\nThe next round, which goes on with what an earlier one began, will\n"
               : "\nThe next round will\n");
   for (const auto& step : steps) {
-    out << "  " << printable(step_text(step) + "  (" + listed(step["rules"], "no rule") + ")")
+    out << "  " << printable(step_text(step) + "  (" + listed(step.at("rules"), "no rule") + ")")
         << '\n';
     std::istringstream lines(step.value("text", ""));
     for (std::string line; std::getline(lines, line);) out << "    | " << printable(line) << '\n';
@@ -75,20 +76,25 @@ void print_steps(std::ostream& out, const Json& explanation) {
 
 }  // namespace
 
-void print_triage(std::ostream& out, const Json& explanation) {
-  print_issue(out, explanation["issue"]);
-  for (const auto& hindrance : explanation["hindrances"])
+void print_triage(std::ostream& screen, const Json& explanation) try {
+  std::ostringstream out;
+  print_issue(out, explanation.at("issue"));
+  for (const auto& hindrance : explanation.at("hindrances"))
     out << "  not looked at: " << printable(hindrance.get<std::string>()) << '\n';
-  print_rules(out, explanation["rules"]);
+  print_rules(out, explanation.at("rules"));
   print_steps(out, explanation);
-  const Json& held = explanation["held_back"];
+  const Json& held = explanation.at("held_back");
   if (!held.empty()) out << "\nHeld back, since a person decided otherwise\n";
   for (const auto& each : held)
     out << "  " << printable(each.value("what", "")) << "  ("
         << printable(each.value("rule", "") + "): " + each.value("why", "")) << '\n';
-  if (explanation["due"].is_string())
-    out << "\nAt " << printable(explanation["due"].get<std::string>())
+  if (explanation.at("due").is_string())
+    out << "\nAt " << printable(explanation.at("due").get<std::string>())
         << " it is old enough for a rule that matches but for that.\n";
+  screen << out.str();
+} catch (const Json::exception&) {
+  throw Error(Code::invalid, "the plugin's answer is no explanation that this timmy-host knows",
+              "With --json it is shown as it is; update the plugin or the host.");
 }
 
 }  // namespace host::cli

@@ -7,7 +7,8 @@
 
 namespace host::cli {
 
-// The result of the plugin triage's gitea_issue_triage_explain, for people.
-void print_triage(std::ostream& out, const Json& explanation);
+// The result of the plugin triage's gitea_issue_triage_explain, for people. Throws Error{invalid}
+// when it is of another shape, as one of a later plugin may be; then nothing is written.
+void print_triage(std::ostream& screen, const Json& explanation);
 
 }  // namespace host::cli

@@ -26,7 +26,7 @@ int list(Session& session, const options::variables_map& given) {
   if (given.count("before")) target += "&before=" + given["before"].as<std::string>();
   const Json reply = session.client().get(target);
   if (session.json) {
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
     return 0;
   }
   Table table({"ID", "RECEIVED", "EVENT", "ACTION", "OBJECT", "SENDER", "JOBS", "REPEATS"});
@@ -44,7 +44,7 @@ int replay(Session& session, const options::variables_map& given) {
   const auto id = given["id"].as<std::int64_t>();
   const Json reply = session.client().post("/v1/webhooks/" + std::to_string(id) + "/replay");
   if (session.json)
-    session.out << reply.dump(2) << '\n';
+    session.out << to_indented_text(reply) << '\n';
   else
     session.out << "delivery " << id << ": jobs " << joined(reply["jobs"])
                 << (reply["waited_already"] == 0
