@@ -223,6 +223,7 @@ TEST_F(CanaryTest, G7_ACrashOfTheHostLeavesNoTokenBehind) {
   const auto exit = host_->wait();
   EXPECT_TRUE(exit.signalled);
   EXPECT_EQ(exit.number, SIGABRT);
+  EXPECT_FALSE(exit.dumped) << "it left a core file";
   host_.reset();
   expect_hidden();
   start();

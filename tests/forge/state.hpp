@@ -211,9 +211,9 @@ class ForgeState {
   // Moves the repository and leaves a redirect behind, as a rename in the forge does.
   void rename_repo(std::string_view full_name, const std::string& name);
 
-  // What its branch is at, or was.
   // What it would add to its base, newest first.
   [[nodiscard]] static std::vector<std::string> commits_of(const Repo& repo, const Pull& pull);
+  // What its branch is at, or was.
   [[nodiscard]] static std::string head_of(const Repo& repo, const Pull& pull);
   // The files of both, or nullopt where both changed one in different ways.
   [[nodiscard]] static std::optional<std::map<std::string, std::string>> merged_files(
