@@ -200,6 +200,14 @@ std::string GiteaServer::add_token(const std::string& user, const std::string& n
   return token;
 }
 
+const std::string& GiteaServer::token_with(const std::vector<std::string>& scopes) {
+  std::string all;
+  for (const auto& scope : scopes) all += (all.empty() ? "" : ",") + scope;
+  auto& token = by_scopes_[all];
+  if (token.empty()) token = add_token("bot", "scopes-" + std::to_string(by_scopes_.size()), all);
+  return token;
+}
+
 void GiteaServer::wait_until_it_answers() {
   const int port = std::stoi(url_.substr(url_.rfind(':') + 1));
   const auto late = steady_clock::now() + std::chrono::minutes(1);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/process.hpp"
 #include "base/test_folder.hpp"
@@ -19,9 +21,8 @@ class GiteaServer {
 
   // Makes its database, two users who are no site admins, and their tokens, starts it, and waits
   // for its first answer; under half a minute as a rule. A binary that was built without its
-  // templates
-  // ("bindata") reads them from $TIMMY_GITEA_STATIC_ROOT, a source tree. Throws Error with what it
-  // printed.
+  // templates ("bindata") reads them from $TIMMY_GITEA_STATIC_ROOT, a source tree. Throws Error
+  // with what it printed.
   explicit GiteaServer(std::filesystem::path binary);
 
   [[nodiscard]] const std::string& url() const { return url_; }
@@ -29,6 +30,8 @@ class GiteaServer {
   [[nodiscard]] const std::string& token() const { return token_; }
   [[nodiscard]] const std::string& other_token() const { return other_token_; }
   [[nodiscard]] const std::string& read_token() const { return read_token_; }
+  // Of the first user, for these scopes alone; made once.
+  [[nodiscard]] const std::string& token_with(const std::vector<std::string>& scopes);
 
  private:
   void write_config(int port) const;
@@ -43,6 +46,7 @@ class GiteaServer {
   std::filesystem::path binary_;
   TestFolder folder_;
   std::string url_, token_, other_token_, read_token_;
+  std::map<std::string, std::string> by_scopes_;
   Child server_;
 };
 

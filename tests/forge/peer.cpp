@@ -30,6 +30,11 @@ class ForgePeer final : public Peer {
     forge_.state.settings.default_paging_num = 3;
   }
   void pass_time() override { clock_.advance(3s); }
+  std::string token_with(const std::vector<std::string>& scopes) override {
+    auto made = "token-" + std::to_string(forge_.state.tokens.size());
+    forge_.state.add_token(made, "bot", scopes);
+    return made;
+  }
 
  private:
   FakeClock clock_;
@@ -38,11 +43,19 @@ class ForgePeer final : public Peer {
 
 class RealPeer final : public Peer {
  public:
+  // `server`: where this process started it.
+  explicit RealPeer(GiteaServer* server = nullptr) : server_(server) {}
   void pass_time() override {
     const auto waiting = loop().after(2100ms, [this] { context().stop(); });
     context().restart();
     context().run();
   }
+  std::string token_with(const std::vector<std::string>& scopes) override {
+    return server_ == nullptr ? "" : server_->token_with(scopes);
+  }
+
+ private:
+  GiteaServer* server_;
 };
 
 std::string environment(const std::string& name) {
@@ -63,7 +76,7 @@ std::unique_ptr<Peer> started_peer() {
     return binary ? std::make_unique<GiteaServer>(*binary) : nullptr;
   }();
   if (server == nullptr) return nullptr;
-  auto peer = std::make_unique<RealPeer>();
+  auto peer = std::make_unique<RealPeer>(server.get());
   peer->url = server->url();
   peer->token = server->token();
   peer->other_token = server->other_token();

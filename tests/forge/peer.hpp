@@ -57,6 +57,9 @@ class Peer {
   [[nodiscard]] HttpClient& http() { return http_; }
   // Time passes at the server: at least two seconds, so that its timestamps differ.
   virtual void pass_time() = 0;
+  // A token of the token's user that may be used for these alone ("read:issue"); empty: none can be
+  // made here.
+  virtual std::string token_with(const std::vector<std::string>& scopes) = 0;
 
  protected:
   Peer();

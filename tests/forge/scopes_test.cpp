@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What --doctor says of a token's scopes, held against a forge that asks for them: each method of
+// What --doctor says of a token's scopes, held against forges that ask for them: each method of
 // gitea/1 works with just the scopes that the table names, and without any one of them it is
 // refused.
 #include "services/gitea_scopes.hpp"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include <map>
 
-#include <boost/asio/io_context.hpp>
-#include <optional>
-
-#include "base/file.hpp"
-#include "base/log.hpp"
-#include "base/test_folder.hpp"
-#include "forge/forge.hpp"
-#include "forge/sample.hpp"
-#include "gitea/client.hpp"
-#include "http/client.hpp"
+#include "forge/client_contract.hpp"
 #include "services/gitea_reads.hpp"
 #include "services/gitea_writes.hpp"
 
@@ -25,48 +15,46 @@ namespace host::forge {
 namespace {
 
 using ::testing::HasSubstr;
+using Scopes = std::vector<std::string>;
 
-constexpr const char* kToken = "0123456789012345678901234567890123456789";
-
-class ScopesTest : public ::testing::TestWithParam<std::string> {
+class ScopesContract : public ClientContract {
  protected:
-  ScopesTest() {
-    seed(forge_.state);
-    auto& repo = *forge_.state.repo(kSampleRepo);
-    repo.writers = {"ada"};
-    repo.issues.at(1).labels = {repo.labels.front().id};  // "bug"
-    repo.issues.at(1).assignees = {kSampleUser};
-    forge_.state.add_commit(repo, "main", "a", "a");
-    forge_.state.add_commit(repo, "fix", "b", "b", "main");
-    auto& pull = forge_.state.add_pull(repo, "ada", "Mend it", "fix", "main");
-    sha_ = ForgeState::head_of(repo, pull);
-    pull_ = repo.pulls.begin()->first;
-    forge_.state.add_team(kSampleOrganisation, "reviewers").members = {"ada"};
-    forge_.state.add_token(kToken, kSampleUser);
-    const auto file = folder_ / "token";
-    write_atomically(file, std::string(kToken) + "\n", 0600);
-    GiteaOptions options;
-    options.url = forge_.listen();
-    options.token_files = {file};
-    options.attempts = 1;
-    gitea_.emplace(http_, loop_, Log::to_memory(std::make_shared<std::vector<std::string>>()),
-                   options);
+  void SetUp() override {
+    ClientContract::SetUp();
+    if (IsSkipped()) return;
+    if (peer().token_with({"read:user"}).empty())
+      GTEST_SKIP()
+          << "no real Gitea: tokens of other scopes are only made where it is started here";
+    repo_ = new_repo_with_code();
+    other_ = let_other_write(repo_);
+    const auto me = this->me();
+    for (const auto* name : {"bug", "question"}) new_label(repo_, name);
+    issue_ = new_issue(repo_, "It crashes");
+    ASSERT_EQ(patch(issue_path(repo_, issue_), {{"assignees", {me}}}).status, 201);
+    ASSERT_TRUE(add(repo_, issue_, {"bug"}).ok());
+    pull_ = new_pull(repo_, "fix");
+    sha_ = get("/repos/" + repo_ + "/pulls/" + std::to_string(pull_)).json().at("head").at("sha");
+    organisation_ = new_organisation();
+    const auto team =
+        post("/orgs/" + organisation_ + "/teams",
+             {{"name", "reviewers"}, {"permission", "read"}, {"units", {"repo.code"}}});
+    ASSERT_EQ(team.status, 201) << team.body;
   }
 
   // What every method finds something by.
-  [[nodiscard]] Json params(std::string_view method) const {
-    const bool of_pull = method.find("pr") != std::string_view::npos ||
-                         method.find("review") != std::string_view::npos;
-    Json all{{"repo", kSampleRepo},
-             {"owner", kSampleOrganisation},
+  [[nodiscard]] Json params(const std::string& method) {
+    const bool of_pull =
+        method.find("pr") != std::string::npos || method.find("review") != std::string::npos;
+    Json all{{"repo", repo_},
+             {"owner", organisation_},
              {"team", "reviewers"},
-             {"login", "ada"},
-             {"number", of_pull ? pull_ : 1},
+             {"login", other_},
+             {"number", of_pull ? pull_ : issue_},
              {"ref", sha_},
              {"sha", sha_},
              {"context", "ci"},
              {"open", false},
-             {"logins", {method == "add_assignees" ? "ada" : kSampleUser}},
+             {"logins", {method == "add_assignees" ? other_ : me()}},
              {"labels", {"question"}},
              {"label", "bug"},
              {"body", "hello"},
@@ -76,30 +64,26 @@ class ScopesTest : public ::testing::TestWithParam<std::string> {
     return all;
   }
 
-  Result<Json> call(const std::string& method, const std::vector<std::string>& scopes) {
-    forge_.state.tokens.at(kToken).scopes = scopes;
+  Result<Json> call(const std::string& method, const Scopes& scopes) {
+    auto& client = clients_[scopes];
+    if (!client) client = new_client(peer().token_with(scopes));
     auto run = std::make_shared<RunContext>();
     run->grants =
         Grants::from({{"gitea.read", {"*"}}, {"gitea.write", {"*"}}, {"gitea.merge", {"*"}}});
     run->plugin = "p", run->key = "k" + std::to_string(++calls_);
-    std::optional<Result<Json>> answer;
-    const Reply<Json> reply = [&](Result<Json> given) { answer = std::move(given); };
     const Json given = params(method);
-    const ForgeCall asked{run, given, reply};
-    if (const auto read = forge_reads().find(method); read != forge_reads().end())
-      read->second(*gitea_, asked);
-    else
-      forge_writes().at(method)(*gitea_, asked).send(reply);
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    for (context_.restart(); !answer && std::chrono::steady_clock::now() < end;)
-      context_.run_one_for(std::chrono::milliseconds(50));
-    return answer ? std::move(*answer) : Error(Code::internal, "no answer");
+    return wait<Json>([&](const Reply<Json>& reply) {
+      const ForgeCall asked{run, given, reply};
+      if (const auto read = forge_reads().find(method); read != forge_reads().end())
+        read->second(*client, asked);
+      else
+        forge_writes().at(method)(*client, asked).send(reply);
+    });
   }
 
   // Without one of them: who writes loses writing alone.
-  static std::vector<std::string> without(const std::vector<std::string>& scopes,
-                                          const std::string& gone) {
-    std::vector<std::string> left;
+  static Scopes without(const Scopes& scopes, const std::string& gone) {
+    Scopes left;
     for (const auto& scope : scopes)
       if (scope != gone) left.push_back(scope);
     if (gone.starts_with("write:")) left.push_back("read:" + gone.substr(6));
@@ -107,40 +91,32 @@ class ScopesTest : public ::testing::TestWithParam<std::string> {
     return left;
   }
 
-  TestFolder folder_;
-  boost::asio::io_context context_;
-  SystemClock clock_;
-  AsioLoop loop_{context_, clock_};
-  Forge forge_{context_, loop_, clock_};
-  CurlClient http_{context_, loop_};
-  std::optional<GiteaClient> gitea_;
-  std::string sha_;
-  std::int64_t pull_ = 0;
+ private:
+  std::string repo_, other_, organisation_, sha_;
+  std::int64_t issue_ = 0, pull_ = 0;
+  std::map<Scopes, std::unique_ptr<GiteaClient>> clients_;
   int calls_ = 0;
 };
 
-TEST_P(ScopesTest, AreJustThoseThatTheForgeAsksFor) {
-  const auto& named = forge_scopes().at(GetParam());
-  const std::vector<std::string> scopes(named.begin(), named.end());
-  for (const auto& scope : scopes) {
-    const auto refused = call(GetParam(), without(scopes, scope));
-    ASSERT_FALSE(refused.ok()) << "it does not need " << scope;
-    EXPECT_EQ(refused.error().code(), Code::denied) << refused.error().what();
-    EXPECT_THAT(refused.error().next_step(), HasSubstr("the scope " + scope));
+INSTANTIATE_TEST_SUITE_P(Forge, ScopesContract, ::testing::Values("forge", "gitea"), peer_name);
+
+TEST_P(ScopesContract, OfEachMethodAreJustThoseThatTheForgeAsksFor) {
+  for (const auto& [method, named] : forge_scopes()) {
+    SCOPED_TRACE(method);
+    const Scopes scopes(named.begin(), named.end());
+    for (const auto& scope : scopes) {
+      const auto refused = call(std::string(method), without(scopes, scope));
+      if (refused.ok()) {
+        ADD_FAILURE() << "it does not need " << scope;
+        continue;
+      }
+      EXPECT_EQ(refused.error().code(), Code::denied) << refused.error().what();
+      EXPECT_THAT(refused.error().next_step(), HasSubstr("the scope " + scope));
+    }
+    const auto done = call(std::string(method), scopes.empty() ? Scopes{"read:misc"} : scopes);
+    EXPECT_TRUE(done.ok()) << done.error().what();
   }
-  const auto done =
-      call(GetParam(), scopes.empty() ? std::vector<std::string>{"read:misc"} : scopes);
-  EXPECT_TRUE(done.ok()) << done.error().what();
 }
-
-std::vector<std::string> methods() {
-  std::vector<std::string> all;
-  for (const auto& [method, scopes] : forge_scopes()) all.emplace_back(method);
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(Methods, ScopesTest, ::testing::ValuesIn(methods()),
-                         [](const auto& method) { return method.param; });
 
 }  // namespace
 }  // namespace host::forge
