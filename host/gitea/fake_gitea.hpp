@@ -110,6 +110,8 @@ class FakeGitea final : public FakeIssues {
       if (!pull.mergeable) throw Error(Code::conflict, "it can't be merged");
       if (!order.head_sha.empty() && order.head_sha != pull.head.sha)
         throw Error(Code::conflict, "its head moved");
+      if (!order.base.empty() && order.base != pull.base.branch)
+        throw Error(Code::conflict, "its base changed");
       merge_order = order;
       pull.merged = true, pull.merge_commit_sha = std::string(40, 'c');
       touched(find(name, number)).state = "closed";

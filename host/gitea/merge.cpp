@@ -34,30 +34,45 @@ class Merge : public std::enable_shared_from_this<Merge> {
 
   void start() {
     end_ = target_.transport->now() + kPatience;
-    read([self = shared_from_this()](PullRequest pull) { self->look_at(pull); }, std::nullopt);
+    read([self = shared_from_this()](PullRequest pull) { self->look_at(pull); });
   }
 
  private:
-  // Hands it to `next` unless it is merged, which ends the matter. `cause`: why a merge is in
-  // doubt.
-  void read(std::function<void(PullRequest)> next, const std::optional<Error>& cause) {
-    fetch_pull(
-        target_.transport, target_.repo, target_.number,
-        [self = shared_from_this(), next = std::move(next), cause](Result<PullRequest> pull) {
-          if (!pull.ok())
-            return self->reply_(with_context(self->what_, cause.value_or(pull.error())));
-          if (pull.value().merged) return self->reply_(std::move(pull));
-          next(std::move(pull).value());
-        });
+  // Hands it to `next` unless it is merged, which ends the matter. What can't be read ends it too,
+  // as the read failed, whatever the server said before: it may have merged.
+  void read(std::function<void(PullRequest)> next) {
+    fetch_pull(target_.transport, target_.repo, target_.number,
+               [self = shared_from_this(), next = std::move(next)](Result<PullRequest> pull) {
+                 if (!pull.ok()) return self->reply_(with_context(self->what_, pull.error()));
+                 if (pull.value().merged) return self->reply_(std::move(pull));
+                 next(std::move(pull).value());
+               });
   }
 
   void look_at(const PullRequest& pull) {
     if (pull.state != "open") return closed();
     if (pull.draft)
       return refuse("it is a draft", "Take the prefix that says so off its title first.");
-    if (!order_.head_sha.empty() && order_.head_sha != pull.head.sha) return head_moved();
-    order_.head_sha = pull.head.sha;
-    write();
+    // From now on it is this head and this base, whoever left them open.
+    if (order_.head_sha.empty()) order_.head_sha = pull.head.sha;
+    if (order_.base.empty()) order_.base = pull.base.branch;
+    if (!changed(pull)) write();
+  }
+
+  // Whether it is no longer what was ordered to be merged, which ends the matter. The server
+  // compares the head only.
+  bool changed(const PullRequest& pull) {
+    if (pull.state != "open")
+      closed();
+    else if (pull.head.sha != order_.head_sha)
+      refuse("its head is no longer the one that was looked at",
+             "Look at the new commits, then merge again.");
+    else if (pull.base.branch != order_.base)
+      refuse("its base is no longer the one that was looked at",
+             "Look at what it would be merged into now, then merge again.");
+    else
+      return false;
+    return true;
   }
 
   void write() {
@@ -84,30 +99,25 @@ class Merge : public std::enable_shared_from_this<Merge> {
 
   void refused(const Error& error, const ApiOutcome& outcome) {
     if (says_later(error)) return poll(error, true);
-    read(
-        [self = shared_from_this(), error,
-         again = outcome.maybe_applied || lost_race(error)](const PullRequest& pull) {
-          if (pull.state != "open") return self->closed();
-          if (pull.head.sha != self->order_.head_sha) return self->head_moved();
-          if (again && ++self->repeats_ < kWrites) return self->write();
-          self->reply_(explained(self->what_, error));
-        },
-        error);
+    read([self = shared_from_this(), error,
+          again = outcome.maybe_applied || lost_race(error)](const PullRequest& pull) {
+      if (self->changed(pull)) return;
+      if (again && ++self->repeats_ < kWrites) return self->write();
+      self->reply_(explained(self->what_, error));
+    });
   }
 
-  // Reads until it is merged or, with `then_write`, can be; at most until the end.
+  // Reads until it is merged or, with `then_write`, can be; at most until the end, then it failed
+  // by `cause`.
   void poll(const Error& cause, bool then_write) {
-    read(
-        [self = shared_from_this(), cause, then_write](const PullRequest& pull) {
-          if (pull.state != "open") return self->closed();
-          if (pull.head.sha != self->order_.head_sha) return self->head_moved();
-          if (then_write && pull.mergeable && self->polled_) {
-            self->polled_ = false;
-            return self->write();
-          }
-          self->wait(cause, then_write);
-        },
-        cause);
+    read([self = shared_from_this(), cause, then_write](const PullRequest& pull) {
+      if (self->changed(pull)) return;
+      if (then_write && pull.mergeable && self->polled_) {
+        self->polled_ = false;
+        return self->write();
+      }
+      self->wait(cause, then_write);
+    });
   }
 
   void wait(const Error& cause, bool then_write) {
@@ -121,20 +131,13 @@ class Merge : public std::enable_shared_from_this<Merge> {
 
   // We never ask for it, but a server may do so by itself.
   void scheduled() {
-    read(
-        [self = shared_from_this()](const PullRequest&) {
-          self->refuse("the server only took it down, to merge once its checks pass",
-                       "Wait for the checks, or take the order back on the server.");
-        },
-        std::nullopt);
+    read([self = shared_from_this()](const PullRequest&) {
+      self->refuse("the server only took it down, to merge once its checks pass",
+                   "Wait for the checks, or take the order back on the server.");
+    });
   }
 
   void closed() { refuse("it is closed", "Open it first, or leave it."); }
-
-  void head_moved() {
-    refuse("its head is no longer the one that was looked at",
-           "Look at the new commits, then merge again.");
-  }
 
   void refuse(const std::string& why, const std::string& next_step) {
     reply_(Error(Code::conflict, what_ + ": " + why, next_step));

@@ -23,6 +23,7 @@ class MergeTest : public GiteaTest {
   MergeTest() {
     http_.set_handler([this](const HttpRequest& request) -> Answer {
       if (request.method == "GET") {
+        if (is_away_) return FakeHttpClient::broken();
         if (checks_ > 0 && --checks_ == 0) pull_["mergeable"] = true;
         return json(200, pull_);
       }
@@ -62,6 +63,7 @@ class MergeTest : public GiteaTest {
                 {"head", {{"label", "a"}, {"ref", "a"}, {"sha", kSha}}},
                 {"base", {{"label", "main"}, {"ref", "main"}, {"sha", std::string(40, 'b')}}}};
   int checks_ = 0;  // reads until it says that it can be merged
+  bool is_away_ = false;
   std::deque<std::function<Answer()>> says_;
 };
 
@@ -146,6 +148,23 @@ TEST_F(MergeTest, AYesWithoutAMergeIsNotBelieved) {
   EXPECT_EQ(orders(), 1u);
 }
 
+// It may have merged, whatever it said, so it is no refusal.
+TEST_F(MergeTest, WhatCanNotBeReadBackIsAServerThatIsAway) {
+  for (const int status : {200, 403, 500}) {
+    pull_["merged"] = false, pull_["state"] = "open";
+    says_.push_back([this, status] {
+      is_away_ = true;
+      (void)merged(status);
+      return Answer(json(status, {{"message", ""}}));
+    });
+    const auto error = error_of(merge());
+    EXPECT_EQ(error.code(), Code::unavailable) << status << ": " << error.message();
+    is_away_ = false;
+    loop_.advance(std::chrono::minutes(5));
+  }
+  EXPECT_EQ(orders(), 3u);
+}
+
 TEST_F(MergeTest, HandsOnWhatTheServerAsksFor) {
   for (const auto* why :
        {"Not all required status checks successful", "Does not have enough approvals",
@@ -185,6 +204,33 @@ TEST_F(MergeTest, AHeadThatMovedIsNotMerged) {
   });
   EXPECT_THAT(error_of(merge()).message(), HasSubstr("head"));
   EXPECT_EQ(orders(), 1u);
+}
+
+TEST_F(MergeTest, IntoAnotherBaseNothingIsMerged) {
+  EXPECT_THAT(error_of(merge({.base = "release"})).message(), HasSubstr("base"));
+  EXPECT_EQ(orders(), 0u);
+  EXPECT_TRUE(merge({.base = "main"}).ok());
+}
+
+// The server looks at the head only.
+TEST_F(MergeTest, NorWhereTheBaseChangesWhileItIsTried) {
+  const auto target = [this](const char* branch) {
+    pull_["base"]["ref"] = pull_["base"]["label"] = branch;
+  };
+  says_.push_back([=] {
+    target("release");
+    return FakeHttpClient::broken();
+  });
+  EXPECT_THAT(error_of(merge()).message(), HasSubstr("base"));
+  EXPECT_EQ(orders(), 1u);
+  target("main");
+  pull_["mergeable"] = false, checks_ = 4;
+  says_.push_back([=] {
+    target("release");
+    return Answer(json(405, {{"message", "Please try again later"}, {"url", ""}}));
+  });
+  EXPECT_THAT(error_of(merge()).message(), HasSubstr("base"));
+  EXPECT_EQ(orders(), 2u);
 }
 
 TEST_F(MergeTest, AnErrorThatStaysIsNotTakenForAServerThatIsAway) {

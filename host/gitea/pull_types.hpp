@@ -87,6 +87,8 @@ struct MergeOrder {
   bool delete_branch = false;
   // The head that was looked at: with another one nothing is merged. Empty: whatever it is now.
   std::string head_sha;
+  // The branch that it was to be merged into when it was looked at. Likewise.
+  std::string base;
 };
 
 // Throws Error{usage} unless it is "merge", "rebase", "rebase-merge", "squash" or

@@ -210,6 +210,8 @@ PullRequest merged(const MergeOrder& order, PullRequest pull) {
   if (pull.draft) refuse("it is a draft");
   if (!order.head_sha.empty() && order.head_sha != pull.head.sha)
     refuse("its head is no longer the one that was looked at");
+  if (!order.base.empty() && order.base != pull.base.branch)
+    refuse("its base is no longer the one that was looked at");
   pull.merged = true, pull.mergeable = false, pull.state = "closed";
   return pull;
 }
@@ -223,6 +225,7 @@ ForgeWrite merge_pr(Gitea& gitea, const ForgeCall& call) {
   order.message = call.text("message", "");
   order.delete_branch = call.flag("delete_branch", false);
   order.head_sha = call.text("head_sha", "");
+  order.base = call.text("base", "");
   return {object.target(),
           [&gitea, run = call.run, object, order](Reply<Json> reply) {
             gitea.merge_pr(object.repo, object.number, order,

@@ -224,7 +224,8 @@ TEST_F(GiteaWritesTest, APullRequestIsMergedAsItWasOrdered) {
                                   {"title", "T"},
                                   {"message", "M"},
                                   {"delete_branch", true},
-                                  {"head_sha", kHead}}));
+                                  {"head_sha", kHead},
+                                  {"base", "main"}}));
   EXPECT_EQ(pull["merged"], true);
   EXPECT_EQ(pull["state"], "closed");
   const auto& order = gitea_.merge_order;
@@ -233,19 +234,22 @@ TEST_F(GiteaWritesTest, APullRequestIsMergedAsItWasOrdered) {
   EXPECT_EQ(order.message, "M");
   EXPECT_TRUE(order.delete_branch);
   EXPECT_EQ(order.head_sha, kHead);
+  EXPECT_EQ(order.base, "main");
   EXPECT_THAT(audited(), ElementsAre("gitea/1.merge_pr org/app#2 ok"));
 }
 
-TEST_F(GiteaWritesTest, AHeadThatMovedIsNotMergedAndAStyleThatIsNoneNotSent) {
+TEST_F(GiteaWritesTest, AnotherHeadOrBaseIsNotMergedAndAStyleThatIsNoneNotSent) {
   EXPECT_EQ(call(*writer(), "gitea/1.merge_pr", on(2, {{"head_sha", std::string(40, 'd')}}))
                 .error()
                 .code(),
+            Code::conflict);
+  EXPECT_EQ(call(*writer(), "gitea/1.merge_pr", on(2, {{"base", "release"}})).error().code(),
             Code::conflict);
   EXPECT_EQ(gitea_.writes, 0u);
   const auto refused = call(*writer(), "gitea/1.merge_pr", on(2, {{"style", "octopus"}})).error();
   EXPECT_EQ(refused.code(), Code::usage);
   EXPECT_THAT(refused.message(), HasSubstr("octopus"));
-  EXPECT_EQ(audited().size(), 1u) << "only what was sent";
+  EXPECT_EQ(audited().size(), 2u) << "only what was sent";
 }
 
 TEST_F(GiteaWritesTest, AReviewSaysWhatItIsToBe) {
@@ -336,6 +340,8 @@ TEST_F(DryRun, OfAMergeAnswersAsThePullRequestWouldBeOrWhyNot) {
     return result.ok() ? std::string() : result.error().message();
   };
   EXPECT_THAT(refused({{"head_sha", "other"}}), HasSubstr("its head is no longer"));
+  EXPECT_THAT(refused({{"base", "other"}}), HasSubstr("its base is no longer"));
+  EXPECT_EQ(refused({{"base", "main"}}), "");
   auto& pull = gitea_.repos.at("org/app").pulls[2];
   pull.draft = true;
   EXPECT_THAT(refused(), HasSubstr("it is a draft"));

@@ -182,8 +182,12 @@ TEST_F(Forge, MergesTheHeadThatWasLookedAt) {
   EXPECT_EQ(failure(merge(pull.sha)), "conflict");
   pull.draft = false, world_.forge.issue("org/app", 2).state = "closed";
   EXPECT_EQ(failure(merge(pull.sha)), "conflict");
-  EXPECT_FALSE(pull.merged);
   world_.forge.issue("org/app", 2).state = "open";
+  EXPECT_EQ(failure([&](const timmy::Gitea& gitea) {
+              gitea.merge_pr("org/app", 2, {.head_sha = pull.sha, .base = "release"});
+            }),
+            "conflict");
+  EXPECT_FALSE(pull.merged);
   with(merge(pull.sha));
   EXPECT_TRUE(pull.merged);
   EXPECT_EQ(world_.forge.issue("org/app", 2).state, "closed");

@@ -231,6 +231,7 @@ struct MergeOrder {
   std::string title{};     // of the commit; empty: the forge's
   std::string message{};   // likewise
   bool delete_branch = false;
+  std::string base{};  // the branch that it was to go into; into another one nothing is merged
 };
 
 enum class ReviewEvent { approve, request_changes, comment };

@@ -165,8 +165,8 @@ class Gitea {
   }
   // Hands it over merged; fine if it is merged already. May wait half a minute for the forge to
   // find out whether it can be. Permanent "conflict", with the reason: it is closed, a draft,
-  // conflicts, its head is not order.head_sha, checks or approvals that the forge asks for are
-  // missing.
+  // conflicts, its head is not order.head_sha or its base not order.base, checks or approvals that
+  // the forge asks for are missing.
   PullRequest merge_pr(const std::string& repo, std::int64_t number,
                        const MergeOrder& order = {}) const {
     return PullRequest::from(call("merge_pr", {{"repo", repo},
@@ -175,7 +175,8 @@ class Gitea {
                                                {"title", order.title},
                                                {"message", order.message},
                                                {"delete_branch", order.delete_branch},
-                                               {"head_sha", order.head_sha}}));
+                                               {"head_sha", order.head_sha},
+                                               {"base", order.base}}));
   }
   // Oldest first.
   [[nodiscard]] std::vector<Review> list_reviews(const std::string& repo,

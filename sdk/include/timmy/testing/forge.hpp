@@ -267,6 +267,9 @@ class Forge : public ForgeWorld {
     const std::string head = params.value("head_sha", "");
     if (!head.empty() && head != pull.sha)
       refuse("its head is no longer the one that was looked at");
+    const std::string base = params.value("base", "");
+    if (!base.empty() && base != pull.base)
+      refuse("its base is no longer the one that was looked at");
     if (!pull.mergeable) refuse("it conflicts with its base");
     pull.merged = true, pull.mergeable = false;
     issue.state = "closed", issue.updated_at = now();
