@@ -77,8 +77,8 @@ TEST_F(PlanTest, AnEventStartsTheTasksThatAskForItWhereTheirPluginMayRead) {
   EXPECT_TRUE(event_jobs(plan, {.kind = "status", .repo = "org/app"}).empty());
 }
 
-TEST_F(PlanTest, EventsOfOneObjectShareAKeyAndPushesOneForEachRef) {
-  entry_.tasks[0].spec.events = {"issues", "issue_comment", "push"};
+TEST_F(PlanTest, EventsOfOneObjectShareAKeyPushesOfARefAndStatusesOfACommit) {
+  entry_.tasks[0].spec.events = {"issues", "issue_comment", "push", "status"};
   entry_.grants = Grants::from({{"gitea.read", {"*"}}});
   const auto plan = make_plan({entry_}, paths_, "allegro");
   const auto key = [&](const ForgeEvent& event) {
@@ -88,6 +88,10 @@ TEST_F(PlanTest, EventsOfOneObjectShareAKeyAndPushesOneForEachRef) {
             key({.kind = "issue_comment", .repo = "o/a", .number = 7}));
   EXPECT_NE(key({.kind = "push", .repo = "o/a", .ref = "refs/heads/x"}),
             key({.kind = "push", .repo = "o/a", .ref = "refs/heads/y"}));
+  const ForgeEvent status{.kind = "status", .repo = "o/a", .ref = "c0ffee"};
+  EXPECT_EQ(key(status), key(status));
+  EXPECT_NE(key(status), key({.kind = "status", .repo = "o/a", .ref = "facade"}));
+  EXPECT_EQ(Json::parse(event_jobs(plan, status).at(0).payload)["ref"], "c0ffee");
 }
 
 TEST_F(PlanTest, AWorkerGetsTheConfigAndTheGrantedPathsOfItsPlugin) {

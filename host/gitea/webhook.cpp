@@ -118,6 +118,7 @@ ForgeEvent read_forge_event(std::string_view body) {
   event.action = text(&json, "action");
   event.sender = text(object(json, "sender"), "login");
   if (event.kind == "push") event.ref = text(&json, "ref");
+  if (event.kind == "status") event.ref = text(&json, "sha");
   event.number = number(object(json, "issue"));
   if (event.number == 0) event.number = number(object(json, "pull_request"));
   event.repo = text(object(json, "repository"), "full_name");

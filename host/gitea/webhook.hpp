@@ -37,7 +37,7 @@ struct ForgeEvent {
   std::string action;       // "opened", ...; empty where the forge names none
   std::string repo;         // "org/app"
   std::int64_t number = 0;  // of the issue or pull request; 0: it is about none
-  std::string ref;          // of a push
+  std::string ref;          // of a push; of a status the hash of its commit
   std::string sender;       // login of who caused it
 };
 

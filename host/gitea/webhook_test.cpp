@@ -99,6 +99,14 @@ TEST(ForgeEvent, OfAPushHasItsRefAndNoNumber) {
   EXPECT_EQ(event.number, 0);
 }
 
+TEST(ForgeEvent, OfAStatusHasItsCommit) {
+  const ForgeEvent event = read_forge_event(
+      R"({"sha":"c0ffee","context":"ci","state":"success","repository":{"full_name":"o/a"}})");
+  EXPECT_EQ(event.kind, "status");
+  EXPECT_EQ(event.ref, "c0ffee");
+  EXPECT_EQ(event.number, 0);
+}
+
 TEST(ForgeEvent, OfAKindThatNobodyAsksForIsOther) {
   EXPECT_EQ(read_forge_event("{}").kind, "other");
   EXPECT_EQ(read_forge_event(R"({"release":{},"repository":{"full_name":"o/a"}})").kind, "other");
