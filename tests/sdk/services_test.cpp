@@ -87,6 +87,12 @@ TEST_F(Services, StateIsReadBackWithinTheRunAndKeptOnlyIfItCompletes) {
   EXPECT_EQ(world_.state, (std::map<std::string, Json>{{"a", {{"n", 1}}}}));
 }
 
+TEST_F(Services, AListOfStateEndsAfterAThousandKeys) {
+  for (int i = 0; i < 1001; ++i) world_.state["k" + std::to_string(i)] = i;
+  const auto count = [](timmy::Context& ctx) { return Json(ctx.state().list("k").size()); };
+  EXPECT_EQ(run(count).result.at("value"), 1000);
+}
+
 TEST_F(Services, AbsentStateIsNothing) {
   const auto get = [](timmy::Context& ctx) { return Json(ctx.state().get("a").has_value()); };
   EXPECT_EQ(run(get).result.at("value"), false);

@@ -213,9 +213,10 @@ class World {
       else
         all[key] = value;
     }
+    constexpr std::size_t kMost = 1000;
     Json keys = Json::array();
     for (const auto& [key, value] : all)
-      if (key.starts_with(prefix)) keys.push_back(key);
+      if (key.starts_with(prefix) && keys.size() < kMost) keys.push_back(key);
     return {{"keys", keys}};
   }
 
