@@ -8,17 +8,8 @@
 namespace triage {
 namespace {
 
-// The forge compares logins without case.
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return text;
-}
-
 bool any_covers(const Names& globs, const std::string& name) {
-  return !name.empty() && std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-    return glob_matches(glob, name);
-  });
+  return !name.empty() && any_matches(globs, name);
 }
 
 bool any_covers(const Names& globs, const Names& names) {
@@ -26,8 +17,8 @@ bool any_covers(const Names& globs, const Names& names) {
                      [&](const std::string& name) { return any_covers(globs, name); });
 }
 
-Names lowered(Names names) {
-  for (auto& name : names) name = lower(std::move(name));
+Names all_lowered(Names names) {
+  for (auto& name : names) name = lowered(std::move(name));
   return names;
 }
 
@@ -37,8 +28,8 @@ Exemptions Exemptions::from(const timmy::Json& config) {
   Exemptions exempt;
   exempt.repos = config.value("repos", Names());
   exempt.labels = config.value("labels", Names());
-  exempt.assignees = lowered(config.value("assignees", Names()));
-  exempt.authors = lowered(config.value("authors", Names()));
+  exempt.assignees = all_lowered(config.value("assignees", Names()));
+  exempt.authors = all_lowered(config.value("authors", Names()));
   exempt.milestones = config.value("milestones", Names());
   return exempt;
 }
@@ -47,8 +38,8 @@ bool Exemptions::cover_repo(const std::string& repo) const { return any_covers(r
 
 template <class T>
 bool Exemptions::covers(const T& issue) const {
-  return any_covers(labels, issue.labels) || any_covers(assignees, lowered(issue.assignees)) ||
-         any_covers(authors, lower(issue.user)) || any_covers(milestones, issue.milestone);
+  return any_covers(labels, issue.labels) || any_covers(assignees, all_lowered(issue.assignees)) ||
+         any_covers(authors, lowered(issue.user)) || any_covers(milestones, issue.milestone);
 }
 
 template bool Exemptions::covers(const timmy::Issue&) const;

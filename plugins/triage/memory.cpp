@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "numbered_keys.hpp"
+
 namespace triage {
 namespace {
 
@@ -102,11 +104,12 @@ void Memory::keep() {
 
 void forget_all_but(timmy::State state, const std::string& task, const std::string& repo,
                     const std::set<std::int64_t>& open, Time now) {
-  const auto prefix = prefix_of(task, repo);
-  for (const auto& key : state.list(prefix)) {
-    if (open.contains(std::atoll(key.c_str() + prefix.size()))) continue;
-    const auto closed = time_of(state.get(key).value_or(Json()), "closed");
-    if (!closed || now - *closed > kRemembered) state.put_now(key, Json());
+  for (const auto number : remembered(state, task, repo)) {
+    if (open.contains(number)) continue;
+    const auto key = prefix_of(task, repo) + std::to_string(number);
+    const Json noted = state.get(key).value_or(Json());
+    const auto last = std::max(time_of(noted, "closed"), time_of(noted, "marked"));
+    if (!last || now - *last > kRemembered) state.put_now(key, Json());
   }
 }
 

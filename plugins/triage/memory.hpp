@@ -53,7 +53,11 @@ class Memory {
   timmy::Json noted_;  // of the task that wrote last; null: none did
 };
 
-// Forgets what the task remembers of what is no longer open. What was closed by the task itself it
+// The numbers of what the task remembers of a repository.
+[[nodiscard]] std::set<std::int64_t> remembered(const timmy::State& state, const std::string& task,
+                                                const std::string& repo);
+
+// Forgets what the task remembers of what is no longer open. What it marked or closed itself it
 // remembers for a year, lest somebody opens it again.
 void forget_all_but(timmy::State state, const std::string& task, const std::string& repo,
                     const std::set<std::int64_t>& open, timmy::Time now);

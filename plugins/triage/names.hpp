@@ -15,12 +15,14 @@ using Names = std::vector<std::string>;
 }
 
 // As the forge compares logins and names of teams: ASCII letters of either case are the same.
+[[nodiscard]] inline std::string lowered(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  return text;
+}
+
 [[nodiscard]] inline bool same_login(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
+  return lowered(std::string(a)) == lowered(std::string(b));
 }
 
 [[nodiscard]] inline bool has_login(const Names& logins, std::string_view login) {

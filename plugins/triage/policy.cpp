@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "digest.hpp"
+
 namespace triage {
 namespace {
 
@@ -34,8 +36,7 @@ Hit Hit::from(const timmy::Json& json) {
           json.at("text").get<std::string>()};
 }
 
-Policy::Policy(const timmy::Json& config)
-    : fingerprint_(std::to_string(std::hash<std::string>()(config.dump()))) {
+Policy::Policy(const timmy::Json& config) : fingerprint_(digest(config.dump())) {
   for (const auto& each : config) {
     const auto text = each.at("pattern").get<std::string>();
     auto pattern = std::make_unique<RE2>(text, RE2::Quiet);

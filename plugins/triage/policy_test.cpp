@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "digest.hpp"
+
 namespace triage {
 namespace {
 
@@ -80,6 +82,13 @@ TEST(Policy, RefusesAPatternThatIsNone) {
         Policy(Json::array({{{"name", "x"}, {"pattern", "["}}}));
       },
       ::testing::ThrowsMessage<timmy::Permanent>(HasSubstr("reviews.banned \"x\"")));
+}
+
+// What is remembered by it is still known after the host was built anew, or moved.
+TEST(PolicyFingerprint, IsTheSameOverBuildsAndMachines) {
+  EXPECT_EQ(digest(""), "cbf29ce484222325");
+  EXPECT_EQ(digest("foobar"), "85944171f73967e8");
+  EXPECT_EQ(Policy(Json::array()).fingerprint(), digest("[]"));
 }
 
 }  // namespace

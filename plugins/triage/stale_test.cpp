@@ -248,6 +248,15 @@ TEST_F(Stale, AndOrphansDoNotWakeOneAnother) {
                                       HasSubstr("nobody is assigned"), HasSubstr("Closed")));
 }
 
+// More than one answer of state().list() holds.
+TEST_F(Stale, OfThousandsThatAreClosedNoneIsRemembered) {
+  for (int number = 1; number <= 2500; ++number)
+    world_.state["stale/org/app#" + std::to_string(number)] =
+        Json{{"ours", "2026-01-05T12:00:00Z"}};
+  after(1);
+  EXPECT_THAT(world_.state, ElementsAre(::testing::Key("stale/org/app#1"))) << "which is open";
+}
+
 TEST_F(Stale, RemembersWhatItClosedForAYear) {
   after(60);
   after(14);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sweep.hpp"
 
-#include <charconv>
 #include <map>
-#include <vector>
 
+#include "numbered_keys.hpp"
 #include "record.hpp"
 
 namespace triage {
@@ -15,24 +14,8 @@ using timmy::Json;
 constexpr int kDaysKept = 30;
 // Of closed issues whose day is kept; what is beyond is forgotten at once, to fit into one value.
 constexpr std::size_t kMostClosed = 3000;
-// What state().list() answers at most.
-constexpr std::size_t kPage = 1000;
 
 std::string closed_key(const std::string& repo) { return "closed/" + repo; }
-
-// The numbers after `prefix`, of keys that begin with it: digit by digit, where they are too many
-// for one answer.
-void collect(const timmy::State& state, const std::string& prefix, std::size_t from,
-             std::set<std::int64_t>& numbers) {
-  const auto keys = state.list(prefix);
-  for (const auto& key : keys) {
-    std::int64_t number = 0;
-    const auto* end = key.data() + key.size();
-    if (std::from_chars(key.data() + from, end, number).ptr == end) numbers.insert(number);
-  }
-  if (keys.size() < kPage) return;
-  for (char digit = '0'; digit <= '9'; ++digit) collect(state, prefix + digit, from, numbers);
-}
 
 std::map<std::int64_t, int> closed_before(const timmy::State& state, const std::string& repo) {
   std::map<std::int64_t, int> days;
@@ -46,8 +29,7 @@ std::map<std::int64_t, int> closed_before(const timmy::State& state, const std::
 void forget_closed(timmy::State state, const std::string& repo, const std::set<std::int64_t>& open,
                    timmy::Time now) {
   const std::string prefix = record_key(repo, 0).substr(0, record_key(repo, 0).size() - 1);
-  std::set<std::int64_t> recorded;
-  collect(state, prefix, prefix.size(), recorded);
+  const auto recorded = numbers_after(state, prefix);
   const int today =
       static_cast<int>(std::chrono::floor<std::chrono::days>(now).time_since_epoch().count());
   const auto before = closed_before(state, repo);
