@@ -79,11 +79,16 @@ void Memory::about_to_write(MaybeTime updated_at, Time activity) {
   keep();
 }
 
-void Memory::wrote(MaybeTime updated_at) {
-  if (updated_at) set("ours", *updated_at);
+void Memory::wrote(MaybeTime updated_at, MaybeTime dated) {
+  const auto known = std::max(dated, time("ours"));
+  if (updated_at) set("ours", dated && *updated_at > *known + kApart ? *known : *updated_at);
   set("pending", nullptr);
   keep();
 }
+
+MaybeTime Memory::ours() const { return time_of(noted_, "ours"); }
+
+bool Memory::in_doubt() const { return noted_.is_object() && noted_.value("pending", false); }
 
 MaybeTime Memory::time(const char* what) const { return time_of(own_, what); }
 
@@ -99,7 +104,12 @@ void Memory::set(const char* what, Time value) { set(what, Json(timmy::format_ti
 void Memory::keep() {
   // At once: what was written on the forge stays, whatever becomes of this run.
   state_.put_now(key_, own_.empty() ? Json() : own_);
-  if (own_.contains("ours")) noted_ = own_;
+  if (const auto ours = time("ours"); ours && ours >= time_of(noted_, "ours")) noted_ = own_;
+}
+
+std::set<std::int64_t> remembered(const timmy::State& state, const std::string& task,
+                                  const std::string& repo) {
+  return numbers_after(state, prefix_of(task, repo));
 }
 
 void forget_all_but(timmy::State state, const std::string& task, const std::string& repo,

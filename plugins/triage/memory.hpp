@@ -32,8 +32,14 @@ class Memory {
   // Before the first write of several, with when the issue was updated and, as told above, when
   // somebody else last did something.
   void about_to_write(std::optional<timmy::Time> updated_at, timmy::Time activity);
-  // After each write, with the issue as it is then.
-  void wrote(std::optional<timmy::Time> updated_at);
+  // After each write, with when the issue was updated then and, where the forge says it, when what
+  // was written was: what is later than that is somebody else's, who was quicker than this reading.
+  void wrote(std::optional<timmy::Time> updated_at, std::optional<timmy::Time> dated = {});
+  // When the issue was updated last as far as it was us, or we had seen it before we wrote.
+  [[nodiscard]] std::optional<timmy::Time> ours() const;
+  // Whether a run did not live to note what it wrote: then activity() has to be asked with
+  // comments.
+  [[nodiscard]] bool in_doubt() const;
 
   // What else the task keeps; null takes it away. Durable with the next about_to_write(), wrote()
   // or keep().

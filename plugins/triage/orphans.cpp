@@ -8,6 +8,7 @@
 #include "pass.hpp"
 #include "repos.hpp"
 #include "span.hpp"
+#include "speaker.hpp"
 #include "wording.hpp"
 
 namespace triage {
@@ -36,13 +37,14 @@ bool is_candidate(const timmy::Issue& issue, const OrphanTerms& terms) {
 
 class Cleanup {
  public:
-  Cleanup(timmy::Context& ctx, const OrphanTerms& terms) : ctx_(ctx), terms_(terms) {}
+  Cleanup(timmy::Context& ctx, const OrphanTerms& terms)
+      : ctx_(ctx), terms_(terms), pass_(ctx, kTask), speaker_(ctx) {}
 
   Json run(const Names& names) {
-    pass_.over(ctx_, repos_with(ctx_.gitea(), names, &Has::issues), [&](const std::string& repo) {
+    pass_.over(repos_with(ctx_.gitea(), names, &Has::issues), [&](const std::string& repo) {
       if (!terms_.exempt.cover_repo(repo)) look_for(repo);
     });
-    pass_.each(ctx_, std::move(due_), [&](const Due& due) { look_again(due); });
+    pass_.each(std::move(due_), [&](const Due& due) { look_again(due); });
     return pass_.result();
   }
 
@@ -69,7 +71,7 @@ class Cleanup {
     if (!is_candidate(issue, terms_)) return;
     Memory memory(ctx_.state(), kTask, due.repo, due.number);
     const auto comments = ctx_.gitea().list_comments(due.repo, due.number);
-    const auto on_issue = memory.activity(issue, comments, me());
+    const auto on_issue = memory.activity(issue, comments, speaker_.me());
     if (!on_issue) return;
     const auto activity = std::max(*on_issue, on_pulls(due.repo, due.number));
     switch (next_step(ctx_.now(), activity, warning_in(memory), terms_)) {
@@ -90,12 +92,12 @@ class Cleanup {
         minute_text(silence) + ". If nothing does, " + what_follows(issue) + " at " +
         minute_text(until) +
         " or soon after. A comment or any other change here keeps it as it is.";
-    if (!say(due, body, "orphan-warning/" + timmy::format_time(silence)))
-      return pass_.did("rehearsed", due.name());
+    // Noted with the comment.
     memory.set("warned", ctx_.now());
     memory.set("silence", silence);
     memory.set("reset", nullptr);
-    memory.wrote(updated_at(due));
+    if (!speaker_.say(due, body, "orphan-warning/" + timmy::format_time(silence), memory))
+      return pass_.did("rehearsed", due.name());
     pass_.did("warned", due.name());
     ctx_.log.info(due.name(), ": warned, silent since ", timmy::format_time(silence));
   }
@@ -106,12 +108,12 @@ class Cleanup {
     const std::string body = "Nothing has happened here since " + minute_text(warning.silence) +
                              ", nor after the warning of " + minute_text(warning.at) + ": " +
                              what_was_done() + ".";
-    const bool sent = say(due, body, "orphan-reset/" + timmy::format_time(warning.silence));
-    if (sent) memory.wrote(updated_at(due));
+    const bool sent =
+        speaker_.say(due, body, "orphan-reset/" + timmy::format_time(warning.silence), memory);
     for (const auto& label : terms_.remove_labels) {
       if (!contains(issue.labels, label)) continue;
       ctx_.gitea().remove_label(due.repo, due.number, label);
-      if (sent) memory.wrote(updated_at(due));
+      if (sent) memory.wrote(speaker_.updated_at(due));
     }
     // Last, since what nobody is assigned to is not looked at again, should this run end here.
     if (terms_.unassign) {
@@ -123,11 +125,6 @@ class Cleanup {
     memory.keep();
     pass_.did("reset", due.name());
     ctx_.log.info(due.name(), ": reset, was assigned to ", mention(issue.assignees));
-  }
-
-  // False in a dry run, of which nothing is to be noted.
-  bool say(const Due& due, const std::string& body, const std::string& name) {
-    return ctx_.gitea().keep_comment(due.repo, due.number, body, name).id != 0;
   }
 
   [[nodiscard]] std::string what_follows(const timmy::Issue& issue) const {
@@ -158,20 +155,12 @@ class Cleanup {
     return newest;
   }
 
-  std::optional<Time> updated_at(const Due& due) const {
-    return ctx_.gitea().get_issue(due.repo, due.number).updated_at;
-  }
-  const std::string& me() {
-    if (me_.empty()) me_ = ctx_.gitea().whoami().login;
-    return me_;
-  }
-
   timmy::Context& ctx_;
   const OrphanTerms& terms_;
   Pass pass_;
+  Speaker speaker_;
   std::vector<Due> due_;
   std::map<std::string, std::vector<timmy::PullRequest>> pulls_;
-  std::string me_;
 };
 
 }  // namespace

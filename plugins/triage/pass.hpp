@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <timmy/plugin.hpp>
 #include <vector>
 
 #include "names.hpp"
-#include "write_cap.hpp"
 
 namespace triage {
 
@@ -16,35 +18,27 @@ struct Due {
   std::string repo;
   std::int64_t number = 0;
   timmy::Time since{};  // the earliest come first
+  bool urgent = false;  // before all that is not
   [[nodiscard]] std::string name() const { return repo + "#" + std::to_string(number); }
 };
 
-// One run of a task over its repositories. What fails for good for one repository or issue keeps no
-// other from its turn. What may pass (the forge is away) ends the run, which is then made again. At
-// the cap of writes the run ends in peace, and says what is left.
+// One run of a task over its repositories. What fails for one repository or issue keeps no other
+// from its turn, be it for good or not: one object may be answered with 500 for ever. Only a forge
+// that is away ends the run at once: three that fail one after the other, or a pause that it asks
+// for. So do, in peace, the cap of writes and the end of the run's time. What is left then comes
+// first in the next run, so that nothing is passed over for ever.
 class Pass {
  public:
-  // The work on one repository.
-  template <class Work>
-  void over(timmy::Context& ctx, const Names& repos, const Work& work) {
-    for (const auto& repo : repos) {
-      ctx.jobs().progress(100.0 * static_cast<double>(repos_) / static_cast<double>(repos.size()),
-                          repo);
-      isolated(repo, [&] { work(repo); });
-      ++repos_;
-    }
-  }
-  // The work on each, the earliest first, until the cap.
-  template <class Work>
-  void each(timmy::Context& ctx, std::vector<Due> due, const Work& work) {
-    sort(due);
-    for (std::size_t at = 0; at < due.size(); ++at) {
-      ctx.throw_if_cancelled();
-      left_ = due.size() - at;
-      if (!isolated(due[at].name(), [&] { work(due[at]); })) return;
-    }
-    left_ = 0;
-  }
+  // `task`: under which name it is kept where to begin; empty: nothing is, the run is of one event.
+  Pass(timmy::Context& ctx, std::string task) : ctx_(ctx), task_(std::move(task)) {}
+
+  // The work on one repository. Takes half of the run's time at most: what it finds is to be done,
+  // too.
+  void over(const Names& repos, const std::function<void(const std::string&)>& work);
+  // The work on each. A repository that refuses three times one after the other is left alone for
+  // the rest of the run, one that turns out to be archived at once: a write that is refused counts
+  // as one, and the others need theirs.
+  void each(std::vector<Due> due, const std::function<void(const Due&)>& work);
 
   void read(std::size_t count) { read_ += count; }
   // In the result as a count by this word, the first hundred also by name.
@@ -52,27 +46,33 @@ class Pass {
   // In the result as a count only.
   void count(const std::string& word, int by = 1) { counts_[word] += by; }
 
-  // Throws Permanent "incomplete" with all of it where something failed.
+  // Throws "incomplete" with all of it where something failed: Retryable if any of it may pass.
   [[nodiscard]] timmy::Json result() const;
 
  private:
-  // False at the cap of writes.
-  template <class Work>
-  bool isolated(const std::string& what, const Work& work) {
-    try {
-      work();
-    } catch (const timmy::Permanent& failure) {
-      if (is_write_cap(failure)) return false;
-      failures_.push_back(what + ": " + failure.what());
-    }
-    return true;
-  }
-  static void sort(std::vector<Due>& due);
+  enum class Ended { well, refused, passing, capped };
+  Ended isolated(const std::string& what, const std::function<void()>& work);
+  void failed(const std::string& what, const timmy::Failure& failure);
+  void refused(const std::string& repo);
+  [[nodiscard]] bool is_archived(const std::string& repo) const;
+  [[nodiscard]] bool has_time(timmy::Milliseconds reserve) const;
+  [[nodiscard]] std::string summary() const;
 
-  std::size_t repos_ = 0, read_ = 0, left_ = 0;
+  // Where this run begins, and the next one.
+  [[nodiscard]] timmy::Json kept(const char* place) const;
+  void keep(const char* place, const timmy::Json& next) const;
+
+  timmy::Context& ctx_;
+  std::string task_;
+  std::size_t repos_ = 0, read_ = 0, left_ = 0, unread_ = 0;
   std::map<std::string, int> counts_;
   timmy::Json changes_ = timmy::Json::array();
   std::vector<std::string> failures_;
+  std::map<std::string, int> refusals_;     // by repository: one after the other
+  std::set<std::string> asked_, archived_;  // repositories: whether they are archived; that are
+  int in_a_row_ = 0;                        // failures that may pass, one after the other
+  bool may_pass_ = false;
+  std::optional<timmy::Milliseconds> delay_;  // the longest that was asked for
 };
 
 // What a task says that its config has no key for.

@@ -231,10 +231,14 @@ class Reviewer {
 class ReviewRun {
  public:
   ReviewRun(timmy::Context& ctx, const Reviewing& reviewing, const std::function<Time()>& now)
-      : ctx_(ctx), reviewing_(reviewing), now_(now), watch_(ctx, reviewing, now) {}
+      : ctx_(ctx),
+        reviewing_(reviewing),
+        now_(now),
+        watch_(ctx, reviewing, now),
+        pass_(ctx, kTask) {}
 
   Json over(const Names& repos) {
-    pass_.over(ctx_, repos, [&](const std::string& repo) {
+    pass_.over(repos, [&](const std::string& repo) {
       if (!reviewing_.exempt.cover_repo(repo)) list(repo);
     });
     return review_all();
@@ -272,7 +276,7 @@ class ReviewRun {
   }
 
   Json review_all() {
-    pass_.each(ctx_, std::move(due_), [&](const Due& due) {
+    pass_.each(std::move(due_), [&](const Due& due) {
       auto& listed = listed_.at(due.name());
       Reviewer(ctx_, reviewing_, now_, watch_, pass_, due)
           .review(std::move(listed.pull), listed.at);

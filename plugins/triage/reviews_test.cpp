@@ -469,7 +469,7 @@ TEST_F(SlowForge, AForgeThatIsTooSlowIsTriedAgainLater) {
   });
   const auto outcome = slow_run();
   EXPECT_EQ(outcome.status, TIMMY_RETRYABLE);
-  EXPECT_EQ(outcome.code, "slow");
+  EXPECT_EQ(outcome.code, "incomplete");
   EXPECT_EQ(world_.forge.writes, 0);
 }
 

@@ -8,6 +8,7 @@
 #include "pass.hpp"
 #include "repos.hpp"
 #include "span.hpp"
+#include "speaker.hpp"
 #include "wording.hpp"
 
 namespace triage {
@@ -34,51 +35,66 @@ timmy::Issue as_issue(const timmy::PullRequest& pull) {
   issue.assignees = pull.assignees;
   issue.milestone = pull.milestone;
   issue.updated_at = pull.updated_at;
+  issue.raw = {{"is_pull", true}};
   return issue;
 }
 
+bool is_pull(const timmy::Issue& issue) { return issue.raw.value("is_pull", false); }
+
 class Closing {
  public:
-  Closing(timmy::Context& ctx, const StaleTerms& terms) : ctx_(ctx), terms_(terms) {}
+  Closing(timmy::Context& ctx, const StaleTerms& terms)
+      : ctx_(ctx), terms_(terms), pass_(ctx, kTask), speaker_(ctx) {}
 
   Json run(const Names& names) {
-    auto holds = repos_of(ctx_.gitea(), names);
+    const auto holds = repos_of(ctx_.gitea(), names);
     Names repos;
-    for (auto& [repo, what] : holds) {
-      what.pulls = what.pulls && terms_.pulls;
+    for (const auto& [repo, what] : holds)
       if (what.issues || what.pulls) repos.push_back(repo);
-    }
-    pass_.over(ctx_, repos, [&](const std::string& repo) {
-      if (terms_.exempt.cover_repo(repo)) return;
-      look_for(repo, holds.at(repo).issues, holds.at(repo).pulls);
-    });
-    pass_.each(ctx_, std::move(due_), [&](const Due& due) { look_again(due); });
+    pass_.over(repos, [&](const std::string& repo) { look_for(repo, holds.at(repo)); });
+    pass_.each(std::move(due_), [&](const Due& due) { look_again(due); });
     return pass_.result();
   }
 
  private:
   // Only by what the lists say; what is due is looked at again.
-  void look_for(const std::string& repo, bool issues, bool pulls) {
-    std::set<std::int64_t> open;
-    auto all = issues ? ctx_.gitea().list_issues(repo) : std::vector<timmy::Issue>();
-    if (pulls)
+  void look_for(const std::string& repo, Has what) {
+    auto known = remembered(ctx_.state(), kTask, repo);
+    const bool exempt = terms_.exempt.cover_repo(repo);
+    if (exempt && !any_marked(repo, known, false))
+      return forget_all_but(ctx_.state(), kTask, repo, {}, ctx_.now());
+    auto all = what.issues ? ctx_.gitea().list_issues(repo) : std::vector<timmy::Issue>();
+    for (const auto& issue : all) known.erase(issue.number);
+    // Also where the rule no longer holds, as long as there may be a mark of ours to take off.
+    if (what.pulls && ((terms_.pulls && !exempt) || any_marked(repo, known, true)))
       for (const auto& pull : ctx_.gitea().list_prs(repo)) all.push_back(as_issue(pull));
+    std::set<std::int64_t> open;
     for (const auto& issue : all) {
       open.insert(issue.number);
       const Memory memory(ctx_.state(), kTask, repo, issue.number);
       const auto activity = memory.activity(issue.updated_at);
-      const auto step = activity ? step_of(issue, *activity, memory) : StaleStep::none;
+      const auto step = activity ? step_of(repo, issue, *activity, memory) : StaleStep::none;
       // Who answered is not kept waiting by those who are silent.
       if (step != StaleStep::none)
-        due_.push_back({repo, issue.number, step == StaleStep::unmark ? Time::min() : *activity});
+        due_.push_back({repo, issue.number, *activity, step == StaleStep::unmark});
     }
     pass_.read(all.size());
     forget_all_but(ctx_.state(), kTask, repo, open, ctx_.now());
   }
 
-  [[nodiscard]] StaleStep step_of(const timmy::Issue& issue, Time activity,
+  [[nodiscard]] bool any_marked(const std::string& repo, const std::set<std::int64_t>& numbers,
+                                bool pulls) const {
+    return std::any_of(numbers.begin(), numbers.end(), [&](std::int64_t number) {
+      const Memory memory(ctx_.state(), kTask, repo, number);
+      return mark_in(memory) && (!pulls || memory.own().value("pull", false));
+    });
+  }
+
+  [[nodiscard]] StaleStep step_of(const std::string& repo, const timmy::Issue& issue, Time activity,
                                   const Memory& memory) const {
-    return next_step(ctx_.now(), activity, mark_in(memory), terms_.exempt.cover(issue), terms_);
+    const bool exempt = terms_.exempt.cover_repo(repo) || (is_pull(issue) && !terms_.pulls) ||
+                        terms_.exempt.cover(issue);
+    return next_step(ctx_.now(), activity, mark_in(memory), exempt, terms_);
   }
 
   void look_again(const Due& due) {
@@ -86,29 +102,30 @@ class Closing {
     if (issue.state != "open") return;
     Memory memory(ctx_.state(), kTask, due.repo, due.number);
     const auto comments = ctx_.gitea().list_comments(due.repo, due.number);
-    const auto activity = memory.activity(issue, comments, me());
+    const auto activity = memory.activity(issue, comments, speaker_.me());
     if (!activity) return;
-    const auto step = step_of(issue, *activity, memory);
+    const auto step = step_of(due.repo, issue, *activity, memory);
     if (step == StaleStep::none) return;
     memory.about_to_write(issue.updated_at, *activity);
-    if (step == StaleStep::mark) return mark(due, *activity, memory);
+    if (step == StaleStep::mark) return mark(due, issue, *activity, memory);
     if (step == StaleStep::close) return close(due, memory);
     unmark(due, issue, memory);
   }
 
-  void mark(const Due& due, Time silence, Memory& memory) {
+  void mark(const Due& due, const timmy::Issue& issue, Time silence, Memory& memory) {
     const std::string body = "Nothing has happened here since " + minute_text(silence) +
                              ". It is marked as " + quoted(terms_.label) +
                              ", and closed if nothing happens until " +
                              minute_text(ctx_.now() + terms_.close_after) +
                              ". A comment or any other change keeps it open.";
-    const bool sent = say(due, body, "stale-mark/" + timmy::format_time(silence));
-    if (sent) memory.wrote(updated_at(due));
+    const bool sent = speaker_.say(due, body, "stale-mark/" + timmy::format_time(silence), memory);
     put_label(due);
     if (!sent) return pass_.did("rehearsed", due.name());
     memory.set("marked", ctx_.now());
     memory.set("silence", silence);
-    memory.wrote(updated_at(due));
+    memory.set("label", Json(terms_.label));
+    if (is_pull(issue)) memory.set("pull", true);
+    memory.wrote(speaker_.updated_at(due));
     pass_.did("marked", due.name());
     ctx_.log.info(due.name(), ": marked as ", terms_.label, ", silent since ",
                   timmy::format_time(silence));
@@ -121,8 +138,8 @@ class Closing {
         "Closed: nothing has happened here since " + minute_text(mark.silence) +
         ", nor after the mark of " + minute_text(mark.at) +
         ". If it still matters, open it again: that gives it a whole new period.";
-    const bool sent = say(due, body, "stale-close/" + timmy::format_time(mark.silence));
-    if (sent) memory.wrote(updated_at(due));
+    const bool sent =
+        speaker_.say(due, body, "stale-close/" + timmy::format_time(mark.silence), memory);
     const auto now = ctx_.gitea().set_issue_state(due.repo, due.number, false);
     if (!sent) return pass_.did("rehearsed", due.name());
     memory.set("closed", ctx_.now());
@@ -133,22 +150,20 @@ class Closing {
 
   // Somebody answered, opened it again, took the label off, or made it exempt.
   void unmark(const Due& due, const timmy::Issue& issue, Memory& memory) {
+    // What the config called the mark then.
+    const auto label = memory.own().value("label", terms_.label);
     auto now = issue;
-    if (contains(issue.labels, terms_.label)) {
-      ctx_.gitea().remove_label(due.repo, due.number, terms_.label);
+    if (contains(issue.labels, label)) {
+      ctx_.gitea().remove_label(due.repo, due.number, label);
       now = ctx_.gitea().get_issue(due.repo, due.number);
       // A dry run: the mark stands.
-      if (contains(now.labels, terms_.label)) return pass_.did("rehearsed", due.name());
+      if (contains(now.labels, label)) return pass_.did("rehearsed", due.name());
     }
-    for (const char* what : {"marked", "silence", "closed"}) memory.set(what, nullptr);
+    for (const char* what : {"marked", "silence", "label", "pull", "closed"})
+      memory.set(what, nullptr);
     memory.wrote(now.updated_at);
     pass_.did("unmarked", due.name());
-    ctx_.log.info(due.name(), ": no longer ", terms_.label);
-  }
-
-  // False in a dry run, of which nothing is to be noted.
-  bool say(const Due& due, const std::string& body, const std::string& name) {
-    return ctx_.gitea().keep_comment(due.repo, due.number, body, name).id != 0;
+    ctx_.log.info(due.name(), ": no longer ", label);
   }
 
   // Makes the label where the repository does not have it.
@@ -163,19 +178,11 @@ class Closing {
     }
   }
 
-  std::optional<Time> updated_at(const Due& due) const {
-    return ctx_.gitea().get_issue(due.repo, due.number).updated_at;
-  }
-  const std::string& me() {
-    if (me_.empty()) me_ = ctx_.gitea().whoami().login;
-    return me_;
-  }
-
   timmy::Context& ctx_;
   const StaleTerms& terms_;
   Pass pass_;
+  Speaker speaker_;
   std::vector<Due> due_;
-  std::string me_;
 };
 
 }  // namespace

@@ -133,6 +133,58 @@ TEST_F(Stale, WhatBecomesExemptLosesTheMark) {
   EXPECT_EQ(issue().state, "open");
 }
 
+// --- marks of ours where the rule no longer holds
+
+TEST_F(Stale, WhereARepositoryBecomesExemptTheMarkComesOff) {
+  after(60);
+  config_["stale"]["exempt"] = {{"repos", {"org/*"}}};
+  EXPECT_EQ(after(1).at("unmarked"), 1);
+  EXPECT_THAT(issue().labels, IsEmpty());
+  after(1);
+  EXPECT_THAT(world_.calls, Not(Contains("gitea/1.list_issues"))) << "nothing is left to be done";
+}
+
+TEST_F(Stale, SoItDoesWhenWhatWasClosedIsOpenedAgainThere) {
+  after(60);
+  after(14);
+  config_["stale"]["exempt"] = {{"repos", {"org/*"}}};
+  after(1);
+  touched().state = "open";
+  after(1);
+  EXPECT_THAT(issue().labels, IsEmpty());
+}
+
+TEST_F(Stale, WhatAPersonClosedAndOpenedAgainIsUnmarked) {
+  after(60);
+  touched().state = "closed";
+  after(30);
+  touched().state = "open";
+  EXPECT_EQ(after(1).at("unmarked"), 1);
+  EXPECT_THAT(issue().labels, IsEmpty());
+}
+
+TEST_F(Stale, WherePullRequestsAreSwitchedOffTheirMarksComeOff) {
+  world_.forge.add_pull("org/app", "Mend it", "mend");
+  config_["stale"]["pulls"] = true;
+  after(60);
+  ASSERT_THAT(issue(2).labels, ElementsAre("stale"));
+  config_["stale"]["pulls"] = false;
+  after(20);
+  EXPECT_THAT(issue(2).labels, IsEmpty());
+  EXPECT_EQ(issue(2).state, "open");
+  after(1);
+  EXPECT_THAT(world_.calls, Not(Contains("gitea/1.list_prs")));
+}
+
+TEST_F(Stale, AMarkOfAnotherNameComesOffByThatName) {
+  after(60);
+  world_.advance(days(1));
+  world_.forge.add_comment("org/app", 1, "still there");
+  config_["stale"]["label"] = "inactive";
+  after(1);
+  EXPECT_THAT(issue().labels, IsEmpty());
+}
+
 TEST_F(Stale, PullRequestsOnlyWhereTheConfigSaysSo) {
   world_.forge.add_pull("org/app", "Mend it", "mend");
   after(60);
