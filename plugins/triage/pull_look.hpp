@@ -10,6 +10,7 @@
 
 #include "memory.hpp"
 #include "reviews.hpp"
+#include "speaker.hpp"
 
 namespace triage {
 
@@ -22,29 +23,36 @@ struct PullLook {
   bool said = false;                          // in our comment
 };
 
+// Whether a pull request is still what it was, as far as it says itself: its head and base, its
+// text and labels, and when it was updated.
+[[nodiscard]] bool is_as_it_was(const timmy::PullRequest& then, const timmy::PullRequest& now);
+
 // Takes looks for one run. Who may do what is asked once in it; what the policy finds in files and
-// commits, once for a head.
+// commits, once for a head and a base.
 class PullWatch {
  public:
   PullWatch(timmy::Context& ctx, const Reviewing& reviewing, std::function<timmy::Time()> now)
-      : ctx_(ctx), reviewing_(reviewing), now_(std::move(now)) {}
+      : ctx_(ctx), reviewing_(reviewing), now_(std::move(now)), speaker_(ctx) {}
 
-  // `taken`: when the forge said that it is so.
+  // `taken`: when the forge said that it is so. The look may be of a later state of it. Throws
+  // Retryable "slow" where it changes so fast that none can be taken.
   [[nodiscard]] PullLook look(const std::string& repo, timmy::PullRequest pull, timmy::Time taken,
                               Memory& memory);
+  // Our login, asked once.
+  [[nodiscard]] const std::string& me() { return speaker_.me(); }
 
  private:
   [[nodiscard]] bool is_settled(const timmy::PullRequest& pull, Memory& memory) const;
-  [[nodiscard]] std::vector<Hit> hits_in(const std::string& repo, const timmy::PullRequest& pull,
-                                         Memory& memory) const;
+  // What the policy finds in the files and commits of the look's pull request.
+  [[nodiscard]] timmy::Json found_in(const std::string& repo, PullLook& look, Memory& memory) const;
+  [[nodiscard]] timmy::Json search(const std::string& repo, std::int64_t number) const;
   [[nodiscard]] const std::string& permission(const std::string& repo, const std::string& login);
-  [[nodiscard]] const std::string& me();
 
   timmy::Context& ctx_;
   const Reviewing& reviewing_;
   std::function<timmy::Time()> now_;
   std::map<std::pair<std::string, std::string>, std::string> permissions_;
-  std::string me_;
+  Speaker speaker_;
 };
 
 }  // namespace triage

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "digest.hpp"
 #include "glob.hpp"
 #include "pass.hpp"
 #include "pull_look.hpp"
@@ -34,15 +35,10 @@ const char* word(Verdict::Is is) {
   return "unsettled";
 }
 
-// For telling that a comment says the same as the last one.
-std::string digest(const std::string& text) {
-  return std::to_string(std::hash<std::string>()(text));
-}
-
-bool any_covers(const Names& globs, const std::string& name) {
-  return std::any_of(globs.begin(), globs.end(),
-                     [&](const std::string& glob) { return glob_matches(glob, name); });
-}
+// When the forge dates what we wrote.
+std::optional<Time> dated(const timmy::Comment& comment) { return comment.updated_at; }
+std::optional<Time> dated(const timmy::Review& review) { return review.submitted_at; }
+std::optional<Time> dated(const timmy::PullRequest& merged) { return merged.updated_at; }
 
 // One pull request, from the look at it to what is written about it.
 class Reviewer {
@@ -65,18 +61,21 @@ class Reviewer {
       const Write next = next_write();
       if (next == nullptr) return;
       // What we did ourselves is to be told, however the rest looks by now.
-      if (look_.merged || now_() - look_.taken <= kFresh) {
+      if (look_.merged) {
         (this->*next)();
         continue;
       }
       const auto at = now_();
       auto again = ctx_.gitea().get_pr(due_.repo, due_.number);
       if (again.state != "open" || again.draft) return;
-      look_at(std::move(again), at);
+      if (is_as_it_was(look_.facts.pull, again) && at - look_.taken <= kFresh)
+        (this->*next)();
+      else
+        look_at(std::move(again), at);
     }
     throw timmy::Retryable("slow", due_.name() +
-                                       ": the forge answers so slowly that each look at "
-                                       "it was out of date before it could be used");
+                                       ": it changes so fast, or the forge answers so slowly, that "
+                                       "each look at it was out of date before it could be used");
   }
 
  private:
@@ -133,6 +132,7 @@ class Reviewer {
   void merge() {
     auto order = *reviewing_.order_for(due_.repo, look_.facts.pull);
     order.head_sha = look_.facts.pull.head.sha;
+    order.base = look_.facts.pull.base.branch;
     try {
       const auto merged =
           write([&] { return ctx_.gitea().merge_pr(due_.repo, due_.number, order); });
@@ -206,11 +206,25 @@ class Reviewer {
   // A write that changes when the pull request was updated, noted as ours.
   template <class Send>
   auto write(const Send& send) -> decltype(send()) {
-    const auto updated = look_.facts.pull.updated_at;
-    if (const auto activity = memory_.activity(updated)) memory_.about_to_write(updated, *activity);
-    auto answer = send();
-    memory_.wrote(ctx_.gitea().get_issue(due_.repo, due_.number).updated_at);
-    return answer;
+    auto& pull = look_.facts.pull;
+    if (const auto theirs = activity()) memory_.about_to_write(pull.updated_at, *theirs);
+    try {
+      auto answer = send();
+      memory_.wrote(ctx_.gitea().get_issue(due_.repo, due_.number).updated_at, dated(answer));
+      // An update that was not ours makes it another one than it was.
+      pull.updated_at = memory_.ours();
+      return answer;
+    } catch (const timmy::Permanent&) {
+      memory_.wrote(std::nullopt);  // nothing was
+      throw;
+    }
+  }
+  // When somebody else last did something, as of the look.
+  [[nodiscard]] std::optional<Time> activity() {
+    timmy::Issue issue;
+    issue.updated_at = look_.facts.pull.updated_at;
+    if (!memory_.in_doubt()) return memory_.activity(issue.updated_at);
+    return memory_.activity(issue, ctx_.gitea().list_comments(due_.repo, due_.number), watch_.me());
   }
   template <class Answer>
   static bool is_rehearsed(const Answer& answer) {
@@ -230,23 +244,28 @@ class Reviewer {
 
 class ReviewRun {
  public:
-  ReviewRun(timmy::Context& ctx, const Reviewing& reviewing, const std::function<Time()>& now)
+  // `task`: see Pass.
+  ReviewRun(timmy::Context& ctx, const Reviewing& reviewing, const std::function<Time()>& now,
+            const std::string& task)
       : ctx_(ctx),
         reviewing_(reviewing),
         now_(now),
         watch_(ctx, reviewing, now),
-        pass_(ctx, kTask) {}
+        pass_(ctx, task) {}
 
-  Json over(const Names& repos) {
+  // `head`: only those of this one; empty: all.
+  Json over(const Names& repos, const std::string& head = {}) {
     pass_.over(repos, [&](const std::string& repo) {
-      if (!reviewing_.exempt.cover_repo(repo)) list(repo);
+      if (!reviewing_.exempt.cover_repo(repo)) list(repo, head);
     });
     return review_all();
   }
 
   Json only(const std::string& repo, std::int64_t number) {
-    const auto at = now_();
-    if (!reviewing_.exempt.cover_repo(repo)) add(repo, ctx_.gitea().get_pr(repo, number), at);
+    pass_.over({repo + "#" + std::to_string(number)}, [&](const std::string&) {
+      const auto at = now_();
+      if (!reviewing_.exempt.cover_repo(repo)) add(repo, ctx_.gitea().get_pr(repo, number), at);
+    });
     return review_all();
   }
 
@@ -256,12 +275,12 @@ class ReviewRun {
     Time at{};
   };
 
-  void list(const std::string& repo) {
+  void list(const std::string& repo, const std::string& head) {
     std::set<std::int64_t> open;
     const auto at = now_();
     for (auto& pull : ctx_.gitea().list_prs(repo)) {
       open.insert(pull.number);
-      add(repo, std::move(pull), at);
+      if (head.empty() || pull.head.sha == head) add(repo, std::move(pull), at);
     }
     forget_all_but(ctx_.state(), kTask, repo, open, ctx_.now());
   }
@@ -313,8 +332,8 @@ Reviewing::Reviewing(const Json& config)
 std::optional<timmy::MergeOrder> Reviewing::order_for(const std::string& repo,
                                                       const timmy::PullRequest& pull) const {
   for (const auto& rule : merge) {
-    if (!any_covers(rule.repos, repo)) continue;
-    if (!rule.when_ready || (!rule.bases.empty() && !any_covers(rule.bases, pull.base.branch)))
+    if (!any_matches(rule.repos, repo)) continue;
+    if (!rule.when_ready || (!rule.bases.empty() && !any_matches(rule.bases, pull.base.branch)))
       return std::nullopt;
     return timmy::MergeOrder{.style = rule.style, .delete_branch = rule.delete_branch};
   }
@@ -323,12 +342,13 @@ std::optional<timmy::MergeOrder> Reviewing::order_for(const std::string& repo,
 
 Json review_prs(timmy::Context& ctx, const Names& repos, const Reviewing& reviewing,
                 const Json& payload, const std::function<Time()>& now) {
-  ReviewRun run(ctx, reviewing, now);
   const auto repo = payload.value("repo", "");
+  ReviewRun run(ctx, reviewing, now, repo.empty() ? kTask : "");
   if (repo.empty()) return run.over(repos_with(ctx.gitea(), repos, &Has::pulls));
   if (!any_matches(repos, repo)) return run.over({});
   const auto number = payload.value("number", std::int64_t{0});
-  return number > 0 ? run.only(repo, number) : run.over({repo});
+  if (number > 0) return run.only(repo, number);
+  return run.over({repo}, payload.value("event", "") == "status" ? payload.value("ref", "") : "");
 }
 
 }  // namespace triage

@@ -2,6 +2,7 @@
 #include "reviews.hpp"
 
 #include <timmy/plugin.hpp>
+#include <utility>
 
 #include "task_test.hpp"
 
@@ -190,6 +191,7 @@ TEST_F(Reviews, WhatIsReadyIsMergedWithTheHeadThatWasJudged) {
   for (const auto& call : world_.asked)
     if (call.method == "gitea/1.merge_pr") {
       EXPECT_EQ(call.params.at("head_sha"), pull().sha);
+      EXPECT_EQ(call.params.at("base"), "main");
       EXPECT_EQ(call.params.at("style"), "squash");
       EXPECT_EQ(call.params.at("delete_branch"), true);
     }
@@ -337,6 +339,42 @@ TEST_F(Reviews, AnEventHasItsPullRequestLookedAtOrItsRepositoryAndNoOther) {
   EXPECT_THAT(world_.calls, Not(Contains("gitea/1.get_pr")));
 }
 
+TEST_F(Reviews, AStatusHasThosePullRequestsLookedAtWhoseHeadItIsOf) {
+  world_.forge.add_pull("org/app", "Other", "other");
+  const Json status{{"event", "status"}, {"repo", "org/app"}, {"number", 0}};
+  auto of = [&](const std::string& sha) {
+    Json payload = status;
+    payload["ref"] = sha;
+    return payload;
+  };
+  EXPECT_EQ(round(of(pull(2).sha)).at("read"), 1);
+  EXPECT_THAT(comments(1), IsEmpty());
+  EXPECT_THAT(comments(2), SizeIs(1));
+  EXPECT_EQ(round(of(std::string(40, 'f'))).at("read"), 0);
+  EXPECT_THAT(world_.calls, Not(Contains("gitea/1.list_reviews")));
+}
+
+TEST_F(Reviews, WhatFailsForAnEventIsNamedAsInAnyRun) {
+  for (const bool passing : {false, true}) {
+    world_.on("gitea/1.get_pr", [=](const Json&) -> Json {
+      if (passing) throw timmy::Retryable("unavailable", "500");
+      throw timmy::Permanent("invalid", "odd reply");
+    });
+    const auto outcome = run(config_, {{"repo", "org/app"}, {"number", 1}});
+    EXPECT_EQ(outcome.code, "incomplete");
+    EXPECT_EQ(outcome.status, passing ? TIMMY_RETRYABLE : TIMMY_PERMANENT);
+    EXPECT_THAT(outcome.message, HasSubstr("1 failed; org/app#1: gitea/1.get_pr: "));
+  }
+}
+
+TEST_F(Reviews, ARunOfAnEventDoesNotMoveWhereTheNextRoundBegins) {
+  world_.remaining = seconds(10);
+  round({{"event", "pull_request"}, {"repo", "org/app"}, {"number", 1}});
+  EXPECT_THAT(world_.state, IsEmpty());
+  round();
+  EXPECT_THAT(world_.state, SizeIs(1));
+}
+
 TEST_F(Reviews, AnEventOfWhatIsClosedByNowChangesNothing) {
   issue().state = "closed";
   EXPECT_EQ(round({{"event", "pull_request"}, {"repo", "org/app"}, {"number", 1}}).at("read"), 0);
@@ -392,12 +430,201 @@ TEST_F(Reviews, OurCommentIsNoActivityOfAPullRequest) {
   EXPECT_EQ(run_task("close_stale", config_).result.at("marked"), 1);
 }
 
+// --- what people do while we write
+
+// With close_stale, which goes by what is noted here.
+class ReviewsNote : public Reviews {
+ protected:
+  ReviewsNote() { config_["stale"] = {{"after", "10d"}, {"pulls", true}}; }
+  // Whether it counts as silent so long after its beginning.
+  bool is_stale_after(int count) {
+    world_.set_now(begin_ + days(count));
+    return run_task("close_stale", config_).result.contains("marked");
+  }
+  const timmy::Time begin_ = world_.now();
+};
+
+TEST_F(ReviewsNote, WhatSomebodyDoesRightAfterOurCommentAsTheirs) {
+  world_.advance(days(5));
+  world_.on("gitea/1.keep_comment", [&](const Json& params) {
+    const Json answer = world_.forge.answer("keep_comment", params);
+    world_.advance(seconds(3));
+    touched().labels = {"bug"};
+    return answer;
+  });
+  round();
+  EXPECT_FALSE(is_stale_after(11));
+}
+
+TEST_F(ReviewsNote, WhatSomebodyDidBeforeOurCommentAsTheirs) {
+  world_.advance(days(5));
+  world_.on("gitea/1.list_reviews", [&, reads = 0](const Json& params) mutable {
+    if (++reads == 1) touched().labels = {"bug"};
+    return world_.forge.answer("list_reviews", params);
+  });
+  round();
+  EXPECT_THAT(comments(), SizeIs(1));
+  EXPECT_FALSE(is_stale_after(11));
+}
+
+TEST_F(ReviewsNote, WhatSomebodyDidAfterAMergeThatWasRefusedAsTheirs) {
+  merges();
+  review("bob", "APPROVED");
+  world_.fail("gitea/1.merge_pr", timmy::Permanent("conflict", "not yet"));
+  round();
+  world_.advance(hours(1));
+  EXPECT_EQ(round().at("refused"), 1) << "of which nothing new is said";
+  world_.advance(days(5));
+  touched().labels = {"bug"};
+  pull().reviews.clear();
+  round();
+  EXPECT_THAT(said(), HasSubstr("Not ready yet"));
+  EXPECT_FALSE(is_stale_after(11));
+}
+
+// It goes by when the pull request was updated alone.
+TEST_F(ReviewsNote, NothingOfAMergeThatWasRefusedSoThatOrphansSeeWhatIsDoneThen) {
+  config_["orphans"] = Json::object();
+  world_.forge.add_issue("org/app", "It crashes");
+  issue(2).assignees = {"alice"};
+  issue(1).body = "fixes #2";
+  merges();
+  review("bob", "APPROVED");
+  world_.fail("gitea/1.merge_pr", timmy::Permanent("conflict", "not yet"));
+  round();
+  world_.advance(hours(1));
+  round();
+  world_.advance(days(5));
+  touched().labels = {"bug"};
+  EXPECT_TRUE(run_task("orphan_work_cleanup", config_).ok());
+  EXPECT_THAT(comments(2), IsEmpty());
+}
+
+TEST_F(ReviewsNote, WhatSomebodyDidAfterARunThatDiedAsTheirs) {
+  world_.on("gitea/1.keep_comment", [&](const Json& params) -> Json {
+    (void)world_.forge.answer("keep_comment", params);
+    throw timmy::Retryable("timed_out", "no reply");
+  });
+  EXPECT_EQ(run(config_).status, TIMMY_RETRYABLE);
+  world_.succeed("gitea/1.keep_comment");
+  world_.advance(days(5));
+  review("bob", "APPROVED");
+  round();
+  EXPECT_THAT(said(), HasSubstr("Ready to be merged"));
+  EXPECT_FALSE(is_stale_after(11));
+  EXPECT_TRUE(is_stale_after(15));
+}
+
+TEST_F(ReviewsNote, OurOwnCommentOfARunThatDiedAsOurs) {
+  world_.advance(days(5));
+  world_.on("gitea/1.keep_comment", [&](const Json& params) -> Json {
+    (void)world_.forge.answer("keep_comment", params);
+    throw timmy::Retryable("timed_out", "no reply");
+  });
+  EXPECT_EQ(run(config_).status, TIMMY_RETRYABLE);
+  world_.succeed("gitea/1.keep_comment");
+  world_.advance(days(1));
+  check("failure");
+  round();
+  EXPECT_THAT(said(), HasSubstr("is failure"));
+  EXPECT_TRUE(is_stale_after(11));
+}
+
 TEST_F(Reviews, WhatIsClosedIsForgotten) {
   round();
   EXPECT_THAT(world_.state, SizeIs(1));
   issue().state = "closed";
   round();
   EXPECT_THAT(world_.state, IsEmpty());
+}
+
+// --- pushes between the look and what is done by it
+
+class Pushed : public Reviews {
+ protected:
+  Pushed() {
+    merges({{"bases", {"main"}}});
+    bans({"commits"});
+    review("bob", "APPROVED");
+  }
+  // Happens once, before a method is answered.
+  void before(const std::string& method, const std::function<void()>& happens) {
+    world_.on("gitea/1." + method, [=, this, done = false](const Json& params) mutable {
+      if (!std::exchange(done, true)) happens();
+      return world_.forge.answer(method, params);
+    });
+  }
+  void push(const std::string& sha, const std::string& message) {
+    world_.advance(seconds(1));
+    Reviews::push(sha);
+    pull().commits = {{sha, message}};
+  }
+  void approve() {
+    pull().reviews.clear();
+    review("bob", "APPROVED");
+  }
+  const std::string kBad = std::string(40, 'b'), kClean = std::string(40, 'c');
+};
+
+TEST_F(Pushed, WhatThePolicyFindsCountsForTheHeadThatItWasLookedForIn) {
+  push(kBad, "By ExampleSoft");
+  approve();
+  before("list_pr_commits", [&] { push(kClean, "Mend it"); });
+  round();
+  push(kBad, "By ExampleSoft");
+  approve();
+  round();
+  EXPECT_FALSE(pull().merged) << "by what was found in the other one";
+  EXPECT_THAT(said(), HasSubstr("Rejected by policy"));
+}
+
+TEST_F(Pushed, AlsoWhereTheHeadWasAwayAndCameBackMeanwhile) {
+  push(kBad, "By ExampleSoft");
+  approve();
+  world_.on("gitea/1.list_pr_commits", [&, done = false](const Json& params) mutable {
+    if (std::exchange(done, true)) return world_.forge.answer("list_pr_commits", params);
+    push(kClean, "Mend it");
+    const Json answer = world_.forge.answer("list_pr_commits", params);
+    push(kBad, "By ExampleSoft");
+    approve();
+    return answer;
+  });
+  round();
+  EXPECT_FALSE(pull().merged);
+  EXPECT_THAT(said(), HasSubstr("Rejected by policy"));
+}
+
+TEST_F(Pushed, AHeadThatNeverStandsStillIsTriedAgainLater) {
+  world_.on("gitea/1.list_pr_commits", [&, n = 0](const Json& params) mutable {
+    push(std::string(40, static_cast<char>('0' + n++)), "Mend it");
+    return world_.forge.answer("list_pr_commits", params);
+  });
+  const auto outcome = run(config_);
+  EXPECT_EQ(outcome.status, TIMMY_RETRYABLE);
+  EXPECT_THAT(outcome.message, HasSubstr("org/app#1: it changes faster than"));
+  EXPECT_EQ(world_.forge.writes, 0);
+}
+
+TEST_F(Pushed, BetweenTheLookAndTheDecisionTheNewHeadIsJudged) {
+  before("list_reviews", [&] { push(kClean, "Mend it"); });
+  round();
+  EXPECT_THAT(world_.calls, Not(Contains("gitea/1.merge_pr")));
+  EXPECT_THAT(said(), AllOf(HasSubstr("approved an earlier commit"), HasSubstr("`cccccccccc`")));
+}
+
+TEST_F(Pushed, SoIsAnotherBase) {
+  before("combined_status", [&] { pull().base = "release"; });
+  round();
+  EXPECT_THAT(world_.calls, Not(Contains("gitea/1.merge_pr")));
+  EXPECT_FALSE(pull().merged);
+}
+
+TEST_F(Pushed, SoIsATitleThatWasChangedWithinTheSecond) {
+  bans({"title"});
+  before("combined_status", [&] { issue().title = "By ExampleSoft"; });
+  round();
+  EXPECT_FALSE(pull().merged);
+  EXPECT_THAT(said(), HasSubstr("Rejected by policy"));
 }
 
 // --- looks that are out of date
@@ -470,6 +697,7 @@ TEST_F(SlowForge, AForgeThatIsTooSlowIsTriedAgainLater) {
   const auto outcome = slow_run();
   EXPECT_EQ(outcome.status, TIMMY_RETRYABLE);
   EXPECT_EQ(outcome.code, "incomplete");
+  EXPECT_THAT(outcome.message, HasSubstr("org/app#1: org/app#1: it changes so fast"));
   EXPECT_EQ(world_.forge.writes, 0);
 }
 

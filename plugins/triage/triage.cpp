@@ -52,8 +52,7 @@ class Triage {
     return triage::close_stale(ctx, repos_, *stale_);
   }
 
-  // Payload: {"repo", "number"}, which an event brings, looks at that pull request; {"repo"} at
-  // that repository.
+  // Payload, which an event brings: see reviews.hpp.
   Json review_prs(const timmy::Job& job, timmy::Context& ctx) {
     if (!reviews_) return not_configured("reviews");
     return triage::review_prs(ctx, repos_, *reviews_, job.payload, [&ctx] { return ctx.now(); });
