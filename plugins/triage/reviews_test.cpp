@@ -81,7 +81,7 @@ TEST_F(Reviews, WithoutAConfigNothingIsReadAndTheResultSaysSo) {
 TEST_F(Reviews, AskForWhatIsMissingInOneCommentThatIsKeptUpToDate) {
   check("pending");
   EXPECT_EQ(round().at("waiting"), 1);
-  EXPECT_THAT(said(), AllOf(HasSubstr("Not ready yet"), HasSubstr("`ci/build` is pending"),
+  EXPECT_THAT(said(), AllOf(HasSubstr("Not ready yet"), HasSubstr("`ci/build` is `pending`"),
                             HasSubstr("1 more of somebody who may write here")));
   check("success");
   round();
@@ -526,7 +526,7 @@ TEST_F(ReviewsNote, OurOwnCommentOfARunThatDiedAsOurs) {
   world_.advance(days(1));
   check("failure");
   round();
-  EXPECT_THAT(said(), HasSubstr("is failure"));
+  EXPECT_THAT(said(), HasSubstr("`failure`"));
   EXPECT_TRUE(is_stale_after(11));
 }
 

@@ -51,7 +51,7 @@ Point green(const PullFacts& facts, const ReviewTerms& terms) {
     ++counted;
     if (!has_passed(check))
       missing.push_back(quoted(check.context) + " is " +
-                        (check.state.empty() ? "unknown" : check.state));
+                        (check.state.empty() ? "unknown" : quoted(check.state)));
   }
   for (const auto& required : terms.required_checks)
     if (std::none_of(facts.checks.begin(), facts.checks.end(),
@@ -79,10 +79,16 @@ std::map<std::string, const timmy::Review*> last_words(const PullFacts& facts) {
   return words;
 }
 
+bool is_no_person(const std::string& login, const ReviewTerms& terms) {
+  return any_matches(terms.not_people, lowered(login));
+}
+
 // Why an approval does not count; empty if it does.
 std::string objection(const PullFacts& facts, const timmy::Review& review,
                       const ReviewTerms& terms) {
   const auto who = quoted(review.user);
+  if (is_no_person(review.user, terms))
+    return "the approval of " + who + ", no person, counts for nothing";
   if (review.stale || review.commit_sha != facts.pull.head.sha)
     return who + " approved an earlier commit";
   if (!review.official) return "the forge does not count the approval of " + who;
@@ -147,7 +153,9 @@ ReviewTerms::ReviewTerms(const timmy::Json& config)
       required_checks(config.value("required_checks", Names())),
       ignored_checks(config.value("ignored_checks", Names())),
       without_checks(config.at("without_checks").get<bool>()),
-      hold_labels(config.value("hold_labels", Names())) {}
+      hold_labels(config.value("hold_labels", Names())) {
+  for (const auto& glob : config.value("not_people", Names())) not_people.push_back(lowered(glob));
+}
 
 Names reviewers_in(const PullFacts& facts) {
   Names logins;

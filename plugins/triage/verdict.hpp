@@ -19,6 +19,7 @@ struct ReviewTerms {
   Names ignored_checks;            // globs of contexts that may fail
   bool without_checks = false;     // whether a head that has no status at all is green
   Names hold_labels;               // keep it from being ready
+  Names not_people;                // logins, with *: an approval of theirs counts for nothing
 
   explicit ReviewTerms(const timmy::Json& config);
 };

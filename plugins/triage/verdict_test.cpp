@@ -78,7 +78,13 @@ TEST_F(Judging, ARequiredCheckHasToBeThere) {
   EXPECT_THAT(missing(), ElementsAre("checks: `ci/test` has not reported"));
   facts_.checks.push_back({"ci/test", "failure"});
   config_["ignored_checks"] = {"ci/*"};
-  EXPECT_THAT(missing(), ElementsAre("checks: `ci/test` is failure")) << "required wins";
+  EXPECT_THAT(missing(), ElementsAre("checks: `ci/test` is `failure`")) << "required wins";
+}
+
+// Whoever may set a status chooses its words.
+TEST_F(Judging, TheStateOfACheckIsQuotedLikeItsName) {
+  facts_.checks[0].state = "[x](http://x.test)\n# Ready";
+  EXPECT_THAT(missing(), ElementsAre("checks: `ci/build` is `[x](http://x.test) # Ready`"));
 }
 
 TEST_F(Judging, NoCheckAtAllIsGreenOnlyWhereTheConfigSaysSo) {
@@ -101,6 +107,15 @@ TEST_F(Judging, AnApprovalCountsOnlyByOneWhoMay) {
   config_["approver"] = "admin";
   facts_.permissions["bob"] = "write";
   EXPECT_THAT(missing(), ElementsAre(HasSubstr("`bob` approved, but may not admin here")));
+}
+
+TEST_F(Judging, AProgramCanNotApproveButAsksForChangesLikeAnybody) {
+  config_["not_people"] = {"Bo*", "renovate"};
+  EXPECT_THAT(missing(), ElementsAre(HasSubstr("the approval of `bob`, no person, counts for")));
+  review("amanda", "APPROVED");
+  EXPECT_EQ(verdict(), Is::ready);
+  review("Renovate", "REQUEST_CHANGES");
+  EXPECT_THAT(missing(), ElementsAre(HasSubstr("`Renovate` asks for changes")));
 }
 
 TEST_F(Judging, NeitherItsAuthorNorWeOurselvesCanApprove) {
