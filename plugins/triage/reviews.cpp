@@ -208,16 +208,18 @@ class Reviewer {
   auto write(const Send& send) -> decltype(send()) {
     auto& pull = look_.facts.pull;
     if (const auto theirs = activity()) memory_.about_to_write(pull.updated_at, *theirs);
-    try {
-      auto answer = send();
-      memory_.wrote(ctx_.gitea().get_issue(due_.repo, due_.number).updated_at, dated(answer));
-      // An update that was not ours makes it another one than it was.
-      pull.updated_at = memory_.ours();
-      return answer;
-    } catch (const timmy::Permanent&) {
-      memory_.wrote(std::nullopt);  // nothing was
-      throw;
-    }
+    auto answer = [&] {
+      try {
+        return send();
+      } catch (const timmy::Permanent&) {
+        memory_.wrote(std::nullopt);  // nothing was
+        throw;
+      }
+    }();
+    memory_.wrote(ctx_.gitea().get_issue(due_.repo, due_.number).updated_at, dated(answer));
+    // An update that was not ours makes it another one than it was.
+    pull.updated_at = memory_.ours();
+    return answer;
   }
   // When somebody else last did something, as of the look.
   [[nodiscard]] std::optional<Time> activity() {
