@@ -155,6 +155,7 @@ Issue decode_issue(const Json& json) {
   issue.closed_at = time(json, "closed_at");
   if (const Json* repo = find(json, "repository")) issue.repo = text(*repo, "full_name");
   if (const Json* milestone = find(json, "milestone")) issue.milestone = text(*milestone, "title");
+  issue.body_cut = flag(json, "body_cut");
   return issue;
 }
 

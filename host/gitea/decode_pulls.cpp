@@ -52,6 +52,7 @@ PullRequest decode_pull(const Json& json) {
   pull.created_at = time(json, "created_at");
   pull.updated_at = time(json, "updated_at");
   if (const Json* milestone = find(json, "milestone")) pull.milestone = text(*milestone, "title");
+  pull.body_cut = flag(json, "body_cut");
   return pull;
 }
 

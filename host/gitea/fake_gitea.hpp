@@ -42,7 +42,7 @@ class FakeGitea final : public FakeIssues {
             (filter.base.empty() || pull.base.branch == filter.base) &&
             (filter.head.empty() || pull.head.branch == filter.head) &&
             (!filter.since || shown.updated_at >= filter.since))
-          all.push_back(shown);
+          cut(all.emplace_back(shown), filter.body_limit);
       }
       return all;
     });

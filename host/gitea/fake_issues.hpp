@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/loop.hpp"
+#include "base/utf8.hpp"
 #include "gitea/client.hpp"
 
 namespace host {
@@ -134,7 +135,7 @@ class FakeIssues : public Gitea {
     answer(std::move(reply), [this, name, filter] {
       std::vector<Issue> all;
       for (const auto& [number, issue] : find(name).issues)
-        if (matches(issue, filter)) all.insert(all.begin(), issue);
+        if (matches(issue, filter)) cut(*all.insert(all.begin(), issue), filter.body_limit);
       return all;
     });
   }
@@ -322,6 +323,10 @@ class FakeIssues : public Gitea {
   static bool carries(const Issue& issue, const std::string& name) {
     return std::any_of(issue.labels.begin(), issue.labels.end(),
                        [&](const Label& label) { return label.name == name; });
+  }
+  template <class T>
+  static void cut(T& object, std::optional<std::size_t> most) {
+    if (most) object.body_cut = cut_text(object.body, *most);
   }
   static bool matches(const Issue& issue, const IssueFilter& filter) {
     return (filter.state == "all" || issue.state == filter.state) && !issue.is_pull &&

@@ -52,6 +52,8 @@ void GiteaClient::list_issues(RepoName repo, IssueFilter filter, Reply<std::vect
     ApiRequest request;
     request.path = repo_path(repo) + "/issues" + issues_query(filter);
     request.what = "listing the issues of " + repo.full();
+    PageShape shape;
+    shape.body_limit = filter.body_limit;
     Pages<Issue>::walk(
         impl_->transport, std::move(request),
         [filter](const Json& json) -> std::optional<Issue> {
@@ -59,7 +61,7 @@ void GiteaClient::list_issues(RepoName repo, IssueFilter filter, Reply<std::vect
           if (!matches(issue, filter)) return std::nullopt;
           return issue;
         },
-        reply);
+        reply, shape);
   });
 }
 

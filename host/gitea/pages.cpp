@@ -3,6 +3,8 @@
 
 #include <charconv>
 
+#include "base/utf8.hpp"
+
 namespace host {
 
 PageEnd read_page_end(const HttpResponse& response) {
@@ -17,6 +19,19 @@ PageEnd read_page_end(const HttpResponse& response) {
   if (const std::string* link = response.header("link"))
     end.next = link->find("rel=\"next\"") != std::string::npos;
   return end;
+}
+
+std::size_t cut_bodies(Json& list, std::size_t limit, std::size_t size) {
+  if (!list.is_array()) return size;
+  bool any = false;
+  for (Json& element : list) {
+    const auto body = element.is_object() ? element.find("body") : element.end();
+    if (body == element.end() || !body->is_string()) continue;
+    if (!cut_text(body->get_ref<std::string&>(), limit)) continue;
+    element["body_cut"] = true;
+    any = true;
+  }
+  return any ? to_text(list).size() : size;
 }
 
 bool more_pages(const PageEnd& end, std::size_t position, bool fresh) {

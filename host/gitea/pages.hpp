@@ -40,7 +40,13 @@ struct PageShape {
   std::string member;  // the array is this member of an object; empty: it is the reply itself
   // Whether this element and all that follow are not wanted, so that no more is asked for.
   std::function<bool(const Json&)> enough;
+  // The elements' `body` is cut to so many bytes, and `body_cut` put beside it. What was cut does
+  // not count for kBytesMost.
+  std::optional<std::size_t> body_limit;
 };
+
+// Cuts them as above. Returns how large `list` is then, if it was `size`.
+[[nodiscard]] std::size_t cut_bodies(Json& list, std::size_t limit, std::size_t size);
 
 // One walk over a list. Keeps itself alive until its reply.
 template <class T>
@@ -66,9 +72,12 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
     const auto transport = transport_.lock();
     if (!transport) return;
     ApiRequest request = request_;
-    request.path += "page=" + std::to_string(++page_) + "&limit=" + std::to_string(kPageSize);
+    request.path += "page=" + std::to_string(++page_) + "&limit=" + std::to_string(page_size_);
     transport->call(std::move(request), [self = this->shared_from_this()](ApiOutcome outcome) {
-      if (!outcome.response.ok()) return self->reply_(outcome.response.error());
+      if (!outcome.response.ok()) {
+        if (self->takes_smaller_pages(outcome.response.error())) return self->next();
+        return self->reply_(outcome.response.error());
+      }
       auto more = attempt([&] { return self->take(outcome.response.value()); });
       if (!more.ok()) return self->reply_(with_context(self->request_.what, more.error()));
       if (more.value()) return self->next();
@@ -78,12 +87,13 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
 
   // Whether there is more to ask for.
   bool take(const HttpResponse& response) {
-    bytes_ += response.body.size();
+    Json json = list_in(reply_json(response, request_.what));
+    const std::size_t size = response.body.size();
+    bytes_ += shape_.body_limit ? cut_bodies(json, *shape_.body_limit, size) : size;
     if (bytes_ > kBytesMost)
       throw Error(Code::too_large,
                   request_.what + ": more than " + std::to_string(kBytesMost >> 20) + " MiB",
                   "Ask for less, by labels or by date.");
-    const Json json = list_in(reply_json(response, request_.what));
     const PageEnd end = read_page_end(response);
     // What leaves a list while it is read moves the rest up, past the page that was read.
     if (end.total && total_ && *end.total < *total_) shrank_ = true;
@@ -122,6 +132,14 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
     return true;
   }
 
+  // Whether a page that is too large for one reply may be had in parts, since only its bodies are
+  // what is large.
+  bool takes_smaller_pages(const Error& error) {
+    if (error.code() != Code::too_large || !shape_.body_limit || page_size_ == 1) return false;
+    page_size_ = page_size_ > kSmallPage ? kSmallPage : 1;
+    return begin_again();
+  }
+
   bool begin_again() {
     items_.clear();
     seen_.clear();
@@ -134,6 +152,7 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
   }
 
   static constexpr int kWalksAgain = 2;
+  static constexpr int kSmallPage = 5;
 
   std::weak_ptr<Transport> transport_;
   ApiRequest request_;
@@ -146,6 +165,7 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
   std::size_t bytes_ = 0;
   std::size_t position_ = 0;
   int page_ = 0;
+  int page_size_ = kPageSize;
   int walks_ = 0;
   bool shrank_ = false;
 };

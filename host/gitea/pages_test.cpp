@@ -161,6 +161,51 @@ TEST_F(PagesTest, AListOfEndlessBodiesIsRefusedBeforeItFillsTheMemory) {
   EXPECT_EQ(http_.requests().size(), 7u);
 }
 
+class CutBodies : public PagesTest {
+ protected:
+  Result<std::vector<Issue>> list(std::size_t limit) {
+    IssueFilter filter;
+    filter.body_limit = limit;
+    return list_issues(filter);
+  }
+  void fill_with(int count, const std::string& body) {
+    fill(count);
+    for (auto& each : server_.items) each["body"] = body;
+  }
+};
+
+TEST_F(CutBodies, EndBetweenTwoCharactersAndSayThatTheyWereCut) {
+  fill_with(1, "häßlich");
+  for (const auto& [limit, text] : std::map<std::size_t, std::string>{
+           {0, ""}, {1, "h"}, {2, "h"}, {3, "hä"}, {5, "häß"}, {8, "häßlic"}}) {
+    const auto one = list(limit).value().at(0);
+    EXPECT_EQ(one.body, text) << limit;
+    EXPECT_TRUE(one.body_cut) << limit;
+  }
+  EXPECT_EQ(list(9).value().at(0).body, "häßlich");
+  EXPECT_FALSE(list(9).value().at(0).body_cut) << "it is just as long";
+}
+
+TEST_F(CutBodies, KeepAListOfAnyLengthOfBodiesWithinItsCap) {
+  server_.clamp = 1;
+  fill_with(7, std::string(std::size_t{10} << 20, 'x'));  // AListOfEndlessBodies... is refused
+  const auto all = list(1000).value();
+  ASSERT_EQ(all.size(), 7u);
+  for (const auto& each : all) EXPECT_EQ(each.body.size(), 1000u);
+}
+
+TEST_F(CutBodies, ComeInSmallerPagesWhereOnePageIsTooLarge) {
+  fill(12);
+  http_.set_handler([&](const HttpRequest& request) -> FakeHttpClient::Answer {
+    const bool small = request.url.find("limit=1") + 7 == request.url.size();
+    if (!small) return Error(Code::too_large, "the reply's body is larger than 16 MiB");
+    return server_.answer(request);
+  });
+  EXPECT_EQ(list(10).value().size(), 12u);
+  EXPECT_EQ(http_.requests().size(), 14u) << "of 50, of 5, and one by one";
+  EXPECT_EQ(error_of(list_issues()).code(), Code::too_large);
+}
+
 TEST_F(PagesTest, APageOfManyTinyValuesIsRefusedBeforeItFillsTheMemory) {
   std::string body = "[{}";
   for (int i = 0; i < 600'000; ++i) body += ",{}";

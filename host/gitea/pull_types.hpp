@@ -42,6 +42,7 @@ struct PullRequest {
   std::optional<WallTime> created_at;
   std::optional<WallTime> updated_at;
   std::string milestone;  // title; empty: none
+  bool body_cut = false;  // `body` is only how it begins: see PullFilter::body_limit
 };
 
 struct PullFilter {
@@ -50,6 +51,7 @@ struct PullFilter {
   std::string head;            // branch of the repository itself; empty: any
   std::optional<WallTime>
       since;  // updated at or after; compared here, the server has no such filter
+  std::optional<std::size_t> body_limit;  // as of an IssueFilter
 };
 
 struct NewPull {

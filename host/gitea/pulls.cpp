@@ -34,10 +34,12 @@ std::string pulls_query(const PullFilter& filter) {
   return query + "&";
 }
 
-PageShape until(std::optional<WallTime> since) {
+PageShape shape_of(const PullFilter& filter) {
   PageShape shape;
-  if (since)
-    shape.enough = [since = std::chrono::floor<std::chrono::seconds>(*since)](const Json& json) {
+  shape.body_limit = filter.body_limit;
+  if (filter.since)
+    shape.enough = [since =
+                        std::chrono::floor<std::chrono::seconds>(*filter.since)](const Json& json) {
       const auto updated = decode_pull(json).updated_at;
       return updated && *updated < since;
     };
@@ -62,7 +64,7 @@ void list(const std::shared_ptr<Transport>& transport, const RepoName& repo,
                     [](const auto& a, const auto& b) { return a.number < b.number; });
         reply(std::move(all));
       },
-      until(filter.since));
+      shape_of(filter));
 }
 
 Aim<PullRequest> aim_at(const RepoName& repo, std::int64_t number, const std::string& doing) {

@@ -85,6 +85,7 @@ struct Issue {
   std::optional<WallTime> closed_at;
   std::string repo;       // full name, as the server has it now; some replies leave it out
   std::string milestone;  // title; empty: none
+  bool body_cut = false;  // `body` is only how it begins: see IssueFilter::body_limit
 };
 
 // What is set is changed.
@@ -110,6 +111,9 @@ struct IssueFilter {
   // change in the second that was just read.
   std::optional<WallTime> since;
   std::vector<std::string> labels;  // issues that carry all of them, by exact name
+  // Bodies longer than so many bytes are cut, page by page, so that how long people write does not
+  // decide whether a list fits into its cap.
+  std::optional<std::size_t> body_limit;
 };
 
 // What somebody may do in a repository; in ascending order.

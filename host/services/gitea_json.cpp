@@ -16,6 +16,13 @@ Json to_json(const PullEnd& end) {
 
 Json to_json(const Signature& who) { return {{"name", who.name}, {"email", who.email}}; }
 
+// Only in what was cut: all the rest is as the forge has it.
+template <class T>
+Json with_cut(Json json, const T& object) {
+  if (object.body_cut) json["body_cut"] = true;
+  return json;
+}
+
 }  // namespace
 
 Json label_names(const std::vector<Label>& labels) {
@@ -36,12 +43,19 @@ std::string_view name(Permission permission) {
 }
 
 Json to_json(const Repository& repo) {
-  return {{"full_name", repo.full_name},       {"default_branch", repo.default_branch},
-          {"archived", repo.archived},         {"empty", repo.empty},
-          {"private", repo.is_private},        {"mirror", repo.mirror},
-          {"has_issues", repo.has_issues},     {"has_pulls", repo.has_pulls},
-          {"can_push", repo.can_push},         {"can_admin", repo.can_admin},
-          {"merge_styles", repo.merge_styles}, {"default_merge_style", repo.default_merge_style}};
+  return {{"id", repo.id},
+          {"full_name", repo.full_name},
+          {"default_branch", repo.default_branch},
+          {"archived", repo.archived},
+          {"empty", repo.empty},
+          {"private", repo.is_private},
+          {"mirror", repo.mirror},
+          {"has_issues", repo.has_issues},
+          {"has_pulls", repo.has_pulls},
+          {"can_push", repo.can_push},
+          {"can_admin", repo.can_admin},
+          {"merge_styles", repo.merge_styles},
+          {"default_merge_style", repo.default_merge_style}};
 }
 
 Json to_json(const Label& label) {
@@ -52,21 +66,22 @@ Json to_json(const Label& label) {
 }
 
 Json to_json(const Issue& issue) {
-  return {{"number", issue.number},
-          {"title", issue.title},
-          {"body", issue.body},
-          {"state", issue.state},
-          {"user", issue.user},
-          {"labels", label_names(issue.labels)},
-          {"assignees", issue.assignees},
-          {"milestone", issue.milestone},
-          {"is_locked", issue.is_locked},
-          {"is_pull", issue.is_pull},
-          {"comments", issue.comments},
-          {"html_url", issue.html_url},
-          {"created_at", optional_time(issue.created_at)},
-          {"updated_at", optional_time(issue.updated_at)},
-          {"closed_at", optional_time(issue.closed_at)}};
+  Json json{{"number", issue.number},
+            {"title", issue.title},
+            {"body", issue.body},
+            {"state", issue.state},
+            {"user", issue.user},
+            {"labels", label_names(issue.labels)},
+            {"assignees", issue.assignees},
+            {"milestone", issue.milestone},
+            {"is_locked", issue.is_locked},
+            {"is_pull", issue.is_pull},
+            {"comments", issue.comments},
+            {"html_url", issue.html_url},
+            {"created_at", optional_time(issue.created_at)},
+            {"updated_at", optional_time(issue.updated_at)},
+            {"closed_at", optional_time(issue.closed_at)}};
+  return with_cut(std::move(json), issue);
 }
 
 Json to_json(const Comment& comment) {
@@ -82,25 +97,26 @@ Json to_json(const Comment& comment) {
 Json to_json(const Team& team) { return {{"id", team.id}, {"name", team.name}}; }
 
 Json to_json(const PullRequest& pull) {
-  return {{"number", pull.number},
-          {"title", pull.title},
-          {"body", pull.body},
-          {"state", pull.state},
-          {"user", pull.user},
-          {"labels", label_names(pull.labels)},
-          {"assignees", pull.assignees},
-          {"milestone", pull.milestone},
-          {"requested_reviewers", pull.requested_reviewers},
-          {"draft", pull.draft},
-          {"merged", pull.merged},
-          {"mergeable", pull.mergeable},
-          {"merge_commit_sha", pull.merge_commit_sha},
-          {"base", to_json(pull.base)},
-          {"head", to_json(pull.head)},
-          {"comments", pull.comments},
-          {"html_url", pull.html_url},
-          {"created_at", optional_time(pull.created_at)},
-          {"updated_at", optional_time(pull.updated_at)}};
+  Json json{{"number", pull.number},
+            {"title", pull.title},
+            {"body", pull.body},
+            {"state", pull.state},
+            {"user", pull.user},
+            {"labels", label_names(pull.labels)},
+            {"assignees", pull.assignees},
+            {"milestone", pull.milestone},
+            {"requested_reviewers", pull.requested_reviewers},
+            {"draft", pull.draft},
+            {"merged", pull.merged},
+            {"mergeable", pull.mergeable},
+            {"merge_commit_sha", pull.merge_commit_sha},
+            {"base", to_json(pull.base)},
+            {"head", to_json(pull.head)},
+            {"comments", pull.comments},
+            {"html_url", pull.html_url},
+            {"created_at", optional_time(pull.created_at)},
+            {"updated_at", optional_time(pull.updated_at)}};
+  return with_cut(std::move(json), pull);
 }
 
 Json to_json(const ChangedFile& file) {

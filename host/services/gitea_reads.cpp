@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 
 #include "gitea/client.hpp"
 #include "services/gitea_json.hpp"
@@ -16,6 +17,14 @@ template <class T>
 Reply<std::vector<T>> list_answer(const ForgeCall& call, const char* key) {
   return call.answer<std::vector<T>>(
       [key](const std::vector<T>& all) { return json_list(key, all); });
+}
+
+// An answer is of a bounded size, and how long bodies are is up to whoever writes them: the
+// parameter `body_limit` has them cut.
+std::optional<std::size_t> body_limit(const ForgeCall& call) {
+  const auto given = call.params.find("body_limit");
+  if (given == call.params.end() || given->is_null()) return std::nullopt;
+  return static_cast<std::size_t>(number_parameter(call.params, "body_limit", 0, 0));
 }
 
 Reply<std::vector<std::string>> names_answer(const ForgeCall& call, const char* key) {
@@ -103,6 +112,7 @@ void list_issues(Gitea& gitea, const ForgeCall& call) {
   IssueFilter filter;
   filter.state = call.text("state", "open");
   filter.since = call.since();
+  filter.body_limit = body_limit(call);
   gitea.list_issues(repo, std::move(filter), list_answer<Issue>(call, "issues"));
 }
 
@@ -112,10 +122,25 @@ void get_issue(Gitea& gitea, const ForgeCall& call) {
 }
 
 void list_labels(Gitea& gitea, const ForgeCall& call) {
-  gitea.list_labels(call.repo(kRead),
-                    call.answer<std::vector<Label>>([](const std::vector<Label>& labels) {
-                      return Json{{"labels", label_names(labels)}};
-                    }));
+  const auto repo = call.repo(kRead);
+  const auto told = call.answer<std::vector<Label>>([](std::vector<Label> labels) {
+    Json names = label_names(labels);
+    std::erase_if(labels, [](const Label& label) { return !label.exclusive; });
+    return Json{{"labels", std::move(names)}, {"exclusive", label_names(labels)}};
+  });
+  if (!call.flag("organisation", false)) return gitea.list_labels(repo, told);
+  gitea.list_labels(repo, [&gitea, repo, told](Result<std::vector<Label>> own) {
+    if (!own.ok()) return told(own.error());
+    gitea.list_organisation_labels(
+        repo.owner, [told, all = std::move(own).value()](const Result<std::vector<Label>>& shared) {
+          auto both = all;
+          if (shared.ok())
+            both.insert(both.end(), shared.value().begin(), shared.value().end());
+          else if (shared.error().transient())
+            return told(shared.error());
+          told(std::move(both));  // of a user, or of an organisation that the token can't see
+        });
+  });
 }
 
 void list_comments(Gitea& gitea, const ForgeCall& call) {
@@ -132,6 +157,7 @@ void list_prs(Gitea& gitea, const ForgeCall& call) {
   filter.base = call.text("base", "");
   filter.head = call.text("head", "");
   filter.since = call.since();
+  filter.body_limit = body_limit(call);
   gitea.list_prs(repo, std::move(filter), list_answer<PullRequest>(call, "prs"));
 }
 

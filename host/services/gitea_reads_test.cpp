@@ -128,6 +128,57 @@ TEST_F(GiteaReadsTest, PullRequestsAreFilteredAndToldWithBothEnds) {
       Json::array());
 }
 
+TEST_F(GiteaReadsTest, BodiesAreCutWhereThatIsAskedFor) {
+  issue().body = std::string(100, 'x');
+  gitea_.repos.at("org/app").pulls.at(2).body = "short";
+  const auto run = reader();
+  const auto issues = [&](const Json& limit) {
+    return answer(*run, "list_issues", {{"repo", "org/app"}, {"body_limit", limit}})["issues"][0];
+  };
+  EXPECT_EQ(issues(10)["body"], "xxxxxxxxxx");
+  EXPECT_EQ(issues(10)["body_cut"], true);
+  EXPECT_EQ(issues(100), answer(*run, "get_issue", on(1))) << "no mark where nothing was cut";
+  EXPECT_EQ(issues(nullptr)["body"].get<std::string>().size(), 100u);
+  const auto pulls = [&](int limit) {
+    return answer(*run, "list_prs", {{"repo", "org/app"}, {"body_limit", limit}})["prs"][0];
+  };
+  EXPECT_EQ(pulls(4)["body"], "shor");
+  EXPECT_EQ(pulls(4)["body_cut"], true);
+  EXPECT_FALSE(pulls(5).contains("body_cut"));
+  for (const Json& wrong : std::initializer_list<Json>{-1, "much", 1.5})
+    EXPECT_EQ(call(*run, "gitea/1.list_issues", {{"repo", "org/app"}, {"body_limit", wrong}})
+                  .error()
+                  .code(),
+              Code::usage)
+        << wrong;
+}
+
+TEST_F(GiteaReadsTest, LabelsAreToldWithThoseThatExcludeOthersAndOnDemandTheOrganisations) {
+  gitea_.repos.at("org/app").labels.push_back({7, "kind/bug", "ff0000", "", true});
+  const auto run = reader();
+  const auto list = [&](const Json& more) {
+    Json params{{"repo", "org/app"}};
+    params.update(more);
+    return answer(*run, "list_labels", params);
+  };
+  const Json own{{"labels", {"bug", "docs", "kind/bug"}}, {"exclusive", {"kind/bug"}}};
+  EXPECT_EQ(list(Json::object()), own);
+  EXPECT_EQ(list({{"organisation", true}}), own) << "org is a user here";
+  gitea_.organisation_labels["org"] = {{8, "kind/wish", "00ff00", "", true},
+                                       {9, "help", "00ff00", "", false}};
+  EXPECT_EQ(list(Json::object()), own);
+  EXPECT_EQ(list({{"organisation", true}}),
+            (Json{{"labels", {"bug", "docs", "kind/bug", "kind/wish", "help"}},
+                  {"exclusive", {"kind/bug", "kind/wish"}}}));
+}
+
+TEST_F(GiteaReadsTest, ARepositoryIsToldWithTheIdThatItKeeps) {
+  gitea_.repos.at("org/app").about.id = 4711;
+  const auto run = reader();
+  EXPECT_EQ(answer(*run, "get_repo", {{"repo", "org/app"}})["id"], 4711);
+  EXPECT_EQ(answer(*run, "list_repos", {{"owner", "org"}})["repos"][0]["id"], 4711);
+}
+
 TEST_F(GiteaReadsTest, FilesReviewsAndStatusesOfAPullRequest) {
   auto& repo = gitea_.repos.at("org/app");
   repo.files[2] = {{"a.cpp", "b.cpp", "renamed", 3, 4}};

@@ -77,6 +77,56 @@ TEST_F(Forge, MakesLabelsAndTakesThemOff) {
   EXPECT_TRUE(issue().labels.empty());
 }
 
+TEST_F(Forge, AnExclusiveLabelTakesThePlaceOfAnotherOfItsScope) {
+  with([&](const timmy::Gitea& gitea) {
+    for (const char* name : {"kind/bug", "kind/wish"})
+      gitea.create_label("org/app", {.name = name, .color = "ff0000", .exclusive = true});
+    EXPECT_THAT(gitea.list_labels("org/app"), ElementsAre("bug", "docs", "kind/bug", "kind/wish"));
+    const auto usable = gitea.list_usable_labels("org/app");
+    EXPECT_EQ(usable.all, gitea.list_labels("org/app"));
+    EXPECT_THAT(usable.exclusive, ElementsAre("kind/bug", "kind/wish"));
+    gitea.add_labels("org/app", 1, {"docs", "kind/bug"});
+    EXPECT_THAT(gitea.add_labels("org/app", 1, {"kind/wish"}), ElementsAre("docs", "kind/wish"));
+  });
+  EXPECT_EQ(failure([](const auto& gitea) {
+              gitea.add_labels("org/app", 1, {"kind/bug", "kind/wish"});
+            }),
+            "not_found")
+      << "the host misses the one that is gone";
+}
+
+TEST_F(Forge, CutsBodiesOfListsWhereThatIsAskedFor) {
+  issue().body = "häßlich";
+  world_.forge.issue("org/app", 2).body = "long";
+  with([](const timmy::Gitea& gitea) {
+    const auto cut = gitea.list_issues("org/app", {.body_limit = 2}).at(0);
+    EXPECT_EQ(cut.body, "h");
+    EXPECT_TRUE(cut.body_cut);
+    EXPECT_FALSE(gitea.list_issues("org/app").at(0).body_cut);
+    EXPECT_EQ(gitea.get_issue("org/app", 1).body, "häßlich");
+    EXPECT_EQ(gitea.list_prs("org/app", {.body_limit = 3}).at(0).body, "lon");
+    EXPECT_TRUE(gitea.list_prs("org/app", {.body_limit = 3}).at(0).body_cut);
+    EXPECT_FALSE(gitea.list_prs("org/app", {.body_limit = 4}).at(0).body_cut);
+  });
+}
+
+TEST_F(Forge, ARepositoryKeepsItsIdUnderAnotherName) {
+  const auto id_of = [&](const std::string& repo) {
+    std::int64_t id = 0;
+    with([&](const timmy::Gitea& gitea) { id = gitea.get_repo(repo).id; });
+    return id;
+  };
+  const auto id = id_of("org/app");
+  world_.forge.rename_repo("org/app", "org/renamed");
+  world_.forge.add_repo("org/app");
+  EXPECT_EQ(id_of("org/renamed"), id);
+  EXPECT_NE(id_of("org/app"), id);
+  with([&](const timmy::Gitea& gitea) {
+    EXPECT_EQ(gitea.list_repos("org").at(1).id, id);
+    EXPECT_EQ(gitea.get_issue("org/renamed", 1).title, "It crashes");
+  });
+}
+
 TEST_F(Forge, AJobCommentsOnceHoweverOftenItRuns) {
   const auto comment = [](const timmy::Gitea& gitea) {
     EXPECT_THAT(gitea.create_comment("org/app", 1, "seen").body, StartsWith("seen"));

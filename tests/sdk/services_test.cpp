@@ -228,6 +228,15 @@ TEST_F(Services, TheClockStandsWhereTheTestPutIt) {
             (Json{{"now", "2030-01-01T00:00:00Z"}}));
 }
 
+TEST_F(Services, StateHasTheHostsLimits) {
+  const auto code = [&](const std::string& key, const Json& value) {
+    return run([&](timmy::Context& ctx) { return ctx.state().put_now(key, value), Json(); }).code;
+  };
+  EXPECT_EQ(code(std::string(256, 'k'), std::string(64 * 1024 - 2, 'v')), "");
+  EXPECT_EQ(code(std::string(257, 'k'), 1), "too_large");
+  EXPECT_EQ(code("k", std::string(64 * 1024 - 1, 'v')), "too_large");
+}
+
 TEST_F(Services, AResultThatIsNoObjectIsWrapped) {
   EXPECT_EQ(run([](timmy::Context&) { return Json(7); }).result, (Json{{"value", 7}}));
 }

@@ -39,10 +39,17 @@ struct Repository {
   bool archived = false;
   bool has_issues = true;
   Json raw;
+  // By which it is known whatever its name becomes; 0: the host does not say. Since SDK 1.1.
+  std::int64_t id = 0;
 
   [[nodiscard]] static Repository from(Json json) {
-    return {json.at("full_name").get<std::string>(), json.value("archived", false),
-            json.value("has_issues", true), std::move(json)};
+    Repository repo;
+    repo.full_name = json.at("full_name").get<std::string>();
+    repo.archived = json.value("archived", false);
+    repo.has_issues = json.value("has_issues", true);
+    repo.id = json.value("id", std::int64_t{0});
+    repo.raw = std::move(json);
+    return repo;
   }
 };
 
@@ -59,6 +66,7 @@ struct Issue {
   std::optional<Time> created_at;
   std::int64_t comments = 0;  // how many
   std::string milestone;      // its title; empty: none
+  bool body_cut = false;      // `body` is only how it begins: see IssueFilter::body_limit
 
   [[nodiscard]] static Issue from(Json json) {
     Issue issue;
@@ -73,6 +81,7 @@ struct Issue {
     issue.updated_at = detail::time_at(json, "updated_at");
     issue.comments = json.value("comments", std::int64_t{0});
     issue.milestone = json.value("milestone", "");
+    issue.body_cut = json.value("body_cut", false);
     issue.raw = std::move(json);
     return issue;
   }
@@ -81,6 +90,9 @@ struct Issue {
 struct IssueFilter {
   std::string state = "open";   // "open", "closed" or "all"
   std::optional<Time> since{};  // updated then or later; whole seconds
+  // Bodies longer than so many bytes are cut. An answer is at most 16 MiB, and anybody may write
+  // long ones. Since SDK 1.1.
+  std::optional<int> body_limit{};
 };
 
 // Since SDK 1.1, as all below.
@@ -93,6 +105,16 @@ struct Label {
   [[nodiscard]] static Label from(const Json& json) {
     return {json.at("name").get<std::string>(), json.value("color", ""),
             json.value("description", ""), json.value("exclusive", false)};
+  }
+};
+
+// What issues of a repository can carry, by name.
+struct LabelNames {
+  std::vector<std::string> all;
+  std::vector<std::string> exclusive;  // those of them that are: see Label
+
+  [[nodiscard]] static LabelNames from(const Json& json) {
+    return {detail::names_at(json, "labels"), detail::names_at(json, "exclusive")};
   }
 };
 
@@ -156,6 +178,7 @@ struct PullRequest {
   std::optional<Time> created_at;
   std::optional<Time> updated_at;
   Json raw;
+  bool body_cut = false;  // `body` is only how it begins: see PullFilter::body_limit
 
   [[nodiscard]] static PullRequest from(Json json) {
     PullRequest pull;
@@ -175,16 +198,18 @@ struct PullRequest {
     pull.head = PullEnd::from(json.at("head"));
     pull.created_at = detail::time_at(json, "created_at");
     pull.updated_at = detail::time_at(json, "updated_at");
+    pull.body_cut = json.value("body_cut", false);
     pull.raw = std::move(json);
     return pull;
   }
 };
 
 struct PullFilter {
-  std::string state = "open";   // "open", "closed" or "all"
-  std::string base{};           // branch; empty: any
-  std::string head{};           // branch of the repository itself; empty: any
-  std::optional<Time> since{};  // updated then or later; whole seconds
+  std::string state = "open";       // "open", "closed" or "all"
+  std::string base{};               // branch; empty: any
+  std::string head{};               // branch of the repository itself; empty: any
+  std::optional<Time> since{};      // updated then or later; whole seconds
+  std::optional<int> body_limit{};  // as of an IssueFilter
 };
 
 struct ChangedFile {

@@ -69,6 +69,7 @@ class Gitea {
                                                const IssueFilter& filter = {}) const {
     Json params{{"repo", repo}, {"state", filter.state}};
     put_since(params, filter.since);
+    if (filter.body_limit) params["body_limit"] = *filter.body_limit;
     return list<Issue>("list_issues", params, "issues");
   }
   // Since SDK 1.0.
@@ -98,6 +99,10 @@ class Gitea {
   // SDK 1.0.
   [[nodiscard]] std::vector<std::string> list_labels(const std::string& repo) const {
     return call("list_labels", {{"repo", repo}}).at("labels");
+  }
+  // Those of its organisation too, as far as the host's token sees them.
+  [[nodiscard]] LabelNames list_usable_labels(const std::string& repo) const {
+    return LabelNames::from(call("list_labels", {{"repo", repo}, {"organisation", true}}));
   }
   // Returns the one that has the name already, whatever its colour, if there is one.
   Label create_label(const std::string& repo, const Label& label) const {
@@ -149,6 +154,7 @@ class Gitea {
     if (!filter.base.empty()) params["base"] = filter.base;
     if (!filter.head.empty()) params["head"] = filter.head;
     put_since(params, filter.since);
+    if (filter.body_limit) params["body_limit"] = *filter.body_limit;
     return list<PullRequest>("list_prs", params, "prs");
   }
   [[nodiscard]] PullRequest get_pr(const std::string& repo, std::int64_t number) const {

@@ -194,6 +194,7 @@ class World {
   Json answer_state(std::string_view method, const Json& params) {
     if (method == "list") return list_state(params.value("prefix", ""));
     const std::string key = params.at("key");
+    if (method == "put" || method == "put_now") must_fit(key, params.at("value"));
     if (method == "put") return staged_state_[key] = params.at("value"), Json::object();
     if (method == "put_now")
       return staged_state_.erase(key), put(key, params.at("value")), Json::object();
@@ -203,6 +204,13 @@ class World {
       return {{"value", own->second}};
     const auto found = state.find(key);
     return {{"value", found == state.end() ? Json() : found->second}};
+  }
+
+  static void must_fit(const std::string& key, const Json& value) {
+    if (key.size() > 256)
+      throw Permanent("too_large", "a key of state/1 is at most 256 bytes long");
+    if (detail::dump(value).size() > 64 * 1024)
+      throw Permanent("too_large", "the value of \"" + key + "\" is larger than 64 KiB");
   }
 
   Json list_state(const std::string& prefix) const {

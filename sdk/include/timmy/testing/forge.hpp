@@ -43,7 +43,7 @@ class Forge : public ForgeWorld {
     if (method == "list_teams") return list_teams(params.at("owner"));
     if (method == "list_team_members") return list_team_members(params);
     if (method == "get_repo") return to_json(params.at("repo"), find_repo(params));
-    if (method == "list_labels") return Json{{"labels", find_repo(params).labels}};
+    if (method == "list_labels") return list_labels(find_repo(params));
     if (method == "create_label") return create_label(params);
     if (method == "list_assignable") return Json{{"assignable", find_repo(params).assignable}};
     if (method == "user_permission") {
@@ -78,9 +78,21 @@ class Forge : public ForgeWorld {
     return {{"members", found->second}};
   }
 
+  static Json list_labels(const Repository& repo) {
+    return {{"labels", repo.labels}, {"exclusive", repo.exclusive}};
+  }
+
+  // "kind" of an exclusive "kind/bug", else empty.
+  static std::string scope(const Repository& repo, const std::string& label) {
+    return repo.exclusive.contains(label) ? label.substr(0, label.find_last_of('/')) : "";
+  }
+
   Json create_label(const Json& params) {
     ++writes;
-    writable(params).labels.insert(params.at("name").get<std::string>());
+    auto& repo = writable(params);
+    if (repo.labels.insert(params.at("name").get<std::string>()).second &&
+        params.value("exclusive", false))
+      repo.exclusive.insert(params.at("name").get<std::string>());
     return {{"name", params.at("name")},
             {"color", params.value("color", "ededed")},
             {"description", params.value("description", "")},
@@ -128,9 +140,10 @@ class Forge : public ForgeWorld {
 
   Json list_issues(const Json& params) {
     auto& issues = find_repo(params).issues;
+    const Filter filter(params);
     Json all = Json::array();
     for (auto issue = issues.rbegin(); issue != issues.rend(); ++issue)
-      if (!issue->is_pull && matches(*issue, params)) all.push_back(to_json(*issue));
+      if (!issue->is_pull && filter.matches(*issue)) all.push_back(cut(to_json(*issue), params));
     return {{"issues", all}};
   }
 
@@ -169,15 +182,24 @@ class Forge : public ForgeWorld {
     return to_json(issue);
   }
 
+  // As a real one: an exclusive label takes the place of the others of its scope, of those that are
+  // added with it, too; and the host then misses the one that is gone.
   Json add_labels(const Json& params) {
     auto& issue = for_writing(params);
+    const auto& repo = find_repo(params);
+    const auto refuse = [](const std::string& label) {
+      throw Permanent("not_found", "no label \"" + label + "\" in the repository");
+    };
     for (const std::string label : params.at("labels")) {
-      if (!find_repo(params).labels.contains(label))
-        throw Permanent("not_found", "no label \"" + label + "\" in the repository");
+      if (!repo.labels.contains(label)) refuse(label);
       if (has(issue.labels, label)) continue;
+      if (const auto mine = scope(repo, label); !mine.empty())
+        std::erase_if(issue.labels, [&](const auto& each) { return scope(repo, each) == mine; });
       issue.labels.push_back(label);
       issue.updated_at = now();
     }
+    for (const std::string label : params.at("labels"))
+      if (!has(issue.labels, label)) refuse(label);
     return {{"labels", issue.labels}};
   }
 
@@ -221,12 +243,13 @@ class Forge : public ForgeWorld {
   }
 
   Json list_prs(const Json& params) {
+    const Filter filter(params);
     Json all = Json::array();
     for (const auto& [number, pull] : find_repo(params).pulls) {
       const auto& issue = find_repo(params).issues.at(static_cast<std::size_t>(number - 1));
-      if (matches(issue, params) && params.value("base", pull.base) == pull.base &&
+      if (filter.matches(issue) && params.value("base", pull.base) == pull.base &&
           params.value("head", pull.head) == pull.head)
-        all.push_back(to_json(issue, pull, params));
+        all.push_back(cut(to_json(issue, pull, params), params));
     }
     return {{"prs", all}};
   }

@@ -83,7 +83,7 @@ class ForgeWorld {
     std::string description;
     std::string target_url;
   };
-  // Since SDK 1.0 but for the last four.
+  // Since SDK 1.0 but for the last six.
   struct Repository {
     std::set<std::string> labels;  // that exist
     std::vector<Issue> issues;
@@ -94,6 +94,9 @@ class ForgeWorld {
     std::map<std::int64_t, Pull> pulls{};
     // The newest of each context, by commit or branch.
     std::map<std::string, std::map<std::string, Status>> statuses{};
+    // Of its labels, those that take the place of another of their scope ("kind/bug", "kind/wish").
+    std::set<std::string> exclusive{};
+    std::int64_t id = 0;  // stays, whatever its name becomes
   };
 
   std::string login = "timmy";  // the host's user. Since SDK 1.0
@@ -103,7 +106,16 @@ class ForgeWorld {
 
   // Since SDK 1.0.
   void add_repo(const std::string& name, const std::set<std::string>& labels = {}) {
-    repos_[name].labels = labels;
+    auto& repo = repos_[name];
+    repo.labels = labels;
+    if (repo.id == 0) repo.id = ++last_repo_;
+  }
+  // Its old name is one that no repository has then, and may be given to another. Throws
+  // std::out_of_range without it.
+  void rename_repo(const std::string& name, const std::string& to) {
+    Repository moved = std::move(repos_.at(name));
+    repos_.erase(name);
+    repos_[to] = std::move(moved);
   }
   // Returns its number. Throws std::out_of_range without the repository. Since SDK 1.0.
   std::int64_t add_issue(const std::string& repo, const std::string& title,
@@ -181,11 +193,16 @@ class ForgeWorld {
     return found->second;
   }
   // By the parameters `state` and `since`.
-  static bool matches(const Issue& issue, const Json& params) {
-    const std::string state = params.value("state", "open");
-    const auto since = parse_time(params.value("since", ""));
-    return (state == "all" || issue.state == state) && !(since && issue.updated_at < *since);
-  }
+  // What a list is to hold.
+  struct Filter {
+    std::string state;
+    std::optional<Time> since;
+    explicit Filter(const Json& params)
+        : state(params.value("state", "open")), since(parse_time(params.value("since", ""))) {}
+    [[nodiscard]] bool matches(const Issue& issue) const {
+      return (state == "all" || issue.state == state) && !(since && issue.updated_at < *since);
+    }
+  };
   Comment& comment_on(Issue& issue, const std::string& body, const std::string& user,
                       const std::string& marker) {
     issue.updated_at = now_;
@@ -202,7 +219,10 @@ class ForgeWorld {
     return format_time(std::chrono::floor<std::chrono::seconds>(time));
   }
   static Json to_json(const std::string& name, const Repository& repo) {
-    return {{"full_name", name}, {"archived", repo.archived}, {"has_issues", repo.has_issues}};
+    return {{"id", repo.id},
+            {"full_name", name},
+            {"archived", repo.archived},
+            {"has_issues", repo.has_issues}};
   }
   static Json to_json(const Issue& issue) {
     return {{"number", issue.number},
@@ -217,6 +237,16 @@ class ForgeWorld {
             {"comments", issue.comments.size()},
             {"created_at", text(issue.created_at)},
             {"updated_at", text(issue.updated_at)}};
+  }
+  // As an element of a list that was asked for with `body_limit`.
+  static Json cut(Json json, const Json& params) {
+    std::string body = json.at("body");
+    auto most = static_cast<std::size_t>(params.value("body_limit", std::int64_t{INT64_MAX}));
+    if (body.size() <= most) return json;
+    while (most > 0 && (static_cast<unsigned char>(body[most]) & 0xC0) == 0x80) --most;
+    json["body"] = body.substr(0, most);
+    json["body_cut"] = true;
+    return json;
   }
   // Our own with its invisible line, as the host hands it over.
   static Json to_json(const Comment& comment, std::int64_t number) {
@@ -257,6 +287,7 @@ class ForgeWorld {
   std::map<std::string, Repository> repos_;
   Time now_{};
   std::int64_t last_id_ = 100;
+  std::int64_t last_repo_ = 0;
 };
 
 }  // namespace timmy::testing
