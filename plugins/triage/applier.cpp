@@ -44,6 +44,7 @@ std::string troubles(const Facts& facts) {
 // An issue that something is done to.
 struct Applier::Task {
   Snapshot issue;
+  std::string key;     // of its record
   bool moved = false;  // the issue is no longer what the snapshot shows
   Record record;       // its plan without what failed
   std::vector<Step> failed;
@@ -55,6 +56,8 @@ struct Applier::Task {
   Looked looked;
 };
 
+timmy::Time at_once(timmy::Time now) { return std::chrono::floor<std::chrono::seconds>(now); }
+
 void Looked::look_again(timmy::Time when) {
   if (!due || when < *due) due = when;
 }
@@ -64,16 +67,17 @@ bool Applier::stopped() const {
   return capped_ || (remaining && *remaining < kReserve);
 }
 
-Looked Applier::look(Snapshot issue) {
-  Task task{.issue = std::move(issue)};
+Looked Applier::look(Snapshot issue, const std::string& home) {
+  auto key = record_key(home, issue.number);
+  Task task{.issue = std::move(issue), .key = std::move(key)};
   if (!task.issue.open) return task.looked;
-  const auto kept = ctx_.state().get(record_key(task.issue.repo, task.issue.number));
+  const auto kept = ctx_.state().get(task.key);
   task.stored = task.before = kept.value_or(Json::object());
   task.record = settled(Record::from(task.stored), task.issue);
-  Outcome outcome = decide_on(task.issue, task.record, task.looked);
+  Outcome outcome = decide_on(task);
   if (!outcome.steps.empty() && !stopped() && old(task.issue)) {
     task.issue = read_again(task.issue);
-    outcome = decide_on(task.issue, task.record, task.looked);
+    outcome = decide_on(task);
   }
   if (stopped()) {
     if (!outcome.steps.empty() || !outcome.unjudged.empty()) leave(task);
@@ -85,22 +89,32 @@ Looked Applier::look(Snapshot issue) {
   return task.looked;
 }
 
-Outcome Applier::decide_on(const Snapshot& issue, const Record& record, Looked& looked) {
+Outcome Applier::decide_on(Task& task) {
   const auto now = clock_();
   const Facts none;
-  Needs needs = rules_.needs({issue, none, now}, false);
+  Needs needs = rules_.needs({task.issue, none, now}, false);
+  if (needs.body && !stopped()) {
+    task.issue = read_again(task.issue);
+    needs = rules_.needs({task.issue, none, now}, false);
+  }
   // Nothing is asked of the forge for what this run won't do.
   if (stopped()) needs.files = false;
-  const Facts facts = facts_.find(needs, issue);
-  Outcome outcome = decide(rules_, {issue, facts, now}, record);
-  looked.due = outcome.due;
-  if (outcome.unjudged.empty() || stopped()) return outcome;
+  const Facts facts = facts_.find(needs, task.issue);
+  Outcome outcome = decide(rules_, {task.issue, facts, now}, task.record);
+  task.looked.due = outcome.due;
+  if (!outcome.unjudged.empty() && !stopped()) tell_unjudged(task.looked, outcome, facts);
+  return outcome;
+}
+
+void Applier::tell_unjudged(Looked& looked, const Outcome& outcome, const Facts& facts) {
+  const bool may_pass = std::any_of(facts.teams.begin(), facts.teams.end(),
+                                    [](const auto& each) { return each.second.may_pass; });
   looked.failed = true;
-  looked.look_again(now + kUnjudgedAgain);
+  looked.may_pass = looked.may_pass || may_pass;
+  looked.look_again(may_pass ? at_once(clock_()) : clock_() + kUnjudgedAgain);
   for (const auto& rule : outcome.unjudged)
     if (unjudged_.insert(rule).second)
       looked.failures.push_back("rule \"" + rule + "\" can't be judged: " + troubles(facts));
-  return outcome;
 }
 
 Snapshot Applier::read_again(const Snapshot& issue) const {
@@ -147,8 +161,7 @@ void Applier::carry_out(Task& task) {
 
 void Applier::leave(Task& task) const {
   task.looked.left = true;
-  // Not in the next second: the next round may come within this one.
-  task.looked.look_again(std::chrono::floor<std::chrono::seconds>(clock_()));
+  task.looked.look_again(at_once(clock_()));
 }
 
 void Applier::send_first(Task& task) {
@@ -206,13 +219,21 @@ void Applier::fail_first(Task& task, const timmy::Permanent& failure) {
   task.looked.failures.push_back(task.issue.name() + ": " + failure.what());
   task.looked.failed = true;
   const Step& first = task.record.plan.front();
-  if (names_something(first.what) && failure.code() == "not_found") {
+  if (is_bad(task, first, failure)) {
     bad_.insert(bad_name(task.issue.repo, first.what, first.names.front()));
     return;  // set_aside() is next
   }
   ++refusals_;
   task.failed.push_back(first);
   task.record.plan.erase(task.record.plan.begin());
+}
+
+// Whether what the one step of a single name asks for is not there. Of labels that are, one may be
+// missed since another took its place meanwhile; the next issue may get it all the same.
+bool Applier::is_bad(const Task& task, const Step& step, const timmy::Permanent& failure) {
+  if (!names_something(step.what) || failure.code() != "not_found") return false;
+  const auto* labels = step.what == Step::What::label ? facts_.labels(task.issue.repo) : nullptr;
+  return labels == nullptr || !contains(labels->all, step.names.front());
 }
 
 bool Applier::known_bad(const Task& task, Step::What what, const std::string& name) const {
@@ -285,18 +306,16 @@ Json Applier::whole_record(const Task& task) {
 void Applier::save_now(Task& task) const {
   task.stored = whole_record(task);
   task.taken_back = false;
-  ctx_.state().put_now(record_key(task.issue.repo, task.issue.number),
-                       task.stored.empty() ? Json() : task.stored);
+  ctx_.state().put_now(task.key, task.stored.empty() ? Json() : task.stored);
 }
 
 // That a step was done may be told with the run's end, or not at all: the next look finds out. That
 // it was not done may not, or it would count as undone by a person.
 void Applier::end(Task& task) {
-  const auto key = record_key(task.issue.repo, task.issue.number);
   if (task.dry_run) {  // all is as it was before
     task.looked.change["dry_run"] = true;
     for (const auto& [rule, turn] : task.turns) facts_.set_turn(rule, turn);
-    return ctx_.state().put_now(key, task.before.empty() ? Json() : task.before);
+    return ctx_.state().put_now(task.key, task.before.empty() ? Json() : task.before);
   }
   if (task.record.plan.empty() && task.failed.empty()) {
     task.record.planned.clear();
@@ -304,7 +323,7 @@ void Applier::end(Task& task) {
   }
   if (task.taken_back) return save_now(task);
   const Json wanted = whole_record(task);
-  if (wanted != task.stored) ctx_.state().put(key, wanted.empty() ? Json() : wanted);
+  if (wanted != task.stored) ctx_.state().put(task.key, wanted.empty() ? Json() : wanted);
 }
 
 }  // namespace triage

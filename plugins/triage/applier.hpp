@@ -13,11 +13,15 @@
 
 namespace triage {
 
+// When to look again for the next run to do so, however soon it comes: not in the next second.
+[[nodiscard]] timmy::Time at_once(timmy::Time now);
+
 // What became of one look at an issue.
 struct Looked {
   timmy::Json change = timmy::Json::object();  // what was done, by kind; empty: nothing
   bool left = false;                           // there is more to do, for the next run
   bool failed = false;                         // some of it can't be done as things are
+  bool may_pass = false;                       // with nobody changing anything
   std::vector<std::string> failures;           // why, as far as this run has not said so before
   std::optional<timmy::Time> due;              // when to look again, though nobody changes it
 
@@ -36,9 +40,9 @@ class Applier {
       : ctx_(ctx), rules_(rules), clock_(std::move(clock)), facts_(ctx.gitea(), ctx.state()) {}
 
   // What can't be done does not keep the rest from being done, but for closing, which comes after
-  // all else. Throws what may pass (the forge is away), and Permanent where the issue can't be read
-  // or its record not be kept.
-  [[nodiscard]] Looked look(Snapshot issue);
+  // all else. `home`: of its repository, see Homes. Throws what may pass (the forge is away), and
+  // Permanent where the issue can't be read or its record not be kept.
+  [[nodiscard]] Looked look(Snapshot issue, const std::string& home);
 
   // Whether this run writes nothing any more: it made as many writes as it may, or ends soon.
   [[nodiscard]] bool stopped() const;
@@ -48,7 +52,8 @@ class Applier {
  private:
   struct Task;
 
-  [[nodiscard]] Outcome decide_on(const Snapshot& issue, const Record& record, Looked& looked);
+  [[nodiscard]] Outcome decide_on(Task& task);
+  void tell_unjudged(Looked& looked, const Outcome& outcome, const Facts& facts);
   [[nodiscard]] Snapshot read_again(const Snapshot& issue) const;
   [[nodiscard]] bool old(const Snapshot& issue) const;
   void plan(Task& task, const Outcome& outcome);
@@ -59,6 +64,7 @@ class Applier {
   void fail_first(Task& task, const timmy::Permanent& failure);
   [[nodiscard]] bool set_aside(Task& task);
   [[nodiscard]] bool pass_on(const Task& task, Step& step);
+  [[nodiscard]] bool is_bad(const Task& task, const Step& step, const timmy::Permanent& failure);
   [[nodiscard]] bool known_bad(const Task& task, Step::What what, const std::string& name) const;
   void note(Task& task, const Step& step) const;
   void take_back(Task& task, const Step& rest);

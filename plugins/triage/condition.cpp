@@ -40,10 +40,19 @@ struct Place {
 
 Condition in_text(const std::string& key, const Pattern& pattern, std::vector<Place> places) {
   Condition condition{.key = key, .wanted = shortened(pattern->pattern())};
+  // What holds of how a body begins may not hold of all of it.
   condition.holds = [pattern, places](const Look& look) {
-    return holds(std::any_of(places.begin(), places.end(), [&](const Place& place) {
-      return RE2::PartialMatch(look.issue.*place.text, *pattern);
-    }));
+    bool unknown = false;
+    for (const auto& place : places) {
+      if (place.text == &Snapshot::body && look.issue.body_cut)
+        unknown = true;
+      else if (RE2::PartialMatch(look.issue.*place.text, *pattern))
+        return Holds::yes;
+    }
+    return unknown ? Holds::unknown : Holds::no;
+  };
+  condition.needs = [holds = condition.holds](const Look& look, Needs& needs) {
+    if (holds(look) == Holds::unknown) needs.body = true;
   };
   condition.value = [pattern, places](const Look& look) {
     std::string looked_in;

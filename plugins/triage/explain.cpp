@@ -3,6 +3,8 @@
 
 #include "facts.hpp"
 #include "glob.hpp"
+#include "home.hpp"
+#include "names_text.hpp"
 #include "outcome.hpp"
 
 namespace triage {
@@ -38,6 +40,27 @@ Json held_back(const Outcome& outcome) {
   Json all = Json::array();
   for (const auto& held : outcome.held)
     all.push_back({{"rule", held.rule}, {"what", held.what}, {"why", held.why}});
+  return all;
+}
+
+// Those of the rules that asked for a step which want this label of it.
+Names rules_for(const std::string& label, const Names& asked, const Rules& rules) {
+  Names names;
+  for (const auto& rule : rules)
+    if (contains(asked, rule.name()) && (contains(rule.adds(), label) || rule.priority() == label))
+      names.push_back(rule.name());
+  return names;
+}
+
+Json left_out(const Outcome& outcome, const Rules& rules) {
+  Json all = Json::array();
+  for (const auto& clash : outcome.clashes) {
+    const auto other = in_quotes(clash.other);
+    all.push_back({{"what", "label " + in_quotes(clash.label)},
+                   {"rules", rules_for(clash.label, clash.rules, rules)},
+                   {"why", clash.carried ? "the issue carries " + other + ", which it would replace"
+                                         : other + ", which it would replace, is added first"}});
+  }
   return all;
 }
 
@@ -77,7 +100,8 @@ Json explain(timmy::Context& ctx, const Names& repos, const Rules& rules, const 
              std::int64_t number) {
   const auto now = ctx.now();
   const auto issue = Snapshot::of(repo, ctx.gitea().get_issue(repo, number), now);
-  const auto kept = ctx.state().get(record_key(repo, number));
+  const auto home = Homes(ctx.gitea(), ctx.state()).known(repo);
+  const auto kept = ctx.state().get(record_key(home, number));
   const Record record = Record::from(kept.value_or(Json::object()));
   const Facts none;
   FactFinder finder(ctx.gitea(), ctx.state());
@@ -91,6 +115,7 @@ Json explain(timmy::Context& ctx, const Names& repos, const Rules& rules, const 
           {"steps", hindered.empty() ? steps_of(outcome) : Json::array()},
           {"resumed", outcome.resumed},
           {"held_back", held_back(outcome)},
+          {"left_out", left_out(outcome, rules)},
           {"due", outcome.due ? Json(timmy::format_time(*outcome.due)) : Json()}};
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "facts.hpp"
 
+#include "scopes.hpp"
+
 namespace triage {
 namespace {
 
@@ -19,6 +21,8 @@ Facts FactFinder::find(const Needs& needs, const Snapshot& issue) {
   Facts facts;
   for (const auto& name : needs.teams) facts.teams.try_emplace(name, team(name));
   for (const auto& rule : needs.turns) facts.turns.try_emplace(rule, turn(rule));
+  if (may_clash(needs.added, issue.labels))
+    if (const auto* known = labels(issue.repo)) facts.exclusive = known->exclusive;
   if (!needs.files) return facts;
   try {
     facts.files = files_of(gitea_.list_pr_files(issue.repo, issue.number));
@@ -38,8 +42,25 @@ const Facts::Team& FactFinder::team(const std::string& full_name) {
         gitea_.list_team_members(full_name.substr(0, slash), full_name.substr(slash + 1));
   } catch (const timmy::Permanent& failure) {
     found.trouble = failure.what();
+  } catch (const timmy::Retryable& failure) {
+    found.trouble = failure.what();
+    found.may_pass = true;
   }
   return teams_.emplace(full_name, std::move(found)).first->second;
+}
+
+const timmy::LabelNames* FactFinder::labels(const std::string& repo) {
+  auto known = labels_.find(repo);
+  if (known == labels_.end()) {
+    std::optional<timmy::LabelNames> found;
+    try {
+      found = gitea_.list_usable_labels(repo);
+    } catch (const timmy::Permanent&) {
+      // Then labels are taken for ones that exclude none.
+    }
+    known = labels_.emplace(repo, std::move(found)).first;
+  }
+  return known->second ? &*known->second : nullptr;
 }
 
 const Turn& FactFinder::turn(const std::string& rule) {

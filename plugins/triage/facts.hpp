@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <timmy/services.hpp>
 
@@ -15,8 +16,13 @@ class FactFinder {
  public:
   FactFinder(timmy::Gitea gitea, timmy::State state) : gitea_(gitea), turns_(state) {}
 
-  // A fact that can't be had for good is in the answer as trouble. Throws what may pass.
+  // A fact that can't be had is in the answer as trouble. Throws what may pass, but for a team's,
+  // on which many issues hang.
   [[nodiscard]] Facts find(const Needs& needs, const Snapshot& issue);
+
+  // The labels that issues of the repository can carry; nullptr: that can't be had. Asked for once.
+  // Throws what may pass.
+  [[nodiscard]] const timmy::LabelNames* labels(const std::string& repo);
 
   // Moves the cursor of a rule's round robin; durable when it returns.
   void set_turn(const std::string& rule, const Turn& turn);
@@ -29,6 +35,7 @@ class FactFinder {
   Turns turns_;
   std::map<std::string, Facts::Team> teams_;
   std::map<std::string, Turn> cursors_;
+  std::map<std::string, std::optional<timmy::LabelNames>> labels_;  // by repository
 };
 
 }  // namespace triage

@@ -22,7 +22,7 @@ class Late {
     const auto read = Snapshot::of("org/app", ctx.gitea().get_issue("org/app", 1), ctx.now());
     ctx.call("test/1.meanwhile", Json::object());
     Applier applier(ctx, rules_, [&] { return ctx.now() + std::chrono::seconds(age_); });
-    return applier.look(read).change;
+    return applier.look(read, "1").change;
   }
 
  private:

@@ -153,7 +153,23 @@ class Wishes {
 bool stands(const Record& record, const Rules& rules, timmy::Time now) {
   constexpr auto kLife = std::chrono::hours(24);
   const auto planned = timmy::parse_time(record.planned);
-  return planned && now - *planned <= kLife && record.rules == rules.fingerprint();
+  // Also one from beyond now, by a clock that was ahead.
+  return planned && std::chrono::abs(now - *planned) <= kLife &&
+         record.rules == rules.fingerprint();
+}
+
+// They are kept without: see Record.
+void give_texts(std::vector<Step>& steps, const Rules& rules, const Snapshot& issue) {
+  Names assignees = issue.assignees;
+  for (const auto& step : steps)
+    if (step.what == Step::What::assign)
+      assignees.insert(assignees.end(), step.names.begin(), step.names.end());
+  for (auto& step : steps) {
+    if (step.what != Step::What::comment || !step.text.empty()) continue;
+    for (const auto& rule : rules)
+      if (rule.comment() && contains(step.rules, rule.name()))
+        step.text = rule.comment()->text(issue, assignees);
+  }
 }
 
 // What of `step` none of `begun` is about.
@@ -194,8 +210,10 @@ Outcome decide(const Rules& rules, const Look& look, const Record& kept) {
   }
   std::vector<Step> begun;
   if (stands(record, rules, look.now)) begun = rest_of_plan(record, look.issue);
+  give_texts(begun, rules, look.issue);
   outcome.resumed = !begun.empty();
-  outcome.steps = joined(begun, wishes.steps());
+  outcome.steps = without_clashes(joined(begun, wishes.steps()), look.issue, look.facts.exclusive,
+                                  &outcome.clashes);
   return outcome;
 }
 

@@ -8,6 +8,7 @@
 #include "condition.hpp"
 #include "record.hpp"
 #include "rules.hpp"
+#include "scopes.hpp"
 #include "step.hpp"
 
 namespace triage {
@@ -24,6 +25,7 @@ struct Outcome {
   std::vector<Step> steps;  // in the order in which they are carried out
   bool resumed = false;     // the first of them are what an earlier run did not get to
   std::vector<Held> held;
+  std::vector<Clash> clashes;         // labels that would take the place of others
   std::vector<std::string> unjudged;  // rules that hang on facts that can't be had
   std::optional<timmy::Time> due;     // when another rule may match, with nobody doing anything
 };

@@ -58,8 +58,33 @@ TEST(PersonTest, DoesAllOfAPlanThoughItsRuleStopsMatching) {
   EXPECT_EQ(outcome.result.at("changes"), Json::parse(R"([{"issue": "org/app#1",
       "added": ["asked", "bug", "p2"], "removed": ["wish"], "assigned": ["bob"],
       "commented": ["ask"], "closed": true}])"));
-  const auto& record = person.world_.state.at("record/org/app#1");
+  const auto& record = person.world_.state.at("record/1#1");
   EXPECT_FALSE(record.contains("plan") || record.contains("before")) << record;
+}
+
+// Limits of state/1: a key of 256 bytes, a value of 64 KiB.
+
+TEST(PersonTest, RulesMayHaveLongNamesAndSayMuchAndStillBeGoneOnWith) {
+  std::vector<Json> rules;
+  for (int i = 0; i < 200; ++i) {
+    const auto name = std::string(400, 'n') + std::to_string(i);
+    Json does{{"add_labels", {"bug"}}};
+    if (i < 12) does["comment"] = std::string(8000, 'c');
+    if (i == 0) does["assign_round_robin"] = {"bob", "carol"};
+    rules.push_back(Desk::rule(name, {{"without_labels", {"bug"}}}, does));
+  }
+  const Json with = Desk::config(rules);
+  for (int last : {10, 14, 18, 30}) {
+    Person person;
+    person.world_.cancel_at_call(last);
+    EXPECT_EQ(person.run(with).status, TIMMY_CANCELLED);
+    const auto outcome = person.later(with, std::chrono::minutes(5));
+    ASSERT_TRUE(outcome.ok()) << outcome.message;
+    EXPECT_THAT(person.labels(1), UnorderedElementsAre("bug", "wish")) << last;
+    EXPECT_THAT(person.at(1).assignees, ElementsAre("bob"));
+    ASSERT_THAT(person.at(1).comments, SizeIs(12));
+    for (const auto& comment : person.at(1).comments) EXPECT_EQ(comment.body.size(), 8000u);
+  }
 }
 
 // Each of its calls is the last one once, before it is answered; what was answered before counts.
@@ -155,25 +180,25 @@ TEST(PersonTest, ForgetsARecordAMonthAfterItsIssueWasClosed) {
   Person person;
   EXPECT_TRUE(person.run(Person::everything()).ok());
   person.days(30);
-  EXPECT_TRUE(person.keeps("record/org/app#1"));
-  EXPECT_TRUE(person.keeps("closed/org/app"));
+  EXPECT_TRUE(person.keeps("record/1#1"));
+  EXPECT_TRUE(person.keeps("closed/1"));
   person.days(1);
-  EXPECT_TRUE(person.keeps("record/org/app#1"));
+  EXPECT_TRUE(person.keeps("record/1#1"));
   person.days(1);
-  EXPECT_FALSE(person.keeps("record/org/app#1"));
+  EXPECT_FALSE(person.keeps("record/1#1"));
   person.days(1);
-  EXPECT_FALSE(person.keeps("closed/org/app"));
+  EXPECT_FALSE(person.keeps("closed/1"));
 }
 
 TEST(PersonTest, KeepsTheRecordOfAnOpenIssueHoweverLongItWasClosedBefore) {
   Person person;
   EXPECT_TRUE(person.run(Person::everything()).ok());
   person.days(20);
-  EXPECT_TRUE(person.keeps("closed/org/app"));
+  EXPECT_TRUE(person.keeps("closed/1"));
   person.somebody([](auto& issue) { issue.state = "open"; });
   person.days(20);
-  EXPECT_TRUE(person.keeps("record/org/app#1"));
-  EXPECT_FALSE(person.keeps("closed/org/app"));
+  EXPECT_TRUE(person.keeps("record/1#1"));
+  EXPECT_FALSE(person.keeps("closed/1"));
   EXPECT_EQ(person.at(1).state, "open");
 }
 

@@ -22,6 +22,15 @@ const Names& traced(const Step& step) {
   return step.what == Step::What::comment ? step.rules : step.names;
 }
 
+// A value of state/1 is of a bounded size, and what rules say, and how many ask for the same, is
+// not. A comment's text is made anew by its rule; who asks for the rest is for the log alone.
+timmy::Json kept(Step step) {
+  constexpr std::size_t kMostRules = 10;
+  step.text.clear();
+  if (step.rules.size() > kMostRules) step.rules.resize(kMostRules);
+  return step.to_json();
+}
+
 const std::vector<std::pair<const char*, Record::Dated Record::*>>& dated_fields() {
   static const std::vector<std::pair<const char*, Record::Dated Record::*>> all{
       {"added", &Record::added},
@@ -86,7 +95,7 @@ timmy::Json Record::to_json() const {
     if (!(this->*field).empty()) json[key] = this->*field;
   for (const auto& [key, field] : text_fields())
     if (!(this->*field).empty()) json[key] = this->*field;
-  for (const auto& step : plan) json["plan"].push_back(step.to_json());
+  for (const auto& step : plan) json["plan"].push_back(kept(step));
   return json;
 }
 
@@ -128,8 +137,8 @@ std::vector<Step> rest_of_plan(const Record& record, const Snapshot& issue) {
   return rest;
 }
 
-std::string record_key(const std::string& repo, std::int64_t number) {
-  return "record/" + repo + "#" + std::to_string(number);
+std::string record_key(const std::string& home, std::int64_t number) {
+  return "record/" + home + "#" + std::to_string(number);
 }
 
 }  // namespace triage

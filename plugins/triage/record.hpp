@@ -32,7 +32,7 @@ struct Record {
   Dated commented;                                   // rules
   std::string closed;
 
-  std::vector<Step> plan;  // to be done yet, in order
+  std::vector<Step> plan;  // to be done yet, in order; kept without comments' texts
   std::string planned;     // when
   std::string rules;       // by which: their fingerprint
   // Of the issue when the first step of the plan was about to be sent; empty: it was not yet.
@@ -62,7 +62,7 @@ struct Record {
 // What of the plan of a settled record is to be done yet, seen from the issue as it is.
 [[nodiscard]] std::vector<Step> rest_of_plan(const Record& record, const Snapshot& issue);
 
-// Where a record is kept: "record/org/app#12".
-[[nodiscard]] std::string record_key(const std::string& repo, std::int64_t number);
+// Where a record is kept: "record/4711#12". `home`: see Homes.
+[[nodiscard]] std::string record_key(const std::string& home, std::int64_t number);
 
 }  // namespace triage

@@ -18,7 +18,8 @@ std::map<std::string, Has> repos_of(const timmy::Gitea& gitea, const Names& name
     if (unknown) known->second = gitea.list_repos(owner);
     for (const auto& repo : known->second)
       if (!repo.archived && glob_matches(name, repo.full_name))
-        repos.try_emplace(repo.full_name, Has{repo.has_issues, repo.raw.value("has_pulls", true)});
+        repos.try_emplace(repo.full_name,
+                          Has{repo.has_issues, repo.raw.value("has_pulls", true), repo.id});
   }
   return repos;
 }

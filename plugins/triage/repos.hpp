@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <timmy/services.hpp>
@@ -13,6 +14,7 @@ namespace triage {
 struct Has {
   bool issues = true;
   bool pulls = true;
+  std::int64_t id = 0;  // on the forge; 0: not known
 };
 
 // The repositories that the config's names stand for, sorted. A name with a * is looked up among

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "round.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "glob.hpp"
@@ -24,9 +25,22 @@ constexpr std::size_t kMostSettled = 500;
 constexpr auto kWholeLook = std::chrono::hours(24);
 // How many issues of a repository that are due are asked for one by one in a round.
 constexpr std::size_t kDueOfRound = 100;
+// Longer bodies are cut in lists, so that a list of two thousand fits into an answer however long
+// people write. What a rule needs more for is read on its own.
+constexpr int kBodyLimit = 8 * 1024;
+// After so many failures one after the other that may pass, each of which could be one object's
+// own, a repository is left alone for the rest of the round; after so many repositories the round
+// ends.
+constexpr int kInARow = 3;
 // How many changes the result lists, and how many failures the message; all are in the log.
 constexpr std::size_t kListed = 100;
 constexpr std::size_t kToldFailures = 20;
+
+// Nothing for a time that is yet to come, by a clock that was ahead: who waits for it sees nothing.
+std::optional<timmy::Time> past_time(const Json& seen, const char* key, timmy::Time now) {
+  const auto time = timmy::parse_time(seen.value(key, ""));
+  return time && *time <= now ? time : std::nullopt;
+}
 
 // The newest change that was seen, by kind.
 constexpr const char* newest_key(Kind kind) { return kind == Kind::pull ? "pulls" : "newest"; }
@@ -36,10 +50,12 @@ constexpr const char* newest_key(Kind kind) { return kind == Kind::pull ? "pulls
 // What a round knows of one repository.
 struct Round::Repo {
   std::string name;
+  std::string home;               // see Homes
   Json seen;                      // as it was kept; empty: all is to be looked at
   Json next;                      // as it is to be kept
   bool full = false;              // all that is open is looked at
   bool whole = true;              // all that was to be listed was
+  int in_a_row = 0;               // failures that may pass
   std::set<std::int64_t> open;    // the numbers of those that were listed
   std::set<std::int64_t> looked;  // of those that were looked at
   // Of those that changed so lately that the next round lists them again: as they were.
@@ -48,22 +64,47 @@ struct Round::Repo {
   std::map<std::int64_t, std::optional<timmy::Time>> due;
 };
 
+// Owner by owner: what can't be listed of one does not keep others from their turn.
+std::map<std::string, Has> Round::repos() {
+  Names whole;
+  std::map<std::string, Names> globs;
+  for (const auto& name : names_)
+    (name.find('*') == std::string::npos ? whole : globs[name.substr(0, name.find('/'))])
+        .push_back(name);
+  auto all = repos_of(ctx_.gitea(), whole);
+  for (const auto& [owner, names] : globs) {
+    if (is_away()) break;
+    const auto went = isolated(owner + "/*", [&, &names = names] {
+      for (const auto& [name, has] : repos_of(ctx_.gitea(), names))
+        all.try_emplace(name, has).first->second.id = has.id;
+    });
+    in_a_row_ = went == Went::astray ? in_a_row_ + 1 : 0;
+  }
+  return all;
+}
+
 // What of the config's repositories some rule is about.
-std::map<std::string, Has> Round::concerned() const {
-  auto repos = repos_of(ctx_.gitea(), names_);
-  for (auto& [name, holds] : repos) {
+std::map<std::string, Has> Round::concerned() {
+  auto all = repos();
+  for (auto& [name, holds] : all) {
     holds.issues = holds.issues && rules_.concern(name, Kind::issue);
     holds.pulls = holds.pulls && rules_.concern(name, Kind::pull);
   }
-  std::erase_if(repos, [](const auto& each) { return !each.second.issues && !each.second.pulls; });
-  return repos;
+  std::erase_if(all, [](const auto& each) { return !each.second.issues && !each.second.pulls; });
+  return all;
 }
 
 Json Round::look_at_all(bool full) {
   const auto repos = concerned();
-  for (const auto& [repo, wanted] : repos) {
-    ctx_.jobs().progress(100.0 * repos_ / static_cast<double>(repos.size()), repo);
-    isolated(repo, [&, &repo = repo, &wanted = wanted] { look_at(repo, wanted, full); });
+  for (const auto& [name, wanted] : repos) {
+    if (is_away()) {
+      ++unread_;
+      continue;
+    }
+    ctx_.jobs().progress(100.0 * repos_ / static_cast<double>(repos.size()), name);
+    Repo repo{.name = name};
+    const auto went = isolated(name, [&, &wanted = wanted] { look_at(repo, wanted, full); });
+    in_a_row_ = went == Went::astray || left_alone(repo) ? in_a_row_ + 1 : 0;
     ++repos_;
   }
   return result();
@@ -74,69 +115,136 @@ Json Round::look_at_one(const std::string& name, std::int64_t number) {
   if (!any_matches(names_, name) || !concerned) return result();
   repos_ = 1;
   Repo repo{.name = name};
-  isolated(name + "#" + std::to_string(number), [&] { read_and_look(repo, number); });
+  const auto went = isolated(name, [&] { repo.home = homes_.known(name); });
+  if (went != Went::well) return result();
+  look_at_issue(repo, number, [&] { read_and_look(repo, number); });
   (void)keep_due(repo, due_of(repo));
   return result();
 }
 
-// What fails for good for one repository or issue does not keep the others from their labels. What
-// may pass (the forge is away) ends the round, which is then run again.
+// A pause that the forge asked for is for all of it: that ends the round.
 template <class Work>
-bool Round::isolated(const std::string& what, const Work& work) {
+Round::Went Round::isolated(const std::string& what, const Work& work) {
   try {
     work();
-    return true;
+    return Went::well;
   } catch (const timmy::Permanent& failure) {
-    ++failed_;
-    failures_.push_back(what + ": " + failure.what());
-    ctx_.log.warn(failures_.back());
-    return false;
+    failed(what, failure);
+    return Went::wrong;
+  } catch (const timmy::Retryable& failure) {
+    if (failure.code() == "rate_limited") throw;
+    failed(what, failure);
+    may_pass_ = true;
+    if (failure.delay())
+      delay_ = std::max(delay_.value_or(timmy::Milliseconds()), *failure.delay());
+    return Went::astray;
   }
 }
 
-void Round::look_at(const std::string& name, Has wanted, bool full) {
-  Repo repo{.name = name};
+void Round::failed(const std::string& what, const timmy::Failure& failure) {
+  ++failed_;
+  failures_.push_back(what + ": " + failure.what());
+  ctx_.log.warn(failures_.back());
+}
+
+bool Round::left_alone(const Repo& repo) { return repo.in_a_row >= kInARow; }
+
+bool Round::is_away() const { return in_a_row_ >= kInARow; }
+
+void Round::look_at(Repo& repo, Has wanted, bool full) {
   applier_.next_repository();
-  repo.seen = ctx_.state().get("seen/" + name).value_or(Json::object());
-  // Other rules than last time: what they would have done to older issues is to be done now.
-  if (repo.seen.value("rules", "") != rules_.fingerprint()) repo.seen = Json::object();
-  const auto last_whole = timmy::parse_time(repo.seen.value("whole", ""));
-  repo.full = full || !last_whole || ctx_.now() - *last_whole >= kWholeLook;
-  repo.next = repo.seen;
-  repo.next.erase("settled");
-  for (const Kind kind : {Kind::issue, Kind::pull})
-    if (kind == Kind::pull ? wanted.pulls : wanted.issues)
-      repo.whole = isolated(name, [&] { list(repo, kind); }) && repo.whole;
+  open(repo, wanted.id, full);
+  for (const Kind kind : {Kind::issue, Kind::pull}) {
+    if (kind == Kind::pull ? !wanted.pulls : !wanted.issues) continue;
+    const auto went =
+        left_alone(repo) ? Went::astray : isolated(repo.name, [&] { list(repo, kind); });
+    if (went == Went::astray) repo.in_a_row = kInARow;
+    repo.whole = repo.whole && went == Went::well;
+  }
   const DueList due = due_of(repo);
   look_at_due(repo, due);
   save(repo, due);
-  if (repo.full && repo.whole) forget_closed(ctx_.state(), name, repo.open, ctx_.now());
+  if (repo.full && repo.whole) forget_closed(ctx_.state(), repo.home, repo.open, ctx_.now());
+}
+
+// Finds what is remembered of it. Once a day the forge is asked whether the name is still the same
+// repository's.
+void Round::open(Repo& repo, std::int64_t id, bool full) {
+  const auto now = ctx_.now();
+  const auto find = [&] {
+    repo.seen = ctx_.state().get("seen/" + repo.home).value_or(Json::object());
+    // Other rules than last time: what they would have done to older issues is to be done now.
+    if (repo.seen.value("rules", "") != rules_.fingerprint()) repo.seen = Json::object();
+    const auto last_whole = past_time(repo.seen, "whole", now);
+    repo.full = full || !last_whole || now - *last_whole >= kWholeLook;
+  };
+  repo.home = id != 0 ? homes_.now(repo.name, id) : homes_.remembered(repo.name);
+  if (!repo.home.empty()) find();
+  if (id == 0 && (repo.home.empty() || repo.full)) {
+    repo.home = homes_.now(repo.name, 0);
+    find();
+  }
+  repo.next = repo.seen;
+  repo.next.erase("settled");
 }
 
 void Round::list(Repo& repo, Kind kind) {
-  auto newest = timmy::parse_time(repo.seen.value(newest_key(kind), ""));
+  const auto now = ctx_.now();
+  const auto last = past_time(repo.seen, newest_key(kind), now);
+  auto newest = last;
   const auto since =
       newest && !repo.full ? std::optional<timmy::Time>(*newest - kOverlap) : std::nullopt;
-  const auto now = ctx_.now();
-  const auto each = [&](const auto& object) {
+  read_list(repo, kind, since, [&](const auto& object) {
     ctx_.throw_if_cancelled();
     Snapshot issue = Snapshot::of(repo.name, object, now);
-    if (issue.updated_at && (!newest || *issue.updated_at > *newest)) newest = issue.updated_at;
+    const auto updated = issue.updated_at;
+    if (updated && *updated <= now && (!newest || *updated > *newest)) newest = updated;
     repo.open.insert(issue.number);
-    if (issue.updated_at && now - *issue.updated_at > kSettled)
-      repo.settled.emplace(issue.number, *issue.updated_at);
+    if (updated && now - *updated > kSettled) repo.settled.emplace(issue.number, *updated);
     if (passes_over(repo, issue)) return void(++read_);
-    isolated(issue.name(), [&] { look(repo, std::move(issue)); });
-  };
-  if (kind == Kind::pull)
-    for (const auto& pull : ctx_.gitea().list_prs(repo.name, {.since = since})) each(pull);
-  else
-    for (const auto& issue : ctx_.gitea().list_issues(repo.name, {.since = since})) each(issue);
+    const auto number = issue.number;
+    look_at_issue(repo, number, [&] { look(repo, std::move(issue)); });
+  });
+  repo.whole = repo.whole && !left_alone(repo);
   if (!newest) return;
   repo.next[newest_key(kind)] = timmy::format_time(*newest);
   for (const auto& [number, updated] : std::exchange(repo.settled, {}))
     if (updated >= *newest - kOverlap && repo.next["settled"].size() < kMostSettled)
       repo.next["settled"][std::to_string(number)] = timmy::format_time(updated);
+}
+
+template <class Each>
+void Round::read_list(const Repo& repo, Kind kind, std::optional<timmy::Time> since,
+                      const Each& each) {
+  const auto all_of = [](const auto& read) {
+    try {
+      return read(kBodyLimit);
+    } catch (const timmy::Permanent& failure) {
+      if (failure.code() != "too_large") throw;
+    }
+    return read(0);
+  };
+  const auto pulls = [&](int limit) {
+    return ctx_.gitea().list_prs(repo.name, {.since = since, .body_limit = limit});
+  };
+  const auto issues = [&](int limit) {
+    return ctx_.gitea().list_issues(repo.name, {.since = since, .body_limit = limit});
+  };
+  if (kind == Kind::pull)
+    for (const auto& pull : all_of(pulls)) each(pull);
+  else
+    for (const auto& issue : all_of(issues)) each(issue);
+}
+
+// Unless the repository is left alone. What may pass is tried again by the next run.
+template <class Work>
+void Round::look_at_issue(Repo& repo, std::int64_t number, const Work& work) {
+  if (left_alone(repo)) return;
+  const auto went = isolated(repo.name + "#" + std::to_string(number), work);
+  if (went == Went::wrong) repo.in_a_row = 0;
+  if (went != Went::astray) return;
+  ++repo.in_a_row;
+  repo.due[number] = at_once(ctx_.now());
 }
 
 // Whether it is as it was when the last round looked at it.
@@ -146,20 +254,20 @@ bool Round::passes_over(const Repo& repo, const Snapshot& issue) {
 }
 
 DueList Round::due_of(const Repo& repo) const {
-  return DueList::from(ctx_.state().get("due/" + repo.name).value_or(Json()));
+  return DueList::from(ctx_.state().get("due/" + repo.home).value_or(Json()));
 }
 
 void Round::look_at_due(Repo& repo, const DueList& due) {
   std::size_t asked = 0;
   for (const auto number : due.ripe(ctx_.now())) {
-    if (repo.looked.contains(number)) continue;
+    if (repo.looked.contains(number) || left_alone(repo)) continue;
     if (applier_.stopped() || asked == kDueOfRound) {
       ++left_;
       continue;
     }
     ++asked;
     ctx_.throw_if_cancelled();
-    isolated(repo.name + "#" + std::to_string(number), [&] { read_and_look(repo, number); });
+    look_at_issue(repo, number, [&] { read_and_look(repo, number); });
   }
 }
 
@@ -176,6 +284,7 @@ void Round::read_and_look(Repo& repo, std::int64_t number) {
     return;
   }
   look(repo, std::move(*issue));
+  repo.in_a_row = 0;
 }
 
 void Round::look(Repo& repo, Snapshot issue) {
@@ -186,7 +295,8 @@ void Round::look(Repo& repo, Snapshot issue) {
   // Until it is known better: what throws is looked at again.
   repo.due[number] = ctx_.now() + kOverlap;
   const bool ours = rules_.concern(repo.name, issue.kind);
-  const Looked looked = ours ? applier_.look(std::move(issue)) : Looked();
+  const Looked looked = ours ? applier_.look(std::move(issue), repo.home) : Looked();
+  if (!looked.change.empty()) repo.in_a_row = 0;
   repo.due[number] = looked.due;
   account(name, looked);
 }
@@ -194,6 +304,7 @@ void Round::look(Repo& repo, Snapshot issue) {
 void Round::account(const std::string& issue, const Looked& looked) {
   left_ += looked.left;
   failed_ += looked.failed;
+  may_pass_ = may_pass_ || looked.may_pass;
   for (const auto& failure : looked.failures) {
     failures_.push_back(failure);
     ctx_.log.warn(failure);
@@ -211,7 +322,7 @@ bool Round::keep_due(const Repo& repo, const DueList& before) const {
   DueList due = before;
   for (const auto& [number, when] : repo.due) due.set(number, when);
   const bool all = due.fit(ctx_.now());
-  if (due != before) ctx_.state().put_now("due/" + repo.name, due.to_json());
+  if (due != before) ctx_.state().put_now("due/" + repo.home, due.to_json());
   return all;
 }
 
@@ -223,7 +334,7 @@ void Round::save(Repo& repo, const DueList& due) const {
   repo.next["rules"] = rules_.fingerprint();
   if (repo.full) repo.next["whole"] = timmy::format_time(now);
   if (repo.next["settled"].is_null()) repo.next.erase("settled");
-  if (repo.next != repo.seen) ctx_.state().put_now("seen/" + repo.name, repo.next);
+  if (repo.next != repo.seen) ctx_.state().put_now("seen/" + repo.home, repo.next);
 }
 
 Json Round::result() const {
@@ -231,6 +342,7 @@ Json Round::result() const {
     ctx_.log.warn(left_,
                   " issues are left for the next round: this one made as many writes as it "
                   "may (limits.mutations), or its time was up");
+  if (may_pass_) throw timmy::Retryable("incomplete", summary(), delay_);
   if (failed_ > 0) throw timmy::Permanent("incomplete", summary());
   return {{"repos", repos_},       {"read", read_}, {"changed", changed_},
           {"labelled", labelled_}, {"left", left_}, {"changes", changes_}};
@@ -239,6 +351,7 @@ Json Round::result() const {
 std::string Round::summary() const {
   std::string text = std::to_string(failed_) + " failed, " + std::to_string(changed_) + " changed";
   if (left_ > 0) text += ", " + std::to_string(left_) + " left for the next round";
+  if (unread_ > 0) text += ", " + std::to_string(unread_) + " repositories unread";
   for (std::size_t i = 0; i < failures_.size() && i < kToldFailures; ++i)
     text += "; " + failures_[i];
   if (failures_.size() > kToldFailures)

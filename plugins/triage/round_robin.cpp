@@ -3,10 +3,13 @@
 
 #include <algorithm>
 
+#include "digest.hpp"
+
 namespace triage {
 namespace {
 
-std::string key_of(const std::string& rule) { return "turn/" + rule; }
+// Names of rules may be longer than keys.
+std::string key_of(const std::string& rule) { return "turn/" + digest(rule); }
 
 }  // namespace
 

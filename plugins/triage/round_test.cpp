@@ -77,7 +77,7 @@ TEST_F(Round, AnIssueThatIsDueAndGoneIsForgotten) {
   const Json with = config({rule("old", {{"older_than", "1h"}}, {{"add_labels", {"wish"}}})});
   world_.forge.add_issue("org/app", "one");
   (void)run(with);
-  ASSERT_TRUE(world_.state.contains("due/org/app"));
+  ASSERT_TRUE(world_.state.contains("due/1"));
   world_.fail("gitea/1.get_issue", timmy::Permanent("not_found", "gone"));
   EXPECT_TRUE(later(with, hours(2)).ok());
   EXPECT_TRUE(later(with, hours(2)).ok());
@@ -105,12 +105,12 @@ TEST_F(Round, PassesOverWhatItIsHandedAgainUnchanged) {
   (void)later(with, minutes(5));
   EXPECT_EQ(later(with, minutes(5)).result.at("read"), 1);
   EXPECT_THAT(world_.calls, Not(Contains("state/1.put_now")));
-  EXPECT_EQ(std::count(world_.calls.begin(), world_.calls.end(), "state/1.get"), 2)
-      << "what is known of the repository, and what is due: no record";
+  EXPECT_EQ(std::count(world_.calls.begin(), world_.calls.end(), "state/1.get"), 3)
+      << "which repository it is, what is known of it, and what is due: no record";
   at(1).labels = {"p1"};
   touched(1);
   (void)later(with, minutes(5));
-  EXPECT_EQ(std::count(world_.calls.begin(), world_.calls.end(), "state/1.get"), 3);
+  EXPECT_EQ(std::count(world_.calls.begin(), world_.calls.end(), "state/1.get"), 4);
 }
 
 TEST_F(Round, DoesNotPassOverWhatMayHaveChangedInTheSameSecond) {
@@ -120,6 +120,49 @@ TEST_F(Round, DoesNotPassOverWhatMayHaveChangedInTheSameSecond) {
   at(1).title = "crash";  // in that second, when the round had read it
   (void)later(with, minutes(5));
   EXPECT_THAT(labels(1), ElementsAre("bug"));
+}
+
+// Clocks.
+
+TEST_F(Round, AForgeWhoseClockWasAheadOnceHidesNoLaterChange) {
+  world_.forge.add_issue("org/app", "fine");
+  world_.forge.add_issue("org/app", "fine");
+  at(1).updated_at = world_.now() + hours(1000);
+  const Json with = config({rule("r", {{"title", "crash"}}, {{"add_labels", {"bug"}}})});
+  ASSERT_TRUE(run(with).ok());
+  for (int i = 0; i < 3; ++i) {
+    world_.advance(hours(1));
+    at(2).title = "crash";
+    at(2).labels.clear();
+    world_.forge.add_issue("org/app", "crash");
+    touched(2);
+    ASSERT_TRUE(later(with, minutes(5)).ok());
+    EXPECT_THAT(labels(3 + i), ElementsAre("bug")) << i;
+  }
+}
+
+TEST_F(Round, AClockOfOursThatWasAheadKeepsNoDailyLookFromComing) {
+  const Json with = config({rule("r", {{"team", {"core"}}}, {{"add_labels", {"bug"}}})});
+  world_.forge.teams["org"]["core"] = {"bob"};
+  world_.forge.add_issue("org/app", "one");
+  const auto now = world_.now();
+  world_.set_now(now + hours(1000));
+  ASSERT_TRUE(run(with).ok());
+  world_.set_now(now + hours(25));
+  world_.forge.teams["org"]["core"] = {"alice"};
+  ASSERT_TRUE(run(with).ok());
+  EXPECT_THAT(labels(1), ElementsAre("bug"));
+}
+
+TEST_F(Round, WhatAStateOfTheFutureSaysWasSeenIsReadAgain) {
+  world_.forge.add_issue("org/app", "one");
+  const Json with = config({label_all()});
+  ASSERT_TRUE(run(with).ok());
+  world_.state["seen/1"]["newest"] = timmy::format_time(world_.now() + hours(1000));
+  world_.advance(hours(1));
+  world_.forge.add_issue("org/app", "two");
+  ASSERT_TRUE(later(with, minutes(5)).ok());
+  EXPECT_EQ(labelled(), 2);
 }
 
 // The cap on writes.
@@ -323,7 +366,7 @@ TEST_F(Round, AnEventHasItsIssueLookedAtAgainWhenItIsDue) {
   world_.forge.add_issue("org/app", "one");
   const Json with = config({rule("old", {{"older_than", "3h"}}, {{"add_labels", {"wish"}}})});
   EXPECT_TRUE(run(with, {{"repo", "org/app"}, {"number", 1}}).ok());
-  EXPECT_TRUE(world_.state.contains("due/org/app"));
+  EXPECT_TRUE(world_.state.contains("due/1"));
 }
 
 }  // namespace

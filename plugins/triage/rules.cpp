@@ -2,24 +2,14 @@
 #include "rules.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdio>
 
+#include "digest.hpp"
 #include "duration.hpp"
 #include "glob.hpp"
 #include "names_text.hpp"
 
 namespace triage {
 namespace {
-
-// FNV-1a, 64 bits.
-std::string hash(const std::string& text) {
-  std::uint64_t value = 0xcbf29ce484222325;
-  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  char hex[17];
-  std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(value));
-  return hex;
-}
 
 [[noreturn]] void refuse(const std::string& rule, const std::string& why) {
   throw timmy::Permanent("bad_rule", "rule \"" + rule + "\": " + why);
@@ -99,6 +89,8 @@ void Rule::needs(const Look& look, bool all, Needs& needs) const {
   for (const auto& condition : conditions_)
     if (condition.needs) condition.needs(look, needs);
   if (!round_robin_.empty()) needs.turns.push_back(name_);
+  needs.added.insert(needs.added.end(), adds_.begin(), adds_.end());
+  if (!priority_.empty()) needs.added.push_back(priority_);
 }
 
 bool Rule::concerns(const std::string& repo, Kind kind) const {
@@ -107,7 +99,7 @@ bool Rule::concerns(const std::string& repo, Kind kind) const {
 
 Rules::Rules(const timmy::Json& rules, const timmy::Json& priorities)
     : priorities_(priorities.get<Names>()),
-      fingerprint_(hash(rules.dump() + (priorities.empty() ? "" : priorities.dump()))) {
+      fingerprint_(digest(rules.dump() + (priorities.empty() ? "" : priorities.dump()))) {
   for (const auto& rule : rules) rules_.emplace_back(rule);
   check_names();
   check_priorities();

@@ -12,6 +12,7 @@ Snapshot common(const std::string& repo, const Object& object, timmy::Time taken
   snapshot.number = object.number;
   snapshot.title = object.title;
   snapshot.body = object.body;
+  snapshot.body_cut = object.body_cut;
   snapshot.author = object.user;
   snapshot.labels = object.labels;
   snapshot.assignees = object.assignees;

@@ -19,7 +19,8 @@ struct Snapshot {
   Kind kind = Kind::issue;
   std::string title;
   std::string body;
-  std::string author;  // login
+  bool body_cut = false;  // the body is longer than that
+  std::string author;     // login
   Names labels;
   Names assignees;  // logins
   bool open = true;
@@ -51,18 +52,22 @@ struct Facts {
   struct Team {
     Names members;        // logins
     std::string trouble;  // why it could not be read; empty: it was
+    bool may_pass = false;
   };
   std::map<std::string, Team> teams;  // by "owner/team"
   std::optional<Names> files;         // a pull request's, by their names before and after it
   std::string files_trouble;
   std::map<std::string, Turn> turns;  // by rule
+  Names exclusive;                    // labels of the repository that are: see scopes.hpp
 };
 
 // Which of them are to be looked for.
 struct Needs {
   std::vector<std::string> teams;
   bool files = false;
+  bool body = false;  // all of it
   std::vector<std::string> turns;
+  Names added;  // labels that may be: for which of them are exclusive
 };
 
 }  // namespace triage

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
 #include <string>
 #include <timmy/testing.hpp>
 #include <vector>

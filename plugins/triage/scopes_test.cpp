@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scopes.hpp"
+
+#include "sample.hpp"
+#include "triage_fixture.hpp"
+
+namespace triage {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+using timmy::Json;
+
+TEST(Scope, IsWhatStandsBeforeTheLastSlash) {
+  EXPECT_EQ(scope_of("kind/bug"), "kind");
+  EXPECT_EQ(scope_of("a/b/c"), "a/b");
+  for (const char* none : {"bug", "", "kind/", "/bug"}) EXPECT_EQ(scope_of(none), "") << none;
+}
+
+TEST(Scope, TwoOfOneMayClashAndNothingElse) {
+  EXPECT_TRUE(may_clash({"kind/bug"}, {"kind/wish"}));
+  EXPECT_TRUE(may_clash({"kind/bug", "kind/wish"}, {}));
+  EXPECT_FALSE(may_clash({"kind/bug"}, {"kind/bug", "kind/wish"})) << "it is there";
+  EXPECT_FALSE(may_clash({"kind/bug", "bug"}, {"area/ui", "wish"}));
+}
+
+class Scopes : public TriageTest {
+ protected:
+  Scopes() {
+    auto& repo = world_.forge.repo("org/app");
+    for (const char* label : {"kind/bug", "kind/wish", "size/s", "size/l"})
+      repo.labels.insert(label);
+    repo.exclusive = {"kind/bug", "kind/wish"};
+  }
+  static Json kinds() {
+    return config(
+        {rule("bugs", {{"title", "crash"}}, {{"add_labels", {"kind/bug", "size/s"}}}),
+         rule("wishes", {{"title", "please"}}, {{"add_labels", {"kind/wish", "size/l"}}})});
+  }
+};
+
+TEST_F(Scopes, OfTwoThatExcludeEachOtherTheFirstRulesIsAdded) {
+  world_.forge.add_issue("org/app", "please mend the crash");
+  const auto outcome = run(kinds());
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/bug", "size/s", "size/l"));
+  ASSERT_TRUE(later(kinds()).ok());
+  EXPECT_EQ(world_.forge.writes, 1) << "and no round brings the other";
+}
+
+TEST_F(Scopes, NoOtherIssueMissesALabelForTheClashOfOne) {
+  world_.forge.add_issue("org/app", "crash");
+  world_.forge.add_issue("org/app", "please");
+  world_.forge.add_issue("org/app", "please mend the crash");
+  ASSERT_TRUE(run(kinds()).ok());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/bug", "size/s"));
+  EXPECT_THAT(labels(2), UnorderedElementsAre("kind/wish", "size/l"));
+}
+
+TEST_F(Scopes, NeitherDoesItWhereTheHostDoesNotTellWhichExcludeOthers) {
+  world_.on("gitea/1.list_labels", [this](const Json& params) {
+    return Json{{"labels", world_.forge.answer("list_labels", params).at("labels")}};
+  });
+  world_.forge.add_issue("org/app", "crash");
+  world_.forge.add_issue("org/app", "please mend the crash");
+  EXPECT_EQ(run(kinds()).code, "incomplete");
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/bug", "size/s"));
+}
+
+TEST_F(Scopes, WhatTheIssueCarriesStays) {
+  world_.forge.add_issue("org/app", "please mend the crash", "", {"kind/wish"});
+  ASSERT_TRUE(run(kinds()).ok());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/wish", "size/s", "size/l"));
+}
+
+TEST_F(Scopes, UnlessTheRulesTakeJustThatOff) {
+  world_.forge.add_issue("org/app", "a crash", "", {"kind/wish"});
+  const Json with =
+      config({rule("r", {{"title", "crash"}},
+                   {{"add_labels", {"kind/bug"}}, {"remove_labels", {"kind/wish"}}})});
+  ASSERT_TRUE(run(with).ok());
+  EXPECT_THAT(labels(1), ElementsAre("kind/bug"));
+  EXPECT_THAT(requests(), ElementsAre("get_repo", "list_issues", "list_labels", "remove_label",
+                                      "get_issue", "add_labels"))
+      << "by a write of its own, before the other comes";
+}
+
+TEST_F(Scopes, APriorityOfOursBecomesAnother) {
+  for (const char* label : {"p/1", "p/2"}) {
+    world_.forge.repo("org/app").labels.insert(label);
+    world_.forge.repo("org/app").exclusive.insert(label);
+  }
+  Json with = config({rule("high", {{"title", "crash"}}, {{"priority", "p/1"}}),
+                      rule("low", {{"title", "."}}, {{"priority", "p/2"}})});
+  with["priorities"] = {"p/1", "p/2"};
+  world_.forge.add_issue("org/app", "fine");
+  ASSERT_TRUE(run(with).ok());
+  ASSERT_THAT(labels(1), ElementsAre("p/2"));
+  world_.advance(std::chrono::minutes(5));
+  at(1).title = "a crash";
+  touched(1);
+  ASSERT_TRUE(later(with).ok());
+  EXPECT_THAT(labels(1), ElementsAre("p/1"));
+}
+
+TEST_F(Scopes, WhichExcludeOthersIsAskedOnceARoundAndOnlyWhereItMatters) {
+  for (int i = 0; i < 3; ++i) world_.forge.add_issue("org/app", "crash");
+  ASSERT_TRUE(run(kinds()).ok());
+  const auto asked = [&] {
+    const auto all = requests();
+    return std::count(all.begin(), all.end(), "list_labels");
+  };
+  EXPECT_EQ(asked(), 0) << "nothing of the same scope is there, or asked for";
+  for (int i = 0; i < 3; ++i) world_.forge.add_issue("org/app", "please mend the crash");
+  ASSERT_TRUE(later(kinds()).ok());
+  EXPECT_EQ(asked(), 1);
+}
+
+TEST_F(Scopes, AnExplanationSaysWhatIsLeftOutAndWhy) {
+  world_.forge.add_issue("org/app", "please mend the crash");
+  world_.forge.add_issue("org/app", "crash", "", {"kind/wish"});
+  EXPECT_EQ(explain(kinds(), 1).result.at("left_out"), Json::parse(R"([
+    {"what": "label \"kind/wish\"", "rules": ["wishes"],
+     "why": "\"kind/bug\", which it would replace, is added first"}])"));
+  EXPECT_EQ(explain(kinds(), 2).result.at("left_out"), Json::parse(R"([
+    {"what": "label \"kind/bug\"", "rules": ["bugs"],
+     "why": "the issue carries \"kind/wish\", which it would replace"}])"));
+}
+
+}  // namespace
+}  // namespace triage
