@@ -6,6 +6,7 @@
 namespace host::cli {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -35,6 +36,8 @@ class TriageCommandTest : public CommandTest {
         {"do": "close", "rules": ["crashes"]}],
       "resumed": false,
       "held_back": [{"rule": "crashes", "what": "label \"x\"", "why": "it was taken off"}],
+      "left_out": [{"what": "label \"kind/y\"", "rules": ["crashes", "docs"],
+                    "why": "the issue carries \"kind/x\", which it would replace"}],
       "due": "2026-05-01T10:00:00Z"})");
   }
   void serve(const Json& result) {
@@ -87,6 +90,9 @@ The next round will
 Held back, since a person decided otherwise
   label "x"  (crashes): it was taken off
 
+Left out, since labels of one scope exclude each other
+  label "kind/y"  (crashes, docs): the issue carries "kind/x", which it would replace
+
 At 2026-05-01T10:00:00Z it is old enough for a rule that matches but for that.
 )");
   EXPECT_THAT(host_.requests(),
@@ -96,7 +102,7 @@ At 2026-05-01T10:00:00Z it is old enough for a rule that matches but for that.
 
 TEST_F(TriageCommandTest, SaysThatNothingIsToBeDoneAndWhyNobodyComes) {
   Json all = explanation();
-  all["steps"] = all["held_back"] = all["rules"] = Json::array();
+  all["steps"] = all["held_back"] = all["left_out"] = all["rules"] = Json::array();
   all["due"] = nullptr;
   all["hindrances"] = {"it is closed"};
   serve(all);
@@ -104,7 +110,7 @@ TEST_F(TriageCommandTest, SaysThatNothingIsToBeDoneAndWhyNobodyComes) {
   EXPECT_THAT(out_.str(),
               HasSubstr("not looked at: it is closed\n\nThere are no rules.\n\nThe next "
                         "round changes nothing.\n"));
-  EXPECT_THAT(out_.str(), Not(HasSubstr("Held back")));
+  EXPECT_THAT(out_.str(), Not(AnyOf(HasSubstr("Held back"), HasSubstr("Left out"))));
 }
 
 TEST_F(TriageCommandTest, JsonIsWhatThePluginSays) {

@@ -88,6 +88,11 @@ void print_triage(std::ostream& screen, const Json& explanation) try {
   for (const auto& each : held)
     out << "  " << printable(each.value("what", "")) << "  ("
         << printable(each.value("rule", "") + "): " + each.value("why", "")) << '\n';
+  const Json left_out = explanation.value("left_out", Json::array());
+  if (!left_out.empty()) out << "\nLeft out, since labels of one scope exclude each other\n";
+  for (const auto& each : left_out)
+    out << "  " << printable(each.value("what", "")) << "  ("
+        << printable(listed(each.at("rules"), "no rule") + "): " + each.value("why", "")) << '\n';
   if (explanation.at("due").is_string())
     out << "\nAt " << printable(explanation.at("due").get<std::string>())
         << " it is old enough for a rule that matches but for that.\n";
