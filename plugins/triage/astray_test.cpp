@@ -59,6 +59,7 @@ TEST_F(Astray, AnIssueThatAlwaysFailsKeepsNoOtherFromItsLabels) {
 
 TEST_F(Astray, ItIsTriedAgainByTheVeryNextRunAndByEachOnce) {
   add_issues(3);
+  world_.advance(std::chrono::hours(1));
   break_issues("add_labels", {2});
   (void)run(label_all());
   for (int i = 0; i < 3; ++i) {

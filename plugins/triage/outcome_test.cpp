@@ -67,6 +67,19 @@ TEST(Outcome, DoesThingsInTheirOrderAndClosesLast) {
   EXPECT_EQ(all.steps[3].text, "bye grace");
 }
 
+TEST(Outcome, APlanOfAClockThatWasAheadIsNoneAnyMore) {
+  const auto rules = Json::array({rule("r", {{"title", "no"}}, {{"add_labels", {"x"}}})});
+  const Rules compiled(rules, kPriorities);
+  Record record;
+  record.plan = {Step{.what = Step::What::label, .names = {"x"}, .rules = {"r"}}};
+  record.rules = compiled.fingerprint();
+  for (const auto& [hours, steps] :
+       std::map<int, std::size_t>{{-25, 0}, {-1, 1}, {1, 1}, {25, 0}}) {
+    record.planned = timmy::format_time(kNow + std::chrono::hours(hours));
+    EXPECT_EQ(outcome(rules, issue("a"), record).steps.size(), steps) << hours;
+  }
+}
+
 TEST(Outcome, OfAClosedIssueThereIsNone) {
   Snapshot closed = issue("a");
   closed.open = false;

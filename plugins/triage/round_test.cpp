@@ -138,6 +138,8 @@ TEST_F(Round, AForgeWhoseClockWasAheadOnceHidesNoLaterChange) {
     touched(2);
     ASSERT_TRUE(later(with, minutes(5)).ok());
     EXPECT_THAT(labels(3 + i), ElementsAre("bug")) << i;
+    for (const auto& call : world_.asked)
+      EXPECT_TRUE(call.method != "gitea/1.list_issues" || call.params.contains("since"));
   }
 }
 
