@@ -21,8 +21,8 @@ constexpr auto kApart = std::chrono::seconds(2);
 
 constexpr auto kRemembered = std::chrono::days(365);
 
-std::string prefix_of(const std::string& task, const std::string& repo) {
-  return task + "/" + repo + "#";
+std::string prefix_of(const std::string& task, const std::string& home) {
+  return task + "/" + home + "#";
 }
 
 MaybeTime time_of(const Json& json, const char* what) {
@@ -31,11 +31,11 @@ MaybeTime time_of(const Json& json, const char* what) {
 
 }  // namespace
 
-Memory::Memory(timmy::State state, const std::string& task, const std::string& repo,
+Memory::Memory(timmy::State state, const std::string& task, const std::string& home,
                std::int64_t number)
-    : state_(state), key_(prefix_of(task, repo) + std::to_string(number)), own_(Json::object()) {
+    : state_(state), key_(prefix_of(task, home) + std::to_string(number)), own_(Json::object()) {
   for (const std::string other : kTasks) {
-    const auto noted = state_.get(prefix_of(other, repo) + std::to_string(number));
+    const auto noted = state_.get(prefix_of(other, home) + std::to_string(number));
     if (!noted || !noted->is_object()) continue;
     if (other == task) own_ = *noted;
     const auto ours = time_of(*noted, "ours");
@@ -108,15 +108,15 @@ void Memory::keep() {
 }
 
 std::set<std::int64_t> remembered(const timmy::State& state, const std::string& task,
-                                  const std::string& repo) {
-  return numbers_after(state, prefix_of(task, repo));
+                                  const std::string& home) {
+  return numbers_after(state, prefix_of(task, home));
 }
 
-void forget_all_but(timmy::State state, const std::string& task, const std::string& repo,
+void forget_all_but(timmy::State state, const std::string& task, const std::string& home,
                     const std::set<std::int64_t>& open, Time now) {
-  for (const auto number : remembered(state, task, repo)) {
+  for (const auto number : remembered(state, task, home)) {
     if (open.contains(number)) continue;
-    const auto key = prefix_of(task, repo) + std::to_string(number);
+    const auto key = prefix_of(task, home) + std::to_string(number);
     const Json noted = state.get(key).value_or(Json());
     const auto last = std::max(time_of(noted, "closed"), time_of(noted, "marked"));
     if (!last || now - *last > kRemembered) state.put_now(key, Json());

@@ -18,7 +18,8 @@ namespace triage {
 // somebody's, or it can't be known whose: it counts as activity. What one task noted holds for all.
 class Memory {
  public:
-  Memory(timmy::State state, const std::string& task, const std::string& repo, std::int64_t number);
+  // `home`: the repository's, see Homes.
+  Memory(timmy::State state, const std::string& task, const std::string& home, std::int64_t number);
 
   // When somebody else last did something, as far as can be told from the updated_at. Never
   // earlier than it was, but for a write that a run did not live to note: then the comments decide,
@@ -61,11 +62,11 @@ class Memory {
 
 // The numbers of what the task remembers of a repository.
 [[nodiscard]] std::set<std::int64_t> remembered(const timmy::State& state, const std::string& task,
-                                                const std::string& repo);
+                                                const std::string& home);
 
 // Forgets what the task remembers of what is no longer open. What it marked or closed itself it
 // remembers for a year, lest somebody opens it again.
-void forget_all_but(timmy::State state, const std::string& task, const std::string& repo,
+void forget_all_but(timmy::State state, const std::string& task, const std::string& home,
                     const std::set<std::int64_t>& open, timmy::Time now);
 
 }  // namespace triage

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "home.hpp"
 #include "memory.hpp"
 #include "pass.hpp"
 #include "repos.hpp"
@@ -38,7 +39,11 @@ bool is_candidate(const timmy::Issue& issue, const OrphanTerms& terms) {
 class Cleanup {
  public:
   Cleanup(timmy::Context& ctx, const OrphanTerms& terms)
-      : ctx_(ctx), terms_(terms), pass_(ctx, kTask), speaker_(ctx) {}
+      : ctx_(ctx),
+        terms_(terms),
+        homes_(ctx.gitea(), ctx.state()),
+        pass_(ctx, kTask),
+        speaker_(ctx) {}
 
   Json run(const Names& names) {
     pass_.over(repos_with(ctx_.gitea(), names, &Has::issues), [&](const std::string& repo) {
@@ -51,29 +56,30 @@ class Cleanup {
  private:
   // Only by what the list says; who is due is looked at again.
   void look_for(const std::string& repo) {
+    const auto home = homes_.now(repo, 0);
     std::set<std::int64_t> open;
     const auto issues = ctx_.gitea().list_issues(repo);
     for (const auto& issue : issues) {
       open.insert(issue.number);
       if (!is_candidate(issue, terms_)) continue;
-      const Memory memory(ctx_.state(), kTask, repo, issue.number);
+      const Memory memory(ctx_.state(), kTask, home, issue.number);
       const auto activity = memory.activity(issue.updated_at);
       if (activity &&
           next_step(ctx_.now(), *activity, warning_in(memory), terms_) != OrphanStep::none)
-        due_.push_back({repo, issue.number, *activity});
+        due_.push_back({repo, issue.number, *activity, false, home});
     }
     pass_.read(issues.size());
-    forget_all_but(ctx_.state(), kTask, repo, open, ctx_.now());
+    forget_all_but(ctx_.state(), kTask, home, open, ctx_.now());
   }
 
   void look_again(const Due& due) {
     const auto issue = ctx_.gitea().get_issue(due.repo, due.number);
     if (!is_candidate(issue, terms_)) return;
-    Memory memory(ctx_.state(), kTask, due.repo, due.number);
+    Memory memory(ctx_.state(), kTask, due.home, due.number);
     const auto comments = ctx_.gitea().list_comments(due.repo, due.number);
     const auto on_issue = memory.activity(issue, comments, speaker_.me());
     if (!on_issue) return;
-    const auto activity = std::max(*on_issue, on_pulls(due.repo, due.number));
+    const auto activity = std::max(*on_issue, on_pulls(due));
     switch (next_step(ctx_.now(), activity, warning_in(memory), terms_)) {
       case OrphanStep::none: return;
       case OrphanStep::warn:
@@ -143,13 +149,13 @@ class Cleanup {
   }
 
   // The newest activity on open pull requests that speak of it.
-  Time on_pulls(const std::string& repo, std::int64_t number) {
-    auto [known, unknown] = pulls_.try_emplace(repo);
-    if (unknown) known->second = ctx_.gitea().list_prs(repo);
+  Time on_pulls(const Due& due) {
+    auto [known, unknown] = pulls_.try_emplace(due.repo);
+    if (unknown) known->second = ctx_.gitea().list_prs(due.repo);
     Time newest = Time::min();
     for (const auto& pull : known->second) {
-      if (!mentions(pull.title, number) && !mentions(pull.body, number)) continue;
-      const Memory memory(ctx_.state(), kTask, repo, pull.number);
+      if (!mentions(pull.title, due.number) && !mentions(pull.body, due.number)) continue;
+      const Memory memory(ctx_.state(), kTask, due.home, pull.number);
       newest = std::max(newest, memory.activity(pull.updated_at).value_or(Time::min()));
     }
     return newest;
@@ -157,6 +163,7 @@ class Cleanup {
 
   timmy::Context& ctx_;
   const OrphanTerms& terms_;
+  Homes homes_;
   Pass pass_;
   Speaker speaker_;
   std::vector<Due> due_;

@@ -324,10 +324,10 @@ TEST_F(Orphans, AListThatIsTooLongForTheHostIsNoCap) {
 TEST_F(Orphans, WhatIsClosedIsForgotten) {
   assigned();
   run_daily(config_, 3);
-  EXPECT_THAT(world_.state, SizeIs(1));
+  EXPECT_THAT(kept(), SizeIs(1));
   issue().state = "closed";
   run(config_);
-  EXPECT_THAT(world_.state, IsEmpty());
+  EXPECT_THAT(kept(), IsEmpty());
 }
 
 TEST_F(Orphans, RefusesADurationThatIsTooLong) {

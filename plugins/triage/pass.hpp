@@ -19,6 +19,7 @@ struct Due {
   std::int64_t number = 0;
   timmy::Time since{};  // the earliest come first
   bool urgent = false;  // before all that is not
+  std::string home{};   // under which the repository's state is kept: see Homes
   [[nodiscard]] std::string name() const { return repo + "#" + std::to_string(number); }
 };
 

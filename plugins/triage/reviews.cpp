@@ -6,6 +6,7 @@
 
 #include "digest.hpp"
 #include "glob.hpp"
+#include "home.hpp"
 #include "pass.hpp"
 #include "pull_look.hpp"
 #include "repos.hpp"
@@ -51,7 +52,7 @@ class Reviewer {
         watch_(watch),
         pass_(pass),
         due_(due),
-        memory_(ctx.state(), kTask, due.repo, due.number) {}
+        memory_(ctx.state(), kTask, due.home, due.number) {}
 
   void review(timmy::PullRequest pull, Time taken) {
     look_at(std::move(pull), taken);
@@ -252,6 +253,7 @@ class ReviewRun {
       : ctx_(ctx),
         reviewing_(reviewing),
         now_(now),
+        homes_(ctx.gitea(), ctx.state()),
         watch_(ctx, reviewing, now),
         pass_(ctx, task) {}
 
@@ -266,7 +268,8 @@ class ReviewRun {
   Json only(const std::string& repo, std::int64_t number) {
     pass_.over({repo + "#" + std::to_string(number)}, [&](const std::string&) {
       const auto at = now_();
-      if (!reviewing_.exempt.cover_repo(repo)) add(repo, ctx_.gitea().get_pr(repo, number), at);
+      if (!reviewing_.exempt.cover_repo(repo))
+        add(repo, homes_.known(repo), ctx_.gitea().get_pr(repo, number), at);
     });
     return review_all();
   }
@@ -278,21 +281,22 @@ class ReviewRun {
   };
 
   void list(const std::string& repo, const std::string& head) {
+    const auto home = homes_.known(repo);
     std::set<std::int64_t> open;
     const auto at = now_();
     for (auto& pull : ctx_.gitea().list_prs(repo)) {
       open.insert(pull.number);
-      if (head.empty() || pull.head.sha == head) add(repo, std::move(pull), at);
+      if (head.empty() || pull.head.sha == head) add(repo, home, std::move(pull), at);
     }
-    forget_all_but(ctx_.state(), kTask, repo, open, ctx_.now());
+    forget_all_but(ctx_.state(), kTask, home, open, ctx_.now());
   }
 
-  void add(const std::string& repo, timmy::PullRequest pull, Time at) {
+  void add(const std::string& repo, const std::string& home, timmy::PullRequest pull, Time at) {
     if (pull.state != "open") return;
     pass_.read(1);
     if (pull.draft) return pass_.count("drafts");
     if (reviewing_.exempt.cover(pull)) return pass_.count("exempt");
-    due_.push_back({repo, pull.number, pull.created_at.value_or(Time())});
+    due_.push_back({repo, pull.number, pull.created_at.value_or(Time()), false, home});
     listed_[due_.back().name()] = {std::move(pull), at};
   }
 
@@ -308,6 +312,7 @@ class ReviewRun {
   timmy::Context& ctx_;
   const Reviewing& reviewing_;
   const std::function<Time()>& now_;
+  Homes homes_;
   PullWatch watch_;
   Pass pass_;
   std::vector<Due> due_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "home.hpp"
 #include "memory.hpp"
 #include "pass.hpp"
 #include "repos.hpp"
@@ -44,7 +45,11 @@ bool is_pull(const timmy::Issue& issue) { return issue.raw.value("is_pull", fals
 class Closing {
  public:
   Closing(timmy::Context& ctx, const StaleTerms& terms)
-      : ctx_(ctx), terms_(terms), pass_(ctx, kTask), speaker_(ctx) {}
+      : ctx_(ctx),
+        terms_(terms),
+        homes_(ctx.gitea(), ctx.state()),
+        pass_(ctx, kTask),
+        speaker_(ctx) {}
 
   Json run(const Names& names) {
     const auto holds = repos_of(ctx_.gitea(), names);
@@ -59,33 +64,34 @@ class Closing {
  private:
   // Only by what the lists say; what is due is looked at again.
   void look_for(const std::string& repo, Has what) {
-    auto known = remembered(ctx_.state(), kTask, repo);
+    const auto home = homes_.now(repo, 0);
+    auto known = remembered(ctx_.state(), kTask, home);
     const bool exempt = terms_.exempt.cover_repo(repo);
-    if (exempt && !any_marked(repo, known, false))
-      return forget_all_but(ctx_.state(), kTask, repo, {}, ctx_.now());
+    if (exempt && !any_marked(home, known, false))
+      return forget_all_but(ctx_.state(), kTask, home, {}, ctx_.now());
     auto all = what.issues ? ctx_.gitea().list_issues(repo) : std::vector<timmy::Issue>();
     for (const auto& issue : all) known.erase(issue.number);
     // Also where the rule no longer holds, as long as there may be a mark of ours to take off.
-    if (what.pulls && ((terms_.pulls && !exempt) || any_marked(repo, known, true)))
+    if (what.pulls && ((terms_.pulls && !exempt) || any_marked(home, known, true)))
       for (const auto& pull : ctx_.gitea().list_prs(repo)) all.push_back(as_issue(pull));
     std::set<std::int64_t> open;
     for (const auto& issue : all) {
       open.insert(issue.number);
-      const Memory memory(ctx_.state(), kTask, repo, issue.number);
+      const Memory memory(ctx_.state(), kTask, home, issue.number);
       const auto activity = memory.activity(issue.updated_at);
       const auto step = activity ? step_of(repo, issue, *activity, memory) : StaleStep::none;
       // Who answered is not kept waiting by those who are silent.
       if (step != StaleStep::none)
-        due_.push_back({repo, issue.number, *activity, step == StaleStep::unmark});
+        due_.push_back({repo, issue.number, *activity, step == StaleStep::unmark, home});
     }
     pass_.read(all.size());
-    forget_all_but(ctx_.state(), kTask, repo, open, ctx_.now());
+    forget_all_but(ctx_.state(), kTask, home, open, ctx_.now());
   }
 
-  [[nodiscard]] bool any_marked(const std::string& repo, const std::set<std::int64_t>& numbers,
+  [[nodiscard]] bool any_marked(const std::string& home, const std::set<std::int64_t>& numbers,
                                 bool pulls) const {
     return std::any_of(numbers.begin(), numbers.end(), [&](std::int64_t number) {
-      const Memory memory(ctx_.state(), kTask, repo, number);
+      const Memory memory(ctx_.state(), kTask, home, number);
       return mark_in(memory) && (!pulls || memory.own().value("pull", false));
     });
   }
@@ -100,7 +106,7 @@ class Closing {
   void look_again(const Due& due) {
     const auto issue = ctx_.gitea().get_issue(due.repo, due.number);
     if (issue.state != "open") return;
-    Memory memory(ctx_.state(), kTask, due.repo, due.number);
+    Memory memory(ctx_.state(), kTask, due.home, due.number);
     const auto comments = ctx_.gitea().list_comments(due.repo, due.number);
     const auto activity = memory.activity(issue, comments, speaker_.me());
     if (!activity) return;
@@ -180,6 +186,7 @@ class Closing {
 
   timmy::Context& ctx_;
   const StaleTerms& terms_;
+  Homes homes_;
   Pass pass_;
   Speaker speaker_;
   std::vector<Due> due_;

@@ -303,19 +303,30 @@ TEST_F(Stale, AndOrphansDoNotWakeOneAnother) {
 // More than one answer of state().list() holds.
 TEST_F(Stale, OfThousandsThatAreClosedNoneIsRemembered) {
   for (int number = 1; number <= 2500; ++number)
-    world_.state["stale/org/app#" + std::to_string(number)] =
-        Json{{"ours", "2026-01-05T12:00:00Z"}};
+    world_.state["stale/1#" + std::to_string(number)] = Json{{"ours", "2026-01-05T12:00:00Z"}};
   after(1);
-  EXPECT_THAT(world_.state, ElementsAre(::testing::Key("stale/org/app#1"))) << "which is open";
+  EXPECT_THAT(kept(), ElementsAre(::testing::Key("stale/1#1"))) << "which is open";
+}
+
+TEST_F(Stale, AMarkIsKnownUnderTheRepositorysNewNameAndNotUnderItsOldOne) {
+  config_["repos"] = {"org/*"};
+  after(60);
+  world_.forge.rename_repo("org/app", "org/renamed");
+  world_.forge.add_repo("org/app", {"stale"});
+  world_.forge.add_issue("org/app", "Another");
+  world_.forge.issue("org/app", 1).labels = {"stale"};
+  EXPECT_EQ(after(14).at("closed"), 1);
+  EXPECT_EQ(issue(1, "org/renamed").state, "closed");
+  EXPECT_EQ(issue(1, "org/app").state, "open") << "it was never warned";
 }
 
 TEST_F(Stale, RemembersWhatItClosedForAYear) {
   after(60);
   after(14);
   after(364);
-  EXPECT_THAT(world_.state, Not(IsEmpty()));
+  EXPECT_THAT(kept(), Not(IsEmpty()));
   after(3);
-  EXPECT_THAT(world_.state, IsEmpty());
+  EXPECT_THAT(kept(), IsEmpty());
 }
 
 }  // namespace

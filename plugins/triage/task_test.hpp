@@ -68,6 +68,12 @@ class TaskTest : public testing::Test {
     issue(number).updated_at = world_.now();
     return issue(number);
   }
+  // What is kept, but for which number a repository has.
+  [[nodiscard]] std::map<std::string, Json> kept() const {
+    auto all = world_.state;
+    std::erase_if(all, [](const auto& entry) { return entry.first.starts_with("id/"); });
+    return {all.begin(), all.end()};
+  }
   [[nodiscard]] std::vector<std::string> comments(std::int64_t number = 1) {
     std::vector<std::string> all;
     for (const auto& comment : issue(number).comments) all.push_back(comment.body);
