@@ -191,7 +191,8 @@ TEST_F(PoolFaults, W8EndsAPluginThatClosesItsChannelAtTheDeadline) {
   // Its worker's reading thread still holds the socket, so the host sees no end of file.
   const auto ended = verdict(submit("close", {}, {.timeout = 50ms}));
   EXPECT_EQ(name_of(ended), "timed_out");
-  EXPECT_THAT(ended.message, HasSubstr("gave no result"));
+  // Not how its worker ended: under the thread sanitizer by what that thinks of such a close.
+  EXPECT_THAT(ended.message, HasSubstr("ran past its deadline of 50ms; its worker"));
 }
 
 TEST_F(PoolFaults, AnExceptionIsAFailureAndNoCrash) {
