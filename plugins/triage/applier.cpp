@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "names_text.hpp"
+#include "scopes.hpp"
 #include "send.hpp"
 #include "write_cap.hpp"
 
@@ -76,7 +77,7 @@ Looked Applier::look(Snapshot issue, const std::string& home) {
   task.record = settled(Record::from(task.stored), task.issue);
   Outcome outcome = decide_on(task);
   if (!outcome.steps.empty() && !stopped() && old(task.issue)) {
-    task.issue = read_again(task.issue);
+    read_again(task);
     outcome = decide_on(task);
   }
   if (stopped()) {
@@ -94,12 +95,13 @@ Outcome Applier::decide_on(Task& task) {
   const Facts none;
   Needs needs = rules_.needs({task.issue, none, now}, false);
   if (needs.body && !stopped()) {
-    task.issue = read_again(task.issue);
+    read_again(task);
     needs = rules_.needs({task.issue, none, now}, false);
   }
   // Nothing is asked of the forge for what this run won't do.
   if (stopped()) needs.files = false;
   const Facts facts = facts_.find(needs, task.issue);
+  task.looked.asked = task.looked.asked || (needs.files && facts.files_trouble.empty());
   Outcome outcome = decide(rules_, {task.issue, facts, now}, task.record);
   task.looked.due = outcome.due;
   if (!outcome.unjudged.empty() && !stopped()) tell_unjudged(task.looked, outcome, facts);
@@ -117,9 +119,12 @@ void Applier::tell_unjudged(Looked& looked, const Outcome& outcome, const Facts&
       looked.failures.push_back("rule \"" + rule + "\" can't be judged: " + troubles(facts));
 }
 
-Snapshot Applier::read_again(const Snapshot& issue) const {
+void Applier::read_again(Task& task) const {
   const auto now = clock_();
-  return Snapshot::of(issue.repo, ctx_.gitea().get_issue(issue.repo, issue.number), now);
+  const auto& issue = task.issue;
+  task.issue = Snapshot::of(issue.repo, ctx_.gitea().get_issue(issue.repo, issue.number), now);
+  task.moved = false;
+  task.looked.asked = true;
 }
 
 bool Applier::old(const Snapshot& issue) const { return clock_() - issue.taken > kFresh; }
@@ -146,12 +151,11 @@ void Applier::carry_out(Task& task) {
     if (refusals_ >= kRefusals || !task.issue.open) break;
     if (set_aside(task)) continue;
     if (!task.dry_run && (task.moved || old(task.issue))) {
-      task.issue = read_again(task.issue);
-      task.moved = false;
+      read_again(task);
       plan = rest_of_plan(task.record, task.issue);
       continue;
     }
-    send_first(task);
+    if (!leave_out(task)) send_first(task);
   }
   if (!task.issue.open) plan.clear();
   if (plan.empty() && task.failed.empty()) return;
@@ -188,8 +192,7 @@ void Applier::refused(Task& task, const timmy::Permanent& failure) {
     capped_ = true;
     return take_back(task, Step(task.record.plan.front()));
   }
-  task.issue = read_again(task.issue);
-  task.moved = false;
+  read_again(task);
   const Step& first = task.record.plan.front();
   const auto rest = rest_of(first, task.issue);
   Step done = first;
@@ -198,6 +201,7 @@ void Applier::refused(Task& task, const timmy::Permanent& failure) {
   if (!rest || !done.names.empty()) note(task, done);
   if (!rest) return task.record.finish();
   take_back(task, *rest);
+  save_now(task);  // before anything that may end the run
   if (rest->names.size() == 1 || !names_something(rest->what) || failure.code() != "not_found")
     return fail_first(task, failure);
   // One of them does not exist; the others are not to wait for it.
@@ -253,6 +257,22 @@ bool Applier::set_aside(Task& task) {
   task.failed.push_back(waits ? first : bad);
   std::erase_if(first.names, [&](const auto& name) { return contains(bad.names, name); });
   if (waits || first.names.empty()) plan.erase(plan.begin());
+  return true;
+}
+
+// Whether labels were left out of the first step, since somebody has put another of their scope
+// there since it was planned.
+bool Applier::leave_out(Task& task) {
+  auto& plan = task.record.plan;
+  if (plan.front().what != Step::What::label) return false;
+  if (!may_clash(plan.front().names, task.issue.labels)) return false;
+  const auto* labels = facts_.labels(task.issue.repo);
+  if (labels == nullptr) return false;
+  std::vector<Clash> clashes;
+  auto rest = without_clashes({plan.front()}, task.issue, labels->exclusive, clashes);
+  if (clashes.empty()) return false;
+  plan.erase(plan.begin());
+  plan.insert(plan.begin(), rest.begin(), rest.end());
   return true;
 }
 

@@ -19,6 +19,7 @@ namespace triage {
 // What became of one look at an issue.
 struct Looked {
   timmy::Json change = timmy::Json::object();  // what was done, by kind; empty: nothing
+  bool asked = false;                          // the forge answered, for this one
   bool left = false;                           // there is more to do, for the next run
   bool failed = false;                         // some of it can't be done as things are
   bool may_pass = false;                       // with nobody changing anything
@@ -54,7 +55,7 @@ class Applier {
 
   [[nodiscard]] Outcome decide_on(Task& task);
   void tell_unjudged(Looked& looked, const Outcome& outcome, const Facts& facts);
-  [[nodiscard]] Snapshot read_again(const Snapshot& issue) const;
+  void read_again(Task& task) const;
   [[nodiscard]] bool old(const Snapshot& issue) const;
   void plan(Task& task, const Outcome& outcome);
   void carry_out(Task& task);
@@ -63,6 +64,7 @@ class Applier {
   void refused(Task& task, const timmy::Permanent& failure);
   void fail_first(Task& task, const timmy::Permanent& failure);
   [[nodiscard]] bool set_aside(Task& task);
+  [[nodiscard]] bool leave_out(Task& task);
   [[nodiscard]] bool pass_on(const Task& task, Step& step);
   [[nodiscard]] bool is_bad(const Task& task, const Step& step, const timmy::Permanent& failure);
   [[nodiscard]] bool known_bad(const Task& task, Step::What what, const std::string& name) const;

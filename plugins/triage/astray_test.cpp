@@ -142,10 +142,51 @@ TEST_F(Astray, AForgeThatIsAwayIsAskedThreeTimes) {
   EXPECT_EQ(outcome.status, TIMMY_RETRYABLE);
   EXPECT_THAT(outcome.message, HasSubstr("3 failed, 0 changed, 7 repositories unread"));
   EXPECT_EQ(count("list_issues"), 3);
-  all.erase("org/repo2");
+  all.erase("org/repo4");
   break_list_of(all);
-  EXPECT_THAT(run(label_all(repos)).message, HasSubstr("5 failed, 1 changed, 4 repositories"))
+  EXPECT_THAT(run(label_all(repos)).message, HasSubstr("4 failed, 1 changed, 5 repositories"))
       << "one that answers shows that it is there";
+}
+
+TEST_F(Astray, ThreeRepositoriesThatAlwaysFailKeepNoOtherFromItsTurnForEver) {
+  const std::vector<std::string> repos{"org/a", "org/b", "org/c", "org/d"};
+  for (const auto& repo : repos) {
+    world_.forge.add_repo(repo, {"bug"});
+    add_issues(1, repo);
+  }
+  break_list_of({"org/a", "org/b", "org/c"});
+  (void)run(label_all(repos));
+  (void)run(label_all(repos));
+  EXPECT_EQ(labelled("org/d"), 1);
+}
+
+TEST_F(Astray, ThreeIssuesThatAlwaysFailKeepNoOtherFromItsTurnForEver) {
+  add_issues(10);
+  break_issues("add_labels", {8, 9, 10});
+  (void)run(label_all());
+  EXPECT_EQ(labelled(), 0);
+  (void)run(label_all());
+  EXPECT_EQ(labelled(), 7);
+  world_.advance(std::chrono::minutes(30));
+  (void)run(label_all());
+  EXPECT_EQ(count("list_issues"), 1);
+  EXPECT_EQ(count("add_labels"), 3) << "those that fail are asked for by themselves";
+}
+
+TEST_F(Astray, WhereTheForgeAnswersForOthersInBetweenNoneIsLeftAlone) {
+  for (int i = 0; i < 12; ++i) world_.forge.add_pull("org/app", "one", "branch");
+  break_issues("list_pr_files", {3, 6, 9, 12});
+  const Json with = config({rule("docs", {{"files", {"docs/*"}}}, {{"add_labels", {"bug"}}})});
+  EXPECT_EQ(run(with).status, TIMMY_RETRYABLE);
+  EXPECT_EQ(count("list_pr_files"), 12);
+}
+
+TEST_F(Astray, PullRequestsAreReadWhereTheLastIssuesFail) {
+  add_issues(4);
+  world_.forge.add_pull("org/app", "one", "branch");
+  break_issues("add_labels", {1, 2, 3});
+  (void)run(config({rule("all", {{"kind", "any"}}, {{"add_labels", {"bug"}}})}));
+  EXPECT_THAT(world_.forge.issue("org/app", 5).labels, ElementsAre("bug"));
 }
 
 TEST_F(Astray, APauseThatTheForgeAsksForEndsTheRoundAtOnce) {

@@ -43,6 +43,7 @@ const Facts::Team& FactFinder::team(const std::string& full_name) {
   } catch (const timmy::Permanent& failure) {
     found.trouble = failure.what();
   } catch (const timmy::Retryable& failure) {
+    if (failure.code() == "rate_limited") throw;  // of all that is asked of the forge
     found.trouble = failure.what();
     found.may_pass = true;
   }

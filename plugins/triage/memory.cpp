@@ -86,6 +86,10 @@ void Memory::wrote(MaybeTime updated_at, MaybeTime dated) {
   keep();
 }
 
+void Memory::seen(MaybeTime updated_at) {
+  if (updated_at && updated_at > time("ours")) set("theirs", *updated_at);
+}
+
 MaybeTime Memory::ours() const { return time_of(noted_, "ours"); }
 
 bool Memory::in_doubt() const { return noted_.is_object() && noted_.value("pending", false); }

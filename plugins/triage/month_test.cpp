@@ -17,8 +17,8 @@ namespace {
 using timmy::Json;
 using Issue = timmy::testing::ForgeWorld::Issue;
 
-constexpr int kRepos = 4;
-constexpr int kIssues = 1000;
+constexpr int kRepos = 7;
+constexpr int kIssues = 2000;
 constexpr int kRounds = 30 * 24;
 const std::vector<std::string> kLabels{"bug",  "p1",  "p2",         "wish",     "asked",
                                        "docs", "old", "kind/crash", "kind/wish"};
@@ -153,7 +153,7 @@ class Month : public Desk {
   // An hour: people and bots, then a round.
   void pass() {
     world_.advance(std::chrono::hours(1));
-    for (int i = pick(5); i > 0 && made_ < kIssues; --i) make_issue();
+    for (int i = pick(7); i > 0 && made_ < kIssues; --i) make_issue();
     for (int i = pick(11); i > 0; --i) act();
     round();
   }

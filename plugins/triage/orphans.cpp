@@ -58,7 +58,7 @@ class Cleanup {
   void look_for(const std::string& repo) {
     const auto home = homes_.now(repo, 0);
     std::set<std::int64_t> open;
-    const auto issues = ctx_.gitea().list_issues(repo);
+    const auto issues = ctx_.gitea().list_issues(repo, {.body_limit = 0});
     for (const auto& issue : issues) {
       open.insert(issue.number);
       if (!is_candidate(issue, terms_)) continue;
@@ -118,11 +118,13 @@ class Cleanup {
         speaker_.say(due, body, "orphan-reset/" + timmy::format_time(warning.silence), memory);
     for (const auto& label : terms_.remove_labels) {
       if (!contains(issue.labels, label)) continue;
+      if (sent) memory.seen(speaker_.updated_at(due));
       ctx_.gitea().remove_label(due.repo, due.number, label);
       if (sent) memory.wrote(speaker_.updated_at(due));
     }
     // Last, since what nobody is assigned to is not looked at again, should this run end here.
     if (terms_.unassign) {
+      if (sent) memory.seen(speaker_.updated_at(due));
       const auto now = ctx_.gitea().remove_assignees(due.repo, due.number, issue.assignees);
       if (sent) memory.wrote(now.updated_at);
     }
@@ -151,9 +153,11 @@ class Cleanup {
   // The newest activity on open pull requests that speak of it.
   Time on_pulls(const Due& due) {
     auto [known, unknown] = pulls_.try_emplace(due.repo);
-    if (unknown) known->second = ctx_.gitea().list_prs(due.repo);
+    if (unknown) known->second = ctx_.gitea().list_prs(due.repo, {.body_limit = kBodyLimit});
     Time newest = Time::min();
-    for (const auto& pull : known->second) {
+    for (auto& pull : known->second) {
+      if (pull.body_cut && !mentions(pull.title, due.number))
+        pull = ctx_.gitea().get_pr(due.repo, pull.number);
       if (!mentions(pull.title, due.number) && !mentions(pull.body, due.number)) continue;
       const Memory memory(ctx_.state(), kTask, due.home, pull.number);
       newest = std::max(newest, memory.activity(pull.updated_at).value_or(Time::min()));

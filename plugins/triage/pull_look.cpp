@@ -47,8 +47,10 @@ PullLook PullWatch::look(const std::string& repo, timmy::PullRequest pull, timmy
 // False for a head that was not seen for long enough.
 bool PullWatch::is_settled(const timmy::PullRequest& pull, Memory& memory) const {
   const auto seen = memory.time("unmergeable");
+  // One from a clock that was ahead is none.
+  const bool past = seen && *seen <= now_();
   const bool same = memory.own().value("unmergeable_head", "") == pull.head.sha;
-  if (pull.mergeable || (seen && same)) {
+  if (pull.mergeable || (past && same)) {
     if (!pull.mergeable) return now_() - *seen >= kLooksFor;
     if (seen) memory.set("unmergeable", nullptr), memory.keep();
     return true;

@@ -10,6 +10,10 @@
 
 namespace triage {
 
+// Longer bodies are cut in lists, so that a list of two thousand fits into an answer however long
+// people write. What needs more is read on its own.
+inline constexpr int kBodyLimit = 4 * 1024;
+
 // What a repository has, as far as is known: of one that the config names in full, all.
 struct Has {
   bool issues = true;

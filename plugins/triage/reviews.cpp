@@ -55,6 +55,10 @@ class Reviewer {
         memory_(ctx.state(), kTask, due.home, due.number) {}
 
   void review(timmy::PullRequest pull, Time taken) {
+    if (pull.body_cut) {
+      taken = now_();
+      pull = ctx_.gitea().get_pr(due_.repo, due_.number);
+    }
     look_at(std::move(pull), taken);
     pass_.count(word(verdict_.is));
     constexpr int kMost = 8;  // four writes, and looks in between
@@ -68,7 +72,7 @@ class Reviewer {
       }
       const auto at = now_();
       auto again = ctx_.gitea().get_pr(due_.repo, due_.number);
-      if (again.state != "open" || again.draft) return;
+      if (again.state != "open" || again.draft || reviewing_.exempt.cover(again)) return;
       if (is_as_it_was(look_.facts.pull, again) && at - look_.taken <= kFresh)
         (this->*next)();
       else
@@ -120,14 +124,17 @@ class Reviewer {
   }
 
   [[nodiscard]] bool was_refused() const {
-    return memory_.own().value("refused_head", "") == look_.facts.pull.head.sha;
+    const auto& pull = look_.facts.pull;
+    return memory_.own().value("refused_head", "") == pull.head.sha &&
+           memory_.own().value("refused_base", "") == pull.base.branch;
   }
 
   [[nodiscard]] bool is_to_be_merged() const {
     if (verdict_.is != Verdict::Is::ready || look_.merged) return false;
     if (!reviewing_.order_for(due_.repo, look_.facts.pull)) return false;
     const auto refused = memory_.time("refused");
-    return !(refused && was_refused() && now_() - *refused < kTriesAgain);
+    const auto ago = refused ? now_() - *refused : kTriesAgain;
+    return !was_refused() || ago >= kTriesAgain || ago < Time::duration::zero();
   }
 
   void merge() {
@@ -144,6 +151,7 @@ class Reviewer {
       if (refusal.code() != "conflict" && refusal.code() != "denied") throw;
       memory_.set("refused", now_());
       memory_.set("refused_head", Json(order.head_sha));
+      memory_.set("refused_base", Json(order.base));
       memory_.set("refusal", Json(refusal.what()));
       memory_.keep();
       pass_.did("refused", due_.name());
@@ -284,7 +292,7 @@ class ReviewRun {
     const auto home = homes_.known(repo);
     std::set<std::int64_t> open;
     const auto at = now_();
-    for (auto& pull : ctx_.gitea().list_prs(repo)) {
+    for (auto& pull : ctx_.gitea().list_prs(repo, {.body_limit = kBodyLimit})) {
       open.insert(pull.number);
       if (head.empty() || pull.head.sha == head) add(repo, home, std::move(pull), at);
     }

@@ -292,5 +292,39 @@ TEST_F(SlowForge, AForgeThatIsTooSlowIsTriedAgainLater) {
   EXPECT_EQ(world_.forge.writes, 0);
 }
 
+TEST_F(Reviews, WhatSomebodyExemptsAfterItWasListedIsNotMerged) {
+  merges();
+  config_["reviews"]["exempt"] = {{"labels", {"blocked"}}};
+  review("bob", "APPROVED");
+  world_.on("gitea/1.list_reviews", [&](const Json& params) {
+    touched().labels = {"blocked"};
+    return world_.forge.answer("list_reviews", params);
+  });
+  round();
+  EXPECT_FALSE(pull().merged);
+  EXPECT_THAT(comments(), IsEmpty());
+}
+
+TEST_F(Reviews, ADescriptionOfAnyLengthIsReadWhole) {
+  bans();
+  issue().body = std::string(100'000, 'x') + " ExampleSoft";
+  round();
+  EXPECT_THAT(rejections(), SizeIs(1));
+  round();
+  EXPECT_EQ(std::count(world_.calls.begin(), world_.calls.end(), "gitea/1.list_reviews"), 1)
+      << "at once, and not after a look at the beginning";
+}
+
+TEST_F(Reviews, ARefusalOfOneBaseIsNoneOfAnother) {
+  merges();
+  review("bob", "APPROVED");
+  world_.fail("gitea/1.merge_pr", timmy::Permanent("conflict", "its base is protected"));
+  EXPECT_EQ(round().at("refused"), 1);
+  world_.succeed("gitea/1.merge_pr");
+  pull().base = "next";
+  touched();
+  EXPECT_EQ(round().at("merged"), 1);
+}
+
 }  // namespace
 }  // namespace triage

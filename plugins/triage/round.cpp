@@ -25,9 +25,6 @@ constexpr std::size_t kMostSettled = 500;
 constexpr auto kWholeLook = std::chrono::hours(24);
 // How many issues of a repository that are due are asked for one by one in a round.
 constexpr std::size_t kDueOfRound = 100;
-// Longer bodies are cut in lists, so that a list of two thousand fits into an answer however long
-// people write. What a rule needs more for is read on its own.
-constexpr int kBodyLimit = 8 * 1024;
 // After so many failures one after the other that may pass, each of which could be one object's
 // own, a repository is left alone for the rest of the round; after so many repositories the round
 // ends.
@@ -41,6 +38,10 @@ std::optional<timmy::Time> past_time(const Json& seen, const char* key, timmy::T
   const auto time = timmy::parse_time(seen.value(key, ""));
   return time && *time <= now ? time : std::nullopt;
 }
+
+// Which repository the next round begins with, in the state, and with which of one's issues, in
+// what was seen of it.
+constexpr const char* kFrom = "from";
 
 // The newest change that was seen, by kind.
 constexpr const char* newest_key(Kind kind) { return kind == Kind::pull ? "pulls" : "newest"; }
@@ -56,6 +57,9 @@ struct Round::Repo {
   bool full = false;              // all that is open is looked at
   bool whole = true;              // all that was to be listed was
   int in_a_row = 0;               // failures that may pass
+  bool astray = false;            // it was left alone, or could not be listed
+  std::int64_t from = 0;          // where its lists begin: what the last round did not come to
+  std::int64_t skipped = 0;       // the first that was left alone; 0: none was
   std::set<std::int64_t> open;    // the numbers of those that were listed
   std::set<std::int64_t> looked;  // of those that were looked at
   // Of those that changed so lately that the next round lists them again: as they were.
@@ -95,18 +99,32 @@ std::map<std::string, Has> Round::concerned() {
 }
 
 Json Round::look_at_all(bool full) {
-  const auto repos = concerned();
+  const auto all = concerned();
+  std::vector<std::pair<std::string, Has>> repos(all.begin(), all.end());
+  const Json from = repos.size() < 2 ? Json("") : ctx_.state().get(kFrom).value_or("");
+  const auto first = std::find_if(repos.begin(), repos.end(),
+                                  [&](const auto& each) { return Json(each.first) == from; });
+  if (first != repos.end()) std::rotate(repos.begin(), first, repos.end());
+  const auto keep = [&](const Json& name) {
+    if (name != from) ctx_.state().put_now(kFrom, name == "" ? Json() : name);
+  };
   for (const auto& [name, wanted] : repos) {
     if (is_away()) {
-      ++unread_;
+      if (unread_++ == 0) keep(name);
       continue;
     }
     ctx_.jobs().progress(100.0 * repos_ / static_cast<double>(repos.size()), name);
     Repo repo{.name = name};
-    const auto went = isolated(name, [&, &wanted = wanted] { look_at(repo, wanted, full); });
-    in_a_row_ = went == Went::astray || left_alone(repo) ? in_a_row_ + 1 : 0;
+    try {
+      const auto went = isolated(name, [&, &wanted = wanted] { look_at(repo, wanted, full); });
+      in_a_row_ = went == Went::astray || repo.astray ? in_a_row_ + 1 : 0;
+    } catch (const timmy::Retryable&) {
+      keep(name);
+      throw;
+    }
     ++repos_;
   }
+  if (unread_ == 0) keep("");
   return result();
 }
 
@@ -115,8 +133,14 @@ Json Round::look_at_one(const std::string& name, std::int64_t number) {
   if (!any_matches(names_, name) || !concerned) return result();
   repos_ = 1;
   Repo repo{.name = name};
-  const auto went = isolated(name, [&] { repo.home = homes_.known(name); });
-  if (went != Went::well) return result();
+  const auto went = isolated(name, [&] {
+    try {
+      repo.home = homes_.known(name);
+    } catch (const timmy::Permanent& failure) {
+      if (failure.code() != "not_found") throw;
+    }
+  });
+  if (went != Went::well || repo.home.empty()) return result();
   look_at_issue(repo, number, [&] { read_and_look(repo, number); });
   (void)keep_due(repo, due_of(repo));
   return result();
@@ -156,13 +180,15 @@ void Round::look_at(Repo& repo, Has wanted, bool full) {
   open(repo, wanted.id, full);
   for (const Kind kind : {Kind::issue, Kind::pull}) {
     if (kind == Kind::pull ? !wanted.pulls : !wanted.issues) continue;
-    const auto went =
-        left_alone(repo) ? Went::astray : isolated(repo.name, [&] { list(repo, kind); });
-    if (went == Went::astray) repo.in_a_row = kInARow;
-    repo.whole = repo.whole && went == Went::well;
+    const auto went = isolated(repo.name, [&] { list(repo, kind); });
+    repo.whole = repo.whole && went == Went::well && repo.skipped == 0;
+    repo.astray = repo.astray || went == Went::astray || left_alone(repo);
+    if (went == Went::astray) break;
+    repo.in_a_row = 0;  // those at the end of one list are not to keep the next from being read
   }
   const DueList due = due_of(repo);
-  look_at_due(repo, due);
+  if (!repo.astray) look_at_due(repo, due);
+  repo.astray = repo.astray || left_alone(repo);
   save(repo, due);
   if (repo.full && repo.whole) forget_closed(ctx_.state(), repo.home, repo.open, ctx_.now());
 }
@@ -186,6 +212,8 @@ void Round::open(Repo& repo, std::int64_t id, bool full) {
   }
   repo.next = repo.seen;
   repo.next.erase("settled");
+  repo.next.erase(kFrom);
+  repo.from = repo.seen.value(kFrom, std::int64_t{0});
 }
 
 void Round::list(Repo& repo, Kind kind) {
@@ -205,7 +233,6 @@ void Round::list(Repo& repo, Kind kind) {
     const auto number = issue.number;
     look_at_issue(repo, number, [&] { look(repo, std::move(issue)); });
   });
-  repo.whole = repo.whole && !left_alone(repo);
   if (!newest) return;
   repo.next[newest_key(kind)] = timmy::format_time(*newest);
   for (const auto& [number, updated] : std::exchange(repo.settled, {}))
@@ -216,13 +243,20 @@ void Round::list(Repo& repo, Kind kind) {
 template <class Each>
 void Round::read_list(const Repo& repo, Kind kind, std::optional<timmy::Time> since,
                       const Each& each) {
-  const auto all_of = [](const auto& read) {
+  const auto whole = [](const auto& read) {
     try {
       return read(kBodyLimit);
     } catch (const timmy::Permanent& failure) {
       if (failure.code() != "too_large") throw;
     }
     return read(0);
+  };
+  const auto all_of = [&](const auto& read) {
+    auto all = whole(read);
+    const auto first = std::find_if(all.begin(), all.end(),
+                                    [&](const auto& one) { return one.number == repo.from; });
+    if (first != all.end()) std::rotate(all.begin(), first, all.end());
+    return all;
   };
   const auto pulls = [&](int limit) {
     return ctx_.gitea().list_prs(repo.name, {.since = since, .body_limit = limit});
@@ -239,7 +273,10 @@ void Round::read_list(const Repo& repo, Kind kind, std::optional<timmy::Time> si
 // Unless the repository is left alone. What may pass is tried again by the next run.
 template <class Work>
 void Round::look_at_issue(Repo& repo, std::int64_t number, const Work& work) {
-  if (left_alone(repo)) return;
+  if (left_alone(repo)) {
+    if (repo.skipped == 0) repo.skipped = number;
+    return;
+  }
   const auto went = isolated(repo.name + "#" + std::to_string(number), work);
   if (went == Went::wrong) repo.in_a_row = 0;
   if (went != Went::astray) return;
@@ -296,7 +333,7 @@ void Round::look(Repo& repo, Snapshot issue) {
   repo.due[number] = ctx_.now() + kOverlap;
   const bool ours = rules_.concern(repo.name, issue.kind);
   const Looked looked = ours ? applier_.look(std::move(issue), repo.home) : Looked();
-  if (!looked.change.empty()) repo.in_a_row = 0;
+  if (looked.asked || !looked.change.empty()) repo.in_a_row = 0;
   repo.due[number] = looked.due;
   account(name, looked);
 }
@@ -330,9 +367,13 @@ bool Round::keep_due(const Repo& repo, const DueList& before) const {
 // remembered, the same is listed again.
 void Round::save(Repo& repo, const DueList& due) const {
   const auto now = ctx_.now();
-  if (!keep_due(repo, due) || !repo.whole) return;
+  const bool all = keep_due(repo, due) && repo.whole;
+  if (!all) {
+    repo.next = repo.seen;
+    if (repo.skipped != 0) repo.next[kFrom] = repo.skipped;
+  }
   repo.next["rules"] = rules_.fingerprint();
-  if (repo.full) repo.next["whole"] = timmy::format_time(now);
+  if (repo.full && all) repo.next["whole"] = timmy::format_time(now);
   if (repo.next["settled"].is_null()) repo.next.erase("settled");
   if (repo.next != repo.seen) ctx_.state().put_now("seen/" + repo.home, repo.next);
 }

@@ -8,7 +8,7 @@ namespace {
 
 // The first of `labels` that `label` would replace; empty: none.
 std::string replaced(const std::string& label, const Names& labels, const Names& exclusive) {
-  if (!contains(exclusive, label)) return {};
+  if (!contains(exclusive, label) || scope_of(label).empty()) return {};
   const auto other = std::find_if(labels.begin(), labels.end(), [&](const std::string& each) {
     return each != label && contains(exclusive, each) && scope_of(each) == scope_of(label);
   });
@@ -55,7 +55,7 @@ bool may_clash(const Names& added, const Names& carried) {
 }
 
 std::vector<Step> without_clashes(std::vector<Step> steps, const Snapshot& issue,
-                                  const Names& exclusive, std::vector<Clash>* clashes) {
+                                  const Names& exclusive, std::vector<Clash>& clashes) {
   if (exclusive.empty()) return steps;
   const Names gone = taken_off(steps);
   Names stay = issue.labels;
@@ -70,8 +70,8 @@ std::vector<Step> without_clashes(std::vector<Step> steps, const Snapshot& issue
       if (other.empty()) {
         names.push_back(label);
         added.push_back(label);
-      } else if (clashes != nullptr) {
-        clashes->push_back({label, other, !carried.empty(), step.rules});
+      } else {
+        clashes.push_back({label, other, !carried.empty(), step.rules});
       }
     }
     step.names = std::move(names);

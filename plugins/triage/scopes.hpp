@@ -32,6 +32,6 @@ struct Clash {
 // `exclusive`: those of the repository's labels that are.
 [[nodiscard]] std::vector<Step> without_clashes(std::vector<Step> steps, const Snapshot& issue,
                                                 const Names& exclusive,
-                                                std::vector<Clash>* clashes = nullptr);
+                                                std::vector<Clash>& clashes);
 
 }  // namespace triage

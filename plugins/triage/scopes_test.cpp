@@ -69,6 +69,30 @@ TEST_F(Scopes, NeitherDoesItWhereTheHostDoesNotTellWhichExcludeOthers) {
   EXPECT_THAT(labels(1), UnorderedElementsAre("kind/bug", "size/s"));
 }
 
+TEST_F(Scopes, WhatSomebodyPutThereWhileWeWereAtItStays) {
+  world_.forge.repo("org/app").assignable = {"ada"};
+  world_.forge.add_issue("org/app", "crash");
+  const Json with = config({rule("r", {{"title", "crash"}},
+                                 {{"assign", {"ada"}}, {"add_labels", {"kind/bug", "size/s"}}})});
+  world_.on("gitea/1.add_assignees", [this](const Json& params) {
+    at(1).labels = {"kind/wish"};
+    touched(1);
+    return world_.forge.answer("add_assignees", params);
+  });
+  ASSERT_TRUE(run(with).ok());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/wish", "size/s"));
+  EXPECT_THAT(at(1).assignees, ElementsAre("ada"));
+}
+
+TEST_F(Scopes, LabelsWithoutAScopeExcludeNone) {
+  auto& repo = world_.forge.repo("org/app");
+  repo.exclusive.insert({"bug", "wish"});
+  world_.forge.add_issue("org/app", "crash", "", {"wish", "kind/wish"});
+  ASSERT_TRUE(
+      run(config({rule("r", {{"title", "crash"}}, {{"add_labels", {"bug", "kind/bug"}}})})).ok());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("wish", "kind/wish", "bug"));
+}
+
 TEST_F(Scopes, WhatTheIssueCarriesStays) {
   world_.forge.add_issue("org/app", "please mend the crash", "", {"kind/wish"});
   ASSERT_TRUE(run(kinds()).ok());

@@ -69,11 +69,13 @@ class Closing {
     const bool exempt = terms_.exempt.cover_repo(repo);
     if (exempt && !any_marked(home, known, false))
       return forget_all_but(ctx_.state(), kTask, home, {}, ctx_.now());
-    auto all = what.issues ? ctx_.gitea().list_issues(repo) : std::vector<timmy::Issue>();
+    auto all = what.issues ? ctx_.gitea().list_issues(repo, {.body_limit = 0})
+                           : std::vector<timmy::Issue>();
     for (const auto& issue : all) known.erase(issue.number);
     // Also where the rule no longer holds, as long as there may be a mark of ours to take off.
     if (what.pulls && ((terms_.pulls && !exempt) || any_marked(home, known, true)))
-      for (const auto& pull : ctx_.gitea().list_prs(repo)) all.push_back(as_issue(pull));
+      for (const auto& pull : ctx_.gitea().list_prs(repo, {.body_limit = 0}))
+        all.push_back(as_issue(pull));
     std::set<std::int64_t> open;
     for (const auto& issue : all) {
       open.insert(issue.number);
@@ -125,6 +127,7 @@ class Closing {
                              minute_text(ctx_.now() + terms_.close_after) +
                              ". A comment or any other change keeps it open.";
     const bool sent = speaker_.say(due, body, "stale-mark/" + timmy::format_time(silence), memory);
+    if (sent) memory.seen(speaker_.updated_at(due));
     put_label(due);
     if (!sent) return pass_.did("rehearsed", due.name());
     memory.set("marked", ctx_.now());
@@ -146,6 +149,7 @@ class Closing {
         ". If it still matters, open it again: that gives it a whole new period.";
     const bool sent =
         speaker_.say(due, body, "stale-close/" + timmy::format_time(mark.silence), memory);
+    if (sent) memory.seen(speaker_.updated_at(due));
     const auto now = ctx_.gitea().set_issue_state(due.repo, due.number, false);
     if (!sent) return pass_.did("rehearsed", due.name());
     memory.set("closed", ctx_.now());

@@ -308,6 +308,21 @@ TEST_F(Stale, OfThousandsThatAreClosedNoneIsRemembered) {
   EXPECT_THAT(kept(), ElementsAre(::testing::Key("stale/1#1"))) << "which is open";
 }
 
+TEST_F(Stale, WhatIsDoneBetweenOurCommentAndTheLabelIsSomebodyElses) {
+  world_.on("gitea/1.get_issue", [&, reads = 0](const Json& params) mutable {
+    // The look again, what the comment came to, and what is there before the label.
+    if (++reads == 3) {
+      world_.advance(std::chrono::seconds(30));
+      touched().title = "It crashes on Mondays";
+    }
+    return world_.forge.answer("get_issue", params);
+  });
+  EXPECT_EQ(after(60).at("marked"), 1);
+  world_.succeed("gitea/1.get_issue");
+  EXPECT_EQ(after(14).at("unmarked"), 1);
+  EXPECT_EQ(issue().state, "open");
+}
+
 TEST_F(Stale, AMarkIsKnownUnderTheRepositorysNewNameAndNotUnderItsOldOne) {
   config_["repos"] = {"org/*"};
   after(60);
