@@ -145,8 +145,19 @@ TEST_F(ConfigCommandTest, ReloadSaysWhatKeptTheNewConfigurationOut) {
   EXPECT_EQ(run({"reload"}), 69) << "no host runs";
   FakeHost host(Paths::from(Environment::of_process()));
   host.set("POST /v1/reload", {{"reloaded", true}});
+  host.set("GET /v1/plugins", {{"plugins",
+                                {{{"id", "triage"}, {"state", "ready"}},
+                                 {{"id", "budget"}, {"state", "disabled"}},
+                                 {{"id", "watch"},
+                                  {"state", "invalid config"},
+                                  {"reason", "no repos"},
+                                  {"fix", "Name some."}}}}});
   EXPECT_EQ(run({"reload"}), 0);
-  EXPECT_THAT(out_.str(), HasSubstr("reloaded"));
+  EXPECT_EQ(out_.str(), "reloaded\n");
+  EXPECT_EQ(err_.str(),
+            "timmy-host: plugin watch is out of service: invalid config: no repos\n  Name some.\n");
+  EXPECT_EQ(run({"reload", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out_.str())["out_of_service"][0]["id"], "watch");
   host.set("POST /v1/reload",
            {{"error", {{"code", "invalid"}, {"message", "host.yaml:1:1: a\nhost.yaml:2:1: b"}}}},
            400);

@@ -59,10 +59,10 @@ Forbidden forbidden_here(const Session& session, const LoadedConfig* host) {
   }
 }
 
-void require_task(const Manifest& manifest, const std::string& task) {
+const TaskSpec& task_of(const Manifest& manifest, const std::string& task) {
   std::string names;
   for (const auto& one : manifest.tasks) {
-    if (one.name == task) return;
+    if (one.name == task) return one;
     names += (names.empty() ? "" : ", ") + one.name;
   }
   throw Error(Code::not_found, manifest.id + " has no task \"" + task + "\"",
@@ -171,7 +171,7 @@ int run_by_hand(Session& session, const options::variables_map& given) {
   Workshop workshop = host ? Workshop(*host, session.paths) : Workshop(Workshop::Network::real);
   const auto candidate = Candidate::open(file);
   const auto& manifest = candidate.manifest();
-  require_task(manifest, task);
+  const auto& spec = task_of(manifest, task);
   CandidateSettings settings{.grants = grants_from(given, manifest, workshop.paths()),
                              .forbidden = forbidden_here(session, host ? &*host : nullptr)};
   if (given.count("config")) settings.config = json_option(given, "config");
@@ -189,7 +189,7 @@ int run_by_hand(Session& session, const options::variables_map& given) {
     if (session.json) lines.push_back({{"level", name(level)}, {"text", std::string(text)}});
     session.err << name(level) << ": " << printable(std::string(text)) << '\n';
   };
-  TrialRun run{.task = task, .payload = json_option(given, "payload")};
+  TrialRun run{.task = task, .payload = json_option(given, "payload"), .timeout = spec.timeout};
   if (given.count("timeout")) run.timeout = parse_duration(given["timeout"].as<std::string>());
   const auto trial =
       make_trial(workshop, plugin, given.count("in-process") > 0, settings.forbidden);
@@ -227,7 +227,7 @@ void declare(options::options_description& own,
       "grant", options::value<std::vector<std::string>>()->value_name("NAME=VALUE"),
       "grant this, as host.yaml would; may be repeated. all: what the manifest asks for")(
       "timeout", options::value<std::string>()->value_name("DURATION"),
-      "cancel the run after this, instead of 180s")(
+      "cancel the run after this, instead of the task's own timeout")(
       "host-config", options::value<std::string>()->value_name("FILE"),
       "use this host.yaml's Gitea and credentials, and what it says of the plugin where the "
       "command "

@@ -29,6 +29,14 @@ TEST(PlainC, CountsItsRuns) {
   EXPECT_EQ(plugin.run("plain_c").result.at("runs"), 2);
 }
 
+TEST(Harness, HandsOverAnObjectAsPayloadAndNothingElse) {
+  World world;
+  Plugin plugin(world, PLAIN_C);
+  EXPECT_TRUE(plugin.run("plain_c", {}).ok());
+  EXPECT_THROW((void)plugin.run("plain_c", Json::array({1})), std::logic_error);
+  EXPECT_THROW((void)plugin.run("plain_c", "text"), std::logic_error);
+}
+
 TEST(PlainC, CallsTheHost) {
   World world;
   world.forge.login = "bot";

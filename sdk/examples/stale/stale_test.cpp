@@ -5,7 +5,8 @@
 // Any test framework will do; this needs none.
 static int failures = 0;
 #define EXPECT(condition) \
-  if (!(condition)) ++failures, std::printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition)
+  if (!(condition))       \
+  ++failures, std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition)
 
 static const timmy::Json config = {{"repos", {"org/app"}}, {"days", 90}, {"label", "stale"}};
 

@@ -301,9 +301,12 @@ class Plugin {
   ~Plugin() { table_->destroy(self_); }
 
   // One run of a job, to its end. Throws std::logic_error for what the ABI forbids: a failure
-  // without a code and a message, a result that is no object, a status that is none.
+  // without a code and a message, a result that is no object, a status that is none; and for a
+  // payload that no host hands over, which is an object. `{}` is an empty one.
   Outcome run(const std::string& task, const Json& payload = Json::object(),
               const JobOptions& options = {}) {
+    if (!payload.is_null() && !payload.is_object())
+      throw std::logic_error("a payload is an object, not " + detail::dump(payload));
     const Json job{{"id", ++jobs_},
                    {"task", task},
                    {"key", options.key},
@@ -311,7 +314,7 @@ class Plugin {
                    {"max_attempts", options.max_attempts},
                    {"scheduled_for",
                     options.scheduled_for ? Json(format_time(*options.scheduled_for)) : Json()},
-                   {"payload", payload},
+                   {"payload", payload.is_null() ? Json::object() : payload},
                    {"now", format_time(world_->now())}};
     const timmy_run run = run_of(*world_);
     const Borrowed name(task);

@@ -4,7 +4,8 @@
 
 static int failures = 0;
 #define EXPECT(condition) \
-  if (!(condition)) ++failures, std::printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition)
+  if (!(condition))       \
+  ++failures, std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition)
 
 int main() {
   timmy::testing::World world;
@@ -12,7 +13,8 @@ int main() {
 
   const auto outcome = plugin.run("@TASK@", {{"name", "Ada"}});
 
-  EXPECT(outcome.ok());
+  if (!outcome.ok())
+    return std::fprintf(stderr, "%s: %s\n", outcome.code.c_str(), outcome.message.c_str()), 1;
   EXPECT(outcome.result.at("greeted") == "Ada");
   EXPECT(world.log_text() == "info hello, Ada!\n");
   return failures == 0 ? 0 : 1;
