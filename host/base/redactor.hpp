@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/file.hpp"
-#include "base/redactor.hpp"
 
 namespace host {
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The order of rooms is the list in HOST/CMakeLists.txt, lowest first; each file of a room, its tests
-# too, includes only from its own room and lower ones.
+# too, includes only from its own room and lower ones, and not itself.
 file(STRINGS ${HOST}/CMakeLists.txt lines)
 string(JOIN " " text ${lines})
 if(NOT text MATCHES "set\\(rooms ([^)]*)\\)")
@@ -32,8 +32,12 @@ foreach(room ${folders})
         continue()  # a library's
       endif()
       math(EXPR seen "${seen} + 1")
+      file(RELATIVE_PATH name ${HOST} ${file})
+      string(FIND "${include}" "\"${name}\"" itself)
+      if(NOT itself EQUAL -1)
+        string(APPEND wrong "\nhost/${name} includes itself")
+      endif()
       if(other GREATER height)
-        file(RELATIVE_PATH name ${HOST} ${file})
         string(APPEND wrong "\nhost/${name}: ${include}: ${CMAKE_MATCH_1} is above ${room}")
       endif()
     endforeach()
@@ -46,4 +50,4 @@ endif()
 if(seen LESS 100)
   message(FATAL_ERROR "only ${seen} includes were found: this looks at nothing")
 endif()
-message(STATUS "${seen} includes, none upward")
+message(STATUS "${seen} includes, none upward, none of itself")
