@@ -192,8 +192,7 @@ class ForgeWorld {
     if (found == pulls.end()) throw Permanent("not_found", "no such pull request");
     return found->second;
   }
-  // By the parameters `state` and `since`.
-  // What a list is to hold.
+  // What a list is to hold, by the parameters `state` and `since`.
   struct Filter {
     std::string state;
     std::optional<Time> since;
