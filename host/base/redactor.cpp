@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 #include <functional>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -96,20 +97,39 @@ std::string blot_after(std::string_view text, std::string_view marker, std::stri
   }
 }
 
-// The character that the escape at `at` of a JSON text stands for, and how long the escape is;
-// length 0: it is none, or stands for no ASCII character.
+// The UTF-16 unit that "\uXXXX" at `at` names; nullopt: there is none.
+std::optional<char32_t> unit_at(std::string_view text, std::size_t at) {
+  if (text.substr(std::min(at, text.size()), 2) != "\\u") return std::nullopt;
+  unsigned unit = 0;
+  const auto digits = text.substr(at + 2, 4);
+  const auto [end, wrong] = std::from_chars(digits.begin(), digits.end(), unit, 16);
+  if (wrong != std::errc() || end - digits.begin() != 4) return std::nullopt;
+  return unit;
+}
+
+std::string utf8(char32_t code) {
+  const auto last = [&](int shift) { return static_cast<char>(0x80 | ((code >> shift) & 0x3f)); };
+  if (code < 0x80) return {static_cast<char>(code)};
+  if (code < 0x800) return {static_cast<char>(0xc0 | (code >> 6)), last(0)};
+  if (code < 0x10000) return {static_cast<char>(0xe0 | (code >> 12)), last(6), last(0)};
+  return {static_cast<char>(0xf0 | (code >> 18)), last(12), last(6), last(0)};
+}
+
+// What the escape at `at` of a JSON text stands for, in UTF-8, and how long the escape is; length
+// 0: it is none, or half a pair, which stands for nothing.
 struct Escape {
-  char character = 0;
+  std::string character;
   std::size_t length = 0;
 };
 Escape escape_at(std::string_view text, std::size_t at) {
   if (text[at] != '\\' || at + 1 == text.size()) return {};
-  if (text[at + 1] != 'u') return {text[at + 1], 2};
-  unsigned code = 0;
-  const auto digits = text.substr(at + 2, 4);
-  const auto [end, wrong] = std::from_chars(digits.begin(), digits.end(), code, 16);
-  if (wrong != std::errc() || end - digits.begin() != 4 || code > 0x7f) return {};
-  return {static_cast<char>(code), 6};
+  if (text[at + 1] != 'u') return {{text[at + 1]}, 2};
+  const auto unit = unit_at(text, at);
+  if (!unit || (*unit >= 0xdc00 && *unit < 0xe000)) return {};
+  if (*unit < 0xd800 || *unit >= 0xe000) return {utf8(*unit), 6};
+  const auto low = unit_at(text, at + 6);
+  if (!low || *low < 0xdc00 || *low >= 0xe000) return {};
+  return {utf8(0x10000 + ((*unit - 0xd800) << 10) + (*low - 0xdc00)), 12};
 }
 
 // What may be read in it once it is parsed. A control character's escape becomes its letter, which
@@ -119,7 +139,10 @@ std::string without_escapes(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const auto escape = escape_at(text, at);
-    out += escape.length > 0 ? escape.character : text[at];
+    if (escape.length > 0)
+      out += escape.character;
+    else
+      out += text[at];
     at += std::max<std::size_t>(escape.length, 1);
   }
   return out;

@@ -51,6 +51,18 @@ TEST(Redactor, BlotsOutASecretThatEscapesOfJsonHide) {
   EXPECT_EQ(redactor.scrub_json(R"({"not json: s3cret\/token)"), "[redacted]");
 }
 
+TEST(Redactor, BlotsOutASecretOfAnyCharactersThatEscapesOfJsonHide) {
+  Redactor redactor;
+  redactor.add(Secret("p\u00e4ss\u20acw\U0001f511rd"));
+  for (const auto* text :
+       {R"({"a":"p\u00e4ss\u20acw\ud83d\udd11rd"})", R"({"a":"p\u00E4ss\u20ACw\uD83D\uDD11rd"})",
+        R"({"a":"\u0070\u00e4ss\u20acw\ud83d\udd11\u0072d"})"})
+    EXPECT_EQ(redactor.scrub_json(text), R"({"a":"[redacted]"})") << text;
+  for (const auto* half :
+       {R"(["\ud83d"])", R"(["\udd11\ud83d"])", R"(["\ud83d\u00e4"])", R"("\ud83d\u)"})
+    EXPECT_EQ(redactor.scrub_json(half), half) << "half a pair is no character";
+}
+
 TEST(Redactor, LeavesOtherJsonAsItIs) {
   Redactor redactor;
   redactor.add(Secret("s3cret/token"));
