@@ -46,6 +46,23 @@ HttpHeaders headers_of(const Json& params) {
   return headers;
 }
 
+// The credentials that each server was sent. One that echoes requests, this plugin's or another's,
+// must not hand them to a plugin; other secrets it can't know.
+class SentCredentials {
+ public:
+  void add(const std::string& authority, const Secret& secret) { sent_[authority].add(secret); }
+
+  // Asked when the reply is there: another request may have sent one while this one waited.
+  [[nodiscard]] const Redactor& to(const std::string& authority) const {
+    const auto sent = sent_.find(authority);
+    return sent == sent_.end() ? none_ : sent->second;
+  }
+
+ private:
+  std::map<std::string, Redactor> sent_;  // only of servers that were sent one
+  Redactor none_;
+};
+
 class HttpService final : public Service {
  public:
   HttpService(
@@ -73,12 +90,13 @@ class HttpService final : public Service {
         "http/1.request",
         request.method + " " + request.url.substr(0, request.url.find('?')),
         credential.empty() ? "" : "with credential " + credential + ": "};
-    const auto sent = sent_to(parse_url(request.url));
-    http_->send(std::move(request), [entry, quiet, store = store_, clock = clock_, sent,
+    const auto server = parse_url(request.url).authority();
+    http_->send(std::move(request), [entry, quiet, store = store_, clock = clock_, sent = sent_,
+                                     server,
                                      reply = std::move(reply)](Result<HttpResponse> answer) {
       const std::string outcome =
           answer.ok() ? "status " + std::to_string(answer.value().status) : answer.error().what();
-      auto given = attempt([&] { return to_json(std::move(answer).value(), *sent); });
+      auto given = attempt([&] { return to_json(std::move(answer).value(), sent->to(server)); });
       if (quiet) return reply(std::move(given));
       audit(*store, {clock->wall(), entry.who, entry.what, entry.target, entry.result + outcome},
             std::move(given), reply);
@@ -132,17 +150,8 @@ class HttpService final : public Service {
                   "Add it under credentials: " + name + ": FILE");
     const Secret secret(read_secret_file(*file));
     redactor_->add(secret);
-    auto& sent = sent_to_[url.authority()];
-    if (!sent) sent = std::make_shared<Redactor>();
-    sent->add(secret);
+    sent_->add(url.authority(), secret);
     request.headers.emplace_back("Authorization", "Bearer " + secret.expose());
-  }
-
-  // The credentials that a server was sent. One that echoes requests, this plugin's or another's,
-  // must not hand them to a plugin; other secrets it can't know.
-  [[nodiscard]] std::shared_ptr<const Redactor> sent_to(const Url& url) const {
-    const auto sent = sent_to_.find(url.authority());
-    return sent == sent_to_.end() ? std::make_shared<Redactor>() : sent->second;
   }
 
   static Json to_json(HttpResponse response, const Redactor& sent) {
@@ -158,7 +167,7 @@ class HttpService final : public Service {
   const Clock* clock_;
   std::shared_ptr<Redactor> redactor_;
   std::function<std::optional<std::filesystem::path>(const std::string&)> credential_file_;
-  std::map<std::string, std::shared_ptr<Redactor>> sent_to_;  // by authority
+  std::shared_ptr<SentCredentials> sent_ = std::make_shared<SentCredentials>();
 };
 
 }  // namespace

@@ -82,6 +82,23 @@ TEST_F(HttpServiceTest, ACredentialIsScrubbedFromAllThatItsServerSaysAndFromNoth
       << "it was never there";
 }
 
+TEST_F(HttpServiceTest, ACredentialIsScrubbedFromAReplyThatWasAwaitedWhenItWasSent) {
+  const auto run =
+      open({{"http", {"127.0.0.1:8080"}}, {"http.credential", {"model@127.0.0.1:8080"}}});
+  // The long poll is answered after the request that was made while it waited.
+  std::optional<Result<Json>> with_credential;
+  http_.set_handler([&](const HttpRequest& request) {
+    if (request.url.ends_with("/poll"))
+      with_credential = call(*run, "http/1.request",
+                             {{"url", "http://127.0.0.1:8080/"}, {"credential", "model"}});
+    return HttpResponse{.status = 200, .headers = {{"x-last", "sk-c4n4ry"}}, .body = "sk-c4n4ry"};
+  });
+  const Json polled = call(*run, "http/1.request", {{"url", "http://127.0.0.1:8080/poll"}}).value();
+  ASSERT_TRUE(with_credential && with_credential->ok());
+  EXPECT_EQ(polled["body"], "[redacted]");
+  EXPECT_EQ(polled["headers"]["x-last"], "[redacted]");
+}
+
 TEST_F(HttpServiceTest, ACredentialGoesOnlyWhereItIsGrantedFor) {
   const auto run = open({{"http", {"*"}}, {"http.credential", {"model@127.0.0.1:8080"}}});
   EXPECT_THAT(
