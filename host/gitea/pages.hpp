@@ -4,6 +4,7 @@
 // without saying so, and the list moves while it is read. Private to gitea/.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,8 +20,8 @@
 
 namespace host {
 
-inline constexpr int kPageSize = 50;  // Gitea's default maximum; others clamp it
-inline constexpr int kPagesMost = 1000;
+inline constexpr int kPageSize = 50;     // Gitea's default maximum; others clamp it
+inline constexpr int kPagesMost = 1000;  // of that size; of smaller ones as many more
 inline constexpr std::size_t kBytesMost = std::size_t{64} << 20;  // of all pages of one walk
 
 // What one page says about what comes after it.
@@ -88,6 +89,12 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
   // Whether there is more to ask for.
   bool take(const HttpResponse& response) {
     Json json = list_in(reply_json(response, request_.what));
+    fullest_ = std::max(fullest_, json.size());
+    if (parts_ > 0 && fullest_ < kPageSize) {
+      // The list ends here, or the server clamps, so that this page began elsewhere.
+      grows_ = false;
+      return go_on_in_pages_of(parts_);
+    }
     const std::size_t size = response.body.size();
     bytes_ += shape_.body_limit ? cut_bodies(json, *shape_.body_limit, size) : size;
     if (bytes_ > kBytesMost)
@@ -105,10 +112,11 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
     }
     position_ += json.size();
     if (more_pages(end, position_, fresh)) {
-      if (page_ >= kPagesMost)
+      if (page_ * page_size_ >= kPagesMost * kPageSize)
         throw Error(Code::too_large,
                     request_.what + ": more than " + std::to_string(kPagesMost) + " pages",
                     "Ask for less, by labels or by date.");
+      grow();
       return true;
     }
     return shrank_ && walks_++ < kWalksAgain && begin_again();
@@ -136,8 +144,32 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
   // what is large.
   bool takes_smaller_pages(const Error& error) {
     if (error.code() != Code::too_large || !shape_.body_limit || page_size_ == 1) return false;
-    page_size_ = page_size_ > kSmallPage ? kSmallPage : 1;
+    const int smaller = page_size_ > kSmallPage ? kSmallPage : 1;
+    const auto clamps_not_to = [&](int size) { return fullest_ >= static_cast<std::size_t>(size); };
+    if (parts_ > 0) return go_on_in_pages_of(clamps_not_to(smaller) ? smaller : parts_);
+    if (page_ == 1 || clamps_not_to(page_size_)) return go_on_in_pages_of(smaller);
+    // Maybe the server clamps: nobody knows where this page begins.
+    grows_ = false;
+    page_size_ = smaller;
     return begin_again();
+  }
+
+  // Where the page that was asked for begins, if it was as large as asked for.
+  bool go_on_in_pages_of(int smaller) {
+    page_ = (page_ - 1) * (page_size_ / smaller);
+    page_size_ = smaller;
+    parts_ = 0;
+    return true;
+  }
+
+  // Once the parts of a page are all there, the next one is asked for whole: a few large bodies
+  // must not make each later element a request.
+  void grow() {
+    const bool whole = grows_ && page_size_ < kPageSize && page_ * page_size_ % kPageSize == 0;
+    parts_ = whole ? page_size_ : 0;
+    if (!whole) return;
+    page_ = page_ * page_size_ / kPageSize;
+    page_size_ = kPageSize;
   }
 
   bool begin_again() {
@@ -147,6 +179,7 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
     bytes_ = 0;
     position_ = 0;
     page_ = 0;
+    parts_ = 0;
     shrank_ = false;
     return true;
   }
@@ -164,10 +197,13 @@ class Pages : public std::enable_shared_from_this<Pages<T>> {
   std::optional<std::size_t> total_;
   std::size_t bytes_ = 0;
   std::size_t position_ = 0;
+  std::size_t fullest_ = 0;  // elements of the fullest page: the server clamps to no less
   int page_ = 0;
   int page_size_ = kPageSize;
+  int parts_ = 0;  // if this page is the first whole one after parts: their size
   int walks_ = 0;
   bool shrank_ = false;
+  bool grows_ = true;
 };
 
 }  // namespace host

@@ -206,6 +206,59 @@ TEST_F(CutBodies, ComeInSmallerPagesWhereOnePageIsTooLarge) {
   EXPECT_EQ(error_of(list_issues()).code(), Code::too_large);
 }
 
+// Answers as the server does, but for replies of more than one element with one of these numbers.
+class HeavyBodies : public CutBodies {
+ protected:
+  void refuse_with(const std::vector<std::int64_t>& heavy) {
+    http_.set_handler([this, heavy](const HttpRequest& request) -> Answer {
+      auto response = server_.answer(request);
+      const Json list = Json::parse(response.body);
+      const bool holds_one = std::any_of(list.begin(), list.end(), [&](const Json& each) {
+        return std::find(heavy.begin(), heavy.end(), each.at("number")) != heavy.end();
+      });
+      if (list.size() > 1 && holds_one)
+        return Error(Code::too_large, "the reply's body is larger than 16 MiB");
+      return response;
+    });
+  }
+};
+
+TEST_F(HeavyBodies, AreReadInPartsAndWhatFollowsThemInWholePages) {
+  fill(300);
+  refuse_with({120});
+  const auto all = list(10).value();
+  ASSERT_EQ(all.size(), 300u);
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(all[static_cast<std::size_t>(i)].number, 300 - i);
+  EXPECT_EQ(http_.requests().size(), 4u + 7u + 20u + 2u)
+      << "of 50 to the heavy one, of 5 to it, one by one to the page's end, of 50 to the list's";
+}
+
+TEST_F(HeavyBodies, EverywhereMakeNoListTooLong) {
+  fill(1020);
+  std::vector<std::int64_t> every;
+  for (int i = 1; i <= 1020; ++i) every.push_back(i);
+  refuse_with(every);
+  const auto all = list(10);
+  ASSERT_TRUE(all.ok()) << all.error().what();
+  EXPECT_EQ(all.value().size(), 1020u);
+}
+
+TEST_F(HeavyBodies, HideNothingHoweverTheServerClampsAndCounts) {
+  for (const std::size_t clamp : {1, 3, 4, 7, 20, 30, 49, 50})
+    for (const bool total : {true, false})
+      for (const bool link : {true, false})
+        for (const std::int64_t heavy : {17, 60, 101, 160}) {
+          server_ = {};
+          server_.clamp = clamp, server_.total = total, server_.link = link;
+          fill(160);
+          refuse_with({heavy});
+          const auto all = list(10);
+          ASSERT_TRUE(all.ok()) << all.error().what();
+          EXPECT_EQ(all.value().size(), 160u)
+              << "clamp " << clamp << " total " << total << " link " << link << " heavy " << heavy;
+        }
+}
+
 TEST_F(PagesTest, APageOfManyTinyValuesIsRefusedBeforeItFillsTheMemory) {
   std::string body = "[{}";
   for (int i = 0; i < 600'000; ++i) body += ",{}";
