@@ -140,7 +140,8 @@ class Gitea {
   virtual void set_pr_state(RepoName repo, std::int64_t number, bool open,
                             Reply<PullRequest> reply) = 0;
   // Hands it over merged. Fine if it is merged already. conflict, with what the server says:
-  // closed, draft, conflicts, another head or base, checks or approvals missing, only scheduled.
+  // closed, draft, conflicts, another head or base, checks or approvals missing, only scheduled; or
+  // merged, but into a base that it was given between the last look and the order.
   // Waits up to 30 s for the server to have found out whether it can be merged.
   virtual void merge_pr(RepoName repo, std::int64_t number, MergeOrder order,
                         Reply<PullRequest> reply) = 0;

@@ -44,9 +44,25 @@ class Merge : public std::enable_shared_from_this<Merge> {
     fetch_pull(target_.transport, target_.repo, target_.number,
                [self = shared_from_this(), next = std::move(next)](Result<PullRequest> pull) {
                  if (!pull.ok()) return self->reply_(with_context(self->what_, pull.error()));
-                 if (pull.value().merged) return self->reply_(std::move(pull));
+                 if (pull.value().merged) return self->merged(std::move(pull).value());
                  next(std::move(pull).value());
                });
+  }
+
+  // What somebody merged before we ordered anything is fine, as it is. After an order it may be
+  // another than what was ordered: between the last look and the order the base may change, which
+  // no server compares, and who was faster than a refused order may have merged another head.
+  void merged(PullRequest pull) {
+    if (ordered_ && pull.base.branch != order_.base)
+      refuse("it was merged into " + pull.base.branch + " though, not into " + order_.base +
+                 ": its base changed meanwhile",
+             "Look at it, and revert the merge if it is not wanted there.");
+    else if (ordered_ && !taken_ && pull.head.sha != order_.head_sha)
+      refuse("it was merged into " + pull.base.branch +
+                 " though, and its head is no longer the one that was looked at",
+             "Look at the new commits, and revert the merge if they are not wanted there.");
+    else
+      reply_(std::move(pull));
   }
 
   void look_at(const PullRequest& pull) {
@@ -76,6 +92,7 @@ class Merge : public std::enable_shared_from_this<Merge> {
   }
 
   void write() {
+    ordered_ = true;
     ApiRequest request;
     request.method = "POST";
     request.path = pull_path(target_.repo, target_.number) + "/merge";
@@ -91,6 +108,7 @@ class Merge : public std::enable_shared_from_this<Merge> {
       if (!outcome.response.ok()) return self->refused(outcome.response.error(), outcome);
       // 201: to be merged once its checks pass.
       if (outcome.response.value().status == 201) return self->scheduled();
+      self->taken_ = true;
       self->poll(Error(Code::conflict, self->what_ + ": it is not merged afterwards",
                        "Look at the pull request on the server."),
                  false);
@@ -174,7 +192,9 @@ class Merge : public std::enable_shared_from_this<Merge> {
   MonotonicTime end_{};
   int repeats_ = 0;
   std::size_t polls_ = 0;
-  bool polled_ = false;  // a pause has passed since the last order
+  bool ordered_ = false;  // the server may have been told to merge
+  bool taken_ = false;    // it said that it did, of the head that it compared
+  bool polled_ = false;   // a pause has passed since the last order
 };
 
 }  // namespace

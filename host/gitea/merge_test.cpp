@@ -40,6 +40,7 @@ class MergeTest : public GiteaTest {
     pull_["merge_commit_sha"] = std::string(40, 'c');
     return {status, {}, ""};
   }
+  void target(const char* branch) { pull_["base"]["ref"] = pull_["base"]["label"] = branch; }
   void says(int status, const std::string& message) {
     says_.push_back([=] { return Answer(json(status, {{"message", message}, {"url", ""}})); });
   }
@@ -214,10 +215,7 @@ TEST_F(MergeTest, IntoAnotherBaseNothingIsMerged) {
 
 // The server looks at the head only.
 TEST_F(MergeTest, NorWhereTheBaseChangesWhileItIsTried) {
-  const auto target = [this](const char* branch) {
-    pull_["base"]["ref"] = pull_["base"]["label"] = branch;
-  };
-  says_.push_back([=] {
+  says_.push_back([this] {
     target("release");
     return FakeHttpClient::broken();
   });
@@ -225,12 +223,52 @@ TEST_F(MergeTest, NorWhereTheBaseChangesWhileItIsTried) {
   EXPECT_EQ(orders(), 1u);
   target("main");
   pull_["mergeable"] = false, checks_ = 4;
-  says_.push_back([=] {
+  says_.push_back([this] {
     target("release");
     return Answer(json(405, {{"message", "Please try again later"}, {"url", ""}}));
   });
   EXPECT_THAT(error_of(merge()).message(), HasSubstr("base"));
   EXPECT_EQ(orders(), 2u);
+}
+
+TEST_F(MergeTest, WhatLandedInAnotherBaseAfterTheLastLookIsNoSuccess) {
+  // The order is taken, or refused although it merged, or its reply is lost.
+  for (const int status : {200, 500, 0}) {
+    pull_["merged"] = false, pull_["state"] = "open";
+    target("main");
+    says_.push_back([this, status]() -> Answer {
+      target("release");
+      const auto done = merged(status);
+      return status == 0 ? FakeHttpClient::broken() : Answer(done);
+    });
+    const auto error = error_of(merge());
+    EXPECT_EQ(error.code(), Code::conflict);
+    EXPECT_THAT(error.message(), HasSubstr("merged into release though, not into main")) << status;
+    EXPECT_THAT(error.next_step(), HasSubstr("revert"));
+  }
+  EXPECT_EQ(orders(), 3u);
+  EXPECT_TRUE(merge({.base = "main"}).ok()) << "it was merged before anything was ordered";
+}
+
+TEST_F(MergeTest, NorIsAnotherHeadThatSomebodyMergedMeanwhile) {
+  says_.push_back([this]() -> Answer {
+    pull_["head"]["sha"] = std::string(40, 'f');
+    (void)merged(409);
+    return json(409, {{"message", "head out of date"}});
+  });
+  const auto error = error_of(merge());
+  EXPECT_EQ(error.code(), Code::conflict);
+  EXPECT_THAT(error.message(), HasSubstr("head is no longer the one"));
+}
+
+// The server compared the head that it merged.
+TEST_F(MergeTest, WhatIsPushedAfterTheMergeDoesNotCallItInQuestion) {
+  says_.push_back([this] {
+    const auto done = merged(200);
+    pull_["head"]["sha"] = std::string(40, 'f');
+    return Answer(done);
+  });
+  EXPECT_TRUE(merge().ok());
 }
 
 TEST_F(MergeTest, AnErrorThatStaysIsNotTakenForAServerThatIsAway) {

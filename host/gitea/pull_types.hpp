@@ -89,7 +89,8 @@ struct MergeOrder {
   bool delete_branch = false;
   // The head that was looked at: with another one nothing is merged. Empty: whatever it is now.
   std::string head_sha;
-  // The branch that it was to be merged into when it was looked at. Likewise.
+  // The branch that it was to be merged into when it was looked at. Likewise, but the server does
+  // not compare it: see Gitea::merge_pr().
   std::string base;
 };
 

@@ -256,7 +256,10 @@ struct MergeOrder {
   std::string title{};     // of the commit; empty: the forge's
   std::string message{};   // likewise
   bool delete_branch = false;
-  std::string base{};  // the branch that it was to go into; into another one nothing is merged
+  // The branch that it was to go into. If it is another one by then, nothing is merged; if it is
+  // changed in the moment between the host's look and its order, it is merged into that one, and
+  // the call ends with Permanent "conflict" saying so.
+  std::string base{};
 };
 
 enum class ReviewEvent { approve, request_changes, comment };

@@ -172,7 +172,8 @@ class Gitea {
   // Hands it over merged; fine if it is merged already. May wait half a minute for the forge to
   // find out whether it can be. Permanent "conflict", with the reason: it is closed, a draft,
   // conflicts, its head is not order.head_sha or its base not order.base, checks or approvals that
-  // the forge asks for are missing.
+  // the forge asks for are missing. So it also ends, and says that it was merged though, where its
+  // base was changed just before the order, which the forge does not compare.
   PullRequest merge_pr(const std::string& repo, std::int64_t number,
                        const MergeOrder& order = {}) const {
     return PullRequest::from(call("merge_pr", {{"repo", repo},
