@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/loop.hpp"
@@ -39,6 +40,7 @@ class FakeIssues : public Gitea {
   std::map<std::string, std::vector<Team>> teams;                 // by organisation
   std::map<std::int64_t, std::vector<std::string>> team_members;  // logins, by team
   std::map<std::string, std::vector<Label>> organisation_labels;  // by organisation
+  std::optional<Error> fail_organisation_labels;                  // of whichever organisation
   TokenScopes token_scopes{{"write:issue", "write:organization", "write:repository", "write:user"}};
   std::size_t calls = 0;   // of all methods
   std::size_t writes = 0;  // that changed something
@@ -192,6 +194,7 @@ class FakeIssues : public Gitea {
   void list_organisation_labels(std::string organisation,
                                 Reply<std::vector<Label>> reply) override {
     answer(std::move(reply), [this, organisation] {
+      if (fail_organisation_labels) throw *fail_organisation_labels;
       const auto at = organisation_labels.find(organisation);
       if (at == organisation_labels.end())
         throw Error(Code::not_found, organisation + " is no organisation");

@@ -121,24 +121,41 @@ void get_issue(Gitea& gitea, const ForgeCall& call) {
   gitea.get_issue(repo, call.number(), object_answer<Issue>(call));
 }
 
+struct LabelsTold {
+  std::vector<Label> all;
+  std::optional<bool> organisation;  // where asked for: whether its own are among them
+};
+
+Json labels_json(LabelsTold labels) {
+  Json names = label_names(labels.all);
+  std::erase_if(labels.all, [](const Label& label) { return !label.exclusive; });
+  Json told{{"labels", std::move(names)}, {"exclusive", label_names(labels.all)}};
+  if (labels.organisation) told["organisation"] = *labels.organisation;
+  return told;
+}
+
+// A token that may not read organisations is no reason to withhold the repository's own labels,
+// but whoever acts by what is missing must know. A user has none to read.
+Result<LabelsTold> with_organisations(std::vector<Label> own,
+                                      const Result<std::vector<Label>>& shared) {
+  if (shared.ok()) {
+    own.insert(own.end(), shared.value().begin(), shared.value().end());
+    return LabelsTold{std::move(own), true};
+  }
+  if (shared.error().transient()) return shared.error();
+  return LabelsTold{std::move(own), shared.error().code() == Code::not_found};
+}
+
 void list_labels(Gitea& gitea, const ForgeCall& call) {
   const auto repo = call.repo(kRead);
-  const auto told = call.answer<std::vector<Label>>([](std::vector<Label> labels) {
-    Json names = label_names(labels);
-    std::erase_if(labels, [](const Label& label) { return !label.exclusive; });
-    return Json{{"labels", std::move(names)}, {"exclusive", label_names(labels)}};
-  });
-  if (!call.flag("organisation", false)) return gitea.list_labels(repo, told);
-  gitea.list_labels(repo, [&gitea, repo, told](Result<std::vector<Label>> own) {
+  const bool organisation = call.flag("organisation", false);
+  const auto told = call.answer<LabelsTold>(labels_json);
+  gitea.list_labels(repo, [&gitea, repo, organisation, told](Result<std::vector<Label>> own) {
     if (!own.ok()) return told(own.error());
+    if (!organisation) return told(LabelsTold{std::move(own).value(), std::nullopt});
     gitea.list_organisation_labels(
-        repo.owner, [told, all = std::move(own).value()](const Result<std::vector<Label>>& shared) {
-          auto both = all;
-          if (shared.ok())
-            both.insert(both.end(), shared.value().begin(), shared.value().end());
-          else if (shared.error().transient())
-            return told(shared.error());
-          told(std::move(both));  // of a user, or of an organisation that the token can't see
+        repo.owner, [told, own = std::move(own).value()](const Result<std::vector<Label>>& shared) {
+          told(with_organisations(own, shared));
         });
   });
 }

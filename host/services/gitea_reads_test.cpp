@@ -163,13 +163,28 @@ TEST_F(GiteaReadsTest, LabelsAreToldWithThoseThatExcludeOthersAndOnDemandTheOrga
   };
   const Json own{{"labels", {"bug", "docs", "kind/bug"}}, {"exclusive", {"kind/bug"}}};
   EXPECT_EQ(list(Json::object()), own);
-  EXPECT_EQ(list({{"organisation", true}}), own) << "org is a user here";
+  Json all = own;
+  all["organisation"] = true;
+  EXPECT_EQ(list({{"organisation", true}}), all) << "org is a user here, who has none";
   gitea_.organisation_labels["org"] = {{8, "kind/wish", "00ff00", "", true},
                                        {9, "help", "00ff00", "", false}};
   EXPECT_EQ(list(Json::object()), own);
   EXPECT_EQ(list({{"organisation", true}}),
             (Json{{"labels", {"bug", "docs", "kind/bug", "kind/wish", "help"}},
-                  {"exclusive", {"kind/bug", "kind/wish"}}}));
+                  {"exclusive", {"kind/bug", "kind/wish"}},
+                  {"organisation", true}}));
+}
+
+TEST_F(GiteaReadsTest, AnAnswerWithoutTheOrganisationsLabelsSaysSo) {
+  const auto run = reader();
+  gitea_.organisation_labels["org"] = {{8, "kind/wish", "00ff00", "", true}};
+  const Json params{{"repo", "org/app"}, {"organisation", true}};
+  gitea_.fail_organisation_labels = Error(Code::denied, "403", "read:organization");
+  EXPECT_EQ(
+      answer(*run, "list_labels", params),
+      (Json{{"labels", {"bug", "docs"}}, {"exclusive", Json::array()}, {"organisation", false}}));
+  gitea_.fail_organisation_labels = Error(Code::unavailable, "the forge is away");
+  EXPECT_EQ(call(*run, "gitea/1.list_labels", params).error().code(), Code::unavailable);
 }
 
 TEST_F(GiteaReadsTest, ARepositoryIsToldWithTheIdThatItKeeps) {

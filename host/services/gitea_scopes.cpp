@@ -43,6 +43,7 @@ const std::map<std::string_view, std::vector<std::string_view>>& forge_scopes() 
       {"list_team_members", {"read:organization"}},
       {"list_issues", {"read:issue"}},
       {"get_issue", {"read:issue"}},
+      // Those of an organisation take read:organization; without it they are left out.
       {"list_labels", {"read:issue"}},
       {"list_comments", {"read:issue"}},
       {"list_prs", {"read:repository"}},

@@ -64,14 +64,15 @@ class ScopesContract : public ClientContract {
     return all;
   }
 
-  Result<Json> call(const std::string& method, const Scopes& scopes) {
+  Result<Json> call(const std::string& method, const Scopes& scopes, const Json& more = {}) {
     auto& client = clients_[scopes];
     if (!client) client = new_client(peer().token_with(scopes));
     auto run = std::make_shared<RunContext>();
     run->grants =
         Grants::from({{"gitea.read", {"*"}}, {"gitea.write", {"*"}}, {"gitea.merge", {"*"}}});
     run->plugin = "p", run->key = "k" + std::to_string(++calls_);
-    const Json given = params(method);
+    Json given = params(method);
+    if (!more.is_null()) given.update(more);
     return wait<Json>([&](const Reply<Json>& reply) {
       const ForgeCall asked{run, given, reply};
       if (const auto read = forge_reads().find(method); read != forge_reads().end())
@@ -91,8 +92,11 @@ class ScopesContract : public ClientContract {
     return left;
   }
 
+ protected:
+  std::string organisation_;
+
  private:
-  std::string repo_, other_, organisation_, sha_;
+  std::string repo_, other_, sha_;
   std::int64_t issue_ = 0, pull_ = 0;
   std::map<Scopes, std::unique_ptr<GiteaClient>> clients_;
   int calls_ = 0;
@@ -116,6 +120,25 @@ TEST_P(ScopesContract, OfEachMethodAreJustThoseThatTheForgeAsksFor) {
     const auto done = call(std::string(method), scopes.empty() ? Scopes{"read:misc"} : scopes);
     EXPECT_TRUE(done.ok()) << done.error().what();
   }
+}
+
+// That one is in no table: the call works without it, and says what it lacks.
+TEST_P(ScopesContract, WithoutTheOrganisationsTheLabelsAreTheRepositorysAndSaySo) {
+  const auto repo = organisation_ + "/app";
+  ASSERT_EQ(post("/orgs/" + organisation_ + "/repos", {{"name", "app"}}).status, 201);
+  ASSERT_EQ(
+      post("/orgs/" + organisation_ + "/labels", {{"name", "shared"}, {"color", "#00aabb"}}).status,
+      201);
+  new_label(repo, "own");
+  const auto labels = [&](const Scopes& scopes) {
+    return call("list_labels", scopes, {{"repo", repo}, {"organisation", true}}).value();
+  };
+  const auto all = labels({"read:issue", "read:organization"});
+  EXPECT_EQ(all["labels"], Json({"own", "shared"}));
+  EXPECT_EQ(all["organisation"], true);
+  const auto own = labels({"read:issue"});
+  EXPECT_EQ(own["labels"], Json({"own"}));
+  EXPECT_EQ(own["organisation"], false);
 }
 
 }  // namespace

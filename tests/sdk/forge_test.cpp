@@ -85,6 +85,7 @@ TEST_F(Forge, AnExclusiveLabelTakesThePlaceOfAnotherOfItsScope) {
     const auto usable = gitea.list_usable_labels("org/app");
     EXPECT_EQ(usable.all, gitea.list_labels("org/app"));
     EXPECT_THAT(usable.exclusive, ElementsAre("kind/bug", "kind/wish"));
+    EXPECT_TRUE(usable.complete);
     gitea.add_labels("org/app", 1, {"docs", "kind/bug"});
     EXPECT_THAT(gitea.add_labels("org/app", 1, {"kind/wish"}), ElementsAre("docs", "kind/wish"));
   });
@@ -93,6 +94,16 @@ TEST_F(Forge, AnExclusiveLabelTakesThePlaceOfAnotherOfItsScope) {
             }),
             "not_found")
       << "the host misses the one that is gone";
+}
+
+TEST_F(Forge, TellsWithoutTheScopeOfOrganisationsThatTheirLabelsAreMissing) {
+  world_.forge.reads_organisations = false;
+  with([&](const timmy::Gitea& gitea) {
+    const auto usable = gitea.list_usable_labels("org/app");
+    EXPECT_THAT(usable.all, ElementsAre("bug", "docs"));
+    EXPECT_FALSE(usable.complete);
+  });
+  EXPECT_EQ(failure([](const auto& gitea) { (void)gitea.list_teams("org"); }), "denied");
 }
 
 TEST_F(Forge, CutsBodiesOfListsWhereThatIsAskedFor) {

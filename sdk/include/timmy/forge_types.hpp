@@ -112,9 +112,13 @@ struct Label {
 struct LabelNames {
   std::vector<std::string> all;
   std::vector<std::string> exclusive;  // those of them that are: see Label
+  // Whether the organisation's are among them. False: the host's token may not read those (it lacks
+  // the scope read:organization), so that others may exist, and be exclusive.
+  bool complete = false;
 
   [[nodiscard]] static LabelNames from(const Json& json) {
-    return {detail::names_at(json, "labels"), detail::names_at(json, "exclusive")};
+    return {detail::names_at(json, "labels"), detail::names_at(json, "exclusive"),
+            json.value("organisation", false)};
   }
 };
 

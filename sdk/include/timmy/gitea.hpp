@@ -100,7 +100,7 @@ class Gitea {
   [[nodiscard]] std::vector<std::string> list_labels(const std::string& repo) const {
     return call("list_labels", {{"repo", repo}}).at("labels");
   }
-  // Those of its organisation too, as far as the host's token sees them.
+  // Those of its organisation too, if the host's token may read them: see LabelNames::complete.
   [[nodiscard]] LabelNames list_usable_labels(const std::string& repo) const {
     return LabelNames::from(call("list_labels", {{"repo", repo}, {"organisation", true}}));
   }

@@ -43,7 +43,7 @@ class Forge : public ForgeWorld {
     if (method == "list_teams") return list_teams(params.at("owner"));
     if (method == "list_team_members") return list_team_members(params);
     if (method == "get_repo") return to_json(params.at("repo"), find_repo(params));
-    if (method == "list_labels") return list_labels(find_repo(params));
+    if (method == "list_labels") return list_labels(params);
     if (method == "create_label") return create_label(params);
     if (method == "list_assignable") return Json{{"assignable", find_repo(params).assignable}};
     if (method == "user_permission") {
@@ -65,6 +65,7 @@ class Forge : public ForgeWorld {
 
   // Their ids are their places.
   Json list_teams(const std::string& owner) {
+    must_read_organisations();
     Json all = Json::array();
     for (const auto& [team, members] : teams[owner])
       all.push_back({{"id", all.size() + 1}, {"name", team}});
@@ -72,14 +73,22 @@ class Forge : public ForgeWorld {
   }
 
   Json list_team_members(const Json& params) {
+    must_read_organisations();
     const auto& all = teams[params.at("owner").get<std::string>()];
     const auto found = all.find(params.at("team").get<std::string>());
     if (found == all.end()) throw Permanent("not_found", "no such team");
     return {{"members", found->second}};
   }
 
-  static Json list_labels(const Repository& repo) {
-    return {{"labels", repo.labels}, {"exclusive", repo.exclusive}};
+  void must_read_organisations() const {
+    if (!reads_organisations) throw Permanent("denied", "the token lacks read:organization");
+  }
+
+  Json list_labels(const Json& params) {
+    const auto& repo = find_repo(params);
+    Json all{{"labels", repo.labels}, {"exclusive", repo.exclusive}};
+    if (params.value("organisation", false)) all["organisation"] = reads_organisations;
+    return all;
   }
 
   // "kind" of an exclusive "kind/bug", else empty.

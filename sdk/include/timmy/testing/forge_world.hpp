@@ -104,6 +104,10 @@ class ForgeWorld {
   // By organisation and name: logins.
   std::map<std::string, std::map<std::string, std::vector<std::string>>> teams;
 
+  // Whether the host's token has the scope read:organization, without which teams are denied, and
+  // LabelNames::complete is false.
+  bool reads_organisations = true;
+
   // Since SDK 1.0.
   void add_repo(const std::string& name, const std::set<std::string>& labels = {}) {
     auto& repo = repos_[name];
