@@ -90,8 +90,7 @@ Observation manifest_valid(Examination& it) {
 
 Observation manifest_schedules(Examination& it) {
   // They are looked at in a manifest that is valid otherwise.
-  if (manifest_valid(it).grade == Grade::fail)
-    return {Grade::skip, "needs manifest.valid", ""};
+  if (manifest_valid(it).grade == Grade::fail) return {Grade::skip, "needs manifest.valid", ""};
   return problems_of(it, "manifest.schedules", "Mend \"schedule\" or \"zone\" in manifest.json.");
 }
 
