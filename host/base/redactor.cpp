@@ -138,12 +138,12 @@ std::string without_escapes(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
-    const auto escape = escape_at(text, at);
-    if (escape.length > 0)
-      out += escape.character;
-    else
-      out += text[at];
-    at += std::max<std::size_t>(escape.length, 1);
+    const auto backslash = std::min(text.find('\\', at), text.size());
+    out.append(text.substr(at, backslash - at));
+    if (backslash == text.size()) break;
+    const auto escape = escape_at(text, backslash);
+    out.append(escape.length > 0 ? std::string_view(escape.character) : "\\");
+    at = backslash + std::max<std::size_t>(escape.length, 1);
   }
   return out;
 }
