@@ -86,8 +86,10 @@ void Memory::wrote(MaybeTime updated_at, MaybeTime dated) {
   keep();
 }
 
-void Memory::seen(MaybeTime updated_at) {
-  if (updated_at && updated_at > time("ours")) set("theirs", *updated_at);
+bool Memory::somebody_acted(MaybeTime updated_at) {
+  if (!updated_at || updated_at <= time("ours")) return false;
+  set("theirs", *updated_at);
+  return true;
 }
 
 MaybeTime Memory::ours() const { return time_of(noted_, "ours"); }

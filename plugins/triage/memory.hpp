@@ -36,8 +36,9 @@ class Memory {
   // After each write, with when the issue was updated then and, where the forge says it, when what
   // was written was: what is later than that is somebody else's, who was quicker than this reading.
   void wrote(std::optional<timmy::Time> updated_at, std::optional<timmy::Time> dated = {});
-  // Before another write: what was done since the one before is somebody else's.
-  void seen(std::optional<timmy::Time> updated_at);
+  // Before another write, with when the issue is updated now: whether something was done since the
+  // one before, which then is somebody else's.
+  [[nodiscard]] bool somebody_acted(std::optional<timmy::Time> updated_at);
   // When the issue was updated last as far as it was us, or we had seen it before we wrote.
   [[nodiscard]] std::optional<timmy::Time> ours() const;
   // Whether a run did not live to note what it wrote: then activity() has to be asked with

@@ -118,13 +118,15 @@ class Cleanup {
         speaker_.say(due, body, "orphan-reset/" + timmy::format_time(warning.silence), memory);
     for (const auto& label : terms_.remove_labels) {
       if (!contains(issue.labels, label)) continue;
-      if (sent) memory.seen(speaker_.updated_at(due));
+      if (sent && memory.somebody_acted(speaker_.updated_at(due)))
+        return pass_.did("spared", due.name());
       ctx_.gitea().remove_label(due.repo, due.number, label);
       if (sent) memory.wrote(speaker_.updated_at(due));
     }
     // Last, since what nobody is assigned to is not looked at again, should this run end here.
     if (terms_.unassign) {
-      if (sent) memory.seen(speaker_.updated_at(due));
+      if (sent && memory.somebody_acted(speaker_.updated_at(due)))
+        return pass_.did("spared", due.name());
       const auto now = ctx_.gitea().remove_assignees(due.repo, due.number, issue.assignees);
       if (sent) memory.wrote(now.updated_at);
     }

@@ -321,6 +321,25 @@ TEST_F(Orphans, AListThatIsTooLongForTheHostIsNoCap) {
   EXPECT_THAT(run(config_).message, HasSubstr("1 failed, 1 warned; org/app#1: "));
 }
 
+TEST_F(Orphans, WhatSomebodyDoesBetweenOurLastCommentAndTheResetKeepsItTheirs) {
+  assigned();
+  run_daily(config_, 3);
+  world_.on("gitea/1.get_issue", [&, reads = 0](const Json& params) mutable {
+    if (++reads == 3) {
+      world_.advance(std::chrono::seconds(30));
+      touched().title = "It crashes on Mondays";
+    }
+    return world_.forge.answer("get_issue", params);
+  });
+  Json last;
+  for (int day = 0; day < 4 && !last.contains("spared"); ++day) {
+    world_.advance(days(1));
+    last = run(config_).result;
+  }
+  EXPECT_EQ(last.value("spared", 0), 1) << last.dump();
+  EXPECT_THAT(issue().assignees, Not(IsEmpty()));
+}
+
 TEST_F(Orphans, WhatIsClosedIsForgotten) {
   assigned();
   run_daily(config_, 3);

@@ -127,7 +127,8 @@ class Closing {
                              minute_text(ctx_.now() + terms_.close_after) +
                              ". A comment or any other change keeps it open.";
     const bool sent = speaker_.say(due, body, "stale-mark/" + timmy::format_time(silence), memory);
-    if (sent) memory.seen(speaker_.updated_at(due));
+    // Then the next run takes it off again.
+    if (sent) (void)memory.somebody_acted(speaker_.updated_at(due));
     put_label(due);
     if (!sent) return pass_.did("rehearsed", due.name());
     memory.set("marked", ctx_.now());
@@ -149,7 +150,8 @@ class Closing {
         ". If it still matters, open it again: that gives it a whole new period.";
     const bool sent =
         speaker_.say(due, body, "stale-close/" + timmy::format_time(mark.silence), memory);
-    if (sent) memory.seen(speaker_.updated_at(due));
+    if (sent && memory.somebody_acted(speaker_.updated_at(due)))
+      return pass_.did("spared", due.name());  // and unmarked by the next run
     const auto now = ctx_.gitea().set_issue_state(due.repo, due.number, false);
     if (!sent) return pass_.did("rehearsed", due.name());
     memory.set("closed", ctx_.now());

@@ -323,6 +323,21 @@ TEST_F(Stale, WhatIsDoneBetweenOurCommentAndTheLabelIsSomebodyElses) {
   EXPECT_EQ(issue().state, "open");
 }
 
+TEST_F(Stale, WhatSomebodyDoesBetweenOurLastCommentAndTheClosingKeepsItOpen) {
+  after(60);
+  world_.on("gitea/1.get_issue", [&, reads = 0](const Json& params) mutable {
+    if (++reads == 3) {
+      world_.advance(std::chrono::seconds(30));
+      touched().title = "It crashes on Mondays";
+    }
+    return world_.forge.answer("get_issue", params);
+  });
+  EXPECT_EQ(after(14).at("spared"), 1);
+  EXPECT_EQ(issue().state, "open");
+  world_.succeed("gitea/1.get_issue");
+  EXPECT_EQ(after(1).at("unmarked"), 1);
+}
+
 TEST_F(Stale, AMarkIsKnownUnderTheRepositorysNewNameAndNotUnderItsOldOne) {
   config_["repos"] = {"org/*"};
   after(60);
