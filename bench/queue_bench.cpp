@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "bare_loop.hpp"
+#include "base/redactor.hpp"
 #include "base/test_folder.hpp"
 #include "huey_peer.hpp"
 #include "plugins/image.hpp"

@@ -4,6 +4,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "base/redactor.hpp"
 #include "base/test_folder.hpp"
 #include "figure.hpp"
 #include "queue/queue.hpp"

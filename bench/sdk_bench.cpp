@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "base/file.hpp"
+#include "base/redactor.hpp"
 #include "base/test_folder.hpp"
 #include "figure.hpp"
 #include "host_process.hpp"
