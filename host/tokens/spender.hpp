@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/ids.hpp"
+
+namespace host {
+
+// A model by its provider's name and its own, as rows, caps and prices name it: "openai/gpt-4o".
+// In lower case. The provider is the route's, never what a client says.
+struct ModelName {
+  std::string provider;
+  std::string model;
+  [[nodiscard]] std::string text() const { return provider + "/" + model; }
+  auto operator<=>(const ModelName&) const = default;
+};
+
+// On whose account tokens go: what a row of the ledger says besides numbers, and by which caps
+// apply. Empty where it doesn't apply.
+struct Spender {
+  std::string plugin;
+  std::string task;
+  std::string pipeline;  // the operator's for the plugin, else the task's name
+  std::string playbook;
+  std::optional<JobId> job;
+  int attempt = 0;
+  std::string run;   // "12.3": job and lease; or of a run that is no job, its id
+  std::string repo;  // "owner/name"
+  std::int64_t issue = 0;
+};
+
+}  // namespace host
