@@ -194,8 +194,96 @@ CREATE TABLE deliveries(
   repeats INTEGER NOT NULL DEFAULT 0) STRICT;
 )sql";
 
+// `day` is a number of days since 1970-01-01 in the budget's zone; 0 in the accounts of issues and
+// runs, which never begin anew. `cost` is NULL where no price was known.
+constexpr const char* kVersion6 = R"sql(
+CREATE TABLE ledger(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  plugin TEXT NOT NULL,
+  task TEXT NOT NULL,
+  pipeline TEXT NOT NULL,
+  playbook TEXT NOT NULL,
+  job INTEGER,
+  attempt INTEGER NOT NULL,
+  run TEXT NOT NULL,
+  repo TEXT NOT NULL,
+  issue INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  input INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost INTEGER,
+  source TEXT NOT NULL,
+  bypassable INTEGER NOT NULL) STRICT;
+CREATE INDEX ledger_run ON ledger(run) WHERE run <> '';
+CREATE INDEX ledger_issue ON ledger(repo, issue) WHERE issue > 0;
+
+CREATE TABLE accounts(
+  day INTEGER NOT NULL,
+  dimension TEXT NOT NULL,
+  name TEXT NOT NULL,
+  settled INTEGER NOT NULL DEFAULT 0,
+  held INTEGER NOT NULL DEFAULT 0,
+  reserved INTEGER NOT NULL DEFAULT 0,
+  overrun INTEGER NOT NULL DEFAULT 0,
+  runs INTEGER NOT NULL DEFAULT 0,
+  calls INTEGER NOT NULL DEFAULT 0,
+  input INTEGER NOT NULL DEFAULT 0,
+  output INTEGER NOT NULL DEFAULT 0,
+  cache_read INTEGER NOT NULL DEFAULT 0,
+  cache_write INTEGER NOT NULL DEFAULT 0,
+  reasoning INTEGER NOT NULL DEFAULT 0,
+  cost_settled INTEGER NOT NULL DEFAULT 0,
+  cost_held INTEGER NOT NULL DEFAULT 0,
+  updated INTEGER NOT NULL,
+  PRIMARY KEY(day, dimension, name)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reservations(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  plugin TEXT NOT NULL,
+  task TEXT NOT NULL,
+  pipeline TEXT NOT NULL,
+  playbook TEXT NOT NULL,
+  job INTEGER,
+  attempt INTEGER NOT NULL,
+  run TEXT NOT NULL,
+  repo TEXT NOT NULL,
+  issue INTEGER NOT NULL,
+  provider TEXT,
+  model TEXT,
+  free INTEGER NOT NULL,
+  released INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE TABLE holds(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  reservation INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  input INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  from_free INTEGER NOT NULL,
+  cost INTEGER NOT NULL) STRICT;
+CREATE INDEX holds_reservation ON holds(reservation);
+
+CREATE TABLE token_pauses(
+  pipeline TEXT PRIMARY KEY,
+  cause TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2, kVersion3,
-                                                            kVersion4, kVersion5};
+                                                            kVersion4, kVersion5, kVersion6};
 
 void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");

@@ -23,13 +23,18 @@
 // Version 4: jobs_scheduled and jobs_retryable instead of jobs_due; each state has its index.
 // Version 5:
 //   deliveries                                    of webhooks; control/delivery_table.cpp
+// Version 6:
+//   ledger                                        a row for each call that was paid for
+//   accounts(day, dimension, name, ...)           its running totals, with what is held and reserved
+//   reservations, holds                           the open ones only
+//   token_pauses(pipeline, cause, since, until)   tokens/
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 5;
+inline constexpr int kSchemaVersion = 6;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 
