@@ -57,9 +57,15 @@ struct Budget {
   bool operator==(const Budget&) const = default;
 };
 
+// What a cap is about, as people write it: "each day", "pipeline \"nightly\" each day", "issue
+// owner/name#12", "each run".
+[[nodiscard]] std::string describe(Dimension dimension, std::string_view name);
+
 // Throws Error{invalid} with every problem, a line each: "file:line:col: what; what was expected".
 // `file` only names it.
 [[nodiscard]] Budget parse_budget(std::string_view text, std::string_view file);
+// The other way: parse_budget() makes the same of it.
+[[nodiscard]] std::string to_text(const Budget& budget);
 // The published schema, as text.
 [[nodiscard]] std::string_view budget_schema_text();
 

@@ -44,7 +44,15 @@ class Cost {
   std::int64_t nano_ = 0;
 };
 
-// "$0.0123", no more digits than it has.
+// What sums stop at, instead of overflowing: three of them still fit into 64 bits.
+inline constexpr Tokens kMostTokens{2'000'000'000'000'000'000};
+inline constexpr Cost kMostCost{2'000'000'000'000'000'000};
+// More than any cap, and than a run may reserve.
+inline constexpr Tokens kMostTokensOfARun{1'000'000'000'000'000};
+// No call takes more, whatever its upstream says: of its input, and of its output.
+inline constexpr Tokens kMostTokensOfACall{10'000'000'000};
+
+// "$0.0123", two digits behind the point at least.
 [[nodiscard]] std::string to_text(Cost cost);
 
 // What calls used, as OpenAI's wire counts it: what was read from a cache or written into one is
@@ -61,6 +69,9 @@ struct TokenUsage {
 };
 // Adds; stops at the greatest number instead of overflowing.
 TokenUsage& operator+=(TokenUsage& sum, const TokenUsage& more);
+// What an upstream said, within what one call can be: nothing negative, no part above its whole,
+// at most kMostTokensOfACall of input and of output.
+[[nodiscard]] TokenUsage plausible(const TokenUsage& usage);
 
 // Of a model, in picodollars (10^-12) a token: dollars per million tokens times a million.
 struct Price {
@@ -74,6 +85,9 @@ struct Price {
 [[nodiscard]] Cost cost_of(const TokenUsage& usage, const Price& price);
 // The most that so many tokens may cost: no cache, or the dearest way into one.
 [[nodiscard]] Cost cost_bound(Tokens input, Tokens output, const Price& price);
+
+// The most output that `cost` pays for beside this input; negative when not even that.
+[[nodiscard]] Tokens output_within(Cost cost, Tokens input, const Price& price);
 
 // Where a row's numbers come from.
 enum class UsageSource {
