@@ -279,7 +279,9 @@ CREATE TABLE token_pauses(
   pipeline TEXT PRIMARY KEY,
   cause TEXT NOT NULL,
   since INTEGER NOT NULL,
-  until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  until INTEGER NOT NULL,
+  dimension TEXT NOT NULL,
+  name TEXT NOT NULL) STRICT, WITHOUT ROWID;
 )sql";
 
 constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2, kVersion3,
