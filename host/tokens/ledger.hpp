@@ -24,86 +24,17 @@
 #include "base/loop.hpp"
 #include "base/result.hpp"
 #include "store/store.hpp"
-#include "tokens/budget.hpp"
-#include "tokens/spender.hpp"
-#include "tokens/usage.hpp"
+#include "tokens/day.hpp"
+#include "tokens/hold.hpp"
+#include "tokens/standing.hpp"
 
 namespace host {
 
-using ReservationId = Id<struct ReservationTag>;
-using HoldId = Id<struct HoldTag>;
-
-// A cap that keeps something from being granted. Thrown and replied as an Error whose code is
-// rate_limited where waiting helps (WhenReached::queue_until_reset, and pause) and denied where it
-// does not; the message says which cap, how much of it is left, and when it begins anew.
-class BudgetRefusal : public Error {
- public:
-  BudgetRefusal(Dimension dimension, std::string name, WhenReached when, std::string message,
-                std::string next_step, std::optional<WallTime> reset);
-  Dimension dimension;
-  std::string name;
-  WhenReached when;
-  std::optional<WallTime> reset;  // of caps that begin anew
-};
-
-struct ReserveAsk {
-  Spender spender;
-  Tokens tokens;                   // as many as the run may use; 0: none ahead, each hold asks anew
-  std::optional<ModelName> model;  // where it is known that there is only one
-};
-
-struct HoldAsk {
-  ModelName model;
-  Tokens input;         // no call of this size can take more
-  Tokens output;        // as many as asked for
-  Tokens least_output;  // as few as would do: the hold may be lowered down to this
-};
-struct Hold {
-  HoldId id;
-  Tokens input;
-  Tokens output;  // what was granted; at most what was asked for
-};
-
-// How a call ended.
-struct Settlement {
-  std::optional<TokenUsage> usage;  // nothing: unknown, and the hold is charged
-  UsageSource source = UsageSource::meter;
-  bool bypassable = false;  // the spender could have reached the model without the host
-};
-struct Charge {
-  std::int64_t row = 0;  // of the ledger
-  TokenUsage usage;
-  std::optional<Cost> cost;
-  Tokens overrun;  // above the hold
-};
-
-// A cap, and how it stands.
-struct Standing {
-  Dimension dimension = Dimension::day;
-  std::string name;
-  Cap cap;
-  Tokens settled, held, reserved;  // reserved: and not held
-  std::int64_t runs = 0;
-  Cost cost_settled, cost_held;
-  Tokens overrun;
-  std::optional<WallTime> reset;
-  [[nodiscard]] Tokens left() const;  // of the cap's tokens; 0 at least
-  [[nodiscard]] bool reached() const;
-  [[nodiscard]] bool warned() const;
-};
-
-// A pipeline none of whose tasks starts now.
-struct PipelinePause {
-  std::string pipeline;
-  std::string cause;  // "the cap of 500000 tokens a day on pipeline \"nightly\" is reached"
-  WallTime since;
-  WallTime until;
-};
-
 class Ledger {
  public:
-  // Store, loop and clock outlive it. `host_name` is in each row.
-  Ledger(Store& store, Loop& loop, const Clock& clock, Log log, std::string host_name);
+  // Store, loop and clock outlive it. `host_name` is in each row. `boot` names the machine's boot.
+  Ledger(Store& store, Loop& loop, const Clock& clock, Log log, std::string host_name,
+         std::string boot = this_boot());
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -117,24 +48,34 @@ class Ledger {
   };
   void recover(Reply<Recovery> done);
 
-  // Caps from now on, kept in the store for the next start. Where there has never been a budget, no
-  // reservation is granted.
+  // Caps from when `done` is called, kept in the store for the next start. Where there has never
+  // been a budget, no reservation is granted. A pause whose cap has changed ends, unless the new
+  // one is reached, too.
   void set_budget(Budget budget, Reply<Done> done);
   [[nodiscard]] const std::optional<Budget>& budget() const;
 
-  // Error is BudgetRefusal, or {unavailable} without any budget.
+  // The Error tells whose fault it is. {rate_limited}: a cap, and it is worth waiting until
+  // next_reset(); {denied}: a cap, and it isn't. {unavailable}: there is no budget, or the store
+  // can't write now. See BudgetRefusal for what is said.
   void reserve(ReserveAsk ask, Reply<ReservationId> done);
-  // As reserve(); and {invalid} where a cost is capped and the model has no price.
+  // As reserve(); and {invalid} where a cost is capped and the model has no price, {conflict} where
+  // the reservation is over.
   void hold(ReservationId reservation, HoldAsk ask, Reply<Hold> done);
-  // Once for each hold; a second time is Error{conflict} and changes nothing.
+  // Once for each hold; a second time is Error{conflict} and changes nothing. This and the next two
+  // are tried again for as long as the store can't write, and answered only then: what they are
+  // about is not lost.
   void settle(HoldId hold, Settlement settlement, Reply<Charge> done);
   // The call never left: nothing is charged, and no row written.
   void drop(HoldId hold, Reply<Done> done);
-  // The run is over: what is free goes back. Open holds stay until they are settled.
+  // The run is over: what is free goes back. Open holds stay until they are settled. A second time
+  // changes nothing.
   void release(ReservationId reservation, Reply<Done> done);
 
-  // What a task says that it used without the host's seeing it. In the transaction of its
-  // completion: store thread. Only what exceeds what the host has metered for the same run counts.
+  // What a task says that it used without the host's seeing it, in the transaction of its
+  // completion: made on the loop, called on the store thread. Only what exceeds what the host has
+  // metered for the same run counts, so once for each run, with all that it reports. The day is
+  // that of the run's reservation, if it is still open.
+  [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports);
   [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, ModelName model,
                                                      TokenUsage usage);
 
@@ -142,11 +83,18 @@ class Ledger {
   void set_pause_handler(std::function<void()> handler);
   [[nodiscard]] const std::map<std::string, PipelinePause>& pauses() const;
 
+  // Of each cap, over what it says by name, over what there are accounts of today, and over the
+  // issues and runs that are being worked on.
   void standings(Reply<std::vector<Standing>> done);
 
-  // Whose the present day is, and when it ends. Follows CLOCK_BOOTTIME within a boot: a clock that
-  // is set renews nothing.
+  // The present day and when it ends, as the day's clock goes (tokens/day.hpp): it follows
+  // CLOCK_BOOTTIME within a boot, so a clock that is set renews nothing.
+  [[nodiscard]] std::int64_t today() const;
   [[nodiscard]] WallTime next_reset() const;
+  // How far the wall clock is ahead of the day's.
+  [[nodiscard]] Duration clock_shift() const;
+  // The operator's word that the wall clock is right: its day is today, and pauses end.
+  void accept_clock(Reply<Done> done);
 
  private:
   class Impl;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is asked of the ledger, and what it answers.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "tokens/budget.hpp"
+#include "tokens/spender.hpp"
+#include "tokens/usage.hpp"
+
+namespace host {
+
+using ReservationId = Id<struct ReservationTag>;
+using HoldId = Id<struct HoldTag>;
+
+// A cap that keeps something from being granted. As an Error its code is rate_limited where
+// waiting until `reset` helps (WhenReached::queue_until_reset, and pause); unavailable where that
+// has come since the reservation, so that a new one may do; denied where waiting doesn't help. The
+// message says which cap, how much of it is left, and when it begins anew.
+class BudgetRefusal : public Error {
+ public:
+  BudgetRefusal(Code code, Dimension about, std::string whose, WhenReached then,
+                std::string message, std::string next_step, std::optional<WallTime> begins_anew);
+  Dimension dimension;
+  std::string name;
+  WhenReached when;
+  std::optional<WallTime> reset;  // of caps that begin anew; empty too where more is asked for than
+                                  // the whole cap
+};
+
+struct ReserveAsk {
+  Spender spender;
+  Tokens tokens;                   // as many as the run may use; 0: none ahead, each hold asks anew
+  std::optional<ModelName> model;  // where it is known that there is only one
+};
+
+struct HoldAsk {
+  ModelName model;
+  Tokens input;         // no call of this size can take more
+  Tokens output;        // as many as asked for
+  Tokens least_output;  // as few as would do: the hold may be lowered down to this
+};
+struct Hold {
+  HoldId id;
+  Tokens input;
+  Tokens output;  // what was granted; at most what was asked for
+};
+
+// How a call ended.
+struct Settlement {
+  std::optional<TokenUsage> usage;  // nothing: unknown, and the hold is charged
+  UsageSource source = UsageSource::meter;
+  bool bypassable = false;  // the spender could have reached the model without the host
+};
+struct Charge {
+  std::int64_t row = 0;  // of the ledger
+  TokenUsage usage;
+  std::optional<Cost> cost;
+  Tokens overrun;  // above the hold
+};
+
+// What a task says that it used of a model.
+struct Report {
+  ModelName model;  // empty where the task doesn't say
+  TokenUsage usage;
+};
+
+// A pipeline none of whose tasks starts now.
+struct PipelinePause {
+  std::string pipeline;
+  std::string cause;  // "the cap of 500000 tokens on pipeline \"nightly\" each day is reached"
+  WallTime since;
+  WallTime until;
+  // The cap.
+  Dimension dimension = Dimension::day;
+  std::string name;
+  bool operator==(const PipelinePause&) const = default;
+};
+
+}  // namespace host

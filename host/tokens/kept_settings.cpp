@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/kept_settings.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace host {
+namespace {
+
+constexpr std::string_view kBudget = "token_budget";
+constexpr std::string_view kDay = "token_day";
+
+std::optional<std::string> read(Unit& unit, std::string_view key) {
+  auto& row = unit.query("SELECT value FROM settings WHERE key=?", key);
+  if (!row.step()) return std::nullopt;
+  auto value = row.string(0);
+  row.reset();
+  return value;
+}
+
+void keep(Unit& unit, std::string_view key, const std::string& value) {
+  unit.run(
+      "INSERT INTO settings(key, value) VALUES(?, ?) "
+      "ON CONFLICT DO UPDATE SET value=excluded.value",
+      key, value);
+}
+
+}  // namespace
+
+std::optional<Budget> read_kept_budget(Unit& unit) {
+  const auto text = read(unit, kBudget);
+  if (!text) return std::nullopt;
+  return parse_budget(*text, "the kept budget");
+}
+
+void keep_budget(Unit& unit, const Budget& budget) { keep(unit, kBudget, to_text(budget)); }
+
+std::optional<DayAnchor> read_kept_anchor(Unit& unit) {
+  const auto text = read(unit, kDay);
+  return text ? parse_day_anchor(*text) : std::nullopt;
+}
+
+void keep_anchor(Unit& unit, const DayAnchor& anchor) { keep(unit, kDay, to_text(anchor)); }
+
+}  // namespace host

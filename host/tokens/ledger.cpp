@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/ledger.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "tokens/granting.hpp"
+#include "tokens/kept_settings.hpp"
+#include "tokens/pause_table.hpp"
+#include "tokens/settling.hpp"
+
+namespace host {
+namespace {
+
+constexpr Duration kTryAgain = std::chrono::seconds(1);
+// A timer's clock stands still while the machine sleeps, the day's does not.
+constexpr Duration kLookAtPauses = std::chrono::minutes(1);
+
+// Whether the store may take the same operation later.
+bool is_store_busy(const Error& error) {
+  return error.code() == Code::io || error.code() == Code::unavailable ||
+         error.code() == Code::rate_limited;
+}
+
+// For whoever asks for tokens {rate_limited} is a cap's word.
+Error as_unavailable(const Error& error) {
+  if (error.code() != Code::rate_limited) return error;
+  return {Code::unavailable, error.message(), error.next_step()};
+}
+
+Error no_budget() {
+  return {Code::unavailable, "there is no budget, so no tokens are granted",
+          "Write one to token_budget.json."};
+}
+
+}  // namespace
+
+class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
+ public:
+  Impl(Store& store, Loop& loop, const Clock& clock, Log log, std::string host_name,
+       std::string boot)
+      : store_(store),
+        loop_(loop),
+        clock_(clock),
+        log_(std::move(log)),
+        host_name_(std::move(host_name)),
+        boot_(std::move(boot)),
+        day_(clock_, boot_, std::nullopt) {}
+
+  void recover(Reply<Recovery> done);
+  void set_budget(Budget budget, Reply<Done> done);
+  void accept_clock(Reply<Done> done);
+  void standings(Reply<std::vector<Standing>> done);
+  [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports);
+
+  // What asks for tokens.
+  template <class T, class Work>
+  void ask(Work work, Reply<T> done);
+  // What ends something, and must not be lost.
+  template <class T, class Work>
+  void insist(Work work, Reply<T> done);
+
+  [[nodiscard]] const std::optional<Budget>& budget() const { return budget_; }
+  [[nodiscard]] DayClock& day() { return day_; }
+  [[nodiscard]] const std::map<std::string, PipelinePause>& pauses() const { return pauses_; }
+  void set_pause_handler(std::function<void()> handler) { pause_handler_ = std::move(handler); }
+
+ private:
+  struct Start {
+    DayAnchor anchor;
+    std::optional<Budget> budget;
+    std::string budget_fault;
+    Charged charged;
+    std::map<std::string, PipelinePause> pauses;
+  };
+  static Start start(Unit& unit, const Clock& clock, const std::string& boot, LedgerTerms terms);
+  [[nodiscard]] LedgerTerms terms();
+  void take_budget(std::optional<Budget> budget);
+  void take_notes(const LedgerNotes& notes);
+  void take_pauses(std::map<std::string, PipelinePause> pauses);
+  void look_at_pauses();
+  void arm_pause_timer();
+  void try_again(std::function<void()> work);
+  void reread_pauses();
+
+  Store& store_;
+  Loop& loop_;
+  const Clock& clock_;
+  Log log_;
+  std::string host_name_;
+  std::string boot_;
+  DayClock day_;
+  std::optional<std::int64_t> kept_day_;  // in the store
+  std::optional<Budget> budget_;
+  std::shared_ptr<const Budget> shared_budget_ = std::make_shared<const Budget>();
+  std::map<std::string, PipelinePause> pauses_;
+  std::function<void()> pause_handler_;
+  Timer pause_timer_;
+  std::vector<std::function<void()>> again_;
+  Timer again_timer_;
+};
+
+LedgerTerms Ledger::Impl::terms() {
+  return {shared_budget_, day_.zone(), host_name_, day_.today(), day_.now(), clock_.wall()};
+}
+
+void Ledger::Impl::take_budget(std::optional<Budget> budget) {
+  budget_ = std::move(budget);
+  shared_budget_ = std::make_shared<const Budget>(budget_.value_or(Budget()));
+  if (budget_) day_.set_zone(BudgetZone::load(budget_->zone));
+}
+
+Ledger::Impl::Start Ledger::Impl::start(Unit& unit, const Clock& clock, const std::string& boot,
+                                        LedgerTerms terms) {
+  Start start;
+  try {
+    start.budget = read_kept_budget(unit);
+    if (start.budget) terms.zone = BudgetZone::load(start.budget->zone);
+  } catch (const Error& error) {
+    start.budget.reset();
+    start.budget_fault = error.message();
+  }
+  DayClock day(clock, boot, read_kept_anchor(unit));
+  day.set_zone(terms.zone);
+  terms.budget = std::make_shared<const Budget>(start.budget.value_or(Budget()));
+  terms.today = day.today();
+  terms.now = day.now();
+  keep_anchor(unit, day.anchor());
+  start.anchor = day.anchor();
+  LedgerNotes notes;
+  start.charged = charge_what_is_open(unit, terms, notes);
+  start.pauses = read_pauses_of_pipelines(unit);
+  return start;
+}
+
+void Ledger::Impl::recover(Reply<Recovery> done) {
+  store_.run([&clock = clock_, boot = boot_,
+              terms = terms()](Unit& unit) { return start(unit, clock, boot, terms); },
+             [weak = weak_from_this(), done = std::move(done)](Result<Start> result) {
+               const auto self = weak.lock();
+               if (!self) return;
+               if (!result) return done(result.error());
+               auto& start = result.value();
+               if (!start.budget_fault.empty())
+                 self->log_.error("the kept budget is of no use, no tokens are granted: {}",
+                                  start.budget_fault);
+               self->day_ = DayClock(self->clock_, self->boot_, start.anchor);
+               self->kept_day_ = start.anchor.day;
+               self->take_budget(std::move(start.budget));
+               self->take_pauses(std::move(start.pauses));
+               if (start.charged.holds > 0)
+                 self->log_.warn("{} calls were open when the host before ended: {} tokens charged",
+                                 start.charged.holds, start.charged.tokens.count());
+               done(Recovery{start.charged.holds, start.charged.tokens, self->budget_.has_value()});
+             });
+}
+
+void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
+  auto fresh = std::make_shared<const Budget>(std::move(budget));
+  store_.run(
+      [old = shared_budget_, fresh, terms = terms()](Unit& unit) {
+        keep_budget(unit, *fresh);
+        end_pauses_that_changed(unit, *old, *fresh, terms.today);
+        return read_pauses_of_pipelines(unit);
+      },
+      [weak = weak_from_this(), fresh,
+       done = std::move(done)](Result<std::map<std::string, PipelinePause>> pauses) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (!pauses) return done(pauses.error());
+        self->take_budget(*fresh);
+        self->take_pauses(std::move(pauses.value()));
+        done(Done{});
+      });
+}
+
+void Ledger::Impl::accept_clock(Reply<Done> done) {
+  auto day = day_;
+  day.accept();
+  store_.run(
+      [anchor = day.anchor()](Unit& unit) {
+        keep_anchor(unit, anchor);
+        unit.run("DELETE FROM token_pauses");
+      },
+      [weak = weak_from_this(), day, done = std::move(done)](Status status) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (!status) return done(status.error());
+        self->day_ = day;
+        self->kept_day_ = day.anchor().day;
+        self->take_pauses({});
+        done(Done{});
+      });
+}
+
+void Ledger::Impl::standings(Reply<std::vector<Standing>> done) {
+  auto slot = std::make_shared<std::vector<Standing>>();
+  std::vector<Store::Operation> one;
+  one.push_back({[slot, terms = terms()](Unit& unit) { *slot = read_standings(unit, terms); },
+                 [weak = weak_from_this(), slot, done = std::move(done)](Status status) {
+                   if (weak.expired()) return;
+                   if (!status) return done(status.error());
+                   done(std::move(*slot));
+                 },
+                 true});
+  store_.submit_all(std::move(one));
+}
+
+std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<Report> reports) {
+  return [weak = weak_from_this(), &loop = loop_, terms = terms(), spender = std::move(spender),
+          reports = std::move(reports)](Unit& unit) {
+    LedgerNotes notes;
+    charge_reports(unit, terms, spender, reports, notes);
+    if (!notes.pause) return;
+    // Whether it will be committed nobody knows yet; what is read afterwards is.
+    loop.post([weak] {
+      if (const auto self = weak.lock()) self->reread_pauses();
+    });
+  };
+}
+
+void Ledger::Impl::reread_pauses() {
+  store_.run([](Unit& unit) { return read_pauses_of_pipelines(unit); },
+             [weak = weak_from_this()](Result<std::map<std::string, PipelinePause>> pauses) {
+               const auto self = weak.lock();
+               if (self && pauses) self->take_pauses(std::move(pauses.value()));
+             });
+}
+
+template <class T, class Work>
+void Ledger::Impl::ask(Work work, Reply<T> done) {
+  if (!budget_)
+    return loop_.post([weak = weak_from_this(), done = std::move(done)] {
+      if (!weak.expired()) done(no_budget());
+    });
+  auto terms = this->terms();
+  std::optional<DayAnchor> anchor;
+  if (kept_day_ != terms.today) anchor = day_.anchor();
+  store_.run(
+      [work = std::move(work), terms = std::move(terms), anchor](Unit& unit) {
+        if (anchor) keep_anchor(unit, *anchor);
+        return work(unit, terms);
+      },
+      [weak = weak_from_this(), anchor, done = std::move(done)](Result<Granted<T>> result) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (!result) return done(as_unavailable(result.error()));
+        if (anchor) self->kept_day_ = anchor->day;
+        auto& granted = result.value();
+        self->take_notes(granted.notes);
+        if (granted.refusal) return done(Error(*granted.refusal));
+        done(std::move(*granted.value));
+      });
+}
+
+template <class T, class Work>
+void Ledger::Impl::insist(Work work, Reply<T> done) {
+  store_.run([work, terms = terms()](Unit& unit) { return work(unit, terms); },
+             [weak = weak_from_this(), work, done = std::move(done)](Result<Granted<T>> result) {
+               const auto self = weak.lock();
+               if (!self) return;
+               if (result) {
+                 self->take_notes(result.value().notes);
+                 if (done) done(std::move(*result.value().value));
+               } else if (is_store_busy(result.error())) {
+                 self->try_again(
+                     [self = self.get(), work, done] { self->template insist<T>(work, done); });
+               } else if (done) {
+                 done(result.error());
+               }
+             });
+}
+
+void Ledger::Impl::try_again(std::function<void()> work) {
+  again_.push_back(std::move(work));
+  if (again_timer_) return;
+  again_timer_ = loop_.after(kTryAgain, [this] {
+    again_timer_.cancel();
+    for (auto& once_more : std::exchange(again_, {})) once_more();
+  });
+}
+
+void Ledger::Impl::take_notes(const LedgerNotes& notes) {
+  for (const auto& warning : notes.warnings) log_.warn("{}", warning);
+  if (!notes.pause) return;
+  auto pauses = pauses_;
+  pauses[notes.pause->pipeline] = *notes.pause;
+  take_pauses(std::move(pauses));
+}
+
+void Ledger::Impl::take_pauses(std::map<std::string, PipelinePause> pauses) {
+  if (pauses == pauses_) return;
+  for (const auto& [pipeline, pause] : pauses)
+    if (const auto old = pauses_.find(pipeline); old == pauses_.end() || old->second != pause)
+      log_.warn("pipeline {} pauses until {}: {}", pipeline, format_utc(pause.until), pause.cause);
+  for (const auto& [pipeline, pause] : pauses_)
+    if (!pauses.contains(pipeline)) log_.info("pipeline {} goes on", pipeline);
+  pauses_ = std::move(pauses);
+  arm_pause_timer();
+  if (pause_handler_) pause_handler_();
+}
+
+void Ledger::Impl::arm_pause_timer() {
+  pause_timer_.cancel();
+  if (pauses_.empty()) return;
+  auto first = WallTime::max();
+  for (const auto& [pipeline, pause] : pauses_) first = std::min(first, pause.until);
+  pause_timer_ =
+      loop_.after(std::min(first - day_.now(), kLookAtPauses), [this] { look_at_pauses(); });
+}
+
+void Ledger::Impl::look_at_pauses() {
+  const auto now = day_.now();
+  auto pauses = pauses_;
+  std::erase_if(pauses, [now](const auto& pause) { return pause.second.until <= now; });
+  if (pauses.size() == pauses_.size()) return arm_pause_timer();
+  // Should it fail, the next host ends them.
+  store_.submit([now](Unit& unit) { unit.run("DELETE FROM token_pauses WHERE until<=?", now); },
+                {});
+  take_pauses(std::move(pauses));
+}
+
+Ledger::Ledger(Store& store, Loop& loop, const Clock& clock, Log log, std::string host_name,
+               std::string boot)
+    : impl_(std::make_shared<Impl>(store, loop, clock, std::move(log), std::move(host_name),
+                                   std::move(boot))) {}
+Ledger::~Ledger() = default;
+
+void Ledger::recover(Reply<Recovery> done) { impl_->recover(std::move(done)); }
+
+void Ledger::set_budget(Budget budget, Reply<Done> done) {
+  impl_->set_budget(std::move(budget), std::move(done));
+}
+
+const std::optional<Budget>& Ledger::budget() const { return impl_->budget(); }
+
+void Ledger::reserve(ReserveAsk ask, Reply<ReservationId> done) {
+  impl_->ask<ReservationId>(
+      [ask = std::move(ask)](Unit& unit, const LedgerTerms& terms) {
+        return grant_reservation(unit, terms, ask);
+      },
+      std::move(done));
+}
+
+void Ledger::hold(ReservationId reservation, HoldAsk ask, Reply<Hold> done) {
+  impl_->ask<Hold>(
+      [reservation, ask = std::move(ask)](Unit& unit, const LedgerTerms& terms) {
+        return grant_hold(unit, terms, reservation, ask);
+      },
+      std::move(done));
+}
+
+void Ledger::settle(HoldId hold, Settlement settlement, Reply<Charge> done) {
+  impl_->insist<Charge>(
+      [hold, settlement = std::move(settlement)](Unit& unit, const LedgerTerms& terms) {
+        Granted<Charge> charged;
+        charged.value = settle_hold(unit, terms, hold, settlement, charged.notes);
+        return charged;
+      },
+      std::move(done));
+}
+
+void Ledger::drop(HoldId hold, Reply<Done> done) {
+  impl_->insist<Done>(
+      [hold](Unit& unit, const LedgerTerms& terms) {
+        drop_hold(unit, terms, hold);
+        return Granted<Done>{Done{}, {}, {}};
+      },
+      std::move(done));
+}
+
+void Ledger::release(ReservationId reservation, Reply<Done> done) {
+  impl_->insist<Done>(
+      [reservation](Unit& unit, const LedgerTerms& terms) {
+        release_reservation(unit, terms, reservation);
+        return Granted<Done>{Done{}, {}, {}};
+      },
+      std::move(done));
+}
+
+std::function<void(Unit&)> Ledger::reporting(Spender spender, std::vector<Report> reports) {
+  return impl_->reporting(std::move(spender), std::move(reports));
+}
+
+std::function<void(Unit&)> Ledger::reporting(Spender spender, ModelName model, TokenUsage usage) {
+  return reporting(std::move(spender), {Report{std::move(model), usage}});
+}
+
+void Ledger::set_pause_handler(std::function<void()> handler) {
+  impl_->set_pause_handler(std::move(handler));
+}
+
+const std::map<std::string, PipelinePause>& Ledger::pauses() const { return impl_->pauses(); }
+
+void Ledger::standings(Reply<std::vector<Standing>> done) { impl_->standings(std::move(done)); }
+
+std::int64_t Ledger::today() const { return impl_->day().today(); }
+
+WallTime Ledger::next_reset() const { return impl_->day().zone().end_of(today()); }
+
+Duration Ledger::clock_shift() const { return impl_->day().shift(); }
+
+void Ledger::accept_clock(Reply<Done> done) { impl_->accept_clock(std::move(done)); }
+
+}  // namespace host

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/settling.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tokens/granting.hpp"
+#include "tokens/ledger_table.hpp"
+#include "tokens/pause_table.hpp"
+#include "tokens/refusal.hpp"
+
+namespace host {
+namespace {
+
+OpenHold require_hold(Unit& unit, HoldId id) {
+  const auto hold = find_hold(unit, id);
+  if (!hold)
+    throw Error(Code::conflict, fmt::format("the hold {} of tokens is settled already", id.value()),
+                "Settle each hold once.");
+  return *hold;
+}
+
+OpenReservation require_reservation(Unit& unit, const OpenHold& hold) {
+  auto reservation = find_reservation(unit, hold.reservation);
+  if (!reservation)
+    throw Error(Code::corrupt, fmt::format("the hold {} of tokens has lost its reservation {}",
+                                           hold.id.value(), hold.reservation.value()));
+  return std::move(*reservation);
+}
+
+// What of the reservation is free again when this much of a hold was used; negative where more was
+// used than held, which its free part pays for as far as it can. What was asked for anew goes back
+// first, so that a run never has more than it reserved, and what it took besides.
+Tokens freed_by(const OpenReservation& reservation, const OpenHold& hold, Tokens used) {
+  if (reservation.released) return {};
+  if (used > hold.total()) return Tokens() - std::min(used - hold.total(), reservation.free);
+  const Tokens anew = hold.total() - hold.from_free;
+  return std::max(hold.total() - used - anew, Tokens());
+}
+
+// Adds what was used to an account, and says what that leads to.
+void charge_account(Unit& unit, const LedgerTerms& terms, const std::string& pipeline,
+                    const AccountKey& key, const Account& more, LedgerNotes& notes) {
+  const Cap* cap = terms.budget->find(key.dimension, key.name);
+  if (cap == nullptr) return add_to_account(unit, key, more, terms.wall);
+  const auto before = read_account(unit, key);
+  add_to_account(unit, key, more, terms.wall);
+  const auto after = read_account(unit, key);
+  warn_of(key, *cap, before, after, notes);
+  if (cap->when != WhenReached::pause || !is_used_up(*cap, after)) return;
+  const bool by_tokens = cap->tokens && after.settled >= *cap->tokens;
+  pause_pipeline(unit, terms, pipeline, key,
+                 cap_text(*cap, by_tokens ? Measure::tokens : Measure::cost, key), notes);
+}
+
+// The hold goes; its accounts get `used` in its place.
+void close_hold(Unit& unit, const LedgerTerms& terms, const OpenHold& hold,
+                const OpenReservation& reservation, const Account& used, LedgerNotes& notes) {
+  const Tokens freed = freed_by(reservation, hold, used.used.total());
+  for (const auto& one : touched_by(reservation, hold.model)) {
+    Account more;
+    if (one.held) {
+      more = used;
+      more.held = Tokens() - hold.total();
+      more.cost_held = Cost() - hold.cost;
+    }
+    if (one.reserved) more.reserved = freed;
+    charge_account(unit, terms, reservation.spender.pipeline, one.key, more, notes);
+  }
+  erase_hold(unit, hold.id);
+  if (reservation.released)
+    end_reservation(unit, reservation.id);
+  else if (freed != Tokens())
+    set_free(unit, reservation.id, reservation.free + freed);
+}
+
+// What a usage costs. What was held for it stands in where its price was taken away meanwhile, and
+// where nobody knows what was used.
+std::optional<Cost> cost_for(const LedgerTerms& terms, const OpenHold& hold,
+                             const TokenUsage& usage, bool known) {
+  const Price* price = terms.budget->price_of(hold.model);
+  if (price != nullptr && (known || hold.cost == Cost())) return cost_of(usage, *price);
+  if (hold.cost > Cost()) return hold.cost;
+  return std::nullopt;
+}
+
+// The row of what was above the hold. Both rows together cost what the call does.
+std::optional<Cost> insert_overrun(Unit& unit, LedgerRow row, const TokenUsage& above,
+                                   const Price* price, std::optional<Cost> within,
+                                   std::optional<Cost> all) {
+  row.usage = above;
+  row.source = UsageSource::overrun;
+  row.cost.reset();
+  if (price != nullptr && within && all) row.cost = *all - *within;
+  insert_row(unit, row);
+  return row.cost;
+}
+
+}  // namespace
+
+Charge settle_hold(Unit& unit, const LedgerTerms& terms, HoldId id, const Settlement& settlement,
+                   LedgerNotes& notes) {
+  const auto hold = require_hold(unit, id);
+  const auto reservation = require_reservation(unit, hold);
+  const bool known = settlement.usage.has_value();
+  Charge charge;
+  charge.usage =
+      known ? plausible(*settlement.usage) : TokenUsage{hold.input, hold.output, {}, {}, {}};
+  const auto [within, above] = split_usage(charge.usage, hold.total());
+  charge.overrun = above.total();
+  charge.cost = cost_for(terms, hold, charge.usage, known);
+  LedgerRow row{terms.wall,           reservation.day,
+                terms.host,           reservation.spender,
+                hold.model,           within,
+                charge.cost,          known ? settlement.source : UsageSource::hold,
+                settlement.bypassable};
+  const Price* price = terms.budget->price_of(hold.model);
+  if (charge.overrun > Tokens() && price != nullptr) row.cost = cost_of(within, *price);
+  charge.row = insert_row(unit, row);
+  if (charge.overrun > Tokens()) insert_overrun(unit, row, above, price, row.cost, charge.cost);
+  Account used;
+  used.used = charge.usage;
+  used.overrun = charge.overrun;
+  used.calls = 1;
+  used.cost_settled = charge.cost.value_or(Cost());
+  close_hold(unit, terms, hold, reservation, used, notes);
+  return charge;
+}
+
+void drop_hold(Unit& unit, const LedgerTerms& terms, HoldId id) {
+  const auto hold = require_hold(unit, id);
+  LedgerNotes none;
+  close_hold(unit, terms, hold, require_reservation(unit, hold), {}, none);
+}
+
+void release_reservation(Unit& unit, const LedgerTerms& terms, ReservationId id) {
+  const auto reservation = find_reservation(unit, id);
+  if (!reservation || reservation->released) return;
+  if (reservation->free > Tokens()) {
+    Account more;
+    more.reserved = Tokens() - reservation->free;
+    for (const auto& key : accounts_of(reservation->spender, reservation->model, reservation->day))
+      add_to_account(unit, key, more, terms.wall);
+  }
+  end_reservation(unit, id);
+}
+
+void charge_reports(Unit& unit, const LedgerTerms& terms, const Spender& spender,
+                    const std::vector<Report>& reports, LedgerNotes& notes) {
+  const auto day = reserved_day(unit, spender.run).value_or(terms.today);
+  TokenUsage metered;
+  if (!spender.run.empty())
+    metered = read_account(unit, account_key(day, Dimension::run, spender.run)).used;
+  for (const auto& report : reports) {
+    Account used;
+    used.used = take_off(plausible(report.usage), metered);
+    if (used.used.total() == Tokens()) continue;
+    const Price* price = terms.budget->price_of(report.model);
+    std::optional<Cost> cost;
+    if (price != nullptr) cost = cost_of(used.used, *price);
+    used.cost_settled = cost.value_or(Cost());
+    insert_row(unit, {terms.wall, day, terms.host, spender, report.model, used.used, cost,
+                      UsageSource::reported, false});
+    const auto model = report.model.model.empty() ? std::nullopt : std::optional(report.model);
+    for (const auto& key : accounts_of(spender, model, day))
+      charge_account(unit, terms, spender.pipeline, key, used, notes);
+  }
+}
+
+Charged charge_what_is_open(Unit& unit, const LedgerTerms& terms, LedgerNotes& notes) {
+  Charged charged;
+  for (const auto id : open_holds(unit)) {
+    charged.tokens += settle_hold(unit, terms, id, {}, notes).usage.total();
+    ++charged.holds;
+  }
+  for (const auto& reservation : open_reservations(unit))
+    release_reservation(unit, terms, reservation.id);
+  return charged;
+}
+
+}  // namespace host

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/standing.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "tokens/hold_table.hpp"
+#include "tokens/ledger_terms.hpp"
+#include "tokens/refusal.hpp"
+
+namespace host {
+namespace {
+
+// Whether a share of any of the cap's numbers is used.
+bool uses(const Standing& standing, double share) {
+  const auto at = [share](auto used, auto most) {
+    return static_cast<double>(used) >= share * static_cast<double>(most);
+  };
+  const auto& cap = standing.cap;
+  return (cap.tokens && at(standing.settled.count(), cap.tokens->count())) ||
+         (cap.runs && at(standing.runs, *cap.runs)) ||
+         (cap.cost && at(standing.cost_settled.nano_dollars(), cap.cost->nano_dollars()));
+}
+
+// What there are accounts of today, and what is being worked on.
+std::set<std::pair<Dimension, std::string>> names_at_work(Unit& unit, const LedgerTerms& terms) {
+  std::set<std::pair<Dimension, std::string>> names;
+  auto& row = unit.query(
+      "SELECT dimension, name FROM accounts WHERE day=? AND dimension IN "
+      "('pipeline', 'playbook', 'model')",
+      terms.today);
+  while (row.step()) names.emplace(parse_dimension(row.text(0)), row.string(1));
+  for (const auto& reservation : open_reservations(unit))
+    for (const auto& key : accounts_of(reservation.spender, reservation.model, reservation.day))
+      if (!renews(key.dimension)) names.emplace(key.dimension, key.name);
+  return names;
+}
+
+Standing standing_of(Unit& unit, const LedgerTerms& terms, Dimension dimension,
+                     const std::string& name, const Cap& cap) {
+  const auto key = account_key(terms.today, dimension, name);
+  const auto account = read_account(unit, key);
+  Standing standing;
+  standing.dimension = dimension;
+  standing.name = name;
+  standing.cap = cap;
+  standing.settled = account.settled;
+  standing.held = account.held;
+  standing.reserved = account.reserved;
+  standing.runs = account.runs;
+  standing.cost_settled = account.cost_settled;
+  standing.cost_held = account.cost_held;
+  standing.overrun = account.overrun;
+  standing.reset = reset_of(key, terms.zone);
+  return standing;
+}
+
+}  // namespace
+
+Tokens Standing::left() const {
+  return std::max(cap.tokens.value_or(kMostTokens) - settled - held - reserved, Tokens());
+}
+
+bool Standing::reached() const { return uses(*this, 1); }
+
+bool Standing::warned() const { return uses(*this, cap.warn_at); }
+
+std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms) {
+  auto names = names_at_work(unit, terms);
+  for (const auto& [dimension, caps] : terms.budget->caps)
+    for (const auto& [name, cap] : caps)
+      // The day's own, and no other's default.
+      if (dimension == Dimension::day || (name != "*" && !name.empty()))
+        names.emplace(dimension, name);
+  std::vector<Standing> standings;
+  for (const auto& [dimension, name] : names)
+    if (const Cap* cap = terms.budget->find(dimension, name))
+      standings.push_back(standing_of(unit, terms, dimension, name, *cap));
+  return standings;
+}
+
+}  // namespace host
