@@ -16,8 +16,8 @@ TEST(JsonDocumentTest, each_value_and_key_has_its_place) {
   EXPECT_EQ(document.key_position("/a"), "f.json:2:2");
   EXPECT_EQ(document.position("/a"), "f.json:2:7");
   EXPECT_EQ(document.key_position("/b~1c"), "f.json:3:3");
-  EXPECT_EQ(document.position("/b~1c/d\u00e9\"{"), "f.json:3:25");
-  EXPECT_EQ(document.position("/b~1c/d\u00e9\"{/0"), "f.json:3:27");
+  EXPECT_EQ(document.position("/b~1c/d\u00e9\"{"), "f.json:3:27");
+  EXPECT_EQ(document.position("/b~1c/d\u00e9\"{/0"), "f.json:3:29");
   EXPECT_EQ(document.position("/b~1c/d\u00e9\"{/1"), "f.json:4:2");
   EXPECT_EQ(document.position("/b~1c/d\u00e9\"{/2"), "f.json:4:10");
   EXPECT_EQ(document.key_position("/e"), "f.json:4:21");
