@@ -35,6 +35,8 @@ std::optional<Budget> read_kept_budget(Unit& unit) {
 
 void keep_budget(Unit& unit, const Budget& budget) { keep(unit, kBudget, to_text(budget)); }
 
+void forget_budget(Unit& unit) { unit.run("DELETE FROM settings WHERE key=?", kBudget); }
+
 std::optional<DayAnchor> read_kept_anchor(Unit& unit) {
   const auto text = read(unit, kDay);
   return text ? parse_day_anchor(*text) : std::nullopt;

@@ -14,6 +14,7 @@ namespace host {
 // The last good caps. Throws Error{invalid} where they can't be read any more.
 [[nodiscard]] std::optional<Budget> read_kept_budget(Unit& unit);
 void keep_budget(Unit& unit, const Budget& budget);
+void forget_budget(Unit& unit);
 
 [[nodiscard]] std::optional<DayAnchor> read_kept_anchor(Unit& unit);
 void keep_anchor(Unit& unit, const DayAnchor& anchor);

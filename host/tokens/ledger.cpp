@@ -49,6 +49,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
 
   void recover(Reply<Recovery> done);
   void set_budget(Budget budget, Reply<Done> done);
+  void withdraw_budget(Reply<Done> done);
   void accept_clock(Reply<Done> done);
   void standings(Reply<std::vector<Standing>> done);
   [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports);
@@ -156,6 +157,10 @@ void Ledger::Impl::recover(Reply<Recovery> done) {
 }
 
 void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
+  if (budget_ == budget)
+    return loop_.post([weak = weak_from_this(), done = std::move(done)] {
+      if (!weak.expired()) done(Done{});
+    });
   auto fresh = std::make_shared<const Budget>(std::move(budget));
   store_.run(
       [old = shared_budget_, fresh, terms = terms()](Unit& unit) {
@@ -172,6 +177,16 @@ void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
         self->take_pauses(std::move(pauses.value()));
         done(Done{});
       });
+}
+
+void Ledger::Impl::withdraw_budget(Reply<Done> done) {
+  store_.run([](Unit& unit) { forget_budget(unit); },
+             [weak = weak_from_this(), done = std::move(done)](Status status) {
+               const auto self = weak.lock();
+               if (!self) return;
+               if (status) self->take_budget(std::nullopt);
+               done(std::move(status));
+             });
 }
 
 void Ledger::Impl::accept_clock(Reply<Done> done) {
@@ -331,6 +346,8 @@ void Ledger::recover(Reply<Recovery> done) { impl_->recover(std::move(done)); }
 void Ledger::set_budget(Budget budget, Reply<Done> done) {
   impl_->set_budget(std::move(budget), std::move(done));
 }
+
+void Ledger::withdraw_budget(Reply<Done> done) { impl_->withdraw_budget(std::move(done)); }
 
 const std::optional<Budget>& Ledger::budget() const { return impl_->budget(); }
 

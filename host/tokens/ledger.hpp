@@ -52,6 +52,8 @@ class Ledger {
   // been a budget, no reservation is granted. A pause whose cap has changed ends, unless the new
   // one is reached, too.
   void set_budget(Budget budget, Reply<Done> done);
+  // The file is gone: no reservation and no hold is granted any more, also after a restart.
+  void withdraw_budget(Reply<Done> done);
   [[nodiscard]] const std::optional<Budget>& budget() const;
 
   // The Error tells whose fault it is. {rate_limited}: a cap, and it is worth waiting until

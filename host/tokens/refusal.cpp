@@ -61,7 +61,8 @@ std::string describe(Dimension dimension, std::string_view name) {
 }
 
 std::string cap_text(const Cap& cap, Measure measure, const AccountKey& key) {
-  return fmt::format("the cap of {} on {}", amount(measure, whole(cap, measure)),
+  return fmt::format("the cap of {}{} {}", amount(measure, whole(cap, measure)),
+                     key.dimension == Dimension::day ? "" : " on",
                      describe(key.dimension, key.name));
 }
 
