@@ -36,13 +36,15 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
       : context_(context), loop_(loop), options_(std::move(options)) {}
   ~Impl() { shut(); }
 
-  void send(HttpRequest request, Reply<HttpResponse> reply) {
+  void send(HttpRequest request, Reply<HttpResponse> reply, std::shared_ptr<CurlFlow> flow = {}) {
     try {
       open();
-      auto transfer = std::make_unique<CurlTransfer>(std::move(request), reply, options_);
+      auto transfer =
+          std::make_unique<CurlTransfer>(std::move(request), reply, options_, std::move(flow));
       CURL* easy = transfer->easy();
       if (curl_multi_add_handle(multi_.get(), easy) != CURLM_OK)
         throw Error(Code::unavailable, "libcurl took no further request");
+      if (transfer->flow()) transfer->flow()->easy = easy, transfer->flow()->touched = &touched_;
       transfers_.emplace(easy, std::move(transfer));
     } catch (...) {
       rest_if_idle();
@@ -53,6 +55,38 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
     }
   }
 
+  // The head's reply was given to the flow already; send() keeps one for what goes wrong at once.
+  void send_flow(HttpRequest request, const std::shared_ptr<CurlFlow>& flow) {
+    send(
+        std::move(request),
+        [flow](Result<HttpResponse> failed) {
+          if (flow->head && !failed.ok()) std::exchange(flow->head, nullptr)(failed.error());
+        },
+        flow);
+  }
+
+  void read(const std::shared_ptr<CurlFlow>& flow, Reply<std::string> reader) {
+    flow->reader = std::move(reader);
+    if (flow->ready.empty() && std::exchange(flow->paused, false)) {
+      const auto at = find(*flow);
+      if (at != transfers_.end()) curl_easy_pause(at->first, CURLPAUSE_CONT);
+    }
+    if (flow->ready.empty() && !flow->end) return;
+    loop_.post([weak = weak_from_this(), flow] {
+      if (const auto self = weak.lock(); self && !self->closed_) self->deliver(flow);
+    });
+  }
+
+  void cancel(CurlFlow& flow) {
+    flow.head = nullptr;
+    flow.reader = nullptr;
+    const auto at = find(flow);
+    if (at == transfers_.end()) return;
+    curl_multi_remove_handle(multi_.get(), at->first);
+    transfers_.erase(at);
+    rest_if_idle();
+  }
+
   void close() {
     closed_ = true;
     shut();
@@ -61,6 +95,7 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
   [[nodiscard]] std::size_t active() const { return transfers_.size(); }
 
  private:
+  using Transfers = std::map<CURL*, std::unique_ptr<CurlTransfer>>;
   struct Finished {
     Reply<HttpResponse> reply;
     Result<HttpResponse> result;
@@ -151,27 +186,58 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
     int running = 0;
     curl_multi_socket_action(multi_.get(), fd, events, &running);
     auto finished = collect();
-    if (!finished.empty()) rest_if_idle();
     // A reply may destroy the client.
     for (auto& each : finished) {
       if (closed_) return;
       each.reply(std::move(each.result));
     }
+    for (const auto& flow : std::exchange(touched_, {}))
+      if (!closed_) deliver(flow);
+  }
+
+  // Outside of libcurl, which must not be called from its own callbacks.
+  void deliver(const std::shared_ptr<CurlFlow>& flow) {
+    if (flow->head && flow->arrived) {
+      std::exchange(flow->head, nullptr)(std::move(*flow->arrived));
+    } else if (flow->head && flow->end && !flow->end->ok()) {
+      std::exchange(flow->head, nullptr)(flow->end->error());
+    }
+    if (!flow->reader || closed_ || (flow->ready.empty() && !flow->end)) return;
+    const auto reader = std::exchange(flow->reader, nullptr);
+    if (!flow->ready.empty() || flow->end->ok())
+      reader(std::exchange(flow->ready, {}));
+    else
+      reader(flow->end->error());
   }
 
   std::vector<Finished> collect() {
     std::vector<Finished> finished;
     int left = 0;
+    bool ended = false;
     while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       CURL* easy = message->easy_handle;
       const CURLcode code = message->data.result;
       const auto at = transfers_.find(easy);
-      finished.push_back({at->second->take_reply(), at->second->result(code)});
+      auto result = at->second->result(code);
+      if (const auto& flow = at->second->flow()) {
+        flow->end = result.ok() ? Status(Done{}) : Status(result.error());
+        touched_.push_back(flow);
+      } else {
+        finished.push_back({at->second->take_reply(), std::move(result)});
+      }
       curl_multi_remove_handle(multi_.get(), easy);
       transfers_.erase(at);
+      ended = true;
     }
+    if (ended) rest_if_idle();
     return finished;
+  }
+
+  // A handle's address may have been given to a later transfer.
+  Transfers::iterator find(const CurlFlow& flow) {
+    const auto at = transfers_.find(flow.easy);
+    return at != transfers_.end() && at->second->flow().get() == &flow ? at : transfers_.end();
   }
 
   void rest_if_idle() {
@@ -182,12 +248,29 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
   Loop& loop_;
   CurlOptions options_;
   std::optional<CurlGlobal> global_;
-  std::map<CURL*, std::unique_ptr<CurlTransfer>> transfers_;
+  Transfers transfers_;
+  std::vector<std::shared_ptr<CurlFlow>> touched_;  // something has come for their readers
   std::map<curl_socket_t, std::shared_ptr<Watch>> watches_;
   Timer timer_;
   Timer idle_;
   bool closed_ = false;
   CurlMulti multi_;
+};
+
+class CurlClient::Body final : public HttpBody {
+ public:
+  Body(std::weak_ptr<Impl> impl, std::shared_ptr<CurlFlow> flow)
+      : impl_(std::move(impl)), flow_(std::move(flow)) {}
+  ~Body() override {
+    if (const auto impl = impl_.lock()) impl->cancel(*flow_);
+  }
+  void read(Reply<std::string> reply) override {
+    if (const auto impl = impl_.lock()) impl->read(flow_, std::move(reply));
+  }
+
+ private:
+  std::weak_ptr<Impl> impl_;
+  std::shared_ptr<CurlFlow> flow_;
 };
 
 const std::string* HttpResponse::header(std::string_view name) const {
@@ -201,6 +284,13 @@ CurlClient::CurlClient(asio::io_context& context, Loop& loop, CurlOptions option
 CurlClient::~CurlClient() { impl_->close(); }
 void CurlClient::send(HttpRequest request, Reply<HttpResponse> reply) {
   impl_->send(std::move(request), std::move(reply));
+}
+std::unique_ptr<HttpBody> CurlClient::open(HttpRequest request, Reply<HttpResponse> head) {
+  auto flow = std::make_shared<CurlFlow>();
+  flow->head = std::move(head);
+  auto body = std::make_unique<Body>(impl_, flow);
+  impl_->send_flow(std::move(request), flow);
+  return body;
 }
 std::size_t CurlClient::active() const { return impl_->active(); }
 

@@ -68,6 +68,18 @@ class HttpClient {
   virtual void send(HttpRequest request, Reply<HttpResponse> reply) = 0;
 };
 
+// The body of a reply that is taken as it comes. What is not taken waits, at most some 64 KiB of it
+// here; then the other side has to. Destroying it ends the request, whatever its state, and no
+// reply to it comes any more. Loop thread.
+class HttpBody {
+ public:
+  virtual ~HttpBody() = default;
+
+  // The next bytes; empty: that was all. Errors as of HttpClient::send. Not before the head is
+  // there, and one read at a time.
+  virtual void read(Reply<std::string> reply) = 0;
+};
+
 struct CurlOptions {
   std::string user_agent;  // empty: timmy-host/<version>
   Duration connect_timeout = std::chrono::seconds(10);
@@ -89,11 +101,17 @@ class CurlClient final : public HttpClient {
   ~CurlClient() override;
   void send(HttpRequest request, Reply<HttpResponse> reply) override;
 
+  // Sends, and hands over the reply's status and headers as soon as they are there. The body, of
+  // any length and not compressed, is read from what is returned, which the caller keeps for as
+  // long as it wants the reply.
+  [[nodiscard]] std::unique_ptr<HttpBody> open(HttpRequest request, Reply<HttpResponse> head);
+
   // Requests under way.
   [[nodiscard]] std::size_t active() const;
 
  private:
   class Impl;
+  class Body;
   std::shared_ptr<Impl> impl_;
 };
 

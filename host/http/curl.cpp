@@ -69,8 +69,11 @@ void check_request(const HttpRequest& request) {
 }
 
 CurlTransfer::CurlTransfer(HttpRequest request, Reply<HttpResponse> reply,
-                           const CurlOptions& options)
-    : request_(std::move(request)), reply_(std::move(reply)), header_cap_(options.header_cap) {
+                           const CurlOptions& options, std::shared_ptr<CurlFlow> flow)
+    : request_(std::move(request)),
+      reply_(std::move(reply)),
+      flow_(std::move(flow)),
+      header_cap_(options.header_cap) {
   check_request(request_);
   try {
     url_ = parse_url(request_.url);
@@ -142,7 +145,8 @@ void CurlTransfer::set_headers() {
   if (!typed) add("Content-Type:");
   add("Expect:");
   set(CURLOPT_HTTPHEADER, headers_.get());
-  set(CURLOPT_ACCEPT_ENCODING, "");
+  // What is decoded while its reader waits, libcurl keeps, however much it is.
+  if (!flow_) set(CURLOPT_ACCEPT_ENCODING, "");
 }
 
 void CurlTransfer::set_limits(const CurlOptions& options) {
@@ -184,7 +188,7 @@ std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t co
     transfer.response_.headers.clear();
     transfer.headers_ended_ = false;
   }
-  if (trimmed(line).empty()) transfer.headers_ended_ = true;
+  if (trimmed(line).empty()) transfer.end_headers();
   const auto colon = line.find(':');
   if (colon != std::string_view::npos && colon > 0)
     transfer.response_.headers.emplace_back(lower(line.substr(0, colon)),
@@ -195,6 +199,7 @@ std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t co
 std::size_t CurlTransfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
   const std::size_t bytes = size * count;
+  if (transfer.flow_) return transfer.pour({data, bytes});
   // Counted here, since CURLOPT_MAXFILESIZE does not see bodies of unstated length.
   if (transfer.response_.body.size() + bytes > transfer.request_.body_cap) {
     transfer.excess_ = Excess::body;
@@ -202,6 +207,27 @@ std::size_t CurlTransfer::on_body(char* data, std::size_t size, std::size_t coun
   }
   transfer.response_.body.append(data, bytes);
   return bytes;
+}
+
+void CurlTransfer::end_headers() {
+  headers_ended_ = true;
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (!flow_ || status < 200) return;
+  response_.status = static_cast<int>(status);
+  flow_->arrived = response_;
+  flow_->touched->push_back(flow_);
+}
+
+std::size_t CurlTransfer::pour(std::string_view bytes) {
+  constexpr std::size_t kMost = std::size_t{64} << 10;
+  if (!flow_->ready.empty() && flow_->ready.size() + bytes.size() > kMost) {
+    flow_->paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  flow_->ready.append(bytes);
+  flow_->touched->push_back(flow_);
+  return bytes.size();
 }
 
 int CurlTransfer::on_sending(void* self, char*, char*, int, int) {

@@ -8,8 +8,10 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/client.hpp"
 #include "http/url.hpp"
@@ -41,11 +43,25 @@ using CurlList = std::unique_ptr<curl_slist, CurlListCleanup>;
 // Throws Error{usage} on a method or a header that could not be sent as it stands.
 void check_request(const HttpRequest& request);
 
+// A reply that is taken as it comes: what stands between libcurl, which writes, and its reader.
+struct CurlFlow {
+  Reply<HttpResponse> head;  // until it was called
+  Reply<std::string> reader;
+  std::string ready;  // read by nobody yet
+  std::optional<HttpResponse> arrived;
+  std::optional<Status> end;
+  bool paused = false;
+  CURL* easy = nullptr;                                       // while it is under way
+  std::vector<std::shared_ptr<CurlFlow>>* touched = nullptr;  // the client's: who has got something
+};
+
 // One request on its way, and what has come back of it. Stays where it is: libcurl points to it.
 class CurlTransfer {
  public:
   // Throws Error{usage}, and unavailable when memory is short.
-  CurlTransfer(HttpRequest request, Reply<HttpResponse> reply, const CurlOptions& options);
+  // `flow`: takes the reply as it comes, instead of `reply`.
+  CurlTransfer(HttpRequest request, Reply<HttpResponse> reply, const CurlOptions& options,
+               std::shared_ptr<CurlFlow> flow = nullptr);
   CurlTransfer(const CurlTransfer&) = delete;
   CurlTransfer& operator=(const CurlTransfer&) = delete;
 
@@ -53,6 +69,7 @@ class CurlTransfer {
   // What it came to. Call once, after libcurl is done with it.
   [[nodiscard]] Result<HttpResponse> result(CURLcode code);
   [[nodiscard]] Reply<HttpResponse> take_reply() { return std::move(reply_); }
+  [[nodiscard]] const std::shared_ptr<CurlFlow>& flow() const { return flow_; }
 
  private:
   enum class Excess { none, header, body };
@@ -63,6 +80,8 @@ class CurlTransfer {
   void set_headers();
   void set_limits(const CurlOptions& options);
   void set_way(const CurlOptions& options);
+  void end_headers();
+  [[nodiscard]] std::size_t pour(std::string_view bytes);
   [[nodiscard]] Error failure(CURLcode code, std::string why) const;
   [[nodiscard]] std::string name() const;
   [[nodiscard]] Error excess() const;
@@ -73,6 +92,7 @@ class CurlTransfer {
 
   HttpRequest request_;
   Reply<HttpResponse> reply_;
+  std::shared_ptr<CurlFlow> flow_;
   Url url_;
   CurlEasy easy_;
   CurlList headers_;
