@@ -45,9 +45,22 @@ struct ServerRequest {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;                                          // raw
   HttpPeer peer;
+  // Has the callback called, on the loop, if the peer goes before its answer is out: nobody waits
+  // for that any more. A peer that closes only its own side counts as gone. Nothing once the answer
+  // is out.
+  std::function<void(std::function<void()>)> watch_peer;
 
   // The first value of `name` (lower case), or nullptr.
   [[nodiscard]] const std::string* header(std::string_view name) const;
+};
+
+// A body that is made while it is sent. Destroyed when it is out, or nobody takes it any more.
+class ServerStream {
+ public:
+  virtual ~ServerStream() = default;
+  // The next piece; empty: that was all. Asked for when the one before has been written, so a slow
+  // peer slows its source down. `give` is called once, on the loop, also from inside.
+  virtual void next(std::function<void(std::string)> give) = 0;
 };
 
 struct ServerResponse {
@@ -57,6 +70,8 @@ struct ServerResponse {
   // For a server that must misbehave in a test: these bytes go out as they are instead of all of
   // the above, then the connection closes. Empty: it closes without an answer.
   std::optional<std::string> raw;
+  // Instead of the body: sent in chunks as they come. send_time is that of each.
+  std::shared_ptr<ServerStream> stream;
 };
 
 struct HttpServerLimits {

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/server_session.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <cctype>
+#include <cerrno>
+#include <charconv>
 #include <optional>
+#include <utility>
 
 #include "http/url.hpp"
 
@@ -95,6 +103,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     socket_.shutdown(Socket::shutdown_both, ignored);
     socket_.close(ignored);
     timer_.cancel();
+    stream_.reset();
+    if (auto gone = std::exchange(gone_, nullptr)) asio::post(socket_.get_executor(), gone);
     owner_->closed(*this);
   }
 
@@ -102,7 +112,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   [[nodiscard]] TimePoint idle_since() const override { return idle_since_; }
 
  private:
-  enum class State { idle, receiving, answering, sending, lingering, closed };
+  enum class State { idle, receiving, answering, sending, streaming, lingering, closed };
   // Beast's buffer holds what was read ahead too.
   static constexpr std::size_t kSlack = 4096;
   static constexpr auto kLinger = std::chrono::seconds(2);
@@ -169,6 +179,12 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     const HttpServer::Respond respond = [weak = weak_from_this(), number](ServerResponse response) {
       if (const auto self = weak.lock()) self->respond(number, std::move(response));
     };
+    request.watch_peer = [weak = weak_from_this(), number](std::function<void()> gone) {
+      const auto self = weak.lock();
+      if (!self || self->state_ != State::answering || number != self->answers_) return;
+      self->gone_ = std::move(gone);
+      self->watch_peer();
+    };
     try {
       owner_->handler(std::move(request), respond);
     } catch (...) {
@@ -182,7 +198,22 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     reply(std::move(response));
   }
 
+  void watch_peer() {
+    socket_.async_wait(Socket::wait_read, [self = shared_from_this(),
+                                           number = answers_](const error_code& failed) {
+      const bool waits = self->state_ == State::answering || self->state_ == State::streaming ||
+                         self->state_ == State::sending;
+      if (failed || !waits || number != self->answers_) return;
+      char byte = 0;
+      const auto size = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+      if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) return self->abort();
+      // Its next request is here already; whether it goes behind that can't be seen.
+      if (size < 0) self->watch_peer();
+    });
+  }
+
   void reply(ServerResponse response) {
+    if (response.stream) return start_stream(std::move(response));
     state_ = State::sending;
     answer_.emplace();
     answer_->version(version_);
@@ -198,10 +229,70 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
         [self = shared_from_this()](const error_code& failed, std::size_t) { self->sent(failed); });
   }
 
+  void start_stream(ServerResponse response) {
+    state_ = State::streaming;
+    stream_ = std::move(response.stream);
+    auto head = std::make_shared<http::response<http::empty_body>>();
+    head->version(version_);
+    head->result(static_cast<unsigned>(response.status));
+    for (const auto& [name, value] : response.headers) head->insert(name, value);
+    // HTTP/1.0 has no chunks: there, the body ends with the connection.
+    chunked_ = version_ >= 11;
+    more_ = keep_ && !last_ && chunked_;
+    head->keep_alive(more_);
+    head->chunked(chunked_);
+    if (method_ == http::verb::head) stream_.reset();
+    if (!gone_) watch_peer();
+    deadline(owner_->limits.send_time, [](Session& self) { self.abort(); });
+    auto writer = std::make_shared<http::response_serializer<http::empty_body>>(*head);
+    http::async_write_header(
+        socket_, *writer,
+        [self = shared_from_this(), head, writer](const error_code& failed, std::size_t) {
+          if (self->state_ != State::streaming) return;
+          if (failed) return self->abort();
+          self->stream_ ? self->next_piece() : self->stream_sent();
+        });
+  }
+
+  void next_piece() {
+    timer_.cancel();
+    stream_->next([weak = weak_from_this(), number = answers_](std::string piece) {
+      const auto self = weak.lock();
+      if (!self || self->state_ != State::streaming || number != self->answers_) return;
+      self->send_piece(std::move(piece));
+    });
+  }
+
+  void send_piece(std::string piece) {
+    const bool last = piece.empty();
+    if (last && !chunked_) return stream_sent();
+    raw_ = std::move(piece);
+    if (chunked_) {
+      std::array<char, 20> size{};
+      const auto end = std::to_chars(size.data(), size.data() + size.size(), raw_.size(), 16).ptr;
+      raw_.insert(0, std::string(size.data(), end) + "\r\n").append("\r\n");
+    }
+    deadline(owner_->limits.send_time, [](Session& self) { self.abort(); });
+    asio::async_write(socket_, asio::buffer(raw_),
+                      [self = shared_from_this(), last](const error_code& failed, std::size_t) {
+                        if (self->state_ != State::streaming) return;
+                        if (failed) return self->abort();
+                        last ? self->stream_sent() : self->next_piece();
+                      });
+  }
+
+  void stream_sent() {
+    stream_.reset();
+    gone_ = nullptr;
+    if (!more_) return abort();
+    wait_for_request();
+  }
+
   void sent(const error_code& failed) {
     if (state_ != State::sending) return;
     const bool more = !failed && answer_->keep_alive();
     answer_.reset();
+    gone_ = nullptr;
     if (refused_ && !failed) return linger();
     if (!more) return abort();
     wait_for_request();
@@ -244,6 +335,10 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<Answer> answer_;
   std::string raw_;
+  std::shared_ptr<ServerStream> stream_;
+  std::function<void()> gone_;
+  bool chunked_ = true;
+  bool more_ = true;  // requests, after the stream
   http::verb method_ = http::verb::get;
   unsigned version_ = 11;
   bool keep_ = true;
