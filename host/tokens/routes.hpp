@@ -30,6 +30,9 @@ struct ModelRoute {
   std::int64_t bytes_per_token = 1;
 };
 
+// Where the upstream of a route answers `path` ("/models").
+[[nodiscard]] std::string upstream_url(const ModelRoute& route, std::string_view path);
+
 // A model that a client asked for, found allowed.
 struct ChosenModel {
   ModelName account;     // on which it is charged: lower case, without ornaments

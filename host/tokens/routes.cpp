@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/routes.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/error.hpp"
+#include "http/url.hpp"
+
+namespace host {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+// The entry of the route's list that carries it, or nullptr.
+const std::string* carrying(const ModelRoute& route, std::string_view name) {
+  const auto found = std::find_if(route.models.begin(), route.models.end(), [&](const auto& glob) {
+    return matches_glob(lower(glob), name);
+  });
+  return found == route.models.end() ? nullptr : &*found;
+}
+
+[[noreturn]] void refuse(const ModelRoute& route, const std::string& why,
+                         const std::string& next_step) {
+  throw Error(Code::invalid, "the model route \"" + route.name + "\" " + why, next_step);
+}
+
+std::string names_of(const std::vector<ModelRoute>& routes) {
+  std::string names;
+  for (const auto& each : routes) names += (names.empty() ? "" : ", ") + each.name;
+  return names;
+}
+
+}  // namespace
+
+const ModelRoute* ModelRoutes::find(std::string_view name) const {
+  const auto found = std::find_if(routes.begin(), routes.end(),
+                                  [&](const ModelRoute& each) { return each.name == name; });
+  return found == routes.end() ? nullptr : &*found;
+}
+
+const ModelRoute& ModelRoutes::at(std::string_view name) const {
+  if (const auto* route = find(name)) return *route;
+  throw Error(Code::not_found, "there is no model route \"" + std::string(name) + "\"",
+              routes.empty() ? "Add one to host.yaml under model: routes:"
+                             : "There is " + names_of(routes) + ".");
+}
+
+std::string upstream_url(const ModelRoute& route, std::string_view path) {
+  std::string url = route.url;
+  while (url.ends_with('/')) url.pop_back();
+  return url.append(path);
+}
+
+void check_route(const ModelRoute& route) {
+  const Url url = parse_url(route.url);
+  if (url.has_credentials || !url.query.empty())
+    refuse(route, "has a URL with credentials or a query",
+           "Name the credential beside the URL, and end the URL with its path.");
+  if (route.credential_file && url.scheme != "https" && !url.loopback())
+    refuse(route, "would send its credential to " + url.authority() + " unencrypted", "Use https.");
+  if (route.provider.empty() || plain_model_name(route.provider) != lower(route.provider))
+    refuse(route, "names no provider", "Add provider: NAME, as the budget's prices name it.");
+  if (route.models.empty())
+    refuse(route, "carries no model", "Add models: [NAME, ...]; \"*\" is any.");
+  if (route.max_output < Tokens(1) || route.bytes_per_token < 1)
+    refuse(route, "has a max_output or bytes_per_token below 1",
+           "Both are whole numbers from 1 on.");
+}
+
+ChosenModel choose_model(const ModelRoute& route, const BannedModels& banned,
+                         std::string_view asked) {
+  auto name = plain_model_name(asked);
+  const auto provider = lower(route.provider);
+  const auto ban = banned.banning(provider, name);
+  if (!ban.empty())
+    throw Error(Code::denied,
+                "the model \"" + std::string(asked) + "\" is banned on this host by " + ban,
+                "Ask for another, or the operator (host.yaml, model: banned:).");
+  const auto* entry = carrying(route, name);
+  // Clients of many providers put the provider's name before the model's.
+  if (entry == nullptr && name.starts_with(provider + "/")) {
+    name.erase(0, provider.size() + 1);
+    asked.remove_prefix(provider.size() + 1);
+    if (!name.empty()) entry = carrying(route, name);
+  }
+  if (entry == nullptr)
+    throw Error(
+        Code::not_found,
+        "the model \"" + std::string(asked) + "\" is not on the route \"" + route.name + "\"",
+        "GET /v1/models lists those that are.");
+  // Upstreams may mind the case: the operator's spelling if there is one.
+  const bool glob = entry->find_first_of("*?") != std::string::npos;
+  return {{provider, name}, glob ? std::string(asked) : *entry};
+}
+
+}  // namespace host
