@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/meter.hpp"
+
+#include <fmt/core.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/sha256.hpp"
+#include "tokens/meter_runs.hpp"
+
+namespace host {
+namespace {
+
+template <std::size_t kBytes>
+std::string random_hex() {
+  std::array<unsigned char, kBytes> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+    throw Error(Code::internal, "there are no random numbers for a run's key");
+  std::string out;
+  for (const auto byte : bytes) out += fmt::format("{:02x}", byte);
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+  return out;
+}
+
+}  // namespace
+
+class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
+ public:
+  Impl(Loop& loop, const LedgerFor& ledger_for, std::shared_ptr<const ModelRoutes> routes,
+       std::shared_ptr<Redactor> redactor, const Log& log, const MeterOptions& options)
+      : loop_(loop),
+        log_(log.named("meter")),
+        routes_(std::move(routes)),
+        ledger_(ledger_for(loop)),
+        runs_(std::make_unique<MeterRuns>(ledger_for, routes_, std::move(redactor), log_, options)),
+        guard_(boost::asio::make_work_guard(runs_->context())),
+        thread_([context = &runs_->context()] { context->run(); }) {}
+
+  ~Impl() {
+    guard_.reset();
+    runs_->context().stop();
+    thread_.join();
+  }
+
+  [[nodiscard]] const SocketAddress& address() const { return runs_->address(); }
+  [[nodiscard]] std::size_t open_runs() const { return open_.size(); }
+
+  void set_routes(std::shared_ptr<const ModelRoutes> routes) {
+    routes_ = routes;
+    on_thread([routes = std::move(routes)](MeterRuns& runs) { runs.set_routes(routes); });
+  }
+
+  void open_run(RunTerms terms, Reply<MeteredRun> done) {
+    try {
+      if (stopping_) throw Error(Code::unavailable, "the meter is stopping");
+      const auto& route = routes_->at(terms.route);
+      const auto ban = routes_->banned.banning(route.provider, "-");
+      if (!ban.empty())
+        throw Error(Code::denied, "the route \"" + route.name + "\" is banned by " + ban,
+                    "Take another route, or ask the operator (host.yaml, model: banned:).");
+      const auto id = terms.spender.run.empty() ? "r" + random_hex<8>() : terms.spender.run;
+      if (open_.contains(id)) throw Error(Code::conflict, "the run " + id + " is open already");
+      terms.spender.run = id;
+      open_.emplace(id, ReservationId{});
+      ledger_->reserve({terms.spender, terms.reservation, std::nullopt},
+                       [weak = weak_from_this(), terms, id, done](Result<ReservationId> reserved) {
+                         if (const auto self = weak.lock())
+                           self->reserved(terms, id, std::move(reserved), done);
+                       });
+    } catch (const Error& error) {
+      loop_.post([done, error] { done(error); });
+    }
+  }
+
+  void close_run(const std::string& id, Reply<Done> done) {
+    const auto found = open_.find(id);
+    if (found == open_.end() || found->second == ReservationId{}) {
+      loop_.post([done, id] {
+        done(Error(Code::not_found, "no run " + id + " is open",
+                   "It was closed already, or the host was started since."));
+      });
+      return;
+    }
+    const auto reservation = std::exchange(found->second, ReservationId{});
+    on_thread([id, back = back([this, id, reservation, done] { closed(id, reservation, done); })](
+                  MeterRuns& runs) { runs.close(id, back); });
+  }
+
+  void stop(std::function<void()> done) {
+    stopped_ = std::move(done);
+    stopping_ = true;
+    std::vector<std::string> ids;
+    for (const auto& [id, reservation] : open_) ids.push_back(id);
+    for (const auto& id : ids) close_run(id, [](const Status&) {});
+    if (open_.empty()) loop_.post(std::exchange(stopped_, nullptr));
+  }
+
+ private:
+  void reserved(const RunTerms& terms, const std::string& id, Result<ReservationId> reserved,
+                const Reply<MeteredRun>& done) {
+    if (!reserved.ok()) {
+      forget(id);
+      return done(reserved.error());
+    }
+    if (stopping_)
+      return closed(id, reserved.value(), [done](const Status&) {
+        done(Error(Code::unavailable, "the meter is stopping"));
+      });
+    open_[id] = reserved.value();
+    Secret key("tk-" + random_hex<32>());
+    const MeterRuns::Opening opening{id, sha256_hex(key.expose()), terms.route, reserved.value(),
+                                     terms.bypassable};
+    // A call with the key can only come after the key was handed over.
+    on_thread([opening, back = back([this, id, key, done] {
+                          done(MeteredRun{id, "http://" + address().text() + "/v1", key});
+                        })](MeterRuns& runs) {
+      runs.open(opening);
+      back();
+    });
+  }
+
+  void closed(const std::string& id, ReservationId reservation, const Reply<Done>& done) {
+    ledger_->release(reservation, [weak = weak_from_this(), id, done](Status released) {
+      if (const auto self = weak.lock()) self->forget(id);
+      done(std::move(released));
+    });
+  }
+
+  void forget(const std::string& id) {
+    open_.erase(id);
+    if (stopped_ && open_.empty()) loop_.post(std::exchange(stopped_, nullptr));
+  }
+
+  void on_thread(std::function<void(MeterRuns&)> work) {
+    boost::asio::post(runs_->context(),
+                      [runs = runs_.get(), work = std::move(work)] { work(*runs); });
+  }
+  // To be called on the thread: `work` is done on the host's loop, unless the meter has gone.
+  std::function<void()> back(std::function<void()> work) {
+    return [loop = &loop_, weak = weak_from_this(), work = std::move(work)] {
+      loop->post([weak, work] {
+        if (const auto self = weak.lock()) work();
+      });
+    };
+  }
+
+  Loop& loop_;
+  Log log_;
+  std::shared_ptr<const ModelRoutes> routes_;
+  std::unique_ptr<CallLedger> ledger_;
+  // By id; no reservation: it is being opened or closed.
+  std::map<std::string, ReservationId> open_;
+  bool stopping_ = false;
+  std::function<void()> stopped_;
+  std::unique_ptr<MeterRuns> runs_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
+  std::thread thread_;
+};
+
+Meter::Meter(Loop& loop, const LedgerFor& ledger_for, std::shared_ptr<const ModelRoutes> routes,
+             std::shared_ptr<Redactor> redactor, Log log, MeterOptions options) {
+  if (!options.listen.is_loopback())
+    throw Error(Code::invalid,
+                "the meter would listen on " + options.listen.text() + ", where others reach it",
+                "Let it listen on loopback: 127.0.0.1:0.");
+  impl_ = std::make_shared<Impl>(loop, ledger_for, std::move(routes), std::move(redactor), log,
+                                 options);
+}
+Meter::~Meter() = default;
+const SocketAddress& Meter::address() const { return impl_->address(); }
+void Meter::set_routes(std::shared_ptr<const ModelRoutes> routes) {
+  impl_->set_routes(std::move(routes));
+}
+void Meter::open_run(RunTerms terms, Reply<MeteredRun> done) {
+  impl_->open_run(std::move(terms), std::move(done));
+}
+void Meter::close_run(const std::string& id, Reply<Done> done) {
+  impl_->close_run(id, std::move(done));
+}
+void Meter::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+std::size_t Meter::open_runs() const { return impl_->open_runs(); }
+
+}  // namespace host

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The meter: a loopback endpoint that speaks OpenAI's wire and counts what runs use. A run gets a
+// URL and a key of its own; behind them is one route with one upstream. For each call a hold is on
+// the disk before a byte of it leaves, and it is settled by what the upstream says it used, or
+// charged whole where that is not known. POST /v1/chat/completions (streamed or not) and
+// /v1/embeddings, GET /v1/models; nothing else.
+//
+// It has a thread and a loop of its own, so that a hundred streams cost the host's loop only their
+// holds. All functions here belong to the host's loop.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "base/result.hpp"
+#include "base/socket_address.hpp"
+#include "tokens/call_ledger.hpp"
+#include "tokens/routes.hpp"
+
+namespace host {
+
+struct MeterOptions {
+  SocketAddress listen{"127.0.0.1", 0};
+  Duration call_time = std::chrono::hours(1);     // a call to its last byte
+  Duration silence = std::chrono::minutes(10);    // of an upstream
+  Duration send_time = std::chrono::seconds(30);  // a piece of an answer, to a slow client
+  std::size_t calls_of_run = 8;                   // at once; more wait
+  std::size_t waiting_of_run = 64;                // more are refused
+  std::size_t connections = 1024;
+};
+
+struct RunTerms {
+  Spender spender;  // `run` empty: the run is no job, and gets an id of its own
+  std::string route;
+  Tokens reservation;       // 0: none ahead, each call asks the caps anew
+  bool bypassable = false;  // it can reach the upstream, or any other, without the meter
+};
+
+// What a run is given.
+struct MeteredRun {
+  std::string id;
+  std::string url;  // "http://127.0.0.1:PORT/v1": OPENAI_BASE_URL
+  Secret key;       // OPENAI_API_KEY; kept by nobody else
+};
+
+class Meter {
+ public:
+  // Makes the way to the ledger for one loop: make_call_ledger(), or a test's.
+  using LedgerFor = std::function<std::unique_ptr<CallLedger>(Loop& callers)>;
+
+  // Listens. `loop` is the host's, and outlives it. `redactor` learns the credentials. Throws Error
+  // naming the address; it must be on loopback.
+  Meter(Loop& loop, const LedgerFor& ledger_for, std::shared_ptr<const ModelRoutes> routes,
+        std::shared_ptr<Redactor> redactor, Log log, MeterOptions options = {});
+  // Ends all at once: holds that are open stay so, and are charged at the next start.
+  ~Meter();
+  Meter(const Meter&) = delete;
+  Meter& operator=(const Meter&) = delete;
+
+  [[nodiscard]] const SocketAddress& address() const;
+
+  // For runs opened from now on, and for the next call of those that are open; a run whose route is
+  // gone is refused its calls.
+  void set_routes(std::shared_ptr<const ModelRoutes> routes);
+
+  // Errors: {not_found} no such route, {denied} a banned provider, and as Ledger::reserve().
+  void open_run(RunTerms terms, Reply<MeteredRun> done);
+  // Its key is no good from now on, its calls are cut, and what they used is settled; then its
+  // reservation goes back, and `done` is called. {not_found} where it isn't open.
+  void close_run(const std::string& id, Reply<Done> done);
+  // Closes all runs; opens none any more.
+  void stop(std::function<void()> done);
+
+  [[nodiscard]] std::size_t open_runs() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace host

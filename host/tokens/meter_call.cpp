@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/meter_call.hpp"
+
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace host {
+namespace {
+
+constexpr std::size_t kReplyCap = std::size_t{32} << 20;
+// What a client is shown of an upstream's own words about what went wrong.
+constexpr std::size_t kFailureCap = std::size_t{64} << 10;
+
+class StreamedAnswer final : public ServerStream {
+ public:
+  explicit StreamedAnswer(std::shared_ptr<MeterCall> call) : call_(std::move(call)) {}
+  ~StreamedAnswer() override { call_->client_gone(); }
+  void next(std::function<void(std::string)> give) override { call_->next_piece(std::move(give)); }
+
+ private:
+  std::shared_ptr<MeterCall> call_;
+};
+
+bool is_stream(const HttpResponse& reply) {
+  const auto* type = reply.header("content-type");
+  return type != nullptr && type->find("text/event-stream") != std::string::npos;
+}
+
+std::string to_event(const WireError& error) {
+  return to_text(SseEvent{{}, to_text(error.json()), false});
+}
+
+}  // namespace
+
+ServerResponse json_answer(int status, const Json& body) {
+  return {status, {{"content-type", "application/json"}}, to_text(body), std::nullopt, nullptr};
+}
+
+ServerResponse error_answer(const WireError& error) {
+  auto answer = json_answer(error.status, error.json());
+  if (error.type == "insufficient_quota") answer.headers.emplace_back("x-should-retry", "false");
+  return answer;
+}
+
+MeterCall::MeterCall(const MeterParts& parts, CallTerms terms, PreparedCall call,
+                     HttpServer::Respond respond)
+    : parts_(parts),
+      terms_(std::move(terms)),
+      call_(std::move(call)),
+      respond_(std::move(respond)) {}
+
+void MeterCall::start(std::function<void()> ended) {
+  ended_ = std::move(ended);
+  if (gone_ || cut_) return end(std::nullopt);
+  state_ = State::holding;
+  try {
+    authorization_ = parts_.keys->authorization(*terms_.route).value_or("");
+  } catch (const Error& error) {
+    parts_.log.error("run {}: {}", terms_.run, error.what());
+    return refuse({503, "server_error", "no_credential",
+                   "the host has no usable credential for the route \"" + terms_.route->name +
+                       "\"; its log says why"});
+  }
+  parts_.ledger->hold(terms_.reservation, call_.ask, [weak = weak_from_this()](Result<Hold> hold) {
+    if (const auto self = weak.lock()) self->held(std::move(hold));
+  });
+}
+
+void MeterCall::held(Result<Hold> hold) {
+  if (state_ != State::holding) return;
+  if (!hold.ok()) {
+    parts_.log.debug("run {}: {}", terms_.run, hold.error().what());
+    return refuse(hold_error(hold.error()));
+  }
+  hold_ = hold.value();
+  if (gone_ || cut_) return end(std::nullopt);
+  forward();
+}
+
+void MeterCall::forward() {
+  state_ = State::forwarded;
+  HttpRequest request;
+  request.method = "POST";
+  request.url = upstream_url(
+      *terms_.route, call_.kind == ModelCallKind::chat ? "/chat/completions" : "/embeddings");
+  request.headers = {{"content-type", "application/json"},
+                     {"accept", call_.stream ? "text/event-stream" : "application/json"}};
+  if (!authorization_.empty()) request.headers.emplace_back("authorization", authorization_);
+  request.body = call_.body(hold_->output);
+  call_.request = JsonObjectText("{}");  // of megabytes; sent, it is of no use
+  request.timeout = parts_.options->call_time;
+  request.silence = parts_.options->silence;
+  request.sent = sent_;
+  body_ =
+      parts_.http->open(std::move(request), [weak = weak_from_this()](Result<HttpResponse> head) {
+        if (const auto self = weak.lock()) self->take_head(std::move(head));
+      });
+}
+
+void MeterCall::take_head(Result<HttpResponse> head) {
+  if (state_ != State::forwarded) return;
+  if (!head.ok()) {
+    parts_.log.warn("run {}: {}", terms_.run, head.error().what());
+    return refuse(upstream_error(head.error()));
+  }
+  reply_ = std::move(head).value();
+  if (call_.stream && reply_.status / 100 == 2 && is_stream(reply_)) return start_stream(reply_);
+  read_whole();
+}
+
+void MeterCall::start_stream(const HttpResponse& head) {
+  state_ = State::streaming;
+  watch_.emplace(ReplyTerms{call_.model.provider, call_.choices, call_.usage_wanted, *hold_},
+                 terms_.routes->banned);
+  ServerResponse answer{head.status,
+                        {{"content-type", "text/event-stream"}, {"cache-control", "no-cache"}},
+                        {},
+                        std::nullopt,
+                        std::make_shared<StreamedAnswer>(shared_from_this())};
+  std::exchange(respond_, nullptr)(std::move(answer));
+}
+
+void MeterCall::read_whole() {
+  body_->read([weak = weak_from_this()](Result<std::string> bytes) {
+    const auto self = weak.lock();
+    if (!self || self->state_ != State::forwarded) return;
+    if (!bytes.ok()) {
+      self->reply_.status = 0;
+      self->parts_.log.warn("run {}: {}", self->terms_.run, bytes.error().what());
+      return self->refuse(upstream_error(bytes.error()));
+    }
+    if (bytes.value().empty()) return self->take_whole();
+    self->reply_.body += bytes.value();
+    const bool failed = self->reply_.status / 100 != 2;
+    if (self->reply_.body.size() <= (failed ? kFailureCap : kReplyCap)) return self->read_whole();
+    if (failed) return self->take_whole();
+    self->reply_.status = 0;
+    self->refuse({502, "server_error", "upstream_failed", "the upstream's reply is too large"});
+  });
+}
+
+void MeterCall::take_whole() {
+  const auto text = parts_.keys->scrub(std::exchange(reply_.body, {}));
+  if (reply_.status / 100 == 2)
+    answer_success(text);
+  else
+    answer_failure(text);
+}
+
+void MeterCall::answer_success(const std::string& text) {
+  CallEnd ended{true, reply_.status, std::nullopt};
+  std::optional<WireError> refusal;
+  try {
+    const auto reply = read_reply(text);
+    ended.usage = reply.usage;
+    refusal = reply_refusal(reply.body, call_.model.provider, terms_.routes->banned);
+    if (call_.stream)
+      refusal = WireError{502, "server_error", "upstream_failed",
+                          "the upstream did not stream its reply"};
+  } catch (const Error& error) {
+    refusal = upstream_error(error);
+  }
+  auto answer =
+      refusal
+          ? error_answer(*refusal)
+          : ServerResponse{
+                reply_.status, {{"content-type", "application/json"}}, text, std::nullopt, nullptr};
+  std::exchange(respond_, nullptr)(std::move(answer));
+  end(settlement_of(ended));
+}
+
+// The host's own key is not the client's affair: 401 would tell it that its own is wrong.
+void MeterCall::answer_failure(const std::string& text) {
+  const int status = reply_.status;
+  const bool passes = status >= 400 && status != 401 && status != 407;
+  auto answer = error_answer({passes ? status : 502, "server_error", "upstream_failed",
+                              "the upstream of the route \"" + terms_.route->name +
+                                  "\" answered with status " + std::to_string(status)});
+  if (passes && text.starts_with('{')) answer.body = text;
+  if (const auto* pause = reply_.header("retry-after"); pause != nullptr && passes)
+    answer.headers.emplace_back("retry-after", *pause);
+  parts_.log.warn("run {}: the route {} answered with status {}", terms_.run, terms_.route->name,
+                  status);
+  std::exchange(respond_, nullptr)(std::move(answer));
+  end(settlement_of({true, status, std::nullopt}));
+}
+
+void MeterCall::next_piece(std::function<void(std::string)> give) {
+  if (state_ != State::streaming) return give(cut_ ? to_event(*std::exchange(cut_, {})) : "");
+  give_ = std::move(give);
+  body_->read([weak = weak_from_this()](Result<std::string> bytes) {
+    const auto self = weak.lock();
+    if (self && self->state_ == State::streaming) self->take_bytes(bytes);
+  });
+}
+
+void MeterCall::take_bytes(const Result<std::string>& bytes) {
+  std::string out;
+  try {
+    if (bytes.value().empty()) {
+      take_events(reader_.finish(), out);
+      if (state_ == State::streaming) end_stream(out, watch_->finish());
+    } else {
+      take_events(reader_.read(bytes.value()), out);
+    }
+  } catch (const Error& error) {
+    parts_.log.warn("run {}: {}", terms_.run, error.what());
+    end_stream(out, upstream_error(error));
+  }
+  if (!out.empty() || state_ != State::streaming) return give(std::move(out));
+  next_piece(std::exchange(give_, nullptr));
+}
+
+void MeterCall::take_events(const std::vector<SseEvent>& events, std::string& out) {
+  for (auto event : events) {
+    if (event.comment) {
+      out += to_text(event);
+      continue;
+    }
+    const auto verdict = watch_->take(event.data);
+    event.data = parts_.keys->scrub(event.data);
+    event.name = parts_.keys->scrub(event.name);
+    if (verdict.pass) out += to_text(event);
+    if (verdict.cut || verdict.done) return end_stream(out, verdict.cut);
+  }
+}
+
+void MeterCall::end_stream(std::string& out, const std::optional<WireError>& why) {
+  if (why) {
+    parts_.log.warn("run {}: {}", terms_.run, why->message);
+    out += to_event(*why);
+  }
+  end(watch_->settlement());
+}
+
+void MeterCall::give(std::string piece) {
+  if (const auto give = std::exchange(give_, nullptr)) give(std::move(piece));
+}
+
+void MeterCall::refuse(const WireError& why) {
+  if (respond_) std::exchange(respond_, nullptr)(error_answer(why));
+  end(settlement_of({*sent_, reply_.status, std::nullopt}));
+}
+
+void MeterCall::client_gone() {
+  gone_ = true;
+  if (state_ == State::forwarded) end(settlement_of({*sent_, 0, std::nullopt}));
+  if (state_ == State::streaming) end(watch_->settlement());
+}
+
+void MeterCall::cut(const WireError& why) {
+  if (state_ == State::ended || cut_) return;
+  cut_ = why;
+  if (respond_) std::exchange(respond_, nullptr)(error_answer(why));
+  const bool streamed = state_ == State::streaming;
+  client_gone();
+  if (streamed && give_) give(to_event(*std::exchange(cut_, {})));
+}
+
+// Without a hold there is nothing to tell the ledger.
+void MeterCall::end(const std::optional<Settlement>& settlement) {
+  if (state_ == State::ended) return;
+  state_ = State::ended;
+  body_.reset();
+  const auto told = [log = parts_.log, run = terms_.run,
+                     ended = std::exchange(ended_, nullptr)](const std::optional<Error>& failed) {
+    if (failed) log.error("run {}: a hold stays open: {}", run, failed->what());
+    if (ended) ended();
+  };
+  if (!hold_) return told(std::nullopt);
+  if (settlement) {
+    auto known = *settlement;
+    known.bypassable = terms_.bypassable;
+    parts_.ledger->settle(hold_->id, known, [told](const Result<Charge>& charge) {
+      told(charge.ok() ? std::nullopt : std::optional(charge.error()));
+    });
+  } else {
+    parts_.ledger->drop(hold_->id, [told](const Status& dropped) {
+      told(dropped.ok() ? std::nullopt : std::optional(dropped.error()));
+    });
+  }
+}
+
+void MeterCall::abandon() {
+  state_ = State::ended;
+  body_.reset();
+  give_ = nullptr;
+  ended_ = nullptr;
+}
+
+}  // namespace host

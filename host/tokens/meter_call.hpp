@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One call through the meter, from its hold to its settlement. Private to the meter; its thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/log.hpp"
+#include "http/client.hpp"
+#include "http/server.hpp"
+#include "tokens/call_ledger.hpp"
+#include "tokens/meter.hpp"
+#include "tokens/model_reply.hpp"
+#include "tokens/model_request.hpp"
+#include "tokens/route_keys.hpp"
+#include "tokens/sse.hpp"
+
+namespace host {
+
+// What all calls share. Outlives them, or abandons them.
+struct MeterParts {
+  CurlClient* http;
+  CallLedger* ledger;
+  RouteKeys* keys;
+  const MeterOptions* options;
+  Log log;
+};
+
+// Of one run, as long as it is open.
+struct CallTerms {
+  ReservationId reservation;
+  bool bypassable = false;
+  std::string run;                            // for the log
+  std::shared_ptr<const ModelRoutes> routes;  // in force when the call came
+  const ModelRoute* route = nullptr;          // of these
+};
+
+[[nodiscard]] ServerResponse json_answer(int status, const Json& body);
+// With "x-should-retry: false" where trying again is of no use.
+[[nodiscard]] ServerResponse error_answer(const WireError& error);
+
+class MeterCall final : public std::enable_shared_from_this<MeterCall> {
+ public:
+  MeterCall(const MeterParts& parts, CallTerms terms, PreparedCall call,
+            HttpServer::Respond respond);
+  MeterCall(const MeterCall&) = delete;
+  MeterCall& operator=(const MeterCall&) = delete;
+
+  // Its turn has come. `ended` is called once, when the call is settled.
+  void start(std::function<void()> ended);
+  // Nobody waits for the answer any more.
+  void client_gone();
+  // Ends it, and tells the client why.
+  void cut(const WireError& why);
+  // The meter is going: nothing of it may be used from now on.
+  void abandon();
+
+  // For the stream's side of it.
+  void next_piece(std::function<void(std::string)> give);
+
+ private:
+  enum class State { waiting, holding, forwarded, streaming, ended };
+
+  void held(Result<Hold> hold);
+  void forward();
+  void take_head(Result<HttpResponse> head);
+  void start_stream(const HttpResponse& head);
+  void read_whole();
+  void take_whole();
+  void answer_success(const std::string& text);
+  void answer_failure(const std::string& text);
+  void take_bytes(const Result<std::string>& bytes);
+  void take_events(const std::vector<SseEvent>& events, std::string& out);
+  void end_stream(std::string& out, const std::optional<WireError>& why);
+  void refuse(const WireError& why);
+  void end(const std::optional<Settlement>& settlement);
+  void give(std::string piece);
+
+  MeterParts parts_;
+  CallTerms terms_;
+  PreparedCall call_;
+  HttpServer::Respond respond_;
+  std::function<void()> ended_;
+  State state_ = State::waiting;
+  bool gone_ = false;
+  std::optional<WireError> cut_;
+  std::optional<Hold> hold_;
+  std::string authorization_;
+  std::shared_ptr<bool> sent_ = std::make_shared<bool>(false);
+  std::unique_ptr<HttpBody> body_;
+  HttpResponse reply_;
+  SseReader reader_;
+  std::optional<StreamWatch> watch_;
+  std::function<void(std::string)> give_;
+};
+
+}  // namespace host

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What of the meter lives on its own thread: the endpoint, the open runs and their calls. Private
+// to the meter. Built and destroyed on the host's loop, while the thread doesn't run.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/loop.hpp"
+#include "tokens/meter_call.hpp"
+
+namespace host {
+
+class MeterRuns {
+ public:
+  // Listens, but answers only once the context runs.
+  MeterRuns(const Meter::LedgerFor& ledger_for, std::shared_ptr<const ModelRoutes> routes,
+            std::shared_ptr<Redactor> redactor, Log log, const MeterOptions& options);
+  ~MeterRuns();
+  MeterRuns(const MeterRuns&) = delete;
+  MeterRuns& operator=(const MeterRuns&) = delete;
+
+  [[nodiscard]] boost::asio::io_context& context() { return context_; }
+  [[nodiscard]] const SocketAddress& address() const { return address_; }
+
+  // The rest: on the thread.
+  struct Opening {
+    std::string id;
+    std::string key_hash;  // sha256_hex() of its key
+    std::string route;
+    ReservationId reservation;
+    bool bypassable = false;
+  };
+  void open(Opening opening);
+  // `done` is called once all its calls are settled.
+  void close(const std::string& id, std::function<void()> done);
+  void set_routes(std::shared_ptr<const ModelRoutes> routes) { routes_ = std::move(routes); }
+
+ private:
+  struct Run {
+    Opening opening;
+    std::list<std::shared_ptr<MeterCall>> calls;  // under way
+    std::deque<std::shared_ptr<MeterCall>> waiting;
+    std::function<void()> closed;  // set: no call starts any more
+  };
+  using RunPointer = std::shared_ptr<Run>;
+
+  void handle(ServerRequest request, HttpServer::Respond respond);
+  void answer_call(const RunPointer& run, ModelCallKind kind, ServerRequest request,
+                   HttpServer::Respond respond);
+  void answer_models(const RunPointer& run, const HttpServer::Respond& respond);
+  [[nodiscard]] RunPointer whose(const ServerRequest& request) const;
+  void start(const RunPointer& run, const std::shared_ptr<MeterCall>& call);
+  void ended(const RunPointer& run, std::list<std::shared_ptr<MeterCall>>::iterator call);
+  [[nodiscard]] MeterParts parts() const;
+
+  boost::asio::io_context context_;
+  SystemClock clock_;
+  AsioLoop loop_{context_, clock_};
+  MeterOptions options_;
+  Log log_;
+  std::shared_ptr<const ModelRoutes> routes_;
+  RouteKeys keys_;
+  std::unique_ptr<CallLedger> ledger_;
+  CurlClient http_;
+  std::map<std::string, RunPointer> runs_;
+  HttpServer server_;
+  SocketAddress address_;
+};
+
+}  // namespace host
