@@ -21,7 +21,10 @@ namespace asio = boost::asio;
 // A socket of libcurl's that the loop watches. libcurl opens and closes it.
 struct Watch {
   Watch(asio::io_context& context, int fd) : socket(context, fd) {}
-  ~Watch() { (void)socket.release(); }
+  ~Watch() { forget(); }
+  void forget() {
+    if (socket.is_open()) (void)socket.release();
+  }
   asio::posix::stream_descriptor socket;
   int wanted = 0;  // CURL_POLL_IN | CURL_POLL_OUT
   bool reading = false;
@@ -131,7 +134,11 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
   static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
     auto& impl = *static_cast<Impl*>(self);
     if (what == CURL_POLL_REMOVE) {
-      impl.watches_.erase(fd);
+      // Now: the watch may live on in a handler that is running, and the descriptor come again.
+      if (const auto found = impl.watches_.find(fd); found != impl.watches_.end()) {
+        found->second->forget();
+        impl.watches_.erase(found);
+      }
       return 0;
     }
     auto& watch = impl.watches_[fd];
