@@ -5,6 +5,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/loop.hpp"
 #include "base/result.hpp"
@@ -22,6 +24,15 @@ class CallLedger {
   virtual void drop(HoldId hold, Reply<Done> done) = 0;
   virtual void release(ReservationId reservation, Reply<Done> done) = 0;
 };
+
+// Settles the hold, or drops it where the call used nothing.
+inline void end_hold(CallLedger& ledger, HoldId hold, const std::optional<Settlement>& settlement,
+                     Reply<Done> done) {
+  if (!settlement) return ledger.drop(hold, std::move(done));
+  ledger.settle(hold, *settlement, [done = std::move(done)](const Result<Charge>& charge) {
+    done(charge.ok() ? Status(Done{}) : Status(charge.error()));
+  });
+}
 
 // Takes calls to `ledger` on its loop, and replies back on the caller's; they may be the same. All
 // three outlive it. Destroy it on the ledger's loop, when the caller's has stopped: what has not

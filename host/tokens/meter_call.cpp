@@ -259,27 +259,18 @@ void MeterCall::cut(const WireError& why) {
 }
 
 // Without a hold there is nothing to tell the ledger.
-void MeterCall::end(const std::optional<Settlement>& settlement) {
+void MeterCall::end(std::optional<Settlement> settlement) {
   if (state_ == State::ended) return;
   state_ = State::ended;
   body_.reset();
-  const auto told = [log = parts_.log, run = terms_.run,
-                     ended = std::exchange(ended_, nullptr)](const std::optional<Error>& failed) {
-    if (failed) log.error("run {}: a hold stays open: {}", run, failed->what());
-    if (ended) ended();
-  };
-  if (!hold_) return told(std::nullopt);
-  if (settlement) {
-    auto known = *settlement;
-    known.bypassable = terms_.bypassable;
-    parts_.ledger->settle(hold_->id, known, [told](const Result<Charge>& charge) {
-      told(charge.ok() ? std::nullopt : std::optional(charge.error()));
-    });
-  } else {
-    parts_.ledger->drop(hold_->id, [told](const Status& dropped) {
-      told(dropped.ok() ? std::nullopt : std::optional(dropped.error()));
-    });
-  }
+  auto ended = std::exchange(ended_, nullptr);
+  if (!hold_) return ended ? ended() : void();
+  if (settlement) settlement->bypassable = terms_.bypassable;
+  end_hold(*parts_.ledger, hold_->id, settlement,
+           [log = parts_.log, run = terms_.run, ended = std::move(ended)](const Status& told) {
+             if (!told.ok()) log.error("run {}: a hold stays open: {}", run, told.error().what());
+             if (ended) ended();
+           });
 }
 
 void MeterCall::abandon() {

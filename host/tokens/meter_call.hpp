@@ -76,7 +76,7 @@ class MeterCall final : public std::enable_shared_from_this<MeterCall> {
   void take_events(const std::vector<SseEvent>& events, std::string& out);
   void end_stream(std::string& out, const std::optional<WireError>& why);
   void refuse(const WireError& why);
-  void end(const std::optional<Settlement>& settlement);
+  void end(std::optional<Settlement> settlement);
   void give(std::string piece);
 
   MeterParts parts_;

@@ -37,9 +37,10 @@ struct ModelCall {
 // Loop thread.
 class ModelGateway {
  public:
-  // `http` and `ledger` outlive it, and reply on this loop. `redactor` learns the credentials.
-  ModelGateway(HttpClient& http, CallLedger& ledger, std::shared_ptr<Redactor> redactor, Log log,
-               std::shared_ptr<const ModelRoutes> routes);
+  // The first three outlive it; `http` and `ledger` reply on `loop`. `redactor` learns the
+  // credentials.
+  ModelGateway(HttpClient& http, CallLedger& ledger, Loop& loop, std::shared_ptr<Redactor> redactor,
+               Log log, std::shared_ptr<const ModelRoutes> routes);
   ~ModelGateway();
   ModelGateway(const ModelGateway&) = delete;
   ModelGateway& operator=(const ModelGateway&) = delete;
