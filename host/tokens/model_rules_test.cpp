@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What may be asked of a model, and what leaves for it.
+#include <gmock/gmock.h>
+
+#include "base/error.hpp"
+#include "tokens/banned.hpp"
+#include "tokens/model_request.hpp"
+#include "tokens/routes.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::HasSubstr;
+
+ModelRoute route() {
+  ModelRoute route;
+  route.name = "main";
+  route.url = "https://models.example/v1";
+  route.provider = "acme";
+  route.models = {"*"};
+  route.max_output = Tokens(1000);
+  return route;
+}
+
+Code failure(const std::function<void()>& work) {
+  const auto result = attempt(work);
+  return result.ok() ? Code::internal : result.error().code();
+}
+
+PreparedCall chat(const Json& more, const ModelRoute& by = route()) {
+  Json body{{"model", "small"}, {"messages", Json::array()}};
+  body.update(more);
+  return prepare_call(ModelCallKind::chat, to_text(body), by, {});
+}
+Code refusal(const Json& more) {
+  return failure([&] { (void)chat(more); });
+}
+
+TEST(BannedModels, ABannedModelIsRefusedHoweverItIsSpelled) {
+  const BannedModels banned({}, {"claude-3-Opus", "gpt-4*"});
+  for (const auto* name :
+       {"claude-3-opus", "anthropic/claude-3-opus", "claude-3-opus:free", "claude-3-opus@20240229",
+        "anthropic/claude-3-opus:beta:free", "us.anthropic.claude-3-opus", "~x/claude-3-opus",
+        "anthropic.claude-3-opus:0", "gpt-4", "openai/gpt-4o-mini", "ft:gpt-4o:org::1",
+        "@cf/openai/gpt-4o", "publishers/openai/models/gpt-4.1"})
+    EXPECT_NE(banned.banning("acme", name), "") << name;
+  for (const auto* name : {"claude-3-opus-mini", "gpt-3.5", "other/gpt-35"})
+    EXPECT_EQ(banned.banning("acme", name), "") << name;
+}
+
+TEST(BannedModels, ABannedProviderIsRefusedInEveryPlaceOfAName) {
+  const BannedModels banned({"Anthropic"}, {});
+  for (const auto* name :
+       {"anthropic/x", "us.anthropic.x", "a/anthropic/x", "x@anthropic", "anthropic"})
+    EXPECT_NE(banned.banning("acme", name), "") << name;
+  EXPECT_NE(banned.banning("ANTHROPIC", "x"), "");
+  EXPECT_EQ(banned.banning("acme", "anthropical/x"), "");
+  EXPECT_EQ(banned.banning("acme", "x-anthropic/y"), "");
+}
+
+TEST(BannedModels, ABanMayNameTheProviderBesides) {
+  const BannedModels banned({}, {"acme/big-*"});
+  EXPECT_NE(banned.banning("acme", "big-1"), "");
+  EXPECT_EQ(banned.banning("other", "big-1"), "");
+}
+
+TEST(BannedModels, ABanThatCouldMatchNothingIsAnError) {
+  for (const auto* entry : {"", "gpt 4", "clau\xd0\xb5", "a%20b"})
+    EXPECT_EQ(failure([&] { (void)BannedModels({}, {entry}); }), Code::invalid) << entry;
+}
+
+TEST(PlainModelName, ANameWithTricksIsNone) {
+  for (const auto* name : {"", " gpt-4", "gpt-4 ", "gpt\t4", "gpt%2D4", "gpt-4\n", "\xd1\x81laude",
+                           "claude\xe2\x80\x8b", "\xef\xbd\x83laude", "a//b", "./a", "a/../b", "a/",
+                           "/a", "a\\b", "a\"b", "*", "a?b", "a,b"})
+    EXPECT_EQ(failure([&] { (void)plain_model_name(name); }), Code::invalid) << name;
+  EXPECT_EQ(failure([&] { (void)plain_model_name(std::string("gpt\0x", 5)); }), Code::invalid);
+  EXPECT_EQ(failure([&] { (void)plain_model_name(std::string(201, 'a')); }), Code::invalid);
+  EXPECT_EQ(plain_model_name("FT:Gpt-4o:Org::1@x"), "ft:gpt-4o:org::1@x");
+}
+
+TEST(Globs, MatchWholeTextsInBoundedTime) {
+  EXPECT_TRUE(matches_glob("*", ""));
+  EXPECT_TRUE(matches_glob("a*b?d", "axxbcd"));
+  EXPECT_FALSE(matches_glob("a*b", "axbx"));
+  EXPECT_FALSE(matches_glob("", "a"));
+  EXPECT_FALSE(matches_glob("*a*a*a*a*a*a*a*b", std::string(100'000, 'a')));
+}
+
+TEST(ChosenModels, OnlyWhatIsOnTheRouteAndByItsOwnSpelling) {
+  auto by = route();
+  by.models = {"Org/Small-1", "big-*"};
+  const auto exact = choose_model(by, {}, "org/SMALL-1");
+  EXPECT_EQ(exact.upstream, "Org/Small-1");
+  EXPECT_EQ(exact.account.text(), "acme/org/small-1");
+  const auto prefixed = choose_model(by, {}, "Acme/Big-Two");
+  EXPECT_EQ(prefixed.upstream, "Big-Two");
+  EXPECT_EQ(prefixed.account.text(), "acme/big-two");
+  EXPECT_EQ(failure([&] { (void)choose_model(by, {}, "small-1"); }), Code::not_found);
+  EXPECT_EQ(failure([&] { (void)choose_model(by, {}, "other/big-1"); }), Code::not_found);
+  EXPECT_EQ(failure([&] { (void)choose_model(by, BannedModels({}, {"big-two"}), "acme/big-two"); }),
+            Code::denied);
+}
+
+TEST(Routes, ThatMayNotBeUsedAreRefused) {
+  const auto refused = [](const std::function<void(ModelRoute&)>& change) {
+    auto one = route();
+    change(one);
+    return failure([&] { check_route(one); }) == Code::invalid;
+  };
+  EXPECT_FALSE(refused([](auto&) {}));
+  EXPECT_TRUE(refused([](auto& one) { one.url = "ftp://x/"; }));
+  EXPECT_TRUE(refused([](auto& one) { one.url = "https://u:p@x/v1"; }));
+  EXPECT_TRUE(refused([](auto& one) { one.url = "https://x/v1?a=b"; }));
+  EXPECT_TRUE(refused([](auto& one) { one.url = "http://x/v1", one.credential_file = "/k"; }));
+  EXPECT_FALSE(
+      refused([](auto& one) { one.url = "http://[::1]:80/v1", one.credential_file = "/k"; }));
+  EXPECT_TRUE(refused([](auto& one) { one.models.clear(); }));
+  EXPECT_TRUE(refused([](auto& one) { one.provider = ""; }));
+  EXPECT_TRUE(refused([](auto& one) { one.bytes_per_token = 0; }));
+  EXPECT_TRUE(refused([](auto& one) { one.max_output = Tokens(0); }));
+}
+
+TEST(ModelRequests, WhatIsNotKnownIsPassedOnToTheByteAndInOrder) {
+  const std::string text =
+      "\n{ \"tools\" : [ {\"z\":1.10, \"a\" : {\"y\":[1e2,\"\\u00e9\\\"}\"]}} "
+      "],\"model\":\"small\" , "
+      "\"messages\":[],\"zz\":null,\"max_t\\u006fkens\":7, \"aa\":12345678901234567890123 }\n";
+  auto call = prepare_call(ModelCallKind::chat, text, route(), {});
+  EXPECT_EQ(
+      call.body(Tokens(5)),
+      "{\"tools\":[ {\"z\":1.10, \"a\" : {\"y\":[1e2,\"\\u00e9\\\"}\"]}} ],\"model\":\"small\","
+      "\"messages\":[],\"zz\":null,\"aa\":12345678901234567890123,\"max_tokens\":5}");
+}
+
+TEST(ModelRequests, TheInputIsBoundByItsBytesAndItsMedia) {
+  const Json parts = Json::parse(R"([{"role":"user","content":[{"type":"text","text":"x"},
+    {"type":"image_url","image_url":{"url":"https://x/y.png"}},{"type":"input_audio"}]}])");
+  const auto plain = chat(Json::object());
+  EXPECT_EQ(
+      plain.ask.input,
+      Tokens(static_cast<std::int64_t>(std::string(R"({"messages":[],"model":"small"})").size())));
+  const auto media = chat({{"messages", parts}});
+  EXPECT_GT(media.ask.input, kMediaBound + kMediaBound);
+  EXPECT_LT(media.ask.input, kMediaBound + kMediaBound + Tokens(300));
+  auto thrifty = route();
+  thrifty.bytes_per_token = 4;
+  EXPECT_EQ(chat(Json::object(), thrifty).ask.input, Tokens((plain.ask.input.count() + 3) / 4));
+}
+
+TEST(ModelRequests, TheOutputIsBoundForAllChoicesTogether) {
+  EXPECT_EQ(chat(Json::object()).ask.output, Tokens(1000));
+  EXPECT_EQ(chat({{"max_tokens", nullptr}}).ask.output, Tokens(1000));
+  EXPECT_EQ(chat({{"max_tokens", 9'000'000'000}, {"n", 8}}).ask.output, Tokens(8000));
+  auto call = chat({{"max_tokens", 100}, {"n", 3}, {"max_completion_tokens", 40}});
+  EXPECT_EQ(call.ask.output, Tokens(300));
+  EXPECT_EQ(call.ask.least_output, Tokens(48));
+  EXPECT_EQ(parse_json(call.body(Tokens(151)), "it")["max_tokens"], 50);
+  EXPECT_EQ(chat({{"max_tokens", 3}}).ask.least_output, Tokens(3));
+}
+
+TEST(ModelRequests, TheBoundIsWrittenWhereTheUpstreamReadsIt) {
+  auto newer = route();
+  newer.provider = "OpenAI";
+  auto call = chat({{"max_tokens", 100}}, newer);
+  const auto sent = parse_json(call.body(Tokens(70)), "it");
+  EXPECT_EQ(sent["max_completion_tokens"], 70);
+  EXPECT_FALSE(sent.contains("max_tokens"));
+}
+
+TEST(ModelRequests, WhatCannotBeBoundIsRefused) {
+  for (const auto& more : std::vector<Json>{{{"n", 0}},
+                                            {{"n", 9}},
+                                            {{"n", -1}},
+                                            {{"n", 1.0}},
+                                            {{"n", "2"}},
+                                            {{"n", true}},
+                                            {{"n", 18446744073709551615u}},
+                                            {{"max_tokens", 0}},
+                                            {{"max_tokens", 1.5}},
+                                            {{"max_tokens", -1}},
+                                            {{"max_completion_tokens", "7"}},
+                                            {{"best_of", 2}},
+                                            {{"n_predict", -1}},
+                                            {{"Max_Tokens", 5}},
+                                            {{"N", 5}},
+                                            {{"MODEL", "other"}},
+                                            {{"max_to\xe2\x84\xaa"
+                                              "ens",
+                                              5}},
+                                            {{"stream", 1}},
+                                            {{"stream", "true"}},
+                                            {{"stream", true}, {"stream_options", 1}},
+                                            {{"messages", "x"}},
+                                            {{"model", 5}}})
+    EXPECT_EQ(refusal(more), Code::invalid) << more;
+}
+
+TEST(ModelRequests, WhatWouldGoElsewhereIsRefused) {
+  for (const auto* key : {"models", "fallbacks", "api_base", "base_url", "api_key", "Models",
+                          "custom_llm_provider", "preset", "extra_headers"})
+    EXPECT_EQ(refusal({{key, "x"}}), Code::invalid) << key;
+  const Json preferring{{"model", "small"},
+                        {"messages", Json::array()},
+                        {"provider", {{"order", {"acme", "Anthropic"}}}}};
+  EXPECT_EQ(failure([&] {
+              (void)prepare_call(ModelCallKind::chat, to_text(preferring), route(),
+                                 BannedModels({"anthropic"}, {}));
+            }),
+            Code::denied);
+}
+
+TEST(ModelRequests, WhatIsNoRequestIsRefusedWithItsPlace) {
+  const auto refused = [](const std::string& text) {
+    const auto result =
+        attempt([&] { return prepare_call(ModelCallKind::chat, text, route(), {}); });
+    EXPECT_FALSE(result.ok()) << text.substr(0, 80);
+    return result.ok() ? std::string() : result.error().message();
+  };
+  refused("");
+  refused("[]");
+  refused("{\"model\":\"a\",\"messages\":[]}x");
+  refused("{\"model\":\"a\",\"messages\":[],\"u\":\"\xff\"}");
+  EXPECT_THAT(refused(R"({"model":"a","messages":[],"model":"b"})"), HasSubstr("stands twice"));
+  EXPECT_THAT(refused("{\"model\":\"a\",\"messages\":[],\"mod\\u0065l\":\"b\"}"),
+              HasSubstr("stands twice"));
+  EXPECT_THAT(refused("{\"a\":" + std::string(200'000, '[')), HasSubstr("levels deep"));
+  EXPECT_THAT(refused(std::string(kModelRequestCap + 1, ' ')), HasSubstr("16 MiB"));
+}
+
+TEST(ModelRequests, AStreamIsAskedForItsUsageBesidesWhatItAskedFor) {
+  auto call =
+      chat({{"stream", true},
+            {"stream_options", {{"include_usage", false}, {"include_obfuscation", false}}}});
+  EXPECT_TRUE(call.stream);
+  EXPECT_FALSE(call.usage_wanted);
+  const auto options = parse_json(call.body(Tokens(5)), "it")["stream_options"];
+  EXPECT_EQ(options, Json::parse(R"({"include_usage":true,"include_obfuscation":false})"));
+  EXPECT_TRUE(chat({{"stream", true}, {"stream_options", {{"include_usage", true}}}}).usage_wanted);
+}
+
+TEST(ModelRequests, EmbeddingsHaveNoOutput) {
+  auto call =
+      prepare_call(ModelCallKind::embeddings, R"({"model":"small","input":"x"})", route(), {});
+  EXPECT_EQ(call.ask.output, Tokens(0));
+  EXPECT_EQ(call.body(Tokens(0)), R"({"model":"small","input":"x"})");
+  EXPECT_EQ(failure([] {
+              (void)prepare_call(ModelCallKind::embeddings, R"({"model":"small"})", route(), {});
+            }),
+            Code::invalid);
+}
+
+}  // namespace
+}  // namespace host
