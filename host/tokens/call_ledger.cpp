@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "tokens/ledger.hpp"
+
 namespace host {
 namespace {
 

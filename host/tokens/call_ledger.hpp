@@ -10,9 +10,11 @@
 
 #include "base/loop.hpp"
 #include "base/result.hpp"
-#include "tokens/ledger.hpp"
+#include "tokens/hold.hpp"
 
 namespace host {
+
+class Ledger;
 
 // As Ledger's functions of the same names. Called on one loop, which replies come back on.
 class CallLedger {

@@ -39,7 +39,8 @@ ServerResponse json_answer(int status, const Json& body) {
 
 ServerResponse error_answer(const WireError& error) {
   auto answer = json_answer(error.status, error.json());
-  if (error.type == "insufficient_quota") answer.headers.emplace_back("x-should-retry", "false");
+  if (error.code == "insufficient_quota" || error.code == "ledger_unavailable")
+    answer.headers.emplace_back("x-should-retry", "false");
   return answer;
 }
 

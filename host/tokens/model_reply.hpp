@@ -14,7 +14,7 @@
 
 #include "base/json.hpp"
 #include "tokens/banned.hpp"
-#include "tokens/ledger.hpp"
+#include "tokens/hold.hpp"
 #include "tokens/wire_error.hpp"
 
 namespace host {

@@ -28,11 +28,10 @@ WireError hold_error(const Error& error) {
   switch (error.code()) {
     case Code::rate_limited:
     case Code::denied:
-    case Code::unavailable:
     case Code::not_found:
     case Code::conflict:
     case Code::invalid: return {429, "insufficient_quota", "insufficient_quota", sentence(error)};
-    default: return {503, "server_error", "ledger_failed", sentence(error)};
+    default: return {503, "server_error", "ledger_unavailable", sentence(error)};
   }
 }
 

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The meter on the real ledger: runs that race for what is left, and a host that dies in between.
+#include <algorithm>
+
+#include "store/inline_store.hpp"
+#include "tokens/ledger.hpp"
+#include "tokens/meter_fixture.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::HasSubstr;
+using Peer = FakeUpstream::Peer;
+using Request = FakeUpstream::Request;
+
+class MeterLedgerTest : public MeterTest {
+ protected:
+  void SetUp() override {
+    write_key("sk-the-real-key-1");
+    start();
+    budget(R"({"day": {"tokens": 4000}})");
+  }
+  void start() {
+    ledger_of_store_ = std::make_unique<Ledger>(store_, loop_, clock_, Log::to_memory(lines_),
+                                                "allegro", "boot 1");
+    recovery_ = wait<Ledger::Recovery>([&](auto done) { ledger_of_store_->recover(done); }).value();
+    meter_ = std::make_unique<Meter>(
+        loop_,
+        [this](Loop& callers) { return make_call_ledger(*ledger_of_store_, loop_, callers); },
+        routes(), redactor_, Log::to_memory(lines_), MeterOptions{});
+  }
+  void budget(const std::string& json) {
+    (void)wait<Done>([&](auto done) {
+      ledger_of_store_->set_budget(parse_budget(json, "token_budget.json"), done);
+    }).value();
+  }
+  template <class T, class Ask>
+  Result<T> wait(Ask ask) {
+    std::optional<Result<T>> answer;
+    ask(Reply<T>([&](Result<T> result) { answer = std::move(result); }));
+    run_until(context_, [&] { return answer.has_value(); });
+    return *answer;
+  }
+  MeteredRun run_of(std::int64_t tokens) {
+    RunTerms terms;
+    terms.route = "main";
+    terms.reservation = Tokens(tokens);
+    return wait<MeteredRun>([&](auto done) { meter_->open_run(terms, done); }).value();
+  }
+  Standing day() {
+    const auto all =
+        wait<std::vector<Standing>>([&](auto done) { ledger_of_store_->standings(done); }).value();
+    return all.at(0);
+  }
+
+  InlineStore store_{loop_};
+  Ledger::Recovery recovery_;
+  std::unique_ptr<Ledger> ledger_of_store_;
+};
+
+TEST_F(MeterLedgerTest, FiftyRunsRaceForTheLastTokensAndNoneGoesPast) {
+  // Each call takes its whole hold, so that one too many would show.
+  upstream_.set_script([](const Request& request, const Peer& peer) {
+    const auto input = static_cast<std::int64_t>(request.body.size());
+    peer.say(http_reply(
+        to_text(completion("hi", input, request.json()["max_tokens"].get<std::int64_t>()))));
+  });
+  std::vector<MeteredRun> runs;
+  for (int i = 0; i < 50; ++i) runs.push_back(run_of(i % 2 == 0 ? 0 : 50));
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (const auto& each : runs) {
+    run_ = each;
+    clients.push_back(client());
+    clients.back()->say(request(chat()));
+  }
+  run_until(context_, [&] {
+    const auto standing = day();
+    EXPECT_LE(standing.settled + standing.held + standing.reserved, Tokens(4000));
+    return std::all_of(clients.begin(), clients.end(),
+                       [](const auto& each) { return each->closed(); });
+  });
+  const auto served = std::count_if(clients.begin(), clients.end(),
+                                    [](const auto& each) { return each->heard(" 200 OK"); });
+  const auto refused = std::count_if(clients.begin(), clients.end(), [](const auto& each) {
+    return each->heard("insufficient_quota");
+  });
+  EXPECT_GT(served, 10);
+  EXPECT_EQ(served + refused, 50);
+  run_until(context_, [&] { return day().held == Tokens(0); });
+  const auto end = day();
+  EXPECT_LE(end.settled, Tokens(4000));
+  EXPECT_GT(end.settled, Tokens(2000));
+  EXPECT_EQ(end.overrun, Tokens(0));
+}
+
+TEST_F(MeterLedgerTest, ARunLivesOnItsReservationAndGivesTheRestBack) {
+  run_ = run_of(3000);
+  EXPECT_EQ(day().reserved, Tokens(3000));
+  exchange(request(chat()));
+  run_until(context_, [&] { return day().held == Tokens(0); });
+  EXPECT_EQ(day().settled, Tokens(15));
+  EXPECT_EQ(day().reserved, Tokens(2985));
+  close_run();
+  EXPECT_EQ(day().reserved, Tokens(0));
+  EXPECT_EQ(day().settled, Tokens(15));
+}
+
+TEST_F(MeterLedgerTest, WhatAHostThatDiedLeftOpenIsChargedWhole) {
+  std::optional<Peer> upstream;
+  upstream_.set_script([&](const Request&, const Peer& peer) {
+    peer.say(stream_head() + piece("hi"));
+    upstream = peer;
+  });
+  run_ = run_of(0);
+  const auto peer = client();
+  peer->say(request(streamed()));
+  run_until(context_, [&] { return peer->heard("hi"); });
+  const auto held = day().held;
+  EXPECT_GT(held, Tokens(100));
+  meter_.reset();
+  ledger_of_store_.reset();
+  start();
+  EXPECT_EQ(recovery_.holds, 1);
+  EXPECT_EQ(day().settled, held);
+  EXPECT_EQ(day().held, Tokens(0));
+}
+
+TEST_F(MeterLedgerTest, WithoutABudgetNoRunIsOpened) {
+  (void)wait<Done>([&](auto done) { ledger_of_store_->withdraw_budget(done); }).value();
+  RunTerms terms;
+  terms.route = "main";
+  const auto opened = wait<MeteredRun>([&](auto done) { meter_->open_run(terms, done); });
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code(), Code::unavailable);
+  EXPECT_EQ(meter_->open_runs(), 0u);
+}
+
+TEST_F(MeterLedgerTest, ARunsOwnCapIsToldToItsClient) {
+  budget(R"({"day": {"tokens": 4000}, "run": {"tokens": 60}})");
+  run_ = run_of(0);
+  EXPECT_THAT(exchange(request(chat())), HasSubstr("run"));
+}
+
+}  // namespace
+}  // namespace host
