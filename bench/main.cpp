@@ -12,6 +12,7 @@
 #include "figure.hpp"
 #include "gitea_bench.hpp"
 #include "host_bench.hpp"
+#include "meter_bench.hpp"
 #include "queue_bench.hpp"
 #include "schedule_bench.hpp"
 #include "sdk_bench.hpp"
@@ -35,6 +36,8 @@ const std::vector<Bench> kBenches{
     {{"workers.orphan_end"}, bench::orphan_end},
     {{"catalogue.list_100"}, bench::list_100},
     {{"gitea.triage_cold", "gitea.triage_warm"}, bench::triage_requests},
+    {{"meter.added_latency.p50", "meter.added_latency.p99"}, bench::meter_latency},
+    {{"meter.streams", "meter.streams.memory"}, bench::meter_streams},
     {{"sdk.call_roundtrip"}, bench::sdk_call_roundtrip},
     {{"sdk.pooled_run"}, bench::sdk_pooled_run},
     {{"sdk.fresh_run", "sdk.fresh_run.in_a_row"}, bench::sdk_fresh_run},
