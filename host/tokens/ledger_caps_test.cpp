@@ -146,6 +146,14 @@ TEST_F(LedgerCapsTest, the_rows_of_an_overrun_cost_together_what_the_call_did) {
   EXPECT_EQ(to_text(account(Dimension::day).cost_settled), "$0.00355");
 }
 
+TEST_F(LedgerCapsTest, fewer_but_dearer_tokens_than_held_are_an_overrun_of_money) {
+  budget(kPriced);
+  const auto held = hold(reserve(0).value(), 100, 100).value();
+  const auto charge = settle(held.id, 20, 150).value();
+  EXPECT_EQ(charge.overrun, Tokens());
+  EXPECT_THAT(rows(), ElementsAre("meter 20+150 $0.003", "overrun 0+0 $0.0002"));
+}
+
 TEST_F(LedgerCapsTest, a_price_that_is_taken_away_under_a_call_leaves_what_was_held) {
   budget(kPriced);
   const auto held = hold(reserve(0).value(), 100, 100).value();

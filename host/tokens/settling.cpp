@@ -85,16 +85,30 @@ std::optional<Cost> cost_for(const LedgerTerms& terms, const OpenHold& hold,
   return std::nullopt;
 }
 
-// The row of what was above the hold. Both rows together cost what the call does.
-std::optional<Cost> insert_overrun(Unit& unit, LedgerRow row, const TokenUsage& above,
-                                   const Price* price, std::optional<Cost> within,
-                                   std::optional<Cost> all) {
-  row.usage = above;
+// What of a call's cost was within its hold: the most that was held, also where the tokens were
+// fewer but dearer ones.
+std::optional<Cost> cost_within(const LedgerTerms& terms, const OpenHold& hold,
+                                const TokenUsage& within, std::optional<Cost> all) {
+  const Price* price = terms.budget->price_of(hold.model);
+  if (price == nullptr || !all) return all;
+  auto cost = std::min(cost_of(within, *price), *all);
+  if (hold.cost > Cost()) cost = std::min(cost, hold.cost);
+  return cost;
+}
+
+// The row of the call and, of what was above its hold, another one; together they say what it used.
+std::int64_t insert_rows(Unit& unit, LedgerRow row, const SplitUsage& split,
+                         std::optional<Cost> within) {
+  const auto all = row.cost;
+  row.usage = split.within;
+  row.cost = within;
+  const auto id = insert_row(unit, row);
+  if (split.above.total() == Tokens() && all == within) return id;
+  row.usage = split.above;
   row.source = UsageSource::overrun;
-  row.cost.reset();
-  if (price != nullptr && within && all) row.cost = *all - *within;
+  if (all) row.cost = *all - *within;
   insert_row(unit, row);
-  return row.cost;
+  return id;
 }
 
 }  // namespace
@@ -107,18 +121,15 @@ Charge settle_hold(Unit& unit, const LedgerTerms& terms, HoldId id, const Settle
   Charge charge;
   charge.usage =
       known ? plausible(*settlement.usage) : TokenUsage{hold.input, hold.output, {}, {}, {}};
-  const auto [within, above] = split_usage(charge.usage, hold.total());
-  charge.overrun = above.total();
+  const auto split = split_usage(charge.usage, hold.total());
+  charge.overrun = split.above.total();
   charge.cost = cost_for(terms, hold, charge.usage, known);
-  LedgerRow row{terms.wall,           reservation.day,
-                terms.host,           reservation.spender,
-                hold.model,           within,
-                charge.cost,          known ? settlement.source : UsageSource::hold,
-                settlement.bypassable};
-  const Price* price = terms.budget->price_of(hold.model);
-  if (charge.overrun > Tokens() && price != nullptr) row.cost = cost_of(within, *price);
-  charge.row = insert_row(unit, row);
-  if (charge.overrun > Tokens()) insert_overrun(unit, row, above, price, row.cost, charge.cost);
+  const LedgerRow row{terms.wall,           reservation.day,
+                      terms.host,           reservation.spender,
+                      hold.model,           charge.usage,
+                      charge.cost,          known ? settlement.source : UsageSource::hold,
+                      settlement.bypassable};
+  charge.row = insert_rows(unit, row, split, cost_within(terms, hold, split.within, charge.cost));
   Account used;
   used.used = charge.usage;
   used.overrun = charge.overrun;

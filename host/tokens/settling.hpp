@@ -11,8 +11,8 @@
 
 namespace host {
 
-// Writes the row, and one more for what is above the hold. Throws Error{conflict} where the hold is
-// no longer open.
+// Writes the row, and one more for what is above the hold, be it tokens or only money. Throws
+// Error{conflict} where the hold is no longer open.
 Charge settle_hold(Unit& unit, const LedgerTerms& terms, HoldId id, const Settlement& settlement,
                    LedgerNotes& notes);
 
