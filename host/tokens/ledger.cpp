@@ -15,6 +15,8 @@ namespace {
 constexpr Duration kTryAgain = std::chrono::seconds(1);
 // A timer's clock stands still while the machine sleeps, the day's does not.
 constexpr Duration kLookAtPauses = std::chrono::minutes(1);
+// By how much a clock may be corrected without a word.
+constexpr Duration kShiftToTell = std::chrono::minutes(10);
 
 // Whether the store may take the same operation later.
 bool is_store_busy(const Error& error) {
@@ -77,6 +79,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   static Start start(Unit& unit, const Clock& clock, const std::string& boot, LedgerTerms terms);
   [[nodiscard]] LedgerTerms terms();
   void take_budget(std::optional<Budget> budget);
+  void warn_of_clock() const;
   void take_notes(const LedgerNotes& notes);
   void take_pauses(std::map<std::string, PipelinePause> pauses);
   void look_at_pauses();
@@ -149,6 +152,7 @@ void Ledger::Impl::recover(Reply<Recovery> done) {
                self->kept_day_ = start.anchor.day;
                self->take_budget(std::move(start.budget));
                self->take_pauses(std::move(start.pauses));
+               self->warn_of_clock();
                if (start.charged.holds > 0)
                  self->log_.warn("{} calls were open when the host before ended: {} tokens charged",
                                  start.charged.holds, start.charged.tokens.count());
@@ -156,10 +160,25 @@ void Ledger::Impl::recover(Reply<Recovery> done) {
              });
 }
 
+void Ledger::Impl::warn_of_clock() const {
+  const auto shift = day_.shift();
+  if (std::chrono::abs(shift) < kShiftToTell) return;
+  log_.warn(
+      "the clock was set {} by {} in this boot; days of the budget go on as before, until "
+      "the clock is accepted",
+      shift > Duration::zero() ? "forwards" : "backwards",
+      format_duration(std::chrono::abs(shift)));
+}
+
 void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
   if (budget_ == budget)
     return loop_.post([weak = weak_from_this(), done = std::move(done)] {
       if (!weak.expired()) done(Done{});
+    });
+  const auto zone = attempt([&] { return BudgetZone::load(budget.zone); });
+  if (!zone)
+    return loop_.post([weak = weak_from_this(), done = std::move(done), error = zone.error()] {
+      if (!weak.expired()) done(error);
     });
   auto fresh = std::make_shared<const Budget>(std::move(budget));
   store_.run(

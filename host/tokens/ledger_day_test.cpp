@@ -53,6 +53,7 @@ TEST_F(LedgerDayTest, a_clock_that_is_set_renews_nothing) {
   loop_.fake_clock().set_wall(parse_utc("2026-01-09"));
   EXPECT_FALSE(reserve(1));
   start();
+  EXPECT_TRUE(logged("the clock was set forwards by"));
   EXPECT_FALSE(reserve(101));
   EXPECT_EQ(format_utc(ledger_->next_reset()), "2026-01-06T00:00:00Z");
   EXPECT_EQ(ledger_->clock_shift(), hours(84));
@@ -83,6 +84,14 @@ TEST_F(LedgerDayTest, the_operator_may_accept_the_clock) {
   start();
   EXPECT_EQ(account(Dimension::day).runs, 1);
   EXPECT_EQ(day_text(ledger_->today()), "2026-01-09");
+}
+
+TEST_F(LedgerDayTest, a_budget_with_a_zone_that_is_none_is_not_taken) {
+  auto budget = *ledger_->budget();
+  budget.zone = "Mars/Olympus";
+  EXPECT_EQ(wait<Done>([&](auto done) { ledger_->set_budget(budget, done); }).error().code(),
+            Code::invalid);
+  EXPECT_EQ(ledger_->budget()->zone, "UTC");
 }
 
 TEST_F(LedgerDayTest, an_accepted_clock_ends_pauses) {

@@ -23,8 +23,8 @@ set(host ${CMAKE_COMMAND} -E env --unset=GITEA_URL TIMMY_HOME=${WORK}/t HERMES_H
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 
-# Schemas for editors: of host.yaml and of plugins' manifests.
-foreach(schema timmy-host/schemas/host timmy-sdk/schemas/manifest)
+# Schemas for editors: of host.yaml, token_budget.json and plugins' manifests.
+foreach(schema timmy-host/schemas/host timmy-host/schemas/budget timmy-sdk/schemas/manifest)
   file(READ ${prefix}/share/${schema}.schema.json text)
   string(JSON title GET "${text}" title)
 endforeach()
