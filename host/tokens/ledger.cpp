@@ -7,14 +7,13 @@
 #include "tokens/granting.hpp"
 #include "tokens/kept_settings.hpp"
 #include "tokens/pause_table.hpp"
+#include "tokens/pause_watch.hpp"
 #include "tokens/settling.hpp"
 
 namespace host {
 namespace {
 
 constexpr Duration kTryAgain = std::chrono::seconds(1);
-// A timer's clock stands still while the machine sleeps, the day's does not.
-constexpr Duration kLookAtPauses = std::chrono::minutes(1);
 // By how much a clock may be corrected without a word.
 constexpr Duration kShiftToTell = std::chrono::minutes(10);
 
@@ -65,8 +64,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
 
   [[nodiscard]] const std::optional<Budget>& budget() const { return budget_; }
   [[nodiscard]] DayClock& day() { return day_; }
-  [[nodiscard]] const std::map<std::string, PipelinePause>& pauses() const { return pauses_; }
-  void set_pause_handler(std::function<void()> handler) { pause_handler_ = std::move(handler); }
+  [[nodiscard]] PauseWatch& pauses() { return pauses_; }
 
  private:
   struct Start {
@@ -81,11 +79,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   void take_budget(std::optional<Budget> budget);
   void warn_of_clock() const;
   void take_notes(const LedgerNotes& notes);
-  void take_pauses(std::map<std::string, PipelinePause> pauses);
-  void look_at_pauses();
-  void arm_pause_timer();
   void try_again(std::function<void()> work);
-  void reread_pauses();
 
   Store& store_;
   Loop& loop_;
@@ -97,9 +91,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   std::optional<std::int64_t> kept_day_;  // in the store
   std::optional<Budget> budget_;
   std::shared_ptr<const Budget> shared_budget_ = std::make_shared<const Budget>();
-  std::map<std::string, PipelinePause> pauses_;
-  std::function<void()> pause_handler_;
-  Timer pause_timer_;
+  PauseWatch pauses_{store_, loop_, day_, log_};
   std::vector<std::function<void()>> again_;
   Timer again_timer_;
 };
@@ -151,7 +143,7 @@ void Ledger::Impl::recover(Reply<Recovery> done) {
                self->day_ = DayClock(self->clock_, self->boot_, start.anchor);
                self->kept_day_ = start.anchor.day;
                self->take_budget(std::move(start.budget));
-               self->take_pauses(std::move(start.pauses));
+               self->pauses_.take(std::move(start.pauses));
                self->warn_of_clock();
                if (start.charged.holds > 0)
                  self->log_.warn("{} calls were open when the host before ended: {} tokens charged",
@@ -193,7 +185,7 @@ void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
         if (!self) return;
         if (!pauses) return done(pauses.error());
         self->take_budget(*fresh);
-        self->take_pauses(std::move(pauses.value()));
+        self->pauses_.take(std::move(pauses.value()));
         done(Done{});
       });
 }
@@ -222,7 +214,7 @@ void Ledger::Impl::accept_clock(Reply<Done> done) {
         if (!status) return done(status.error());
         self->day_ = day;
         self->kept_day_ = day.anchor().day;
-        self->take_pauses({});
+        self->pauses_.take({});
         done(Done{});
       });
 }
@@ -248,17 +240,9 @@ std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<
     if (!notes.pause) return;
     // Whether it will be committed nobody knows yet; what is read afterwards is.
     loop.post([weak] {
-      if (const auto self = weak.lock()) self->reread_pauses();
+      if (const auto self = weak.lock()) self->pauses_.reread();
     });
   };
-}
-
-void Ledger::Impl::reread_pauses() {
-  store_.run([](Unit& unit) { return read_pauses_of_pipelines(unit); },
-             [weak = weak_from_this()](Result<std::map<std::string, PipelinePause>> pauses) {
-               const auto self = weak.lock();
-               if (self && pauses) self->take_pauses(std::move(pauses.value()));
-             });
 }
 
 template <class T, class Work>
@@ -316,42 +300,7 @@ void Ledger::Impl::try_again(std::function<void()> work) {
 
 void Ledger::Impl::take_notes(const LedgerNotes& notes) {
   for (const auto& warning : notes.warnings) log_.warn("{}", warning);
-  if (!notes.pause) return;
-  auto pauses = pauses_;
-  pauses[notes.pause->pipeline] = *notes.pause;
-  take_pauses(std::move(pauses));
-}
-
-void Ledger::Impl::take_pauses(std::map<std::string, PipelinePause> pauses) {
-  if (pauses == pauses_) return;
-  for (const auto& [pipeline, pause] : pauses)
-    if (const auto old = pauses_.find(pipeline); old == pauses_.end() || old->second != pause)
-      log_.warn("pipeline {} pauses until {}: {}", pipeline, format_utc(pause.until), pause.cause);
-  for (const auto& [pipeline, pause] : pauses_)
-    if (!pauses.contains(pipeline)) log_.info("pipeline {} goes on", pipeline);
-  pauses_ = std::move(pauses);
-  arm_pause_timer();
-  if (pause_handler_) pause_handler_();
-}
-
-void Ledger::Impl::arm_pause_timer() {
-  pause_timer_.cancel();
-  if (pauses_.empty()) return;
-  auto first = WallTime::max();
-  for (const auto& [pipeline, pause] : pauses_) first = std::min(first, pause.until);
-  pause_timer_ =
-      loop_.after(std::min(first - day_.now(), kLookAtPauses), [this] { look_at_pauses(); });
-}
-
-void Ledger::Impl::look_at_pauses() {
-  const auto now = day_.now();
-  auto pauses = pauses_;
-  std::erase_if(pauses, [now](const auto& pause) { return pause.second.until <= now; });
-  if (pauses.size() == pauses_.size()) return arm_pause_timer();
-  // Should it fail, the next host ends them.
-  store_.submit([now](Unit& unit) { unit.run("DELETE FROM token_pauses WHERE until<=?", now); },
-                {});
-  take_pauses(std::move(pauses));
+  if (notes.pause) pauses_.add(*notes.pause);
 }
 
 Ledger::Ledger(Store& store, Loop& loop, const Clock& clock, Log log, std::string host_name,
@@ -423,10 +372,10 @@ std::function<void(Unit&)> Ledger::reporting(Spender spender, ModelName model, T
 }
 
 void Ledger::set_pause_handler(std::function<void()> handler) {
-  impl_->set_pause_handler(std::move(handler));
+  impl_->pauses().set_handler(std::move(handler));
 }
 
-const std::map<std::string, PipelinePause>& Ledger::pauses() const { return impl_->pauses(); }
+const std::map<std::string, PipelinePause>& Ledger::pauses() const { return impl_->pauses().all(); }
 
 void Ledger::standings(Reply<std::vector<Standing>> done) { impl_->standings(std::move(done)); }
 
