@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/ledger_reads.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.hpp"
+
+namespace host {
+namespace {
+
+// What a list of the greatest spenders looks at: some tens of milliseconds.
+constexpr int kLooked = 20'000;
+
+#define LEDGER_COLUMNS                                                                   \
+  "id, at, day, host, plugin, task, pipeline, playbook, job, attempt, run, repo, issue," \
+  " provider, model, input, output, cache_read, cache_write, reasoning, cost, source, bypassable"
+
+LedgerRow row_of(const Statement& row) {
+  LedgerRow read;
+  read.id = row.integer(0);
+  read.at = row.time(1);
+  read.day = row.integer(2);
+  read.host = row.string(3);
+  read.spender = {.plugin = row.string(4),
+                  .task = row.string(5),
+                  .pipeline = row.string(6),
+                  .playbook = row.string(7),
+                  .attempt = static_cast<int>(row.integer(9)),
+                  .run = row.string(10),
+                  .repo = row.string(11),
+                  .issue = row.integer(12)};
+  if (!row.is_null(8)) read.spender.job = JobId(row.integer(8));
+  read.model = {row.string(13), row.string(14)};
+  read.usage = {.input = Tokens(row.integer(15)),
+                .output = Tokens(row.integer(16)),
+                .cache_read = Tokens(row.integer(17)),
+                .cache_write = Tokens(row.integer(18)),
+                .reasoning = Tokens(row.integer(19))};
+  if (!row.is_null(20)) read.cost = Cost(row.integer(20));
+  read.source = parse_usage_source(row.text(21));
+  read.bypassable = row.integer(22) != 0;
+  return read;
+}
+
+std::vector<LedgerRow> all_of(Statement& select) {
+  std::vector<LedgerRow> rows;
+  while (select.step()) rows.push_back(row_of(select));
+  return rows;
+}
+
+#define ACCOUNT_SUMS                                                                          \
+  "sum(input), sum(output), sum(cache_read), sum(cache_write), sum(reasoning), sum(overrun)," \
+  " sum(held), sum(reserved), sum(runs), sum(calls), sum(cost_settled)"
+
+AccountTotal total_of(const Statement& row) {
+  const auto tokens = [&row](int column) { return Tokens(row.integer(column)); };
+  return {.name = row.string(0),
+          .usage = {.input = tokens(1),
+                    .output = tokens(2),
+                    .cache_read = tokens(3),
+                    .cache_write = tokens(4),
+                    .reasoning = tokens(5)},
+          .overrun = tokens(6),
+          .held = tokens(7),
+          .reserved = tokens(8),
+          .runs = row.integer(9),
+          .calls = row.integer(10),
+          .cost = Cost(row.integer(11))};
+}
+
+}  // namespace
+
+std::vector<LedgerRow> rows_after(Unit& unit, std::int64_t after, int limit) {
+  return all_of(unit.query("SELECT " LEDGER_COLUMNS " FROM ledger WHERE id > ? ORDER BY id LIMIT ?",
+                           after, limit));
+}
+
+// The conditions of the partial indexes stand in the queries, or they would not be used.
+std::vector<LedgerRow> rows_of_run(Unit& unit, std::string_view run, int limit) {
+  return all_of(unit.query("SELECT " LEDGER_COLUMNS
+                           " FROM ledger WHERE run = ? AND run <> '' ORDER BY id DESC LIMIT ?",
+                           run, limit));
+}
+
+std::vector<LedgerRow> rows_of_job(Unit& unit, JobId job, int limit) {
+  // Every run of job 12 is "12.LEASE", and '/' comes after '.'.
+  const auto number = std::to_string(job.value());
+  return all_of(
+      unit.query("SELECT " LEDGER_COLUMNS
+                 " FROM ledger WHERE run > ? AND run < ? AND run <> '' ORDER BY id DESC LIMIT ?",
+                 number + ".", number + "/", limit));
+}
+
+std::vector<LedgerRow> rows_of_issue(Unit& unit, std::string_view repo, std::int64_t issue,
+                                     int limit) {
+  return all_of(unit.query("SELECT " LEDGER_COLUMNS
+                           " FROM ledger WHERE repo IN (?1, lower(?1)) AND issue = ?2 AND issue > 0"
+                           " ORDER BY id DESC LIMIT ?3",
+                           repo, issue, limit));
+}
+
+std::string ledger_name(Unit& unit) {
+  auto& row = unit.query("SELECT value FROM settings WHERE key = 'store_id'");
+  if (!row.step()) throw Error(Code::corrupt, "the database has no store_id");
+  return row.string(0);
+}
+
+std::vector<AccountTotal> totals_of_days(Unit& unit, Dimension dimension, std::int64_t from,
+                                         std::int64_t to, int limit) {
+  // Day by day, each a range of the key: dimensions follow the day in it.
+  auto& select = unit.query(
+      "WITH RECURSIVE days(day) AS (SELECT ?2 UNION ALL"
+      " SELECT day + 1 FROM days WHERE day < ?3)"
+      " SELECT name, " ACCOUNT_SUMS
+      " FROM days CROSS JOIN accounts USING (day) WHERE dimension = ?1"
+      " GROUP BY name ORDER BY sum(input) + sum(output) DESC, name LIMIT ?4",
+      name(dimension), from, to, limit);
+  std::vector<AccountTotal> totals;
+  while (select.step()) totals.push_back(total_of(select));
+  return totals;
+}
+
+std::optional<AccountTotal> find_account(Unit& unit, std::int64_t day, Dimension dimension,
+                                         std::string_view name) {
+  auto& row =
+      unit.query("SELECT name, " ACCOUNT_SUMS
+                 " FROM accounts WHERE day = ? AND dimension = ? AND name = ? GROUP BY name",
+                 day, host::name(dimension), name);
+  return row.step() ? std::optional(total_of(row)) : std::nullopt;
+}
+
+SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from, int limit) {
+  std::set<std::string> names;
+  int looked = 0;
+  const bool runs = dimension == Dimension::run;
+  auto& newest =
+      unit.query("SELECT day, run, repo, issue FROM ledger ORDER BY id DESC LIMIT ?", kLooked);
+  SpenderTotals top;
+  while (newest.step()) {
+    ++looked;
+    // A row's day is that of its reservation, so days are not quite in the order of ids.
+    if (newest.integer(0) < from - 1) break;
+    top.cut = looked == kLooked;
+    if (newest.integer(0) < from) continue;
+    if (runs && !newest.text(1).empty()) names.insert(newest.string(1));
+    if (runs || newest.integer(3) <= 0) continue;
+    auto issue = newest.string(2) + "#" + std::to_string(newest.integer(3));
+    std::transform(issue.begin(), issue.end(), issue.begin(), [](unsigned char letter) {
+      return static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+    });
+    names.insert(std::move(issue));
+  }
+  for (const auto& name : names)
+    if (auto account = find_account(unit, 0, dimension, name))
+      top.totals.push_back(std::move(*account));
+  std::stable_sort(top.totals.begin(), top.totals.end(),
+                   [](const auto& a, const auto& b) { return a.usage.total() > b.usage.total(); });
+  if (std::ssize(top.totals) > limit) top.totals.resize(static_cast<std::size_t>(limit));
+  return top;
+}
+
+}  // namespace host

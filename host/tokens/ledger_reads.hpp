@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is asked of the ledger: its rows, and the running totals beside them. Functions on a Unit,
+// store thread; none writes. Each costs what it returns, however long the ledger is: rows are found
+// by their id, run, job or issue, sums are read from `accounts`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "store/unit.hpp"
+#include "tokens/budget.hpp"
+#include "tokens/spender.hpp"
+#include "tokens/usage.hpp"
+
+namespace host {
+
+// A call that was paid for.
+struct LedgerRow {
+  std::int64_t id = 0;
+  WallTime at;
+  std::int64_t day = 0;  // since 1970-01-01, in the budget's zone: that of its reservation
+  std::string host;
+  Spender spender;
+  ModelName model;  // empty where a task reported without naming one
+  TokenUsage usage;
+  std::optional<Cost> cost;  // nothing: no price was known
+  UsageSource source = UsageSource::meter;
+  bool bypassable = false;
+};
+
+// Rows with ids above `after`, oldest first, at most `limit`.
+[[nodiscard]] std::vector<LedgerRow> rows_after(Unit& unit, std::int64_t after, int limit);
+// The newest `limit` of a run ("12.3"), of all runs of a job, of an issue ("owner/name" as its
+// forge spells it, or in lower case); newest first.
+[[nodiscard]] std::vector<LedgerRow> rows_of_run(Unit& unit, std::string_view run, int limit);
+[[nodiscard]] std::vector<LedgerRow> rows_of_job(Unit& unit, JobId job, int limit);
+[[nodiscard]] std::vector<LedgerRow> rows_of_issue(Unit& unit, std::string_view repo,
+                                                   std::int64_t issue, int limit);
+// What tells this ledger's ids from those of another host: the store's own.
+[[nodiscard]] std::string ledger_name(Unit& unit);
+
+// What stands in one account, or in those of one name over several days.
+struct AccountTotal {
+  std::string name;
+  TokenUsage usage;
+  Tokens overrun;  // part of `usage`
+  Tokens held;
+  Tokens reserved;  // and not held
+  std::int64_t runs = 0;
+  std::int64_t calls = 0;
+  Cost cost;
+};
+// Of days `from` to `to`, most tokens first, at most `limit`. For a dimension that renews.
+[[nodiscard]] std::vector<AccountTotal> totals_of_days(Unit& unit, Dimension dimension,
+                                                       std::int64_t from, std::int64_t to,
+                                                       int limit);
+// nullopt: nothing was ever spent or reserved there. `day` is 0 for an issue and a run.
+[[nodiscard]] std::optional<AccountTotal> find_account(Unit& unit, std::int64_t day,
+                                                       Dimension dimension, std::string_view name);
+
+// Issues or runs that spent since the day `from`, by all that each has ever spent, most first.
+struct SpenderTotals {
+  std::vector<AccountTotal> totals;
+  // Only the newest calls were looked at, 20,000 of them, and there are older ones in these days.
+  bool cut = false;
+};
+[[nodiscard]] SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from,
+                                         int limit);
+
+}  // namespace host
