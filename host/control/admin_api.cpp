@@ -67,7 +67,7 @@ class AdminApi::Impl {
  public:
   Impl(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
        Scheduler& scheduler, HostControl& control, const std::filesystem::path& socket,
-       const std::filesystem::path& cookie)
+       const std::filesystem::path& cookie, std::optional<TokenSources> tokens)
       : loop_(&loop),
         log_(std::move(log)),
         store_(&store),
@@ -75,6 +75,7 @@ class AdminApi::Impl {
         scheduler_(&scheduler),
         control_(&control),
         db_(loop, control),
+        tokens_(std::move(tokens)),
         cookie_(random_cookie()),
         server_(context, [this](ServerRequest request, Respond respond) {
           handle(request, std::move(respond));
@@ -133,6 +134,8 @@ class AdminApi::Impl {
       return db_.outcome(json_answer(std::move(respond)));
     if (what == "schedules" && path.size() == 3)
       return respond_json(respond, 200, schedule_report(*scheduler_, path[2]));
+    if (what == "tokens" || what == "budget")
+      return read_tokens(tokens(), request, json_answer(std::move(respond)));
     if (path.size() != 2) throw no_such_route(request);
     if (what == "status") return read_status(std::move(respond));
     if (what == "tasks") return respond_json(respond, 200, control_->tasks());
@@ -174,6 +177,8 @@ class AdminApi::Impl {
       return db_.check(audited<Json>(request, "db.check", "", json_answer(std::move(respond))));
     if (what == "db" && path.size() == 3 && path[2] == "backup")
       return back_up(request, std::move(respond));
+    if (what == "tokens" && path.size() == 3 && path[2] == "import")
+      return import(request, std::move(respond));
     if (what == "reload" && path.size() == 2) return reload(request, std::move(respond));
     throw no_such_route(request);
   }
@@ -377,6 +382,21 @@ class AdminApi::Impl {
                                    json_answer(std::move(respond))));
   }
 
+  [[nodiscard]] const TokenSources& tokens() const {
+    if (!tokens_) throw Error(Code::unsupported, "this host keeps no account of tokens");
+    return *tokens_;
+  }
+
+  void import(const ServerRequest& request, Respond respond) {
+    const Json body = parse_kept_json(request.body, "the request");
+    if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
+    import_tokens(
+        tokens(), body,
+        audited<Json>(request, "tokens.import",
+                      std::to_string(body.contains("lines") ? body["lines"].size() : 0) + " lines",
+                      json_answer(std::move(respond))));
+  }
+
   void reload(const ServerRequest& request, Respond respond) {
     const auto done = attempt([&] { control_->reload(); });
     audit(request.peer, "reload", "host.yaml", done.ok() ? "ok" : done.error().what(),
@@ -393,6 +413,7 @@ class AdminApi::Impl {
   Scheduler* scheduler_;
   HostControl* control_;
   DbRoutes db_;
+  std::optional<TokenSources> tokens_;
   Secret cookie_;
   std::multimap<JobId, Waiter> waiters_;
   HttpServer server_;

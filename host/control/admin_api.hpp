@@ -21,6 +21,9 @@
 //   GET  /v1/audit?who=&target=&before=&limit=  what was changed, newest first
 //   GET  /v1/webhooks?before=&limit=  deliveries, newest first
 //   POST /v1/webhooks/ID/replay       starts anew what it started
+//   GET  /v1/tokens/today  /top  /show  /rows         control/token_routes.hpp
+//   GET  /v1/budget[/explain?of=]
+//   POST /v1/tokens/import            takes in what other programs counted
 //   POST /v1/reload                   as SIGHUP; answers what came of it
 //
 // An error is {"error": {"code", "message", "next_step"}} with a status that fits the code.
@@ -38,6 +41,7 @@
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "base/result.hpp"
+#include "control/token_routes.hpp"
 #include "http/server.hpp"
 #include "queue/queue.hpp"
 #include "schedule/scheduler.hpp"
@@ -82,10 +86,11 @@ class HostControl {
 class AdminApi {
  public:
   // Listens at once. Writes a new cookie of 32 random bytes to `cookie` (mode 0600). Nothing is
-  // owned; all outlive the API. Throws Error.
+  // owned; all outlive the API. Without `tokens` what is asked of them is {unsupported}. Throws
+  // Error.
   AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
            Scheduler& scheduler, HostControl& control, const std::filesystem::path& socket,
-           const std::filesystem::path& cookie);
+           const std::filesystem::path& cookie, std::optional<TokenSources> tokens = std::nullopt);
   ~AdminApi();
 
   // A job came to its end: answers who waits for it.

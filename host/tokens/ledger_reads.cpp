@@ -16,8 +16,8 @@ constexpr int kLooked = 20'000;
   "id, at, day, host, plugin, task, pipeline, playbook, job, attempt, run, repo, issue," \
   " provider, model, input, output, cache_read, cache_write, reasoning, cost, source, bypassable"
 
-LedgerRow row_of(const Statement& row) {
-  LedgerRow read;
+LedgerEntry row_of(const Statement& row) {
+  LedgerEntry read;
   read.id = row.integer(0);
   read.at = row.time(1);
   read.day = row.integer(2);
@@ -43,8 +43,8 @@ LedgerRow row_of(const Statement& row) {
   return read;
 }
 
-std::vector<LedgerRow> all_of(Statement& select) {
-  std::vector<LedgerRow> rows;
+std::vector<LedgerEntry> all_of(Statement& select) {
+  std::vector<LedgerEntry> rows;
   while (select.step()) rows.push_back(row_of(select));
   return rows;
 }
@@ -71,19 +71,19 @@ AccountTotal total_of(const Statement& row) {
 
 }  // namespace
 
-std::vector<LedgerRow> rows_after(Unit& unit, std::int64_t after, int limit) {
+std::vector<LedgerEntry> rows_after(Unit& unit, std::int64_t after, int limit) {
   return all_of(unit.query("SELECT " LEDGER_COLUMNS " FROM ledger WHERE id > ? ORDER BY id LIMIT ?",
                            after, limit));
 }
 
 // The conditions of the partial indexes stand in the queries, or they would not be used.
-std::vector<LedgerRow> rows_of_run(Unit& unit, std::string_view run, int limit) {
+std::vector<LedgerEntry> rows_of_run(Unit& unit, std::string_view run, int limit) {
   return all_of(unit.query("SELECT " LEDGER_COLUMNS
                            " FROM ledger WHERE run = ? AND run <> '' ORDER BY id DESC LIMIT ?",
                            run, limit));
 }
 
-std::vector<LedgerRow> rows_of_job(Unit& unit, JobId job, int limit) {
+std::vector<LedgerEntry> rows_of_job(Unit& unit, JobId job, int limit) {
   // Every run of job 12 is "12.LEASE", and '/' comes after '.'.
   const auto number = std::to_string(job.value());
   return all_of(
@@ -92,7 +92,7 @@ std::vector<LedgerRow> rows_of_job(Unit& unit, JobId job, int limit) {
                  number + ".", number + "/", limit));
 }
 
-std::vector<LedgerRow> rows_of_issue(Unit& unit, std::string_view repo, std::int64_t issue,
+std::vector<LedgerEntry> rows_of_issue(Unit& unit, std::string_view repo, std::int64_t issue,
                                      int limit) {
   return all_of(unit.query("SELECT " LEDGER_COLUMNS
                            " FROM ledger WHERE repo IN (?1, lower(?1)) AND issue = ?2 AND issue > 0"

@@ -11,35 +11,23 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "store/unit.hpp"
-#include "tokens/budget.hpp"
-#include "tokens/spender.hpp"
-#include "tokens/usage.hpp"
+#include "tokens/ledger_table.hpp"
 
 namespace host {
 
-// A call that was paid for.
-struct LedgerRow {
+// A row, by its number.
+struct LedgerEntry : LedgerRow {
   std::int64_t id = 0;
-  WallTime at;
-  std::int64_t day = 0;  // since 1970-01-01, in the budget's zone: that of its reservation
-  std::string host;
-  Spender spender;
-  ModelName model;  // empty where a task reported without naming one
-  TokenUsage usage;
-  std::optional<Cost> cost;  // nothing: no price was known
-  UsageSource source = UsageSource::meter;
-  bool bypassable = false;
 };
 
 // Rows with ids above `after`, oldest first, at most `limit`.
-[[nodiscard]] std::vector<LedgerRow> rows_after(Unit& unit, std::int64_t after, int limit);
+[[nodiscard]] std::vector<LedgerEntry> rows_after(Unit& unit, std::int64_t after, int limit);
 // The newest `limit` of a run ("12.3"), of all runs of a job, of an issue ("owner/name" as its
 // forge spells it, or in lower case); newest first.
-[[nodiscard]] std::vector<LedgerRow> rows_of_run(Unit& unit, std::string_view run, int limit);
-[[nodiscard]] std::vector<LedgerRow> rows_of_job(Unit& unit, JobId job, int limit);
-[[nodiscard]] std::vector<LedgerRow> rows_of_issue(Unit& unit, std::string_view repo,
+[[nodiscard]] std::vector<LedgerEntry> rows_of_run(Unit& unit, std::string_view run, int limit);
+[[nodiscard]] std::vector<LedgerEntry> rows_of_job(Unit& unit, JobId job, int limit);
+[[nodiscard]] std::vector<LedgerEntry> rows_of_issue(Unit& unit, std::string_view repo,
                                                    std::int64_t issue, int limit);
 // What tells this ledger's ids from those of another host: the store's own.
 [[nodiscard]] std::string ledger_name(Unit& unit);

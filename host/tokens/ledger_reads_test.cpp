@@ -21,7 +21,7 @@ class LedgerReadsTest : public ::testing::Test {
   auto read(Read work) {
     return store_.run_now(std::move(work));
   }
-  static std::vector<std::int64_t> ids(const std::vector<LedgerRow>& rows) {
+  static std::vector<std::int64_t> ids(const std::vector<LedgerEntry>& rows) {
     std::vector<std::int64_t> all;
     for (const auto& row : rows) all.push_back(row.id);
     return all;

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <tuple>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/result.hpp"
 #include "base/sha256.hpp"
+#include "tokens/account_table.hpp"
 #include "tokens/ledger_reads.hpp"
 
 namespace host {
@@ -35,48 +35,26 @@ bool is_known(Unit& unit, const std::string& run) {
 
 void add_row(Unit& unit, const ReportedUsage& usage, std::int64_t day, const std::string& run,
              const std::string& host) {
-  const auto& [spender, used] = std::tie(usage.spender, usage.usage);
-  unit.run(
-      "INSERT INTO ledger(at, day, host, plugin, task, pipeline, playbook, job, attempt, run, repo,"
-      " issue, provider, model, input, output, cache_read, cache_write, reasoning, cost, source,"
-      " bypassable) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-      " ?16, ?17, ?18, ?19, ?20, 1)",
-      usage.at, day, usage.host.empty() ? host : usage.host, spender.plugin, spender.task,
-      spender.pipeline, spender.playbook, spender.attempt, run, spender.repo, spender.issue,
-      usage.model.provider, usage.model.model, used.input.count(), used.output.count(),
-      used.cache_read.count(), used.cache_write.count(), used.reasoning.count(),
-      usage.cost ? std::optional(usage.cost->nano_dollars()) : std::nullopt,
-      name(UsageSource::reported));
+  LedgerRow row{.at = usage.at,
+                .day = day,
+                .host = usage.host.empty() ? host : usage.host,
+                .spender = usage.spender,
+                .model = usage.model,
+                .usage = usage.usage,
+                .cost = usage.cost,
+                .source = UsageSource::reported,
+                .bypassable = true};
+  row.spender.run = run;
+  insert_row(unit, row);
 }
 
-void add_to_account(Unit& unit, std::int64_t day, Dimension dimension, const std::string& account,
-                    const ReportedUsage& usage, WallTime now) {
-  const auto& used = usage.usage;
-  unit.run(
-      "INSERT INTO accounts(day, dimension, name, settled, calls, input, output, cache_read,"
-      " cache_write, reasoning, cost_settled, updated)"
-      " VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-      " ON CONFLICT(day, dimension, name) DO UPDATE SET settled = settled + excluded.settled,"
-      " calls = calls + 1, input = input + excluded.input, output = output + excluded.output,"
-      " cache_read = cache_read + excluded.cache_read,"
-      " cache_write = cache_write + excluded.cache_write,"
-      " reasoning = reasoning + excluded.reasoning,"
-      " cost_settled = cost_settled + excluded.cost_settled, updated = excluded.updated",
-      day, name(dimension), account, used.total().count(), used.input.count(), used.output.count(),
-      used.cache_read.count(), used.cache_write.count(), used.reasoning.count(),
-      usage.cost.value_or(Cost()).nano_dollars(), now);
-}
-
-// Not into those of issues and runs, which never begin anew: what other programs spent before this
+// Not to those of issues and runs, which never begin anew: what other programs spent before this
 // host counted must not stand in anybody's way.
 void add_to_accounts(Unit& unit, const ReportedUsage& usage, std::int64_t day, WallTime now) {
-  add_to_account(unit, day, Dimension::day, "", usage, now);
-  if (!usage.spender.pipeline.empty())
-    add_to_account(unit, day, Dimension::pipeline, usage.spender.pipeline, usage, now);
-  if (!usage.spender.playbook.empty())
-    add_to_account(unit, day, Dimension::playbook, usage.spender.playbook, usage, now);
-  if (!usage.model.model.empty())
-    add_to_account(unit, day, Dimension::model, usage.model.text(), usage, now);
+  const Account more{.calls = 1, .used = usage.usage, .cost_settled = usage.cost.value_or(Cost())};
+  const auto model = usage.model.model.empty() ? std::nullopt : std::optional(usage.model);
+  for (const auto& key : accounts_of(usage.spender, model, day))
+    if (renews(key.dimension)) add_to_account(unit, key, more, now);
 }
 
 }  // namespace

@@ -120,7 +120,7 @@ class UsageImportTest : public ::testing::Test {
           loop_.clock().wall(), "allegro");
     });
   }
-  std::vector<LedgerRow> rows() {
+  std::vector<LedgerEntry> rows() {
     return store_.run_now([](Unit& unit) { return rows_after(unit, 0, 100); });
   }
   std::optional<AccountTotal> account(std::string_view day, Dimension dimension,

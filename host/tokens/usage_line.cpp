@@ -23,26 +23,19 @@ void add_count(Line& line, const char* key, std::int64_t count) {
 
 }  // namespace
 
-std::string day_text(std::int64_t day) {
-  const std::chrono::year_month_day date{
-      std::chrono::sys_days(std::chrono::days(static_cast<int>(day)))};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-}
-
 std::int64_t parse_day(std::string_view text) {
   if (text.size() != 10)
     throw Error(Code::invalid, "\"" + std::string(text) + "\" is no day, expected 2026-11-29");
   return std::chrono::floor<std::chrono::days>(parse_utc(text)).time_since_epoch().count();
 }
 
-bool is_imported(const LedgerRow& row) { return row.spender.run.starts_with("import:"); }
+bool is_imported(const LedgerEntry& row) { return row.spender.run.starts_with("import:"); }
 
 std::string own_line_start(std::string_view ledger) {
   return fmt::format(R"({{"ledger":"{}","id":)", ledger);
 }
 
-std::string usage_line(const LedgerRow& row, std::string_view ledger) {
+std::string usage_line(const LedgerEntry& row, std::string_view ledger) {
   Line line{{"ledger", ledger}, {"id", row.id}, {"timestamp", format_utc(row.at)}};
   line["day"] = day_text(row.day);
   add_text(line, "host", row.host);

@@ -8,22 +8,21 @@
 #include <string>
 #include <string_view>
 
+#include "tokens/day.hpp"
 #include "tokens/ledger_reads.hpp"
 
 namespace host {
 
-// "2026-11-29", of a day since 1970-01-01.
-[[nodiscard]] std::string day_text(std::int64_t day);
-// The other way. Throws Error{invalid}.
+// The other way than day_text(). Throws Error{invalid}.
 [[nodiscard]] std::int64_t parse_day(std::string_view text);
 
 // Whether the row was taken in from such a file, where it stands already.
-[[nodiscard]] bool is_imported(const LedgerRow& row);
+[[nodiscard]] bool is_imported(const LedgerEntry& row);
 
 // One JSON object without its line feed; what is empty is left out. It begins with the ledger and
 // the id, so that the first bytes of a line that was torn still tell whose it is. `ledger` is
 // ledger_name()'s.
-[[nodiscard]] std::string usage_line(const LedgerRow& row, std::string_view ledger);
+[[nodiscard]] std::string usage_line(const LedgerEntry& row, std::string_view ledger);
 
 // The id of a whole line of this ledger's; nullopt: it is another's, or no line of this form.
 [[nodiscard]] std::optional<std::int64_t> own_line_id(std::string_view line,
