@@ -27,10 +27,11 @@ const std::vector<std::pair<std::string, std::string>> kFlagCommands = {
 std::vector<Command> all_commands() {
   std::vector<Command> all;
   for (auto* part :
-       {run_commands, task_commands, job_commands, job_order_commands, queue_commands,
-        schedule_commands, import_commands, plugin_commands, plugin_new_commands,
-        plugin_trial_commands, plugin_check_commands, config_commands, reload_commands,
-        webhook_commands, audit_commands, gitea_commands, triage_commands, db_commands,
+       {run_commands,        task_commands,         job_commands,          job_order_commands,
+        queue_commands,      schedule_commands,     import_commands,       plugin_commands,
+        plugin_new_commands, plugin_trial_commands, plugin_check_commands, config_commands,
+        reload_commands,     webhook_commands,      audit_commands,        gitea_commands,
+        triage_commands,     token_commands,        budget_commands,       db_commands,
         status_commands})
     for (auto& command : part()) all.push_back(std::move(command));
   return all;

@@ -178,7 +178,7 @@ class AdminApi::Impl {
     if (what == "db" && path.size() == 3 && path[2] == "backup")
       return back_up(request, std::move(respond));
     if (what == "tokens" && path.size() == 3 && path[2] == "import")
-      return import(request, std::move(respond));
+      return import_lines(request, std::move(respond));
     if (what == "reload" && path.size() == 2) return reload(request, std::move(respond));
     throw no_such_route(request);
   }
@@ -387,7 +387,7 @@ class AdminApi::Impl {
     return *tokens_;
   }
 
-  void import(const ServerRequest& request, Respond respond) {
+  void import_lines(const ServerRequest& request, Respond respond) {
     const Json body = parse_kept_json(request.body, "the request");
     if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
     import_tokens(
@@ -421,9 +421,10 @@ class AdminApi::Impl {
 
 AdminApi::AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store,
                    Queue& queue, Scheduler& scheduler, HostControl& control,
-                   const std::filesystem::path& socket, const std::filesystem::path& cookie)
+                   const std::filesystem::path& socket, const std::filesystem::path& cookie,
+                   std::optional<TokenSources> tokens)
     : impl_(std::make_unique<Impl>(context, loop, std::move(log), store, queue, scheduler, control,
-                                   socket, cookie)) {}
+                                   socket, cookie, std::move(tokens))) {}
 AdminApi::~AdminApi() = default;
 void AdminApi::job_ended(JobId job) { impl_->job_ended(job); }
 void AdminApi::stop(std::function<void()> done) { impl_->stop(std::move(done)); }

@@ -238,9 +238,12 @@ void explain(const TokenSources& sources, const ServerRequest& request, Reply<Js
 }
 
 ImportLine line_in(const Json& line) {
-  if (!line.is_object() || !line.contains("line") || !line["line"].is_number_unsigned() ||
-      !line.contains("text") || !line["text"].is_string() ||
-      (line.contains("copy") && !line["copy"].is_number_unsigned()))
+  const auto counts = [&line](const char* key) {
+    const auto found = line.find(key);
+    return found != line.end() && found->is_number_integer() && *found > 0 && *found < INT32_MAX;
+  };
+  if (!line.is_object() || !counts("line") || (line.contains("copy") && !counts("copy")) ||
+      !line.value("text", Json()).is_string())
     throw Error(Code::usage, "a line to import is {\"line\": number, \"text\": text}");
   return {line["line"].get<std::int64_t>(), line["text"].get<std::string>(), line.value("copy", 1)};
 }
