@@ -17,6 +17,21 @@ std::string abi_text() {
   return std::to_string(kHostAbi.major) + "." + std::to_string(kHostAbi.minor);
 }
 
+void print_tokens(std::ostream& out, const Json& tokens) {
+  if (!tokens.is_object()) return;
+  if (tokens.value("budget", false))
+    out << "tokens: by the budget, whose day ends at " << tokens.value("until", "") << '\n';
+  else
+    out << "tokens: no token_budget.json is in force, so none are granted\n";
+  for (const auto& pause : tokens.value("pauses", Json::array()))
+    out << "! pipeline " << printable(pause.value("pipeline", "")) << " is paused until "
+        << pause.value("until", "") << ": " << printable(pause.value("cause", "")) << '\n';
+  const Json written = tokens.value("export", Json());
+  if (const auto trouble = written.is_object() ? written.value("trouble", "") : "";
+      !trouble.empty())
+    out << "! token_usage.jsonl waits: " << printable(trouble) << '\n';
+}
+
 int status(Session& session, const options::variables_map&) {
   Json reply;
   try {
@@ -56,6 +71,7 @@ int status(Session& session, const options::variables_map&) {
   session.out << "jobs: " << jobs << '\n'
               << "plugins: " << reply["plugins"]["ready"] << " ready of "
               << reply["plugins"]["found"] << "; " << reply["workers"]["alive"] << " workers\n";
+  print_tokens(session.out, reply.value("tokens", Json()));
   for (const auto& line : reply.value("attention", Json::array()))
     session.out << "! " << printable(line.get<std::string>()) << '\n';
   return 0;

@@ -145,6 +145,25 @@ TEST_F(TokensCommandTest, AnImportSendsLinesWithTheirNumbersAndSumsUp) {
   EXPECT_EQ(run({"tokens", "import", "/nowhere"}), 66);
 }
 
+TEST_F(TokensCommandTest, StatusShowsPausesAndAFileThatWaits) {
+  host_.set("GET /v1/status", {{"plugins", {{"ready", 1}, {"found", 1}}},
+                               {"workers", {{"alive", 0}}},
+                               {"pid", 7},
+                               {"tokens",
+                                {{"budget", true},
+                                 {"until", "2026-01-06T00:00:00Z"},
+                                 {"export", {{"through", 7}, {"trouble", "the disk is full"}}},
+                                 {"pauses",
+                                  {{{"pipeline", "nightly"},
+                                    {"until", "2026-01-06T00:00:00Z"},
+                                    {"cause", "the cap is reached"}}}}}}});
+  EXPECT_EQ(run({"status"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("tokens: by the budget, whose day ends at 2026-01-06"));
+  EXPECT_THAT(out_.str(), HasSubstr("! pipeline nightly is paused until 2026-01-06T00:00:00Z: "
+                                    "the cap is reached"));
+  EXPECT_THAT(out_.str(), HasSubstr("! token_usage.jsonl waits: the disk is full"));
+}
+
 TEST_F(TokensCommandTest, TheBudgetIsALineForEachMeasureOfEachCap) {
   const Json cap{
       {"dimension", "day"},

@@ -221,6 +221,7 @@ class AdminApi::Impl {
   void read_status(Respond respond) {
     queue_->counts([this, respond = std::move(respond)](Result<Counts> counts) {
       Json status = control_->status();
+      if (tokens_) status["tokens"] = tokens_status(*tokens_);
       status["jobs"] = Json::object();
       // How the host is must be known above all when its store is not well.
       if (!counts.ok()) {

@@ -218,9 +218,7 @@ void explain(const TokenSources& sources, const ServerRequest& request, Reply<Js
   if (!caps) {
     head.update({{"caps", Json::array()},
                  {"tightest", nullptr},
-                 {"refused",
-                  {"everything is refused: there has never been a valid "
-                   "token_budget.json"}}});
+                 {"refused", {"everything is refused: there is no token_budget.json in force"}}});
     return done(std::move(head));
   }
   sources.ledger->standings([head, subject, caps = *caps,
@@ -262,6 +260,13 @@ void read_tokens(const TokenSources& sources, const ServerRequest& request, Repl
   if (tokens && what == "rows") return rows(sources, request, std::move(done));
   throw Error(Code::not_found, "this host has no GET " + request.path,
               "See docs/admin-api.md for what there is.");
+}
+
+Json tokens_status(const TokenSources& sources) {
+  return {{"budget", sources.ledger->budget().has_value()},
+          {"until", format_utc(sources.ledger->next_reset())},
+          {"pauses", pauses_json(sources.ledger->pauses())},
+          {"export", sources.export_state ? sources.export_state() : Json()}};
 }
 
 void import_tokens(const TokenSources& sources, const Json& request, Reply<Json> done) {

@@ -36,6 +36,9 @@ struct TokenSources {
 // and /v1/budget, /v1/budget/explain?of=. Throws Error{not_found} for any other.
 void read_tokens(const TokenSources& sources, const ServerRequest& request, Reply<Json> done);
 
+// For GET /v1/status, without a look at the store: {"budget", "until", "pauses", "export"}.
+[[nodiscard]] Json tokens_status(const TokenSources& sources);
+
 // POST /v1/tokens/import {"lines": [{"line", "text", "copy"?}]}, at most 1,000: all that can be
 // read, in one transaction.
 void import_tokens(const TokenSources& sources, const Json& request, Reply<Json> done);

@@ -179,7 +179,7 @@ TEST_F(TokenRoutesTest, AnExplanationFollowsATaskToItsPipeline) {
 
 TEST_F(TokenRoutesTest, WithoutABudgetAnExplanationSaysThatNothingIsGranted) {
   EXPECT_THAT(get("/v1/budget/explain", {{"of", "x"}})["refused"],
-              Contains(HasSubstr("never been a valid")));
+              Contains(HasSubstr("no token_budget.json in force")));
   EXPECT_EQ(get("/v1/budget")["budget"], false);
 }
 
@@ -196,6 +196,19 @@ TEST_F(TokenRoutesTest, AnImportCountsOnItsDayAndAgainstTodaysCapOnlyIfThatIsTod
   EXPECT_EQ(get("/v1/tokens/top", {{"by", "day"}, {"days", "7"}})["totals"][0]["total_tokens"],
             800);
   EXPECT_THROW(import({{{"line", "x"}}}), Error);
+}
+
+TEST_F(TokenRoutesTest, AReachedCapsPauseIsInStatusAndInTheExplanation) {
+  set_budget(R"({"pipelines": {"nightly": {"tokens": 1200, "when_reached": "pause"}}})");
+  spend("nightly", 1000, 200);
+  const Json status = tokens_status(sources_);
+  EXPECT_EQ(status["budget"], true);
+  ASSERT_EQ(status["pauses"].size(), 1u);
+  EXPECT_EQ(status["pauses"][0]["pipeline"], "nightly");
+  EXPECT_EQ(status["pauses"][0]["until"], "2026-01-06T00:00:00Z");
+  const Json explained = get("/v1/budget/explain", {{"of", "nightly"}});
+  EXPECT_THAT(explained["refused"], Contains(HasSubstr("is reached")));
+  EXPECT_THAT(explained["refused"], Contains(HasSubstr("no task of it starts until")));
 }
 
 TEST_F(TokenRoutesTest, WhatIsNotThereIsNotFound) {

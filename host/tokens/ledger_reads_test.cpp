@@ -98,6 +98,10 @@ TEST_F(LedgerReadsTest, NoQueryOfRowsLooksAtTheWholeLedger) {
   EXPECT_THAT(plan("SELECT id FROM ledger WHERE repo IN (?1, lower(?1)) AND issue = ?2"
                    " AND issue > 0 ORDER BY id DESC LIMIT ?3"),
               ::testing::HasSubstr("ledger_issue"));
+  EXPECT_THAT(plan("WITH RECURSIVE days(day) AS (SELECT ?2 UNION ALL"
+                   " SELECT day + 1 FROM days WHERE day < ?3) SELECT name, sum(input)"
+                   " FROM days CROSS JOIN accounts USING (day) WHERE dimension = ?1 GROUP BY name"),
+              ::testing::HasSubstr("SEARCH accounts USING PRIMARY KEY (day=? AND dimension=?)"));
 }
 
 TEST_F(LedgerReadsTest, TotalsOfSeveralDaysAreAddedUpByName) {
