@@ -63,6 +63,7 @@ class Reader {
       choose_entry(host_name);
       check_gitea();
       check_webhooks();
+      check_routes();
       check_trust();
     }
     if (!problems_.empty()) throw ConfigError(sorted());
@@ -184,6 +185,31 @@ class Reader {
       complain(!entry.empty() && document_.has(own) ? own : "/defaults/webhooks/listen",
                " is set without `webhooks.secret_files`, expected the file with the hook's secret "
                "beside it");
+    }
+  }
+
+  // A route that names a key which nobody has would fail at each call.
+  void check_routes() {
+    for (const std::string& entry : entries()) {
+      const Json settings = layers(entry).settings();
+      const Json credentials = settings.value("credentials", Json::object());
+      const Json routes = settings.value("model", Json::object()).value("routes", Json::object());
+      for (const auto& [name, route] : routes.items()) {
+        const std::string at = child_pointer("/model/routes", name);
+        const auto place = [&](const std::string& pointer) {
+          return (!entry.empty() && document_.has(entry + pointer) ? entry : "/defaults") + pointer;
+        };
+        if (!route.contains("url"))
+          complain(place(at), " has no `url`, expected the base URL of its server", true);
+        const std::string key = route.value("credential", "");
+        if (key.empty() || credentials.contains(key)) continue;
+        std::vector<std::string> names;
+        for (const auto& known : credentials.items()) names.push_back(known.key());
+        const std::string meant = nearest(key, names);
+        complain(place(at + "/credential"),
+                 " is \"" + key + "\", expected a name under `credentials`" +
+                     (meant.empty() ? "" : "; did you mean \"" + meant + "\"?"));
+      }
     }
   }
 

@@ -77,6 +77,7 @@ struct PluginSettings {
   std::map<std::string, std::vector<std::string>> grants;  // grant -> globs
   PluginLimits limits;
   bool dry_run = false;  // reads go through, writes are only logged
+  std::string pipeline;  // whose budget its tokens count for; empty: each task's own
   std::string where;  // "file:line:col" of the plugin's key, the host's own entry before `defaults`
 };
 
@@ -86,6 +87,26 @@ struct WebhookSettings {
   // Of the hook's secret: one, or two while it is changed. Never empty when `listen` is set.
   std::vector<std::filesystem::path> secret_files;
   bool operator==(const WebhookSettings&) const = default;
+};
+
+// A way to models: one server that speaks OpenAI's wire.
+struct ModelRoute {
+  std::string url;                  // its base, up to and with /v1, without a trailing slash
+  std::string provider;             // what caps, prices and the ledger call it; lower case
+  std::string credential;           // a name in `credentials`; empty: the server asks for no key
+  std::vector<std::string> models;  // globs of those that may be asked; empty: all
+  std::int64_t max_output = 16384;  // tokens that an answer may have
+  int bytes_per_token = 1;          // no fewer bytes of a request than this make a token
+  bool operator==(const ModelRoute&) const = default;
+};
+
+// Which models may be asked through the host.
+struct ModelSettings {
+  std::string listen = "127.0.0.1:0";        // of the meter, for runs
+  std::map<std::string, ModelRoute> routes;  // by name; none: nothing is asked, no meter listens
+  std::vector<std::string> banned_providers;
+  std::vector<std::string> banned_models;  // globs
+  bool operator==(const ModelSettings&) const = default;
 };
 
 // What one host runs with.
@@ -99,6 +120,7 @@ struct HostConfig {
   WorkerSettings workers;
   TrustSettings trust;
   WebhookSettings webhooks;
+  ModelSettings model;
   std::vector<std::filesystem::path> plugin_dirs;            // searched besides the usual ones
   std::map<std::string, PluginSettings> plugins;             // by plugin id
   std::map<std::string, std::filesystem::path> credentials;  // name -> file with the secret

@@ -78,6 +78,31 @@ void check_keys(const Json* keys, const Complain& complain) {
                [](const std::string& text) { (void)Ed25519Key::parse(text); });
 }
 
+// A run's key goes over this socket in the clear.
+void check_loopback(const std::string& text) {
+  if (!SocketAddress::parse(text).is_loopback())
+    throw Error(Code::invalid, "\"" + text +
+                                   "\" can be reached from other machines, expected an address of "
+                                   "this one alone, such as 127.0.0.1:0");
+}
+
+void check_model(const Json& model, const Complain& complain) {
+  if (model.contains("listen"))
+    check_text(&model["listen"], "/model/listen", complain, check_loopback);
+  if (!model.contains("routes") || !model["routes"].is_object()) return;
+  for (const auto& [name, route] : model["routes"].items()) {
+    if (!route.is_object() || !route.contains("url")) continue;
+    check_text(&route["url"], child_pointer("/model/routes", name) + "/url", complain,
+               [&](const std::string& url) {
+                 if (const auto fault = url_fault(url)) throw Error(Code::invalid, *fault);
+                 if (is_plaintext_beyond_loopback(url) && !route.value("allow_plaintext", false))
+                   throw Error(Code::invalid,
+                               "would send prompts and key over the network in the clear; expected "
+                               "https://, or `allow_plaintext: true` beside it");
+               });
+  }
+}
+
 }  // namespace
 
 std::optional<std::string> url_fault(const std::string& url) {
@@ -120,6 +145,8 @@ void check_settings(const Json& settings, const Paths& paths, const Complain& co
   if (const Json* files = find(settings, "webhooks", "secret_files"); files && files->is_array())
     for (std::size_t i = 0; i < files->size(); ++i)
       check_text(&(*files)[i], child_pointer("/webhooks/secret_files", i), complain, path);
+  if (settings.contains("model") && settings["model"].is_object())
+    check_model(settings["model"], complain);
   if (settings.contains("credentials") && settings["credentials"].is_object())
     for (const auto& [name, value] : settings["credentials"].items())
       check_text(&value, child_pointer("/credentials", name), complain, path);

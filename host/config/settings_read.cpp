@@ -71,6 +71,28 @@ WebhookSettings read_webhooks(const Json& webhooks, const Paths& paths, const fs
   return result;
 }
 
+ModelRoute read_route(const std::string& name, const Json& route) {
+  ModelRoute result;
+  result.url = route.at("url");
+  while (result.url.ends_with('/')) result.url.pop_back();
+  result.provider = route.value("provider", name);
+  result.credential = route.value("credential", "");
+  route.at("models").get_to(result.models);
+  result.max_output = route.at("max_output");
+  result.bytes_per_token = route.at("bytes_per_token");
+  return result;
+}
+
+ModelSettings read_model(const Json& model) {
+  ModelSettings result;
+  result.listen = model.at("listen");
+  for (const auto& [name, route] : model.at("routes").items())
+    result.routes[name] = read_route(name, route);
+  model.at("banned").at("providers").get_to(result.banned_providers);
+  model.at("banned").at("models").get_to(result.banned_models);
+  return result;
+}
+
 PluginSettings read_plugin(const Json& plugin) {
   PluginSettings result;
   result.enabled = plugin.at("enabled");
@@ -88,6 +110,7 @@ PluginSettings read_plugin(const Json& plugin) {
   plugin.at("grants").get_to(result.grants);
   result.limits = read_limits(plugin.at("limits"));
   result.dry_run = plugin.at("dry_run");
+  result.pipeline = plugin.value("pipeline", "");
   return result;
 }
 
@@ -105,6 +128,7 @@ void read_settings(const Json& settings, const Paths& paths, const fs::path& bas
   config.workers.max = settings.at("workers").at("max");
   config.trust = read_trust(settings.at("trust"));
   config.webhooks = read_webhooks(settings.at("webhooks"), paths, secrets);
+  config.model = read_model(settings.at("model"));
   for (const Json& path : settings.at("plugin_dirs"))
     config.plugin_dirs.push_back(resolve(path, paths, base));
   for (const auto& [name, path] : settings.at("credentials").items())
