@@ -7,6 +7,7 @@
 #include "app/forge_visit.hpp"
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
+#include "app/meter_bypass.hpp"
 #include "app/offline.hpp"
 #include "control/admin_client.hpp"
 #include "gitea/token.hpp"
@@ -42,6 +43,7 @@ class Examination {
     check("gitea token", [this] { look_at_token(); });
     check("gitea", [this] { ask_gitea(); });
     check("webhooks", [this] { look_at_webhooks(); });
+    check("models", [this] { look_at_models(); });
     return std::move(findings_);
   }
 
@@ -195,6 +197,19 @@ class Examination {
     add(Grade::ok, "webhooks",
         fmt::format("come in at {}, by {} secret{}", webhooks.listen, webhooks.secret_files.size(),
                     webhooks.secret_files.size() == 1 ? "" : "s"));
+  }
+
+  void look_at_models() {
+    if (!loaded_ || loaded_->config.model.routes.empty()) return;
+    const auto& model = loaded_->config.model;
+    for (const auto& [name, route] : model.routes) {
+      if (!route.credential.empty())
+        (void)TokenSource({loaded_->config.credentials.at(route.credential)}, nullptr, "model key")
+            .get();
+      add(Grade::ok, "models",
+          fmt::format("route \"{}\" leads to {}, as {}", name, route.url, route.provider));
+    }
+    for (const auto& line : meter_bypasses(loaded_->config)) add(Grade::warn, "models", line);
   }
 
   void ask_gitea() {

@@ -7,6 +7,7 @@
 #include "app/enforcement.hpp"
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
+#include "app/meter_bypass.hpp"
 #include "app/plan.hpp"
 #include "app/report.hpp"
 #include "plugins/catalogue.hpp"
@@ -92,6 +93,7 @@ class PluginCheck {
 
   // `whole`: what is missing in these settings is added by nobody.
   void look_at(const LoadedConfig& loaded, const std::string& whose, bool whole) {
+    for (const auto& line : meter_bypasses(loaded.config)) add_warning(whose + line);
     for (const auto& entry : scan(catalogue_, loaded, paths_, plugin_dirs_)) {
       // What is installed on another host can't be seen from here.
       const bool certain = whose.empty() || (whole && entry.state == PluginState::invalid_config);

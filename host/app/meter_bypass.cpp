@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/meter_bypass.hpp"
+
+#include <fmt/format.h>
+
+#include "http/url.hpp"
+#include "plugins/grants.hpp"
+
+namespace host {
+namespace {
+
+// A credential is granted as NAME@host:port, wherever it goes.
+bool sends_key(const Grants& grants, const std::string& credential) {
+  for (const auto& glob : grants.values("http.credential"))
+    if (glob == "*" || glob_matches(glob.substr(0, glob.find('@')), credential)) return true;
+  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> meter_bypasses(const HostConfig& config) {
+  std::vector<std::string> lines;
+  for (const auto& [id, plugin] : config.plugins) {
+    if (!plugin.enabled) continue;
+    const Grants grants(plugin.grants);
+    for (const auto& [name, route] : config.model.routes) {
+      const auto server = parse_url(route.url).authority();
+      if (grants.permits("http", server))
+        lines.push_back(fmt::format(
+            "{}: {} may ask {} by itself (grant `http`), where model route \"{}\" leads: no budget "
+            "holds for that; grant it `model: [{}]` instead",
+            plugin.where, id, server, name, name));
+      if (!route.credential.empty() && sends_key(grants, route.credential))
+        lines.push_back(fmt::format(
+            "{}: {} may have the key of model route \"{}\" sent (grant `http.credential`): no "
+            "budget holds for what is asked with it; grant it `model: [{}]` instead",
+            plugin.where, id, name, name));
+    }
+  }
+  return lines;
+}
+
+}  // namespace host

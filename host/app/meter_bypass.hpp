@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/host_config.hpp"
+
+namespace host {
+
+// Where what a plugin may do leads past the meter, a line each: it may make requests of its own to
+// a model's server, or send that server's key somewhere. What it uses there no cap of
+// token_budget.json stops. Enabled plugins only.
+[[nodiscard]] std::vector<std::string> meter_bypasses(const HostConfig& config);
+
+}  // namespace host
