@@ -90,20 +90,21 @@ struct WebhookSettings {
 };
 
 // A way to models: one server that speaks OpenAI's wire.
-struct ModelRoute {
+struct ModelRouteSettings {
   std::string url;                  // its base, up to and with /v1, without a trailing slash
   std::string provider;             // what caps, prices and the ledger call it; lower case
   std::string credential;           // a name in `credentials`; empty: the server asks for no key
   std::vector<std::string> models;  // globs of those that may be asked; empty: all
   std::int64_t max_output = 16384;  // tokens that an answer may have
   int bytes_per_token = 1;          // no fewer bytes of a request than this make a token
-  bool operator==(const ModelRoute&) const = default;
+  bool operator==(const ModelRouteSettings&) const = default;
 };
 
 // Which models may be asked through the host.
 struct ModelSettings {
-  std::string listen = "127.0.0.1:0";        // of the meter, for runs
-  std::map<std::string, ModelRoute> routes;  // by name; none: nothing is asked, no meter listens
+  std::string listen = "127.0.0.1:0";  // of the meter, for runs
+  std::map<std::string, ModelRouteSettings>
+      routes;  // by name; none: nothing is asked, no meter listens
   std::vector<std::string> banned_providers;
   std::vector<std::string> banned_models;  // globs
   bool operator==(const ModelSettings&) const = default;

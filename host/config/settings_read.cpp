@@ -71,8 +71,8 @@ WebhookSettings read_webhooks(const Json& webhooks, const Paths& paths, const fs
   return result;
 }
 
-ModelRoute read_route(const std::string& name, const Json& route) {
-  ModelRoute result;
+ModelRouteSettings read_route(const std::string& name, const Json& route) {
+  ModelRouteSettings result;
   result.url = route.at("url");
   while (result.url.ends_with('/')) result.url.pop_back();
   result.provider = route.value("provider", name);
