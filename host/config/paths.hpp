@@ -50,6 +50,13 @@ struct Paths {
   [[nodiscard]] static Paths from(const Environment& environment);
 
   [[nodiscard]] std::filesystem::path host_yaml() const { return config / "host.yaml"; }
+  // Neither is the host's to choose: agents and the operator's own tools know them there.
+  [[nodiscard]] std::filesystem::path token_budget() const {
+    return hermes_home / "token_budget.json";
+  }
+  [[nodiscard]] std::filesystem::path token_usage() const {
+    return hermes_home / "token_usage.jsonl";
+  }
   [[nodiscard]] std::filesystem::path database() const { return timmy_home / "host.db"; }
   [[nodiscard]] std::filesystem::path plugins() const { return timmy_home / "plugins"; }
   [[nodiscard]] std::filesystem::path stamps() const { return timmy_home / "stamps"; }

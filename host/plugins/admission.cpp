@@ -228,11 +228,21 @@ class Admission {
 
   // What may be asked for and granted, and nothing serves yet.
   void note_reserved() {
-    for (const char* grant : {"model", "playbooks.dispatch", "process.restart", "tokens.read"})
+    for (const char* grant : {"playbooks.dispatch", "process.restart"})
       if (entry_.grants.has(grant))
         entry_.notes.push_back(std::string("granted, but nothing serves it in this version: ") +
                                grant);
+    note_routes();
     for (const auto& task : entry_.tasks) note_events(task.spec);
+  }
+
+  void note_routes() {
+    const auto& routes = loaded_.config.model.routes;
+    for (const auto& glob : entry_.grants.values("model"))
+      if (std::none_of(routes.begin(), routes.end(),
+                       [&](const auto& route) { return glob_matches(glob, route.first); }))
+        entry_.notes.push_back("granted model: \"" + glob +
+                               "\", and host.yaml has no such route under model.routes");
   }
 
   void note_events(const TaskSpec& task) {

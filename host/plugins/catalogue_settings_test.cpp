@@ -84,12 +84,22 @@ TEST_F(CatalogueSettingsTest, WhatNothingServesYetIsNoted) {
   auto manifest = triage();
   manifest["tasks"][0]["events"] = {"issues"};
   write_plugin(install_ / "triage.so", manifest);
-  const auto entry =
-      with("      grants: { gitea.read: [\"*\"], gitea.write: [\"*\"], model: [small] }\n");
+  const auto entry = with(
+      "      grants: { gitea.read: [\"*\"], gitea.write: [\"*\"], playbooks.dispatch: [fix] }\n");
   EXPECT_TRUE(entry.ready()) << entry.reason;
   EXPECT_THAT(entry.notes,
-              ElementsAre(HasSubstr("nothing serves it in this version: model"),
+              ElementsAre(HasSubstr("nothing serves it in this version: playbooks.dispatch"),
                           HasSubstr("\"triage_task\" asks for events; without webhooks.listen")));
+}
+
+TEST_F(CatalogueSettingsTest, ARouteToModelsThatIsGrantedAndNotThereIsNoted) {
+  const std::string grants = "      grants: { gitea.read: [\"*\"], gitea.write: [\"*\"], model: ";
+  EXPECT_THAT(with(grants + "[small] }\n").notes,
+              ElementsAre(HasSubstr("\"small\", and host.yaml has no such route")));
+  EXPECT_THAT(
+      with(grants + "[small] }\n  model: { routes: { small: { url: \"http://[::1]/v1\" } } }\n")
+          .notes,
+      IsEmpty());
 }
 
 TEST_F(CatalogueSettingsTest, PathsMayBeginWithTheHostsFolders) {

@@ -59,6 +59,8 @@ Forbidden forbidden_paths(const Paths& paths, const HostConfig& config) {
                       database + "-shm", paths.lock(),    database + ".initialised",
                       paths.host_yaml(), paths.plugins(), paths.cookie(),
                       paths.socket()};
+  forbidden.sealed.push_back(paths.token_budget());
+  forbidden.sealed.push_back(paths.token_usage());
   if (paths.credentials) forbidden.sealed.push_back(*paths.credentials);
   const auto& tokens = config.gitea.token_files;
   forbidden.sealed.insert(forbidden.sealed.end(), tokens.begin(), tokens.end());
