@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "app/installation.hpp"
@@ -12,6 +13,7 @@
 #include "cli/command.hpp"
 #include "cli/json_option.hpp"
 #include "cli/table.hpp"
+#include "config/json_schema.hpp"
 
 namespace host::cli {
 namespace {
@@ -40,7 +42,15 @@ std::optional<GrantValues> grants_from(const options::variables_map& given,
     if (sign == std::string::npos || sign == 0 || sign + 1 == one.size())
       throw Error(Code::usage, "--grant \"" + one + "\" is not NAME=VALUE",
                   "Write --grant gitea.read=org/app, or --grant all.");
-    grants[one.substr(0, sign)].push_back(one.substr(sign + 1));
+    const auto name = one.substr(0, sign);
+    const auto known = grant_names();
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      const auto meant = nearest(name, known);
+      throw Error(Code::usage, "--grant \"" + one + "\": there is no grant \"" + name + "\"",
+                  (meant.empty() ? "" : "Did you mean " + meant + "? ") +
+                      std::string("See docs/grants.md."));
+    }
+    grants[name].push_back(one.substr(sign + 1));
   }
   return grants;
 }

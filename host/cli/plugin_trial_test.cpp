@@ -62,6 +62,12 @@ TEST_F(PluginsRun, GrantsNothingThatWasNotSaid) {
   EXPECT_EQ(trial("echo_call", {"--grant", "gitea.read"}), 64);
 }
 
+TEST_F(PluginsRun, RefusesAGrantThatThereIsNoneOfBeforeAnythingRuns) {
+  EXPECT_EQ(trial("echo", {"--grant", "gitea.raed=org/*"}), 64);
+  EXPECT_THAT(err_.str(), HasSubstr("there is no grant \"gitea.raed\""));
+  EXPECT_THAT(err_.str(), HasSubstr("Did you mean gitea.read?"));
+}
+
 TEST_F(PluginsRun, SaysWhichGrantIsMissingInItsOwnWords) {
   EXPECT_EQ(run({"plugins", "run", TIMMY_HEARTBEAT, "heartbeat"}), 77) << err_.str();
   EXPECT_THAT(err_.str(), AllOf(HasSubstr("--grant gitea.read=whoami"),

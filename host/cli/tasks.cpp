@@ -112,6 +112,13 @@ int list_tasks(Session& session, const options::variables_map&) try {
   throw;
 }
 
+// For somebody who waits.
+void say_how_it_stands(Session& session, const Json& job) {
+  session.err << fmt::format("timmy-host: job {} is {}, after {} of {} attempts\n",
+                             job["id"].get<std::int64_t>(), job["state"].get<std::string>(),
+                             job["attempt"].get<int>(), job["max_attempts"].get<int>());
+}
+
 int enqueue(Session& session, const options::variables_map& given) {
   if (given.count("batch")) return enqueue_batch(session, given["batch"].as<std::string>());
   if (!given.count("task")) throw Error(Code::usage, "which task?", "See timmy-host --list-tasks.");
@@ -137,7 +144,10 @@ int enqueue(Session& session, const options::variables_map& given) {
     return 0;
   }
   auto ended = ended_job(client, id);
-  while (!ended) ended = ended_job(client, id);
+  while (!ended) {
+    say_how_it_stands(session, client.get("/v1/jobs/" + std::to_string(id)));
+    ended = ended_job(client, id);
+  }
   const Json& job = *ended;
   if (session.json)
     session.out << to_indented_text(job) << '\n';

@@ -346,4 +346,11 @@ LoadedConfig parse_host_config(std::string_view text, const std::filesystem::pat
       .read(host_name);
 }
 
+std::vector<std::string> grant_names() {
+  std::vector<std::string> names;
+  for (const auto& grant : schema_json().at("$defs").at("grants").at("properties").items())
+    names.push_back(grant.key());
+  return names;
+}
+
 }  // namespace host

@@ -194,4 +194,7 @@ struct LoadedConfig {
 // The published schema of host.yaml, as text.
 [[nodiscard]] std::string_view host_schema_text();
 
+// The grants that host.yaml may give, by name.
+[[nodiscard]] std::vector<std::string> grant_names();
+
 }  // namespace host
