@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "app/forge_visit.hpp"
+#include "app/model_routes.hpp"
 #include "app/offline.hpp"
 #include "app/running_host.hpp"
 #include "base/process.hpp"
@@ -14,7 +15,9 @@
 #include "services/gitea_service.hpp"
 #include "services/http_service.hpp"
 #include "services/jobs_service.hpp"
+#include "services/model_service.hpp"
 #include "services/state_service.hpp"
+#include "services/tokens_service.hpp"
 
 namespace host {
 namespace {
@@ -53,12 +56,19 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
       http_(context, loop_),
       gitea_(http_, loop_, log_.named("gitea"), gitea_options(config_.config)),
       queue_(store_, loop_, log_.named("queue")),
+      ledger_(store_, loop_, clock_, log_.named("tokens"), config_.config.host_name),
+      budget_file_(options.paths.token_budget(), ledger_, loop_, log_.named("tokens")),
+      usage_export_(store_, loop_, log_.named("tokens"), options.paths.token_usage()),
+      call_ledger_(make_call_ledger(ledger_, loop_, loop_)),
+      models_(http_, *call_ledger_, loop_, log_.redactor(), log_.named("models"),
+              model_routes(config_.config)),
       quarantine_(store_, loop_, log_.named("quarantine")),
       services_(log_.named("services")),
       runs_(
-          services_, clock_,
-          [this](const std::string& plugin) {
-            return Runs::Terms{plan_.grants[plugin], plan_.writes[plugin]};
+          services_, ledger_, clock_,
+          [this](const RunnableTask& task) {
+            return Runs::Terms{plan_.grants[task.plugin], plan_.writes[task.plugin],
+                               plan_.pipelines[task.name]};
           },
           [this](JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
             finished(job, task, verdict, state);
@@ -86,9 +96,12 @@ void Host::start() {
   notify_.starting("opening the database");
   queue_.recover([this](Result<Recovery> recovery) {
     if (!recovery.ok()) return fatal(recovery.error());
-    quarantine_.load([this, recovery](Status loaded) {
-      if (!loaded.ok()) return fatal(loaded.error());
-      recovered(recovery.value());
+    ledger_.recover([this, recovery](Result<Ledger::Recovery> account) {
+      if (!account.ok()) return fatal(account.error());
+      quarantine_.load([this, recovery](Status loaded) {
+        if (!loaded.ok()) return fatal(loaded.error());
+        recovered(recovery.value());
+      });
     });
   });
 }
@@ -107,6 +120,11 @@ void Host::add_services() {
         return found == config_.config.credentials.end() ? std::nullopt
                                                          : std::optional(found->second);
       }));
+  services_.add(make_model_service(models_, ledger_));
+  services_.add(make_tokens_service(ledger_, store_, [this](int keep) {
+    const auto file = usage_export_.rotate(clock_.wall(), keep);
+    return file ? std::optional(file->string()) : std::nullopt;
+  }));
 }
 
 void Host::recovered(const Recovery& recovery) {
@@ -122,10 +140,11 @@ void Host::recovered(const Recovery& recovery) {
   cage_ = look_at_cage(installation_.worker);
   executor_.set_available("gitea", false);
   open_gitea();
+  open_tokens();
   rescan();
-  admin_ =
-      std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_, scheduler_,
-                                 *this, options_.paths.socket(), options_.paths.cookie());
+  admin_ = std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_,
+                                      scheduler_, *this, options_.paths.socket(),
+                                      options_.paths.cookie(), token_sources());
   scheduler_.set_stop_handler(
       [this](JobId job, bool at_once) { (void)executor_.cancel(job, at_once); });
   clock_watch_ = std::make_unique<ClockWatch>(context_, [this] { scheduler_.clock_changed(); });
@@ -245,6 +264,7 @@ void Host::stop() {
             format_duration(grace));
   notify_.stopping("waiting for running jobs");
   folder_watch_.reset();
+  budget_watch_.reset();
   scheduler_.stop();
   executor_.drain(grace, [this] {
     pool_.close([this] {
@@ -253,10 +273,16 @@ void Host::stop() {
         context_.stop();
       };
       webhooks_.stop([this, end] {
-        if (admin_)
-          admin_->stop(end);
+        const auto close_admin = [this, end] {
+          if (admin_)
+            admin_->stop(end);
+          else
+            end();
+        };
+        if (meter_)
+          meter_->stop(close_admin);
         else
-          end();
+          close_admin();
       });
     });
   });

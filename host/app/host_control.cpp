@@ -79,6 +79,7 @@ Json Host::status() const {
     attention.push_back("task " + task + " is paused; timmy-host tasks resume " + task);
   for (const auto& queue : queue_.pauses().queues)
     attention.push_back("queue " + queue + " is paused; timmy-host queues resume " + queue);
+  add_tokens_attention(attention);
   if (!webhooks_fault_.empty()) attention.push_back("no webhooks come in: " + webhooks_fault_);
   const auto queue = queue_.stats();
   return {{"version", TIMMY_VERSION},
@@ -101,6 +102,7 @@ Json Host::status() const {
           {"last_reload", last_reload_},
           {"services", services_.names()},
           {"webhooks", webhooks_report(webhooks_)},
+          {"tokens", tokens_report()},
           {"queue",
            {{"inserted", queue.inserted},
             {"duplicates", queue.duplicates},
@@ -139,6 +141,8 @@ Json Host::tasks() const {
       const auto& pauses = queue_.pauses();
       if (pauses.queues.contains(plan->second.queue)) shown.paused = "queue " + plan->second.queue;
       if (pauses.tasks.contains(plan->first)) shown.paused = "task";
+      const auto over = ledger_.pauses().find(plan_.pipelines.at(plan->first));
+      if (over != ledger_.pauses().end()) shown.paused = "pipeline " + over->first;
     }
     const auto last = last_ends_.find(task.spec.name);
     if (last != last_ends_.end()) shown.last = last->second;

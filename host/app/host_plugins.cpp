@@ -64,8 +64,7 @@ void Host::apply(std::vector<PluginEntry> entries) {
   const auto log = log_.named("plugins");
   for (const auto& [level, text] : announcements(entries_, entries)) log.write(level, text);
   entries_ = std::move(entries);
-  const Plan before =
-      std::exchange(plan_, make_plan(entries_, options_.paths, config_.config.host_name));
+  const Plan before = std::exchange(plan_, make_plan(entries_, options_.paths, config_.config));
   scheduler_.set(plan_.schedule, [this](Status stored) {
     if (stored.ok()) return;
     log_.error("storing the schedules: {}", stored.error().what());
@@ -97,6 +96,8 @@ void Host::reload() {
     // From here on nothing refuses: taken whole, or not at all.
     gitea_.configure(gitea_options(fresh.config));
     config_ = std::move(fresh);
+    configure_models();
+    budget_file_.read({});
     log_.set_level(config_.config.log.level);
     apply_queue_settings();
     pool_.configure(pool_settings(options_.paths, config_.config));

@@ -116,15 +116,27 @@ NewJob prototype(const TaskSpec& task) {
   return job;
 }
 
-Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths, std::string_view host) {
+std::string pipeline_system(std::string_view pipeline) {
+  return "the budget of pipeline " + std::string(pipeline);
+}
+
+Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths,
+               const HostConfig& config) {
   Plan plan;
   for (const auto& entry : entries) {
     if (!entry.ready() || !entry.image) continue;
+    const auto settings = config.plugins.find(entry.id);
     const auto pooled = worker_of(entry, paths, false);
     for (const auto& task : entry.tasks) {
       const auto worker = task.spec.fresh_process ? worker_of(entry, paths, true) : pooled;
-      plan.tasks.emplace(task.spec.name, runnable(entry, task.spec, worker));
-      if (!task.spec.schedule.empty()) plan.schedule.push_back(scheduled(task.spec, host));
+      auto run = runnable(entry, task.spec, worker);
+      const bool shared = settings != config.plugins.end() && !settings->second.pipeline.empty();
+      const auto& pipeline = shared ? settings->second.pipeline : task.spec.name;
+      run.waits_for.push_back(pipeline_system(pipeline));
+      plan.pipelines.emplace(task.spec.name, pipeline);
+      plan.tasks.emplace(task.spec.name, std::move(run));
+      if (!task.spec.schedule.empty())
+        plan.schedule.push_back(scheduled(task.spec, config.host_name));
       for (const auto& kind : task.spec.events)
         plan.events[kind].push_back({entry.id, prototype(task.spec)});
     }

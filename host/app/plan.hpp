@@ -29,12 +29,16 @@ struct Plan {
   std::map<std::string, std::vector<Subscription>> events;  // by the event's kind
   std::map<std::string, Grants> grants;                     // by plugin
   std::map<std::string, WriteTerms> writes;                 // by plugin
+  std::map<std::string, std::string> pipelines;             // by task
   std::map<std::string, std::string> sha256;                // by plugin
 };
 
-// Takes the entries that are ready and were scanned with `load` and `paths`; `host` is its name.
+// Takes the entries that are ready and were scanned with `load` and `paths`, by their config.
 [[nodiscard]] Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths,
-                             std::string_view host);
+                             const HostConfig& config);
+
+// What tasks of a pipeline wait for while it is paused, as Executor::set_available() names it.
+[[nodiscard]] std::string pipeline_system(std::string_view pipeline);
 
 // Refuses what the scheduler would not take, so that setting the plan can't fail. The manifest is
 // at fault: what host.yaml says of schedules has been checked by the catalogue.

@@ -38,6 +38,11 @@ class PlanTest : public ::testing::Test {
   }
   Paths paths_;
   PluginEntry entry_;
+  HostConfig config_ = [] {
+    HostConfig config;
+    config.host_name = "allegro";
+    return config;
+  }();
 };
 
 TEST_F(PlanTest, OnlyWhatIsReadyRunsAndOnlyWhatHasAScheduleIsScheduled) {
@@ -47,7 +52,7 @@ TEST_F(PlanTest, OnlyWhatIsReadyRunsAndOnlyWhatHasAScheduleIsScheduled) {
   PluginEntry refused = entry_;
   refused.state = PluginState::quarantined;
   refused.tasks[0].spec.name = "other_task";
-  const auto plan = make_plan({entry_, refused}, paths_, "allegro");
+  const auto plan = make_plan({entry_, refused}, paths_, config_);
   EXPECT_THAT(plan.tasks, UnorderedElementsAre(Key("watch_task"), Key("watch_now")));
   ASSERT_EQ(plan.schedule.size(), 1u);
   EXPECT_EQ(plan.schedule[0].task, "watch_task");
@@ -55,10 +60,19 @@ TEST_F(PlanTest, OnlyWhatIsReadyRunsAndOnlyWhatHasAScheduleIsScheduled) {
   EXPECT_EQ(plan.schedule[0].concurrency, 2);
 }
 
+TEST_F(PlanTest, ATasksTokensGoOnThePipelineOfItsPluginOrElseOnItsOwn) {
+  EXPECT_EQ(make_plan({entry_}, paths_, config_).pipelines.at("watch_task"), "watch_task");
+  config_.plugins["watch"].pipeline = "nightly";
+  const auto plan = make_plan({entry_}, paths_, config_);
+  EXPECT_EQ(plan.pipelines.at("watch_task"), "nightly");
+  EXPECT_THAT(plan.tasks.at("watch_task").waits_for, ElementsAre(pipeline_system("nightly")))
+      << "so that its pause holds the task back";
+}
+
 TEST_F(PlanTest, AnEventStartsTheTasksThatAskForItWhereTheirPluginMayRead) {
   entry_.tasks[0].spec.events = {"issues", "push"};
   entry_.grants = Grants::from({{"gitea.read", {"org/*"}}});
-  const auto plan = make_plan({entry_}, paths_, "allegro");
+  const auto plan = make_plan({entry_}, paths_, config_);
   const auto jobs = event_jobs(plan, {.kind = "issues",
                                       .action = "opened",
                                       .repo = "org/app",
@@ -80,7 +94,7 @@ TEST_F(PlanTest, AnEventStartsTheTasksThatAskForItWhereTheirPluginMayRead) {
 TEST_F(PlanTest, EventsOfOneObjectShareAKeyPushesOfARefAndStatusesOfACommit) {
   entry_.tasks[0].spec.events = {"issues", "issue_comment", "push", "status"};
   entry_.grants = Grants::from({{"gitea.read", {"*"}}});
-  const auto plan = make_plan({entry_}, paths_, "allegro");
+  const auto plan = make_plan({entry_}, paths_, config_);
   const auto key = [&](const ForgeEvent& event) {
     return event_jobs(plan, event).at(0).unique_key;
   };
@@ -97,7 +111,7 @@ TEST_F(PlanTest, EventsOfOneObjectShareAKeyPushesOfARefAndStatusesOfACommit) {
 TEST_F(PlanTest, AWorkerGetsTheConfigAndTheGrantedPathsOfItsPlugin) {
   entry_.grants = Grants::from({{"fs.write", {"/srv/stamps"}}, {"fs.read", {"/srv/sessions"}}});
   entry_.config = {{"stamp_dir", "/srv/stamps"}};
-  const auto plan = make_plan({entry_}, paths_, "allegro");
+  const auto plan = make_plan({entry_}, paths_, config_);
   const auto& worker = *plan.tasks.at("watch_task").worker;
   EXPECT_THAT(worker.writable, ElementsAre("/srv/stamps"));
   EXPECT_THAT(worker.readable, ElementsAre("/srv/sessions"));
@@ -110,31 +124,31 @@ TEST_F(PlanTest, WhatTheSchedulerWouldRefuseIsTurnedAwayBefore) {
   refuse_unschedulable(entries);
   EXPECT_EQ(entries[0].state, PluginState::refused) << "not host.yaml's fault";
   EXPECT_NE(entries[0].reason, "");
-  EXPECT_TRUE(make_plan(entries, paths_, "allegro").tasks.empty());
+  EXPECT_TRUE(make_plan(entries, paths_, config_).tasks.empty());
 }
 
 TEST_F(PlanTest, ChangedGrantsConfigOrAnAbsentPluginRetireItsWorkers) {
-  const auto plan = make_plan({entry_}, paths_, "allegro");
-  EXPECT_THAT(changed_plugins(plan, make_plan({entry_}, paths_, "allegro")), ElementsAre());
+  const auto plan = make_plan({entry_}, paths_, config_);
+  EXPECT_THAT(changed_plugins(plan, make_plan({entry_}, paths_, config_)), ElementsAre());
   EXPECT_THAT(changed_plugins(plan, Plan{}), ElementsAre("watch"));
   PluginEntry other = entry_;
   other.grants = Grants::from({{"gitea.read", {"org/app"}}});
-  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_, "allegro")), ElementsAre("watch"));
+  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_, config_)), ElementsAre("watch"));
   other = entry_;
   other.config = {{"note", "new"}};
-  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_, "allegro")), ElementsAre("watch"));
+  EXPECT_THAT(changed_plugins(plan, make_plan({other}, paths_, config_)), ElementsAre("watch"));
 }
 
 TEST_F(PlanTest, WhatAPluginMayWriteGoesWithItsGrants) {
   entry_.writes = {.most = 7, .dry_run = true};
-  const auto plan = make_plan({entry_}, paths_, "allegro");
+  const auto plan = make_plan({entry_}, paths_, config_);
   EXPECT_EQ(plan.writes.at("watch").most, 7);
   EXPECT_TRUE(plan.writes.at("watch").dry_run);
 }
 
 TEST_F(PlanTest, AFreshTaskGetsWorkersOfItsOwn) {
   entry_.tasks[0].spec.fresh_process = true;
-  EXPECT_TRUE(make_plan({entry_}, paths_, "allegro").tasks.at("watch_task").worker->fresh);
+  EXPECT_TRUE(make_plan({entry_}, paths_, config_).tasks.at("watch_task").worker->fresh);
 }
 
 }  // namespace

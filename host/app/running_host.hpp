@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The host's rooms, put together. For app/ only: host.cpp has its life, host_plugins.cpp what it
-// takes in from folders and host.yaml, host_control.cpp what it tells and is told.
+// takes in from folders and host.yaml, host_tokens.cpp the account and the models behind it,
+// host_control.cpp what it tells and is told.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,12 @@
 #include "services/runs.hpp"
 #include "services/service_table.hpp"
 #include "store/threaded_store.hpp"
+#include "tokens/budget_file.hpp"
+#include "tokens/call_ledger.hpp"
+#include "tokens/ledger.hpp"
+#include "tokens/meter.hpp"
+#include "tokens/model_call.hpp"
+#include "tokens/usage_export.hpp"
 #include "workers/executor.hpp"
 #include "workers/pool.hpp"
 
@@ -87,6 +95,13 @@ class Host final : public HostControl {
   void store_changed(const StoreHealth& health);
   void open_gitea();
   void open_webhooks();
+  void open_tokens();
+  void configure_models();
+  void open_meter();
+  void pipelines_changed();
+  [[nodiscard]] TokenSources token_sources();
+  void add_tokens_attention(Json& lines) const;
+  [[nodiscard]] Json tokens_report() const;
   void ask_about_intents_again();
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
   void unmade(const RunnableTask& task, const Verdict& refusal);
@@ -111,6 +126,15 @@ class Host final : public HostControl {
   CurlClient http_;
   GiteaClient gitea_;
   Queue queue_;
+  Ledger ledger_;
+  BudgetFile budget_file_;
+  std::unique_ptr<FolderWatch> budget_watch_;
+  UsageExport usage_export_;
+  std::unique_ptr<CallLedger> call_ledger_;
+  ModelGateway models_;
+  std::unique_ptr<Meter> meter_;
+  std::string meter_fault_;                 // why it doesn't listen, though there are routes
+  std::set<std::string> paused_pipelines_;  // as the executor knows them
   Quarantine quarantine_;
   Catalogue catalogue_;
   std::vector<PluginEntry> entries_;

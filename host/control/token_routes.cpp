@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "control/token_json.hpp"
+#include "services/token_json.hpp"
 #include "store/store.hpp"
 #include "tokens/account_table.hpp"
 #include "tokens/day.hpp"

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/runs.hpp"
 
+#include <algorithm>
+
+#include "services/reported_usage.hpp"
 #include "services/state_service.hpp"
 
 namespace host {
 
-Runs::Runs(ServiceTable& services, const Clock& clock, TermsOf terms_of, Finished finished,
-           Unmade unmade)
+Runs::Runs(ServiceTable& services, Ledger& ledger, const Clock& clock, TermsOf terms_of,
+           Finished finished, Unmade unmade)
     : services_(&services),
+      ledger_(&ledger),
       clock_(&clock),
       terms_of_(std::move(terms_of)),
       finished_(std::move(finished)),
@@ -19,24 +23,35 @@ void Runs::opened(const ClaimedJob& job, const RunnableTask& task) {
   context->plugin = task.plugin;
   context->task = task.name;
   context->key = job.key;
-  auto terms = terms_of_(task.plugin);
+  auto terms = terms_of_(task);
   context->grants = std::move(terms.grants);
   context->writes = terms.writes;
+  context->attempt = job.attempt;
+  context->pipeline = terms.pipeline.empty() ? task.name : std::move(terms.pipeline);
   services_->open(std::move(context));
 }
 
 void Runs::begun(RunId run) { services_->begin(run); }
 
-RunHooks::Closing Runs::closed(RunId run) {
+RunHooks::Closing Runs::closed(RunId run, const Verdict& verdict) {
   const auto context = services_->close(run);
   if (!context) return {};
   Closing closing{.commit = {},
+                  .charge = {},
                   .followers = std::move(context->followers),
                   .unreachable = std::move(context->unreachable)};
+  const auto now = clock_->wall();
   if (!context->staged_state.empty())
-    closing.commit = [context, now = clock_->wall()](Unit& unit) {
+    closing.commit = [context, now](Unit& unit) {
       write_staged_state(unit, context->plugin, context->staged_state, now);
     };
+  auto reports = std::move(context->reports);
+  if (const auto said = reported_usage(verdict.result)) reports.push_back(*said);
+  if (!reports.empty())
+    closing.charge = ledger_->reporting(spender_of(*context), std::move(reports));
+  for (const auto reservation : context->reservations) ledger_->release(reservation, {});
+  if (context->budget_renews)
+    closing.wait = std::max<Duration>(*context->budget_renews - now, std::chrono::seconds(1));
   return closing;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "services/service_table.hpp"
+#include "tokens/ledger.hpp"
 #include "workers/executor.hpp"
 
 namespace host {
@@ -12,30 +13,32 @@ namespace host {
 // over. Loop thread.
 class Runs final : public RunHooks {
  public:
-  // What a plugin's runs may do.
+  // What a task's runs may do.
   struct Terms {
     Grants grants;
     WriteTerms writes;
+    std::string pipeline{};  // whose budget its tokens count for; empty: the task's own
   };
-  using TermsOf = std::function<Terms(const std::string& plugin)>;
+  using TermsOf = std::function<Terms(const RunnableTask& task)>;
   using Finished = std::function<void(JobId, const RunnableTask&, const Verdict&, JobState)>;
   using Unmade = std::function<void(const RunnableTask&, const Verdict&)>;
 
-  // `services` and `clock` are not owned. `terms_of` gives a plugin's terms as they are now; a run
-  // keeps those it began with. `finished` hears of each verdict once it is durable, `unmade` as
-  // RunHooks says.
-  Runs(ServiceTable& services, const Clock& clock, TermsOf terms_of, Finished finished,
-       Unmade unmade);
+  // `services`, `ledger` and `clock` are not owned. `terms_of` gives a task's terms as they are
+  // now; a run keeps those it began with. `finished` hears of each verdict once it is durable,
+  // `unmade` as RunHooks says.
+  Runs(ServiceTable& services, Ledger& ledger, const Clock& clock, TermsOf terms_of,
+       Finished finished, Unmade unmade);
 
   void opened(const ClaimedJob& job, const RunnableTask& task) override;
   void begun(RunId run) override;
-  [[nodiscard]] Closing closed(RunId run) override;
+  [[nodiscard]] Closing closed(RunId run, const Verdict& verdict) override;
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
                 JobState state) override;
   void unmade(const RunnableTask& task, const Verdict& refusal) override;
 
  private:
   ServiceTable* services_;
+  Ledger* ledger_;
   const Clock* clock_;
   TermsOf terms_of_;
   Finished finished_;

@@ -11,7 +11,7 @@ using RunsTest = ServiceBench;
 TEST_F(RunsTest, ARunKeepsTheTermsThatItsPluginHadWhenItBegan) {
   Runs::Terms terms{Grants::from({{"gitea.write", {"org/app"}}}), {.most = 7, .dry_run = true}};
   Runs runs(
-      table_, loop_.clock(), [&](const std::string&) { return terms; },
+      table_, ledger_, loop_.clock(), [&](const RunnableTask&) { return terms; },
       [](JobId, const RunnableTask&, const Verdict&, JobState) {},
       [](const RunnableTask&, const Verdict&) {});
   ClaimedJob job;

@@ -23,6 +23,7 @@
 #include "plugins/grants.hpp"
 #include "plugins/write_terms.hpp"
 #include "queue/job.hpp"
+#include "tokens/hold.hpp"
 
 namespace host {
 
@@ -51,6 +52,13 @@ struct RunContext {
   // Outside systems that a call of this run found unreachable ("gitea"). A run that then fails is
   // not charged an attempt when its task waits for that system.
   std::set<std::string> unreachable;
+
+  int attempt = 0;
+  std::string pipeline;                   // whose budget its tokens count for
+  std::vector<Report> reports;            // what it said that it used; charged however it ends
+  std::set<ReservationId> reservations;   // open ones of its own; released at its end
+  std::optional<WallTime> budget_renews;  // a call was refused until then: it may wait at no cost
+
   bool begun = false;  // its code is being called; before that it has no business here
 };
 

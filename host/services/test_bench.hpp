@@ -14,6 +14,7 @@
 #include "services/service_table.hpp"
 #include "services/state_service.hpp"
 #include "store/inline_store.hpp"
+#include "tokens/ledger.hpp"
 
 namespace host {
 
@@ -21,6 +22,7 @@ class ServiceBench : public ::testing::Test {
  protected:
   ServiceBench() {
     queue_.recover([](Result<Recovery>) {});
+    ledger_.recover([](Result<Ledger::Recovery>) {});
     loop_.drain();
   }
 
@@ -89,6 +91,7 @@ class ServiceBench : public ::testing::Test {
   Log log_ = Log::to_memory(lines_);
   InlineStore store_{loop_};
   Queue queue_{store_, loop_, log_};
+  Ledger ledger_{store_, loop_, loop_.clock(), log_, "allegro", "this boot"};
   ServiceTable table_{log_};
 };
 

@@ -29,6 +29,9 @@ BudgetFile::BudgetFile(std::filesystem::path path, Ledger& ledger, Loop& loop, L
 
 void BudgetFile::read(Reply<Done> done) {
   auto budget = attempt([this] { return load_budget(path_); });
+  // Whatever else changes beside the file, the store hears nothing of it.
+  if (budget && ledger_.budget() == std::optional(budget.value()))
+    return loop_.post([finish = finishing(std::move(done))] { finish(Done{}); });
   if (budget) return ledger_.set_budget(std::move(budget.value()), finishing(std::move(done)));
   const auto& fault = budget.error();
   if (fault.code() == Code::not_found)

@@ -65,6 +65,10 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   [[nodiscard]] const std::optional<Budget>& budget() const { return budget_; }
   [[nodiscard]] DayClock& day() { return day_; }
   [[nodiscard]] PauseWatch& pauses() { return pauses_; }
+  void set_rows_handler(std::function<void()> handler) { rows_handler_ = std::move(handler); }
+  void rows_added() const {
+    if (rows_handler_) rows_handler_();
+  }
 
  private:
   struct Start {
@@ -92,6 +96,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   std::optional<Budget> budget_;
   std::shared_ptr<const Budget> shared_budget_ = std::make_shared<const Budget>();
   PauseWatch pauses_{store_, loop_, day_, log_};
+  std::function<void()> rows_handler_;
   std::vector<std::function<void()>> again_;
   Timer again_timer_;
 };
@@ -237,10 +242,12 @@ std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<
           reports = std::move(reports)](Unit& unit) {
     LedgerNotes notes;
     charge_reports(unit, terms, spender, reports, notes);
-    if (!notes.pause) return;
     // Whether it will be committed nobody knows yet; what is read afterwards is.
-    loop.post([weak] {
-      if (const auto self = weak.lock()) self->pauses_.reread();
+    loop.post([weak, pauses = notes.pause.has_value()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->rows_added();
+      if (pauses) self->pauses_.reread();
     });
   };
 }
@@ -342,7 +349,10 @@ void Ledger::settle(HoldId hold, Settlement settlement, Reply<Charge> done) {
         charged.value = settle_hold(unit, terms, hold, settlement, charged.notes);
         return charged;
       },
-      std::move(done));
+      [impl = std::weak_ptr(impl_), done = std::move(done)](Result<Charge> charge) {
+        if (const auto self = impl.lock()) self->rows_added();
+        if (done) done(std::move(charge));
+      });
 }
 
 void Ledger::drop(HoldId hold, Reply<Done> done) {
@@ -369,6 +379,10 @@ std::function<void(Unit&)> Ledger::reporting(Spender spender, std::vector<Report
 
 std::function<void(Unit&)> Ledger::reporting(Spender spender, ModelName model, TokenUsage usage) {
   return reporting(std::move(spender), {Report{std::move(model), usage}});
+}
+
+void Ledger::set_rows_handler(std::function<void()> handler) {
+  impl_->set_rows_handler(std::move(handler));
 }
 
 void Ledger::set_pause_handler(std::function<void()> handler) {

@@ -81,6 +81,10 @@ class Ledger {
   [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, ModelName model,
                                                      TokenUsage usage);
 
+  // Called on the loop when rows may have been added, some milliseconds before they are on the disk
+  // where they come with a run's end.
+  void set_rows_handler(std::function<void()> handler);
+
   // Called on the loop whenever a pause begins or ends.
   void set_pause_handler(std::function<void()> handler);
   [[nodiscard]] const std::map<std::string, PipelinePause>& pauses() const;

@@ -56,6 +56,7 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
     flight->routes = routes_;
     flight->done = std::move(done);
     flight->bypassable = order.bypassable;
+    flight->refused = order.refused;
     try {
       const auto& route = routes_->at(order.route);
       flight->route = &route;
@@ -72,7 +73,7 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
       if (order.reservation) return hold(*order.reservation);
       ledger_->reserve({order.spender, Tokens(0), std::nullopt},
                        [flight, hold](Result<ReservationId> reserved) {
-                         if (!reserved.ok()) return flight->done(reserved.error());
+                         if (!reserved.ok()) return refuse(*flight, reserved.error());
                          flight->own = reserved.value();
                          hold(reserved.value());
                        });
@@ -107,9 +108,15 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
     bool bypassable = false;
     std::optional<ReservationId> own;  // taken for this call alone
     Hold hold;
+    std::function<void(const Error&)> refused;
     Reply<Json> done;
   };
   using FlightPointer = std::shared_ptr<Flight>;
+
+  static void refuse(const Flight& flight, const Error& error) {
+    if (flight.refused) flight.refused(error);
+    flight.done(error);
+  }
 
   static HttpRequest request_of(const ModelRoute& route, const ModelCall& order,
                                 const std::optional<std::string>& authorization) {
@@ -133,7 +140,7 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
                     if (!self) return;
                     if (!hold.ok()) {
                       self->release(*flight);
-                      return flight->done(hold.error());
+                      return refuse(*flight, hold.error());
                     }
                     flight->hold = hold.value();
                     flight->request.body = prepared->body(hold.value().output);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,8 @@ struct ModelCall {
   Json request;  // OpenAI's, without "stream"
   Duration timeout = std::chrono::minutes(10);
   bool bypassable = false;  // the spender could have reached the model without the host
+  // Called before `done` where it is the ledger that refuses; may be empty.
+  std::function<void(const Error&)> refused;
 };
 
 // Loop thread.

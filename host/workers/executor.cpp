@@ -259,7 +259,7 @@ void Executor::on_outcome(RunId run, RunOutcome outcome) {
     lane.typical = lane.typical == Duration::zero() ? took : (lane.typical * 7 + took) / 8;
   }
   TIMMY_FAILPOINT("workers.after_outcome");
-  auto closing = hooks_->closed(run);
+  auto closing = hooks_->closed(run, outcome.verdict);
   if (outcome.unmade && outcome.verdict.permanent && !over.cancelled)
     return on_unmade(over, outcome.verdict);
   if (outcome.not_begun) {
@@ -286,6 +286,10 @@ Verdict Executor::judge(const Run& run, Verdict verdict, const RunHooks::Closing
   if (run.cancelled && verdict.kind != Kind::completed) {
     verdict.kind = Kind::cancelled;
   } else if (failed && !verdict.permanent) {
+    if (closing.wait) {
+      verdict.kind = Kind::snoozed;
+      verdict.delay = closing.wait;
+    }
     // The task said that it can't do without this system, and the system could not be reached:
     // nobody's fault, so no attempt is burned.
     for (const auto& system : run.task->waits_for) {
@@ -333,8 +337,9 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
 
 // What a run's end brings with it into its transaction; nothing when it brings nothing.
 Queue::Also Executor::also(std::shared_ptr<const RunHooks::Closing> closing, WallTime now) {
-  if (!closing->commit && closing->followers.empty()) return {};
+  if (!closing->commit && !closing->charge && closing->followers.empty()) return {};
   return [closing = std::move(closing), now](Unit& unit, JobState state) {
+    if (closing->charge) closing->charge(unit);
     if (closing->commit) closing->commit(unit);
     for (const auto& follower : closing->followers)
       if (follows(follower.when, state)) (void)insert_job(unit, follower.job, now);
@@ -354,6 +359,7 @@ void Executor::refused(RunId run, const std::shared_ptr<const RunnableTask>& tas
   log_.error("{}: writing a verdict: {}", task->name, error.what());
   if (!closing.commit && closing.followers.empty()) return;
   RunHooks::Closing rest;
+  rest.charge = closing.charge;
   if (closing.commit) rest.followers = closing.followers;
   write(run, task,
         {.kind = Verdict::Kind::failed,

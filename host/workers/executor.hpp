@@ -51,10 +51,15 @@ class RunHooks {
   // The run is over. What it staged joins the transaction of its end.
   struct Closing {
     std::function<void(Unit&)> commit;  // if it completed; may be empty
+    std::function<void(Unit&)> charge;  // however it ended: what it used; may be empty
     std::vector<Follower> followers;    // those that fit what becomes of the job
     std::set<std::string> unreachable;  // outside systems that it found so
+    // It was told that what it asked for can be had again after so long. A run that then fails, and
+    // may be tried again, waits for that at no cost.
+    std::optional<Duration> wait{};
   };
-  [[nodiscard]] virtual Closing closed(RunId run) = 0;
+  // `verdict`: as the worker gave it, before it is judged.
+  [[nodiscard]] virtual Closing closed(RunId run, const Verdict& verdict) = 0;
   // The verdict that was written, and what became of the job by it.
   virtual void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
                         JobState state) = 0;

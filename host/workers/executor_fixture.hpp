@@ -52,7 +52,7 @@ class FakeHooks final : public RunHooks {
  public:
   void opened(const ClaimedJob& job, const RunnableTask&) override { open.insert(job.run.job); }
   void begun(RunId) override {}
-  [[nodiscard]] Closing closed(RunId run) override {
+  [[nodiscard]] Closing closed(RunId run, const Verdict&) override {
     open.erase(run.job);
     return std::exchange(closing, {});
   }

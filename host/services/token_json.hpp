@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The account of tokens as the admin API tells it; docs/admin-api.md has the forms.
+// The account of tokens as tokens/1 and the admin API tell it; docs/admin-api.md has the forms.
 #pragma once
 
 #include "base/json.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "control/token_json.hpp"
+#include "services/token_json.hpp"
 
 #include "tokens/usage_line.hpp"
 

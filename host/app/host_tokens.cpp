@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "app/model_routes.hpp"
+#include "app/running_host.hpp"
+
+namespace host {
+
+void Host::open_tokens() {
+  ledger_.set_rows_handler([this] { usage_export_.rows_committed(); });
+  ledger_.set_pause_handler([this] { pipelines_changed(); });
+  pipelines_changed();
+  const auto read = [this] { budget_file_.read({}); };
+  read();
+  budget_watch_ =
+      std::make_unique<FolderWatch>(context_, loop_, log_.named("tokens"),
+                                    std::vector{options_.paths.token_budget().parent_path()}, read);
+  usage_export_.start();
+  open_meter();
+}
+
+void Host::configure_models() {
+  const auto routes = model_routes(config_.config);
+  models_.set_routes(routes);
+  if (meter_)
+    meter_->set_routes(routes);
+  else
+    open_meter();
+}
+
+// Without it the host goes on: agents' runs are refused, and plugins' calls need no endpoint.
+void Host::open_meter() {
+  meter_fault_.clear();
+  if (config_.config.model.routes.empty()) return;
+  const auto open = attempt([this] {
+    meter_ = std::make_unique<Meter>(
+        loop_, [this](Loop& callers) { return make_call_ledger(ledger_, loop_, callers); },
+        model_routes(config_.config), log_.redactor(), log_.named("meter"),
+        MeterOptions{.listen = SocketAddress::parse(config_.config.model.listen)});
+  });
+  if (open.ok()) return log_.named("meter").info("listens on {}", meter_->address().text());
+  meter_fault_ = open.error().message();
+  log_.named("meter").error("does not listen: {}", open.error().what());
+}
+
+void Host::pipelines_changed() {
+  std::set<std::string> paused;
+  for (const auto& [pipeline, pause] : ledger_.pauses()) paused.insert(pipeline);
+  for (const auto& pipeline : paused) executor_.set_available(pipeline_system(pipeline), false);
+  for (const auto& pipeline : paused_pipelines_)
+    if (!paused.contains(pipeline)) executor_.set_available(pipeline_system(pipeline), true);
+  paused_pipelines_ = std::move(paused);
+}
+
+void Host::add_tokens_attention(Json& lines) const {
+  if (!meter_fault_.empty()) lines.push_back("the meter does not listen: " + meter_fault_);
+  const auto& fault = budget_file_.fault();
+  if (fault && ledger_.budget())
+    lines.push_back("the last good budget holds: " + fault->message());
+  else if (fault && !config_.config.model.routes.empty())
+    lines.push_back("no tokens are granted: " + fault->message());
+  for (const auto& [pipeline, pause] : ledger_.pauses())
+    lines.push_back(fmt::format("pipeline {} pauses until {}: {}", pipeline,
+                                format_utc(pause.until), pause.cause));
+  if (!usage_export_.state().trouble.empty())
+    lines.push_back("token_usage.jsonl is not kept up: " + usage_export_.state().trouble);
+}
+
+Json Host::tokens_report() const {
+  return {{"budget", ledger_.budget().has_value()},
+          {"next_reset", format_utc(ledger_.next_reset())},
+          {"pauses", ledger_.pauses().size()},
+          {"routes", config_.config.model.routes.size()},
+          {"meter", meter_ ? Json(meter_->address().text()) : Json()},
+          {"metered_runs", meter_ ? meter_->open_runs() : 0},
+          {"exported_through", usage_export_.state().through}};
+}
+
+TokenSources Host::token_sources() {
+  TokenSources sources;
+  sources.store = &store_;
+  sources.ledger = &ledger_;
+  sources.clock = &clock_;
+  sources.host_name = config_.config.host_name;
+  sources.pipeline_of = [this](const std::string& task) {
+    const auto found = plan_.pipelines.find(task);
+    return found == plan_.pipelines.end() ? std::nullopt : std::optional(found->second);
+  };
+  sources.export_state = [this] {
+    const auto& state = usage_export_.state();
+    return Json{{"through", state.through}, {"trouble", state.trouble}};
+  };
+  sources.rows_added = [this] { usage_export_.rows_committed(); };
+  return sources;
+}
+
+}  // namespace host

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/model_service.hpp"
+
+#include <chrono>
+
+#include "services/budget_wait.hpp"
+#include "services/reported_usage.hpp"
+#include "tokens/model_call.hpp"
+
+namespace host {
+namespace {
+
+class ModelService final : public Service {
+ public:
+  ModelService(ModelGateway& models, const Ledger& ledger) : models_(&models), ledger_(&ledger) {}
+
+  [[nodiscard]] std::string_view id() const override { return "model/1"; }
+
+  void call(const std::shared_ptr<RunContext>& run, std::string_view method, const Json& params,
+            Reply<Json> reply) override {
+    if (method == "chat") return ask(run, ModelCallKind::chat, params, std::move(reply));
+    if (method == "embed") return ask(run, ModelCallKind::embeddings, params, std::move(reply));
+    if (method == "models") return list(*run, params, std::move(reply));
+    throw Error(Code::usage, "model/1 has no method \"" + std::string(method) + "\"",
+                "It has chat, embed and models.");
+  }
+
+ private:
+  static std::string granted_route(const RunContext& run, const Json& params) {
+    auto route = text_parameter(params, "route");
+    require_grant(run, "model", route);
+    return route;
+  }
+
+  void ask(const std::shared_ptr<RunContext>& run, ModelCallKind kind, const Json& params,
+           Reply<Json> reply) {
+    ModelCall call;
+    call.route = granted_route(*run, params);
+    call.spender = spender_of(*run);
+    call.kind = kind;
+    call.request = object_parameter(params, "request");
+    call.timeout = milliseconds_parameter(params, "timeout_ms", std::chrono::minutes(10));
+    if (const auto number = number_parameter(params, "reservation", 0, 0); number != 0) {
+      call.reservation = ReservationId(number);
+      if (!run->reservations.contains(*call.reservation))
+        throw Error(Code::usage, "the run has no open reservation " + std::to_string(number));
+    }
+    call.refused = [run, ledger = ledger_](const Error& error) {
+      note_refusal(*run, *ledger, error);
+    };
+    models_->call(std::move(call), [reply = std::move(reply)](Result<Json> answer) {
+      reply(attempt([&] { return Json{{"reply", std::move(answer).value()}}; }));
+    });
+  }
+
+  void list(const RunContext& run, const Json& params, Reply<Json> reply) {
+    models_->models(granted_route(run, params),
+                    [reply = std::move(reply)](Result<std::vector<std::string>> names) {
+                      reply(attempt([&] { return Json{{"models", std::move(names).value()}}; }));
+                    });
+  }
+
+  ModelGateway* models_;
+  const Ledger* ledger_;
+};
+
+}  // namespace
+
+std::unique_ptr<Service> make_model_service(ModelGateway& models, const Ledger& ledger) {
+  return std::make_unique<ModelService>(models, ledger);
+}
+
+}  // namespace host

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/model_service.hpp"
+
+#include <gmock/gmock.h>
+
+#include "base/redactor.hpp"
+#include "http/fake_client.hpp"
+#include "services/test_bench.hpp"
+#include "services/tokens_service.hpp"
+#include "tokens/model_call.hpp"
+
+namespace host {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr const char* kAnswer =
+    R"({"choices": [{"message": {"role": "assistant", "content": "ok"}}],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 3}})";
+
+class ModelServiceTest : public ServiceBench {
+ protected:
+  ModelServiceTest() {
+    cap(10'000);
+    table_.add(make_model_service(models_, ledger_));
+    table_.add(make_tokens_service(ledger_, store_, {}));
+  }
+  static std::shared_ptr<const ModelRoutes> routes() {
+    auto all = std::make_shared<ModelRoutes>();
+    ModelRoute route;
+    route.name = "main";
+    route.url = "http://127.0.0.1:9/v1";
+    route.provider = "acme";
+    route.models = {"*"};
+    route.max_output = Tokens(100);
+    all->routes = {route};
+    return all;
+  }
+  void cap(std::int64_t tokens, WhenReached when = WhenReached::refuse) {
+    Budget budget;
+    budget.caps[Dimension::day][""] = {.tokens = Tokens(tokens), .when = when};
+    ledger_.set_budget(budget, {});
+    loop_.drain();
+  }
+  std::shared_ptr<RunContext> begin() {
+    auto run = open({{"model", {"main"}}});
+    run->pipeline = "nightly";
+    return run;
+  }
+  Result<Json> chat(const RunContext& run, Json more = Json::object()) {
+    Json params{{"route", "main"},
+                {"request",
+                 {{"model", "small"}, {"messages", {{{"role", "user"}, {"content", "say ok"}}}}}}};
+    params.update(more);
+    return call(run, "model/1.chat", params);
+  }
+
+  FakeHttpClient http_{loop_};
+  std::unique_ptr<CallLedger> call_ledger_ = make_call_ledger(ledger_, loop_, loop_);
+  ModelGateway models_{http_, *call_ledger_, loop_, std::make_shared<Redactor>(), log_, routes()};
+};
+
+TEST_F(ModelServiceTest, AnswersWithTheModelsReplyAndChargesWhatItUsed) {
+  http_.enqueue(200, kAnswer);
+  const auto run = begin();
+  EXPECT_EQ(chat(*run).value()["reply"]["choices"][0]["message"]["content"], "ok");
+  EXPECT_THAT(rows("SELECT source || ' ' || pipeline || ' ' || run || ' ' || model || ' ' || input"
+                   " || '+' || output FROM ledger"),
+              ElementsAre("meter nightly 1.1 small 12+3"));
+}
+
+TEST_F(ModelServiceTest, AsksOnlyByARouteThatIsGranted) {
+  const auto run = open({{"model", {"other"}}});
+  EXPECT_EQ(chat(*run).error().code(), Code::not_granted);
+  EXPECT_THAT(http_.requests(), IsEmpty());
+}
+
+TEST_F(ModelServiceTest, SendsNothingThatTheBudgetDoesNotHold) {
+  cap(20);
+  const auto refused = chat(*begin()).error();
+  EXPECT_EQ(refused.code(), Code::denied);
+  EXPECT_THAT(refused.what(), HasSubstr("20 tokens"));
+  EXPECT_THAT(http_.requests(), IsEmpty());
+}
+
+TEST_F(ModelServiceTest, NotesUntilWhenTheRunMayWait) {
+  cap(500, WhenReached::queue_until_reset);
+  const auto run = begin();
+  ASSERT_TRUE(call(*run, "tokens/1.reserve", {{"tokens", 495}}).ok());
+  EXPECT_EQ(chat(*run).error().code(), Code::rate_limited);
+  ASSERT_TRUE(run->budget_renews);
+  EXPECT_EQ(format_utc(*run->budget_renews), "2026-01-06T00:00:00Z");
+}
+
+TEST_F(ModelServiceTest, APauseThatTheModelsServerAsksForIsNoneOfTheBudget) {
+  http_.enqueue(429, R"({"error": {"message": "slow down"}})");
+  const auto run = begin();
+  EXPECT_EQ(chat(*run).error().code(), Code::rate_limited);
+  EXPECT_FALSE(run->budget_renews);
+}
+
+TEST_F(ModelServiceTest, ACallMayUseWhatItsRunHasReserved) {
+  cap(1000);
+  const auto run = begin();
+  const auto reservation =
+      call(*run, "tokens/1.reserve", {{"tokens", 1000}}).value()["reservation"];
+  EXPECT_FALSE(chat(*run).ok()) << "the rest of the cap is none";
+  http_.enqueue(200, kAnswer);
+  EXPECT_TRUE(chat(*run, {{"reservation", reservation}}).ok());
+  EXPECT_EQ(chat(*begin(), {{"reservation", reservation}}).error().code(), Code::usage);
+}
+
+TEST_F(ModelServiceTest, ListsTheModelsOfARouteForNothing) {
+  http_.enqueue(200, R"({"data": [{"id": "small"}, {"id": "large"}]})");
+  EXPECT_EQ(call(*begin(), "model/1.models", {{"route", "main"}}).value()["models"],
+            (Json{"large", "small"}));
+  EXPECT_THAT(rows("SELECT id FROM ledger"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace host
