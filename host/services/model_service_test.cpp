@@ -41,7 +41,7 @@ class ModelServiceTest : public ServiceBench {
   void cap(std::int64_t tokens, WhenReached when = WhenReached::refuse) {
     Budget budget;
     budget.caps[Dimension::day][""] = {.tokens = Tokens(tokens), .when = when};
-    ledger_.set_budget(budget, {});
+    ledger_.set_budget(budget, [](const Status& status) { ASSERT_TRUE(status.ok()); });
     loop_.drain();
   }
   std::shared_ptr<RunContext> begin() {

@@ -26,7 +26,7 @@ class TokensServiceTest : public ServiceBench {
   void cap(std::int64_t tokens, WhenReached when = WhenReached::refuse) {
     Budget budget;
     budget.caps[Dimension::pipeline]["triage_task"] = {.tokens = Tokens(tokens), .when = when};
-    ledger_.set_budget(budget, {});
+    ledger_.set_budget(budget, [](const Status& status) { ASSERT_TRUE(status.ok()); });
     loop_.drain();
   }
   std::shared_ptr<RunContext> begin(const Json& grants = nullptr) {
