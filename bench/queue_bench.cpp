@@ -29,7 +29,7 @@ class Engine {
   explicit Engine(const std::filesystem::path& folder)
       : store_({.path = folder / "host.db"}, loop_, log_, [](const Error& error) { throw error; }),
         runs_(
-            services_, clock_, [](const std::string&) { return Runs::Terms(); },
+            services_, ledger_, clock_, [](const RunnableTask&) { return Runs::Terms(); },
             [this](JobId, const RunnableTask&, const Verdict&, JobState) { finished(); },
             [](const RunnableTask&, const Verdict& refusal) {
               throw Error(Code::internal, refusal.message);
@@ -117,7 +117,9 @@ class Engine {
     void opened(const ClaimedJob& job, const RunnableTask& task) override {
       runs_->opened(job, task);
     }
-    Closing closed(RunId run) override { return runs_->closed(run); }
+    Closing closed(RunId run, const Verdict& verdict) override {
+      return runs_->closed(run, verdict);
+    }
     void finished(JobId job, const RunnableTask& task, const Verdict& verdict,
                   JobState state) override {
       runs_->finished(job, task, verdict, state);
@@ -141,6 +143,7 @@ class Engine {
   Log log_ = Log::to_stderr(Level::warn, std::make_shared<Redactor>());
   ThreadedStore store_;
   Queue queue_{store_, loop_, log_};
+  Ledger ledger_{store_, loop_, clock_, log_, "bench"};
   ServiceTable services_{log_};
   Runs runs_;
   BegunWatch watch_{runs_, *this};

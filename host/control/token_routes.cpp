@@ -235,7 +235,7 @@ void explain(const TokenSources& sources, const ServerRequest& request, Reply<Js
   });
 }
 
-ImportLine line_in(const Json& line) {
+OfferedLine line_in(const Json& line) {
   const auto counts = [&line](const char* key) {
     const auto found = line.find(key);
     return found != line.end() && found->is_number_integer() && *found > 0 && *found < INT32_MAX;
@@ -273,7 +273,7 @@ void import_tokens(const TokenSources& sources, const Json& request, Reply<Json>
   const auto list = request.find("lines");
   if (list == request.end() || !list->is_array() || list->size() > kLongestPage)
     throw Error(Code::usage, "\"lines\" must be a list of at most 1,000 lines");
-  std::vector<ImportLine> lines;
+  std::vector<OfferedLine> lines;
   for (const auto& line : *list) lines.push_back(line_in(line));
   const auto zone = BudgetZone::load(zone_of(*sources.ledger));
   sources.store->run(

@@ -59,7 +59,7 @@ void add_to_accounts(Unit& unit, const ReportedUsage& usage, std::int64_t day, W
 
 }  // namespace
 
-ImportReport import_usage(Unit& unit, const std::vector<ImportLine>& lines, const DayOf& day_of,
+ImportReport import_usage(Unit& unit, const std::vector<OfferedLine>& lines, const DayOf& day_of,
                           WallTime now, const std::string& host) {
   const auto ledger = ledger_name(unit);
   ImportReport report;

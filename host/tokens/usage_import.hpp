@@ -40,7 +40,7 @@ struct ReportedUsage {
 // The time alone, as there. Second: whether it named its zone.
 [[nodiscard]] std::pair<WallTime, bool> parse_any_time(std::string_view text);
 
-struct ImportLine {
+struct OfferedLine {
   std::int64_t number = 0;  // in the file, from 1
   std::string text;
   int copy = 1;  // how many lines of the file, up to this one, are the same
@@ -63,7 +63,7 @@ using DayOf = std::function<std::int64_t(WallTime)>;
 // A line is known again by its text and by which of several same lines it is, in whatever file: the
 // row's run is "import:" and a hash of both, so a file can be imported again after it has grown.
 // Nothing is imported from the future of `now`. `host` for lines that name none. Store thread.
-[[nodiscard]] ImportReport import_usage(Unit& unit, const std::vector<ImportLine>& lines,
+[[nodiscard]] ImportReport import_usage(Unit& unit, const std::vector<OfferedLine>& lines,
                                         const DayOf& day_of, WallTime now, const std::string& host);
 
 }  // namespace host

@@ -104,7 +104,7 @@ TEST(ReportedUsageTest, SaysWhatIsWrongWithALine) {
 class UsageImportTest : public ::testing::Test {
  protected:
   ImportReport import(const std::vector<std::string>& texts) {
-    std::vector<ImportLine> lines;
+    std::vector<OfferedLine> lines;
     for (const auto& text : texts) {
       int copy = 1;
       for (const auto& line : lines) copy += line.text == text;
