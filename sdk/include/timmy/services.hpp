@@ -14,8 +14,6 @@
 
 #include <timmy/caller.hpp>
 #include <timmy/gitea.hpp>
-#include <timmy/model.hpp>
-#include <timmy/tokens.hpp>
 
 #include <map>
 #include <optional>
