@@ -102,7 +102,7 @@ TEST_F(DoctorTest, WhatIsOptionalAndNotGrantedIsNoWarning) {
       "defaults: { plugins: { heartbeat: { enabled: true,\n"
       "  grants: { gitea.read: [whoami], fs.write: [$TIMMY_HOME/stamps] } } } }\n");
   EXPECT_THAT(of("plugin heartbeat"),
-              AllOf(HasSubstr("ok ready, without http, http.credential (optional)"),
+              AllOf(HasSubstr("ok ready, without model (optional)"),
                     Not(HasSubstr("warn"))));
 }
 
@@ -112,7 +112,7 @@ TEST_F(DoctorTest, APluginsLineSaysWhatItAsksForWhatItGotAndWhoEnforcesIt) {
       "defaults: { plugins: { heartbeat: { enabled: true,\n"
       "  grants: { gitea.read: [whoami], fs.write: [$TIMMY_HOME/stamps] } } } }\n");
   EXPECT_THAT(of("plugin heartbeat"),
-              AllOf(HasSubstr("asks for gitea.read, fs.write, http (optional)"),
+              AllOf(HasSubstr("asks for gitea.read, fs.write, model (optional)"),
                     HasSubstr("granted fs.write: " + paths_.stamps().string() + " (by Landlock)"),
                     HasSubstr("gitea.read: whoami (by the host)")));
 }

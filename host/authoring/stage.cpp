@@ -7,13 +7,22 @@
 #include "services/gitea_service.hpp"
 #include "services/http_service.hpp"
 #include "services/jobs_service.hpp"
+#include "services/model_service.hpp"
 #include "services/state_service.hpp"
+#include "services/tokens_service.hpp"
 #include "workers/message.hpp"
 
 namespace host {
 
 Stage::Stage(Loop& loop, Log log, Outside outside)
-    : loop_(loop), store_(loop), queue_(store_, loop, log), services_(log) {
+    : loop_(loop),
+      store_(loop),
+      queue_(store_, loop, log),
+      ledger_(store_, loop, loop.clock(), log, "trial"),
+      call_ledger_(make_call_ledger(ledger_, loop, loop)),
+      models_(outside.http, *call_ledger_, loop, log.redactor(), log,
+              std::make_shared<const ModelRoutes>()),
+      services_(log) {
   services_.add(make_gitea_service(outside.gitea, store_, loop.clock(), log));
   services_.add(make_state_service(store_, loop.clock()));
   services_.add(make_jobs_service(queue_, store_, [this](const std::string& task) {
@@ -22,6 +31,8 @@ Stage::Stage(Loop& loop, Log log, Outside outside)
     return std::optional(
         KnownTask{known == tasks_.end() ? "another" : known->second, NewJob{.task = task}});
   }));
+  services_.add(make_model_service(models_, ledger_));
+  services_.add(make_tokens_service(ledger_, store_, [](int) { return std::nullopt; }));
   services_.add(make_http_service(
       outside.http, store_, loop.clock(), log.redactor(),
       [credentials = std::move(outside.credentials)](const std::string& name) {
@@ -33,11 +44,10 @@ Stage::Stage(Loop& loop, Log log, Outside outside)
 void Stage::open(const PluginEntry& plugin, const std::string& task, const Json& payload,
                  Reply<ClaimedJob> done) {
   if (!std::exchange(recovered_, true)) {
-    queue_.recover([this, &plugin, task, payload, done](Result<Recovery> recovered) {
+    return recover([this, &plugin, task, payload, done](const Status& recovered) {
       if (!recovered.ok()) return done(recovered.error());
       open(plugin, task, payload, done);
     });
-    return;
   }
   for (const auto& one : plugin.tasks) tasks_[one.spec.name] = plugin.id;
   NewJob job{.task = task};
@@ -47,6 +57,16 @@ void Stage::open(const PluginEntry& plugin, const std::string& task, const Json&
                   if (!inserted.ok()) return done(inserted.error());
                   claim(plugin, task, done);
                 });
+}
+
+void Stage::recover(Reply<Done> done) {
+  queue_.recover([this, done = std::move(done)](const Result<Recovery>& queue) {
+    if (!queue.ok()) return done(queue.error());
+    ledger_.recover([this, done](const Result<Ledger::Recovery>& ledger) {
+      if (!ledger.ok()) return done(ledger.error());
+      ledger_.set_budget({}, done);
+    });
+  });
 }
 
 void Stage::claim(const PluginEntry& plugin, const std::string& task, Reply<ClaimedJob> done) {
@@ -69,6 +89,7 @@ void Stage::begin(RunId run) { services_.begin(run); }
 
 TrialEffects Stage::close(RunId run, const Verdict& verdict) {
   const auto context = services_.close(run);
+  for (const auto reservation : context->reservations) ledger_.release(reservation, {});
   TrialEffects effects{context->staged_state, context->followers};
   queue_.finish(
       run, verdict, {},

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,9 @@
 #include "queue/queue.hpp"
 #include "services/service_table.hpp"
 #include "store/inline_store.hpp"
+#include "tokens/call_ledger.hpp"
+#include "tokens/ledger.hpp"
+#include "tokens/model_call.hpp"
 #include "workers/service_handler.hpp"
 
 namespace host {
@@ -36,8 +40,9 @@ struct TrialEffects {
 };
 
 // What a plugin finds around it when it is tried without a host: the host's own services on a queue
-// and a store in memory, so that grants and parameters are judged as in earnest. State lives as
-// long as the stage. Loop thread.
+// and a store in memory, so that grants and parameters are judged as in earnest. Nothing caps its
+// tokens, and model/1 has no route: no trial costs money. State lives as long as the stage. Loop
+// thread.
 class Stage final : public ServiceHandler {
  public:
   // The world outside; not owned.
@@ -69,11 +74,15 @@ class Stage final : public ServiceHandler {
   void log(RunId run, std::string_view plugin, Level level, std::string_view text) override;
 
  private:
+  void recover(Reply<Done> done);
   void claim(const PluginEntry& plugin, const std::string& task, Reply<ClaimedJob> done);
 
   Loop& loop_;
   InlineStore store_;
   Queue queue_;
+  Ledger ledger_;
+  std::unique_ptr<CallLedger> call_ledger_;
+  ModelGateway models_;
   ServiceTable services_;
   bool recovered_ = false;
   std::map<std::string, std::string> tasks_;  // of the plugin on stage -> its id

@@ -91,6 +91,18 @@ TEST_P(TrialTest, KeepsStateBetweenRunsAndShowsWhatOnePut) {
   EXPECT_EQ(Json::parse(workshop_.stage().calls().back().answer.value())["value"], 4);
 }
 
+TEST_P(TrialTest, NoCapIsInTheWayOfTokensAndNoModelIsAsked) {
+  make({{"model", {"main"}}});
+  EXPECT_EQ(call("tokens/1.reserve", {{"tokens", 5}}).verdict.kind, Kind::completed);
+  const auto& calls = workshop_.stage().calls();
+  EXPECT_TRUE(calls.back().answer.ok());
+  const Json ask{{"route", "main"}, {"request", {{"model", "m"}, {"messages", Json::array()}}}};
+  (void)call("model/1.chat", ask);
+  EXPECT_EQ(calls.back().answer.error().code(), Code::not_found);
+  (void)call("model/1.models", {{"route", "other"}});
+  EXPECT_EQ(calls.back().answer.error().code(), Code::not_granted);
+}
+
 TEST_P(TrialTest, SaysWhatDestroyThrew) {
   plugin_ = admit_candidate(candidate_, {.config = Json{{"destroy", "throw"}}}, workshop_.paths());
   start();

@@ -30,7 +30,7 @@ TEST_F(ConfigCommandTest, EveryErrorOfAPluginsConfigIsALineOfItsOwn) {
       "      schedule: { heartbeat: \"99 * * * *\" }\n"  // 5
       "      config:\n"
       "        stamp_dri: /tmp\n"             // 7
-      "        model: { url: nonsense }\n");  // 8
+      "        model: { route: 7 }\n");  // 8
   const Json found = errors();
   ASSERT_EQ(found.size(), 3u) << found.dump(2);
   EXPECT_THAT(found[0].value("where", ""), HasSubstr("host.yaml:5:"));
@@ -39,7 +39,7 @@ TEST_F(ConfigCommandTest, EveryErrorOfAPluginsConfigIsALineOfItsOwn) {
   EXPECT_THAT(out_.str(),
               AllOf(HasSubstr("host.yaml:7:9: plugins.heartbeat.config.stamp_dri is not a known "
                               "key; did you mean \"stamp_dir\"?\n"),
-                    HasSubstr("host.yaml:8:23: plugins.heartbeat.config.model.url is ")));
+                    HasSubstr("host.yaml:8:25: plugins.heartbeat.config.model.route is ")));
 }
 
 TEST_F(ConfigCommandTest, PluginConfigsOfOtherHostsAreCheckedToo) {

@@ -69,6 +69,8 @@ class GiteaClient final : public Gitea {
   void get_issue(RepoName repo, std::int64_t number, Reply<Issue> reply) override;
   void set_issue_state(RepoName repo, std::int64_t number, bool open, Reply<Issue> reply) override;
   void edit_issue(RepoName repo, std::int64_t number, TextEdit edit, Reply<Issue> reply) override;
+  void keep_issue(RepoName repo, std::string title, std::string body, std::string marker,
+                  Reply<Issue> reply) override;
   void list_assignable(RepoName repo, Reply<std::vector<std::string>> reply) override;
   void add_assignees(RepoName repo, std::int64_t number, std::vector<std::string> logins,
                      Reply<Issue> reply) override;

@@ -162,6 +162,22 @@ class FakeIssues : public Gitea {
       return same ? issue : touched(issue);
     });
   }
+  void keep_issue(RepoName name, std::string title, std::string body, std::string marker,
+                  Reply<Issue> reply) override {
+    answer(std::move(reply), [this, name, title, body, marker] {
+      const auto text = signed_with(body, marker);
+      const auto line = signed_with("", marker);
+      for (auto& [number, issue] : find(name).issues) {
+        if (issue.state != "open" || issue.body.find(line) == std::string::npos) continue;
+        const bool same = issue.title == title && issue.body == text;
+        issue.title = title, issue.body = text;
+        return same ? issue : touched(issue);
+      }
+      Issue& made = add_issue(name.full(), title);
+      made.body = text, made.user = user.login;
+      return made;
+    });
+  }
   void list_assignable(RepoName name, Reply<std::vector<std::string>> reply) override {
     answer(std::move(reply), [this, name] { return find(name).assignable; });
   }

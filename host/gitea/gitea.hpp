@@ -75,6 +75,11 @@ class Gitea {
                                Reply<Issue> reply) = 0;
   virtual void edit_issue(RepoName repo, std::int64_t number, TextEdit edit,
                           Reply<Issue> reply) = 0;
+  // One issue kept up to date: the open one of this user that carries the marker has that title and
+  // body then; where there is none it is made. `marker` is not empty. May be called again after any
+  // failure.
+  virtual void keep_issue(RepoName repo, std::string title, std::string body, std::string marker,
+                          Reply<Issue> reply) = 0;
   // Logins of whom issues can be assigned to.
   virtual void list_assignable(RepoName repo, Reply<std::vector<std::string>> reply) = 0;
   // Adds to who is assigned, takes from them. Somebody who can't be assigned is not_found, named,

@@ -83,6 +83,7 @@ TEST_F(GiteaIntentsTest, WhatTheClientLooksForByItselfIsLeftToThePerson) {
   for (const auto& [method, target] :
        std::map<std::string, std::string>{{"create_comment", "org/app#1"},
                                           {"keep_comment", "org/app#1"},
+                                          {"keep_issue", "org/app issue report"},
                                           {"create_review", "org/app#1"},
                                           {"create_label", "org/app label x"},
                                           {"set_status", "org/app@abc"}})

@@ -61,6 +61,7 @@ const std::map<std::string_view, std::vector<std::string_view>>& forge_scopes() 
       // Whose comment or review carries the marker is looked at: the token's user's.
       {"create_comment", {"read:user", "write:issue"}},
       {"keep_comment", {"read:user", "write:issue"}},
+      {"keep_issue", {"read:user", "write:issue"}},
       {"create_review", {"read:user", "write:repository"}},
       {"set_status", {"write:repository"}},
       {"merge_pr", {"write:repository"}},

@@ -48,7 +48,7 @@ TEST(GiteaScopes, WhatAGrantLetsAPluginCallIsWhatItsTokenMustDo) {
       << "who writes reads";
   EXPECT_THAT(
       missing({{"gitea.write", {"org/app"}}}, {"read:issue", "read:repository", "read:user"}),
-      ElementsAre("write:issue 8", "write:repository 2"));
+      ElementsAre("write:issue 9", "write:repository 2"));
   EXPECT_THAT(missing({{"http", {"a:1"}}}, {}), IsEmpty()) << "no grant for the forge";
 }
 

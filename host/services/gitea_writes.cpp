@@ -55,6 +55,17 @@ std::function<void(Reply<Json>)> on_issue(Gitea& gitea, const ForgeCall& call, c
 
 // Issues.
 
+// The issue that carries the marker, or one that has no number yet, with what it would say.
+Issue as_kept(const std::vector<Issue>& open, const std::string& title, const std::string& body,
+              const std::string& marker) {
+  Issue issue;
+  issue.state = "open";
+  for (const auto& each : open)
+    if (each.body.find("<!-- timmy:" + marker + " -->") != std::string::npos) issue = each;
+  issue.title = title, issue.body = body;
+  return issue;
+}
+
 ForgeWrite set_issue_state(Gitea& gitea, const ForgeCall& call) {
   const auto object = object_of(call);
   const bool open = call.flag("open");
@@ -103,6 +114,28 @@ ForgeWrite remove_assignees(Gitea& gitea, const ForgeCall& call) {
             });
             return to_json(issue);
           })};
+}
+
+ForgeWrite keep_issue(Gitea& gitea, const ForgeCall& call) {
+  const auto repo = call.repo(kWrite);
+  const auto title = short_text(call, "title");
+  const auto body = call.text("body");
+  const auto name = short_text(call, "name");
+  const auto marker = kept_marker(*call.run, name);
+  return {repo.full() + " issue " + name,
+          [&gitea, run = call.run, repo, title, body, marker](Reply<Json> reply) {
+            gitea.keep_issue(repo, title, body, marker,
+                             later<Issue>(run, std::move(reply),
+                                          [](const Issue& issue) { return to_json(issue); }));
+          },
+          [&gitea, run = call.run, repo, title, body, marker](Reply<Json> reply) {
+            gitea.list_issues(
+                repo, {},
+                later<std::vector<Issue>>(run, std::move(reply),
+                                          [title, body, marker](const std::vector<Issue>& open) {
+                                            return to_json(as_kept(open, title, body, marker));
+                                          }));
+          }};
 }
 
 // Labels.
@@ -310,6 +343,7 @@ const std::map<std::string_view, PrepareWrite>& forge_writes() {
       {"remove_label", remove_label},
       {"create_comment", create_comment},
       {"keep_comment", keep_comment},
+      {"keep_issue", keep_issue},
       {"merge_pr", merge_pr},
       {"create_review", create_review},
       {"set_status", set_status},

@@ -25,6 +25,8 @@ const std::vector<ForgeMethod>& writes() {
       {"remove_label", {{"repo", "org/app"}, {"number", 1}, {"label", "bug"}}},
       {"create_comment", {{"repo", "org/app"}, {"number", 1}, {"body", "seen"}}},
       {"keep_comment", {{"repo", "org/app"}, {"number", 1}, {"body", "seen"}, {"name", "sum"}}},
+      {"keep_issue",
+       {{"repo", "org/app"}, {"title", "Report"}, {"body", "all"}, {"name", "report"}}},
       {"merge_pr", {{"repo", "org/app"}, {"number", 2}, {"style", "squash"}, {"head_sha", kHead}}},
       {"create_review", {{"repo", "org/app"}, {"number", 2}, {"event", "comment"}, {"body", "hm"}}},
       {"set_status",
@@ -192,6 +194,21 @@ TEST_F(GiteaWritesTest, AKeptCommentIsOneOverAllJobsOfThePluginAndBelongsToItAlo
   EXPECT_EQ(comments().size(), 3u);
   EXPECT_EQ(call(*writer(), "gitea/1.keep_comment", on(1, {{"body", "x"}})).error().code(),
             Code::usage);
+}
+
+TEST_F(GiteaWritesTest, AKeptIssueIsOneOverAllJobsOfThePluginAndBelongsToItAlone) {
+  const auto keep = [&](const RunContext& run, const char* body, const char* name) {
+    return answer(run, "keep_issue",
+                  {{"repo", "org/app"}, {"title", "Report"}, {"body", body}, {"name", name}})
+        .value("number", 0);
+  };
+  const auto number = keep(*writer(), "one", "report");
+  EXPECT_EQ(keep(*writer(), "two", "report"), number);
+  EXPECT_THAT(gitea_.repos.at("org/app").issues.at(number).body, StartsWith("two"));
+  const auto stranger = writer();
+  stranger->plugin = "stranger";
+  EXPECT_NE(keep(*stranger, "x", "report"), number);
+  EXPECT_NE(keep(*writer(), "x", "other"), number);
 }
 
 // The marker's rules are the client's: the twin takes anything.

@@ -60,6 +60,7 @@ struct RunContext {
   std::optional<WallTime> budget_renews;  // a call was refused until then: it may wait at no cost
 
   bool begun = false;  // its code is being called; before that it has no business here
+  bool over = false;   // the door is closed: what comes now nobody takes
 };
 
 class Service {

@@ -52,6 +52,7 @@ std::shared_ptr<RunContext> ServiceTable::close(RunId run) {
   if (found == runs_.end()) return nullptr;
   auto context = std::move(found->second);
   runs_.erase(found);
+  context->over = true;
   return context;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// docs/services.md has a row for each method of gitea/1, with the grant that it asks for, and no
-// other.
+// docs/services.md has a row for each method of gitea/1, model/1 and tokens/1, with the grant that
+// it asks for, and no other.
 #include <gmock/gmock.h>
 
 #include <map>
@@ -16,15 +16,14 @@
 namespace host {
 namespace {
 
-// By method: the row's last column.
-std::map<std::string, std::string> documented() {
-  constexpr std::string_view kBegins = "| `gitea/1.";
+// By method of a service ("gitea/1"): the row's last column.
+std::map<std::string, std::string> documented(const std::string& service) {
+  const std::string begins = "| `" + service + ".";
   std::map<std::string, std::string> rows;
   std::istringstream page(read_file(TIMMY_SERVICES_PAGE, 1 << 20));
   for (std::string line; std::getline(page, line);) {
-    if (!line.starts_with(kBegins) || !line.ends_with(" |")) continue;
-    const auto method =
-        line.substr(kBegins.size(), line.find('`', kBegins.size()) - kBegins.size());
+    if (!line.starts_with(begins) || !line.ends_with(" |")) continue;
+    const auto method = line.substr(begins.size(), line.find('`', begins.size()) - begins.size());
     const auto last = line.rfind("| ", line.size() - 3) + 2;
     rows[method] = line.substr(last, line.size() - 2 - last);
   }
@@ -32,7 +31,7 @@ std::map<std::string, std::string> documented() {
 }
 
 TEST(ServicesPage, HasARowForEachMethodOfTheForgeWithItsGrant) {
-  auto rows = documented();
+  auto rows = documented("gitea/1");
   const auto grant_of = [&](std::string_view method) {
     const auto row = rows.extract(std::string(method));
     return row.empty() ? "no row" : row.mapped();
@@ -44,6 +43,23 @@ TEST(ServicesPage, HasARowForEachMethodOfTheForgeWithItsGrant) {
               method == "merge_pr" ? "`gitea.merge` for `repo`" : "`gitea.write` for `repo`")
         << method;
   for (const auto& [method, grant] : rows) ADD_FAILURE() << method << " is no method";
+}
+
+using Rows = std::map<std::string, std::string>;
+
+TEST(ServicesPage, HasARowForEachMethodOfModels) {
+  const std::string route = "`model` for `route`";
+  EXPECT_EQ(documented("model/1"), (Rows{{"chat", route}, {"embed", route}, {"models", route}}));
+}
+
+TEST(ServicesPage, HasARowForEachMethodOfTheAccount) {
+  auto rows = documented("tokens/1");
+  for (const char* free : {"reserve", "settle", "release", "report"})
+    EXPECT_EQ(rows.extract(free).mapped(), "|") << free << " needs no grant: an empty column";
+  EXPECT_THAT(rows.extract("standings").mapped(), ::testing::HasSubstr("`tokens.read`"));
+  EXPECT_EQ(rows.extract("usage").mapped(), "as `standings`");
+  EXPECT_EQ(rows.extract("rotate_log").mapped(), "`tokens.rotate`");
+  EXPECT_EQ(rows, Rows{});
 }
 
 }  // namespace

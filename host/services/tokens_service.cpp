@@ -75,6 +75,10 @@ class TokensService final : public Service {
                          note_refusal(*run, *ledger, id.error());
                          return reply(id.error());
                        }
+                       if (run->over) {
+                         ledger->release(id.value(), {});
+                         return reply(Error(Code::stale, "the run is over"));
+                       }
                        run->reservations.insert(id.value());
                        reply(Json{{"reservation", id.value().value()}});
                      });
@@ -90,7 +94,8 @@ class TokensService final : public Service {
         {.model = model_of(said, "settle"),
          .input = Tokens(),
          .output = said.usage.total(),
-         .least_output = Tokens()},
+         .least_output = Tokens(),
+         .used_already = true},
         [ledger = ledger_, usage = said.usage, reply = std::move(reply)](Result<Hold> hold) {
           if (!hold.ok()) return reply(hold.error());
           ledger->settle(hold.value().id, {usage, UsageSource::reported, /*bypassable=*/true},

@@ -92,7 +92,30 @@ TEST_F(TokensServiceTest, WhatWasUsedAboveTheCapStandsInTheBooksAllTheSame) {
   const auto reservation = reserve(*run, 1000);
   ASSERT_TRUE(call(*run, "tokens/1.settle", used(reservation, 0, 1400)).ok());
   EXPECT_EQ(account(), "1400 0 0");
+  ASSERT_TRUE(call(*run, "tokens/1.settle", used(reservation, 20, 30)).ok())
+      << "also once there is less than nothing left";
+  EXPECT_EQ(account(), "1450 0 0");
   EXPECT_EQ(call(*begin(), "tokens/1.reserve", {{"tokens", 1}}).error().code(), Code::denied);
+}
+
+TEST_F(TokensServiceTest, ACallOfAModelWithoutAPriceThatACostCapAsksForStandsInTheBooksToo) {
+  const auto run = begin();
+  const auto reservation = reserve(*run, 100);
+  Budget budget;
+  budget.caps[Dimension::pipeline]["triage_task"] = {.cost = Cost(1)};
+  ledger_.set_budget(budget, [](const Status& status) { ASSERT_TRUE(status.ok()); });
+  loop_.drain();
+  ASSERT_TRUE(call(*run, "tokens/1.settle", used(reservation, 20, 30)).ok());
+  EXPECT_EQ(account(), "50 0 50");
+}
+
+TEST_F(TokensServiceTest, AReservationThatComesWhenTheRunIsOverGoesBackAtOnce) {
+  const auto run = begin();
+  table_.call({run->run, run->plugin, run->task, "tokens/1.reserve", R"({"tokens": 500})"},
+              [](Result<std::string>) {});
+  end(run, "{}");
+  loop_.drain();
+  EXPECT_EQ(account(), "0 0 0");
 }
 
 TEST_F(TokensServiceTest, AReservationIsTheRunsOwn) {

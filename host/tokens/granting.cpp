@@ -145,14 +145,17 @@ Granted<Hold> grant_hold(Unit& unit, const LedgerTerms& terms, ReservationId id,
   if (!reservation || reservation->released)
     throw Error(Code::conflict, fmt::format("the reservation {} of tokens is over", id.value()),
                 "Reserve anew.");
-  const Price* price = price_for(terms, reservation->spender, ask.model);
+  const Price* price = ask.used_already ? terms.budget->price_of(ask.model)
+                                        : price_for(terms, reservation->spender, ask.model);
   Room room{ask, price};
   const auto touched = touched_by(*reservation, ask.model);
   for (const auto& one : touched)
     if (one.held)
       room.narrow(one, cap_over(*terms.budget, one.key), read_account(unit, one.key),
                   reservation->free);
-  if (!room.shortages.empty())
+  if (ask.used_already)
+    room.output = std::max(room.output, Tokens());
+  else if (!room.shortages.empty())
     return refuse<Hold>(unit, terms, reservation->spender.pipeline, room.shortages);
 
   OpenHold hold{{}, id, ask.model, ask.input, room.output, {}, {}};

@@ -26,19 +26,21 @@ class Heartbeat {
   }
 
   Json completion(const timmy::Job& job, timmy::Context& ctx) {
-    if (model_.url.empty()) return not_configured();
+    if (model_.route.empty()) return not_configured();
     return watch(ctx, job.task, "the model has completed nothing",
                  [&] { return stamped(job, ctx, model_.complete(ctx)); });
   }
 
   Json listing(const timmy::Job& job, timmy::Context& ctx) {
-    if (model_.url.empty()) return not_configured();
-    return watch(ctx, job.task, "the model endpoint has not been well",
+    if (model_.route.empty()) return not_configured();
+    return watch(ctx, job.task, "the route to the model has not been well",
                  [&] { return stamped(job, ctx, model_.list(ctx)); });
   }
 
  private:
-  static Json not_configured() { return {{"skipped", "no model.url in the config of heartbeat"}}; }
+  static Json not_configured() {
+    return {{"skipped", "no model.route in the config of heartbeat"}};
+  }
 
   // Stamps the task's success, with what was found, and returns that.
   Json stamped(const timmy::Job& job, const timmy::Context& ctx, Json found) const {

@@ -14,9 +14,6 @@ using timmy::testing::Outcome;
 using timmy::testing::Plugin;
 using timmy::testing::World;
 
-constexpr const char* kModels = "http://127.0.0.1:9/v1/models";
-constexpr const char* kCompletions = "http://127.0.0.1:9/v1/chat/completions";
-
 class Heartbeat : public testing::Test {
  protected:
   Heartbeat() {
@@ -30,9 +27,7 @@ class Heartbeat : public testing::Test {
     return timmy::testing::with_defaults(schema,
                                          {{"stamp_dir", folder_.string()}, {"model", model}});
   }
-  [[nodiscard]] Json with_model() const {
-    return config({{"url", "http://127.0.0.1:9/v1/"}, {"name", "small"}, {"credential", "key"}});
-  }
+  [[nodiscard]] Json with_model() const { return config({{"route", "main"}, {"name", "small"}}); }
   [[nodiscard]] Json stamp(const std::string& task) const {
     std::ifstream file(folder_ / (task + ".stamp"));
     return file ? Json::parse(file) : Json();
@@ -139,67 +134,73 @@ TEST_F(Heartbeat, WithoutAModelItsTasksDoNothing) {
   EXPECT_TRUE(world_.calls.empty());
 }
 
-TEST_F(Heartbeat, TheHealthCheckFindsItsModelInTheList) {
-  world_.reply("GET", kModels,
-               {.status = 200, .body = R"({"data":[{"id":"big"},{"id":"small"}]})"});
+TEST_F(Heartbeat, TheHealthCheckFindsItsModelInTheListAndSpendsNothing) {
+  world_.models.routes["main"] = {"big", "small"};
   Plugin plugin(world_, timmy_plugin_v1, with_model());
   const Outcome outcome = plugin.run("model_health_check");
   EXPECT_EQ(outcome.result, (Json{{"model", "small"}, {"models", 2}})) << outcome.message;
   EXPECT_EQ(stamp("model_health_check").at("models"), 2);
-  EXPECT_EQ(world_.requests.at(0).at("credential"), "key");
+  EXPECT_EQ(world_.account.used(), 0);
 }
 
 TEST_F(Heartbeat, TheHealthCheckMissesItsModel) {
-  world_.reply("GET", kModels, {.status = 200, .body = R"({"data":[{"id":"big"}]})"});
+  world_.models.routes["main"] = {"big"};
   Plugin plugin(world_, timmy_plugin_v1, with_model());
   EXPECT_EQ(plugin.run("model_health_check").code, "no_such_model");
   EXPECT_TRUE(stamp("model_health_check").is_null());
+  world_.models.routes["main"] = {};
+  EXPECT_EQ(plugin.run("model_health_check").code, "model_unavailable");
 }
 
-TEST_F(Heartbeat, TheHealthCheckReadsWhateverAnEndpointMayAnswer) {
+TEST_F(Heartbeat, ARouteThatIsNotGrantedIsNoHealthyOne) {
   Plugin plugin(world_, timmy_plugin_v1, with_model());
-  const auto code = [&](int status, const std::string& body) {
-    world_.reply("GET", kModels, {.status = status, .body = body});
-    const Outcome outcome = plugin.run("model_health_check");
-    return outcome.code + "/" + std::to_string(outcome.status);
-  };
-  EXPECT_EQ(code(503, "loading"), "model_unavailable/1");
-  EXPECT_EQ(code(429, "slow down"), "model_unavailable/1");
-  EXPECT_EQ(code(401, "who?"), "model_denied/2");
-  EXPECT_EQ(code(200, "<html>"), "bad_reply/1");
-  EXPECT_EQ(code(200, "[]"), "bad_reply/1");
-  EXPECT_EQ(code(200, R"({"data": 5})"), "bad_reply/1");
-  EXPECT_EQ(code(200, R"({"data": [{"id": 5}]})"), "bad_reply/1");
-  EXPECT_EQ(code(200, R"({"data": []})"), "model_unavailable/1");
+  const Outcome outcome = plugin.run("model_health_check");
+  EXPECT_EQ(outcome.status, TIMMY_PERMANENT);
+  EXPECT_EQ(outcome.code, "not_granted");
 }
 
-TEST_F(Heartbeat, TheHeavyBeatAsksForACompletionAndReportsItsTokens) {
-  world_.reply("POST", kCompletions,
-               {.status = 200, .body = R"({"choices":[{"message":{"content":"ok"}}],
-                            "usage":{"prompt_tokens":12,"completion_tokens":1}})"});
+TEST_F(Heartbeat, TheHeavyBeatAsksForACompletionAndIsCharged) {
+  world_.models.routes["main"] = {"small"};
+  world_.models.answer_with("ok", {12, 1, 0, 0, 0});
   Plugin plugin(world_, timmy_plugin_v1, with_model());
   const Outcome outcome = plugin.run("heartbeat_heavy");
   EXPECT_EQ(outcome.result, (Json{{"model", "small"}, {"input_tokens", 12}, {"output_tokens", 1}}))
       << outcome.message;
   EXPECT_EQ(stamp("heartbeat_heavy").at("output_tokens"), 1);
-  const Json sent = Json::parse(world_.requests.at(0).at("body").get<std::string>());
+  EXPECT_EQ(world_.account.used(), 13) << "what it says in its result is not charged twice";
+  const Json sent = world_.models.requests.at(0).at("request");
   EXPECT_EQ(sent.at("model"), "small");
   EXPECT_LE(sent.at("max_tokens"), 16);
   EXPECT_EQ(sent.at("messages").at(0).at("role"), "user");
+  EXPECT_TRUE(world_.requests.empty()) << "no request of its own goes past the meter";
 }
 
 TEST_F(Heartbeat, TheHeavyBeatTakesTheFirstModelWhenNoneIsNamed) {
-  world_.reply("GET", kModels, {.status = 200, .body = R"({"data":[{"id":"only"}]})"});
-  world_.reply("POST", kCompletions, {.status = 200, .body = R"({"choices":[{"message":{}}]})"});
-  Plugin plugin(world_, timmy_plugin_v1, config({{"url", "http://127.0.0.1:9/v1"}}));
+  world_.models.routes["main"] = {"only"};
+  Plugin plugin(world_, timmy_plugin_v1, config({{"route", "main"}}));
   EXPECT_EQ(plugin.run("heartbeat_heavy").result.at("model"), "only");
 }
 
-TEST_F(Heartbeat, TheHeavyBeatPassesWhereTheEndpointCountsNoTokens) {
+TEST_F(Heartbeat, ABudgetThatIsUsedUpSaysWhichCapAndLeavesNoStamp) {
+  world_.models.routes["main"] = {"small"};
+  world_.account.left = 5;
+  Plugin plugin(world_, timmy_plugin_v1, with_model());
+  const Outcome waits = plugin.run("heartbeat_heavy");
+  EXPECT_EQ(waits.status, TIMMY_RETRYABLE);
+  EXPECT_EQ(waits.code, "rate_limited");
+  EXPECT_THAT(waits.message, HasSubstr("the cap has 5 tokens left"));
+  world_.account.renews = false;
+  EXPECT_EQ(plugin.run("heartbeat_heavy").status, TIMMY_PERMANENT);
+  EXPECT_TRUE(stamp("heartbeat_heavy").is_null());
+}
+
+TEST_F(Heartbeat, TheHeavyBeatPassesWhereTheProviderCountsNoTokens) {
+  world_.models.routes["main"] = {"small"};
   for (const char* usage : {"null", "7", R"({"prompt_tokens":null,"completion_tokens":"3"})"}) {
-    world_.reply("POST", kCompletions,
-                 {.status = 200,
-                  .body = R"({"choices":[{"message":{}}],"usage":)" + std::string(usage) + "}"});
+    world_.models = {};
+    world_.models.routes["main"] = {"small"};
+    world_.models.reply_with(
+        Json::parse(R"({"choices":[{"message":{}}],"usage":)" + std::string(usage) + "}"));
     Plugin plugin(world_, timmy_plugin_v1, with_model());
     const Outcome outcome = plugin.run("heartbeat_heavy");
     EXPECT_EQ(outcome.result, (Json{{"model", "small"}, {"input_tokens", 0}, {"output_tokens", 0}}))
@@ -208,7 +209,8 @@ TEST_F(Heartbeat, TheHeavyBeatPassesWhereTheEndpointCountsNoTokens) {
 }
 
 TEST_F(Heartbeat, TheHeavyBeatIsNoSuccessWithoutAMessage) {
-  world_.reply("POST", kCompletions, {.status = 200, .body = R"({"choices":[]})"});
+  world_.models.routes["main"] = {"small"};
+  world_.models.reply_with({{"choices", Json::array()}});
   Plugin plugin(world_, timmy_plugin_v1, with_model());
   EXPECT_EQ(plugin.run("heartbeat_heavy").code, "bad_reply");
   EXPECT_TRUE(stamp("heartbeat_heavy").is_null());

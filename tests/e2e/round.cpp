@@ -172,17 +172,19 @@ void Round::write_config() const {
                  {"schedule", {{"heartbeat", options_.hurry ? "every: 1s" : "every: 5s"}}},
                  {"grants", {{"gitea.read", repos_}, {"fs.write", {paths_.stamps().string()}}}}};
   if (is_sample()) {
-    heartbeat["grants"]["http"] = {parse_url(url_).authority()};
-    heartbeat["config"] = {{"model", {{"url", url_ + "/v1"}, {"name", "tiny"}}}};
+    heartbeat["grants"]["model"] = {"sample"};
+    heartbeat["config"] = {{"model", {{"route", "sample"}, {"name", "tiny"}}}};
   }
   const Json triage{
       {"enabled", true},
       {"schedule", {{"gitea_issue_triage", options_.hurry ? "every: 1s" : "every: 10s"}}},
       {"grants", {{"gitea.read", repos_}, {"gitea.write", repos_}}},
       {"config", {{"repos", repos_}, {"rules", rules}}}};
-  const Json config{
-      {"defaults",
-       {{"gitea", {{"url", url_}}}, {"plugins", {{"heartbeat", heartbeat}, {"triage", triage}}}}}};
+  Json defaults{{"gitea", {{"url", url_}}},
+                {"plugins", {{"heartbeat", heartbeat}, {"triage", triage}}}};
+  if (is_sample())
+    defaults["model"] = {{"routes", {{"sample", {{"url", url_ + "/v1"}, {"models", {"tiny"}}}}}}};
+  const Json config{{"defaults", defaults}};
   // JSON is YAML.
   write_atomically(paths_.host_yaml(), config.dump(2) + "\n", 0600);
   std::cout << "config: " << paths_.host_yaml().string() << '\n';

@@ -49,6 +49,28 @@ TEST_P(ClientIssueContract, ClosesAndOpensAnIssueAndWritesNothingWhereItIsSo) {
   EXPECT_EQ(set_state(repo, 999, true).error().code(), Code::not_found);
 }
 
+TEST_P(ClientIssueContract, KeepsOneIssueUpToDateAndLeavesOneThatIsClosed) {
+  const auto repo = new_repo();
+  new_issue(repo, "quotes it <!-- timmy:report -->");
+  const auto keep = [&](const std::string& title, const std::string& body) {
+    return wait<host::Issue>([&](auto reply) {
+             client().keep_issue(parse_repo_name(repo), title, body, "report", reply);
+           })
+        .value();
+  };
+  const auto made = keep(" Report ", "one");
+  EXPECT_EQ(made.title, "Report");
+  EXPECT_EQ(made.body, "one\n\n<!-- timmy:report -->");
+  const auto updated = get(issue_path(repo, made.number)).json().at("updated_at");
+  peer().pass_time();
+  EXPECT_EQ(keep("Report", "one").number, made.number);
+  EXPECT_EQ(get(issue_path(repo, made.number)).json().at("updated_at"), updated);
+  EXPECT_EQ(keep("Report", "two").number, made.number);
+  EXPECT_EQ(get(issue_path(repo, made.number)).json().at("body"), "two\n\n<!-- timmy:report -->");
+  ASSERT_EQ(set_state(repo, made.number, false).value().state, "closed");
+  EXPECT_NE(keep("Report", "three").number, made.number);
+}
+
 TEST_P(ClientIssueContract, SaysThatOpenDependenciesKeepAnIssueOpen) {
   const auto repo = new_repo();
   new_issue(repo, "blocked");

@@ -133,6 +133,20 @@ TEST_F(LostReplies, OfComments) {
   });
 }
 
+TEST_F(LostReplies, OfAnIssueThatIsKept) {
+  int key = 0;
+  survives("POST", "/issues", [&] {
+    const auto marker = "kept-" + std::to_string(++key);
+    const auto keep = [&] {
+      return wait<host::Issue>(
+          [&](auto reply) { client_->keep_issue(name_, "Report", "all", marker, reply); });
+    };
+    const auto made = keep();
+    EXPECT_EQ(made.value().title, "Report");
+    EXPECT_EQ(keep().value().number, made.value().number) << "there is no second one";
+  });
+}
+
 TEST_F(LostReplies, OfStateAndText) {
   survives("PATCH", "/issues/1", [&] {
     issue().closed = false;

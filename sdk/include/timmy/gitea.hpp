@@ -145,6 +145,14 @@ class Gitea {
         call("keep_comment", {{"repo", repo}, {"number", number}, {"body", body}, {"name", name}}));
   }
 
+  // The one open issue of this plugin with this name in the repository: it says `title` and `body`
+  // then. One that was closed stays so, and another is made.
+  Issue keep_issue(const std::string& repo, const std::string& title, const std::string& body,
+                   const std::string& name) const {
+    return Issue::from(
+        call("keep_issue", {{"repo", repo}, {"title", title}, {"body", body}, {"name", name}}));
+  }
+
   // Pull requests.
 
   // Oldest first.

@@ -14,6 +14,8 @@
 
 #include <timmy/caller.hpp>
 #include <timmy/gitea.hpp>
+#include <timmy/model.hpp>
+#include <timmy/tokens.hpp>
 
 #include <map>
 #include <optional>

@@ -30,6 +30,7 @@
 #include <timmy/abi.h>
 #include <timmy/services.hpp>
 #include <timmy/testing/forge.hpp>
+#include <timmy/testing/tokens.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -71,6 +72,8 @@ struct Call {
 class World {
  public:
   Forge forge;
+  Models models;                      // model/1. Since SDK 1.1
+  Account account;                    // tokens/1, and what models are charged to. Since SDK 1.1
   std::map<std::string, Json> state;  // state/1
   std::vector<Json> jobs;             // parameters of each job that was enqueued or followed
   std::vector<Json> requests;         // parameters of each http/1.request
@@ -131,13 +134,15 @@ class World {
 
   void begin_run(const std::string& key) {
     forge.set_job(key);
+    account.begin_run();
     staged_state_.clear();
     staged_jobs_.clear();
   }
 
-  void end_run(timmy_status status) {
+  void end_run(timmy_status status, const Json& result) {
     cancelled_ = false;
     cancel_at_ = 0;
+    account.end_run(status == TIMMY_OK ? result : Json());
     for (auto& job : staged_jobs_) follow(job, status);
     if (status != TIMMY_OK) return;
     for (auto& [key, value] : staged_state_) put(key, value);
@@ -168,6 +173,8 @@ class World {
     if (const auto found = overrides_.find(method); found != overrides_.end())
       return found->second(params);
     if (method.starts_with("gitea/1.")) return forge.answer(method.substr(8), params);
+    if (method.starts_with("model/1.")) return models.answer(method.substr(8), params, account);
+    if (method.starts_with("tokens/1.")) return account.answer(method.substr(9), params);
     if (method.starts_with("state/1.")) return answer_state(method.substr(8), params);
     if (method == "http/1.request") return answer_http(params);
     if (method == "jobs/1.progress") return Json::object();
@@ -323,7 +330,7 @@ class Plugin {
     Outcome outcome;
     timmy_reply reply = reply_to(outcome);
     outcome.status = table_->run(self_, &run, name.str(), text.str(), &reply);
-    world_->end_run(outcome.status);
+    world_->end_run(outcome.status, outcome.result);
     check(outcome);
     return outcome;
   }

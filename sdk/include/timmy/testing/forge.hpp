@@ -144,6 +144,7 @@ class Forge : public ForgeWorld {
       return write_comment(params, "comment/" + job_ + "/" + params.value("name", ""), false);
     if (method == "keep_comment")
       return write_comment(params, "keep/" + params.at("name").get<std::string>(), true);
+    if (method == "keep_issue") return keep_issue(params);
     return std::nullopt;
   }
 
@@ -224,6 +225,28 @@ class Forge : public ForgeWorld {
     Json all = Json::array();
     for (const auto& comment : issue.comments) all.push_back(to_json(comment, issue.number));
     return {{"comments", all}};
+  }
+
+  Json keep_issue(const Json& params) {
+    ++writes;
+    const std::string marker = params.at("name");
+    const std::string title = params.at("title");
+    auto& issues = writable(params).issues;
+    auto found = std::find_if(issues.begin(), issues.end(), [&](const Issue& each) {
+      return each.marker == marker && each.state == "open";
+    });
+    if (found == issues.end()) {
+      (void)add_issue(params.at("repo"), title, params.at("body"));
+      found = std::prev(issues.end());
+      found->user = login;
+      found->marker = marker;
+    } else if (const std::string body = params.at("body");
+               found->title != title || found->body != body) {
+      found->title = title;
+      found->body = body;
+      found->updated_at = now();
+    }
+    return to_json(*found);
   }
 
   Json write_comment(const Json& params, const std::string& marker, bool keep) {

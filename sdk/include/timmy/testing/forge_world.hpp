@@ -26,7 +26,7 @@ class ForgeWorld {
     Time created_at{};
     Time updated_at{};
   };
-  // Since SDK 1.0 but for the last five.
+  // Since SDK 1.0 but for the last six.
   struct Issue {
     std::int64_t number = 0;
     std::string title;
@@ -40,6 +40,7 @@ class ForgeWorld {
     bool is_pull = false;
     Time created_at{};
     std::string milestone{};
+    std::string marker{};  // by which keep_issue finds it; empty: somebody else's
   };
   struct Commit {
     std::string sha;

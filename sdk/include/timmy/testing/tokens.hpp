@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// model/1 and tokens/1 in memory. Part of timmy/testing.hpp, and what holds for all of that holds
+// here. Since SDK 1.1.
+#pragma once
+
+#include <timmy/failure.hpp>
+#include <timmy/job.hpp>
+#include <timmy/tokens.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace timmy::testing {
+
+// The account of tokens, under one cap at most. Change and look at any member between runs.
+class Account {
+ public:
+  struct Used {
+    std::string provider;
+    std::string model;
+    TokenUsage usage;
+  };
+
+  // What the cap has left; nullopt: there is none. Calls and reservations beyond it are refused as
+  // by the host.
+  std::optional<std::int64_t> left;
+  bool renews = true;  // whether the cap begins anew: refused as Retryable, else as Permanent
+  // What was charged: calls to models, what was settled, and what runs reported, in that order.
+  std::vector<Used> charged;
+  std::map<std::int64_t, std::int64_t> reservations;  // what is free of those that are open
+  // What tokens/1.standings answers, as docs/services.md has it; see standing() and pause().
+  Json standings = Json::array();
+  Json pauses = Json::array();
+  std::string day = "2026-01-05";
+  std::string next_reset = "2026-01-06T00:00:00Z";
+  bool log_exists = true;    // there is a token_usage.jsonl to put away
+  std::vector<int> rotated;  // `keep` of each rotate_log
+
+  [[nodiscard]] std::int64_t used() const {
+    std::int64_t sum = 0;
+    for (const auto& each : charged) sum += each.usage.total();
+    return sum;
+  }
+
+  // What tokens/1.usage tells: so much was used under this name, so many days ago.
+  void spend(const std::string& dimension, const std::string& name, int days_ago,
+             const TokenUsage& usage, std::int64_t calls = 1, double cost_usd = 0) {
+    history_.push_back({dimension, name, days_ago, usage, calls, cost_usd});
+  }
+
+  // A cap on tokens of which so many are used.
+  [[nodiscard]] static Json standing(const std::string& dimension, const std::string& name,
+                                     std::int64_t cap, std::int64_t settled,
+                                     const std::string& begins_anew = "2026-01-06T00:00:00Z",
+                                     const std::string& when_reached = "pause") {
+    const double taken = cap > 0 ? static_cast<double>(settled) / static_cast<double>(cap) : 1.0;
+    return {
+        {"dimension", dimension},
+        {"name", name},
+        {"about", name.empty() ? "each " + dimension : dimension + " \"" + name + "\""},
+        {"when_reached", when_reached},
+        {"warn_at", 0.8},
+        {"taken", taken},
+        {"warned", taken >= 0.8},
+        {"reached", taken >= 1.0},
+        {"begins_anew", begins_anew.empty() ? Json() : Json(begins_anew)},
+        {"tokens",
+         {{"cap", cap}, {"settled", settled}, {"left", std::max<std::int64_t>(cap - settled, 0)}}}};
+  }
+  [[nodiscard]] static Json pause(const std::string& pipeline, const std::string& cause,
+                                  const std::string& until = "2026-01-06T00:00:00Z") {
+    return {{"pipeline", pipeline}, {"cause", cause}, {"until", until}};
+  }
+
+  // Answers a method of tokens/1. Throws what a caller in a plugin would see.
+  [[nodiscard]] Json answer(std::string_view method, const Json& params) {
+    if (method == "reserve") return reserve(params);
+    if (method == "settle") return settle(params);
+    if (method == "release") return (void)reservation_of(params), give_back(params), Json::object();
+    if (method == "report") return reports_.push_back(used_of(params)), Json::object();
+    if (method == "standings")
+      return {
+          {"standings", standings}, {"pauses", pauses}, {"day", day}, {"next_reset", next_reset}};
+    if (method == "usage") return usage_of(params);
+    if (method == "rotate_log") return rotate(params);
+    throw Permanent("usage", "tokens/1 has no method \"" + std::string(method) + "\"");
+  }
+
+  // Takes what a call needs. Throws as the host does where the cap has less.
+  void take(const Used& used, std::int64_t reservation = 0) {
+    if (reservation != 0) {
+      const auto found = reservations.find(reservation);
+      if (found == reservations.end()) throw Permanent("usage", "no such reservation");
+      const auto from = std::min(found->second, used.usage.total());
+      must_have(used.usage.total() - from);
+      found->second -= from;
+      take_off(used.usage.total() - from);
+    } else {
+      must_have(used.usage.total());
+      take_off(used.usage.total());
+    }
+    charged.push_back(used);
+    seen_ += used.usage.total();
+  }
+
+  void begin_run() { reports_.clear(), seen_ = 0; }
+  // What a run reported is charged however it ends, as far as nobody has seen it; what it reserved
+  // goes back.
+  void end_run(const Json& result) {
+    if (result.is_object() && (result.contains("input_tokens") || result.contains("output_tokens")))
+      reports_.push_back(used_of(result));
+    for (auto& report : reports_) {
+      const auto known = std::min(report.usage.total(), seen_);
+      seen_ -= known;
+      const auto input = std::min(report.usage.input, known);
+      report.usage.input -= input;
+      report.usage.output -= known - input;
+      if (report.usage.total() == 0) continue;
+      take_off(report.usage.total());
+      charged.push_back(report);
+    }
+    reports_.clear();
+    for (const auto& [id, free] : std::exchange(reservations, {})) take_off(-free);
+  }
+
+ private:
+  struct Spent {
+    std::string dimension, name;
+    int days_ago;
+    TokenUsage usage;
+    std::int64_t calls;
+    double cost_usd;
+  };
+
+  static Used used_of(const Json& params) {
+    const auto usage = TokenUsage::from(params);
+    if (usage.input < 0 || usage.output < 0)
+      throw Permanent("usage", "a number of tokens is not negative");
+    return {params.value("provider", ""), params.value("model", ""), usage};
+  }
+
+  void must_have(std::int64_t tokens) const {
+    if (!left || tokens <= *left) return;
+    const auto text = "the cap has " + std::to_string(*left) + " tokens left and " +
+                      std::to_string(tokens) + " were asked for";
+    if (renews) throw Retryable("rate_limited", text + "; it begins anew at " + next_reset);
+    throw Permanent("denied", text + "; it never begins anew");
+  }
+  // What a cap lacks already it can't have less of: what was used is used.
+  void take_off(std::int64_t tokens) {
+    if (left) *left = std::max<std::int64_t>(*left - tokens, 0);
+  }
+
+  [[nodiscard]] std::int64_t reservation_of(const Json& params) const {
+    const auto id = params.at("reservation").get<std::int64_t>();
+    if (!reservations.contains(id))
+      throw Permanent("usage", "the run has no open reservation " + std::to_string(id));
+    return id;
+  }
+  void give_back(const Json& params) {
+    const auto found = reservations.find(params.at("reservation").get<std::int64_t>());
+    take_off(-found->second);
+    reservations.erase(found);
+  }
+  Json reserve(const Json& params) {
+    const auto tokens = params.at("tokens").get<std::int64_t>();
+    if (tokens < 1) throw Permanent("usage", "parameter \"tokens\" must be 1 at least");
+    must_have(tokens);
+    take_off(tokens);
+    reservations[++last_reservation_] = tokens;
+    return {{"reservation", last_reservation_}};
+  }
+  Json settle(const Json& params) {
+    auto& free = reservations.at(reservation_of(params));
+    const auto used = used_of(params);
+    if (used.provider.empty() || used.model.empty())
+      throw Permanent("usage", "tokens/1.settle: expected \"provider\" and \"model\"");
+    const auto from = std::min(free, used.usage.total());
+    free -= from;
+    take_off(used.usage.total() - from);
+    charged.push_back(used);
+    seen_ += used.usage.total();
+    return Json::object();
+  }
+
+  Json usage_of(const Json& params) const {
+    const std::string dimension = params.at("dimension");
+    const int days = params.value("days", 1);
+    std::map<std::string, Spent> sums;
+    for (const auto& spent : history_) {
+      if (spent.dimension != dimension || spent.days_ago >= days) continue;
+      auto& sum =
+          sums.try_emplace(spent.name, Spent{dimension, spent.name, 0, {}, 0, 0}).first->second;
+      sum.usage.input += spent.usage.input;
+      sum.usage.output += spent.usage.output;
+      sum.calls += spent.calls;
+      sum.cost_usd += spent.cost_usd;
+    }
+    std::vector<Json> rows;
+    for (const auto& [name, sum] : sums) {
+      rows.push_back(sum.usage.json());
+      rows.back().update({{"name", name},
+                          {"total_tokens", sum.usage.total()},
+                          {"calls", sum.calls},
+                          {"cost_usd", sum.cost_usd}});
+    }
+    std::stable_sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) {
+      return a.at("total_tokens") > b.at("total_tokens");
+    });
+    return {{"usage", rows}};
+  }
+
+  Json rotate(const Json& params) {
+    rotated.push_back(params.value("keep", 30));
+    return {{"file", log_exists ? Json("token_usage-" + day + ".jsonl") : Json()}};
+  }
+
+  std::vector<Spent> history_;
+  std::vector<Used> reports_;
+  std::int64_t seen_ = 0;  // of the run, by the host
+  std::int64_t last_reservation_ = 0;
+};
+
+// Models that say what the test wants.
+class Models {
+ public:
+  // By route. Any other route is not granted.
+  std::map<std::string, std::vector<std::string>> routes;
+  std::string provider = "acme";  // on whose account it goes
+  std::vector<Json> requests;     // what was asked: {"route", "request", ...}
+
+  // The next call is answered so, and all after it until the next answer.
+  void answer_with(const std::string& text, const TokenUsage& usage = {12, 1, 0, 0, 0}) {
+    Json choice;
+    choice["message"] = {{"role", "assistant"}, {"content", text}};
+    Json reply;
+    reply["choices"] = Json::array({choice});
+    reply["usage"] = {{"prompt_tokens", usage.input}, {"completion_tokens", usage.output}};
+    reply_with(reply);
+  }
+  // The same with a reply of the test's own. One that has no usage is charged nothing.
+  void reply_with(const Json& reply) { answers_.push_back(reply); }
+
+  // Answers a method of model/1, charging the account. Throws what a caller in a plugin would see.
+  [[nodiscard]] Json answer(std::string_view method, const Json& params, Account& account) {
+    const std::string route = params.at("route");
+    const auto found = routes.find(route);
+    if (found == routes.end())
+      throw Permanent("not_granted", "the plugin is not granted model for \"" + route + "\"");
+    if (method == "models") return {{"models", found->second}};
+    if (method != "chat" && method != "embed")
+      throw Permanent("usage", "model/1 has no method \"" + std::string(method) + "\"");
+    requests.push_back(params);
+    const Json request = params.at("request");
+    if (request.contains("stream")) throw Permanent("invalid", "\"stream\" is of no use here");
+    const std::string model = request.value("model", "");
+    if (std::find(found->second.begin(), found->second.end(), model) == found->second.end())
+      throw Permanent("not_found", "route \"" + route + "\" has no model \"" + model + "\"");
+    if (answers_.empty()) answer_with("ok");
+    const ModelReply reply{answers_.front()};
+    account.take({provider, model, reply.usage().value_or(TokenUsage{})},
+                 params.value("reservation", std::int64_t{0}));
+    if (answers_.size() > 1) answers_.pop_front();
+    return {{"reply", reply.json}};
+  }
+
+ private:
+  std::deque<Json> answers_;
+};
+
+}  // namespace timmy::testing

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Models and tokens, typed, against the world in memory.
+#include "any_task.hpp"
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using timmy::Json;
+using timmy::TokenUsage;
+using timmy::testing::Account;
+using timmy::testing::Outcome;
+
+class TokensTest : public AnyTaskTest {
+ protected:
+  TokensTest() { world_.models.routes["main"] = {"small"}; }
+
+  static Json hello() {
+    return {{"model", "small"}, {"messages", {{{"role", "user"}, {"content", "hello"}}}}};
+  }
+  Outcome ask(const timmy::ModelOptions& options = {}) {
+    return run([&](timmy::Context& ctx) -> Json {
+      return {{"said", ctx.model().chat("main", hello(), options).text()}};
+    });
+  }
+};
+
+TEST_F(TokensTest, AModelAnswersAndIsCharged) {
+  world_.models.answer_with("good day", {20, 3, 0, 0, 0});
+  const Outcome outcome = run([](timmy::Context& ctx) -> Json {
+    const auto reply = ctx.model().chat("main", hello());
+    EXPECT_EQ(reply.usage(), (TokenUsage{20, 3, 0, 0, 0}));
+    return {{"said", reply.text()}};
+  });
+  EXPECT_EQ(outcome.result.at("said"), "good day") << outcome.message;
+  EXPECT_EQ(world_.account.used(), 23);
+  EXPECT_EQ(world_.models.requests.at(0).at("request"), hello());
+}
+
+TEST_F(TokensTest, ARouteThatIsNotThereIsNotGranted) {
+  const Outcome outcome = run([](timmy::Context& ctx) -> Json {
+    EXPECT_THAT(ctx.model().models("main"), ElementsAre("small"));
+    return {{"all", ctx.model().models("other")}};
+  });
+  EXPECT_EQ(outcome.code, "not_granted");
+  EXPECT_EQ(outcome.status, TIMMY_PERMANENT);
+}
+
+TEST_F(TokensTest, ACapThatBeginsAnewIsWorthWaitingForAndOthersAreNot) {
+  world_.account.left = 12;
+  const Outcome waits = ask();
+  EXPECT_EQ(waits.status, TIMMY_RETRYABLE);
+  EXPECT_EQ(waits.code, "rate_limited");
+  EXPECT_THAT(waits.message, HasSubstr("12 tokens left and 13 were asked for"));
+  world_.account.renews = false;
+  EXPECT_EQ(ask().status, TIMMY_PERMANENT);
+  EXPECT_EQ(ask().code, "denied");
+  EXPECT_EQ(world_.account.used(), 0);
+  world_.account.left = 13;
+  EXPECT_TRUE(ask().ok());
+  EXPECT_EQ(world_.account.left, 0);
+}
+
+TEST_F(TokensTest, WhatARunReservesIsItsOwnAndGoesBackAtItsEnd) {
+  world_.account.left = 100;
+  EXPECT_TRUE(run([&](timmy::Context& ctx) -> Json {
+                const auto mine = ctx.tokens().reserve(60);
+                EXPECT_EQ(world_.account.left, 40);
+                EXPECT_THROW((void)ctx.tokens().reserve(41), timmy::Retryable);
+                (void)ctx.model().chat("main", hello(), {.reservation = mine});
+                EXPECT_EQ(world_.account.left, 40);
+                ctx.tokens().settle(mine, "acme", "large", {30, 10, 0, 0, 0});
+                return Json();
+              }).ok());
+  EXPECT_EQ(world_.account.left, 100 - 13 - 40);
+  EXPECT_EQ(world_.account.used(), 53);
+}
+
+TEST_F(TokensTest, AReservationThatWasReleasedIsNoneAnyMore) {
+  world_.account.left = 100;
+  const Outcome outcome = run([&](timmy::Context& ctx) -> Json {
+    const auto mine = ctx.tokens().reserve(60, "acme", "large");
+    ctx.tokens().release(mine);
+    EXPECT_EQ(world_.account.left, 100);
+    ctx.tokens().settle(mine, "acme", "large", {1, 1, 0, 0, 0});
+    return Json();
+  });
+  EXPECT_EQ(outcome.code, "usage");
+}
+
+TEST_F(TokensTest, OnlyWhatTheHostHasNotSeenIsChargedOfAReport) {
+  EXPECT_TRUE(run([](timmy::Context& ctx) -> Json {
+                (void)ctx.model().chat("main", hello());  // 12 and 1
+                ctx.tokens().report("acme", "large", {10, 5, 0, 0, 0});
+                return {{"input_tokens", 7}, {"output_tokens", 2}};
+              }).ok());
+  EXPECT_EQ(world_.account.used(), 15 + 9);
+}
+
+TEST_F(TokensTest, ARunThatFailsIsChargedWithWhatItReported) {
+  EXPECT_FALSE(run([](timmy::Context& ctx) -> Json {
+                 ctx.tokens().report("acme", "large", {10, 5, 0, 0, 0});
+                 throw timmy::Retryable("broken", "it broke");
+               }).ok());
+  EXPECT_EQ(world_.account.used(), 15);
+}
+
+TEST_F(TokensTest, NobodyReportsLessThanNothing) {
+  const Outcome outcome = run([](timmy::Context& ctx) -> Json {
+    ctx.tokens().report("acme", "large", {-1, 5, 0, 0, 0});
+    return Json();
+  });
+  EXPECT_EQ(outcome.code, "usage");
+  EXPECT_THAT(world_.account.charged, IsEmpty());
+}
+
+TEST_F(TokensTest, TheAccountIsRead) {
+  world_.account.standings = {Account::standing("pipeline", "nightly", 1000, 850),
+                              Account::standing("issue", "org/app#7", 10, 10, "", "refuse")};
+  world_.account.pauses = {Account::pause("nightly", "the cap is reached")};
+  world_.account.spend("pipeline", "nightly", 0, {10, 5, 0, 0, 0});
+  world_.account.spend("pipeline", "nightly", 1, {100, 0, 0, 0, 0}, 2);
+  world_.account.spend("pipeline", "daily", 1, {500, 0, 0, 0, 0});
+  EXPECT_TRUE(run([&](timmy::Context& ctx) -> Json {
+                const auto all = ctx.tokens().standings();
+                EXPECT_EQ(all.standings.at(0).tokens->left, 150);
+                EXPECT_TRUE(all.standings.at(0).warned);
+                EXPECT_EQ(all.standings.at(0).begins_anew, all.next_reset);
+                EXPECT_TRUE(all.standings.at(1).reached);
+                EXPECT_FALSE(all.standings.at(1).begins_anew);
+                EXPECT_EQ(all.pauses.at(0).pipeline, "nightly");
+                const auto today = ctx.tokens().usage("pipeline");
+                EXPECT_EQ(today.at(0).usage.total(), 15);
+                const auto two_days = ctx.tokens().usage("pipeline", 2);
+                EXPECT_EQ(two_days.at(0).name, "daily");
+                EXPECT_EQ(two_days.at(1).usage.total(), 115);
+                EXPECT_EQ(two_days.at(1).calls, 3);
+                EXPECT_EQ(ctx.tokens().rotate_log(7), "token_usage-2026-01-05.jsonl");
+                return Json();
+              }).ok());
+  EXPECT_THAT(world_.account.rotated, ElementsAre(7));
+}
+
+TEST(ModelReplyTest, SaysWhatAProviderSaidAndNothingElse) {
+  EXPECT_EQ(timmy::ModelReply{Json::array()}.usage(), std::nullopt);
+  EXPECT_EQ((timmy::ModelReply{{{"usage", nullptr}}}.usage()), std::nullopt);
+  EXPECT_EQ((timmy::ModelReply{{{"usage", {{"prompt_tokens", "3"}}}}}.usage()), std::nullopt);
+  const timmy::ModelReply all{{{"usage",
+                                {{"prompt_tokens", 9},
+                                 {"completion_tokens", 4},
+                                 {"prompt_tokens_details", {{"cached_tokens", 5}}},
+                                 {"completion_tokens_details", {{"reasoning_tokens", 2}}}}}}};
+  EXPECT_EQ(all.usage(), (TokenUsage{9, 4, 5, 0, 2}));
+  EXPECT_FALSE(all.has_message());
+  EXPECT_THROW((void)all.text(), timmy::Permanent);
+  EXPECT_EQ((timmy::ModelReply{{{"choices", {{{"message", {{"content", nullptr}}}}}}}}.text()), "");
+}
+
+TEST_F(TokensTest, ThePluginsOwnIssueIsKeptByItsName) {
+  world_.forge.add_repo("org/app");
+  world_.forge.add_issue("org/app", "somebody's");
+  const auto keep = [&](const std::string& body) {
+    std::int64_t number = 0;
+    EXPECT_TRUE(run([&](timmy::Context& ctx) -> Json {
+                  number = ctx.gitea().keep_issue("org/app", "Tokens", body, "report").number;
+                  return Json();
+                }).ok());
+    return number;
+  };
+  EXPECT_EQ(keep("one"), 2);
+  EXPECT_EQ(keep("two"), 2);
+  EXPECT_EQ(world_.forge.issue("org/app", 2).body, "two");
+  world_.forge.issue("org/app", 2).state = "closed";
+  EXPECT_EQ(keep("three"), 3);
+}
+
+}  // namespace
