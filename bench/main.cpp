@@ -16,6 +16,7 @@
 #include "queue_bench.hpp"
 #include "schedule_bench.hpp"
 #include "sdk_bench.hpp"
+#include "tokens_bench.hpp"
 
 namespace {
 
@@ -31,6 +32,7 @@ const std::vector<Bench> kBenches{
     {{"queue.growth"}, bench::growth},
     {{"schedule.lateness.p50", "schedule.lateness.p99"}, bench::schedule_lateness},
     {{"schedule.burst"}, bench::schedule_burst},
+    {{"tokens.check_growth", "tokens.insert_growth"}, bench::tokens_growth},
     {{"host.idle_anon", "host.idle_pss", "host.idle_wakeups"}, bench::idle},
     {{"host.ready_100k"}, bench::ready_100k},
     {{"workers.orphan_end"}, bench::orphan_end},
