@@ -44,6 +44,9 @@ constexpr const char* kEnd =
     "\n\ndata: {\"model\":\"small\",\"choices\":[],\"usage\":{\"prompt_tokens\":10,"
     "\"completion_tokens\":5,\"total_tokens\":15}}\n\ndata: [DONE]\n\n";
 
+// The bodies end so, also behind the meter, which writes the bound last.
+constexpr const char* kLastOfBody = R"("max_tokens":1000000})";
+
 std::string block_of_events() {
   std::string block;
   for (int i = 0; i < kEventsOfBlock; ++i) block += kEvent;
@@ -83,8 +86,7 @@ class Upstream {
     acceptor_.async_accept(peer->socket, [this, peer](auto failed) {
       if (failed) return;
       peer->socket.set_option(tcp::no_delay(true));
-      // All of the bench's bodies end so.
-      asio::async_read_until(peer->socket, peer->received, "\"end\":1}",
+      asio::async_read_until(peer->socket, peer->received, kLastOfBody,
                              [this, peer](auto broken, auto size) {
                                if (!broken) answer(peer, size);
                              });
@@ -159,7 +161,8 @@ class Field {
     request.method = "POST";
     request.url = url + "/chat/completions";
     request.headers = {{"authorization", "Bearer " + run_.key.expose()}};
-    request.body = R"({"model":"small","messages":[{"role":"user","content":"hello"}],"end":1})";
+    request.body =
+        R"({"model":"small","messages":[{"role":"user","content":"hello"}],"max_tokens":1000000})";
     const auto start = std::chrono::steady_clock::now();
     const auto reply =
         wait<HttpResponse>([&](auto done) { http_.send(std::move(request), std::move(done)); });
@@ -172,7 +175,8 @@ class Field {
   double streams(const std::string& url, double* anonymous = nullptr) {
     const auto colon = url.rfind(':');
     const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(colon + 1)));
-    const std::string body = R"({"model":"small","messages":[],"stream":true,"end":1})";
+    const std::string body =
+        R"({"model":"small","messages":[],"stream":true,"max_tokens":1000000})";
     const std::string request = fmt::format(
         "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n"
         "Content-Length: {}\r\nConnection: close\r\n\r\n{}",
