@@ -2,6 +2,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "app/offline.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "cli/command.hpp"
@@ -46,13 +47,28 @@ struct Checked {
   std::vector<std::string> warnings;
 };
 
+// Of host.yaml, if it can be read: what is wrong with it is --check-config's to say.
+std::vector<RouteModels> routes_of(const Session& session) {
+  std::vector<RouteModels> routes;
+  try {
+    const auto loaded = load_or_default(session.config, session.host_name, session.paths);
+    for (const auto& [name, route] : loaded.config.model.routes)
+      routes.push_back({name, route.provider,
+                        route.models.empty() ? std::vector<std::string>{"*"} : route.models});
+  } catch (const Error&) {
+    routes.clear();
+  }
+  return routes;
+}
+
 // `as_host`: also who could have written it, as the host that reads it asks.
-Checked check_file(const std::filesystem::path& file, bool as_host) {
+Checked check_file(const std::filesystem::path& file, bool as_host,
+                   const std::vector<RouteModels>& routes) {
   Checked checked;
   try {
     const auto budget = as_host ? load_budget(file)
                                 : parse_budget(read_file(file, kBudgetFileBytes), file.string());
-    checked.warnings = budget_warnings(budget, {});
+    checked.warnings = budget_warnings(budget, routes);
   } catch (const Error& error) {
     if (error.code() != Code::invalid && error.code() != Code::denied) throw;
     std::istringstream lines(error.code() == Code::denied ? error.what() : error.message());
@@ -68,7 +84,7 @@ int check(Session& session, const options::variables_map& given) {
   if (!std::filesystem::exists(file, ignored))
     throw Error(Code::not_found, "there is no " + file.string(),
                 "Write one (docs/tokens.md shows how), or name another.");
-  const auto checked = check_file(file, !given.count("file"));
+  const auto checked = check_file(file, !given.count("file"), routes_of(session));
   const bool ok = checked.errors.empty();
   if (session.json) {
     session.out << to_indented_text(
@@ -125,7 +141,8 @@ std::vector<Command> budget_commands() {
        .details = "Needs no running host. Without FILE it is the one that the host reads, "
                   "$HERMES_HOME/token_budget.json. Warns of what is no error and probably not "
                   "meant: pipelines without any cap, caps that are never reached, models without "
-                  "a price where cost is capped. Exit status 0 without errors, 78 with, 66 "
+                  "a price where cost is capped (as the routes of host.yaml name them). Exit "
+                  "status 0 without errors, 78 with, 66 "
                   "without a file.",
        .examples = {"timmy-host budget check",
                     "timmy-host budget check ./token_budget.json --json"},
@@ -135,7 +152,6 @@ std::vector<Command> budget_commands() {
                                "the file (same as the argument)");
              positional.add("file", 1);
            },
-       .reads_files = false,
        .run = check},
   };
 }

@@ -235,6 +235,18 @@ TEST_F(BudgetCheckTest, WarnsOfWhatIsProbablyNotMeant) {
   EXPECT_THAT(out_.str(), HasSubstr("token_budget.json: ok"));
 }
 
+TEST_F(BudgetCheckTest, KnowsWhichModelsTheRoutesOfHostYamlLeadTo) {
+  write(
+      R"({"day": {"tokens": 9, "cost": 1}, "prices": {"openai/gpt-4o": {"input": 1, "output": 1}}})");
+  write_config(
+      "defaults:\n  model:\n    routes:\n"
+      "      main: { url: \"https://api.openai.com/v1\", provider: openai, models: [gpt-4o, o1] "
+      "}\n");
+  EXPECT_EQ(run({"budget", "check"}), 0) << out_.str() << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("openai/o1 of the route main has no price"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("openai/gpt-4o of")));
+}
+
 TEST_F(BudgetCheckTest, AFileThatIsNotThereIsNotFound) {
   EXPECT_EQ(run({"budget", "check"}), 66);
   EXPECT_EQ(run({"budget", "check", (folder_ / "other.json").string()}), 66);
