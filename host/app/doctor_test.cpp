@@ -102,8 +102,7 @@ TEST_F(DoctorTest, WhatIsOptionalAndNotGrantedIsNoWarning) {
       "defaults: { plugins: { heartbeat: { enabled: true,\n"
       "  grants: { gitea.read: [whoami], fs.write: [$TIMMY_HOME/stamps] } } } }\n");
   EXPECT_THAT(of("plugin heartbeat"),
-              AllOf(HasSubstr("ok ready, without model (optional)"),
-                    Not(HasSubstr("warn"))));
+              AllOf(HasSubstr("ok ready, without model (optional)"), Not(HasSubstr("warn"))));
 }
 
 TEST_F(DoctorTest, APluginsLineSaysWhatItAsksForWhatItGotAndWhoEnforcesIt) {

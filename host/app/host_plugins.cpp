@@ -3,6 +3,7 @@
 
 #include "app/announce.hpp"
 #include "app/forge_visit.hpp"
+#include "app/model_routes.hpp"
 #include "app/offline.hpp"
 #include "app/running_host.hpp"
 
@@ -91,12 +92,13 @@ void Host::reload() {
     require_trusted(options_.config);
     auto fresh = load_or_default(options_.config, options_.host_name, options_.paths);
     auto entries = scan(fresh);
+    const auto routes = model_routes(fresh.config);
     webhooks_.configure(fresh.config.webhooks);
     webhooks_fault_.clear();
     // From here on nothing refuses: taken whole, or not at all.
     gitea_.configure(gitea_options(fresh.config));
     config_ = std::move(fresh);
-    configure_models();
+    configure_models(routes);
     budget_file_.read({});
     log_.set_level(config_.config.log.level);
     apply_queue_settings();

@@ -19,8 +19,7 @@ void Host::open_tokens() {
   open_meter();
 }
 
-void Host::configure_models() {
-  const auto routes = model_routes(config_.config);
+void Host::configure_models(const std::shared_ptr<const ModelRoutes>& routes) {
   models_.set_routes(routes);
   if (meter_)
     meter_->set_routes(routes);

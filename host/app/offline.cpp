@@ -8,6 +8,7 @@
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
 #include "app/meter_bypass.hpp"
+#include "app/model_routes.hpp"
 #include "app/plan.hpp"
 #include "app/report.hpp"
 #include "plugins/catalogue.hpp"
@@ -94,6 +95,8 @@ class PluginCheck {
   // `whole`: what is missing in these settings is added by nobody.
   void look_at(const LoadedConfig& loaded, const std::string& whose, bool whole) {
     for (const auto& line : meter_bypasses(loaded.config)) add_warning(whose + line);
+    if (const auto routes = attempt([&] { return model_routes(loaded.config); }); !routes.ok())
+      add_error({loaded.position("/model"), "/model", whose + routes.error().message()});
     for (const auto& entry : scan(catalogue_, loaded, paths_, plugin_dirs_)) {
       // What is installed on another host can't be seen from here.
       const bool certain = whose.empty() || (whole && entry.state == PluginState::invalid_config);

@@ -71,6 +71,14 @@ TEST_F(OfflineTest, TheCageIsLookedAtWithoutAHostToo) {
   EXPECT_FALSE(tasks["cage"].empty());
 }
 
+TEST_F(OfflineTest, ABanThatCouldBanNothingIsAnErrorOfTheConfigSinceNoHostStartsWithIt) {
+  write_config("defaults:\n  model: { banned: { models: [\"two words\"] } }\n");
+  const auto errors = check().errors;
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_THAT(errors[0].where, HasSubstr("host.yaml:2:"));
+  EXPECT_THAT(errors[0].message, HasSubstr("two words"));
+}
+
 TEST_F(OfflineTest, APluginThatIsEnabledHereAndRefusedIsAnErrorOfTheConfig) {
   write_config(kHeartbeat);
   EXPECT_THAT(check().errors, IsEmpty());

@@ -96,7 +96,7 @@ class Host final : public HostControl {
   void open_gitea();
   void open_webhooks();
   void open_tokens();
-  void configure_models();
+  void configure_models(const std::shared_ptr<const ModelRoutes>& routes);
   void open_meter();
   void pipelines_changed();
   [[nodiscard]] TokenSources token_sources();

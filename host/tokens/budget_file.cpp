@@ -51,6 +51,8 @@ void BudgetFile::finish(std::optional<Error> fault, const Reply<Done>& done) {
   const bool is_news = fault && (!fault_ || fault_->message() != fault->message());
   if (is_news && ledger_.budget())
     log_.error("the last good caps hold, the file is not taken: {}", fault->what());
+  else if (is_news && fault->code() == Code::not_found)
+    log_.info("no tokens are granted: {}", fault->what());  // nothing is wrong with that
   else if (is_news)
     log_.error("no tokens are granted: {}", fault->what());
   else if (!fault && fault_)

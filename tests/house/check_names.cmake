@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# No two headers of the host define a type of one name: they share a namespace, and a program with
+# two types of one name has undefined behaviour that no compiler tells (the one definition rule).
+file(GLOB_RECURSE headers RELATIVE ${HOST} ${HOST}/*.hpp)
+set(seen 0)
+set(wrong "")
+foreach(header ${headers})
+  file(STRINGS ${HOST}/${header} namespaces REGEX "^namespace [a-z:_]+ {")
+  if(NOT namespaces)
+    continue()
+  endif()
+  list(GET namespaces -1 namespace)  # one that is only declared in stands before
+  file(STRINGS ${HOST}/${header} types REGEX "^(struct|class|enum class) [A-Z][A-Za-z0-9]* [^;]*{")
+  foreach(type ${types})
+    string(REGEX MATCH "^(struct|class|enum class) ([A-Z][A-Za-z0-9]*)" ignored "${type}")
+    set(name "${namespace} ${CMAKE_MATCH_2}")
+    math(EXPR seen "${seen} + 1")
+    if(DEFINED "where_${name}")
+      string(APPEND wrong "\n${name}: host/${where_${name}} and host/${header}")
+    endif()
+    set("where_${name}" ${header})
+  endforeach()
+endforeach()
+if(wrong)
+  message(FATAL_ERROR "${wrong}\n\nGive one of each a name of its own.")
+endif()
+if(seen LESS 100)
+  message(FATAL_ERROR "only ${seen} types were found: this looks at nothing")
+endif()
+message(STATUS "${seen} types, each with a name of its own")
