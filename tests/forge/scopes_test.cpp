@@ -57,6 +57,7 @@ class ScopesContract : public ClientContract {
              {"logins", {method == "add_assignees" ? other_ : me()}},
              {"labels", {"question"}},
              {"label", "bug"},
+             {"title", "Report"},
              {"body", "hello"},
              {"event", "comment"},
              {"name", "n"}};
