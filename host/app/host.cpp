@@ -25,6 +25,8 @@ namespace {
 // Between two looks at writes that the forge could not be asked about.
 constexpr Duration kIntentsFirst = std::chrono::seconds(1);
 constexpr Duration kIntentsLongest = std::chrono::minutes(1);
+// After so many, what alone can't be read is given up: some minutes.
+constexpr int kIntentsTries = 8;
 
 // What is written to somebody who has gone, or past a limit of sizes, fails where it is written.
 void take_errors_not_signals() {
@@ -168,19 +170,23 @@ void Host::open_gitea() {
   const auto resolved = [this](Result<ResolvedIntents> intents) {
     if (!intents.ok()) log_.warn("looking after interrupted writes: {}", intents.error().what());
     intents_open_ = intents.ok() ? intents.value().open : intents_open_;
+    if (intents.ok()) first_intent_ = intents.value().first_open;
     if (!intents.ok() || intents_open_ > 0) return ask_about_intents_again();
     intents_pause_ = Duration::zero();
+    intents_tries_ = 0;
     executor_.set_available("gitea", gitea_.available());
   };
-  resolve_intents(gitea_, store_, clock_, log_.named("gitea"), resolved);
+  resolve_intents(gitea_, store_, clock_, log_.named("gitea"), ++intents_tries_ > kIntentsTries,
+                  resolved);
 }
 
 // Until then a run might write again what is there already.
 void Host::ask_about_intents_again() {
   if (intents_pause_ == Duration::zero())
     log_.named("gitea").warn(
-        "it is not known what became of writes that were interrupted; jobs that need {} wait",
-        config_.config.gitea.url);
+        "it is not known what became of {} writes that were interrupted ({}); jobs that need {} "
+        "wait",
+        intents_open_, first_intent_, config_.config.gitea.url);
   intents_pause_ = std::clamp<Duration>(intents_pause_ * 2, kIntentsFirst, kIntentsLongest);
   intents_again_ = loop_.after(intents_pause_, [this] {
     if (gitea_.available() && !stopping_) open_gitea();

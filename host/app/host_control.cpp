@@ -67,8 +67,8 @@ Json Host::status() const {
         fmt::format("{} lines of the log were lost: stderr did not take them", lost));
   if (intents_open_ > 0 && gitea_.available())
     attention.push_back(fmt::format(
-        "jobs that need Gitea wait: what became of {} interrupted writes is not known yet",
-        intents_open_));
+        "jobs that need Gitea wait: what became of {} interrupted writes is not known yet ({})",
+        intents_open_, first_intent_));
   const auto store = store_.stats();
   if (!store.health.writable) attention.push_back("no job starts: " + store.health.reason);
   if (store.wal_bytes > kLargeLog)

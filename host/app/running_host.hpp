@@ -152,7 +152,9 @@ class Host final : public HostControl {
   boost::asio::signal_set signals_;
   Timer schedules_again_;
   int intents_open_ = 0;  // interrupted writes that the forge could not be asked about
+  std::string first_intent_;  // of these
   Duration intents_pause_{};
+  int intents_tries_ = 0;  // since there were none
   Timer intents_again_;
   Json last_reload_;                           // {ok, at, error}; null before the first
   std::map<std::string, WallTime> last_ends_;  // of runs, by task

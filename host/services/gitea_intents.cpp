@@ -78,11 +78,13 @@ constexpr const char* kLookAtIt =
 // Goes through the open intents one after another; keeps itself alive while it does.
 class Resolution : public std::enable_shared_from_this<Resolution> {
  public:
-  Resolution(Gitea& gitea, Store& store, const Clock& clock, Log log, Reply<ResolvedIntents> done)
+  Resolution(Gitea& gitea, Store& store, const Clock& clock, Log log, bool last,
+             Reply<ResolvedIntents> done)
       : gitea_(&gitea),
         store_(&store),
         clock_(&clock),
         log_(std::move(log)),
+        last_(last),
         done_(std::move(done)) {}
 
   void begin() {
@@ -112,12 +114,23 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
   }
 
   void found(const Intent& intent, const Result<std::string>& told) {
-    if (!told.ok() && told.error().transient()) {
-      ++resolved_.open;
-      return next();
-    }
+    if (!told.ok() && told.error().transient())
+      return last_ ? ask_for_the_forge(intent, told.error().message()) : leave_open(intent);
     if (!told.ok()) return close(intent, told.error().message());
     close(intent, "read back: " + intent.target + " " + told.value());
+  }
+
+  // Whether it is this object alone that it does not answer for.
+  void ask_for_the_forge(const Intent& intent, const std::string& why) {
+    gitea_->version([self = shared_from_this(), &intent, why](const Result<std::string>& version) {
+      if (!version.ok()) return self->leave_open(intent);
+      self->close(intent, "can't be read back (" + why + "); " + kLookAtIt);
+    });
+  }
+
+  void leave_open(const Intent& intent) {
+    if (resolved_.open++ == 0) resolved_.first_open = intent.method + " on " + intent.target;
+    next();
   }
 
   void close(const Intent& intent, const std::string& result) {
@@ -138,6 +151,7 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
   Store* store_;
   const Clock* clock_;
   Log log_;
+  bool last_;
   Reply<ResolvedIntents> done_;
   std::vector<Intent> open_;
   std::size_t at_ = 0;
@@ -146,9 +160,9 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
 
 }  // namespace
 
-void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log,
+void resolve_intents(Gitea& gitea, Store& store, const Clock& clock, Log log, bool last,
                      Reply<ResolvedIntents> done) {
-  std::make_shared<Resolution>(gitea, store, clock, std::move(log), std::move(done))->begin();
+  std::make_shared<Resolution>(gitea, store, clock, std::move(log), last, std::move(done))->begin();
 }
 
 }  // namespace host

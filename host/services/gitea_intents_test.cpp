@@ -12,11 +12,12 @@ using ::testing::HasSubstr;
 class GiteaIntentsTest : public ForgeBench {
  protected:
   // How many are closed; as many as `open` stay so.
-  int resolve(int open = 0) {
+  int resolve(int open = 0, bool last = false) {
     std::optional<ResolvedIntents> resolved;
-    resolve_intents(gitea_, store_, loop_.clock(), log_,
+    resolve_intents(gitea_, store_, loop_.clock(), log_, last,
                     [&](Result<ResolvedIntents> counts) { resolved = counts.value(); });
     loop_.drain();
+    first_open_ = resolved.value().first_open;
     EXPECT_EQ(resolved.value().open, open);
     return resolved.value().closed;
   }
@@ -31,6 +32,7 @@ class GiteaIntentsTest : public ForgeBench {
     EXPECT_EQ(resolve(), 1) << method;
     return rows("SELECT result FROM intents ORDER BY id DESC LIMIT 1").at(0);
   }
+  std::string first_open_;
 };
 
 TEST_F(GiteaIntentsTest, OpenIntentsOfRunsThatAreOverAreReadBackAndClosed) {
@@ -59,6 +61,27 @@ TEST_F(GiteaIntentsTest, AForgeThatIsAwayLeavesIntentsOpen) {
   gitea_.set_available(false);
   EXPECT_EQ(resolve(1), 0);
   EXPECT_THAT(rows("SELECT state FROM intents"), ElementsAre("open"));
+}
+
+TEST_F(GiteaIntentsTest, AnObjectThatCanNeverBeReadHoldsNothingBackForEver) {
+  const auto run = open({{"gitea.write", {"org/app"}}});
+  store_.run_now([&](Unit& unit) {
+    (void)open_intent(unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash"},
+                      loop_.clock().wall());
+  });
+  end(*run);
+  const Error broken(Code::unavailable, "status 500");
+  gitea_.fail_next(broken);
+  EXPECT_EQ(resolve(1), 0) << "it may pass";
+  EXPECT_EQ(first_open_, "gitea/1.add_labels on org/app#1");
+  gitea_.set_available(false);
+  EXPECT_EQ(resolve(1, true), 0) << "the forge as a whole is away";
+  gitea_.set_available(true);
+  gitea_.fail_next(broken);
+  EXPECT_EQ(resolve(0, true), 1);
+  EXPECT_THAT(rows("SELECT state || ' ' || result FROM intents"),
+              ElementsAre(AllOf(HasSubstr("lost can't be read back (status 500)"),
+                                HasSubstr("look at it"))));
 }
 
 TEST_F(GiteaIntentsTest, EachWriteOnAnIssueIsReadBackByWhatItChanges) {
