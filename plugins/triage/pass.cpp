@@ -91,6 +91,8 @@ void Pass::over(const Names& repos, const std::function<void(const std::string&)
 
 void Pass::each(std::vector<Due> all, const std::function<void(const Due&)>& work) {
   put_in_order(all, due_of(kept("due")));
+  // Repositories that could not be read say nothing of what was read, but for a pause.
+  if (!pause_) in_a_row_ = 0;
   Json first_left;  // where the next run begins
   bool goes_on = true;
   for (std::size_t at = 0; at < all.size(); ++at) {
@@ -134,7 +136,8 @@ Pass::Ended Pass::isolated(const std::string& what, const std::function<void()>&
     may_pass_ = true;
     if (failure.delay()) delay_ = std::max(delay_.value_or(Milliseconds()), *failure.delay());
     // A pause is asked for by the forge as a whole.
-    in_a_row_ = failure.code() == "rate_limited" ? kInARow : in_a_row_ + 1;
+    pause_ = failure.code() == "rate_limited";
+    in_a_row_ = pause_ ? kInARow : in_a_row_ + 1;
     return Ended::passing;
   }
 }

@@ -72,6 +72,7 @@ class Pass {
   std::map<std::string, int> refusals_;     // by repository: one after the other
   std::set<std::string> asked_, archived_;  // repositories: whether they are archived; that are
   int in_a_row_ = 0;                        // failures that may pass, one after the other
+  bool pause_ = false;                      // the last failure was one that the forge asked for
   bool may_pass_ = false;
   std::optional<timmy::Milliseconds> delay_;  // the longest that was asked for
 };

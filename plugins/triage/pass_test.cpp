@@ -116,6 +116,19 @@ TEST_F(Passes, SoItIsWhereThreeRepositoriesInARowBreak) {
   EXPECT_THAT(asked("list_issues"), ElementsAre("org/web", "org/xyz", "org/app"));
 }
 
+// Else every run would read up to the same three, and do nothing.
+TEST_F(Passes, WhatWasReadIsDoneThoughTheLastThreeRepositoriesBroke) {
+  for (const char* repo : {"org/xx", "org/yy", "org/zz"}) world_.forge.add_repo(repo, {});
+  config_["repos"] = {"org/app", "org/web", "org/xx", "org/yy", "org/zz"};
+  silent(1);
+  silent(1, "org/web");
+  where(
+      "list_issues", [](const Json& params) { return params.at("repo") > Json("org/x"); }, breaks);
+  EXPECT_THAT(later().message, HasSubstr("3 failed, 2 marked"));
+  EXPECT_TRUE(is_marked("org/app", 1));
+  EXPECT_TRUE(is_marked("org/web", 1));
+}
+
 TEST_F(Passes, OnesThatBreakBetweenOthersDoNotEndTheRun) {
   silent(8);
   where("keep_comment", is_even, breaks);
