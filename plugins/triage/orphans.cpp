@@ -162,7 +162,9 @@ class Cleanup {
         pull = ctx_.gitea().get_pr(due.repo, pull.number);
       if (!mentions(pull.title, due.number) && !mentions(pull.body, due.number)) continue;
       const Memory memory(ctx_.state(), kTask, due.home, pull.number);
-      newest = std::max(newest, memory.activity(pull.updated_at).value_or(Time::min()));
+      // Whose the last update was is not asked here: where it isn't known it counts as theirs.
+      const auto activity = memory.in_doubt() ? pull.updated_at : memory.activity(pull.updated_at);
+      newest = std::max(newest, activity.value_or(Time::min()));
     }
     return newest;
   }

@@ -188,6 +188,25 @@ TEST_F(Orphans, APullRequestThatSpeaksOfItIsActivity) {
   EXPECT_THAT(comments(1), SizeIs(1)) << "nobody pushes any more";
 }
 
+// What close_stale only rehearsed stays noted as on its way, so that it isn't known whose the pull
+// request's later updates are.
+TEST_F(Orphans, APullRequestIsActiveAlsoAfterADryRunThatFoundItStale) {
+  assigned();
+  world_.forge.add_pull("org/app", "Mend it, fixes #1", "mend");
+  Json config = config_;
+  config["stale"] = {{"pulls", true}};
+  world_.advance(days(61));
+  touched(1);
+  rehearse();
+  EXPECT_EQ(run_task("close_stale", config).result.at("rehearsed"), 1);
+  lift_cap();
+  for (int day = 0; day < 10; ++day) {
+    touched(2);
+    run_daily(config, 1);
+  }
+  EXPECT_THAT(comments(1), IsEmpty());
+}
+
 TEST_F(Orphans, AClosedIssueAndAPullRequestAreNone) {
   assigned();
   issue().state = "closed";
