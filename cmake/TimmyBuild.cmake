@@ -73,14 +73,21 @@ if(TIMMY_SANITIZE)
   endif()
 endif()
 
-# The headers that most of the host includes, compiled once.
+# The headers that most of the host includes, compiled once; and once more with those that most of its
+# tests include besides.
+set(timmy_common_headers <algorithm> <chrono> <deque> <filesystem> <functional> <map> <memory>
+  <optional> <string> <string_view> <unordered_map> <variant> <vector> <fmt/format.h>
+  <nlohmann/json.hpp> <boost/asio/io_context.hpp> <boost/asio/post.hpp> <boost/asio/steady_timer.hpp>)
 add_library(timmy_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(timmy_pch PRIVATE timmy_flags nlohmann_json::nlohmann_json spdlog::spdlog
   Boost::boost Threads::Threads)
-target_precompile_headers(timmy_pch PRIVATE
-  <algorithm> <chrono> <deque> <filesystem> <functional> <map> <memory> <optional> <string>
-  <string_view> <unordered_map> <variant> <vector> <fmt/core.h> <nlohmann/json.hpp>
-  <boost/asio/io_context.hpp> <boost/asio/post.hpp> <boost/asio/steady_timer.hpp>)
+target_precompile_headers(timmy_pch PRIVATE ${timmy_common_headers})
+if(TIMMY_TESTS)
+  add_library(timmy_test_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+  target_link_libraries(timmy_test_pch PRIVATE timmy_flags nlohmann_json::nlohmann_json
+    spdlog::spdlog Boost::boost Threads::Threads GTest::gmock)
+  target_precompile_headers(timmy_test_pch PRIVATE ${timmy_common_headers} <gmock/gmock.h>)
+endif()
 
 # timmy_room(NAME SOURCES a.cpp ... [TESTS a_test.cpp ...] [DEPENDS lower rooms ...] [LIBRARIES ...]
 #            [TEST_LIBRARIES ...])
@@ -99,7 +106,7 @@ function(timmy_room name)
     add_executable(timmy_${name}_test ${ROOM_TESTS})
     target_link_libraries(timmy_${name}_test PRIVATE timmy_${name} ${ROOM_TEST_LIBRARIES}
       timmy_flags GTest::gmock GTest::gtest_main)
-    target_precompile_headers(timmy_${name}_test REUSE_FROM timmy_pch)
+    target_precompile_headers(timmy_${name}_test REUSE_FROM timmy_test_pch)
     gtest_discover_tests(timmy_${name}_test DISCOVERY_TIMEOUT 60
       PROPERTIES TIMEOUT 120 LABELS "${name}")
   endif()

@@ -6,6 +6,8 @@
 #include "base/error.hpp"
 #include "base/kept_json.hpp"
 
+template class nlohmann::basic_json<>;
+
 namespace host {
 namespace {
 

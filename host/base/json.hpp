@@ -7,6 +7,9 @@
 #include <string>
 #include <string_view>
 
+// Compiled once, in json.cpp: it is much of what each file that speaks JSON would compile.
+extern template class nlohmann::basic_json<>;
+
 namespace host {
 
 using Json = nlohmann::json;
