@@ -108,7 +108,7 @@ function(timmy_room name)
       timmy_flags GTest::gmock GTest::gtest_main)
     target_precompile_headers(timmy_${name}_test REUSE_FROM timmy_test_pch)
     gtest_discover_tests(timmy_${name}_test DISCOVERY_TIMEOUT 60
-      PROPERTIES TIMEOUT 120 LABELS "${name}")
+      PROPERTIES TIMEOUT 300 LABELS "${name}")
   endif()
 endfunction()
 
