@@ -77,6 +77,13 @@ class JobModel {
     return last;
   }
 
+  // Whether a claim would find one.
+  [[nodiscard]] bool has_available(const std::string& task) const {
+    return std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+      return row.second.task == task && row.second.state == JobState::available && row.second.turn;
+    });
+  }
+
   std::vector<std::int64_t> claim(const std::string& task, int count, const RateLimit& rate = {}) {
     auto& starts = starts_[task];
     if (rate) {

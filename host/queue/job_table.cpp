@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "base/failpoint.hpp"
@@ -96,8 +97,78 @@ Inserted insert_job(Unit& unit, const NewJob& job, WallTime now) {
   return {.id = id, .due = later ? std::optional(due) : std::nullopt};
 }
 
+namespace {
+
 // Payloads of one claim, in bytes: they are all in memory, and in one transaction.
 constexpr std::size_t kClaimBytes = std::size_t{4} << 20;
+
+bool has_available(Unit& unit, const std::string& task) {
+  auto& row = unit.query(
+      "SELECT 1 FROM jobs WHERE state='available' AND task=? AND waits_turn=0 LIMIT 1", task);
+  return row.step();
+}
+
+// What an insert and the first claim write, at once.
+JobId insert_one_running(Unit& unit, const NewJob& job, std::int64_t instance, WallTime now) {
+  auto& insert = unit.prepare(
+      "INSERT INTO jobs(task, state, priority, rank, due, attempt, max_attempts, run_lease, "
+      "instance, inserted_at, attempted_at, nominal, parent, source, payload, key_limit) "
+      "VALUES(?1, 'running', ?2, ?3, ?4, 1, ?5, 1, ?6, ?4, ?4, ?7, ?8, ?9, ?10, ?11)");
+  insert.bind_borrowed(1, job.task)
+      .bind(2, job.priority)
+      .bind(3, rank_of(now, job.priority))
+      .bind(4, now)
+      .bind(5, job.max_attempts)
+      .bind(6, instance)
+      .bind(7, job.nominal)
+      .bind(8, job.parent)
+      .bind_borrowed(9, job.source)
+      .bind_borrowed(10, Bytes{job.payload})
+      .bind(11, job.key_limit);
+  insert.run();
+  return JobId(unit.last_rowid());
+}
+
+}  // namespace
+
+bool may_start(std::span<const NewJob> jobs) {
+  std::size_t bytes = 0;
+  return !jobs.empty() && std::all_of(jobs.begin(), jobs.end(), [&](const NewJob& job) {
+    bytes += job.payload.size();
+    return job.task == jobs.front().task && job.delay <= Duration::zero() &&
+           job.unique_key.empty() && job.concurrency_key.empty() && bytes <= kClaimBytes;
+  });
+}
+
+std::optional<StartedAtOnce> insert_running(Unit& unit, std::span<const NewJob> jobs,
+                                            std::int64_t instance, WallTime now) {
+  if (has_available(unit, jobs.front().task)) return std::nullopt;
+  StartedAtOnce started;
+  started.inserted.reserve(jobs.size());
+  started.claimed.reserve(jobs.size());
+  for (const auto& job : jobs) {
+    check_new_job(job);
+    TIMMY_FAILPOINT("queue.before_insert");
+    started.inserted.push_back({.id = insert_one_running(unit, job, instance, now), .due = {}});
+    TIMMY_FAILPOINT("queue.after_insert");
+  }
+  // They are due at the same time, so a claim would take them by priority, then by age.
+  std::vector<std::size_t> order(jobs.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](auto a, auto b) { return jobs[a].priority < jobs[b].priority; });
+  for (const auto at : order)
+    started.claimed.push_back({.run = {started.inserted[at].id, RunLease(1)},
+                               .task = jobs[at].task,
+                               .payload = jobs[at].payload,
+                               .key = {},
+                               .attempt = 1,
+                               .max_attempts = jobs[at].max_attempts,
+                               .crashes = 0,
+                               .nominal = jobs[at].nominal});
+  TIMMY_FAILPOINT("queue.after_claim");
+  return started;
+}
 
 // The first ?2 of the task ?1 that may run, in their order: from the index, without sorting.
 #define NEXT_JOBS "state='available' AND task=?1 AND waits_turn=0 ORDER BY rank, id LIMIT ?2"

@@ -34,6 +34,19 @@ void check_new_job(const NewJob& job);
 Claimed claim_jobs(Unit& unit, std::string_view task, int count, std::int64_t instance,
                    WallTime now, const RateLimit& rate = {});
 
+// Leaves what insert_job() of each and then claim_jobs() of as many would leave, but writes each
+// job once. Only while no job of their task waits that a claim could take first; nullopt: one does,
+// and nothing was written. REQUIRES: may_start(jobs).
+struct StartedAtOnce {
+  std::vector<Inserted> inserted;
+  std::vector<ClaimedJob> claimed;  // in the order of a claim
+};
+std::optional<StartedAtOnce> insert_running(Unit& unit, std::span<const NewJob> jobs,
+                                            std::int64_t instance, WallTime now);
+// Whether these may start as they are inserted, as far as their fields tell: of one task, due now,
+// without a key of either kind, and no larger together than one claim may be.
+[[nodiscard]] bool may_start(std::span<const NewJob> jobs);
+
 // Ends a run by its verdict and writes its attempt row; of a job's rows the newest kAttemptsKept
 // are kept. nullopt: stale, nothing was changed. `random` is for the back-off's jitter.
 std::optional<Finished> finish_run(Unit& unit, RunId run, const Verdict& verdict,

@@ -152,26 +152,85 @@ void Queue::insert(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done,
     loop_.post([error = checked.error(), done = forward(std::move(done))] { done(error); });
     return;
   }
+  if (instance_ != 0 && starter_ != nullptr && may_start(jobs) &&
+      starter_->offer(jobs.front().task, static_cast<int>(jobs.size())))
+    return insert_starting(std::move(jobs), std::move(done), by);
+  insert_waiting(std::move(jobs), std::move(done), by);
+}
+
+namespace {
+
+std::vector<Inserted> insert_all(Unit& unit, const std::vector<NewJob>& jobs, WallTime now) {
+  std::vector<Inserted> inserted;
+  inserted.reserve(jobs.size());
+  for (const auto& job : jobs) inserted.push_back(insert_job(unit, job, now));
+  return inserted;
+}
+
+}  // namespace
+
+void Queue::insert_waiting(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done,
+                           std::optional<RunId> by) {
   for (const auto& job : jobs) {
     if (job.delay <= Duration::zero()) ready(job.task);
   }
   ask<std::vector<Inserted>>(
       [jobs = std::move(jobs), now = now(), by](Unit& unit) {
         if (by) require_current(unit, *by);
-        std::vector<Inserted> inserted;
-        inserted.reserve(jobs.size());
-        for (const auto& job : jobs) inserted.push_back(insert_job(unit, job, now));
-        return inserted;
+        return insert_all(unit, jobs, now);
       },
       [this, done = std::move(done)](Result<std::vector<Inserted>> result) {
-        if (result) {
-          for (const auto& inserted : result.value()) {
-            ++(inserted.duplicate ? stats_.duplicates : stats_.inserted);
-            if (inserted.due) note_due(*inserted.due);
-          }
-        }
+        if (result) note_inserted(result.value());
         if (done) done(std::move(result));
       });
+}
+
+// The room that they take has been offered.
+void Queue::insert_starting(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done,
+                            std::optional<RunId> by) {
+  struct Outcome {
+    std::vector<Inserted> inserted;
+    Claimed claimed;
+  };
+  const auto task = jobs.front().task;
+  const auto offered = static_cast<int>(jobs.size());
+  ask<Outcome>(
+      [jobs = std::move(jobs), now = now(), instance = instance_, by](Unit& unit) -> Outcome {
+        if (by) require_current(unit, *by);
+        if (auto started = insert_running(unit, jobs, instance, now))
+          return {std::move(started->inserted), {.jobs = std::move(started->claimed), .again = {}}};
+        return {insert_all(unit, jobs, now), {.jobs = {}, .again = {}, .more = true}};
+      },
+      [this, alive = std::weak_ptr(alive_), task, offered,
+       done = std::move(done)](Result<Outcome> result) {
+        Claimed claimed;
+        if (result) {
+          claimed = std::move(result.value().claimed);
+          note_inserted(result.value().inserted);
+          note_claimed(claimed);
+          if (done) done(std::move(result.value().inserted));
+        } else if (done) {
+          done(result.error());
+        }
+        if (!alive.expired() && starter_ != nullptr)
+          starter_->started(task, offered, std::move(claimed));
+      });
+}
+
+void Queue::note_inserted(const std::vector<Inserted>& inserted) {
+  for (const auto& one : inserted) {
+    ++(one.duplicate ? stats_.duplicates : stats_.inserted);
+    if (one.due) note_due(*one.due);
+  }
+}
+
+// What was claimed is this instance's from now on.
+void Queue::note_claimed(Claimed& claimed) {
+  for (auto& job : claimed.jobs) {
+    job.key = fmt::format("{}-{}", store_id_, job.run.job.value());
+    running_.insert_or_assign(job.run.job, Run{job.run.lease, job.task});
+  }
+  stats_.claimed += claimed.jobs.size();
 }
 
 void Queue::claim(std::string task, int count, Reply<Claimed> done, const RateLimit& rate) {
@@ -186,11 +245,7 @@ void Queue::claim(std::string task, int count, Reply<Claimed> done, const RateLi
                [this, done = std::move(done)](Result<Claimed> result) {
                  if (!result) return done(result.error());
                  auto claimed = std::move(result).value();
-                 for (auto& job : claimed.jobs) {
-                   job.key = fmt::format("{}-{}", store_id_, job.run.job.value());
-                   running_.insert_or_assign(job.run.job, Run{job.run.lease, job.task});
-                 }
-                 stats_.claimed += claimed.jobs.size();
+                 note_claimed(claimed);
                  done(std::move(claimed));
                });
 }

@@ -123,6 +123,21 @@ class Queue {
   // is normal. One handler; replaces the one before.
   void set_ready_handler(std::function<void(const std::string& task)> handler);
 
+  // Whoever claims may take jobs as they are inserted: running from the first, with one write less.
+  // Loop thread; both are called by the queue alone.
+  class Starter {
+   public:
+    virtual ~Starter() = default;
+    // Whether `count` more jobs of the task could start now. If so, that room is theirs until
+    // started() says what came of it. Called inside insert(): claim nothing in it.
+    [[nodiscard]] virtual bool offer(const std::string& task, int count) = 0;
+    // What of the `offered` is running, durably, as after a claim: all of them, or none because
+    // others wait before them (`more`) or they could not be inserted, which the inserter hears.
+    virtual void started(const std::string& task, int offered, Claimed claimed) = 0;
+  };
+  // At most one; not owned, null: none. Replaces the one before.
+  void set_starter(Starter* starter) { starter_ = starter; }
+
   // After a transaction of somebody else's that inserted a job was committed; `due` as in Inserted.
   void note_inserted(const std::string& task, std::optional<WallTime> due);
 
@@ -165,6 +180,12 @@ class Queue {
   void enqueue(Store::Operation operation);
   void post_flush();
   void flush();
+  void insert_waiting(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done,
+                      std::optional<RunId> by);
+  void insert_starting(std::vector<NewJob> jobs, Reply<std::vector<Inserted>> done,
+                       std::optional<RunId> by);
+  void note_claimed(Claimed& claimed);
+  void note_inserted(const std::vector<Inserted>& inserted);
   void ready(const std::string& task);
   void note_due(WallTime due);
   void promote();
@@ -181,6 +202,7 @@ class Queue {
   Timeline timeline_;
   Pauses pauses_;
   std::function<void(const std::string&)> ready_handler_;
+  Starter* starter_ = nullptr;
   std::mt19937_64 random_;
   std::int64_t instance_ = 0;  // 0: not recovered yet
   std::string store_id_;

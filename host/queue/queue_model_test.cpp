@@ -10,6 +10,7 @@
 #include <rapidcheck.h>
 #include <sqlite3.h>
 
+#include <deque>
 #include <map>
 #include <set>
 #include <thread>
@@ -37,6 +38,31 @@ enum class Fate { open, acknowledged, refused };
 struct Asked {
   std::function<void(QueueModel&)> effect;
   Fate fate = Fate::open;
+};
+
+// Takes what is inserted as it comes, or not, as the test wants.
+class Taker final : public Queue::Starter {
+ public:
+  // What came of an offer; nullopt: it has not been answered.
+  using Started = std::shared_ptr<std::optional<std::vector<std::int64_t>>>;
+
+  [[nodiscard]] bool offer(const std::string& task, int) override {
+    if (!willing || task == kLimited) return false;
+    last = std::make_shared<std::optional<std::vector<std::int64_t>>>();
+    open_.push_back(last);
+    return true;
+  }
+  void started(const std::string&, int, Claimed claimed) override {
+    auto& ids = open_.front()->emplace();
+    for (const auto& job : claimed.jobs) ids.push_back(job.run.job.value());
+    open_.pop_front();
+  }
+
+  bool willing = false;
+  Started last;  // of the last offer, if there was one
+
+ private:
+  std::deque<Started> open_;
 };
 
 class Comparison {
@@ -113,6 +139,8 @@ class Comparison {
 
   void start() {
     queue_ = std::make_unique<Queue>(*store_, loop_, log_);
+    taker_ = std::make_unique<Taker>();
+    queue_->set_starter(taker_.get());
     queue_->set_retention({.completed = kKeep, .cancelled = kKeep, .discarded = kKeep});
     bool recovered = false;
     queue_->recover([&](const Result<Recovery>& done) { recovered = done.ok(); });
@@ -223,17 +251,29 @@ class Comparison {
     return job;
   }
 
+  // One that may start as it is inserted.
+  static NewJob any_plain_job() { return {.task = kWork, .priority = *rc::gen::inRange(0, 10)}; }
+
   void insert() {
-    const std::vector<NewJob> jobs{any_new_job(), any_new_job()};
+    const bool plain = *rc::gen::arbitrary<bool>();
+    const std::vector<NewJob> jobs{plain ? any_plain_job() : any_new_job(),
+                                   plain ? any_plain_job() : any_new_job()};
     auto ids = std::make_shared<std::vector<std::int64_t>>();
-    const auto asked = expect([jobs, ids](QueueModel& model) {
-      std::vector<std::int64_t> expected;
+    auto offer = std::make_shared<Taker::Started>();  // null in it: none was made
+    const auto asked = expect([jobs, ids, offer](QueueModel& model) {
+      const bool starts = *offer && !model.jobs.has_available(jobs.front().task);
+      std::vector<std::int64_t> expected, running;
       for (const auto& job : jobs) expected.push_back(model.jobs.insert(job));
       RC_ASSERT(ids->empty() || *ids == expected);
+      if (starts) running = model.jobs.claim(jobs.front().task, static_cast<int>(jobs.size()));
+      RC_ASSERT((!*offer || !**offer || ***offer == running));
     });
+    taker_->willing = *rc::gen::arbitrary<bool>();
+    taker_->last.reset();
     queue_->insert(jobs, noting<std::vector<Inserted>>(asked, [ids](const auto& inserted) {
                      for (const auto& one : inserted) ids->push_back(one.id.value());
                    }));
+    *offer = taker_->last;
   }
 
   void claim() {
@@ -368,6 +408,7 @@ class Comparison {
   Log log_ = Log::to_memory(std::make_shared<std::vector<std::string>>());
   bool fatal_ = false;
   std::unique_ptr<ThreadedStore> store_;
+  std::unique_ptr<Taker> taker_;
   std::unique_ptr<Queue> queue_;
   QueueModel model_;
   std::vector<std::shared_ptr<Asked>> asked_;

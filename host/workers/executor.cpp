@@ -39,7 +39,11 @@ Executor::Executor(Queue& queue, Pool& pool, RunHooks& hooks, Loop& loop, Log lo
       hooks_(&hooks),
       loop_(&loop),
       log_(std::move(log)),
-      limits_(limits) {}
+      limits_(limits) {
+  queue_->set_starter(this);
+}
+
+Executor::~Executor() { queue_->set_starter(nullptr); }
 
 void Executor::set_running(int running) {
   limits_.running = running;
@@ -108,20 +112,30 @@ int Executor::free_starts(const RunnableTask& task) const {
   return std::max(std::min(limits_.running - slots_, free_in_queue(task)), 0);
 }
 
-// How many more jobs may be claimed for this lane now.
-int Executor::room(const Lane& lane) const {
+// How many jobs of this lane may be claimed at once, those that are included.
+int Executor::bound(const Lane& lane) const {
   const auto& task = *lane.task;
   const int starts = std::min(task.concurrency, starts_of(lane) + free_starts(task));
-  if (starts < task.concurrency) return starts - lane.claimed;
+  if (starts < task.concurrency) return starts;
   int ahead = task.concurrency;
   // What is sent ahead counts as begun for a rate limit, so nothing is. Nor beside a lane that
   // waits: with more always ahead, this one would never let go of a start.
   if (!task.worker->fresh && !task.rate && lane.typical > Duration::zero() && !others_wait(lane))
     ahead = std::max<int>(ahead, static_cast<int>(std::min<std::int64_t>(
                                      limits_.batch, limits_.ahead / lane.typical)));
+  return ahead;
+}
+
+// How many jobs to claim for this lane now.
+int Executor::to_claim(const Lane& lane) const {
+  const int most = bound(lane);
+  const int room = most - lane.claimed;
+  if (most <= lane.task->concurrency || room <= 0) return room;
   // A refill is worth a claim once half of what may be ahead is used up.
-  if (lane.claimed > ahead / 2 && ahead > task.concurrency) return 0;
-  return ahead - lane.claimed;
+  if (lane.claimed > most / 2) return 0;
+  // Where few wait, half of the room is left to what is inserted while the claim is under way: it
+  // would have to wait else, and so would what comes while it is claimed in its turn.
+  return lane.flooded ? room : (room + 1) / 2;
 }
 
 // REQUIRES: lane.task.
@@ -157,11 +171,14 @@ void Executor::change_claimed(Lane& lane, int by) {
   queue_slots_[lane.queue] += now;
 }
 
+bool Executor::may_claim(const Lane& lane) const {
+  return !draining_ && claiming_ && lane.task && !blocked(*lane.task);
+}
+
 void Executor::fill(const std::string& name) {
   auto& lane = lanes_.at(name);
-  if (draining_ || !claiming_ || lane.claiming || !lane.hungry || !lane.task || blocked(*lane.task))
-    return;
-  const int count = room(lane);
+  if (lane.claiming || !lane.hungry || !may_claim(lane)) return;
+  const int count = to_claim(lane);
   if (count <= 0) {
     if (free_starts(*lane.task) == 0) wait_for_start(name);
     return;
@@ -189,9 +206,32 @@ void Executor::claimed(const std::string& name, int asked, Result<Claimed> resul
   auto& jobs = result.value().jobs;
   const int got = static_cast<int>(jobs.size());
   change_claimed(lane, got - asked);
-  if (got == asked || result.value().more) lane.hungry = true;
+  lane.flooded = got == asked || result.value().more;
+  if (lane.flooded) lane.hungry = true;
   if (const auto& again = result.value().again) ask_later(lane, name, *again - queue_->now());
   start(name, std::move(jobs));
+  after_finish(name);
+  maybe_drained();
+}
+
+// What is inserted goes behind what waits, so room alone decides. A rate is counted by claims.
+bool Executor::offer(const std::string& name, int count) {
+  const auto found = lanes_.find(name);
+  if (found == lanes_.end()) return false;
+  auto& lane = found->second;
+  if (!may_claim(lane) || lane.task->rate || lane.flooded) return false;
+  if (bound(lane) - lane.claimed < count) return false;
+  ++lane.offers;
+  change_claimed(lane, count);
+  return true;
+}
+
+void Executor::started(const std::string& name, int offered, Claimed claimed) {
+  auto& lane = lanes_.at(name);
+  --lane.offers;
+  change_claimed(lane, static_cast<int>(claimed.jobs.size()) - offered);
+  if (claimed.more) lane.hungry = true;
+  start(name, std::move(claimed.jobs));
   after_finish(name);
   maybe_drained();
 }
@@ -429,7 +469,7 @@ Executor::Load Executor::load() const {
 void Executor::maybe_drained() {
   if (!draining_ || !drained_ || !runs_.empty() || finishing_ > 0) return;
   for (const auto& [name, lane] : lanes_)
-    if (lane.claiming) return;
+    if (lane.claiming || lane.offers > 0) return;
   end_drain();
 }
 

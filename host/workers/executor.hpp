@@ -73,18 +73,21 @@ class RunHooks {
 };
 
 // Loop thread throughout.
-class Executor {
+class Executor final : public Queue::Starter {
  public:
   struct Limits {
     int running = 8;  // jobs that run at the same time, over all tasks
     // How much work is claimed ahead for a task: at most this many jobs, and no more than it is
     // expected to finish within `ahead`. A slow task is so claimed one by one.
-    int batch = 1024;
+    int batch = 4096;
     Duration ahead = std::chrono::milliseconds(20);
   };
 
   // None is owned; all outlive the executor.
   Executor(Queue& queue, Pool& pool, RunHooks& hooks, Loop& loop, Log log, Limits limits);
+  ~Executor() override;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
 
   // How many jobs may run at once from now on. More than that go on as they were.
   void set_running(int running);
@@ -107,6 +110,10 @@ class Executor {
 
   // The queue says that `task` may have jobs.
   void ready(const std::string& task);
+
+  // Queue::Starter:
+  [[nodiscard]] bool offer(const std::string& task, int count) override;
+  void started(const std::string& task, int offered, Claimed claimed) override;
 
   // Stops claiming. Calls `drained` once nothing runs and each end is stored; after `grace` what
   // still runs is killed and goes back to the queue as interrupted, without an attempt burned. Ends
@@ -136,7 +143,9 @@ class Executor {
     int slots = 1;          // its concurrency when `claimed` last changed
     std::string queue;      // whose slots they are
     bool claiming = false;  // a claim is on its way
+    int offers = 0;         // inserts on their way whose jobs may start
     bool hungry = false;    // the queue may have more
+    bool flooded = false;   // the last claim left some of them behind
     Timer again;            // for a claim that failed
     Duration typical{};     // moving average of a run's length; zero: unknown
   };
@@ -148,7 +157,9 @@ class Executor {
   };
 
   void fill(const std::string& name);
-  [[nodiscard]] int room(const Lane& lane) const;
+  [[nodiscard]] bool may_claim(const Lane& lane) const;
+  [[nodiscard]] int bound(const Lane& lane) const;
+  [[nodiscard]] int to_claim(const Lane& lane) const;
   [[nodiscard]] int free_in_queue(const RunnableTask& task) const;
   [[nodiscard]] int free_starts(const RunnableTask& task) const;
   [[nodiscard]] static int starts_of(const Lane& lane);

@@ -37,6 +37,53 @@ TEST_F(ExecutorTest, RunsAJobAndWritesItsEnd) {
   EXPECT_EQ(executor_.load().claimed, 0);
 }
 
+TEST_F(ExecutorTest, AJobWithAFreeStartIsRunningAsSoonAsItIsInserted) {
+  set({task("work", 2)});
+  const auto two = insert("work", 2);
+  EXPECT_THAT(pool_.order, ElementsAre(two[0], two[1]));
+  const auto third = insert("work");
+  EXPECT_EQ(show(third[0]).state, JobState::available);
+  EXPECT_EQ(show(third[0]).lease.value(), 0);
+  end(two[0]);
+  EXPECT_EQ(show(third[0]).state, JobState::running);
+  EXPECT_EQ(executor_.load().claimed, 2);
+}
+
+TEST_F(ExecutorTest, WhatIsInsertedAsTheHostStopsGoesBack) {
+  set({task("work")});
+  std::optional<JobId> id;
+  queue_.insert({{.task = "work"}},
+                [&](Result<std::vector<Inserted>> inserted) { id = inserted.value().at(0).id; });
+  EXPECT_FALSE(drain(10s) && !id) << "it forgot what is on its way";
+  loop_.drain();
+  EXPECT_TRUE(*drained_);
+  EXPECT_THAT(pool_.order, IsEmpty());
+  EXPECT_EQ(show(*id).state, JobState::available);
+  EXPECT_EQ(show(*id).attempt, 0);
+}
+
+TEST_F(ExecutorTest, WhatIsInsertedAsItsTaskGoesWaits) {
+  set({task("work")});
+  std::optional<JobId> id;
+  queue_.insert({{.task = "work"}},
+                [&](Result<std::vector<Inserted>> inserted) { id = inserted.value().at(0).id; });
+  executor_.set_tasks({});
+  loop_.drain();
+  EXPECT_EQ(show(*id).state, JobState::available);
+  set({task("work")});
+  EXPECT_THAT(pool_.order, ElementsAre(*id));
+}
+
+TEST_F(ExecutorTest, RoomThatWasOfferedInVainComesBack) {
+  set({task("work")});
+  store_.fail_next(Error(Code::io, "disk"));
+  queue_.insert({{.task = "work"}}, {});
+  loop_.drain();
+  EXPECT_EQ(executor_.load().claimed, 0);
+  const auto id = insert("work");
+  EXPECT_THAT(pool_.order, ElementsAre(id[0]));
+}
+
 TEST_F(ExecutorTest, HoldsWhatWaitsForASystemThatIsAway) {
   auto needs = task("needs");
   needs.waits_for = {"gitea"};
