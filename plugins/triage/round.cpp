@@ -2,6 +2,7 @@
 #include "round.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "glob.hpp"
@@ -29,9 +30,6 @@ constexpr std::size_t kDueOfRound = 100;
 // own, a repository is left alone for the rest of the round; after so many repositories the round
 // ends.
 constexpr int kInARow = 3;
-// How many changes the result lists, and how many failures the message; all are in the log.
-constexpr std::size_t kListed = 100;
-constexpr std::size_t kToldFailures = 20;
 
 // Nothing for a time that is yet to come, by a clock that was ahead: who waits for it sees nothing.
 std::optional<timmy::Time> past_time(const Json& seen, const char* key, timmy::Time now) {
@@ -78,7 +76,7 @@ std::map<std::string, Has> Round::repos() {
   auto all = repos_of(ctx_.gitea(), whole);
   for (const auto& [owner, names] : globs) {
     if (is_away()) break;
-    const auto went = isolated(owner + "/*", [&, &names = names] {
+    const auto went = tally_.isolated(owner + "/*", [&, &names = names] {
       for (const auto& [name, has] : repos_of(ctx_.gitea(), names))
         all.try_emplace(name, has).first->second.id = has.id;
     });
@@ -110,65 +108,42 @@ Json Round::look_at_all(bool full) {
   };
   for (const auto& [name, wanted] : repos) {
     if (is_away()) {
-      if (unread_++ == 0) keep(name);
+      if (tally_.repos_left() == 0) keep(name);
+      tally_.left_repository();
       continue;
     }
-    ctx_.jobs().progress(100.0 * repos_ / static_cast<double>(repos.size()), name);
+    ctx_.jobs().progress(100.0 * tally_.repos() / static_cast<double>(repos.size()), name);
     Repo repo{.name = name};
     try {
-      const auto went = isolated(name, [&, &wanted = wanted] { look_at(repo, wanted, full); });
+      const auto went =
+          tally_.isolated(name, [&, &wanted = wanted] { look_at(repo, wanted, full); });
       in_a_row_ = went == Went::astray || repo.astray ? in_a_row_ + 1 : 0;
     } catch (const timmy::Retryable&) {
       keep(name);
       throw;
     }
-    ++repos_;
+    tally_.looked_at_repository();
   }
-  if (unread_ == 0) keep("");
-  return result();
+  if (tally_.repos_left() == 0) keep("");
+  return tally_.result();
 }
 
 Json Round::look_at_one(const std::string& name, std::int64_t number) {
   const bool concerned = rules_.concern(name, Kind::issue) || rules_.concern(name, Kind::pull);
-  if (!any_matches(names_, name) || !concerned) return result();
-  repos_ = 1;
+  if (!any_matches(names_, name) || !concerned) return tally_.result();
+  tally_.looked_at_repository();
   Repo repo{.name = name};
-  const auto went = isolated(name, [&] {
+  const auto went = tally_.isolated(name, [&] {
     try {
       repo.home = homes_.known(name);
     } catch (const timmy::Permanent& failure) {
       if (failure.code() != "not_found") throw;
     }
   });
-  if (went != Went::well || repo.home.empty()) return result();
+  if (went != Went::well || repo.home.empty()) return tally_.result();
   look_at_issue(repo, number, [&] { read_and_look(repo, number); });
   (void)keep_due(repo, due_of(repo));
-  return result();
-}
-
-// A pause that the forge asked for is for all of it: that ends the round.
-template <class Work>
-Round::Went Round::isolated(const std::string& what, const Work& work) {
-  try {
-    work();
-    return Went::well;
-  } catch (const timmy::Permanent& failure) {
-    failed(what, failure);
-    return Went::wrong;
-  } catch (const timmy::Retryable& failure) {
-    if (failure.code() == "rate_limited") throw;
-    failed(what, failure);
-    may_pass_ = true;
-    if (failure.delay())
-      delay_ = std::max(delay_.value_or(timmy::Milliseconds()), *failure.delay());
-    return Went::astray;
-  }
-}
-
-void Round::failed(const std::string& what, const timmy::Failure& failure) {
-  ++failed_;
-  failures_.push_back(what + ": " + failure.what());
-  ctx_.log.warn(failures_.back());
+  return tally_.result();
 }
 
 bool Round::left_alone(const Repo& repo) { return repo.in_a_row >= kInARow; }
@@ -180,7 +155,7 @@ void Round::look_at(Repo& repo, Has wanted, bool full) {
   open(repo, wanted.id, full);
   for (const Kind kind : {Kind::issue, Kind::pull}) {
     if (kind == Kind::pull ? !wanted.pulls : !wanted.issues) continue;
-    const auto went = isolated(repo.name, [&] { list(repo, kind); });
+    const auto went = tally_.isolated(repo.name, [&] { list(repo, kind); });
     repo.whole = repo.whole && went == Went::well && repo.skipped == 0;
     repo.astray = repo.astray || went == Went::astray || left_alone(repo);
     if (went == Went::astray) break;
@@ -229,7 +204,7 @@ void Round::list(Repo& repo, Kind kind) {
     if (updated && *updated <= now && (!newest || *updated > *newest)) newest = updated;
     repo.open.insert(issue.number);
     if (updated && now - *updated > kSettled) repo.settled.emplace(issue.number, *updated);
-    if (passes_over(repo, issue)) return void(++read_);
+    if (passes_over(repo, issue)) return tally_.read_issue();
     const auto number = issue.number;
     look_at_issue(repo, number, [&] { look(repo, std::move(issue)); });
   });
@@ -271,13 +246,12 @@ void Round::read_list(const Repo& repo, Kind kind, std::optional<timmy::Time> si
 }
 
 // Unless the repository is left alone. What may pass is tried again by the next run.
-template <class Work>
-void Round::look_at_issue(Repo& repo, std::int64_t number, const Work& work) {
+void Round::look_at_issue(Repo& repo, std::int64_t number, const std::function<void()>& work) {
   if (left_alone(repo)) {
     if (repo.skipped == 0) repo.skipped = number;
     return;
   }
-  const auto went = isolated(repo.name + "#" + std::to_string(number), work);
+  const auto went = tally_.isolated(repo.name + "#" + std::to_string(number), work);
   if (went == Went::wrong) repo.in_a_row = 0;
   if (went != Went::astray) return;
   ++repo.in_a_row;
@@ -299,7 +273,7 @@ void Round::look_at_due(Repo& repo, const DueList& due) {
   for (const auto number : due.ripe(ctx_.now())) {
     if (repo.looked.contains(number) || left_alone(repo)) continue;
     if (applier_.stopped() || asked == kDueOfRound) {
-      ++left_;
+      tally_.left_issue();
       continue;
     }
     ++asked;
@@ -325,7 +299,7 @@ void Round::read_and_look(Repo& repo, std::int64_t number) {
 }
 
 void Round::look(Repo& repo, Snapshot issue) {
-  ++read_;
+  tally_.read_issue();
   const auto number = issue.number;
   repo.looked.insert(number);
   const std::string name = issue.name();
@@ -335,23 +309,7 @@ void Round::look(Repo& repo, Snapshot issue) {
   const Looked looked = ours ? applier_.look(std::move(issue), repo.home) : Looked();
   if (looked.asked || !looked.change.empty()) repo.in_a_row = 0;
   repo.due[number] = looked.due;
-  account(name, looked);
-}
-
-void Round::account(const std::string& issue, const Looked& looked) {
-  left_ += looked.left;
-  failed_ += looked.failed;
-  may_pass_ = may_pass_ || looked.may_pass;
-  for (const auto& failure : looked.failures) {
-    failures_.push_back(failure);
-    ctx_.log.warn(failure);
-  }
-  if (looked.change.empty()) return;
-  ++changed_;
-  labelled_ += looked.change.contains("added");
-  Json change = looked.change;
-  change["issue"] = issue;
-  if (changes_.size() < kListed) changes_.push_back(std::move(change));
+  tally_.add(name, looked);
 }
 
 // Whether all that is left to do is remembered.
@@ -376,28 +334,6 @@ void Round::save(Repo& repo, const DueList& due) const {
   if (repo.full && all) repo.next["whole"] = timmy::format_time(now);
   if (repo.next["settled"].is_null()) repo.next.erase("settled");
   if (repo.next != repo.seen) ctx_.state().put_now("seen/" + repo.home, repo.next);
-}
-
-Json Round::result() const {
-  if (left_ > 0)
-    ctx_.log.warn(left_,
-                  " issues are left for the next round: this one made as many writes as it "
-                  "may (limits.mutations), or its time was up");
-  if (may_pass_) throw timmy::Retryable("incomplete", summary(), delay_);
-  if (failed_ > 0) throw timmy::Permanent("incomplete", summary());
-  return {{"repos", repos_},       {"read", read_}, {"changed", changed_},
-          {"labelled", labelled_}, {"left", left_}, {"changes", changes_}};
-}
-
-std::string Round::summary() const {
-  std::string text = std::to_string(failed_) + " failed, " + std::to_string(changed_) + " changed";
-  if (left_ > 0) text += ", " + std::to_string(left_) + " left for the next round";
-  if (unread_ > 0) text += ", " + std::to_string(unread_) + " repositories unread";
-  for (std::size_t i = 0; i < failures_.size() && i < kToldFailures; ++i)
-    text += "; " + failures_[i];
-  if (failures_.size() > kToldFailures)
-    text += "; and " + std::to_string(failures_.size() - kToldFailures) + " more, in the log";
-  return text;
 }
 
 }  // namespace triage
