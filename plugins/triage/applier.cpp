@@ -85,7 +85,12 @@ Looked Applier::look(Snapshot issue, const std::string& home) {
     return task.looked;
   }
   plan(task, outcome);
-  carry_out(task);
+  try {
+    carry_out(task);
+  } catch (...) {
+    if (task.dry_run) forget_rehearsal(task);
+    throw;
+  }
   end(task);
   return task.looked;
 }
@@ -170,7 +175,7 @@ void Applier::leave(Task& task) const {
 
 void Applier::send_first(Task& task) {
   task.record.begin(task.issue, clock_());
-  save_now(task);
+  if (!task.dry_run) save_now(task);
   const Step step = task.record.plan.front();
   Sent sent;
   try {
@@ -329,13 +334,19 @@ void Applier::save_now(Task& task) const {
   ctx_.state().put_now(task.key, task.stored.empty() ? Json() : task.stored);
 }
 
+// All is as it was before.
+void Applier::forget_rehearsal(Task& task) {
+  for (const auto& [rule, turn] : task.turns) facts_.set_turn(rule, turn);
+  ctx_.state().put_now(task.key, task.before.empty() ? Json() : task.before);
+}
+
 // That a step was done may be told with the run's end, or not at all: the next look finds out. That
 // it was not done may not, or it would count as undone by a person.
 void Applier::end(Task& task) {
-  if (task.dry_run) {  // all is as it was before
+  if (task.dry_run) {
     task.looked.change["dry_run"] = true;
-    for (const auto& [rule, turn] : task.turns) facts_.set_turn(rule, turn);
-    return ctx_.state().put_now(task.key, task.before.empty() ? Json() : task.before);
+    task.looked.look_again(at_once(clock_()));  // lest it is taken for done once it is in earnest
+    return forget_rehearsal(task);
   }
   if (task.record.plan.empty() && task.failed.empty()) {
     task.record.planned.clear();

@@ -72,6 +72,7 @@ class Applier {
   void take_back(Task& task, const Step& rest);
   [[nodiscard]] static timmy::Json whole_record(const Task& task);
   void save_now(Task& task) const;
+  void forget_rehearsal(Task& task);
   void end(Task& task);
 
   timmy::Context& ctx_;

@@ -43,6 +43,17 @@ TEST_F(ReviewsNote, WhatSomebodyDoesRightAfterOurCommentAsTheirs) {
   EXPECT_FALSE(is_stale_after(11));
 }
 
+TEST_F(ReviewsNote, WhatSomebodyDoesWhileACommentIsOnlyRehearsedAsTheirs) {
+  world_.advance(days(5));
+  world_.on("gitea/1.keep_comment", [&](const Json& params) {
+    world_.advance(seconds(3));
+    touched().labels = {"bug"};
+    return Json{{"dry_run", true}, {"id", 0}, {"body", params.at("body")}};
+  });
+  EXPECT_EQ(round().at("rehearsed"), 1);
+  EXPECT_FALSE(is_stale_after(11));
+}
+
 TEST_F(ReviewsNote, WhatSomebodyDidBeforeOurCommentAsTheirs) {
   world_.advance(days(5));
   world_.on("gitea/1.list_reviews", [&, reads = 0](const Json& params) mutable {
