@@ -253,13 +253,16 @@ class Examination {
                           : "the token has " + granted);
   }
 
-  // Teams are asked for by few: without that scope a plugin as a rule does its work.
+  // Teams are asked for by few, and labels of organisations are not needed by all: without that
+  // scope a plugin as a rule does its work.
   void add_missing(const std::string& plugin, const MissingScope& missing) {
     std::string calls;
     for (const auto& method : missing.methods)
       calls += (calls.empty() ? "gitea/1." : ", ") + method;
-    add(missing.scope == "read:organization" ? Grade::warn : Grade::fail, "plugin " + plugin,
-        "the token lacks the scope " + missing.scope + ", without which " + calls + " would fail",
+    const bool of_organisations = missing.scope == "read:organization";
+    add(of_organisations ? Grade::warn : Grade::fail, "plugin " + plugin,
+        "the token lacks the scope " + missing.scope + ", without which " + calls + " would fail" +
+            (of_organisations ? ", and list_labels leaves out the organisation's labels" : ""),
         "Make a token that has it too, and write it to " + token_file_ +
             "; a running host takes it at once.");
   }

@@ -110,6 +110,8 @@ Outcome Applier::decide_on(Task& task) {
   Outcome outcome = decide(rules_, {task.issue, facts, now}, task.record);
   task.looked.due = outcome.due;
   if (!outcome.unjudged.empty() && !stopped()) tell_unjudged(task.looked, outcome, facts);
+  task.looked.unsure.clear();
+  tell_unsure(task, outcome.clashes);
   return outcome;
 }
 
@@ -122,6 +124,18 @@ void Applier::tell_unjudged(Looked& looked, const Outcome& outcome, const Facts&
   for (const auto& rule : outcome.unjudged)
     if (unjudged_.insert(rule).second)
       looked.failures.push_back("rule \"" + rule + "\" can't be judged: " + troubles(facts));
+}
+
+// It is no failure: the issue has what is sure. Whoever mends it is not waited for till tomorrow.
+void Applier::tell_unsure(Task& task, const std::vector<Clash>& clashes) {
+  for (const auto& clash : clashes) {
+    if (!clash.unsure) continue;
+    task.looked.unsure.push_back(clash.label);
+    task.looked.look_again(clock_() + kUnjudgedAgain);
+    if (unsure_.insert(task.issue.repo).second)
+      ctx_.log.warn(task.issue.name(), ": ", in_quotes(clash.label), " is left out, since ",
+                    why_unsure(clash), "; so it is with others of ", task.issue.repo);
+  }
 }
 
 void Applier::read_again(Task& task) const {
@@ -241,8 +255,12 @@ void Applier::fail_first(Task& task, const timmy::Permanent& failure) {
 // missed since another took its place meanwhile; the next issue may get it all the same.
 bool Applier::is_bad(const Task& task, const Step& step, const timmy::Permanent& failure) {
   if (!names_something(step.what) || failure.code() != "not_found") return false;
-  const auto* labels = step.what == Step::What::label ? facts_.labels(task.issue.repo) : nullptr;
-  return labels == nullptr || !contains(labels->all, step.names.front());
+  if (step.what != Step::What::label) return true;
+  const auto* labels = facts_.labels(task.issue.repo);
+  if (labels != nullptr && contains(labels->all, step.names.front())) return false;
+  // One of an organisation whose labels can't be read may have given way to another, too.
+  const bool all_known = labels != nullptr && labels->complete;
+  return all_known || !may_clash(step.names, task.issue.labels);
 }
 
 bool Applier::known_bad(const Task& task, Step::What what, const std::string& name) const {
@@ -271,11 +289,14 @@ bool Applier::leave_out(Task& task) {
   auto& plan = task.record.plan;
   if (plan.front().what != Step::What::label) return false;
   if (!may_clash(plan.front().names, task.issue.labels)) return false;
-  const auto* labels = facts_.labels(task.issue.repo);
-  if (labels == nullptr) return false;
+  Names in_play = plan.front().names;
+  in_play.insert(in_play.end(), task.issue.labels.begin(), task.issue.labels.end());
+  Facts facts;
+  facts_.add_exclusive(task.issue.repo, in_play, facts);
   std::vector<Clash> clashes;
-  auto rest = without_clashes({plan.front()}, task.issue, labels->exclusive, clashes);
+  auto rest = without_clashes({plan.front()}, task.issue, facts.exclusive, facts.unsure, clashes);
   if (clashes.empty()) return false;
+  tell_unsure(task, clashes);
   plan.erase(plan.begin());
   plan.insert(plan.begin(), rest.begin(), rest.end());
   return true;

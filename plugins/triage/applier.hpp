@@ -25,6 +25,8 @@ struct Looked {
   bool may_pass = false;                       // with nobody changing anything
   std::vector<std::string> failures;           // why, as far as this run has not said so before
   std::optional<timmy::Time> due;              // when to look again, though nobody changes it
+  // Labels that were left out though they may replace none: that can't be known.
+  Names unsure;
 
   // Not later than that.
   void look_again(timmy::Time when);
@@ -55,6 +57,7 @@ class Applier {
 
   [[nodiscard]] Outcome decide_on(Task& task);
   void tell_unjudged(Looked& looked, const Outcome& outcome, const Facts& facts);
+  void tell_unsure(Task& task, const std::vector<Clash>& clashes);
   void read_again(Task& task) const;
   [[nodiscard]] bool old(const Snapshot& issue) const;
   void plan(Task& task, const Outcome& outcome);
@@ -83,6 +86,7 @@ class Applier {
   int refusals_ = 0;                // of writes to this repository, one after the other
   std::set<std::string> bad_;       // "org/app label x": what this run found not to exist
   std::set<std::string> unjudged_;  // rules that this run has said it of
+  std::set<std::string> unsure_;    // repositories likewise
 };
 
 }  // namespace triage

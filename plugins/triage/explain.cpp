@@ -52,14 +52,19 @@ Names rules_for(const std::string& label, const Names& asked, const Rules& rules
   return names;
 }
 
+std::string why_left_out(const Clash& clash) {
+  if (clash.unsure) return why_unsure(clash);
+  const auto other = in_quotes(clash.other);
+  return clash.carried ? "the issue carries " + other + ", which it would replace"
+                       : other + ", which it would replace, is added first";
+}
+
 Json left_out(const Outcome& outcome, const Rules& rules) {
   Json all = Json::array();
   for (const auto& clash : outcome.clashes) {
-    const auto other = in_quotes(clash.other);
     all.push_back({{"what", "label " + in_quotes(clash.label)},
                    {"rules", rules_for(clash.label, clash.rules, rules)},
-                   {"why", clash.carried ? "the issue carries " + other + ", which it would replace"
-                                         : other + ", which it would replace, is added first"}});
+                   {"why", why_left_out(clash)}});
   }
   return all;
 }

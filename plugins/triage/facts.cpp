@@ -21,8 +21,11 @@ Facts FactFinder::find(const Needs& needs, const Snapshot& issue) {
   Facts facts;
   for (const auto& name : needs.teams) facts.teams.try_emplace(name, team(name));
   for (const auto& rule : needs.turns) facts.turns.try_emplace(rule, turn(rule));
-  if (may_clash(needs.added, issue.labels))
-    if (const auto* known = labels(issue.repo)) facts.exclusive = known->exclusive;
+  if (may_clash(needs.added, issue.labels)) {
+    Names in_play = needs.added;
+    in_play.insert(in_play.end(), issue.labels.begin(), issue.labels.end());
+    add_exclusive(issue.repo, in_play, facts);
+  }
   if (!needs.files) return facts;
   try {
     facts.files = files_of(gitea_.list_pr_files(issue.repo, issue.number));
@@ -30,6 +33,13 @@ Facts FactFinder::find(const Needs& needs, const Snapshot& issue) {
     facts.files_trouble = failure.what();
   }
   return facts;
+}
+
+void FactFinder::add_exclusive(const std::string& repo, const Names& labels, Facts& facts) {
+  const auto* known = this->labels(repo);
+  if (known != nullptr) facts.exclusive = known->exclusive;
+  facts.unsure = unsure_among(labels, known);
+  facts.exclusive.insert(facts.exclusive.end(), facts.unsure.begin(), facts.unsure.end());
 }
 
 const Facts::Team& FactFinder::team(const std::string& full_name) {
@@ -57,7 +67,7 @@ const timmy::LabelNames* FactFinder::labels(const std::string& repo) {
     try {
       found = gitea_.list_usable_labels(repo);
     } catch (const timmy::Permanent&) {
-      // Then labels are taken for ones that exclude none.
+      // Then none is known.
     }
     known = labels_.emplace(repo, std::move(found)).first;
   }

@@ -24,6 +24,9 @@ class FactFinder {
   // Throws what may pass.
   [[nodiscard]] const timmy::LabelNames* labels(const std::string& repo);
 
+  // Adds which of these labels, and of those that the repository has, exclude others, or may.
+  void add_exclusive(const std::string& repo, const Names& labels, Facts& facts);
+
   // Moves the cursor of a rule's round robin; durable when it returns.
   void set_turn(const std::string& rule, const Turn& turn);
   [[nodiscard]] const Turn& turn(const std::string& rule);

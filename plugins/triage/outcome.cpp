@@ -213,7 +213,7 @@ Outcome decide(const Rules& rules, const Look& look, const Record& kept) {
   give_texts(begun, rules, look.issue);
   outcome.resumed = !begun.empty();
   outcome.steps = without_clashes(joined(begun, wishes.steps()), look.issue, look.facts.exclusive,
-                                  outcome.clashes);
+                                  look.facts.unsure, outcome.clashes);
   return outcome;
 }
 

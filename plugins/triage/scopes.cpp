@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "names_text.hpp"
+
 namespace triage {
 namespace {
 
@@ -54,8 +56,25 @@ bool may_clash(const Names& added, const Names& carried) {
   });
 }
 
+std::string why_unsure(const Clash& clash) {
+  return "it may replace " + in_quotes(clash.other) +
+         ": which of its organisation's labels exclude others can't be read (the token may lack "
+         "the scope read:organization)";
+}
+
+Names unsure_among(const Names& labels, const timmy::LabelNames* known) {
+  Names unsure;
+  if (known != nullptr && known->complete) return unsure;
+  for (const auto& label : labels)
+    if (!scope_of(label).empty() && (known == nullptr || !contains(known->all, label)) &&
+        !contains(unsure, label))
+      unsure.push_back(label);
+  return unsure;
+}
+
 std::vector<Step> without_clashes(std::vector<Step> steps, const Snapshot& issue,
-                                  const Names& exclusive, std::vector<Clash>& clashes) {
+                                  const Names& exclusive, const Names& unsure,
+                                  std::vector<Clash>& clashes) {
   if (exclusive.empty()) return steps;
   const Names gone = taken_off(steps);
   Names stay = issue.labels;
@@ -71,7 +90,8 @@ std::vector<Step> without_clashes(std::vector<Step> steps, const Snapshot& issue
         names.push_back(label);
         added.push_back(label);
       } else {
-        clashes.push_back({label, other, !carried.empty(), step.rules});
+        clashes.push_back({label, other, !carried.empty(),
+                           contains(unsure, label) || contains(unsure, other), step.rules});
       }
     }
     step.names = std::move(names);

@@ -153,5 +153,78 @@ TEST_F(Scopes, AnExplanationSaysWhatIsLeftOutAndWhy) {
      "why": "the issue carries \"kind/wish\", which it would replace"}])"));
 }
 
+// An organisation whose labels the host's token may not read: those of a kind are its own.
+class UnreadScopes : public Scopes {
+ protected:
+  UnreadScopes() {
+    world_.on("gitea/1.list_labels", [this](const Json& params) {
+      Json own = Json::array();
+      for (const auto& label : world_.forge.answer("list_labels", params).at("labels"))
+        if (!label.get<std::string>().starts_with("kind/")) own.push_back(label);
+      return Json{{"labels", own}, {"exclusive", Json::array()}, {"organisation", false}};
+    });
+  }
+};
+
+TEST_F(UnreadScopes, WhatTheIssueCarriesStaysAndTheResultSaysWhy) {
+  world_.forge.add_issue("org/app", "please mend the crash", "", {"kind/wish", "size/s"});
+  const auto outcome = run(kinds());
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/wish", "size/s", "size/l"))
+      << "the repository's own are known to exclude none";
+  EXPECT_EQ(outcome.result.at("unsure_labels"),
+            Json::parse(R"([{"issue": "org/app#1", "labels": ["kind/bug"]}])"));
+  EXPECT_THAT(world_.log_text(), HasSubstr("warn org/app#1: \"kind/bug\" is left out"));
+  EXPECT_THAT(world_.log_text(), HasSubstr("the scope read:organization"));
+}
+
+TEST_F(UnreadScopes, OfTwoThatMayExcludeEachOtherTheFirstIsAdded) {
+  world_.forge.add_issue("org/app", "please mend the crash");
+  ASSERT_TRUE(run(kinds()).ok());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/bug", "size/s", "size/l"));
+}
+
+TEST_F(UnreadScopes, WhatCanReplaceNoneIsAddedAndNothingSaid) {
+  world_.forge.add_issue("org/app", "crash");
+  const auto outcome = run(kinds());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/bug", "size/s"));
+  EXPECT_FALSE(outcome.result.contains("unsure_labels"));
+}
+
+TEST_F(UnreadScopes, WithinAnHourOfTheScopesComingItIsKnownAndDone) {
+  world_.forge.repo("org/app").exclusive.clear();
+  world_.forge.add_issue("org/app", "crash", "", {"kind/wish"});
+  ASSERT_TRUE(run(kinds()).ok());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/wish", "size/s"));
+  world_.succeed("gitea/1.list_labels");
+  ASSERT_TRUE(later(kinds(), std::chrono::minutes(61)).ok());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/wish", "size/s", "kind/bug"));
+}
+
+TEST_F(UnreadScopes, OneThatGaveWayToAnotherIsNotTakenForAbsentElsewhere) {
+  for (int i = 0; i < 2; ++i) world_.forge.add_issue("org/app", "crash");
+  world_.on("gitea/1.add_labels", [this](const Json& params) {
+    if (params.at("number") == 1) return world_.forge.answer("add_labels", params);
+    at(2).labels = {"kind/wish"};
+    throw timmy::Permanent("not_found", "\"kind/bug\" is not on it afterwards");
+  });
+  (void)run(config({rule("bugs", {{"title", "crash"}}, {{"add_labels", {"kind/bug"}}})}));
+  EXPECT_THAT(labels(1), ElementsAre("kind/bug"));
+}
+
+TEST_F(UnreadScopes, AnExplanationSaysWhatCantBeKnown) {
+  world_.forge.add_issue("org/app", "crash", "", {"kind/wish"});
+  const Json left_out = explain(kinds(), 1).result.at("left_out");
+  ASSERT_EQ(left_out.size(), 1u);
+  EXPECT_THAT(left_out[0].at("why"), HasSubstr("it may replace \"kind/wish\": which of its"));
+}
+
+TEST_F(UnreadScopes, WhereNoLabelCanBeListedNoneIsReplacedEither) {
+  world_.fail("gitea/1.list_labels", timmy::Permanent("denied", "not yours"));
+  world_.forge.add_issue("org/app", "crash", "", {"kind/wish"});
+  ASSERT_TRUE(run(kinds()).ok());
+  EXPECT_THAT(labels(1), UnorderedElementsAre("kind/wish", "size/s"));
+}
+
 }  // namespace
 }  // namespace triage

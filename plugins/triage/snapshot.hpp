@@ -58,7 +58,8 @@ struct Facts {
   std::optional<Names> files;         // a pull request's, by their names before and after it
   std::string files_trouble;
   std::map<std::string, Turn> turns;  // by rule
-  Names exclusive;                    // labels of the repository that are: see scopes.hpp
+  Names exclusive;                    // labels that are, or may be: see scopes.hpp
+  Names unsure;                       // those of them of which it can't be known
 };
 
 // Which of them are to be looked for.

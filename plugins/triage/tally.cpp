@@ -46,6 +46,8 @@ void Tally::add(const std::string& issue, const Looked& looked) {
     failures_.push_back(failure);
     ctx_.log.warn(failure);
   }
+  if (!looked.unsure.empty() && unsure_.size() < kListed)
+    unsure_.push_back({{"issue", issue}, {"labels", looked.unsure}});
   if (looked.change.empty()) return;
   ++changed_;
   labelled_ += looked.change.contains("added");
@@ -61,8 +63,10 @@ Json Tally::result() const {
                   "may (limits.mutations), or its time was up");
   if (may_pass_) throw timmy::Retryable("incomplete", summary(), delay_);
   if (failed_ > 0) throw timmy::Permanent("incomplete", summary());
-  return {{"repos", repos_},       {"read", read_}, {"changed", changed_},
-          {"labelled", labelled_}, {"left", left_}, {"changes", changes_}};
+  Json all{{"repos", repos_},       {"read", read_}, {"changed", changed_},
+           {"labelled", labelled_}, {"left", left_}, {"changes", changes_}};
+  if (!unsure_.empty()) all["unsure_labels"] = unsure_;
+  return all;
 }
 
 std::string Tally::summary() const {

@@ -44,6 +44,7 @@ class Tally {
   bool may_pass_ = false;
   std::optional<timmy::Milliseconds> delay_;  // the longest that was asked for
   timmy::Json changes_ = timmy::Json::array();
+  timmy::Json unsure_ = timmy::Json::array();  // labels that were left out: see Looked
   std::vector<std::string> failures_;
 };
 

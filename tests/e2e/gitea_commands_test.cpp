@@ -164,7 +164,8 @@ TEST_F(GiteaCommandsTest, DoctorKnowsWhatADryRunAndAnUnusedTeamNeedNot) {
   EXPECT_EQ(run({"doctor", "--plugin-dir", TIMMY_ECHO_DIR}), 0) << out_;
   EXPECT_THAT(out_, AllOf(HasSubstr("warn  plugin triage: the token lacks the scope "
                                     "read:organization, without which gitea/1.list_team_members, "
-                                    "list_teams would fail"),
+                                    "list_teams would fail, and list_labels leaves out the "
+                                    "organisation's labels"),
                           Not(HasSubstr("write:issue"))));
 }
 
