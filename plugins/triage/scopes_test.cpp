@@ -159,7 +159,8 @@ class UnreadScopes : public Scopes {
   UnreadScopes() {
     world_.on("gitea/1.list_labels", [this](const Json& params) {
       Json own = Json::array();
-      for (const auto& label : world_.forge.answer("list_labels", params).at("labels"))
+      const Json all = world_.forge.answer("list_labels", params);
+      for (const auto& label : all.at("labels"))
         if (!label.get<std::string>().starts_with("kind/")) own.push_back(label);
       return Json{{"labels", own}, {"exclusive", Json::array()}, {"organisation", false}};
     });
