@@ -108,25 +108,24 @@ class Cleanup {
     ctx_.log.info(due.name(), ": warned, silent since ", timmy::format_time(silence));
   }
 
-  // The text is the same if this is done again: it hangs on what was noted alone.
+  // First said, in words that are true though the forge refuses then, or this run ends. The text is
+  // the same if this is done again: it hangs on what was noted alone.
   void reset(const Due& due, const timmy::Issue& issue, Memory& memory) {
     const auto warning = *warning_in(memory);
+    const auto name = "orphan-reset/" + timmy::format_time(warning.silence);
     const std::string body = "Nothing has happened here since " + minute_text(warning.silence) +
                              ", nor after the warning of " + minute_text(warning.at) + ": " +
-                             what_was_done() + ".";
-    const bool sent =
-        speaker_.say(due, body, "orphan-reset/" + timmy::format_time(warning.silence), memory);
+                             what_is_to_be_done() + ".";
+    const bool sent = speaker_.say(due, body, name, memory);
     for (const auto& label : terms_.remove_labels) {
       if (!contains(issue.labels, label)) continue;
-      if (sent && memory.somebody_acted(speaker_.updated_at(due)))
-        return pass_.did("spared", due.name());
+      if (sent && memory.somebody_acted(speaker_.updated_at(due))) return spare(due, name, memory);
       ctx_.gitea().remove_label(due.repo, due.number, label);
       if (sent) memory.wrote(speaker_.updated_at(due));
     }
     // Last, since what nobody is assigned to is not looked at again, should this run end here.
     if (terms_.unassign) {
-      if (sent && memory.somebody_acted(speaker_.updated_at(due)))
-        return pass_.did("spared", due.name());
+      if (sent && memory.somebody_acted(speaker_.updated_at(due))) return spare(due, name, memory);
       const auto now = ctx_.gitea().remove_assignees(due.repo, due.number, issue.assignees);
       if (sent) memory.wrote(now.updated_at);
     }
@@ -143,13 +142,23 @@ class Cleanup {
              " taken off, so that somebody else can take it up,";
     return "it is marked as free again";
   }
-  [[nodiscard]] std::string what_was_done() const {
-    std::string labels;
-    for (const auto& label : terms_.remove_labels)
-      labels += (labels.empty() ? "" : ", ") + quoted(label);
-    if (terms_.unassign)
-      return "nobody is assigned any more" + (labels.empty() ? "" : ", and " + labels + " is off");
-    return labels.empty() ? "it is free for somebody else" : labels + " is off";
+  [[nodiscard]] std::string what_is_to_be_done() const {
+    Names off = terms_.remove_labels;
+    for (auto& label : off) label = quoted(label);
+    if (terms_.unassign) off.insert(off.begin(), "its assignees");
+    if (off.empty()) return "it is free for somebody else";
+    std::string text = off.front();
+    for (std::size_t i = 1; i < off.size(); ++i)
+      text += (i + 1 == off.size() ? " and " : ", ") + off[i];
+    const bool one = off.size() == 1 && !terms_.unassign;
+    return text + (one ? " is" : " are") + " to come off, so that somebody else can take it up";
+  }
+
+  // Somebody did something since that was said.
+  void spare(const Due& due, const std::string& name, Memory& memory) {
+    (void)speaker_.say(due, "Not reset: somebody did something here just when it was to be.", name,
+                       memory);
+    pass_.did("spared", due.name());
   }
 
   // The newest activity on open pull requests that speak of it.

@@ -59,7 +59,7 @@ TEST_F(Orphans, AreWarnedOnceAfterThreeDaysAndGivenBackTwoDaysLater) {
   EXPECT_THAT(issue().labels, ElementsAre("bug"));
   ASSERT_THAT(comments(), SizeIs(2));
   EXPECT_THAT(comments()[1],
-              AllOf(HasSubstr("nobody is assigned any more"), HasSubstr("`in progress` is off")));
+              HasSubstr("2026-01-08 12:00 UTC: its assignees and `in progress` are to come off"));
 }
 
 TEST_F(Orphans, ASecondPassWritesNothing) {
@@ -357,6 +357,20 @@ TEST_F(Orphans, WhatSomebodyDoesBetweenOurLastCommentAndTheResetKeepsItTheirs) {
   }
   EXPECT_EQ(last.value("spared", 0), 1) << last.dump();
   EXPECT_THAT(issue().assignees, Not(IsEmpty()));
+  EXPECT_THAT(comments(), ElementsAre(HasSubstr("@alice"), HasSubstr("Not reset: somebody")));
+}
+
+TEST_F(Orphans, NoCommentClaimsAResetThatTheForgeRefuses) {
+  assigned();
+  run_daily(config_, 4);
+  world_.advance(days(1));
+  world_.fail("gitea/1.remove_assignees", timmy::Permanent("conflict", "412"));
+  EXPECT_EQ(run(config_).code, "incomplete");
+  ASSERT_THAT(comments(), SizeIs(2));
+  EXPECT_THAT(comments()[1], HasSubstr("are to come off"));
+  world_.succeed("gitea/1.remove_assignees");
+  EXPECT_EQ(run(config_).result.at("reset"), 1);
+  EXPECT_THAT(comments(), SizeIs(2));
 }
 
 TEST_F(Orphans, WhatIsClosedIsForgotten) {

@@ -141,17 +141,21 @@ class Closing {
                   timmy::format_time(silence));
   }
 
-  // The text is the same if this is done again: it hangs on what was noted alone.
+  // First said, in words that are true though the forge refuses then, or this run ends. The text is
+  // the same if this is done again: it hangs on what was noted alone.
   void close(const Due& due, Memory& memory) {
     const auto mark = *mark_in(memory);
+    const auto name = "stale-close/" + timmy::format_time(mark.silence);
     const std::string body =
-        "Closed: nothing has happened here since " + minute_text(mark.silence) +
+        "To be closed now: nothing has happened here since " + minute_text(mark.silence) +
         ", nor after the mark of " + minute_text(mark.at) +
         ". If it still matters, open it again: that gives it a whole new period.";
-    const bool sent =
-        speaker_.say(due, body, "stale-close/" + timmy::format_time(mark.silence), memory);
-    if (sent && memory.somebody_acted(speaker_.updated_at(due)))
-      return pass_.did("spared", due.name());  // and unmarked by the next run
+    const bool sent = speaker_.say(due, body, name, memory);
+    if (sent && memory.somebody_acted(speaker_.updated_at(due))) {  // and unmarked by the next run
+      (void)speaker_.say(due, "Not closed: somebody did something here just when it was to be.",
+                         name, memory);
+      return pass_.did("spared", due.name());
+    }
     const auto now = ctx_.gitea().set_issue_state(due.repo, due.number, false);
     if (!sent) return pass_.did("rehearsed", due.name());
     memory.set("closed", ctx_.now());

@@ -296,8 +296,9 @@ TEST_F(Stale, AndOrphansDoNotWakeOneAnother) {
     world_.advance(days(1));
   }
   EXPECT_EQ(issue().state, "closed");
-  EXPECT_THAT(comments(), ElementsAre(HasSubstr("this is assigned"), HasSubstr("marked as"),
-                                      HasSubstr("nobody is assigned"), HasSubstr("Closed")));
+  EXPECT_THAT(comments(),
+              ElementsAre(HasSubstr("this is assigned"), HasSubstr("marked as"),
+                          HasSubstr("its assignees are to come off"), HasSubstr("To be closed")));
 }
 
 // More than one answer of state().list() holds.
@@ -334,8 +335,36 @@ TEST_F(Stale, WhatSomebodyDoesBetweenOurLastCommentAndTheClosingKeepsItOpen) {
   });
   EXPECT_EQ(after(14).at("spared"), 1);
   EXPECT_EQ(issue().state, "open");
+  EXPECT_THAT(comments(), ElementsAre(HasSubstr("marked as"), HasSubstr("Not closed: somebody")));
   world_.succeed("gitea/1.get_issue");
   EXPECT_EQ(after(1).at("unmarked"), 1);
+}
+
+// What it says holds whatever becomes of it, and is said once.
+TEST_F(Stale, NoCommentClaimsAClosingThatTheForgeRefuses) {
+  after(60);
+  world_.advance(days(14));
+  world_.fail("gitea/1.set_issue_state", timmy::Permanent("conflict", "open dependencies"));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(run(config_).code, "incomplete");
+    ASSERT_THAT(comments(), SizeIs(2));
+    EXPECT_THAT(comments()[1], testing::StartsWith("To be closed now: nothing has happened"));
+    world_.advance(days(1));
+  }
+  world_.succeed("gitea/1.set_issue_state");
+  EXPECT_EQ(after(0).at("closed"), 1);
+  EXPECT_THAT(comments(), SizeIs(2));
+}
+
+TEST_F(Stale, ARunThatDiesBeforeTheClosingIsGoneOnWith) {
+  after(60);
+  world_.advance(days(14));
+  world_.fail("gitea/1.set_issue_state", timmy::Retryable("unavailable", "reset"));
+  EXPECT_EQ(run(config_).status, TIMMY_RETRYABLE);
+  world_.succeed("gitea/1.set_issue_state");
+  EXPECT_EQ(after(0).at("closed"), 1);
+  EXPECT_EQ(issue().state, "closed");
+  EXPECT_THAT(comments(), SizeIs(2));
 }
 
 TEST_F(Stale, AMarkIsKnownUnderTheRepositorysNewNameAndNotUnderItsOldOne) {
