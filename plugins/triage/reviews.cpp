@@ -278,10 +278,17 @@ class ReviewRun {
   }
 
   Json only(const std::string& repo, std::int64_t number) {
-    pass_.over({repo + "#" + std::to_string(number)}, [&](const std::string&) {
+    const auto name = repo + "#" + std::to_string(number);
+    pass_.over({name}, [&](const std::string&) {
+      if (reviewing_.exempt.cover_repo(repo)) return;
       const auto at = now_();
-      if (!reviewing_.exempt.cover_repo(repo))
+      try {
         add(repo, homes_.known(repo), ctx_.gitea().get_pr(repo, number), at);
+      } catch (const timmy::Permanent& failure) {
+        if (failure.code() != "not_found") throw;
+        pass_.did("gone", name);
+        ctx_.log.info(name, ": it is gone since the event");
+      }
     });
     return review_all();
   }

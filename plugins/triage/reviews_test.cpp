@@ -324,6 +324,17 @@ TEST_F(Reviews, AnEventOfWhatIsClosedByNowChangesNothing) {
   EXPECT_EQ(world_.forge.writes, 0);
 }
 
+TEST_F(Reviews, AnEventOfWhatIsGoneByNowSaysSoAndIsNoFailure) {
+  for (const auto& payload :
+       {Json{{"repo", "org/app"}, {"number", 9}}, Json{{"repo", "org/gone"}, {"number", 1}}}) {
+    config_["repos"] = {"org/*"};
+    const Json result = round(payload);
+    EXPECT_EQ(result.value("gone", 0), 1) << payload;
+    EXPECT_EQ(result.at("read"), 0);
+  }
+  EXPECT_THAT(world_.log_text(), HasSubstr("info org/app#9: it is gone"));
+}
+
 TEST_F(Reviews, AtTheCapTheRestIsLeftForTheNextRun) {
   world_.forge.add_pull("org/app", "Other", "other");
   cap_writes(1);
