@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "memory.hpp"
-#include "reviews.hpp"
+#include "reviewing.hpp"
 #include "speaker.hpp"
 
 namespace triage {

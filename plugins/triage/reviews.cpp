@@ -89,6 +89,26 @@ class Reviewer {
   void look_at(timmy::PullRequest pull, Time taken) {
     look_ = watch_.look(due_.repo, std::move(pull), taken, memory_);
     verdict_ = judge(look_.facts, reviewing_.terms);
+    waits_until_ = when_settled();
+  }
+
+  // Until when it is not merged, since checks may come that nobody has named: those that are there
+  // may be the quick ones. A protection of the branch that names some is the forge's to keep.
+  [[nodiscard]] std::optional<Time> when_settled() {
+    const auto& pull = look_.facts.pull;
+    if (!reviewing_.terms.required_checks.empty() || !reviewing_.order_for(due_.repo, pull))
+      return std::nullopt;
+    std::string checks = pull.head.sha;
+    for (const auto& check : look_.facts.checks) checks += "\n" + check.context + " " + check.state;
+    const auto since = memory_.time("same_checks");
+    // One from a clock that was ahead is none.
+    if (!since || *since > now_() || memory_.own().value("checks", "") != digest(checks)) {
+      memory_.set("same_checks", now_());
+      memory_.set("checks", Json(digest(checks)));
+      memory_.keep();
+    }
+    const auto until = *memory_.time("same_checks") + reviewing_.settle;
+    return now_() < until ? std::optional<Time>(until) : std::nullopt;
   }
 
   // Null: all is as it should be.
@@ -130,7 +150,7 @@ class Reviewer {
   }
 
   [[nodiscard]] bool is_to_be_merged() const {
-    if (verdict_.is != Verdict::Is::ready || look_.merged) return false;
+    if (verdict_.is != Verdict::Is::ready || look_.merged || waits_until_) return false;
     if (!reviewing_.order_for(due_.repo, look_.facts.pull)) return false;
     const auto refused = memory_.time("refused");
     const auto ago = refused ? now_() - *refused : kTriesAgain;
@@ -195,6 +215,7 @@ class Reviewer {
 
   [[nodiscard]] std::string comment() const {
     Merging merging{.done = look_.merged};
+    if (verdict_.is == Verdict::Is::ready && !look_.merged) merging.waits_until = waits_until_;
     if (!look_.merged && verdict_.is == Verdict::Is::ready && was_refused() &&
         reviewing_.order_for(due_.repo, look_.facts.pull))
       merging.refusal = memory_.own().value("refusal", "");
@@ -255,6 +276,7 @@ class Reviewer {
   Memory memory_;
   PullLook look_;
   Verdict verdict_;
+  std::optional<Time> waits_until_;  // see when_settled()
 };
 
 class ReviewRun {
@@ -339,32 +361,6 @@ class ReviewRun {
 };
 
 }  // namespace
-
-MergeRule::MergeRule(const Json& config)
-    : repos(config.at("repos").get<Names>()),
-      bases(config.value("bases", Names())),
-      when_ready(config.at("when").get<std::string>() == "when_ready"),
-      style(config.value("style", "merge")),
-      delete_branch(config.value("delete_branch", false)) {}
-
-Reviewing::Reviewing(const Json& config)
-    : terms(config),
-      policy(config.value("banned", Json::array())),
-      exempt(Exemptions::from(config.value("exempt", Json::object()))),
-      status(config.at("status").get<std::string>()) {
-  for (const auto& rule : config.value("merge", Json::array())) merge.emplace_back(rule);
-}
-
-std::optional<timmy::MergeOrder> Reviewing::order_for(const std::string& repo,
-                                                      const timmy::PullRequest& pull) const {
-  for (const auto& rule : merge) {
-    if (!any_matches(rule.repos, repo)) continue;
-    if (!rule.when_ready || (!rule.bases.empty() && !any_matches(rule.bases, pull.base.branch)))
-      return std::nullopt;
-    return timmy::MergeOrder{.style = rule.style, .delete_branch = rule.delete_branch};
-  }
-  return std::nullopt;
-}
 
 Json review_prs(timmy::Context& ctx, const Names& repos, const Reviewing& reviewing,
                 const Json& payload, const std::function<Time()>& now) {

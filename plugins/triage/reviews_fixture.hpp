@@ -43,6 +43,7 @@ class Reviews : public TaskTest {
   }
   [[nodiscard]] std::string said() { return comments().empty() ? "" : comments().back(); }
   void merges(const Json& more = Json::object()) {
+    config_["reviews"]["settle"] = "0s";
     config_["reviews"]["merge"] = Json::array({{{"repos", {"org/app"}}, {"when", "when_ready"}}});
     config_["reviews"]["merge"][0].update(more);
   }

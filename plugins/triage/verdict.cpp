@@ -198,6 +198,9 @@ std::string report(const Verdict& verdict, const timmy::PullRequest& pull, const
   if (verdict.is == Verdict::Is::ready) text = "**Ready to be merged.**";
   if (merging.done) text = "**Merged**, as the config of this host says.";
   if (!merging.refusal.empty()) text += " The forge does not do it: " + quoted(merging.refusal);
+  if (merging.waits_until)
+    text += " That is done at " + minute_text(*merging.waits_until) +
+            " or soon after, unless other checks come: none is named that has to be there.";
   if (!verdict.points.empty()) text += "\n";
   for (const auto& point : verdict.points)
     text += std::string("\n- [") + (point.met ? "x" : " ") + "] " + point.text;

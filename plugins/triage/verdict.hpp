@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <timmy/services.hpp>
 #include <vector>
@@ -67,8 +68,9 @@ struct Verdict {
 
 // What became of what is ready.
 struct Merging {
-  bool done = false;    // by us
-  std::string refusal;  // the forge's; empty: it was not asked
+  bool done = false;                         // by us
+  std::string refusal{};                     // the forge's; empty: it was not asked
+  std::optional<timmy::Time> waits_until{};  // for checks that may come yet
 };
 
 // The verdict for people.
