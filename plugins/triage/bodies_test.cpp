@@ -114,5 +114,47 @@ TEST_F(Bodies, ARunWhoseTimeIsUpLeavesThoseToTheNext) {
   EXPECT_THAT(labels(1), ElementsAre("bug"));
 }
 
+// The same holds for what reads pull requests alone.
+class PullBodies : public Bodies {
+ protected:
+  PullBodies() {
+    world_.forge.add_repo("org/app", {});
+    for (int i = 0; i < 20; ++i) world_.forge.add_pull("org/app", "one", "branch");
+    cap_answers(20 * 1024);
+  }
+  Outcome run_task(const std::string& task, const Json& key) {
+    Json with{{"repos", {"org/app"}}};
+    with.update(key);
+    const Json schema = timmy::testing::read_manifest(MANIFEST).at("config_schema");
+    return run(timmy::testing::with_defaults(schema, with), Json::object(), task);
+  }
+};
+
+TEST_F(PullBodies, AReviewFindsWhatTheEndOfOneSays) {
+  for (int i = 1; i <= 20; ++i) at(i).body = long_body(i == 7 ? "ExampleSoft" : "");
+  const auto outcome =
+      run_task("review_prs", {{"reviews",
+                               {{"banned", Json::array({{{"name", "examplesoft"},
+                                                         {"pattern", "ExampleSoft"},
+                                                         {"in", {"body"}}}})}}}});
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_EQ(outcome.result.at("rejected"), 1);
+  EXPECT_EQ(outcome.result.at("waiting"), 19);
+}
+
+TEST_F(PullBodies, AnIssueIsNoOrphanOfWhichOneSpeaksAtItsEnd) {
+  for (int i = 1; i <= 20; ++i) at(i).body = long_body(i == 7 ? " fixes #21" : "");
+  for (int i = 0; i < 2; ++i) {
+    const auto number = world_.forge.add_issue("org/app", "It crashes");
+    at(number).assignees = {"ada"};
+  }
+  world_.advance(hours(100));
+  touched(7);
+  const auto outcome = run_task("orphan_work_cleanup", {{"orphans", Json::object()}});
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_THAT(at(21).comments, IsEmpty());
+  EXPECT_EQ(at(22).comments.size(), 1u);
+}
+
 }  // namespace
 }  // namespace triage

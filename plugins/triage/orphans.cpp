@@ -164,7 +164,7 @@ class Cleanup {
   // The newest activity on open pull requests that speak of it.
   Time on_pulls(const Due& due) {
     auto [known, unknown] = pulls_.try_emplace(due.repo);
-    if (unknown) known->second = ctx_.gitea().list_prs(due.repo, {.body_limit = kBodyLimit});
+    if (unknown) known->second = open_prs(ctx_.gitea(), due.repo);
     Time newest = Time::min();
     for (auto& pull : known->second) {
       if (pull.body_cut && !mentions(pull.title, due.number))

@@ -5,6 +5,10 @@
 
 namespace triage {
 
+std::vector<timmy::PullRequest> open_prs(const timmy::Gitea& gitea, const std::string& repo) {
+  return with_bodies_cut([&](int limit) { return gitea.list_prs(repo, {.body_limit = limit}); });
+}
+
 std::map<std::string, Has> repos_of(const timmy::Gitea& gitea, const Names& names) {
   std::map<std::string, Has> repos;
   std::map<std::string, std::vector<timmy::Repository>> of_owner;

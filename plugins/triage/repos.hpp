@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <timmy/services.hpp>
+#include <vector>
 
 #include "names.hpp"
 
@@ -13,6 +14,21 @@ namespace triage {
 // Longer bodies are cut in lists, so that a list of two thousand fits into an answer however long
 // people write. What needs more is read on its own.
 inline constexpr int kBodyLimit = 4 * 1024;
+
+// What `read` lists with bodies cut so, or with none where even that is too much for an answer.
+template <class Read>
+[[nodiscard]] auto with_bodies_cut(const Read& read) {
+  try {
+    return read(kBodyLimit);
+  } catch (const timmy::Permanent& failure) {
+    if (failure.code() != "too_large") throw;
+  }
+  return read(0);
+}
+
+// The open pull requests of a repository, so.
+[[nodiscard]] std::vector<timmy::PullRequest> open_prs(const timmy::Gitea& gitea,
+                                                       const std::string& repo);
 
 // What a repository has, as far as is known: of one that the config names in full, all.
 struct Has {

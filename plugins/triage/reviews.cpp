@@ -325,7 +325,7 @@ class ReviewRun {
     const auto home = homes_.known(repo);
     std::set<std::int64_t> open;
     const auto at = now_();
-    for (auto& pull : ctx_.gitea().list_prs(repo, {.body_limit = kBodyLimit})) {
+    for (auto& pull : open_prs(ctx_.gitea(), repo)) {
       open.insert(pull.number);
       if (head.empty() || pull.head.sha == head) add(repo, home, std::move(pull), at);
     }

@@ -218,16 +218,8 @@ void Round::list(Repo& repo, Kind kind) {
 template <class Each>
 void Round::read_list(const Repo& repo, Kind kind, std::optional<timmy::Time> since,
                       const Each& each) {
-  const auto whole = [](const auto& read) {
-    try {
-      return read(kBodyLimit);
-    } catch (const timmy::Permanent& failure) {
-      if (failure.code() != "too_large") throw;
-    }
-    return read(0);
-  };
   const auto all_of = [&](const auto& read) {
-    auto all = whole(read);
+    auto all = with_bodies_cut(read);
     const auto first = std::find_if(all.begin(), all.end(),
                                     [&](const auto& one) { return one.number == repo.from; });
     if (first != all.end()) std::rotate(all.begin(), first, all.end());
