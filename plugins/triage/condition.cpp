@@ -81,7 +81,7 @@ Condition labels(const std::string& key, const Names& wanted, bool carried) {
 Condition repository(const Names& globs) {
   Condition condition{.key = "repository", .wanted = listed(globs)};
   condition.holds = [globs](const Look& look) {
-    return holds(any_matches(globs, look.issue.repo));
+    return holds(covers_repo(globs, look.issue.repo));
   };
   condition.value = [](const Look& look) { return look.issue.repo; };
   return condition;

@@ -34,7 +34,7 @@ Exemptions Exemptions::from(const timmy::Json& config) {
   return exempt;
 }
 
-bool Exemptions::cover_repo(const std::string& repo) const { return any_covers(repos, repo); }
+bool Exemptions::cover_repo(const std::string& repo) const { return covers_repo(repos, repo); }
 
 template <class T>
 bool Exemptions::covers(const T& issue) const {

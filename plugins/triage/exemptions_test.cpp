@@ -40,6 +40,10 @@ TEST(Exemptions, LoginsAreComparedWithoutCaseLabelsAreNot) {
   EXPECT_FALSE(exempt.cover(issue));
 }
 
+TEST(Exemptions, RepositoriesAreComparedWithoutCase) {
+  EXPECT_TRUE(Exemptions::from({{"repos", {"Org/Lib-*"}}}).cover_repo("org/lib-one"));
+}
+
 TEST(Wording, QuotesNothingThatCouldBeMarkup) {
   EXPECT_EQ(quoted("ci/build"), "`ci/build`");
   EXPECT_EQ(quoted("a`\n<!-- b -->"), "`a   !-- b -- `");

@@ -79,7 +79,7 @@ Json steps_of(const Outcome& outcome) {
 Json hindrances(const Names& repos, const Rules& rules, const Snapshot& issue) {
   Json all = Json::array();
   const std::string kind = issue.kind == Kind::pull ? "pull requests" : "issues";
-  if (!any_matches(repos, issue.repo))
+  if (!covers_repo(repos, issue.repo))
     all.push_back(issue.repo + " is not among the repos of triage's config");
   if (!issue.open) all.push_back("it is closed; only what is open is looked at");
   if (!rules.concern(issue.repo, issue.kind))

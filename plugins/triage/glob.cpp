@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "names.hpp"
+
 namespace triage {
 
 bool glob_matches(std::string_view glob, std::string_view name) {
@@ -27,6 +29,12 @@ bool glob_matches(std::string_view glob, std::string_view name) {
 bool any_matches(const std::vector<std::string>& globs, std::string_view name) {
   return std::any_of(globs.begin(), globs.end(),
                      [&](const std::string& glob) { return glob_matches(glob, name); });
+}
+
+bool covers_repo(const std::vector<std::string>& globs, const std::string& repo) {
+  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+    return glob_matches(lowered(glob), lowered(repo));
+  });
 }
 
 }  // namespace triage

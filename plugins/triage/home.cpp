@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "home.hpp"
 
+#include "names.hpp"
+
 namespace triage {
 namespace {
 
-std::string key_of(const std::string& repo) { return "id/" + repo; }
+std::string key_of(const std::string& repo) { return "id/" + lowered(repo); }
 
 // A host before SDK 1.1 does not tell the number.
 std::string word_for(const std::string& repo, std::int64_t id) {

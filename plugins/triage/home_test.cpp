@@ -92,5 +92,32 @@ TEST_F(Home, AnExplanationOfARenamedOneKnowsWhatAPersonSaid) {
   EXPECT_EQ(world_.state, state) << "it writes nothing";
 }
 
+// In names letters of either case are the same.
+
+TEST_F(Home, AnEventThatNamesItInOtherLettersIsOfTheSame) {
+  world_.forge.rename_repo("org/app", "Org/App");
+  world_.forge.add_issue("Org/App", "one");
+  Json with = of("org/app");
+  with["rules"][0]["when"]["repository"] = {"ORG/*"};
+  const auto outcome = run(with, {{"repo", "Org/App"}, {"number", 1}});
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_THAT(labels_in("Org/App"), ElementsAre("bug"));
+}
+
+TEST_F(Home, NamedInOtherLettersAndByAStarItIsLookedAtOnce) {
+  world_.forge.add_issue("org/app", "one");
+  for (const std::string method : {"get_repo", "list_issues", "add_labels"})
+    world_.on("gitea/1." + method, [this, method](Json params) {
+      params["repo"] = "org/app";
+      return world_.forge.answer(method, params);
+    });
+  Json with = of("org/*");
+  with["repos"] = {"Org/App", "org/*"};
+  const auto outcome = run(with);
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_EQ(outcome.result.at("repos"), 1);
+  EXPECT_THAT(labels_in("org/app"), ElementsAre("bug"));
+}
+
 }  // namespace
 }  // namespace triage

@@ -14,7 +14,8 @@ using Names = std::vector<std::string>;
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// As the forge compares logins and names of teams: ASCII letters of either case are the same.
+// As the forge compares logins and names of teams and repositories: ASCII letters of either case
+// are the same.
 [[nodiscard]] inline std::string lowered(std::string text) {
   for (char& c : text)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));

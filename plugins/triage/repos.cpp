@@ -9,8 +9,8 @@ std::vector<timmy::PullRequest> open_prs(const timmy::Gitea& gitea, const std::s
   return with_bodies_cut([&](int limit) { return gitea.list_prs(repo, {.body_limit = limit}); });
 }
 
-std::map<std::string, Has> repos_of(const timmy::Gitea& gitea, const Names& names) {
-  std::map<std::string, Has> repos;
+Repos repos_of(const timmy::Gitea& gitea, const Names& names) {
+  Repos repos;
   std::map<std::string, std::vector<timmy::Repository>> of_owner;
   for (const auto& name : names) {
     if (name.find('*') == std::string::npos) {
@@ -21,7 +21,7 @@ std::map<std::string, Has> repos_of(const timmy::Gitea& gitea, const Names& name
     auto [known, unknown] = of_owner.try_emplace(owner);
     if (unknown) known->second = gitea.list_repos(owner);
     for (const auto& repo : known->second)
-      if (!repo.archived && glob_matches(name, repo.full_name))
+      if (!repo.archived && covers_repo({name}, repo.full_name))
         repos.try_emplace(repo.full_name,
                           Has{repo.has_issues, repo.raw.value("has_pulls", true), repo.id});
   }

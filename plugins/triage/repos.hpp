@@ -37,9 +37,17 @@ struct Has {
   std::int64_t id = 0;  // on the forge; 0: not known
 };
 
+struct RepoOrder {
+  [[nodiscard]] bool operator()(const std::string& a, const std::string& b) const {
+    return lowered(a) < lowered(b);
+  }
+};
+// By full name, in which letters of either case are the same.
+using Repos = std::map<std::string, Has, RepoOrder>;
+
 // The repositories that the config's names stand for, sorted. A name with a * is looked up among
 // its owner's, by one call for an owner; archived ones are left out.
-[[nodiscard]] std::map<std::string, Has> repos_of(const timmy::Gitea& gitea, const Names& names);
+[[nodiscard]] Repos repos_of(const timmy::Gitea& gitea, const Names& names);
 
 // Those of them that have issues, or pull requests.
 [[nodiscard]] Names repos_with(const timmy::Gitea& gitea, const Names& names, bool Has::*what);

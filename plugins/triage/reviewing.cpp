@@ -25,7 +25,7 @@ Reviewing::Reviewing(const timmy::Json& config)
 std::optional<timmy::MergeOrder> Reviewing::order_for(const std::string& repo,
                                                       const timmy::PullRequest& pull) const {
   for (const auto& rule : merge) {
-    if (!any_matches(rule.repos, repo)) continue;
+    if (!covers_repo(rule.repos, repo)) continue;
     if (!rule.when_ready || (!rule.bases.empty() && !any_matches(rule.bases, pull.base.branch)))
       return std::nullopt;
     return timmy::MergeOrder{.style = rule.style, .delete_branch = rule.delete_branch};

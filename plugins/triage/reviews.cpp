@@ -367,7 +367,7 @@ Json review_prs(timmy::Context& ctx, const Names& repos, const Reviewing& review
   const auto repo = payload.value("repo", "");
   ReviewRun run(ctx, reviewing, now, repo.empty() ? kTask : "");
   if (repo.empty()) return run.over(repos_with(ctx.gitea(), repos, &Has::pulls));
-  if (!any_matches(repos, repo)) return run.over({});
+  if (!covers_repo(repos, repo)) return run.over({});
   const auto number = payload.value("number", std::int64_t{0});
   if (number > 0) return run.only(repo, number);
   return run.over({repo}, payload.value("event", "") == "status" ? payload.value("ref", "") : "");

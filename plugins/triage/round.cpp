@@ -67,7 +67,7 @@ struct Round::Repo {
 };
 
 // Owner by owner: what can't be listed of one does not keep others from their turn.
-std::map<std::string, Has> Round::repos() {
+Repos Round::repos() {
   Names whole;
   std::map<std::string, Names> globs;
   for (const auto& name : names_)
@@ -86,7 +86,7 @@ std::map<std::string, Has> Round::repos() {
 }
 
 // What of the config's repositories some rule is about.
-std::map<std::string, Has> Round::concerned() {
+Repos Round::concerned() {
   auto all = repos();
   for (auto& [name, holds] : all) {
     holds.issues = holds.issues && rules_.concern(name, Kind::issue);
@@ -130,7 +130,7 @@ Json Round::look_at_all(bool full) {
 
 Json Round::look_at_one(const std::string& name, std::int64_t number) {
   const bool concerned = rules_.concern(name, Kind::issue) || rules_.concern(name, Kind::pull);
-  if (!any_matches(names_, name) || !concerned) return tally_.result();
+  if (!covers_repo(names_, name) || !concerned) return tally_.result();
   tally_.looked_at_repository();
   Repo repo{.name = name};
   const auto went = tally_.isolated(name, [&] {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <timmy/plugin.hpp>
@@ -42,8 +41,8 @@ class Round {
 
   [[nodiscard]] bool is_away() const;
   [[nodiscard]] static bool left_alone(const Repo& repo);
-  [[nodiscard]] std::map<std::string, Has> repos();
-  [[nodiscard]] std::map<std::string, Has> concerned();
+  [[nodiscard]] Repos repos();
+  [[nodiscard]] Repos concerned();
   void look_at(Repo& repo, Has wanted, bool full);
   void open(Repo& repo, std::int64_t id, bool full);
   void list(Repo& repo, Kind kind);

@@ -94,7 +94,7 @@ void Rule::needs(const Look& look, bool all, Needs& needs) const {
 }
 
 bool Rule::concerns(const std::string& repo, Kind kind) const {
-  return takes(kind) && (repositories_.empty() || any_matches(repositories_, repo));
+  return takes(kind) && (repositories_.empty() || covers_repo(repositories_, repo));
 }
 
 Rules::Rules(const timmy::Json& rules, const timmy::Json& priorities)

@@ -250,6 +250,8 @@ TEST(Glob, StarStandsForAnyCharacters) {
   EXPECT_FALSE(glob_matches("org/lib-*", "org/app"));
   EXPECT_FALSE(glob_matches("org/*-x", "org/a-xy"));
   EXPECT_FALSE(glob_matches("org/a", "org/ab"));
+  EXPECT_TRUE(covers_repo({"other/*", "ORG/lib-*"}, "Org/Lib-One"));
+  EXPECT_FALSE(covers_repo({"org/lib-*"}, "org/app"));
 }
 
 }  // namespace
