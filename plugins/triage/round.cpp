@@ -30,6 +30,8 @@ constexpr std::size_t kDueOfRound = 100;
 // own, a repository is left alone for the rest of the round; after so many repositories the round
 // ends.
 constexpr int kInARow = 3;
+// What a run has to have left to begin with another repository.
+constexpr auto kReserve = std::chrono::seconds(30);
 
 // Nothing for a time that is yet to come, by a clock that was ahead: who waits for it sees nothing.
 std::optional<timmy::Time> past_time(const Json& seen, const char* key, timmy::Time now) {
@@ -107,7 +109,7 @@ Json Round::look_at_all(bool full) {
     if (name != from) ctx_.state().put_now(kFrom, name == "" ? Json() : name);
   };
   for (const auto& [name, wanted] : repos) {
-    if (is_away()) {
+    if (is_away() || (tally_.repos() > 0 && !has_time())) {
       if (tally_.repos_left() == 0) keep(name);
       tally_.left_repository();
       continue;
@@ -147,6 +149,11 @@ Json Round::look_at_one(const std::string& name, std::int64_t number) {
 }
 
 bool Round::left_alone(const Repo& repo) { return repo.in_a_row >= kInARow; }
+
+bool Round::has_time() const {
+  const auto remaining = ctx_.remaining();
+  return !remaining || *remaining >= kReserve;
+}
 
 bool Round::is_away() const { return in_a_row_ >= kInARow; }
 

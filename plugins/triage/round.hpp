@@ -30,7 +30,8 @@ class Round {
   // All that changed since the last round, and what is due; with `full`, all that is open. What
   // fails for one repository or issue keeps no other from its turn; at the end it is thrown as
   // "incomplete", naming each: Retryable if any of it may pass. Where one after the other fails so
-  // the forge is away, and the end comes at once.
+  // the forge is away, and the end comes at once. So it does, in peace, between two repositories
+  // when the run's time is nearly up: the next begins with the one that this did not come to.
   [[nodiscard]] timmy::Json look_at_all(bool full);
   // One issue or pull request. A hint is all that an event is: what it names may be gone, closed,
   // or none of ours.
@@ -40,6 +41,7 @@ class Round {
   struct Repo;
 
   [[nodiscard]] bool is_away() const;
+  [[nodiscard]] bool has_time() const;
   [[nodiscard]] static bool left_alone(const Repo& repo);
   [[nodiscard]] Repos repos();
   [[nodiscard]] Repos concerned();

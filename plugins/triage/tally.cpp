@@ -61,10 +61,13 @@ Json Tally::result() const {
     ctx_.log.warn(left_,
                   " issues are left for the next round: this one made as many writes as it "
                   "may (limits.mutations), or its time was up");
+  if (repos_left_ > 0)
+    ctx_.log.warn(repos_left_, " repositories are left for the next round, which begins with them");
   if (may_pass_) throw timmy::Retryable("incomplete", summary(), delay_);
   if (failed_ > 0) throw timmy::Permanent("incomplete", summary());
   Json all{{"repos", repos_},       {"read", read_}, {"changed", changed_},
            {"labelled", labelled_}, {"left", left_}, {"changes", changes_}};
+  if (repos_left_ > 0) all["repos_left"] = repos_left_;
   if (!unsure_.empty()) all["unsure_labels"] = unsure_;
   return all;
 }
