@@ -240,7 +240,7 @@ void Applier::take_back(Task& task, const Step& rest) {
 
 void Applier::fail_first(Task& task, const timmy::Permanent& failure) {
   task.looked.failures.push_back(task.issue.name() + ": " + failure.what());
-  task.looked.failed = true;
+  task.looked.failed = task.looked.refused = true;
   const Step& first = task.record.plan.front();
   if (is_bad(task, first, failure)) {
     bad_.insert(bad_name(task.issue.repo, first.what, first.names.front()));

@@ -22,6 +22,7 @@ struct Looked {
   bool asked = false;                          // the forge answered, for this one
   bool left = false;                           // there is more to do, for the next run
   bool failed = false;                         // some of it can't be done as things are
+  bool refused = false;                        // some write was, for good
   bool may_pass = false;                       // with nobody changing anything
   std::vector<std::string> failures;           // why, as far as this run has not said so before
   std::optional<timmy::Time> due;              // when to look again, though nobody changes it

@@ -42,6 +42,8 @@ std::optional<timmy::Time> past_time(const Json& seen, const char* key, timmy::T
 // Which repository the next round begins with, in the state, and with which of one's issues, in
 // what was seen of it.
 constexpr const char* kFrom = "from";
+// In what was seen of a repository: that it was archived.
+constexpr const char* kArchived = "archived";
 
 // The newest change that was seen, by kind.
 constexpr const char* newest_key(Kind kind) { return kind == Kind::pull ? "pulls" : "newest"; }
@@ -58,6 +60,8 @@ struct Round::Repo {
   bool whole = true;              // all that was to be listed was
   int in_a_row = 0;               // failures that may pass
   bool astray = false;            // it was left alone, or could not be listed
+  bool archived = false;          // as far as was asked
+  bool asked = false;             // after a refusal, whether it is
   std::int64_t from = 0;          // where its lists begin: what the last round did not come to
   std::int64_t skipped = 0;       // the first that was left alone; 0: none was
   std::set<std::int64_t> open;    // the numbers of those that were listed
@@ -144,7 +148,10 @@ Json Round::look_at_one(const std::string& name, std::int64_t number) {
   });
   if (went != Went::well || repo.home.empty()) return tally_.result();
   look_at_issue(repo, number, [&] { read_and_look(repo, number); });
-  (void)keep_due(repo, due_of(repo));
+  if (repo.archived)
+    tally_.archived(name);
+  else
+    (void)keep_due(repo, due_of(repo));
   return tally_.result();
 }
 
@@ -160,23 +167,36 @@ bool Round::is_away() const { return in_a_row_ >= kInARow; }
 void Round::look_at(Repo& repo, Has wanted, bool full) {
   applier_.next_repository();
   open(repo, wanted.id, full);
+  if (repo.archived) return leave_out(repo);
   for (const Kind kind : {Kind::issue, Kind::pull}) {
     if (kind == Kind::pull ? !wanted.pulls : !wanted.issues) continue;
     const auto went = tally_.isolated(repo.name, [&] { list(repo, kind); });
     repo.whole = repo.whole && went == Went::well && repo.skipped == 0;
     repo.astray = repo.astray || went == Went::astray || left_alone(repo);
+    if (repo.archived) return leave_out(repo);
     if (went == Went::astray) break;
     repo.in_a_row = 0;  // those at the end of one list are not to keep the next from being read
   }
   const DueList due = due_of(repo);
   if (!repo.astray) look_at_due(repo, due);
+  if (repo.archived) return leave_out(repo);
   repo.astray = repo.astray || left_alone(repo);
   save(repo, due);
   if (repo.full && repo.whole) forget_closed(ctx_.state(), repo.home, repo.open, ctx_.now());
 }
 
+// Until the forge says that it is no longer archived; then all goes on from where it was.
+void Round::leave_out(Repo& repo) {
+  tally_.archived(repo.name);
+  repo.next = repo.seen;
+  repo.next[kArchived] = true;
+  repo.next["rules"] = rules_.fingerprint();
+  if (repo.next != repo.seen) ctx_.state().put_now("seen/" + repo.home, repo.next);
+}
+
 // Finds what is remembered of it. Once a day the forge is asked whether the name is still the same
-// repository's.
+// repository's, and of one that is archived each time whether it still is. Of those that a * stands
+// for both are known.
 void Round::open(Repo& repo, std::int64_t id, bool full) {
   const auto now = ctx_.now();
   const auto find = [&] {
@@ -188,13 +208,16 @@ void Round::open(Repo& repo, std::int64_t id, bool full) {
   };
   repo.home = id != 0 ? homes_.now(repo.name, id) : homes_.remembered(repo.name);
   if (!repo.home.empty()) find();
-  if (id == 0 && (repo.home.empty() || repo.full)) {
-    repo.home = homes_.now(repo.name, 0);
+  if (id == 0 && (repo.home.empty() || repo.full || repo.seen.contains(kArchived))) {
+    const auto found = ctx_.gitea().get_repo(repo.name);
+    repo.archived = found.archived;
+    repo.home = homes_.now(repo.name, found.id);
     find();
   }
   repo.next = repo.seen;
   repo.next.erase("settled");
   repo.next.erase(kFrom);
+  repo.next.erase(kArchived);
   repo.from = repo.seen.value(kFrom, std::int64_t{0});
 }
 
@@ -246,6 +269,7 @@ void Round::read_list(const Repo& repo, Kind kind, std::optional<timmy::Time> si
 
 // Unless the repository is left alone. What may pass is tried again by the next run.
 void Round::look_at_issue(Repo& repo, std::int64_t number, const std::function<void()>& work) {
+  if (repo.archived) return;
   if (left_alone(repo)) {
     if (repo.skipped == 0) repo.skipped = number;
     return;
@@ -270,7 +294,7 @@ DueList Round::due_of(const Repo& repo) const {
 void Round::look_at_due(Repo& repo, const DueList& due) {
   std::size_t asked = 0;
   for (const auto number : due.ripe(ctx_.now())) {
-    if (repo.looked.contains(number) || left_alone(repo)) continue;
+    if (repo.looked.contains(number) || left_alone(repo) || repo.archived) continue;
     if (applier_.stopped() || asked == kDueOfRound) {
       tally_.left_issue();
       continue;
@@ -308,7 +332,18 @@ void Round::look(Repo& repo, Snapshot issue) {
   const Looked looked = ours ? applier_.look(std::move(issue), repo.home) : Looked();
   if (looked.asked || !looked.change.empty()) repo.in_a_row = 0;
   repo.due[number] = looked.due;
-  tally_.add(name, looked);
+  if (!proves_archived(repo, looked)) tally_.add(name, looked);
+}
+
+// Asks at the first write that is refused.
+bool Round::proves_archived(Repo& repo, const Looked& looked) {
+  if (!looked.refused || std::exchange(repo.asked, true)) return false;
+  try {
+    repo.archived = ctx_.gitea().get_repo(repo.name).archived;
+  } catch (const timmy::Permanent&) {
+    return false;
+  }
+  return repo.archived;
 }
 
 // Whether all that is left to do is remembered.

@@ -46,6 +46,7 @@ class Round {
   [[nodiscard]] Repos repos();
   [[nodiscard]] Repos concerned();
   void look_at(Repo& repo, Has wanted, bool full);
+  void leave_out(Repo& repo);
   void open(Repo& repo, std::int64_t id, bool full);
   void list(Repo& repo, Kind kind);
   template <class Each>
@@ -56,6 +57,7 @@ class Round {
   void look_at_due(Repo& repo, const DueList& due);
   void read_and_look(Repo& repo, std::int64_t number);
   void look(Repo& repo, Snapshot issue);
+  [[nodiscard]] bool proves_archived(Repo& repo, const Looked& looked);
   [[nodiscard]] bool keep_due(const Repo& repo, const DueList& before) const;
   void save(Repo& repo, const DueList& due) const;
 

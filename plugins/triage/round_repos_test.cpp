@@ -11,7 +11,6 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using timmy::Json;
 
 class RoundRepos : public TriageTest {
@@ -59,6 +58,49 @@ TEST_F(RoundRepos, HoweverLittleTimeThereIsOneIsLookedAt) {
   for (int i = 0; i < 3; ++i) (void)later(all());
   world_.remaining = minutes(3);
   EXPECT_THAT(listed(), ElementsAre("org/web"));
+}
+
+// What is archived.
+
+TEST_F(RoundRepos, OneThatIsArchivedIsLeftOutAndSaidToBe) {
+  world_.forge.repo("org/lib").archived = true;
+  for (int i = 0; i < 2; ++i) {
+    const auto outcome = later(all(), hours(25 * i));
+    ASSERT_TRUE(outcome.ok()) << outcome.message;
+    EXPECT_EQ(outcome.result.at("archived"), Json::array({"org/lib"}));
+    EXPECT_THAT(listed(), ElementsAre("org/app", "org/web"));
+  }
+  EXPECT_THAT(world_.log_text(), HasSubstr("info org/lib: left out, it is archived"));
+  EXPECT_THAT(labels_in("org/app"), ElementsAre("bug"));
+}
+
+TEST_F(RoundRepos, SoIsOneThatTurnsOutToBeByAWriteThatItRefuses) {
+  ASSERT_TRUE(run(all()).ok());
+  for (int i = 0; i < 5; ++i) world_.forge.add_issue("org/lib", "another");
+  world_.forge.repo("org/lib").archived = true;
+  const int writes = world_.forge.writes;
+  const auto outcome = later(all());
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_EQ(outcome.result.at("archived"), Json::array({"org/lib"}));
+  EXPECT_EQ(world_.forge.writes, writes + 1);
+  EXPECT_EQ(later(all()).result.at("archived"), Json::array({"org/lib"}));
+  EXPECT_EQ(world_.forge.writes, writes + 1) << "it is not asked to write again";
+}
+
+TEST_F(RoundRepos, WhatWasLeftOutIsDoneOnceItIsNoLongerArchived) {
+  world_.forge.repo("org/lib").archived = true;
+  ASSERT_TRUE(run(all()).ok());
+  world_.forge.repo("org/lib").archived = false;
+  const auto outcome = later(all(), minutes(5));
+  EXPECT_FALSE(outcome.result.contains("archived"));
+  EXPECT_THAT(labels_in("org/lib"), ElementsAre("bug"));
+}
+
+TEST_F(RoundRepos, AnEventOfOneThatIsArchivedIsNoFailure) {
+  world_.forge.repo("org/lib").archived = true;
+  const auto outcome = run(all(), {{"repo", "org/lib"}, {"number", 1}});
+  ASSERT_TRUE(outcome.ok()) << outcome.message;
+  EXPECT_EQ(outcome.result.at("archived"), Json::array({"org/lib"}));
 }
 
 }  // namespace

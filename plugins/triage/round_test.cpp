@@ -290,7 +290,11 @@ TEST_F(Round, ARepositoryThatRefusesEveryWriteIsLeftAloneForTheRestOfTheRound) {
   world_.forge.add_repo("org/lib", {"bug"});
   world_.forge.add_issue("org/lib", "one");
   for (int i = 0; i < 20; ++i) world_.forge.add_issue("org/app", "one");
-  world_.forge.repo("org/app").archived = true;
+  world_.on("gitea/1.add_labels", [this](const Json& params) {
+    if (params.at("repo") == "org/lib") return world_.forge.answer("add_labels", params);
+    ++world_.forge.writes;
+    throw timmy::Permanent("denied", "you may not write here");
+  });
   const auto outcome = run(config({label_all()}, {"org/app", "org/lib"}));
   EXPECT_EQ(outcome.code, "incomplete");
   EXPECT_THAT(outcome.message, HasSubstr("20 failed, 1 changed"));

@@ -56,6 +56,11 @@ void Tally::add(const std::string& issue, const Looked& looked) {
   if (changes_.size() < kListed) changes_.push_back(std::move(change));
 }
 
+void Tally::archived(const std::string& repo) {
+  archived_.push_back(repo);
+  ctx_.log.info(repo, ": left out, it is archived");
+}
+
 Json Tally::result() const {
   if (left_ > 0)
     ctx_.log.warn(left_,
@@ -68,6 +73,7 @@ Json Tally::result() const {
   Json all{{"repos", repos_},       {"read", read_}, {"changed", changed_},
            {"labelled", labelled_}, {"left", left_}, {"changes", changes_}};
   if (repos_left_ > 0) all["repos_left"] = repos_left_;
+  if (!archived_.empty()) all["archived"] = archived_;
   if (!unsure_.empty()) all["unsure_labels"] = unsure_;
   return all;
 }

@@ -25,6 +25,8 @@ class Tally {
   // What became of one issue.
   void add(const std::string& issue, const Looked& looked);
 
+  // One that is archived is left out, which is no failure.
+  void archived(const std::string& repo);
   void looked_at_repository() { ++repos_; }
   void read_issue() { ++read_; }
   void left_issue() { ++left_; }
@@ -45,7 +47,7 @@ class Tally {
   std::optional<timmy::Milliseconds> delay_;  // the longest that was asked for
   timmy::Json changes_ = timmy::Json::array();
   timmy::Json unsure_ = timmy::Json::array();  // labels that were left out: see Looked
-  std::vector<std::string> failures_;
+  std::vector<std::string> failures_, archived_;
 };
 
 }  // namespace triage
