@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "departed.hpp"
 #include "home.hpp"
 #include "memory.hpp"
 #include "pass.hpp"
@@ -50,6 +51,7 @@ class Cleanup {
       if (!terms_.exempt.cover_repo(repo)) look_for(repo);
     });
     pass_.each(std::move(due_), [&](const Due& due) { look_again(due); });
+    forget_departed(ctx_.state(), names, ctx_.now());
     return pass_.result();
   }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "departed.hpp"
 #include "glob.hpp"
 #include "sweep.hpp"
 
@@ -131,6 +132,7 @@ Json Round::look_at_all(bool full) {
     tally_.looked_at_repository();
   }
   if (tally_.repos_left() == 0) keep("");
+  if (any_full_ && has_time()) forget_departed(ctx_.state(), names_, ctx_.now());
   return tally_.result();
 }
 
@@ -167,6 +169,7 @@ bool Round::is_away() const { return in_a_row_ >= kInARow; }
 void Round::look_at(Repo& repo, Has wanted, bool full) {
   applier_.next_repository();
   open(repo, wanted.id, full);
+  any_full_ = any_full_ || repo.full;
   if (repo.archived) return leave_out(repo);
   for (const Kind kind : {Kind::issue, Kind::pull}) {
     if (kind == Kind::pull ? !wanted.pulls : !wanted.issues) continue;

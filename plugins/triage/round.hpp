@@ -67,6 +67,7 @@ class Round {
   Homes homes_;
   Tally tally_;
   Applier applier_;
+  bool any_full_ = false;  // all that is open was looked at somewhere
   int in_a_row_ = 0;  // repositories that could not be read or written to, in a way that may pass
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "departed.hpp"
 #include "home.hpp"
 #include "memory.hpp"
 #include "pass.hpp"
@@ -58,6 +59,7 @@ class Closing {
       if (what.issues || what.pulls) repos.push_back(repo);
     pass_.over(repos, [&](const std::string& repo) { look_for(repo, holds.at(repo)); });
     pass_.each(std::move(due_), [&](const Due& due) { look_again(due); });
+    forget_departed(ctx_.state(), names, ctx_.now());
     return pass_.result();
   }
 
