@@ -65,7 +65,7 @@ void Looked::look_again(timmy::Time when) {
 
 bool Applier::stopped() const {
   const auto remaining = ctx_.remaining();
-  return capped_ || (remaining && *remaining < kReserve);
+  return capped_ || held_ || (remaining && *remaining < kReserve);
 }
 
 Looked Applier::look(Snapshot issue, const std::string& home) {
@@ -76,6 +76,8 @@ Looked Applier::look(Snapshot issue, const std::string& home) {
   task.stored = task.before = kept.value_or(Json::object());
   task.record = settled(Record::from(task.stored), task.issue);
   Outcome outcome = decide_on(task);
+  wanted_to_write_ = wanted_to_write_ || !outcome.steps.empty();
+  held_ = held_ || (!outcome.steps.empty() && watch_.holds());
   if (!outcome.steps.empty() && !stopped() && old(task.issue)) {
     read_again(task);
     outcome = decide_on(task);
@@ -199,6 +201,7 @@ void Applier::send_first(Task& task) {
   }
   refusals_ = 0;
   task.dry_run = sent.dry_run;
+  rehearsed_ = rehearsed_ || sent.dry_run;
   task.record.finish();
   task.moved = !sent.issue;
   if (sent.issue) task.issue = std::move(*sent.issue);

@@ -8,6 +8,7 @@
 #include <timmy/plugin.hpp>
 #include <vector>
 
+#include "cap_watch.hpp"
 #include "facts.hpp"
 #include "outcome.hpp"
 
@@ -40,16 +41,27 @@ class Applier {
   using Clock = std::function<timmy::Time()>;
 
   // `clock`: the host's; see Context::now().
-  Applier(timmy::Context& ctx, const Rules& rules, Clock clock)
-      : ctx_(ctx), rules_(rules), clock_(std::move(clock)), facts_(ctx.gitea(), ctx.state()) {}
+  Applier(timmy::Context& ctx, const Rules& rules, CapWatch& watch, Clock clock)
+      : ctx_(ctx),
+        rules_(rules),
+        watch_(watch),
+        clock_(std::move(clock)),
+        facts_(ctx.gitea(), ctx.state()) {}
 
   // What can't be done does not keep the rest from being done, but for closing, which comes after
   // all else. `home`: of its repository, see Homes. Throws what may pass (the forge is away), and
   // Permanent where the issue can't be read or its record not be kept.
   [[nodiscard]] Looked look(Snapshot issue, const std::string& home);
 
-  // Whether this run writes nothing any more: it made as many writes as it may, or ends soon.
+  // Whether this run writes nothing any more: it made as many writes as it may, ends soon, or is
+  // held by the watch.
   [[nodiscard]] bool stopped() const;
+  // Whether there was anything to write.
+  [[nodiscard]] bool wanted_to_write() const { return wanted_to_write_; }
+  // Whether it would write, but for the watch.
+  [[nodiscard]] bool held() const { return held_; }
+  // Whether it would write more in earnest, but for the cap.
+  [[nodiscard]] bool capped() const { return capped_ && !rehearsed_; }
   // To be called before another repository's issues are looked at.
   void next_repository() { refusals_ = 0; }
 
@@ -81,9 +93,11 @@ class Applier {
 
   timmy::Context& ctx_;
   const Rules& rules_;
+  CapWatch& watch_;
   Clock clock_;
   FactFinder facts_;
-  bool capped_ = false;
+  bool wanted_to_write_ = false, capped_ = false, held_ = false;
+  bool rehearsed_ = false;          // it is a dry run
   int refusals_ = 0;                // of writes to this repository, one after the other
   std::set<std::string> bad_;       // "org/app label x": what this run found not to exist
   std::set<std::string> unjudged_;  // rules that this run has said it of

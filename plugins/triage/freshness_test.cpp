@@ -21,7 +21,8 @@ class Late {
   Json run(const timmy::Job&, timmy::Context& ctx) {
     const auto read = Snapshot::of("org/app", ctx.gitea().get_issue("org/app", 1), ctx.now());
     ctx.call("test/1.meanwhile", Json::object());
-    Applier applier(ctx, rules_, [&] { return ctx.now() + std::chrono::seconds(age_); });
+    CapWatch watch(ctx, "gitea_issue_triage", "");
+    Applier applier(ctx, rules_, watch, [&] { return ctx.now() + std::chrono::seconds(age_); });
     return applier.look(read, "1").change;
   }
 

@@ -39,11 +39,11 @@ bool is_candidate(const timmy::Issue& issue, const OrphanTerms& terms) {
 
 class Cleanup {
  public:
-  Cleanup(timmy::Context& ctx, const OrphanTerms& terms)
+  Cleanup(timmy::Context& ctx, const OrphanTerms& terms, CapWatch watch)
       : ctx_(ctx),
         terms_(terms),
         homes_(ctx.gitea(), ctx.state()),
-        pass_(ctx, kTask),
+        pass_(ctx, kTask, std::move(watch)),
         speaker_(ctx) {}
 
   Json run(const Names& names) {
@@ -220,8 +220,9 @@ bool mentions(const std::string& text, std::int64_t number) {
   return false;
 }
 
-Json clean_up_orphans(timmy::Context& ctx, const Names& repos, const OrphanTerms& terms) {
-  return Cleanup(ctx, terms).run(repos);
+Json clean_up_orphans(timmy::Context& ctx, const Names& repos, const OrphanTerms& terms,
+                      CapWatch watch) {
+  return Cleanup(ctx, terms, std::move(watch)).run(repos);
 }
 
 }  // namespace triage

@@ -5,6 +5,7 @@
 #include <optional>
 #include <timmy/plugin.hpp>
 
+#include "cap_watch.hpp"
 #include "exemptions.hpp"
 
 namespace triage {
@@ -41,6 +42,6 @@ enum class OrphanStep { none, warn, reset };
 // One run of orphan_work_cleanup: finds issues that are assigned while nobody does anything, warns,
 // and a while later gives them back.
 [[nodiscard]] timmy::Json clean_up_orphans(timmy::Context& ctx, const Names& repos,
-                                           const OrphanTerms& terms);
+                                           const OrphanTerms& terms, CapWatch watch);
 
 }  // namespace triage

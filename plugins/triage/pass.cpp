@@ -94,7 +94,8 @@ void Pass::each(std::vector<Due> all, const std::function<void(const Due&)>& wor
   // Repositories that could not be read say nothing of what was read, but for a pause.
   if (!pause_) in_a_row_ = 0;
   Json first_left;  // where the next run begins
-  bool goes_on = true;
+  held_ = !all.empty() && watch_.holds();
+  bool goes_on = !held_;
   for (std::size_t at = 0; at < all.size(); ++at) {
     const Due& due = all[at];
     ctx_.throw_if_cancelled();
@@ -128,7 +129,10 @@ Pass::Ended Pass::isolated(const std::string& what, const std::function<void()>&
     return Ended::well;
   } catch (const timmy::Permanent& failure) {
     in_a_row_ = 0;
-    if (is_write_cap(failure)) return Ended::capped;
+    if (is_write_cap(failure)) {
+      capped_ = true;
+      return Ended::capped;
+    }
     failed(what, failure);
     return Ended::refused;
   } catch (const timmy::Retryable& failure) {
@@ -187,7 +191,9 @@ void Pass::keep(const char* place, const Json& next) const {
   ctx_.state().put_now("begin/" + task_ + "/" + place, next);
 }
 
-Json Pass::result() const {
+Json Pass::result() {
+  if (!task_.empty()) watch_.ended(capped_ && !counts_.contains("rehearsed"));
+  if (held_) ctx_.log.error(watch_.why());
   if (left_ + unread_ > 0)
     ctx_.log.warn(left_, " are left for the next run, and ", unread_, " repositories unread");
   Json all{{"repos", repos_},
@@ -196,14 +202,16 @@ Json Pass::result() const {
            {"repos_left", unread_},
            {"changes", changes_}};
   for (const auto& [word, count] : counts_) all[word] = count;
-  if (failures_.empty()) return all;
   if (may_pass_) throw timmy::Retryable("incomplete", summary(), delay_);
+  if (held_) throw timmy::Permanent("held", summary());
+  if (failures_.empty()) return all;
   throw timmy::Permanent("incomplete", summary());
 }
 
 std::string Pass::summary() const {
   constexpr std::size_t kTold = 20;  // all are in the log
-  std::string text = std::to_string(failures_.size()) + " failed";
+  std::string text = held_ ? watch_.why() + ". So far: " : "";
+  text += std::to_string(failures_.size()) + " failed";
   for (const auto& [word, count] : counts_) text += ", " + std::to_string(count) + " " + word;
   if (left_ > 0) text += ", " + std::to_string(left_) + " left for the next run";
   if (unread_ > 0) text += ", " + std::to_string(unread_) + " repositories unread";

@@ -7,8 +7,10 @@
 #include <set>
 #include <string>
 #include <timmy/plugin.hpp>
+#include <utility>
 #include <vector>
 
+#include "cap_watch.hpp"
 #include "names.hpp"
 
 namespace triage {
@@ -31,7 +33,8 @@ struct Due {
 class Pass {
  public:
   // `task`: under which name it is kept where to begin; empty: nothing is, the run is of one event.
-  Pass(timmy::Context& ctx, std::string task) : ctx_(ctx), task_(std::move(task)) {}
+  Pass(timmy::Context& ctx, std::string task, CapWatch watch)
+      : ctx_(ctx), task_(std::move(task)), watch_(std::move(watch)) {}
 
   // The work on one repository. Takes half of the run's time at most: what it finds is to be done,
   // too.
@@ -47,8 +50,9 @@ class Pass {
   // In the result as a count only.
   void count(const std::string& word, int by = 1) { counts_[word] += by; }
 
-  // Throws "incomplete" with all of it where something failed: Retryable if any of it may pass.
-  [[nodiscard]] timmy::Json result() const;
+  // Throws "incomplete" with all of it where something failed: Retryable if any of it may pass; and
+  // "held" where the watch kept it from what is due.
+  [[nodiscard]] timmy::Json result();
 
  private:
   enum class Ended { well, refused, passing, capped };
@@ -65,6 +69,8 @@ class Pass {
 
   timmy::Context& ctx_;
   std::string task_;
+  CapWatch watch_;
+  bool capped_ = false, held_ = false;
   std::size_t repos_ = 0, read_ = 0, left_ = 0, unread_ = 0;
   std::map<std::string, int> counts_;
   timmy::Json changes_ = timmy::Json::array();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "digest.hpp"
 #include "glob.hpp"
@@ -283,13 +284,13 @@ class ReviewRun {
  public:
   // `task`: see Pass.
   ReviewRun(timmy::Context& ctx, const Reviewing& reviewing, const std::function<Time()>& now,
-            const std::string& task)
+            const std::string& task, CapWatch watch)
       : ctx_(ctx),
         reviewing_(reviewing),
         now_(now),
         homes_(ctx.gitea(), ctx.state()),
         watch_(ctx, reviewing, now),
-        pass_(ctx, task) {}
+        pass_(ctx, task, std::move(watch)) {}
 
   // `head`: only those of this one; empty: all.
   Json over(const Names& repos, const std::string& head = {}) {
@@ -363,9 +364,9 @@ class ReviewRun {
 }  // namespace
 
 Json review_prs(timmy::Context& ctx, const Names& repos, const Reviewing& reviewing,
-                const Json& payload, const std::function<Time()>& now) {
+                const Json& payload, CapWatch watch, const std::function<Time()>& now) {
   const auto repo = payload.value("repo", "");
-  ReviewRun run(ctx, reviewing, now, repo.empty() ? kTask : "");
+  ReviewRun run(ctx, reviewing, now, repo.empty() ? kTask : "", std::move(watch));
   if (repo.empty()) return run.over(repos_with(ctx.gitea(), repos, &Has::pulls));
   if (!covers_repo(repos, repo)) return run.over({});
   const auto number = payload.value("number", std::int64_t{0});

@@ -4,6 +4,7 @@
 #include <functional>
 #include <timmy/plugin.hpp>
 
+#include "cap_watch.hpp"
 #include "reviewing.hpp"
 
 namespace triage {
@@ -16,6 +17,6 @@ namespace triage {
 // is written.
 [[nodiscard]] timmy::Json review_prs(timmy::Context& ctx, const Names& repos,
                                      const Reviewing& reviewing, const timmy::Json& payload,
-                                     const std::function<timmy::Time()>& now);
+                                     CapWatch watch, const std::function<timmy::Time()>& now);
 
 }  // namespace triage

@@ -238,7 +238,7 @@ class Slow {
  public:
   explicit Slow(const Json& config) : reviewing_(config.at("reviews")) {}
   Json review(const timmy::Job& job, timmy::Context& ctx) {
-    return review_prs(ctx, {"org/app"}, reviewing_, job.payload,
+    return review_prs(ctx, {"org/app"}, reviewing_, job.payload, CapWatch(ctx, "review_prs", ""),
                       [&ctx] { return ctx.now() + elapsed; });
   }
 

@@ -132,13 +132,14 @@ Json Round::look_at_all(bool full) {
     tally_.looked_at_repository();
   }
   if (tally_.repos_left() == 0) keep("");
+  if (applier_.wanted_to_write()) watch_.ended(applier_.capped());
   if (any_full_ && has_time()) forget_departed(ctx_.state(), names_, ctx_.now());
-  return tally_.result();
+  return result();
 }
 
 Json Round::look_at_one(const std::string& name, std::int64_t number) {
   const bool concerned = rules_.concern(name, Kind::issue) || rules_.concern(name, Kind::pull);
-  if (!covers_repo(names_, name) || !concerned) return tally_.result();
+  if (!covers_repo(names_, name) || !concerned) return result();
   tally_.looked_at_repository();
   Repo repo{.name = name};
   const auto went = tally_.isolated(name, [&] {
@@ -148,13 +149,13 @@ Json Round::look_at_one(const std::string& name, std::int64_t number) {
       if (failure.code() != "not_found") throw;
     }
   });
-  if (went != Went::well || repo.home.empty()) return tally_.result();
+  if (went != Went::well || repo.home.empty()) return result();
   look_at_issue(repo, number, [&] { read_and_look(repo, number); });
   if (repo.archived)
     tally_.archived(name);
   else
     (void)keep_due(repo, due_of(repo));
-  return tally_.result();
+  return result();
 }
 
 bool Round::left_alone(const Repo& repo) { return repo.in_a_row >= kInARow; }
@@ -372,5 +373,7 @@ void Round::save(Repo& repo, const DueList& due) const {
   if (repo.next["settled"].is_null()) repo.next.erase("settled");
   if (repo.next != repo.seen) ctx_.state().put_now("seen/" + repo.home, repo.next);
 }
+
+Json Round::result() const { return tally_.result(applier_.held() ? watch_.why() : ""); }
 
 }  // namespace triage

@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 #include <timmy/plugin.hpp>
+#include <utility>
 #include <vector>
 
 #include "applier.hpp"
+#include "cap_watch.hpp"
 #include "due_list.hpp"
 #include "home.hpp"
 #include "repos.hpp"
@@ -19,13 +21,14 @@ namespace triage {
 // One run of gitea_issue_triage.
 class Round {
  public:
-  Round(timmy::Context& ctx, const Names& repos, const Rules& rules)
+  Round(timmy::Context& ctx, const Names& repos, const Rules& rules, CapWatch watch)
       : ctx_(ctx),
         names_(repos),
         rules_(rules),
         homes_(ctx.gitea(), ctx.state()),
         tally_(ctx),
-        applier_(ctx, rules, [&ctx] { return ctx.now(); }) {}
+        watch_(std::move(watch)),
+        applier_(ctx, rules, watch_, [&ctx] { return ctx.now(); }) {}
 
   // All that changed since the last round, and what is due; with `full`, all that is open. What
   // fails for one repository or issue keeps no other from its turn; at the end it is thrown as
@@ -60,12 +63,14 @@ class Round {
   [[nodiscard]] bool proves_archived(Repo& repo, const Looked& looked);
   [[nodiscard]] bool keep_due(const Repo& repo, const DueList& before) const;
   void save(Repo& repo, const DueList& due) const;
+  [[nodiscard]] timmy::Json result() const;
 
   timmy::Context& ctx_;
   const Names& names_;
   const Rules& rules_;
   Homes homes_;
   Tally tally_;
+  CapWatch watch_;
   Applier applier_;
   bool any_full_ = false;  // all that is open was looked at somewhere
   int in_a_row_ = 0;  // repositories that could not be read or written to, in a way that may pass

@@ -45,11 +45,11 @@ bool is_pull(const timmy::Issue& issue) { return issue.raw.value("is_pull", fals
 
 class Closing {
  public:
-  Closing(timmy::Context& ctx, const StaleTerms& terms)
+  Closing(timmy::Context& ctx, const StaleTerms& terms, CapWatch watch)
       : ctx_(ctx),
         terms_(terms),
         homes_(ctx.gitea(), ctx.state()),
-        pass_(ctx, kTask),
+        pass_(ctx, kTask, std::move(watch)),
         speaker_(ctx) {}
 
   Json run(const Names& names) {
@@ -220,8 +220,8 @@ StaleStep next_step(Time now, Time activity, const std::optional<StaleMark>& mar
   return now >= mark->at + terms.close_after ? StaleStep::close : StaleStep::none;
 }
 
-Json close_stale(timmy::Context& ctx, const Names& repos, const StaleTerms& terms) {
-  return Closing(ctx, terms).run(repos);
+Json close_stale(timmy::Context& ctx, const Names& repos, const StaleTerms& terms, CapWatch watch) {
+  return Closing(ctx, terms, std::move(watch)).run(repos);
 }
 
 }  // namespace triage

@@ -5,6 +5,7 @@
 #include <optional>
 #include <timmy/plugin.hpp>
 
+#include "cap_watch.hpp"
 #include "exemptions.hpp"
 
 namespace triage {
@@ -36,6 +37,6 @@ enum class StaleStep { none, mark, unmark, close };
 
 // One run of close_stale: marks what has been silent for long, and closes it where nobody answers.
 [[nodiscard]] timmy::Json close_stale(timmy::Context& ctx, const Names& repos,
-                                      const StaleTerms& terms);
+                                      const StaleTerms& terms, CapWatch watch);
 
 }  // namespace triage

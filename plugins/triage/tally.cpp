@@ -61,15 +61,18 @@ void Tally::archived(const std::string& repo) {
   ctx_.log.info(repo, ": left out, it is archived");
 }
 
-Json Tally::result() const {
-  if (left_ > 0)
+Json Tally::result(const std::string& held) const {
+  if (!held.empty())
+    ctx_.log.error(held);
+  else if (left_ > 0)
     ctx_.log.warn(left_,
                   " issues are left for the next round: this one made as many writes as it "
                   "may (limits.mutations), or its time was up");
   if (repos_left_ > 0)
     ctx_.log.warn(repos_left_, " repositories are left for the next round, which begins with them");
-  if (may_pass_) throw timmy::Retryable("incomplete", summary(), delay_);
-  if (failed_ > 0) throw timmy::Permanent("incomplete", summary());
+  if (may_pass_) throw timmy::Retryable("incomplete", summary(held), delay_);
+  if (!held.empty()) throw timmy::Permanent("held", summary(held));
+  if (failed_ > 0) throw timmy::Permanent("incomplete", summary(held));
   Json all{{"repos", repos_},       {"read", read_}, {"changed", changed_},
            {"labelled", labelled_}, {"left", left_}, {"changes", changes_}};
   if (repos_left_ > 0) all["repos_left"] = repos_left_;
@@ -78,8 +81,9 @@ Json Tally::result() const {
   return all;
 }
 
-std::string Tally::summary() const {
-  std::string text = std::to_string(failed_) + " failed, " + std::to_string(changed_) + " changed";
+std::string Tally::summary(const std::string& held) const {
+  std::string text = held.empty() ? "" : held + ". So far: ";
+  text += std::to_string(failed_) + " failed, " + std::to_string(changed_) + " changed";
   if (left_ > 0) text += ", " + std::to_string(left_) + " left for the next round";
   if (repos_left_ > 0) text += ", " + std::to_string(repos_left_) + " repositories unread";
   for (std::size_t i = 0; i < failures_.size() && i < kToldFailures; ++i)

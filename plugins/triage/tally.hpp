@@ -34,12 +34,13 @@ class Tally {
   [[nodiscard]] int repos() const { return repos_; }
   [[nodiscard]] int repos_left() const { return repos_left_; }
 
-  // Throws "incomplete" with all of it where something failed: Retryable if any of it may pass.
-  [[nodiscard]] timmy::Json result() const;
+  // Throws "incomplete" with all of it where something failed: Retryable if any of it may pass; and
+  // "held" where nothing was to be written. `held`: why; empty: it was.
+  [[nodiscard]] timmy::Json result(const std::string& held) const;
 
  private:
   void failed(const std::string& what, const timmy::Failure& failure);
-  [[nodiscard]] std::string summary() const;
+  [[nodiscard]] std::string summary(const std::string& held) const;
 
   timmy::Context& ctx_;
   int repos_ = 0, read_ = 0, changed_ = 0, labelled_ = 0, left_ = 0, failed_ = 0, repos_left_ = 0;

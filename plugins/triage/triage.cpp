@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <timmy/plugin.hpp>
 
+#include "cap_watch.hpp"
 #include "explain.hpp"
 #include "orphans.hpp"
 #include "pass.hpp"
@@ -16,7 +17,8 @@ using timmy::Json;
 class Triage {
  public:
   explicit Triage(const Json& config)
-      : repos_(config.at("repos").get<Names>()),
+      : config_(config),
+        repos_(config.at("repos").get<Names>()),
         rules_(config.value("rules", Json::array()), config.value("priorities", Json::array())) {
     if (config.contains("orphans")) orphans_.emplace(config["orphans"]);
     if (config.contains("stale")) stale_.emplace(config["stale"]);
@@ -24,9 +26,10 @@ class Triage {
   }
 
   // Payload: {"full": true} looks at all that is open again; {"repo", "number"}, which an event
-  // brings, at that issue alone.
+  // brings, at that issue alone. {"go_on": true}, of this task and the ones below: see CapWatch.
   Json triage(const timmy::Job& job, timmy::Context& ctx) {
-    Round round(ctx, repos_, rules_);
+    Round round(ctx, repos_, rules_,
+                watch(job, ctx, "gitea_issue_triage", {"rules", "priorities"}));
     if (const auto number = job.payload.value("number", std::int64_t{0}); number > 0)
       return round.look_at_one(job.payload.at("repo").get<std::string>(), number);
     return round.look_at_all(job.payload.value("full", false));
@@ -42,23 +45,37 @@ class Triage {
     return triage::explain(ctx, repos_, rules_, repo, number);
   }
 
-  Json clean_up_orphans(const timmy::Job&, timmy::Context& ctx) {
+  Json clean_up_orphans(const timmy::Job& job, timmy::Context& ctx) {
     if (!orphans_) return not_configured("orphans");
-    return triage::clean_up_orphans(ctx, repos_, *orphans_);
+    return triage::clean_up_orphans(ctx, repos_, *orphans_,
+                                    watch(job, ctx, "orphan_work_cleanup", {"orphans"}));
   }
 
-  Json close_stale(const timmy::Job&, timmy::Context& ctx) {
+  Json close_stale(const timmy::Job& job, timmy::Context& ctx) {
     if (!stale_) return not_configured("stale");
-    return triage::close_stale(ctx, repos_, *stale_);
+    return triage::close_stale(ctx, repos_, *stale_, watch(job, ctx, "close_stale", {"stale"}));
   }
 
   // Payload, which an event brings: see reviews.hpp.
   Json review_prs(const timmy::Job& job, timmy::Context& ctx) {
     if (!reviews_) return not_configured("reviews");
-    return triage::review_prs(ctx, repos_, *reviews_, job.payload, [&ctx] { return ctx.now(); });
+    return triage::review_prs(ctx, repos_, *reviews_, job.payload,
+                              watch(job, ctx, "review_prs", {"reviews"}),
+                              [&ctx] { return ctx.now(); });
   }
 
  private:
+  // By what these keys of the config say, and for which repositories.
+  [[nodiscard]] CapWatch watch(const timmy::Job& job, timmy::Context& ctx, const std::string& task,
+                               const Names& keys) const {
+    Json by = Json::array({config_.at("repos")});
+    for (const auto& key : keys) by.push_back(config_.value(key, Json()));
+    CapWatch made(ctx, task, by.dump());
+    if (job.payload.value("go_on", false)) made.go_on();
+    return made;
+  }
+
+  Json config_;
   Names repos_;
   Rules rules_;
   // Nothing: not in the config.

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cap_watch.hpp"
+
+#include <utility>
+
+#include "digest.hpp"
+
+namespace triage {
+namespace {
+
+using timmy::Json;
+
+constexpr int kRuns = 3;
+// Runs are one after the other if no more than this lies between them; what wanted to write nothing
+// meanwhile leaves no trace.
+constexpr auto kInARow = std::chrono::hours(48);
+
+}  // namespace
+
+CapWatch::CapWatch(timmy::Context& ctx, std::string task, const std::string& config)
+    : ctx_(ctx), task_(std::move(task)), config_(digest(config)) {}
+
+void CapWatch::go_on() { keep({{"of", config_}, {"allowed", true}}); }
+
+bool CapWatch::holds() {
+  if (!counted_) counted_ = ctx_.state().get("capped/" + task_).value_or(Json::object());
+  return is_of_now() && !counted_->value("allowed", false) && counted_->value("runs", 0) >= kRuns;
+}
+
+// Not of another config.
+bool CapWatch::is_of_now() const { return counted_->value("of", "") == config_; }
+
+void CapWatch::ended(bool by_cap) {
+  if (holds() || (is_of_now() && counted_->value("allowed", false))) return;
+  if (!by_cap) {
+    if (!counted_->empty()) keep(nullptr);
+    return;
+  }
+  const auto last = timmy::parse_time(counted_->value("at", ""));
+  const bool next = is_of_now() && last && ctx_.now() - *last <= kInARow;
+  keep({{"of", config_},
+        {"runs", next ? counted_->value("runs", 0) + 1 : 1},
+        {"at", timmy::format_time(ctx_.now())}});
+}
+
+// At once, whatever becomes of the run.
+void CapWatch::keep(const Json& counted) {
+  counted_ = counted.is_null() ? Json::object() : counted;
+  ctx_.state().put_now("capped/" + task_, counted);
+}
+
+std::string CapWatch::why() const {
+  return task_ + " writes nothing: each of its last " + std::to_string(kRuns) +
+         " runs was ended by the cap of writes (limits.mutations) and would have gone on. Look "
+         "what they wrote, with timmy-host audit --who triage. If that is right: timmy-host "
+         "enqueue " +
+         task_ + " --payload '{\"go_on\": true}'; if it is not, mend what the config says";
+}
+
+}  // namespace triage

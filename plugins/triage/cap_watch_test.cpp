@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// That a rule which is wrong is stopped by the cap of writes for good, not until the next run.
+#include "cap_watch.hpp"
+
+#include "task_test.hpp"
+
+namespace triage {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Capped : public TaskTest {
+ protected:
+  Capped() : TaskTest("gitea_issue_triage") {
+    world_.forge.add_repo("org/app", {"bug"});
+    for (int i = 0; i < 40; ++i) world_.forge.add_issue("org/app", "one");
+  }
+  static Json rules(const std::string& title = ".") {
+    return {
+        {"rules",
+         Json::array({{{"name", "all"}, {"when", {{"title", title}}}, {"add_labels", {"bug"}}}})}};
+  }
+  // A run, five minutes after the last, that may make so many writes.
+  Outcome capped(int most, const Json& with = rules(), const Json& payload = Json::object()) {
+    world_.advance(minutes(5));
+    cap_writes(most);
+    return run(with, payload);
+  }
+  [[nodiscard]] int labelled() {
+    int count = 0;
+    for (const auto& each : world_.forge.repo("org/app").issues) count += !each.labels.empty();
+    return count;
+  }
+};
+
+TEST_F(Capped, AfterThreeRunsInARowNothingIsWrittenUntilSomebodyLooks) {
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_TRUE(capped(5).ok());
+    EXPECT_EQ(labelled(), 5 * i);
+  }
+  for (int i = 0; i < 3; ++i) {
+    const auto outcome = capped(5);
+    EXPECT_EQ(outcome.status, TIMMY_PERMANENT);
+    EXPECT_EQ(outcome.code, "held");
+    EXPECT_THAT(outcome.message,
+                AllOf(HasSubstr("gitea_issue_triage writes nothing: each of its last 3 runs"),
+                      HasSubstr("timmy-host audit --who triage"), HasSubstr("go_on"),
+                      HasSubstr("25 left for the next round")));
+  }
+  EXPECT_EQ(labelled(), 15);
+  EXPECT_THAT(world_.log_text(), HasSubstr("error gitea_issue_triage writes nothing"));
+}
+
+TEST_F(Capped, WhoSaysThatItIsRightHasItGoOnToTheEnd) {
+  for (int i = 0; i < 4; ++i) (void)capped(5);
+  EXPECT_TRUE(capped(5, rules(), {{"go_on", true}}).ok());
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(capped(5).ok()) << i;
+  EXPECT_EQ(labelled(), 40);
+}
+
+TEST_F(Capped, WhoMendsTheRuleNeedsToSayNothing) {
+  for (int i = 0; i < 4; ++i) (void)capped(5);
+  issue(1).title = "crash";
+  EXPECT_TRUE(capped(5, rules("crash")).ok());
+  EXPECT_EQ(labelled(), 16);
+}
+
+TEST_F(Capped, WhatWasSaidOfOneConfigIsNotSaidOfAnother) {
+  (void)capped(5, rules(), {{"go_on", true}});
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(capped(5, rules("o")).ok());
+  EXPECT_EQ(capped(5, rules("o")).code, "held");
+}
+
+TEST_F(Capped, RunsThatAreNotInARowHoldNothing) {
+  for (int i = 0; i < 2; ++i) (void)capped(5);
+  EXPECT_EQ(capped(50).result.at("changed"), 30);
+  for (int i = 0; i < 20; ++i) world_.forge.add_issue("org/app", "another");
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(capped(5).ok());
+  world_.advance(days(3));
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(capped(3).ok()) << "days later";
+  EXPECT_EQ(labelled(), 56);
+}
+
+TEST_F(Capped, ADryRunHoldsNothing) {
+  int written = 0;
+  for (int i = 0; i < 5; ++i) {
+    world_.advance(minutes(5));
+    written = 0;
+    world_.on("gitea/1.add_labels", [&](const Json& params) {
+      if (++written > 5) throw timmy::Permanent("too_large", "its cap (limits.mutations)");
+      return Json{{"dry_run", true}, {"labels", params.at("labels")}};
+    });
+    EXPECT_TRUE(run(rules()).ok());
+  }
+  EXPECT_TRUE(capped(5).ok());
+  EXPECT_EQ(labelled(), 5);
+}
+
+TEST_F(Capped, AnEventIsHeldTooWhereItWouldWrite) {
+  for (int i = 0; i < 3; ++i) (void)capped(5);
+  EXPECT_EQ(capped(5, rules(), {{"repo", "org/app"}, {"number", 1}}).code, "held");
+  EXPECT_THAT(world_.calls, Not(Contains("gitea/1.add_labels")));
+  EXPECT_TRUE(capped(5, rules(), {{"repo", "org/app"}, {"number", 40}}).ok()) << "it has its label";
+}
+
+TEST_F(Capped, ADailyTaskIsHeldLikewise) {
+  world_.advance(days(61));
+  const Json stale{{"stale", Json::object()}};
+  for (int i = 0; i < 3; ++i) {
+    cap_writes(5);
+    const auto outcome = run_task("close_stale", stale);
+    EXPECT_TRUE(outcome.ok()) << outcome.message;
+    world_.advance(days(1));
+  }
+  const int writes = world_.forge.writes;
+  const auto outcome = run_task("close_stale", stale);
+  EXPECT_EQ(outcome.code, "held");
+  EXPECT_THAT(outcome.message, HasSubstr("enqueue close_stale --payload"));
+  EXPECT_EQ(world_.forge.writes, writes);
+  cap_writes(5);
+  EXPECT_TRUE(run_task("close_stale", stale, {{"go_on", true}}).ok());
+  EXPECT_GT(world_.forge.writes, writes);
+}
+
+}  // namespace
+}  // namespace triage
