@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "digest.hpp"
@@ -99,13 +100,14 @@ class Reviewer {
     const auto& pull = look_.facts.pull;
     if (!reviewing_.terms.required_checks.empty() || !reviewing_.order_for(due_.repo, pull))
       return std::nullopt;
-    std::string checks = pull.head.sha;
-    for (const auto& check : look_.facts.checks) checks += "\n" + check.context + " " + check.state;
+    std::set<std::string> checks{pull.head.sha};
+    for (const auto& check : look_.facts.checks) checks.insert(check.context + " " + check.state);
+    const auto these = digest(Json(checks).dump());
     const auto since = memory_.time("same_checks");
     // One from a clock that was ahead is none.
-    if (!since || *since > now_() || memory_.own().value("checks", "") != digest(checks)) {
+    if (!since || *since > now_() || memory_.own().value("checks", "") != these) {
       memory_.set("same_checks", now_());
-      memory_.set("checks", Json(digest(checks)));
+      memory_.set("checks", Json(these));
       memory_.keep();
     }
     const auto until = *memory_.time("same_checks") + reviewing_.settle;
