@@ -113,9 +113,9 @@ TEST_F(Rehearsal, OfARoundRobinMovesNobodysTurn) {
   for (int i = 0; i < 2; ++i) ASSERT_TRUE(round(with).ok());
   in_earnest();
   ASSERT_TRUE(round(with).ok());
-  EXPECT_THAT(std::vector({at(1).assignees, at(2).assignees}),
-              testing::UnorderedElementsAre(std::vector<std::string>{"ada"},
-                                            std::vector<std::string>{"bob"}));
+  using Logins = std::vector<std::string>;
+  EXPECT_THAT((std::vector<Logins>{at(1).assignees, at(2).assignees}),
+              testing::UnorderedElementsAre(Logins{"ada"}, Logins{"bob"}));
 }
 
 }  // namespace
