@@ -64,7 +64,7 @@ TEST_F(Capped, WhoSaysThatItIsRightHasItGoOnToTheEnd) {
 
 TEST_F(Capped, WhoMendsTheRuleNeedsToSayNothing) {
   for (int i = 0; i < 4; ++i) (void)capped(5);
-  issue(1).title = "crash";
+  issue(20).title = "crash";
   EXPECT_TRUE(capped(5, rules("crash")).ok());
   EXPECT_EQ(labelled(), 16);
 }
@@ -102,7 +102,7 @@ TEST_F(Capped, ADryRunHoldsNothing) {
 
 TEST_F(Capped, AnEventIsHeldTooWhereItWouldWrite) {
   for (int i = 0; i < 3; ++i) (void)capped(5);
-  EXPECT_EQ(capped(5, rules(), {{"repo", "org/app"}, {"number", 1}}).code, "held");
+  EXPECT_EQ(capped(5, rules(), {{"repo", "org/app"}, {"number", 20}}).code, "held");
   EXPECT_THAT(world_.calls, Not(Contains("gitea/1.add_labels")));
   EXPECT_TRUE(capped(5, rules(), {{"repo", "org/app"}, {"number", 40}}).ok()) << "it has its label";
 }

@@ -146,7 +146,7 @@ class Cleanup {
   }
   [[nodiscard]] std::string what_is_to_be_done() const {
     Names off = terms_.remove_labels;
-    for (auto& label : off) label = quoted(label);
+    for (auto& label : off) label = triage::quoted(label);
     if (terms_.unassign) off.insert(off.begin(), "its assignees");
     if (off.empty()) return "it is free for somebody else";
     std::string text = off.front();
