@@ -184,10 +184,10 @@ void Applier::carry_out(Task& task) {
   task.looked.look_again(clock_() + kFailedAgain);
 }
 
-// Before what this run only rehearsed, which the next would come to again instead.
+// Before all that was only rehearsed lately, which the next run would come to again instead.
 void Applier::leave(Task& task) const {
   task.looked.left = true;
-  task.looked.look_again(at_once(clock_()) - std::chrono::seconds(1));
+  task.looked.look_again(at_once(clock_()) - std::chrono::hours(24));
 }
 
 void Applier::send_first(Task& task) {
