@@ -43,6 +43,17 @@ bool match(std::string_view glob, std::string_view value) {
   return glob.find_first_not_of('*', g) == std::string_view::npos;
 }
 
+// The grants whose values are repositories, which the forge takes for the same in either case
+// (Gitea: repo_model.Repository.LowerName).
+bool of_forge(std::string_view grant) { return grant.starts_with("gitea."); }
+
+std::string lowered(std::string_view name) {
+  std::string text(name);
+  for (char& byte : text)
+    if (byte >= 'A' && byte <= 'Z') byte = static_cast<char>(byte - 'A' + 'a');
+  return text;
+}
+
 std::vector<std::string> globs_from(const std::string& grant, const Json& value) {
   const auto wrong = [&] {
     return Error(Code::invalid, "grant \"" + grant +
@@ -82,8 +93,20 @@ Grants Grants::from(const Json& map) {
 
 bool Grants::permits(std::string_view grant, std::string_view value) const {
   const auto& globs = values(grant);
+  if (!of_forge(grant))
+    return std::any_of(globs.begin(), globs.end(),
+                       [&](const std::string& glob) { return glob_matches(glob, value); });
+  const auto name = lowered(value);
   return std::any_of(globs.begin(), globs.end(),
-                     [&](const std::string& glob) { return glob_matches(glob, value); });
+                     [&](const std::string& glob) { return glob_matches(lowered(glob), name); });
+}
+
+bool Grants::reaches(std::string_view grant, std::string_view owner) const {
+  const auto& globs = values(grant);
+  const auto name = lowered(owner);
+  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+    return glob == "*" || glob_matches(lowered(glob.substr(0, glob.find('/'))), name);
+  });
 }
 
 bool Grants::has(std::string_view grant) const { return values_.find(grant) != values_.end(); }

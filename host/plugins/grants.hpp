@@ -16,7 +16,8 @@ namespace host {
 //
 // A value is a glob: `*` stands for any run of characters but "/", and alone for everything; every
 // other character stands for itself. Matching is byte by byte: who asks normalises first (a host
-// name to lower case, for one). A value with an empty, "." or ".." segment, or with a control byte,
+// name to lower case, for one); but the forge's names, in "gitea.*", are compared without ASCII
+// case, as the forge does. A value with an empty, "." or ".." segment, or with a control byte,
 // matches nothing, so that "org/.." is not "org/*".
 class Grants {
  public:
@@ -29,6 +30,9 @@ class Grants {
 
   // Whether `grant` covers `value`.
   [[nodiscard]] bool permits(std::string_view grant, std::string_view value) const;
+
+  // Whether `grant`, one of the forge's, covers any repository of `owner`.
+  [[nodiscard]] bool reaches(std::string_view grant, std::string_view owner) const;
 
   // Whether `grant` covers anything at all.
   [[nodiscard]] bool has(std::string_view grant) const;

@@ -17,6 +17,16 @@ TEST(GrantsTest, CoverWhatTheirGlobsMatchAndNothingElse) {
   EXPECT_FALSE(grants.permits("gitea.write", "org/app"));
 }
 
+TEST(GrantsTest, CompareRepositoriesWithoutCaseAsTheForgeDoes) {
+  const auto grants = Grants::from({{"gitea.read", {"Org/*"}}, {"process.restart", {"Agent"}}});
+  EXPECT_TRUE(grants.permits("gitea.read", "org/App"));
+  EXPECT_TRUE(grants.permits("gitea.read", "ORG/app"));
+  EXPECT_FALSE(grants.permits("gitea.read", "orga/app"));
+  EXPECT_TRUE(grants.reaches("gitea.read", "oRG"));
+  EXPECT_FALSE(grants.reaches("gitea.read", "orga"));
+  EXPECT_FALSE(grants.permits("process.restart", "agent")) << "others are what they are";
+}
+
 TEST(GrantsTest, AStarStopsAtASlashButAloneCoversEverything) {
   EXPECT_FALSE(glob_matches("org/*", "org/a/b"));
   EXPECT_FALSE(glob_matches("*/app", "x/y/app"));

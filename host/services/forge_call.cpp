@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/forge_call.hpp"
 
-#include <algorithm>
-
 #include "gitea/decode.hpp"
 
 namespace host {
@@ -10,11 +8,6 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view name, std::string_view why) {
   throw Error(Code::usage, "parameter \"" + std::string(name) + "\" must be " + std::string(why));
-}
-
-// Whether a glob of repositories covers anything of the owner.
-bool reaches(const std::string& glob, const std::string& owner) {
-  return glob == "*" || glob_matches(glob.substr(0, glob.find('/')), owner);
 }
 
 }  // namespace
@@ -27,10 +20,7 @@ RepoName ForgeCall::repo(std::string_view grant) const {
 
 std::string ForgeCall::owner_of_teams() const {
   const auto owner = text("owner");
-  const auto& globs = run->grants.values("gitea.read");
-  const bool granted = std::any_of(globs.begin(), globs.end(),
-                                   [&](const auto& glob) { return reaches(glob, owner); });
-  if (!granted) require_grant(*run, "gitea.read", owner + "/*");
+  if (!run->grants.reaches("gitea.read", owner)) require_grant(*run, "gitea.read", owner + "/*");
   return parse_repo_name(owner + "/any").owner;
 }
 
