@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How every request to the forge travels: in its turn, past the breaker, with the token, again
-// where that is safe. Private to gitea/.
+// where that is safe. transport_answers.cpp has what becomes of an answer. Private to gitea/.
 #pragma once
 
 #include <deque>
