@@ -128,7 +128,7 @@ void GiteaClient::whoami(Reply<User> reply) { impl_->whoami(std::move(reply)); }
 
 void GiteaClient::version(Reply<std::string> reply) {
   ApiRequest request;
-  request.path = "/version";
+  request.path = kVersionPath;
   request.what = "asking for the server's version";
   request.token_optional = true;
   fetch<std::string>(

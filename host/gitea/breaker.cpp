@@ -24,6 +24,7 @@ bool Breaker::admit() {
 void Breaker::succeeded() {
   failures_ = 0;
   trials_ = 0;
+  suspects_.clear();
   if (state_ == State::closed) return;
   state_ = State::closed;
   timer_.cancel();
@@ -39,6 +40,12 @@ void Breaker::failed() {
   if (++failures_ < settings_.failures) return;
   start_pause();
   changed_(true);
+}
+
+void Breaker::failed_on(const std::string& object) {
+  if (suspects_.contains(object)) return undecided();
+  if (state_ == State::closed) suspects_.insert(object);
+  failed();
 }
 
 void Breaker::undecided() {

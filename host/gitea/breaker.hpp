@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One server's circuit breaker (M. Nygard, "Release It!"): after some failures in a row nothing is
-// sent for a while; then one call is let through, and its fate decides. Private to gitea/.
+// sent for a while; then one call is let through, and its fate decides. A failure that may be that
+// of one object alone counts once for each object: one that breaks whoever asks for it must not
+// stop all work. Private to gitea/.
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <random>
+#include <set>
+#include <string>
 
 #include "base/loop.hpp"
 
@@ -25,10 +29,13 @@ class Breaker {
   Breaker(Loop& loop, std::mt19937_64& random, Settings settings, std::function<void()> probe,
           std::function<void(bool open)> changed);
 
-  // Whether a call may be made now. If true, one of succeeded(), failed() or undecided() follows.
+  // Whether a call may be made now. If true, one of succeeded(), failed(), failed_on() or
+  // undecided() follows.
   [[nodiscard]] bool admit();
   void succeeded();
   void failed();
+  // The server answers, but not for this object. Nothing new if it was so since the last success.
+  void failed_on(const std::string& object);
   // The call said nothing about the server.
   void undecided();
 
@@ -48,7 +55,8 @@ class Breaker {
   std::function<void()> probe_;
   std::function<void(bool)> changed_;
   State state_ = State::closed;
-  int failures_ = 0;  // in a row
+  int failures_ = 0;                // in a row
+  std::set<std::string> suspects_;  // the objects among them
   int trials_ = 0;    // failed, since it opened
   MonotonicTime until_{};
   bool waiting_ = false;

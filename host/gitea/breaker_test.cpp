@@ -42,6 +42,39 @@ TEST_F(BreakerTest, OpensAfterFailuresInARowAndNotBefore) {
   EXPECT_EQ(changes_, std::vector<bool>{true});
 }
 
+TEST_F(BreakerTest, OneObjectThatBreaksTheServerNeverOpensIt) {
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(breaker_.admit());
+    breaker_.failed_on("org/app#5");
+  }
+  EXPECT_FALSE(breaker_.open());
+  for (const char* other : {"org/app#6", "org/app#7"}) {
+    ASSERT_TRUE(breaker_.admit());
+    breaker_.failed_on(other);
+  }
+  EXPECT_TRUE(breaker_.open()) << "different ones in a row: it is the server";
+}
+
+TEST_F(BreakerTest, ASuccessForgetsTheObjectsThatFailedBefore) {
+  breaker_.failed_on("a");
+  breaker_.failed_on("b");
+  breaker_.succeeded();
+  for (const char* each : {"a", "b", "a", "b"}) breaker_.failed_on(each);
+  EXPECT_FALSE(breaker_.open());
+  fail(1);
+  EXPECT_TRUE(breaker_.open());
+}
+
+TEST_F(BreakerTest, ATrialOfAnObjectThatFailedBeforeSaysNothing) {
+  for (const char* each : {"a", "b", "c"}) breaker_.failed_on(each);
+  loop_.advance(4s);
+  ASSERT_TRUE(breaker_.admit());
+  breaker_.failed_on("a");
+  ASSERT_TRUE(breaker_.admit()) << "room for the next";
+  breaker_.failed_on("d");
+  EXPECT_FALSE(breaker_.admit());
+}
+
 TEST_F(BreakerTest, LetsOneTrialThroughAfterItsPause) {
   fail(3);
   EXPECT_GE(breaker_.left(), Duration(2s));

@@ -25,7 +25,8 @@ struct GiteaOptions {
   int attempts = 4;                                // of one read
   Duration backoff_base = std::chrono::milliseconds(500);
   Duration backoff_cap = std::chrono::seconds(10);
-  int breaker_failures = 5;                          // in a row: connection failures and 5xx
+  // In a row: connection failures and 5xx; a 500 counts once for each object, see breaker.hpp.
+  int breaker_failures = 5;
   Duration breaker_pause = std::chrono::seconds(5);  // doubles with each failed trial, with jitter
   Duration breaker_pause_cap = std::chrono::minutes(2);
   std::size_t in_flight = 4;     // requests at once to this server

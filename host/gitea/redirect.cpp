@@ -30,16 +30,4 @@ std::optional<std::string> redirected_path(const ServerUrl& server, std::string 
   return location.substr(base.size());
 }
 
-std::optional<RepoName> repo_in(std::string_view path) {
-  constexpr std::string_view kRepos = "/repos/";
-  if (!path.starts_with(kRepos)) return std::nullopt;
-  path = path.substr(kRepos.size(), path.find('?') - kRepos.size());
-  const auto end = path.find('/', path.find('/') + 1);
-  try {
-    return parse_repo_name(path.substr(0, end));
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
 }  // namespace host

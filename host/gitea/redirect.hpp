@@ -6,10 +6,8 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "gitea/server_url.hpp"
-#include "gitea/types.hpp"
 
 namespace host {
 
@@ -19,8 +17,5 @@ namespace host {
 // where the token may not go.
 [[nodiscard]] std::optional<std::string> redirected_path(const ServerUrl& server,
                                                          std::string location);
-
-// The repository that a path below /api/v1 names, if it names one.
-[[nodiscard]] std::optional<RepoName> repo_in(std::string_view path);
 
 }  // namespace host

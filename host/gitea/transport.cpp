@@ -178,7 +178,7 @@ Breaker* Transport::breaker(const CallPtr& call) const {
 
 void Transport::probe() {
   auto call = std::make_shared<Call>();
-  call->request.path = call->path = "/version";
+  call->request.path = call->path = kVersionPath;
   call->request.what = "trying the server again";
   call->is_probe = true;
   call->server = server_;

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/redactor.hpp"
+#include "gitea/api_path.hpp"
 #include "gitea/failure.hpp"
 #include "gitea/redirect.hpp"
 #include "gitea/transport.hpp"
@@ -121,7 +122,8 @@ void Transport::limited(const CallPtr& call, const HttpResponse& response) {
   const auto asked =
       header == nullptr ? std::nullopt : parse_retry_after(*header, loop_.clock().wall());
   const Duration least = std::chrono::seconds(1);
-  pause(asked && *asked > Duration::zero() ? *asked : std::max(least, backoff(call->tries)));
+  pause(asked && *asked > Duration::zero() ? *asked : std::max(least, backoff(++call->pauses)));
+  --call->tries;
   again(call);
 }
 
@@ -129,10 +131,16 @@ void Transport::server_error(const CallPtr& call, const HttpResponse& response) 
   const Error error = classify(response, call->request.what);
   ++stats_.failures;
   last_failure_ = error.message();
-  if (Breaker* guard = breaker(call)) guard->failed();
+  const bool inside = response.status == 500;
+  if (Breaker* guard = breaker(call)) {
+    // Nothing can be wrong with the object of kVersionPath.
+    if (inside && call->path != kVersionPath)
+      guard->failed_on(object_in(call->path));
+    else
+      guard->failed();
+  }
   const std::string& method = call->request.method;
   if (method != "GET") call->maybe_applied = true;
-  const bool inside = response.status == 500;
   // Servers answer 500 to some requests that will never succeed.
   const bool hopeless = inside && (method != "GET" || std::exchange(call->failed_inside, true));
   const std::string* header = response.header("retry-after");

@@ -155,6 +155,45 @@ TEST_F(TransportTest, TheBreakerOpensAndCallsFailAtOnceUntilATrialSucceeds) {
   EXPECT_EQ(told, (std::vector<bool>{false, true}));
 }
 
+TEST_F(TransportTest, APullRequestThatBreaksTheServerStopsNothingElse) {
+  http_.set_handler([](const HttpRequest& request) {
+    return request.url.find("/issues/5") != std::string::npos
+               ? json(500, {{"message", ""}})
+               : json(200, request.method == "GET" ? user() : Json::array());
+  });
+  options_.breaker_failures = 2;
+  make();
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(error_of(add_labels({"bug"})).code(), Code::unavailable);
+  EXPECT_TRUE(gitea_->available());
+  EXPECT_EQ(gitea_->stats().breaker_opened, 0u);
+  EXPECT_TRUE(whoami().ok());
+}
+
+TEST_F(TransportTest, A500OfDifferentObjectsInARowOpensIt) {
+  http_.set_handler([](const HttpRequest&) { return json(500, {{"message", ""}}); });
+  for (int number = 1; number <= 5; ++number) {
+    EXPECT_TRUE(gitea_->available()) << number;
+    (void)wait<Issue>(
+        [&](Reply<Issue> reply) { gitea_->get_issue(repo_, number, std::move(reply)); });
+  }
+  EXPECT_FALSE(gitea_->available());
+}
+
+TEST_F(TransportTest, A500OfTheVersionIsTheServersOwn) {
+  http_.set_handler([](const HttpRequest&) { return json(500, {{"message", ""}}); });
+  for (int i = 0; i < 3; ++i)
+    (void)wait<std::string>([&](Reply<std::string> reply) { gitea_->version(std::move(reply)); });
+  EXPECT_FALSE(gitea_->available());
+  EXPECT_EQ(http_.requests().size(), 5u);
+}
+
+TEST_F(TransportTest, A503OfOneObjectIsTheServersOwn) {
+  http_.set_handler([](const HttpRequest&) { return plain(503, "maintenance"); });
+  for (int i = 0; i < 2; ++i) (void)whoami();
+  EXPECT_FALSE(gitea_->available());
+}
+
 TEST_F(TransportTest, ItIsProbedByTimerOnlyWhileSomebodyWaits) {
   enqueue_failures(6);
   (void)whoami();
@@ -238,6 +277,14 @@ TEST_F(TransportTest, A429WithoutAHintStillPauses) {
   http_.enqueue(json(200, user()));
   EXPECT_TRUE(whoami().ok());
   EXPECT_GE(since_start(), Duration(1s));
+}
+
+TEST_F(TransportTest, PausesCostAReadNoneOfItsTries) {
+  for (int i = 0; i < 5; ++i) http_.enqueue(plain(429, "", {{"retry-after", "2"}}));
+  enqueue_failures(3);
+  http_.enqueue(json(200, user()));
+  EXPECT_TRUE(whoami().ok());
+  EXPECT_EQ(http_.requests().size(), 9u);
 }
 
 TEST_F(TransportTest, A503ThatNamesAPauseGetsIt) {
