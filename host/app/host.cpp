@@ -22,12 +22,6 @@
 namespace host {
 namespace {
 
-// Between two looks at writes that the forge could not be asked about.
-constexpr Duration kIntentsFirst = std::chrono::seconds(1);
-constexpr Duration kIntentsLongest = std::chrono::minutes(1);
-// After so many, what alone can't be read is given up: some minutes.
-constexpr int kIntentsTries = 8;
-
 // What is written to somebody who has gone, or past a limit of sizes, fails where it is written.
 void take_errors_not_signals() {
   ::signal(SIGPIPE, SIG_IGN);
@@ -80,6 +74,8 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
             pool_settings(options.paths, config_.config)),
       executor_(queue_, pool_, runs_, loop_, log_.named("jobs"),
                 {.running = config_.config.queue.concurrency}),
+      interrupted_writes_(gitea_, store_, loop_, log_.named("gitea"),
+                          [this] { executor_.set_available("gitea", gitea_.available()); }),
       scheduler_(store_, queue_, loop_, log_.named("schedule")),
       webhooks_(context, loop_, log_.named("webhooks"), store_, queue_,
                 [this](const ForgeEvent& event) { return event_jobs(plan_, event); }),
@@ -140,8 +136,9 @@ void Host::recovered(const Recovery& recovery) {
   });
   // Before the first worker starts, so that --list-tasks never shows a whole cage by default.
   cage_ = look_at_cage(installation_.worker);
+  // Jobs that wait for Gitea are held until what a host before may have written there is known.
   executor_.set_available("gitea", false);
-  open_gitea();
+  interrupted_writes_.look();
   open_tokens();
   rescan();
   admin_ = std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_,
@@ -165,46 +162,18 @@ void Host::open_webhooks() {
   if (!open.ok()) log_.named("webhooks").error("none come in: {}", open.error().what());
 }
 
-// Jobs that wait for Gitea are held until what a host before may have written there is known.
-void Host::open_gitea() {
-  const auto resolved = [this](Result<ResolvedIntents> intents) {
-    if (!intents.ok()) log_.warn("looking after interrupted writes: {}", intents.error().what());
-    intents_open_ = intents.ok() ? intents.value().open : intents_open_;
-    if (intents.ok()) first_intent_ = intents.value().first_open;
-    if (!intents.ok() || intents_open_ > 0) return ask_about_intents_again();
-    intents_pause_ = Duration::zero();
-    intents_tries_ = 0;
-    executor_.set_available("gitea", gitea_.available());
-  };
-  resolve_intents(gitea_, store_, clock_, log_.named("gitea"), ++intents_tries_ > kIntentsTries,
-                  resolved);
-}
-
-// Until then a run might write again what is there already.
-void Host::ask_about_intents_again() {
-  if (intents_pause_ == Duration::zero())
-    log_.named("gitea").warn(
-        "it is not known what became of {} writes that were interrupted ({}); jobs that need {} "
-        "wait",
-        intents_open_, first_intent_, config_.config.gitea.url);
-  intents_pause_ = std::clamp<Duration>(intents_pause_ * 2, kIntentsFirst, kIntentsLongest);
-  intents_again_ = loop_.after(intents_pause_, [this] {
-    if (gitea_.available() && !stopping_) open_gitea();
-  });
-}
-
 void Host::gitea_changed(bool available) {
   if (available)
     log_.named("gitea").info("{} answers again; waiting jobs go on", config_.config.gitea.url);
   else
     log_.named("gitea").warn("{} can't be reached; jobs that need it wait",
                              config_.config.gitea.url);
-  intents_pause_ = Duration::zero();
-  intents_again_.cancel();
-  if (available)
-    open_gitea();
-  else
+  if (available) {
+    interrupted_writes_.look();
+  } else {
+    interrupted_writes_.rest();
     executor_.set_available("gitea", false);
+  }
   const bool waited_for = std::any_of(plan_.tasks.begin(), plan_.tasks.end(), [](const auto& task) {
     const auto& systems = task.second.waits_for;
     return std::find(systems.begin(), systems.end(), "gitea") != systems.end();
@@ -271,6 +240,7 @@ void Host::stop() {
   notify_.stopping("waiting for running jobs");
   folder_watch_.reset();
   budget_watch_.reset();
+  interrupted_writes_.rest();
   scheduler_.stop();
   executor_.drain(grace, [this] {
     pool_.close([this] {

@@ -65,10 +65,10 @@ Json Host::status() const {
   if (const auto lost = lost_log_lines(); lost > 0)
     attention.push_back(
         fmt::format("{} lines of the log were lost: stderr did not take them", lost));
-  if (intents_open_ > 0 && gitea_.available())
+  if (interrupted_writes_.open() > 0 && gitea_.available())
     attention.push_back(fmt::format(
         "jobs that need Gitea wait: what became of {} interrupted writes is not known yet ({})",
-        intents_open_, first_intent_));
+        interrupted_writes_.open(), interrupted_writes_.first_open()));
   const auto store = store_.stats();
   if (!store.health.writable) attention.push_back("no job starts: " + store.health.reason);
   if (store.wal_bytes > kLargeLog)

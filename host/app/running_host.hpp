@@ -33,6 +33,7 @@
 #include "queue/queue.hpp"
 #include "schedule/clock_watch.hpp"
 #include "schedule/scheduler.hpp"
+#include "services/interrupted_writes.hpp"
 #include "services/runs.hpp"
 #include "services/service_table.hpp"
 #include "store/threaded_store.hpp"
@@ -93,7 +94,6 @@ class Host final : public HostControl {
   void apply_queue_settings();
   void gitea_changed(bool available);
   void store_changed(const StoreHealth& health);
-  void open_gitea();
   void open_webhooks();
   void open_tokens();
   void configure_models(const std::shared_ptr<const ModelRoutes>& routes);
@@ -102,7 +102,6 @@ class Host final : public HostControl {
   [[nodiscard]] TokenSources token_sources();
   void add_tokens_attention(Json& lines) const;
   [[nodiscard]] Json tokens_report() const;
-  void ask_about_intents_again();
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
   void unmade(const RunnableTask& task, const Verdict& refusal);
   void wait_for_signals();
@@ -143,6 +142,7 @@ class Host final : public HostControl {
   Runs runs_;
   WorkerPool pool_;
   Executor executor_;
+  InterruptedWrites interrupted_writes_;
   Scheduler scheduler_;
   std::unique_ptr<ClockWatch> clock_watch_;
   std::unique_ptr<FolderWatch> folder_watch_;
@@ -151,11 +151,6 @@ class Host final : public HostControl {
   std::unique_ptr<AdminApi> admin_;
   boost::asio::signal_set signals_;
   Timer schedules_again_;
-  int intents_open_ = 0;  // interrupted writes that the forge could not be asked about
-  std::string first_intent_;  // of these
-  Duration intents_pause_{};
-  int intents_tries_ = 0;  // since there were none
-  Timer intents_again_;
   Json last_reload_;                           // {ok, at, error}; null before the first
   std::map<std::string, WallTime> last_ends_;  // of runs, by task
   CageReport cage_;                            // what workers are caged by on this machine

@@ -38,9 +38,10 @@ AuditPage list_audit(Unit& unit, const AuditFilter& filter, std::optional<std::i
 std::int64_t open_intent(Unit& unit, const Intent& intent, WallTime now) {
   require_current(unit, intent.run);
   unit.run(
-      "INSERT INTO intents (job, lease, method, target, request_hash, state, created)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6)",
-      intent.run.job, intent.run.lease, intent.method, intent.target, intent.request, now);
+      "INSERT INTO intents (job, lease, method, target, request_hash, who, state, created)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7)",
+      intent.run.job, intent.run.lease, intent.method, intent.target, intent.request, intent.who,
+      now);
   return unit.last_rowid();
 }
 
@@ -53,7 +54,8 @@ void close_intent(Unit& unit, std::int64_t id, std::string_view state, std::stri
 
 std::vector<Intent> open_intents(Unit& unit) {
   auto& select = unit.query(
-      "SELECT id, job, lease, method, target, request_hash FROM intents WHERE state = 'open'"
+      "SELECT id, job, lease, method, target, request_hash, COALESCE(who, 'job ' || job)"
+      " FROM intents WHERE state = 'open'"
       " AND NOT EXISTS(SELECT 1 FROM jobs WHERE jobs.id = intents.job AND jobs.state = 'running'"
       " AND jobs.run_lease = intents.lease) ORDER BY id");
   std::vector<Intent> open;
@@ -62,7 +64,8 @@ std::vector<Intent> open_intents(Unit& unit) {
                     {JobId(select.integer(1)), RunLease(select.integer(2))},
                     select.string(3),
                     select.string(4),
-                    select.string(5)});
+                    select.string(5),
+                    select.string(6)});
   return open;
 }
 

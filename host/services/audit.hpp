@@ -21,7 +21,7 @@ class Unit;
 
 struct AuditEntry {
   WallTime at;
-  std::string who;     // "plugin triage, job 7", "uid 0, pid 4211"
+  std::string who;     // "plugin triage, job 7 of close_stale", "uid 0, pid 4211"
   std::string what;    // "gitea/1.add_labels", "jobs.cancel"
   std::string target;  // "org/app#12"
   std::string result;  // "ok", or the error
@@ -51,6 +51,7 @@ struct Intent {
   std::string method;   // "gitea/1.add_labels"
   std::string target;   // "org/app#12"
   std::string request;  // SHA-256 of the parameters, in hexadecimal
+  std::string who{};    // as in AuditEntry
 };
 // Fenced: throws Error{stale} unless the run is its job's current one. Returns the row's id.
 [[nodiscard]] std::int64_t open_intent(Unit& unit, const Intent& intent, WallTime now);

@@ -134,11 +134,13 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
   }
 
   void close(const Intent& intent, const std::string& result) {
-    log_.info("the host died during {} on {}: {}", intent.method, intent.target, result);
+    log_.info("the host did not live to see the answer to {} on {} ({}): {}", intent.method,
+              intent.target, intent.who, result);
     store_->run(
-        [id = intent.id, result, now = clock_->wall(), intent](Unit& unit) {
-          close_intent(unit, id, "lost", result, now);
-          write_audit(unit, {now, "the host, at start", intent.method, intent.target, result});
+        [result, now = clock_->wall(), intent](Unit& unit) {
+          close_intent(unit, intent.id, "lost", result, now);
+          write_audit(unit, {now, intent.who, intent.method, intent.target,
+                             "the host did not live to see the answer; " + result});
         },
         [self = shared_from_this()](Status stored) {
           if (!stored.ok()) return self->done_(stored.error());

@@ -51,6 +51,24 @@ TEST_F(GiteaIntentsTest, OpenIntentsOfRunsThatAreOverAreReadBackAndClosed) {
                           HasSubstr("lost org/app#99 not found")));
 }
 
+TEST_F(GiteaIntentsTest, TheAuditNamesWhoAskedForAWriteThatWasLost) {
+  const auto run = writer();
+  store_.run_now([&](Unit& unit) {
+    (void)open_intent(unit,
+                      {0, run->run, "gitea/1.add_labels", "org/app#1", "hash", audited_as(*run)},
+                      loop_.clock().wall());
+    unit.run("INSERT INTO intents(job, lease, method, target, request_hash, state, created) "
+             "VALUES(77, 1, 'gitea/1.set_issue_state', 'org/app#1', 'hash', 'open', 0)");
+  });
+  end(*run);
+  EXPECT_EQ(resolve(), 2);
+  EXPECT_THAT(rows("SELECT who || ': ' || what || ' ' || target || ' ' || result FROM audit"),
+              ElementsAre("plugin triage, job " + std::to_string(run->run.job.value()) +
+                              " of triage_task: gitea/1.add_labels org/app#1 the host did not live "
+                              "to see the answer; read back: org/app#1 carries no label",
+                          HasSubstr("job 77: gitea/1.set_issue_state org/app#1")));
+}
+
 TEST_F(GiteaIntentsTest, AForgeThatIsAwayLeavesIntentsOpen) {
   const auto run = open({{"gitea.write", {"org/app"}}});
   store_.run_now([&](Unit& unit) {

@@ -25,10 +25,6 @@ std::string method_names() {
   return names;
 }
 
-std::string who(const RunContext& run) {
-  return "plugin " + run.plugin + ", job " + std::to_string(run.run.job.value());
-}
-
 class GiteaService final : public Service {
  public:
   GiteaService(Gitea& gitea, Store& store, const Clock& clock, Log log)
@@ -48,8 +44,12 @@ class GiteaService final : public Service {
       throw Error(Code::usage, "gitea/1 has no method \"" + std::string(method) + "\"",
                   "It has " + method_names() + ".");
     const auto wanted = write->second(*gitea_, call);
-    const Intent intent{0, run->run, "gitea/1." + std::string(method), wanted.target,
-                        sha256_hex(to_text(params))};
+    const Intent intent{0,
+                        run->run,
+                        "gitea/1." + std::string(method),
+                        wanted.target,
+                        sha256_hex(to_text(params)),
+                        audited_as(*run)};
     if (run->written >= run->writes.most) return refuse(call, intent);
     ++run->written;
     if (run->writes.dry_run) return rehearse(call, intent, wanted);
@@ -61,20 +61,18 @@ class GiteaService final : public Service {
   void send(const ForgeCall& call, const Intent& intent, const ForgeWrite& write) {
     store_->run(
         [intent, now = clock_->wall()](Unit& unit) { return open_intent(unit, intent, now); },
-        [this, run = call.run, intent, reply = call.reply,
-         send = write.send](Result<std::int64_t> id) {
+        [this, intent, reply = call.reply, send = write.send](Result<std::int64_t> id) {
           if (!id.ok()) return reply(id.error());
           TIMMY_FAILPOINT("services.before_send");
-          send([this, run, intent, id = id.value(), reply](Result<Json> answer) {
+          send([this, intent, id = id.value(), reply](Result<Json> answer) {
             TIMMY_FAILPOINT("services.after_send");
-            answered(*run, intent, id, std::move(answer), reply);
+            answered(intent, id, std::move(answer), reply);
           });
         });
   }
 
-  void answered(const RunContext& run, const Intent& intent, std::int64_t id, Result<Json> answer,
-                Reply<Json> reply) {
-    const auto entry = entry_of(run, intent, answer.ok() ? "ok" : answer.error().what());
+  void answered(const Intent& intent, std::int64_t id, Result<Json> answer, Reply<Json> reply) {
+    const auto entry = entry_of(intent, answer.ok() ? "ok" : answer.error().what());
     store_->submit(
         [id, entry](Unit& unit) {
           close_intent(unit, id, "done", entry.result, entry.at);
@@ -93,9 +91,9 @@ class GiteaService final : public Service {
                           "; if that is right, raise plugins." + call.run->plugin +
                           ".limits.mutations in host.yaml.");
     if (std::exchange(call.run->refused_writing, true)) return call.reply(error);
-    log_.warn("{}: {} on {} refused: {}", who(*call.run), intent.method, intent.target,
+    log_.warn("{}: {} on {} refused: {}", intent.who, intent.method, intent.target,
               error.message());
-    audit(call.run, entry_of(*call.run, intent, "refused: " + error.message()),
+    audit(call.run, entry_of(intent, "refused: " + error.message()),
           after(error, call.reply));
   }
 
@@ -103,19 +101,18 @@ class GiteaService final : public Service {
     // As much of it as a line takes; the parameters may be a comment of any length.
     constexpr std::size_t kShown = 2000;
     const auto params = to_text(call.params);
-    log_.info("dry run: {} would send {} on {}: {}{}", who(*call.run), intent.method, intent.target,
+    log_.info("dry run: {} would send {} on {}: {}{}", intent.who, intent.method, intent.target,
               params.substr(0, kShown), params.size() > kShown ? "..." : "");
     write.rehearse([this, run = call.run, intent, reply = call.reply](Result<Json> answer) {
       if (answer.ok()) answer.value()["dry_run"] = true;
       const auto entry = entry_of(
-          *run, intent, "dry run: not sent" + (answer.ok() ? "" : "; " + answer.error().message()));
+          intent, "dry run: not sent" + (answer.ok() ? "" : "; " + answer.error().message()));
       audit(run, entry, after(std::move(answer), reply));
     });
   }
 
-  [[nodiscard]] AuditEntry entry_of(const RunContext& run, const Intent& intent,
-                                    std::string result) const {
-    return {clock_->wall(), who(run), intent.method, intent.target, std::move(result)};
+  [[nodiscard]] AuditEntry entry_of(const Intent& intent, std::string result) const {
+    return {clock_->wall(), intent.who, intent.method, intent.target, std::move(result)};
   }
 
   // Of what was not sent. A run that is over learns that here, as it would from its intent.

@@ -57,7 +57,7 @@ TEST_F(GiteaServiceTest, AWriteLeavesItsIntentAndAnAuditLine) {
               ElementsAre("done gitea/1.add_labels org/app#1 ok"));
   EXPECT_THAT(rows("SELECT who || ': ' || what || ' ' || target || ' ' || result FROM audit"),
               ElementsAre("plugin triage, job " + std::to_string(run->run.job.value()) +
-                          ": gitea/1.add_labels org/app#1 ok"));
+                          " of triage_task: gitea/1.add_labels org/app#1 ok"));
 }
 
 TEST_F(GiteaServiceTest, AWriteThatFailedIsAuditedAsSuch) {

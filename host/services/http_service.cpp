@@ -86,7 +86,7 @@ class HttpService final : public Service {
     const bool quiet = credential.empty() && (request.method == "GET" || request.method == "HEAD");
     const AuditEntry entry{
         {},
-        "plugin " + run->plugin + ", job " + std::to_string(run->run.job.value()),
+        audited_as(*run),
         "http/1.request",
         request.method + " " + request.url.substr(0, request.url.find('?')),
         credential.empty() ? "" : "with credential " + credential + ": "};

@@ -22,6 +22,10 @@ const Json* find(const Json& params, std::string_view name) {
 
 }  // namespace
 
+std::string audited_as(const RunContext& run) {
+  return fmt::format("plugin {}, job {} of {}", run.plugin, run.run.job.value(), run.task);
+}
+
 void count_staged(RunContext& run, std::size_t bytes) {
   if (run.followers.size() + run.staged_state.size() >= kStagedWrites ||
       run.staged_bytes + bytes > kStagedBytes)

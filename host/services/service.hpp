@@ -75,6 +75,9 @@ class Service {
                     const Json& params, Reply<Json> reply) = 0;
 };
 
+// Who a run is in the audit: "plugin triage, job 7 of close_stale".
+[[nodiscard]] std::string audited_as(const RunContext& run);
+
 // Throws Error{not_granted} naming the grant, the value and the lines of host.yaml that add it,
 // unless the run's plugin holds the grant for `value` (a repository, "host:port", a task name).
 void require_grant(const RunContext& run, std::string_view grant, std::string_view value);

@@ -284,8 +284,10 @@ CREATE TABLE token_pauses(
   name TEXT NOT NULL) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2, kVersion3,
-                                                            kVersion4, kVersion5, kVersion6};
+constexpr const char* kVersion7 = "ALTER TABLE intents ADD COLUMN who TEXT;";
+
+constexpr std::array<const char*, kSchemaVersion> kVersions{
+    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7};
 
 void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");

@@ -28,13 +28,14 @@
 //   accounts(day, dimension, name, ...)           its running totals, with what is held and reserved
 //   reservations, holds                           the open ones only
 //   token_pauses(pipeline, cause, since, until)   tokens/
+// Version 7: intents.who, as in audit; NULL in older rows.
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 6;
+inline constexpr int kSchemaVersion = 7;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 
