@@ -12,6 +12,7 @@
 //   415  another content type than application/json
 //   503  it can't be stored now, or no secret can be read: the forge does not try again by itself,
 //        what was missed is found by the next poll
+//   504  it was not stored in time; it may be yet
 //
 // No body and no signature is ever logged.
 #pragma once

@@ -37,9 +37,8 @@ std::string object_in(std::string_view path) {
   for (const std::string_view kind : {"/issues/", "/pulls/"}) {
     if (!rest.starts_with(kind)) continue;
     const auto number = rest.substr(kind.size(), rest.find('/', kind.size()) - kind.size());
-    const bool digits = !number.empty() && std::all_of(number.begin(), number.end(), [](char c) {
-      return c >= '0' && c <= '9';
-    });
+    const bool digits = !number.empty() && std::all_of(number.begin(), number.end(),
+                                                       [](char c) { return c >= '0' && c <= '9'; });
     if (digits) return std::string(path.substr(0, end)) + "#" + std::string(number);
   }
   return std::string(path);

@@ -57,7 +57,7 @@ class Breaker {
   State state_ = State::closed;
   int failures_ = 0;                // in a row
   std::set<std::string> suspects_;  // the objects among them
-  int trials_ = 0;    // failed, since it opened
+  int trials_ = 0;                  // failed, since it opened
   MonotonicTime until_{};
   bool waiting_ = false;
   Timer timer_;

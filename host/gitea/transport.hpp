@@ -91,9 +91,9 @@ class Transport : public std::enable_shared_from_this<Transport> {
     MonotonicTime end{};
     std::string path;  // where it goes now: request.path, or where a redirect pointed
     std::optional<std::uint64_t> generation;  // of the token sent last; nullopt: none was
-    int tries = 0;   // but for those that a 429 came of
-    int pauses = 0;  // that the server asked for without saying how long
-    bool failed_inside = false;  // got a 500
+    int tries = 0;                            // but for those that a 429 came of
+    int pauses = 0;                           // that the server asked for without saying how long
+    bool failed_inside = false;               // got a 500
     bool redirected = false;
     bool token_renewed = false;
     bool is_probe = false;

@@ -163,8 +163,7 @@ TEST_F(TransportTest, APullRequestThatBreaksTheServerStopsNothingElse) {
   });
   options_.breaker_failures = 2;
   make();
-  for (int i = 0; i < 20; ++i)
-    EXPECT_EQ(error_of(add_labels({"bug"})).code(), Code::unavailable);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(error_of(add_labels({"bug"})).code(), Code::unavailable);
   EXPECT_TRUE(gitea_->available());
   EXPECT_EQ(gitea_->stats().breaker_opened, 0u);
   EXPECT_TRUE(whoami().ok());

@@ -77,7 +77,7 @@ struct ServerResponse {
 struct HttpServerLimits {
   std::size_t header_bytes = std::size_t{16} << 10;  // more: 431
   std::size_t body_bytes = std::size_t{1} << 20;     // more: 413
-  Duration receive_time = std::chrono::seconds(10);  // a request to its last byte
+  Duration receive_time = std::chrono::seconds(10);  // a request to its last byte; past it: 408
   Duration answer_time = std::chrono::seconds(60);   // handler; past it: 504
   Duration send_time = std::chrono::seconds(30);
   Duration idle_time = std::chrono::seconds(60);  // between two requests

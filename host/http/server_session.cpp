@@ -146,7 +146,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(owner_->limits.header_bytes));
     parser_->body_limit(owner_->limits.body_bytes);
-    deadline(owner_->limits.receive_time, [](Session& self) { self.abort(); });
+    deadline(owner_->limits.receive_time, [](Session& self) { self.too_slow(); });
     http::async_read(socket_, buffer_, *parser_,
                      [self = shared_from_this()](const error_code& failed, std::size_t) {
                        self->received(failed);
@@ -157,16 +157,26 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     if (state_ != State::receiving) return;
     if (failed) {
       const auto status = refusal(failed);
-      if (!status) return abort();
-      last_ = refused_ = true;
-      method_ = http::verb::get;
-      return reply({static_cast<int>(*status), {}, "", std::nullopt});
+      return status ? refuse(*status) : abort();
     }
     Message message = parser_->release();
     keep_ = message.keep_alive();
     method_ = message.method();
     version_ = message.version();
     handle(to_request(message, peer_));
+  }
+
+  void too_slow() {
+    if (buffer_.size() == 0 && !parser_->got_some()) return abort();
+    error_code ignored;
+    socket_.cancel(ignored);  // the read under way; its end is passed over
+    refuse(http::status::request_timeout);
+  }
+
+  void refuse(http::status status) {
+    last_ = refused_ = true;
+    method_ = http::verb::get;
+    reply({static_cast<int>(status), {}, "", std::nullopt});
   }
 
   void handle(ServerRequest request) {

@@ -108,15 +108,21 @@ TEST_F(ServerTest, RefusesWhatIsTooLargeOrNotHttpAndSaysWhich) {
   EXPECT_TRUE(requests_.empty());
 }
 
-TEST_F(ServerTest, DropsAPeerThatIsSlowToAskAndOneThatSaysNothing) {
+TEST_F(ServerTest, TellsAPeerThatIsSlowToAskAndDropsOneThatSaysNothing) {
   HttpServerLimits limits;
   limits.receive_time = 50ms;
   limits.idle_time = 50ms;
   serve(hello(), limits);
-  RawClient slow(context_, port_), silent(context_, port_);
+  RawClient slow(context_, port_), slower(context_, port_), silent(context_, port_);
   slow.say("GET / HTTP/1.1\r\nHost:");
-  run_until(context_, [&] { return slow.closed() && silent.closed(); });
-  EXPECT_EQ(slow.heard() + silent.heard(), "");
+  slower.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
+  run_until(context_, [&] { return slow.closed() && slower.closed() && silent.closed(); });
+  for (const auto* each : {&slow, &slower}) {
+    EXPECT_THAT(each->heard(), StartsWith("HTTP/1.1 408"));
+    EXPECT_THAT(each->heard(), HasSubstr("Connection: close"));
+  }
+  EXPECT_EQ(silent.heard(), "");
+  EXPECT_TRUE(requests_.empty());
   run_until(context_, [&] { return server_->connections() == 0; });
 }
 

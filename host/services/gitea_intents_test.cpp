@@ -57,8 +57,9 @@ TEST_F(GiteaIntentsTest, TheAuditNamesWhoAskedForAWriteThatWasLost) {
     (void)open_intent(unit,
                       {0, run->run, "gitea/1.add_labels", "org/app#1", "hash", audited_as(*run)},
                       loop_.clock().wall());
-    unit.run("INSERT INTO intents(job, lease, method, target, request_hash, state, created) "
-             "VALUES(77, 1, 'gitea/1.set_issue_state', 'org/app#1', 'hash', 'open', 0)");
+    unit.run(
+        "INSERT INTO intents(job, lease, method, target, request_hash, state, created) "
+        "VALUES(77, 1, 'gitea/1.set_issue_state', 'org/app#1', 'hash', 'open', 0)");
   });
   end(*run);
   EXPECT_EQ(resolve(), 2);

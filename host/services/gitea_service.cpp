@@ -93,8 +93,7 @@ class GiteaService final : public Service {
     if (std::exchange(call.run->refused_writing, true)) return call.reply(error);
     log_.warn("{}: {} on {} refused: {}", intent.who, intent.method, intent.target,
               error.message());
-    audit(call.run, entry_of(intent, "refused: " + error.message()),
-          after(error, call.reply));
+    audit(call.run, entry_of(intent, "refused: " + error.message()), after(error, call.reply));
   }
 
   void rehearse(const ForgeCall& call, const Intent& intent, const ForgeWrite& write) {

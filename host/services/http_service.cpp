@@ -84,12 +84,11 @@ class HttpService final : public Service {
     HttpRequest request = parse(*run, params);
     const std::string credential = text_parameter(params, "credential", "");
     const bool quiet = credential.empty() && (request.method == "GET" || request.method == "HEAD");
-    const AuditEntry entry{
-        {},
-        audited_as(*run),
-        "http/1.request",
-        request.method + " " + request.url.substr(0, request.url.find('?')),
-        credential.empty() ? "" : "with credential " + credential + ": "};
+    const AuditEntry entry{{},
+                           audited_as(*run),
+                           "http/1.request",
+                           request.method + " " + request.url.substr(0, request.url.find('?')),
+                           credential.empty() ? "" : "with credential " + credential + ": "};
     const auto server = parse_url(request.url).authority();
     http_->send(std::move(request), [entry, quiet, store = store_, clock = clock_, sent = sent_,
                                      server,

@@ -16,9 +16,9 @@ class InterruptedWritesTest : public ForgeBench {
   void interrupt() {
     const auto run = writer();
     store_.run_now([&](Unit& unit) {
-      (void)open_intent(
-          unit, {0, run->run, "gitea/1.add_labels", "org/app#1", "hash", audited_as(*run)},
-          loop_.clock().wall());
+      (void)open_intent(unit,
+                        {0, run->run, "gitea/1.add_labels", "org/app#1", "hash", audited_as(*run)},
+                        loop_.clock().wall());
     });
     end(*run);
   }

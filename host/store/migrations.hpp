@@ -25,7 +25,7 @@
 //   deliveries                                    of webhooks; control/delivery_table.cpp
 // Version 6:
 //   ledger                                        a row for each call that was paid for
-//   accounts(day, dimension, name, ...)           its running totals, with what is held and reserved
+//   accounts(day, dimension, name, ...)           its running totals; what is held and reserved
 //   reservations, holds                           the open ones only
 //   token_pauses(pipeline, cause, since, until)   tokens/
 // Version 7: intents.who, as in audit; NULL in older rows.
