@@ -94,19 +94,52 @@ class WebhookServer::Impl {
   }
 
  private:
-  void listen(const std::string& where) {
+  struct Listening {
     std::shared_ptr<HttpServer> server;
-    std::string address;
-    if (!where.empty()) {
-      server = std::make_shared<HttpServer>(
-          context_, [this](ServerRequest request, Respond respond) { handle(request, respond); },
-          kLimits);
-      address = server->listen_tcp(SocketAddress::parse(where)).text();
-      log_.info("webhooks come in at http://{}/webhooks", address);
-    }
-    if (const auto old = std::exchange(server_, std::move(server))) retire(old);
+    std::string address;  // that it got
+  };
+
+  void listen(const std::string& where) {
+    auto fresh = where.empty() ? Listening{} : listen_at(where);
+    if (const auto old = std::exchange(server_, std::move(fresh.server))) retire(old);
     listen_ = where;
-    address_ = std::move(address);
+    address_ = std::move(fresh.address);
+    if (server_) log_.info("webhooks come in at http://{}/webhooks", address_);
+  }
+
+  // The old address is kept until the new one is had, but where it stands in the way itself: the
+  // kernel gives a port of one address and that of all addresses to no two sockets.
+  Listening listen_at(const std::string& where) {
+    const auto address = SocketAddress::parse(where);
+    auto fresh = attempt([&] { return open(address); });
+    if (fresh.ok()) return std::move(fresh).value();
+    if (!server_ || SocketAddress::parse(address_).port != address.port) throw fresh.error();
+    retire(std::exchange(server_, nullptr));
+    try {
+      return open(address);
+    } catch (...) {
+      reopen();
+      throw;
+    }
+  }
+
+  void reopen() {
+    auto old = attempt([&] { return open(SocketAddress::parse(address_)); });
+    if (old.ok()) {
+      server_ = std::move(old).value().server;
+      return;
+    }
+    listen_.clear();
+    address_.clear();
+    log_.error("no webhooks come in: {}", old.error().what());
+  }
+
+  Listening open(const SocketAddress& address) {
+    auto server = std::make_shared<HttpServer>(
+        context_, [this](ServerRequest request, Respond respond) { handle(request, respond); },
+        kLimits);
+    auto got = server->listen_tcp(address).text();
+    return {std::move(server), std::move(got)};
   }
 
   // The old one lives until its last answer is out.

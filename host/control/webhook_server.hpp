@@ -55,9 +55,10 @@ class WebhookServer {
   ~WebhookServer();
 
   // Listens as `settings` say, from now on nowhere else; requests under way on the old address end
-  // there. Secrets are read at each delivery where their files have changed. Throws Error{denied}
-  // and others of read_secret_file(), unless each secret can be read, or Error{io} when the address
-  // is not to be had; then all is as before.
+  // there. Where both are one port, connections that nobody has taken yet are cut. Secrets are read
+  // at each delivery where their files have changed. Throws Error{denied} and others of
+  // read_secret_file(), unless each secret can be read, or Error{io} when the address is not to be
+  // had; then all is as before.
   void configure(const WebhookSettings& settings);
 
   // Empty when it listens nowhere; else "127.0.0.1:8480", with the port that it got.

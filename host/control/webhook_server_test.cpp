@@ -9,6 +9,7 @@
 
 #include "base/socket_address.hpp"
 #include "base/test_folder.hpp"
+#include "http/server.hpp"
 #include "http/test_peer.hpp"
 #include "store/inline_store.hpp"
 
@@ -46,9 +47,9 @@ class WebhookServerTest : public testing::Test {
   void write_secret(const std::string& name, const std::string& text) {
     write_atomically(folder_ / name, text + "\n", 0600);
   }
-  void configure(const std::vector<std::string>& names) {
+  void configure(const std::vector<std::string>& names, const std::string& listen = "127.0.0.1:0") {
     WebhookSettings settings;
-    settings.listen = "127.0.0.1:0";
+    settings.listen = listen;
     for (const auto& name : names) settings.secret_files.push_back(folder_ / name);
     server_.configure(settings);
   }
@@ -226,6 +227,28 @@ TEST_F(WebhookServerTest, AReplayOfWhatNobodyAsksForSaysSo) {
   run_until(context_, [&] { return replayed.has_value(); });
   ASSERT_FALSE(replayed->ok());
   EXPECT_EQ(replayed->error().code(), Code::conflict);
+}
+
+TEST_F(WebhookServerTest, MovesToAllAddressesOfThePortThatItHas) {
+  const auto port = SocketAddress::parse(server_.address()).port;
+  configure({"secret"}, "0.0.0.0:" + std::to_string(port));
+  EXPECT_EQ(server_.address(), "0.0.0.0:" + std::to_string(port));
+  EXPECT_THAT(post(kIssue), HasSubstr("202"));
+  configure({"secret"}, "127.0.0.1:" + std::to_string(port));
+  EXPECT_EQ(server_.address(), "127.0.0.1:" + std::to_string(port));
+  EXPECT_THAT(post(kIssue), HasSubstr("202"));
+}
+
+TEST_F(WebhookServerTest, StaysWhereItIsWhenTheNewAddressIsNotToBeHad) {
+  const auto before = server_.address();
+  const auto port = std::to_string(SocketAddress::parse(before).port);
+  HttpServer other(context_, [](ServerRequest, HttpServer::Respond) {});
+  (void)other.listen_tcp(SocketAddress::parse("127.0.0.2:" + port));
+  for (const auto* taken : {"0.0.0.0:", "127.0.0.2:", "192.0.2.1:"}) {
+    EXPECT_THROW(configure({"secret"}, taken + port), Error) << taken;
+    EXPECT_EQ(server_.address(), before);
+    EXPECT_THAT(post(kIssue), HasSubstr("202")) << taken;
+  }
 }
 
 TEST_F(WebhookServerTest, MovesToAnotherAddressAndLeavesTheOld) {
