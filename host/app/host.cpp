@@ -78,7 +78,10 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
                           [this] { executor_.set_available("gitea", gitea_.available()); }),
       scheduler_(store_, queue_, loop_, log_.named("schedule")),
       webhooks_(context, loop_, log_.named("webhooks"), store_, queue_,
-                [this](const ForgeEvent& event) { return event_jobs(plan_, event); }),
+                [this](const ForgeEvent& event) {
+                  return event_jobs(plan_, event,
+                                    renames_.old_names(event.repo, clock_.monotonic()));
+                }),
       signals_(context, SIGTERM, SIGINT, SIGHUP) {}
 
 void Host::start() {
@@ -88,6 +91,8 @@ void Host::start() {
   apply_queue_settings();
   queue_.set_ready_handler([this](const std::string& task) { executor_.ready(task); });
   gitea_.set_available_handler([this](bool available) { gitea_changed(available); });
+  gitea_.set_renamed_handler(
+      [this](const RepoName& from, const RepoName& to) { repository_renamed(from, to); });
   store_.set_health_handler([this](const StoreHealth& health) { store_changed(health); });
   quarantine_.set_handler([this](const std::string&) { rescan(); });
   wait_for_signals();
@@ -180,6 +185,13 @@ void Host::gitea_changed(bool available) {
   });
   gitea_.set_waiting(!available && waited_for);
   notify_.status(status_line());
+}
+
+void Host::repository_renamed(const RepoName& from, const RepoName& to) {
+  if (renames_.note(from, to, clock_.monotonic()))
+    log_.named("gitea").warn(
+        "{} is now {}; its events count for {} until host.yaml has the new name", from.full(),
+        to.full(), from.full());
 }
 
 // The store has said what is wrong, in the log.

@@ -69,6 +69,8 @@ Json Host::status() const {
     attention.push_back(fmt::format(
         "jobs that need Gitea wait: what became of {} interrupted writes is not known yet ({})",
         interrupted_writes_.open(), interrupted_writes_.first_open()));
+  for (const auto& line : renames_.lines(clock_.monotonic()))
+    attention.push_back(line + "; change the name in host.yaml");
   const auto store = store_.stats();
   if (!store.health.writable) attention.push_back("no job starts: " + store.health.reason);
   if (store.wal_bytes > kLargeLog)

@@ -97,6 +97,7 @@ void Host::reload() {
     webhooks_fault_.clear();
     // From here on nothing refuses: taken whole, or not at all.
     gitea_.configure(gitea_options(fresh.config));
+    renames_ = {};
     config_ = std::move(fresh);
     configure_models(routes);
     budget_file_.read({});

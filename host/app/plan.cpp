@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/plan.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "base/json.hpp"
@@ -57,6 +58,16 @@ ScheduledTask scheduled(const TaskSpec& task, std::string_view host) {
   return out;
 }
 
+// By which a plugin with these grants may read the repository; null: by none.
+const std::string* readable_name(const Grants& grants, const std::string& repo,
+                                 const std::vector<std::string>& old_names) {
+  if (grants.permits("gitea.read", repo)) return &repo;
+  const auto old = std::find_if(old_names.begin(), old_names.end(), [&](const auto& name) {
+    return grants.permits("gitea.read", name);
+  });
+  return old == old_names.end() ? nullptr : &*old;
+}
+
 }  // namespace
 
 void refuse_unschedulable(std::vector<PluginEntry>& entries) {
@@ -87,21 +98,23 @@ std::vector<std::string> changed_plugins(const Plan& before, const Plan& after) 
   return {changed.begin(), changed.end()};
 }
 
-std::vector<NewJob> event_jobs(const Plan& plan, const ForgeEvent& event) {
+std::vector<NewJob> event_jobs(const Plan& plan, const ForgeEvent& event,
+                               const std::vector<std::string>& old_names) {
   std::vector<NewJob> jobs;
   const auto subscribed = plan.events.find(event.kind);
   if (subscribed == plan.events.end()) return jobs;
   for (const auto& [plugin, prototype] : subscribed->second) {
-    if (!plan.grants.at(plugin).permits("gitea.read", event.repo)) continue;
+    const auto* repo = readable_name(plan.grants.at(plugin), event.repo, old_names);
+    if (repo == nullptr) continue;
     NewJob job = prototype;
     job.source = "webhook";
     job.payload = to_text({{"event", event.kind},
                            {"action", event.action},
-                           {"repo", event.repo},
+                           {"repo", *repo},
                            {"number", event.number},
                            {"ref", event.ref}});
     job.unique_key =
-        "event " + event.repo +
+        "event " + *repo +
         (event.number > 0 ? "#" + std::to_string(event.number) : " " + event.kind + event.ref);
     jobs.push_back(std::move(job));
   }

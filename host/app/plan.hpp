@@ -49,9 +49,11 @@ void refuse_unschedulable(std::vector<PluginEntry>& entries);
 [[nodiscard]] std::vector<std::string> changed_plugins(const Plan& before, const Plan& after);
 
 // What an event starts: a job of each task that asks for its kind and whose plugin may read the
-// repository. Events of one object (of one ref, for a push; of one commit, for a status) have one
-// unique key, so that they join a job that waits.
-[[nodiscard]] std::vector<NewJob> event_jobs(const Plan& plan, const ForgeEvent& event);
+// repository, by its name in the event or else by one of `old_names`; the job is told the name that
+// the plugin may use. Events of one object (of one ref, for a push; of one commit, for a status)
+// have one unique key, so that they join a job that waits.
+[[nodiscard]] std::vector<NewJob> event_jobs(const Plan& plan, const ForgeEvent& event,
+                                             const std::vector<std::string>& old_names = {});
 
 // The job that a task's schedule, or `enqueue`, inserts.
 [[nodiscard]] NewJob prototype(const TaskSpec& task);

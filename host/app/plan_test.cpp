@@ -91,6 +91,23 @@ TEST_F(PlanTest, AnEventStartsTheTasksThatAskForItWhereTheirPluginMayRead) {
   EXPECT_TRUE(event_jobs(plan, {.kind = "status", .repo = "org/app"}).empty());
 }
 
+TEST_F(PlanTest, AnEventOfARenamedRepositoryIsToldByTheNameThatIsGranted) {
+  entry_.tasks[0].spec.events = {"issues"};
+  entry_.grants = Grants::from({{"gitea.read", {"org/app"}}});
+  const auto plan = make_plan({entry_}, paths_, config_);
+  const ForgeEvent event{.kind = "issues", .repo = "org/web", .number = 7};
+  EXPECT_TRUE(event_jobs(plan, event).empty());
+  EXPECT_TRUE(event_jobs(plan, event, {"org/other"}).empty());
+  const auto jobs = event_jobs(plan, event, {"org/other", "org/app"});
+  ASSERT_EQ(jobs.size(), 1u);
+  EXPECT_EQ(Json::parse(jobs[0].payload)["repo"], "org/app");
+  EXPECT_EQ(jobs[0].unique_key, "event org/app#7") << "joins what waits under the old name";
+
+  entry_.grants = Grants::from({{"gitea.read", {"org/app", "org/web"}}});
+  const auto both = make_plan({entry_}, paths_, config_);
+  EXPECT_EQ(Json::parse(event_jobs(both, event, {"org/app"}).at(0).payload)["repo"], "org/web");
+}
+
 TEST_F(PlanTest, EventsOfOneObjectShareAKeyPushesOfARefAndStatusesOfACommit) {
   entry_.tasks[0].spec.events = {"issues", "issue_comment", "push", "status"};
   entry_.grants = Grants::from({{"gitea.read", {"*"}}});

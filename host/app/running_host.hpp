@@ -26,6 +26,7 @@
 #include "control/admin_api.hpp"
 #include "control/webhook_server.hpp"
 #include "gitea/client.hpp"
+#include "gitea/renames.hpp"
 #include "http/client.hpp"
 #include "plugins/catalogue.hpp"
 #include "plugins/folder_watch.hpp"
@@ -94,6 +95,7 @@ class Host final : public HostControl {
   void apply_queue_settings();
   void gitea_changed(bool available);
   void store_changed(const StoreHealth& health);
+  void repository_renamed(const RepoName& from, const RepoName& to);
   void open_webhooks();
   void open_tokens();
   void configure_models(const std::shared_ptr<const ModelRoutes>& routes);
@@ -124,6 +126,7 @@ class Host final : public HostControl {
   ThreadedStore store_;
   CurlClient http_;
   GiteaClient gitea_;
+  Renames renames_;
   Queue queue_;
   Ledger ledger_;
   BudgetFile budget_file_;

@@ -150,6 +150,7 @@ TEST_F(IssuesTest, ARenamedRepositoryIsToldBeforeTheReply) {
   });
   EXPECT_TRUE(got.ok());
   EXPECT_THAT(told, ElementsAre("org/app is org/new", "reply"));
+  EXPECT_TRUE(lines_->empty()) << "it is told at each call, so who is told writes the line";
 }
 
 TEST_F(IssuesTest, ACommentTellsItsIssue) {

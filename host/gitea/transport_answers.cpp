@@ -109,11 +109,14 @@ void Transport::moved(const CallPtr& call, const HttpResponse& response) {
                             "Set gitea.url to where the server really is."));
   if (std::exchange(call->redirected, true))
     return fail(call, Error(Code::invalid, "the server sends requests on more than once"));
-  log_.warn("{}: {} is now {}; change the configured name", call->request.what, call->path, *path);
   const auto from = repo_in(call->path), to = repo_in(*path);
+  const bool told = from && to && *from != *to && renamed_handler_;
+  if (!told)
+    log_.warn("{}: {} is now {}; change the configured name", call->request.what, call->path,
+              *path);
   call->path = *path;
   again(call);
-  if (from && to && *from != *to && renamed_handler_) renamed_handler_(*from, *to);
+  if (told) renamed_handler_(*from, *to);
 }
 
 void Transport::limited(const CallPtr& call, const HttpResponse& response) {
