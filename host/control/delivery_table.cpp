@@ -54,6 +54,15 @@ void forget_old(Unit& unit, std::int64_t newest, WallTime now) {
 
 }  // namespace
 
+std::vector<Inserted> insert_event_jobs(Unit& unit, const std::vector<NewJob>& jobs, WallTime now) {
+  std::vector<Inserted> all;
+  for (const NewJob& job : jobs) {
+    all.push_back(insert_job(unit, job, now));
+    if (all.back().duplicate) hasten_job(unit, all.back().id, now);
+  }
+  return all;
+}
+
 Taken take_delivery(Unit& unit, const Delivery& delivery, const std::vector<NewJob>& jobs,
                     WallTime now) {
   auto& known = unit.query("SELECT id FROM deliveries WHERE body_hash=? AND received>=?",
@@ -66,11 +75,9 @@ Taken take_delivery(Unit& unit, const Delivery& delivery, const std::vector<NewJ
   // One that is past its time, but not forgotten yet.
   unit.run("DELETE FROM deliveries WHERE body_hash=?", delivery.body_hash);
   Taken taken;
+  taken.jobs = insert_event_jobs(unit, jobs, now);
   std::vector<JobId> ids;
-  for (const NewJob& job : jobs) {
-    taken.jobs.push_back(insert_job(unit, job, now));
-    ids.push_back(taken.jobs.back().id);
-  }
+  for (const auto& job : taken.jobs) ids.push_back(job.id);
   const ForgeEvent& event = delivery.event;
   unit.run(
       "INSERT INTO deliveries(received, uuid, body_hash, kind, action, repo, number, ref, sender, "

@@ -39,6 +39,11 @@ struct Taken {
   std::vector<Inserted> jobs;
 };
 
+// Inserts the jobs that an event starts. One that joins a job which waits for later (in back-off,
+// snoozed) makes that one due now.
+[[nodiscard]] std::vector<Inserted> insert_event_jobs(Unit& unit, const std::vector<NewJob>& jobs,
+                                                      WallTime now);
+
 // Records a delivery and inserts its jobs, in one transaction, unless its body is remembered.
 // Forgets a few that are too old on the way. `at` is the wall clock, `now` the queue's timeline.
 Taken take_delivery(Unit& unit, const Delivery& delivery, const std::vector<NewJob>& jobs,

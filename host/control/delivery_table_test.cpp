@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "base/fake_loop.hpp"
+#include "queue/job_table.hpp"
 #include "store/inline_store.hpp"
 
 namespace host {
@@ -63,6 +64,22 @@ TEST_F(DeliveryTableTest, TheSameBytesStartNothingTwiceForSevenDays) {
   EXPECT_THAT(again.jobs, IsEmpty());
   ASSERT_EQ(list().size(), 1u);
   EXPECT_EQ(list()[0].repeats, 1);
+}
+
+TEST_F(DeliveryTableTest, AnEventThatJoinsAJobInBackOffMakesItDueNow) {
+  const Taken first = take("a", {job("triage")});
+  const auto state = [&] {
+    return store_.run_now([&](Unit& unit) { return read_job(unit, first.jobs[0].id).job.state; });
+  };
+  store_.run_now([&](Unit& unit) {
+    const auto run = claim_jobs(unit, "triage", 1, 1, now_).jobs.at(0).run;
+    (void)finish_run(unit, run, {.kind = Verdict::Kind::snoozed, .delay = hours(5)}, {}, now_, 0);
+  });
+  ASSERT_EQ(state(), JobState::scheduled);
+  const Taken second = take("b", {job("triage")});
+  EXPECT_EQ(second.jobs[0].id, first.jobs[0].id);
+  EXPECT_TRUE(second.jobs[0].duplicate);
+  EXPECT_EQ(state(), JobState::available);
 }
 
 TEST_F(DeliveryTableTest, AfterSevenDaysTheyAreNew) {

@@ -8,7 +8,6 @@
 #include "control/respond.hpp"
 #include "gitea/token.hpp"
 #include "http/server.hpp"
-#include "queue/job_table.hpp"
 
 namespace host {
 namespace {
@@ -212,8 +211,7 @@ class WebhookServer::Impl {
     const auto now = queue_.now();
     store_.run(
         [id, jobs, now](Unit& unit) {
-          std::vector<Inserted> inserted;
-          for (const NewJob& job : jobs) inserted.push_back(insert_job(unit, job, now));
+          auto inserted = insert_event_jobs(unit, jobs, now);
           add_delivery_jobs(unit, id, inserted);
           return inserted;
         },
@@ -224,8 +222,9 @@ class WebhookServer::Impl {
   }
 
   void tell_queue(const std::vector<NewJob>& jobs, const std::vector<Inserted>& inserted) {
+    // Of those that waited already, too: they may have been brought forward.
     for (std::size_t i = 0; i < inserted.size(); ++i)
-      if (!inserted[i].duplicate) queue_.note_inserted(jobs[i].task, inserted[i].due);
+      queue_.note_inserted(jobs[i].task, inserted[i].due);
   }
 
   // A file that can't be read now leaves the other secret in force.

@@ -207,6 +207,27 @@ TEST_F(WebhookServerTest, WhileNothingCanBeStoredTheForgeIsToldSo) {
   EXPECT_THAT(post(kIssue), HasSubstr("202")) << "it is no duplicate: nothing was kept";
 }
 
+TEST_F(WebhookServerTest, AnEventThatJoinsASnoozedJobHasItRunAtOnce) {
+  int ready = 0;
+  queue_.set_ready_handler([&](const std::string& task) { ready += task == "triage"; });
+  EXPECT_THAT(post(kIssue), HasSubstr("202"));
+  EXPECT_EQ(ready, 1);
+  bool snoozed = false;
+  queue_.claim("triage", 1, [&](Result<Claimed> claimed) {
+    queue_.finish(claimed.value().jobs.at(0).run,
+                  {.kind = Verdict::Kind::snoozed, .delay = std::chrono::hours(5)}, {}, {},
+                  [&](Result<Finished> finished) { snoozed = finished.ok(); });
+  });
+  run_until(context_, [&] { return snoozed; });
+  std::string news = kIssue;
+  news.replace(news.find("opened"), 6, "edited");
+  EXPECT_THAT(post(news), HasSubstr("202"));
+  EXPECT_EQ(ready, 2);
+  std::size_t claimed = 0;
+  queue_.claim("triage", 1, [&](Result<Claimed> jobs) { claimed = jobs.value().jobs.size(); });
+  run_until(context_, [&] { return claimed == 1; });
+}
+
 TEST_F(WebhookServerTest, AReplayStartsItsJobsAnew) {
   post(kIssue);
   const auto id = deliveries()[0].id;

@@ -9,7 +9,9 @@ constexpr std::size_t kMost = 1000;  // more are followed, but not known here
 
 }  // namespace
 
-bool Renames::counts(const Rename& rename, MonotonicTime now) { return now - rename.seen < kMemory; }
+bool Renames::counts(const Rename& rename, MonotonicTime now) {
+  return now - rename.seen < kMemory;
+}
 
 bool Renames::note(const RepoName& from, const RepoName& to, MonotonicTime now) {
   std::erase_if(by_old_name_, [&](const auto& each) { return !counts(each.second, now); });

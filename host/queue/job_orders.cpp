@@ -118,6 +118,15 @@ Job run_job_now(Unit& unit, JobId id, WallTime now) {
   return read_job(unit, id).job;
 }
 
+bool hasten_job(Unit& unit, JobId id, WallTime now) {
+  const auto found = find_job(unit, id);
+  if (!found || !found->due) return false;
+  if (found->state == JobState::retryable)
+    unit.run("UPDATE jobs SET max_attempts=max_attempts+1 WHERE id=?", id);
+  run_job_now(unit, id, now);
+  return true;
+}
+
 BulkStep order_jobs(Unit& unit, BulkAction action, const JobFilter& filter,
                     std::span<const JobId> jobs, WallTime now) {
   BulkStep step;

@@ -55,6 +55,33 @@ TEST_F(JobOrdersTest, what_is_due_later_runs_now_with_its_counters) {
               HasSubstr("is running"));
 }
 
+TEST_F(JobOrdersTest, news_bring_a_failed_job_forward_and_cost_it_no_try) {
+  const auto id = insert({.max_attempts = 2});
+  const auto hasten = [&] {
+    return in_unit([&](Unit& unit) { return hasten_job(unit, id, now_); });
+  };
+  EXPECT_FALSE(hasten()) << "it is available already";
+  finish(claim_one(), Kind::failed);
+  EXPECT_TRUE(hasten());
+  EXPECT_EQ(job(id).state, JobState::available);
+  finish(claim_one(), Kind::failed);
+  EXPECT_EQ(job(id).state, JobState::retryable) << "its second try was that of the news";
+  EXPECT_TRUE(hasten());
+  claim_one();
+  EXPECT_FALSE(hasten()) << "it runs";
+}
+
+TEST_F(JobOrdersTest, news_bring_a_delayed_job_forward_and_no_held_one) {
+  const auto delayed = insert({.delay = std::chrono::hours(1), .max_attempts = 2});
+  EXPECT_TRUE(in_unit([&](Unit& unit) { return hasten_job(unit, delayed, now_); }));
+  EXPECT_EQ(claim_one().job, delayed);
+  EXPECT_EQ(job(delayed).max_attempts, 2);
+  const auto held = insert({});
+  for (int i = 0; i <= kInterruptLimit; ++i) finish(claim_one(), Kind::interrupted);
+  EXPECT_FALSE(in_unit([&](Unit& unit) { return hasten_job(unit, held, now_); }));
+  EXPECT_NE(job(held).held, "");
+}
+
 TEST_F(JobOrdersTest, a_held_job_is_not_brought_forward_but_retried) {
   const auto id = insert({});
   for (int i = 0; i <= kInterruptLimit; ++i) finish(claim_one(), Kind::interrupted);

@@ -88,6 +88,11 @@ Job retry_job(Unit& unit, JobId id, WallTime now);
 Job discard_job(Unit& unit, JobId id, WallTime now);
 Job run_job_now(Unit& unit, JobId id, WallTime now);
 
+// There is news for a job that waits: one in back-off, snoozed or delayed is due now. A failed one
+// gets a try more, so that news never use up those that were meant for failures that pass. False:
+// it is available already, or held, or waits no longer; nothing was changed.
+bool hasten_job(Unit& unit, JobId id, WallTime now);
+
 // All that match, oldest first, but no more than `limit`: ids alone, for what is done to many.
 std::vector<JobId> matching_jobs(Unit& unit, const JobFilter& filter, std::int64_t limit);
 
