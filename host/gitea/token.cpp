@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/redactor.hpp"
+#include "base/result.hpp"
 
 namespace host {
 
@@ -16,8 +17,11 @@ std::vector<std::filesystem::path> default_token_files(const std::filesystem::pa
 }
 
 TokenSource::TokenSource(std::vector<std::filesystem::path> files,
-                         std::shared_ptr<Redactor> redactor, std::string what)
-    : files_(std::move(files)), redactor_(std::move(redactor)), what_(std::move(what)) {}
+                         std::shared_ptr<Redactor> redactor, std::string what, const Clock* clock)
+    : files_(std::move(files)),
+      redactor_(std::move(redactor)),
+      what_(std::move(what)),
+      clock_(clock) {}
 
 // lstat, so that a dangling symbolic link counts as a file that is there and may not be used.
 std::optional<TokenSource::Mark> TokenSource::mark(const std::filesystem::path& path) const {
@@ -30,18 +34,37 @@ std::optional<TokenSource::Mark> TokenSource::mark(const std::filesystem::path& 
               std::int64_t{info.st_ctim.tv_sec} * 1'000'000'000 + info.st_ctim.tv_nsec};
 }
 
+bool TokenSource::is_kept() {
+  if (clock_ == nullptr || !seen_) return false;
+  const auto now = clock_->monotonic();
+  if (!gone_since_) gone_since_ = now;
+  return now - *gone_since_ < kTokenGrace;
+}
+
+void TokenSource::read(const std::filesystem::path& file, const Mark& now) {
+  auto found = attempt([&] { return Secret(read_secret_file(file)); });
+  if (!found.ok()) {
+    // It went between the look and the reading.
+    if (found.error().code() == Code::not_found && file_ == file && is_kept()) return;
+    seen_.reset();
+    throw found.error();
+  }
+  Secret token = std::move(found).value();
+  if (redactor_) redactor_->add(token);
+  if (token.expose() != token_.expose()) ++generation_;
+  token_ = std::move(token);
+  file_ = file;
+  seen_ = now;
+}
+
 const Secret& TokenSource::get() {
   for (const auto& file : files_) {
     const auto now = mark(file);
+    const bool gone = !now || (S_ISREG(now->mode) && now->size == 0);
+    if (file_ == file && gone && is_kept()) return token_;
     if (!now) continue;
-    if (file_ == file && seen_ == now) return token_;
-    seen_.reset();
-    Secret read(read_secret_file(file));
-    if (redactor_) redactor_->add(read);
-    if (read.expose() != token_.expose()) ++generation_;
-    token_ = std::move(read);
-    file_ = file;
-    seen_ = now;
+    if (file_ != file || seen_ != now) read(file, *now);
+    gone_since_.reset();
     return token_;
   }
   std::string places;

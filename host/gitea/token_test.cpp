@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
+#include "base/fake_loop.hpp"
 #include "base/log.hpp"
 #include "base/redactor.hpp"
 #include "base/test_folder.hpp"
@@ -16,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 class TokenTest : public ::testing::Test {
@@ -38,6 +40,8 @@ class TokenTest : public ::testing::Test {
   const fs::path second_ = folder_ / "gitea_token_vps";
   std::shared_ptr<Redactor> redactor_ = std::make_shared<Redactor>();
   TokenSource source_{{first_, second_}, redactor_};
+  FakeLoop loop_;
+  TokenSource patient_{{first_, second_}, redactor_, "Gitea token", &loop_.clock()};
 };
 
 TEST_F(TokenTest, LooksInTheStatedPlacesInTheStatedOrder) {
@@ -93,6 +97,62 @@ TEST_F(TokenTest, AFileThatBecameReadableForOthersIsRefusedFromThenOn) {
   EXPECT_EQ(refusal().code(), Code::denied);
   fs::permissions(first_, fs::perms(0600));
   EXPECT_EQ(source_.get().expose(), "token-one");
+}
+
+TEST_F(TokenTest, KeepsATokenForAMomentWhenItsFileIsDeletedAndMadeAnew) {
+  write(first_, "token-one");
+  EXPECT_EQ(patient_.get().expose(), "token-one");
+  fs::remove(first_);
+  EXPECT_EQ(patient_.get().expose(), "token-one");
+  EXPECT_TRUE(patient_.gone());
+  write(first_, "");
+  loop_.advance(9s);
+  EXPECT_EQ(patient_.get().expose(), "token-one") << "it is being written";
+  write(first_, "token-two");
+  EXPECT_EQ(patient_.get().expose(), "token-two");
+  EXPECT_FALSE(patient_.gone());
+}
+
+TEST_F(TokenTest, AFileThatWasTakenAwayStopsTheTokenInTheEnd) {
+  write(first_, "token-one");
+  (void)patient_.get();
+  fs::remove(first_);
+  (void)patient_.get();
+  loop_.advance(kTokenGrace);
+  EXPECT_THROW((void)patient_.get(), Error);
+  loop_.advance(1s);
+  EXPECT_THROW((void)patient_.get(), Error) << "for good";
+  write(first_, "");
+  EXPECT_THROW((void)patient_.get(), Error);
+  write(first_, "token-one");
+  EXPECT_EQ(patient_.get().expose(), "token-one");
+}
+
+TEST_F(TokenTest, ALaterFileTakesTheirPlaceOnlyAfterwards) {
+  write(first_, "token-one");
+  write(second_, "token-two");
+  (void)patient_.get();
+  fs::remove(first_);
+  EXPECT_EQ(patient_.get().expose(), "token-one");
+  loop_.advance(kTokenGrace);
+  EXPECT_EQ(patient_.get().expose(), "token-two");
+  EXPECT_FALSE(patient_.gone());
+}
+
+TEST_F(TokenTest, WhatWasRefusedIsNotKept) {
+  write(first_, "token-one");
+  (void)patient_.get();
+  fs::permissions(first_, fs::perms(0644));
+  EXPECT_THROW((void)patient_.get(), Error);
+  fs::remove(first_);
+  EXPECT_THROW((void)patient_.get(), Error);
+}
+
+TEST_F(TokenTest, WithoutAClockNothingIsKept) {
+  write(first_, "token-one");
+  (void)source_.get();
+  fs::remove(first_);
+  EXPECT_EQ(refusal().code(), Code::denied);
 }
 
 TEST_F(TokenTest, TellsTheRedactorBeforeAnybodyCouldPrintIt) {

@@ -31,8 +31,9 @@ void Transport::close() {
 void Transport::configure(const GiteaOptions& options) {
   std::shared_ptr<Server> server;
   if (!options.url.empty())
-    server = std::make_shared<Server>(normalise_server_url(options.url, options.allow_plaintext),
-                                      TokenSource(options.token_files, log_.redactor()));
+    server = std::make_shared<Server>(
+        normalise_server_url(options.url, options.allow_plaintext),
+        TokenSource(options.token_files, log_.redactor(), "Gitea token", &loop_.clock()));
   options_ = options;
   if (configured_++ == 0) random_.seed(options.seed != 0 ? options.seed : std::random_device{}());
   server_ = std::move(server);
@@ -122,6 +123,9 @@ std::optional<std::string> Transport::authorise(const CallPtr& call) {
   if (call->is_probe) return std::nullopt;
   try {
     const Secret& token = server.tokens.get();
+    if (!std::exchange(server.token_gone, server.tokens.gone()) && server.token_gone)
+      log_.warn("{} is gone, or empty; its token is used for {} more",
+                server.tokens.file().string(), format_duration(kTokenGrace));
     const bool refused = server.tokens.generation() == server.refused_generation &&
                          loop_.clock().monotonic() < server.ask_again_at;
     if (refused)

@@ -81,6 +81,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
     TokenSource tokens;
     Redactor sent_tokens;
     bool authorised = true;
+    bool token_gone = false;               // the file of the token that is still used
     std::uint64_t refused_generation = 0;  // the token that got a 401
     MonotonicTime ask_again_at{};          // when it is tried again though it has not changed
   };

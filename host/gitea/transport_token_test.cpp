@@ -59,6 +59,23 @@ TEST_F(TransportTokenTest, ATokenRotatedUnderACallIsTakenWithinIt) {
   EXPECT_EQ(http_.requests().size(), 2u);
 }
 
+TEST_F(TransportTokenTest, ATokenFileThatIsMadeAnewFailsNoCall) {
+  http_.set_handler([](const HttpRequest&) { return json(200, user()); });
+  EXPECT_TRUE(whoami().ok());
+  std::filesystem::remove(token_file_);
+  EXPECT_TRUE(whoami().ok());
+  EXPECT_TRUE(whoami().ok());
+  EXPECT_THAT(*lines_, ElementsAre(HasSubstr("is gone, or empty; its token is used for 10s more")));
+  write_token("fresh-token-value");
+  EXPECT_TRUE(whoami().ok());
+  EXPECT_EQ(header(http_.requests().back(), "Authorization"), "token fresh-token-value");
+  std::filesystem::remove(token_file_);
+  EXPECT_TRUE(whoami().ok());
+  loop_.advance(kTokenGrace);
+  EXPECT_EQ(error_of(whoami()).code(), Code::denied);
+  EXPECT_FALSE(gitea_->authorised());
+}
+
 TEST_F(TransportTokenTest, A403NamesTheScopeInBothWordings) {
   for (const auto* message :
        {"token does not have at least one of required scope(s), required=[write:issue], token "
