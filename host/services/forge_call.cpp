@@ -12,6 +12,11 @@ namespace {
 
 }  // namespace
 
+void ForgeCall::note_failure(RunContext& run, const Error& error) {
+  if (error.transient()) run.unreachable.insert("gitea");
+  if (error.code() == Code::rate_limited) run.forge_asked_to_wait = true;
+}
+
 RepoName ForgeCall::repo(std::string_view grant) const {
   const auto full = text("repo");
   require_grant(*run, grant, full);

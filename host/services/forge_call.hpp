@@ -42,19 +42,22 @@ struct ForgeCall {
   // The parameter `since`.
   [[nodiscard]] std::optional<WallTime> since() const;
 
+  // Remembers in the run that the forge was away, or asked for a pause.
+  static void note_failure(RunContext& run, const Error& error);
+
   // Passes a result on as the JSON that `convert` makes of it.
   template <class T, class Convert>
   [[nodiscard]] Reply<T> answer(Convert convert) const {
     return forge_answer<T>(run, reply, std::move(convert));
   }
 
-  // The same for any reply; remembers that the forge was away.
+  // The same for any reply. A failure is noted in the run.
   template <class T, class Convert>
   [[nodiscard]] static Reply<T> forge_answer(std::shared_ptr<RunContext> run, Reply<Json> reply,
                                              Convert convert) {
     return [run = std::move(run), reply = std::move(reply),
             convert = std::move(convert)](Result<T> result) {
-      if (!result.ok() && result.error().transient()) run->unreachable.insert("gitea");
+      if (!result.ok()) note_failure(*run, result.error());
       reply(attempt([&]() -> Json { return convert(std::move(result).value()); }));
     };
   }

@@ -7,6 +7,12 @@
 #include "services/state_service.hpp"
 
 namespace host {
+namespace {
+
+// Of a run that the forge's rate limit kept from its work. The limit itself is kept by the client.
+constexpr Duration kForgePause = std::chrono::seconds(30);
+
+}  // namespace
 
 Runs::Runs(ServiceTable& services, Ledger& ledger, const Clock& clock, TermsOf terms_of,
            Finished finished, Unmade unmade)
@@ -50,8 +56,10 @@ RunHooks::Closing Runs::closed(RunId run, const Verdict& verdict) {
   if (!reports.empty())
     closing.charge = ledger_->reporting(spender_of(*context), std::move(reports));
   for (const auto reservation : context->reservations) ledger_->release(reservation, {});
+  if (context->forge_asked_to_wait) closing.wait = kForgePause;
   if (context->budget_renews)
-    closing.wait = std::max<Duration>(*context->budget_renews - now, std::chrono::seconds(1));
+    closing.wait = std::max<Duration>(*context->budget_renews - now,
+                                      closing.wait.value_or(std::chrono::seconds(1)));
   return closing;
 }
 

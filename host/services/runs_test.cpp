@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/runs.hpp"
 
+#include "gitea/fake_gitea.hpp"
+#include "services/gitea_service.hpp"
 #include "services/test_bench.hpp"
 
 namespace host {
@@ -26,6 +28,25 @@ TEST_F(RunsTest, ARunKeepsTheTermsThatItsPluginHadWhenItBegan) {
   EXPECT_TRUE(context->grants.permits("gitea.write", "org/app"));
   EXPECT_EQ(context->writes.most, 7);
   EXPECT_TRUE(context->writes.dry_run);
+}
+
+TEST_F(RunsTest, ARunThatTheForgesRateLimitStoppedIsToWaitAtNoCost) {
+  FakeGitea gitea(loop_);
+  gitea.add_repo("org/app");
+  table_.add(make_gitea_service(gitea, store_, loop_.clock(), log_));
+  Runs runs(
+      table_, ledger_, loop_.clock(), [](const RunnableTask&) { return Runs::Terms{}; },
+      [](JobId, const RunnableTask&, const Verdict&, JobState) {},
+      [](const RunnableTask&, const Verdict&) {});
+  const auto wait_after = [&](Code failure) {
+    const auto run = open({{"gitea.read", {"org/app"}}});
+    gitea.fail_next(Error(failure, "no"));
+    EXPECT_EQ(call(*run, "gitea/1.get_repo", {{"repo", "org/app"}}).error().code(), failure);
+    return runs.closed(run->run, {.kind = Verdict::Kind::failed}).wait;
+  };
+  EXPECT_GE(wait_after(Code::rate_limited), Duration(std::chrono::seconds(1)));
+  EXPECT_EQ(wait_after(Code::unavailable), std::nullopt);
+  EXPECT_EQ(wait_after(Code::not_found), std::nullopt);
 }
 
 }  // namespace

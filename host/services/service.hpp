@@ -52,6 +52,7 @@ struct RunContext {
   // Outside systems that a call of this run found unreachable ("gitea"). A run that then fails is
   // not charged an attempt when its task waits for that system.
   std::set<std::string> unreachable;
+  bool forge_asked_to_wait = false;  // a call got a 429: a run that then fails waits at no cost
 
   int attempt = 0;
   std::string pipeline;                   // whose budget its tokens count for

@@ -118,6 +118,16 @@ TEST_F(ExecutorTest, ASystemThatTheTaskDoesNotWaitForIsNoExcuse) {
   EXPECT_EQ(show(id).attempt, 1);
 }
 
+TEST_F(ExecutorTest, AFailedRunThatWasToldToWaitBurnsNoAttempt) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  hooks_.closing.wait = 30s;
+  end(id, {.kind = Kind::failed, .message = "slow down"});
+  EXPECT_EQ(show(id).state, JobState::scheduled);
+  EXPECT_EQ(show(id).attempt, 0);
+  EXPECT_EQ(show(id).due, queue_.now() + 30s);
+}
+
 TEST_F(ExecutorTest, WhatARunStagedIsKeptOnlyWhenItCompletes) {
   set({task("work")});
   const auto ids = insert("work", 2);
