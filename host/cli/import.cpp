@@ -6,10 +6,10 @@
 #include "app/offline.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/zone.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "schedule/import.hpp"
-#include "schedule/zone.hpp"
 
 namespace host::cli {
 namespace {

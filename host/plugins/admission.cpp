@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/zone.hpp"
 #include "config/json_schema.hpp"
 #include "gitea/webhook.hpp"
 #include "plugins/grantable.hpp"
 #include "plugins/schema_walk.hpp"
 #include "schedule/schedule.hpp"
-#include "schedule/zone.hpp"
 
 namespace host {
 namespace {

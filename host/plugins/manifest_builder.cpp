@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/zone.hpp"
 #include "config/document.hpp"
 #include "config/json_schema.hpp"
 #include "config/size.hpp"
 #include "schedule/schedule.hpp"
-#include "schedule/zone.hpp"
 
 namespace host {
 namespace {

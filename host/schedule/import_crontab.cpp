@@ -3,8 +3,8 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "base/zone.hpp"
 #include "schedule/import.hpp"
-#include "schedule/zone.hpp"
 
 namespace host {
 namespace {

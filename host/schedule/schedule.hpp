@@ -28,8 +28,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/zone.hpp"
 #include "schedule/cron.hpp"
-#include "schedule/zone.hpp"
 
 namespace host {
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokens/day.hpp"
 
-#include <cctz/civil_time.h>
-#include <cctz/time_zone.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,55 +11,31 @@
 #include "base/json.hpp"
 
 namespace host {
-namespace {
-
-using CctzInstant = cctz::time_point<cctz::seconds>;
-constexpr cctz::civil_day kEpoch(1970, 1, 1);
-
-// cctz would also open an absolute path, "file:" and its own "Fixed/" names.
-bool is_zone_name(std::string_view name) {
-  if (name.empty() || name.size() > 64 || name.front() == '/' || name.back() == '/') return false;
-  if (name.find("..") != name.npos || name.find("//") != name.npos) return false;
-  for (const std::string_view prefix : {"posix/", "right/", "Fixed/"})
-    if (name.starts_with(prefix)) return false;
-  if (name == "localtime" || name == "posixrules" || name == "Factory") return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
-           c == '_' || c == '-' || c == '+';
-  });
-}
-
-}  // namespace
-
-BudgetZone::BudgetZone() : BudgetZone(cctz::utc_time_zone()) {}
-
-BudgetZone::BudgetZone(const cctz::time_zone& rules)
-    : rules_(std::make_shared<const cctz::time_zone>(rules)) {}
 
 BudgetZone BudgetZone::load(const std::string& name) {
-  cctz::time_zone rules;
-  if (!is_zone_name(name) || !cctz::load_time_zone(name, &rules))
+  BudgetZone zone;
+  try {
+    zone.zone_ = Zone::load(name);
+  } catch (const Error&) {
     throw Error(Code::invalid,
                 fmt::format("\"{}\" is no time zone of this machine", name.substr(0, 80)),
                 "Write an IANA name such as Europe/Berlin (upper and lower case count), or UTC.");
-  return BudgetZone(rules);
+  }
+  return zone;
 }
 
 std::int64_t BudgetZone::day_of(WallTime instant) const {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(instant).time_since_epoch().count();
-  return cctz::civil_day(cctz::convert(CctzInstant(cctz::seconds(whole)), *rules_)) - kEpoch;
+  return std::chrono::floor<std::chrono::days>(zone_.local(instant)).time_since_epoch().count();
 }
 
 WallTime BudgetZone::end_of(std::int64_t day) const {
   // The first instant: where clocks were put back over midnight, the earlier one; where they
   // jumped over it, the jump.
-  const auto instant = cctz::convert(cctz::civil_second(kEpoch + day + 1), *rules_);
-  return WallTime(std::chrono::seconds(instant.time_since_epoch().count()));
+  return zone_.instants(LocalTime(std::chrono::days(day + 1))).first;
 }
 
 std::string day_text(std::int64_t day) {
-  const auto civil = kEpoch + day;
-  return fmt::format("{:04}-{:02}-{:02}", civil.year(), civil.month(), civil.day());
+  return format_utc(WallTime(std::chrono::days(day))).substr(0, 10);
 }
 
 std::string this_boot() {

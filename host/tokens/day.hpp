@@ -7,16 +7,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.hpp"
-
-namespace cctz {
-class time_zone;
-}
+#include "base/zone.hpp"
 
 namespace host {
 
@@ -24,7 +20,7 @@ namespace host {
 class BudgetZone {
  public:
   // UTC.
-  BudgetZone();
+  BudgetZone() = default;
   // By IANA name. Throws Error{invalid}, also for a zone that this machine doesn't know.
   [[nodiscard]] static BudgetZone load(const std::string& name);
 
@@ -33,8 +29,7 @@ class BudgetZone {
   [[nodiscard]] WallTime end_of(std::int64_t day) const;
 
  private:
-  explicit BudgetZone(const cctz::time_zone& rules);
-  std::shared_ptr<const cctz::time_zone> rules_;
+  Zone zone_;
 };
 
 // "2026-01-05"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "schedule/zone.hpp"
+#include "base/zone.hpp"
 
 #include <gtest/gtest.h>
 
