@@ -12,9 +12,8 @@ void Host::open_tokens() {
   pipelines_changed();
   const auto read = [this] { budget_file_.read({}); };
   read();
-  budget_watch_ =
-      std::make_unique<FolderWatch>(context_, loop_, log_.named("tokens"),
-                                    std::vector{options_.paths.token_budget().parent_path()}, read);
+  budget_watch_ = std::make_unique<FileWatch>(context_, loop_, log_.named("tokens"),
+                                              options_.paths.token_budget(), read);
   usage_export_.start();
   open_meter();
 }

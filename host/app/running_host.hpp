@@ -20,6 +20,7 @@
 #include "app/instance_lock.hpp"
 #include "app/plan.hpp"
 #include "app/service_notify.hpp"
+#include "base/file_watch.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "config/host_config.hpp"
@@ -130,7 +131,7 @@ class Host final : public HostControl {
   Queue queue_;
   Ledger ledger_;
   BudgetFile budget_file_;
-  std::unique_ptr<FolderWatch> budget_watch_;
+  std::unique_ptr<FileWatch> budget_watch_;
   UsageExport usage_export_;
   std::unique_ptr<CallLedger> call_ledger_;
   ModelGateway models_;

@@ -4,7 +4,6 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "base/file.hpp"
+#include "base/quiet.hpp"
 
 namespace host {
 namespace {
@@ -31,11 +31,9 @@ class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
   Impl(boost::asio::io_context& context, Loop& loop, Log log, std::vector<fs::path> folders,
        std::function<void()> changed, Duration settle)
       : stream_(context),
-        loop_(loop),
         log_(std::move(log)),
         folders_(std::move(folders)),
-        changed_(std::move(changed)),
-        settle_(settle) {}
+        quiet_(loop, settle, std::move(changed)) {}
 
   void start() {
     Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
@@ -47,7 +45,7 @@ class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
 
   void stop() {
     stopped_ = true;
-    timer_.cancel();
+    quiet_.cancel();
     boost::system::error_code ignored;
     stream_.close(ignored);
   }
@@ -118,7 +116,7 @@ class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
       }
     }
     if (rearm && arm()) inside = true;
-    if (inside) touch();
+    if (inside) quiet_.touch();
     wait();
   }
 
@@ -132,31 +130,12 @@ class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
     if (of_folder || (event.mask & IN_Q_OVERFLOW) != 0) inside = true;
   }
 
-  // Starts the quiet anew, but never beyond ten times its length after the first change.
-  void touch() {
-    const auto now = loop_.clock().monotonic();
-    if (!timer_) latest_ = now + 10 * settle_;
-    const auto at = std::min(now + settle_, latest_);
-    // Armed anew after the last moment, it would never come to fire between two changes.
-    if (timer_ && at == fires_at_) return;
-    fires_at_ = at;
-    timer_ = loop_.after(at - now, [this] {
-      timer_.cancel();
-      changed_();
-    });
-  }
-
   boost::asio::posix::stream_descriptor stream_;
-  Loop& loop_;
   Log log_;
   std::vector<fs::path> folders_;
-  std::function<void()> changed_;
-  Duration settle_;
+  Quiet quiet_;
   std::map<int, bool> watches_;
   std::vector<bool> there_;
-  Timer timer_;
-  MonotonicTime latest_{};
-  MonotonicTime fires_at_{};
   bool working_ = true;
   bool stopped_ = false;
 };
