@@ -6,6 +6,7 @@
 
 #include "tokens/granting.hpp"
 #include "tokens/kept_settings.hpp"
+#include "tokens/ledger_start.hpp"
 #include "tokens/pause_table.hpp"
 #include "tokens/pause_watch.hpp"
 #include "tokens/settling.hpp"
@@ -71,14 +72,6 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   }
 
  private:
-  struct Start {
-    DayAnchor anchor;
-    std::optional<Budget> budget;
-    std::string budget_fault;
-    Charged charged;
-    std::map<std::string, PipelinePause> pauses;
-  };
-  static Start start(Unit& unit, const Clock& clock, const std::string& boot, LedgerTerms terms);
   [[nodiscard]] LedgerTerms terms();
   void take_budget(std::optional<Budget> budget);
   void warn_of_clock() const;
@@ -111,33 +104,10 @@ void Ledger::Impl::take_budget(std::optional<Budget> budget) {
   if (budget_) day_.set_zone(BudgetZone::load(budget_->zone));
 }
 
-Ledger::Impl::Start Ledger::Impl::start(Unit& unit, const Clock& clock, const std::string& boot,
-                                        LedgerTerms terms) {
-  Start start;
-  try {
-    start.budget = read_kept_budget(unit);
-    if (start.budget) terms.zone = BudgetZone::load(start.budget->zone);
-  } catch (const Error& error) {
-    start.budget.reset();
-    start.budget_fault = error.message();
-  }
-  DayClock day(clock, boot, read_kept_anchor(unit));
-  day.set_zone(terms.zone);
-  terms.budget = std::make_shared<const Budget>(start.budget.value_or(Budget()));
-  terms.today = day.today();
-  terms.now = day.now();
-  keep_anchor(unit, day.anchor());
-  start.anchor = day.anchor();
-  LedgerNotes notes;
-  start.charged = charge_what_is_open(unit, terms, notes);
-  start.pauses = read_pauses_of_pipelines(unit);
-  return start;
-}
-
 void Ledger::Impl::recover(Reply<Recovery> done) {
   store_.run([&clock = clock_, boot = boot_,
-              terms = terms()](Unit& unit) { return start(unit, clock, boot, terms); },
-             [weak = weak_from_this(), done = std::move(done)](Result<Start> result) {
+              terms = terms()](Unit& unit) { return start_ledger(unit, clock, boot, terms); },
+             [weak = weak_from_this(), done = std::move(done)](Result<LedgerStart> result) {
                const auto self = weak.lock();
                if (!self) return;
                if (!result) return done(result.error());
