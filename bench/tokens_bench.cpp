@@ -55,7 +55,8 @@ void fill(Connection& database, std::int64_t rows) {
   accounts(rows / 10, "0", "run", "i || '.1'");
   database.execute("COMMIT");
   database.execute("CREATE INDEX ledger_run ON ledger(run) WHERE run <> ''");
-  database.execute("CREATE INDEX ledger_issue ON ledger(repo, issue) WHERE issue > 0");
+  database.execute(
+      "CREATE INDEX ledger_issue ON ledger(repo COLLATE NOCASE, issue) WHERE repo <> ''");
   database.execute("PRAGMA cache_size=-8192");
   database.use_wal();
   database.execute("PRAGMA synchronous=OFF");

@@ -284,7 +284,12 @@ CREATE TABLE token_pauses(
   name TEXT NOT NULL) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kVersion7 = "ALTER TABLE intents ADD COLUMN who TEXT;";
+// The forge takes owner/name and Owner/Name for one.
+constexpr const char* kVersion7 = R"sql(
+ALTER TABLE intents ADD COLUMN who TEXT;
+DROP INDEX ledger_issue;
+CREATE INDEX ledger_issue ON ledger(repo COLLATE NOCASE, issue) WHERE repo <> '';
+)sql";
 
 constexpr std::array<const char*, kSchemaVersion> kVersions{
     kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7};

@@ -28,7 +28,7 @@
 //   accounts(day, dimension, name, ...)           its running totals; what is held and reserved
 //   reservations, holds                           the open ones only
 //   token_pauses(pipeline, cause, since, until)   tokens/
-// Version 7: intents.who, as in audit; NULL in older rows.
+// Version 7: intents.who, as in audit, NULL in older rows; the ledger's issues without case
 #pragma once
 
 #include "store/connection.hpp"

@@ -93,10 +93,10 @@ std::vector<LedgerEntry> rows_of_job(Unit& unit, JobId job, int limit) {
 }
 
 std::vector<LedgerEntry> rows_of_issue(Unit& unit, std::string_view repo, std::int64_t issue,
-                                     int limit) {
+                                       int limit) {
   return all_of(unit.query("SELECT " LEDGER_COLUMNS
-                           " FROM ledger WHERE repo IN (?1, lower(?1)) AND issue = ?2 AND issue > 0"
-                           " ORDER BY id DESC LIMIT ?3",
+                           " FROM ledger WHERE repo = ? COLLATE NOCASE AND issue = ? AND repo <> ''"
+                           " ORDER BY id DESC LIMIT ?",
                            repo, issue, limit));
 }
 

@@ -23,12 +23,12 @@ struct LedgerEntry : LedgerRow {
 
 // Rows with ids above `after`, oldest first, at most `limit`.
 [[nodiscard]] std::vector<LedgerEntry> rows_after(Unit& unit, std::int64_t after, int limit);
-// The newest `limit` of a run ("12.3"), of all runs of a job, of an issue ("owner/name" as its
-// forge spells it, or in lower case); newest first.
+// The newest `limit` of a run ("12.3"), of all runs of a job, of an issue ("owner/name",
+// however it is spelled: upper and lower case are the same to the forge); newest first.
 [[nodiscard]] std::vector<LedgerEntry> rows_of_run(Unit& unit, std::string_view run, int limit);
 [[nodiscard]] std::vector<LedgerEntry> rows_of_job(Unit& unit, JobId job, int limit);
 [[nodiscard]] std::vector<LedgerEntry> rows_of_issue(Unit& unit, std::string_view repo,
-                                                   std::int64_t issue, int limit);
+                                                     std::int64_t issue, int limit);
 // What tells this ledger's ids from those of another host: the store's own.
 [[nodiscard]] std::string ledger_name(Unit& unit);
 
