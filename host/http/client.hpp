@@ -53,6 +53,8 @@ struct HttpResponse {
   [[nodiscard]] const std::string* header(std::string_view name) const;
 };
 
+class HttpBody;
+
 // Loop thread only.
 class HttpClient {
  public:
@@ -66,6 +68,12 @@ class HttpClient {
   //   usage        the request itself is malformed: URL, method or header
   // A POST or PATCH is written to a new connection, never silently written twice.
   virtual void send(HttpRequest request, Reply<HttpResponse> reply) = 0;
+
+  // Sends, and hands over the reply's status and headers as soon as they are there. The body, of
+  // any length and not compressed, is read from what is returned, which the caller keeps for as
+  // long as it wants the reply.
+  [[nodiscard]] virtual std::unique_ptr<HttpBody> open(HttpRequest request,
+                                                       Reply<HttpResponse> head) = 0;
 };
 
 // The body of a reply that is taken as it comes. What is not taken waits, at most some 64 KiB of it
@@ -100,11 +108,8 @@ class CurlClient final : public HttpClient {
   CurlClient(boost::asio::io_context& context, Loop& loop, CurlOptions options = {});
   ~CurlClient() override;
   void send(HttpRequest request, Reply<HttpResponse> reply) override;
-
-  // Sends, and hands over the reply's status and headers as soon as they are there. The body, of
-  // any length and not compressed, is read from what is returned, which the caller keeps for as
-  // long as it wants the reply.
-  [[nodiscard]] std::unique_ptr<HttpBody> open(HttpRequest request, Reply<HttpResponse> head);
+  [[nodiscard]] std::unique_ptr<HttpBody> open(HttpRequest request,
+                                               Reply<HttpResponse> head) override;
 
   // Requests under way.
   [[nodiscard]] std::size_t active() const;

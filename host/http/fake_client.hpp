@@ -5,6 +5,9 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -54,7 +57,47 @@ class FakeHttpClient final : public HttpClient {
     });
   }
 
+  std::unique_ptr<HttpBody> open(HttpRequest request, Reply<HttpResponse> head) override {
+    auto state = std::make_shared<Body::State>();
+    state->loop = loop_;
+    send(std::move(request), [state, head = std::move(head)](Result<HttpResponse> answer) {
+      if (state->dropped) return;
+      state->ended = true;
+      if (!answer.ok()) return head(answer.error());
+      state->text = std::exchange(answer.value().body, {});
+      head(std::move(answer));
+    });
+    return std::make_unique<Body>(std::move(state), dropped_);
+  }
+  // How many were given up without an answer.
+  [[nodiscard]] int dropped() const { return *dropped_; }
+
  private:
+  class Body final : public HttpBody {
+   public:
+    struct State {
+      Loop* loop = nullptr;
+      std::string text;
+      bool ended = false;
+      bool dropped = false;
+    };
+    Body(std::shared_ptr<State> state, std::shared_ptr<int> dropped)
+        : state_(std::move(state)), dropped_(std::move(dropped)) {}
+    ~Body() override {
+      state_->dropped = true;
+      if (!state_->ended) ++*dropped_;
+    }
+    void read(Reply<std::string> reply) override {
+      state_->loop->post([state = state_, reply = std::move(reply)] {
+        if (!state->dropped) reply(std::exchange(state->text, {}));
+      });
+    }
+
+   private:
+    std::shared_ptr<State> state_;
+    std::shared_ptr<int> dropped_;
+  };
+
   static constexpr const char* kBroken = "the connection broke";
 
   Answer next(const HttpRequest& request) {
@@ -76,6 +119,7 @@ class FakeHttpClient final : public HttpClient {
   std::vector<HttpRequest> requests_;
   std::vector<Timer> silent_;
   std::size_t active_ = 0;
+  std::shared_ptr<int> dropped_ = std::make_shared<int>();
 };
 
 }  // namespace host

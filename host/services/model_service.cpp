@@ -5,6 +5,7 @@
 
 #include "services/budget_wait.hpp"
 #include "services/reported_usage.hpp"
+#include "tokens/ledger.hpp"
 #include "tokens/model_call.hpp"
 
 namespace host {
@@ -48,9 +49,27 @@ class ModelService final : public Service {
     call.refused = [run, ledger = ledger_](const Error& error) {
       note_refusal(*run, *ledger, error);
     };
-    models_->call(std::move(call), [reply = std::move(reply)](Result<Json> answer) {
-      reply(attempt([&] { return Json{{"reply", std::move(answer).value()}}; }));
-    });
+    const auto number = ++run->last_call;
+    run->give_up[number] =
+        models_->call(std::move(call), [this, run = std::weak_ptr(run), number,
+                                        reply = std::move(reply)](Result<ModelAnswer> answer) {
+          if (const auto open = run.lock()) open->give_up.erase(number);
+          reply(attempt([&] { return to_json(std::move(answer).value()); }));
+        });
+  }
+
+  // The cost is that of the price in force, which is the ledger's, too.
+  [[nodiscard]] Json to_json(ModelAnswer answer) const {
+    Json charged{{"input_tokens", answer.charged.input.count()},
+                 {"output_tokens", answer.charged.output.count()},
+                 {"total_tokens", answer.charged.total().count()},
+                 {"source", name(answer.source)}};
+    const auto& budget = ledger_->budget();
+    const auto* price = budget ? budget->price_of(answer.model) : nullptr;
+    if (price != nullptr)
+      charged["cost_usd"] =
+          static_cast<double>(cost_of(answer.charged, *price).nano_dollars()) / 1e9;
+    return {{"reply", std::move(answer.reply)}, {"charged", std::move(charged)}};
   }
 
   void list(const RunContext& run, const Json& params, Reply<Json> reply) {

@@ -71,6 +71,39 @@ TEST_F(ModelServiceTest, AnswersWithTheModelsReplyAndChargesWhatItUsed) {
               ElementsAre("meter nightly 1.1 small 12+3"));
 }
 
+TEST_F(ModelServiceTest, TellsWhatTheCallWasCharged) {
+  Budget budget;
+  budget.caps[Dimension::day][""] = {.tokens = Tokens(10'000)};
+  budget.prices["acme/small"] = {.input = 1'000'000, .output = 10'000'000};
+  ledger_.set_budget(budget, [](const Status& status) { ASSERT_TRUE(status.ok()); });
+  loop_.drain();
+  http_.enqueue(200, kAnswer);
+  const auto charged = chat(*begin()).value()["charged"];
+  EXPECT_EQ(charged["total_tokens"], 15);
+  EXPECT_EQ(charged["source"], "meter");
+  EXPECT_DOUBLE_EQ(charged["cost_usd"].get<double>(), 42e-6);
+  EXPECT_THAT(rows("SELECT cost FROM ledger"), ElementsAre("42000")) << "as the ledger has it";
+}
+
+TEST_F(ModelServiceTest, ARunThatEndsGivesUpItsCallAndIsChargedWhatWasHeld) {
+  http_.enqueue(std::nullopt);
+  const auto run = begin();
+  table_.call({run->run, run->plugin, run->task, "model/1.chat",
+               to_text(Json{{"route", "main"},
+                            {"request",
+                             {{"model", "small"},
+                              {"max_tokens", 50},
+                              {"messages", {{{"role", "user"}, {"content", "hi"}}}}}}})},
+              [](const Result<std::string>&) { FAIL() << "nobody is there to be told"; });
+  loop_.drain();
+  ASSERT_EQ(http_.requests().size(), 1u);
+  (void)table_.close(run->run);
+  loop_.drain();
+  EXPECT_EQ(http_.dropped(), 1);
+  EXPECT_THAT(rows("SELECT source || ' ' || run || ' ' || output FROM ledger"),
+              ElementsAre("hold 1.1 50"));
+}
+
 TEST_F(ModelServiceTest, AsksOnlyByARouteThatIsGranted) {
   const auto run = open({{"model", {"other"}}});
   EXPECT_EQ(chat(*run).error().code(), Code::not_granted);

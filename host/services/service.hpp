@@ -5,6 +5,7 @@
 // take and give JSON objects. Each checks the plugin's grants before it does anything.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <map>
@@ -59,6 +60,11 @@ struct RunContext {
   std::vector<Report> reports;            // what it said that it used; charged however it ends
   std::set<ReservationId> reservations;   // open ones of its own; released at its end
   std::optional<WallTime> budget_renews;  // a call was refused until then: it may wait at no cost
+
+  // What gives up the calls that are under way, by numbers that nobody else has. Called when the
+  // run is over.
+  std::map<std::uint64_t, std::function<void()>> give_up;
+  std::uint64_t last_call = 0;  // of these numbers
 
   bool begun = false;  // its code is being called; before that it has no business here
   bool over = false;   // the door is closed: what comes now nobody takes

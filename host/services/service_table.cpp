@@ -53,6 +53,7 @@ std::shared_ptr<RunContext> ServiceTable::close(RunId run) {
   auto context = std::move(found->second);
   runs_.erase(found);
   context->over = true;
+  for (const auto& [call, give_up] : std::exchange(context->give_up, {})) give_up();
   return context;
 }
 

@@ -27,7 +27,8 @@ class ServiceTable final : public ServiceHandler {
   void open(std::shared_ptr<RunContext> run);
   // Its code is being called. Calls before that are refused as stale, too.
   void begin(RunId run);
-  // The context with what the run staged, or null if it was not open.
+  // The context with what the run staged, or null if it was not open. Calls that can be given up
+  // are.
   [[nodiscard]] std::shared_ptr<RunContext> close(RunId run);
 
   // ServiceHandler:

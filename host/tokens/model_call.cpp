@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokens/model_call.hpp"
 
+#include <set>
 #include <utility>
 
 #include "base/error.hpp"
@@ -51,7 +52,7 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
         keys_(std::move(redactor)),
         log_(std::move(log)) {}
 
-  void call(ModelCall order, Reply<Json> done) {
+  std::function<void()> call(ModelCall order, Reply<ModelAnswer> done) {
     auto flight = std::make_shared<Flight>();
     flight->routes = routes_;
     flight->done = std::move(done);
@@ -62,24 +63,16 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
       flight->route = &route;
       if (order.request.is_object() && order.request.contains("stream"))
         throw Error(Code::invalid, "the request: \"stream\" is of no use here", "Leave it out.");
-      auto prepared = prepare_call(order.kind, to_text(order.request), route, routes_->banned);
-      const auto authorization = keys_.authorization(route);
-      flight->request = request_of(route, order, authorization);
-      const auto hold = [weak = weak_from_this(), flight,
-                         prepared = std::make_shared<PreparedCall>(std::move(prepared))](
-                            ReservationId reservation) {
-        if (const auto self = weak.lock()) self->hold(flight, prepared, reservation);
-      };
-      if (order.reservation) return hold(*order.reservation);
-      ledger_->reserve({order.spender, Tokens(0), std::nullopt},
-                       [flight, hold](Result<ReservationId> reserved) {
-                         if (!reserved.ok()) return refuse(*flight, reserved.error());
-                         flight->own = reserved.value();
-                         hold(reserved.value());
-                       });
+      flight->prepared = prepare_call(order.kind, to_text(order.request), route, routes_->banned);
+      flight->request = request_of(route, order, keys_.authorization(route));
+      reserve(flight, order);
     } catch (const Error& error) {
-      loop_->post([flight, error] { flight->done(error); });
+      loop_->post([flight, error] { reply(*flight, error); });
     }
+    return [weak = weak_from_this(), flight = std::weak_ptr(flight)] {
+      const auto self = weak.lock();
+      if (const auto up = flight.lock(); self && up) self->give_up(up);
+    };
   }
 
   void models(std::string_view name, Reply<std::vector<std::string>> done) {
@@ -101,21 +94,29 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
   std::shared_ptr<const ModelRoutes> routes_;
 
  private:
+  // Kept by what is asked of the ledger, and then, while it is forwarded, by the gateway.
   struct Flight {
     std::shared_ptr<const ModelRoutes> routes;
     const ModelRoute* route = nullptr;
+    std::optional<PreparedCall> prepared;
     HttpRequest request;
     bool bypassable = false;
     std::optional<ReservationId> own;  // taken for this call alone
-    Hold hold;
+    std::optional<Hold> hold;
+    std::unique_ptr<HttpBody> body;
+    HttpResponse answer;
     std::function<void(const Error&)> refused;
-    Reply<Json> done;
+    Reply<ModelAnswer> done;  // empty: the call is over, or nobody wants it any more
   };
   using FlightPointer = std::shared_ptr<Flight>;
 
-  static void refuse(const Flight& flight, const Error& error) {
-    if (flight.refused) flight.refused(error);
-    flight.done(error);
+  static void reply(Flight& flight, Result<ModelAnswer> result) {
+    if (const auto done = std::exchange(flight.done, nullptr)) done(std::move(result));
+  }
+
+  static void refuse(Flight& flight, const Error& error) {
+    if (flight.done && flight.refused) flight.refused(error);
+    reply(flight, error);
   }
 
   static HttpRequest request_of(const ModelRoute& route, const ModelCall& order,
@@ -132,10 +133,22 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
     return request;
   }
 
-  void hold(const FlightPointer& flight, const std::shared_ptr<PreparedCall>& prepared,
-            ReservationId reservation) {
-    ledger_->hold(reservation, prepared->ask,
-                  [weak = weak_from_this(), flight, prepared](Result<Hold> hold) {
+  void reserve(const FlightPointer& flight, const ModelCall& order) {
+    if (order.reservation) return hold(flight, *order.reservation);
+    ledger_->reserve({order.spender, Tokens(0), std::nullopt},
+                     [weak = weak_from_this(), flight](Result<ReservationId> reserved) {
+                       const auto self = weak.lock();
+                       if (!self) return;
+                       if (!reserved.ok()) return refuse(*flight, reserved.error());
+                       flight->own = reserved.value();
+                       if (!flight->done) return self->release(*flight);
+                       self->hold(flight, reserved.value());
+                     });
+  }
+
+  void hold(const FlightPointer& flight, ReservationId reservation) {
+    ledger_->hold(reservation, flight->prepared->ask,
+                  [weak = weak_from_this(), flight](Result<Hold> hold) {
                     const auto self = weak.lock();
                     if (!self) return;
                     if (!hold.ok()) {
@@ -143,27 +156,82 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
                       return refuse(*flight, hold.error());
                     }
                     flight->hold = hold.value();
-                    flight->request.body = prepared->body(hold.value().output);
+                    if (!flight->done) return self->settle(*flight, std::nullopt);
                     self->forward(flight);
                   });
   }
 
   void forward(const FlightPointer& flight) {
-    const auto sent = flight->request.sent;
-    http_->send(std::move(flight->request),
-                [weak = weak_from_this(), flight, sent](Result<HttpResponse> answer) {
-                  const auto self = weak.lock();
-                  if (!self) return;
-                  CallEnd end{*sent, answer.ok() ? answer.value().status : 0, std::nullopt};
-                  auto reply = attempt([&] { return self->judge(*flight, answer.value(), end); });
-                  self->settle(*flight, end);
-                  flight->done(std::move(reply));
-                });
+    auto request = flight->request;
+    request.body = flight->prepared->body(flight->hold->output);
+    forwarded_.insert(flight);
+    flight->body = http_->open(
+        std::move(request),
+        step<HttpResponse>(flight, [](Impl& self, const FlightPointer& up, HttpResponse head) {
+          up->answer = std::move(head);
+          self.read(up);
+        }));
   }
 
-  Json judge(const Flight& flight, const HttpResponse& answer, CallEnd& end) const {
-    const auto text = keys_.scrub(answer.body);
-    if (answer.status / 100 != 2) throw failure_of(answer.status, text);
+  void read(const FlightPointer& flight) {
+    flight->body->read(step<std::string>(
+        flight, [](Impl& self, const FlightPointer& up, const std::string& bytes) {
+          if (bytes.empty()) return self.answer(up);
+          up->answer.body += bytes;
+          if (up->answer.body.size() <= kReplyCap) return self.read(up);
+          self.fail(up, Error(Code::too_large, "the upstream's reply is larger than 32 MiB"));
+        }));
+  }
+
+  // What the upstream's next word is for. The flight holds the body, and so must not be held by it.
+  template <class T, class Work>
+  Reply<T> step(const FlightPointer& flight, Work work) {
+    return [weak = weak_from_this(), known = std::weak_ptr(flight), work](Result<T> word) {
+      const auto self = weak.lock();
+      const auto up = known.lock();
+      if (!self || !up || !up->done) return;
+      if (!word.ok()) return self->fail(up, word.error());
+      work(*self, up, std::move(word).value());
+    };
+  }
+
+  void finish(const FlightPointer& flight, Result<ModelAnswer> result) {
+    flight->body.reset();
+    forwarded_.erase(flight);
+    reply(*flight, std::move(result));
+  }
+
+  // No reply, or half of one.
+  void fail(const FlightPointer& flight, const Error& error) {
+    settle(*flight, settlement_of({*flight->request.sent, 0, std::nullopt}));
+    finish(flight, error);
+  }
+
+  void answer(const FlightPointer& pointer) {
+    auto& flight = *pointer;
+    CallEnd end{true, flight.answer.status, std::nullopt};
+    auto reply = attempt([&] { return judge(flight, end); });
+    const auto settlement = settlement_of(end);
+    settle(flight, settlement);
+    if (!reply.ok()) return finish(pointer, reply.error());
+    const bool told = settlement && settlement->usage;
+    finish(pointer, ModelAnswer{std::move(reply).value(), flight.prepared->model,
+                                told ? plausible(*settlement->usage)
+                                     : TokenUsage{.input = flight.hold->input,
+                                                  .output = flight.hold->output},
+                                told ? settlement->source : UsageSource::hold});
+  }
+
+  void give_up(const FlightPointer& flight) {
+    if (!std::exchange(flight->done, nullptr) || !flight->body) return;
+    flight->body.reset();
+    forwarded_.erase(flight);
+    settle(*flight, settlement_of({*flight->request.sent, 0, std::nullopt}));
+  }
+
+  [[nodiscard]] Json judge(const Flight& flight, CallEnd& end) const {
+    const auto text = keys_.scrub(flight.answer.body);
+    if (end.status / 100 != 2) throw failure_of(end.status, text);
     auto reply = read_reply(text);
     end.usage = reply.usage;
     if (const auto refusal =
@@ -172,10 +240,9 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
     return std::move(reply.body);
   }
 
-  void settle(const Flight& flight, const CallEnd& end) {
-    auto settlement = settlement_of(end);
+  void settle(const Flight& flight, std::optional<Settlement> settlement) {
     if (settlement) settlement->bypassable = flight.bypassable;
-    end_hold(*ledger_, flight.hold.id, settlement, [log = log_](const Status& told) {
+    end_hold(*ledger_, flight.hold->id, settlement, [log = log_](const Status& told) {
       if (!told.ok()) log.error("a hold stays open: {}", told.error().what());
     });
     release(flight);
@@ -193,6 +260,7 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
   Loop* loop_;
   RouteKeys keys_;
   Log log_;
+  std::set<FlightPointer> forwarded_;
 };
 
 ModelGateway::ModelGateway(HttpClient& http, CallLedger& ledger, Loop& loop,
@@ -205,8 +273,8 @@ void ModelGateway::set_routes(std::shared_ptr<const ModelRoutes> routes) {
   impl_->routes_ = std::move(routes);
 }
 const ModelRoutes& ModelGateway::routes() const { return *impl_->routes_; }
-void ModelGateway::call(ModelCall call, Reply<Json> done) {
-  impl_->call(std::move(call), std::move(done));
+std::function<void()> ModelGateway::call(ModelCall call, Reply<ModelAnswer> done) {
+  return impl_->call(std::move(call), std::move(done));
 }
 void ModelGateway::models(std::string_view route, Reply<std::vector<std::string>> done) {
   impl_->models(route, std::move(done));

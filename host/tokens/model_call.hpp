@@ -37,6 +37,14 @@ struct ModelCall {
   std::function<void(const Error&)> refused;
 };
 
+// What a call came to.
+struct ModelAnswer {
+  Json reply;          // the upstream's, as it came, without the credential
+  ModelName model;     // on whose account
+  TokenUsage charged;  // what it used, or all that had been held where that is not known
+  UsageSource source = UsageSource::meter;  // or hold
+};
+
 // Loop thread.
 class ModelGateway {
  public:
@@ -52,8 +60,9 @@ class ModelGateway {
   void set_routes(std::shared_ptr<const ModelRoutes> routes);
   [[nodiscard]] const ModelRoutes& routes() const;
 
-  // The upstream's reply as it came, without the credential; what it used is settled by then, or
-  // on its way to the ledger. Errors:
+  // What is charged is settled by then, or on its way to the ledger. What is returned gives the
+  // call up: its upstream is dropped at once, `done` is not called any more, and unless no byte had
+  // left all that had been held is charged. After its end that does nothing. Errors:
   //   invalid       the request is none (the message says where), or the upstream found it so, or
   //                 the reply was no reply
   //   not_found     no such route, or the route does not carry the model
@@ -61,7 +70,7 @@ class ModelGateway {
   //                 refused
   //   rate_limited  a cap that does; or the upstream asked for a pause
   //   unavailable, timed_out, too_large   as HttpClient says of the upstream
-  void call(ModelCall call, Reply<Json> done);
+  std::function<void()> call(ModelCall call, Reply<ModelAnswer> done);
 
   // The names that a route carries and that are not banned, of those that the upstream offers
   // (GET /models); where it tells none, those that host.yaml names in full. Sorted. Costs nothing.

@@ -48,8 +48,12 @@ class ModelCallTest : public ::testing::Test {
                     {"usage", {{"prompt_tokens", 10}, {"completion_tokens", 5}}}});
   }
   Result<Json> call(ModelCall order) {
-    std::optional<Result<Json>> got;
-    gateway_->call(std::move(order), [&](Result<Json> reply) { got = std::move(reply); });
+    const auto answer = ask(std::move(order));
+    return answer.ok() ? Result<Json>(answer.value().reply) : Result<Json>(answer.error());
+  }
+  Result<ModelAnswer> ask(ModelCall order) {
+    std::optional<Result<ModelAnswer>> got;
+    gateway_->call(std::move(order), [&](Result<ModelAnswer> reply) { got = std::move(reply); });
     EXPECT_FALSE(got.has_value()) << "replied from inside";
     loop_.drain();
     return got ? *got : Error(Code::internal, "no reply");
@@ -141,6 +145,61 @@ TEST_F(ModelCallTest, FailuresAreChargedByWhatMayHaveBeenUsed) {
     EXPECT_EQ(ledger_.settled.back().settlement.has_value(), each.charged);
     EXPECT_TRUE(ledger_.open.empty());
   }
+}
+
+TEST_F(ModelCallTest, TellsWhatItCharges) {
+  http_.enqueue(200, answer("hi"));
+  const auto told = ask(chat()).value();
+  EXPECT_EQ(told.model, (ModelName{"acme", "small-1"}));
+  EXPECT_EQ(told.charged, (TokenUsage{.input = Tokens(10), .output = Tokens(5)}));
+  EXPECT_EQ(told.source, UsageSource::meter);
+
+  http_.enqueue(200, R"({"choices": [{"message": {"content": "hi"}}]})");
+  const auto unknown = ask(chat()).value();
+  const auto& hold = ledger_.settled.back().hold;
+  EXPECT_EQ(unknown.charged, (TokenUsage{.input = hold.input, .output = hold.output}));
+  EXPECT_EQ(unknown.source, UsageSource::hold);
+}
+
+TEST_F(ModelCallTest, ACallThatIsGivenUpIsDroppedAndItsHoldCharged) {
+  http_.enqueue(std::nullopt);
+  bool replied = false;
+  const auto give_up = gateway_->call(chat(), [&](const auto&) { replied = true; });
+  loop_.drain();
+  ASSERT_EQ(ledger_.open.size(), 1u);
+  give_up();
+  EXPECT_EQ(http_.dropped(), 1);
+  loop_.drain();
+  EXPECT_TRUE(ledger_.open.empty());
+  ASSERT_TRUE(ledger_.settled.at(0).settlement);
+  EXPECT_EQ(ledger_.settled[0].settlement->usage, std::nullopt);
+  EXPECT_EQ(ledger_.released.size(), 1u);
+  give_up();
+  loop_.advance(std::chrono::hours(1));
+  EXPECT_FALSE(replied);
+  EXPECT_EQ(ledger_.settled.size(), 1u);
+}
+
+TEST_F(ModelCallTest, ACallThatIsGivenUpBeforeItLeftCostsNothing) {
+  bool replied = false;
+  gateway_->call(chat(), [&](const auto&) { replied = true; })();
+  loop_.drain();
+  EXPECT_TRUE(http_.requests().empty());
+  EXPECT_TRUE(ledger_.open.empty());
+  EXPECT_TRUE(ledger_.settled.empty() || !ledger_.settled[0].settlement);
+  EXPECT_EQ(ledger_.released.size(), ledger_.reserved.size());
+  EXPECT_FALSE(replied);
+}
+
+TEST_F(ModelCallTest, ACallThatHasEndedCannotBeGivenUp) {
+  http_.enqueue(200, answer("hi"));
+  int replies = 0;
+  const auto give_up = gateway_->call(chat(), [&](const auto&) { ++replies; });
+  loop_.drain();
+  give_up();
+  loop_.drain();
+  EXPECT_EQ(replies, 1);
+  EXPECT_EQ(ledger_.settled.size(), 1u);
 }
 
 TEST_F(ModelCallTest, TheCredentialIsNotInWhatComesBack) {

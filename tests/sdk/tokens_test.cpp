@@ -39,6 +39,21 @@ TEST_F(TokensTest, AModelAnswersAndIsCharged) {
   EXPECT_EQ(world_.models.requests.at(0).at("request"), hello());
 }
 
+TEST_F(TokensTest, AReplySaysWhatItWasCharged) {
+  world_.models.answer_with("good day", {20, 3, 0, 0, 0});
+  world_.models.price = 0.5;
+  (void)run([](timmy::Context& ctx) -> Json {
+    const auto reply = ctx.model().chat("main", hello());
+    EXPECT_EQ(reply.charged.value().usage, (TokenUsage{20, 3, 0, 0, 0}));
+    EXPECT_EQ(reply.charged->cost, 11.5);
+    EXPECT_FALSE(reply.charged->whole_hold);
+    return Json::object();
+  });
+  const auto held = timmy::ModelCharge::from({{"input_tokens", 9}, {"source", "hold"}});
+  EXPECT_TRUE(held.whole_hold);
+  EXPECT_EQ(held.cost, std::nullopt);
+}
+
 TEST_F(TokensTest, ARouteThatIsNotThereIsNotGranted) {
   const Outcome outcome = run([](timmy::Context& ctx) -> Json {
     EXPECT_THAT(ctx.model().models("main"), ElementsAre("small"));

@@ -49,9 +49,27 @@ struct ModelOptions {
   Milliseconds timeout{600'000};
 };
 
+// What a call was charged.
+struct ModelCharge {
+  TokenUsage usage;
+  // Dollars, where token_budget.json has a price.
+  std::optional<double> cost;
+  // The provider told no count that could be believed, so it is all that had been held.
+  bool whole_hold = false;
+
+  // Of the `charged` of model/1.
+  [[nodiscard]] static ModelCharge from(const Json& json) {
+    ModelCharge charge{TokenUsage::from(json), std::nullopt, json.value("source", "") == "hold"};
+    if (const auto cost = json.find("cost_usd"); cost != json.end() && cost->is_number())
+      charge.cost = cost->get<double>();
+    return charge;
+  }
+};
+
 // What a model answered: the provider's own JSON, as OpenAI's wire has it.
 struct ModelReply {
   Json json;
+  std::optional<ModelCharge> charged{};  // nullopt: the host doesn't say
 
   // The text of the first choice. Throws Permanent "bad_reply" where there is none.
   [[nodiscard]] std::string text() const {
@@ -62,7 +80,7 @@ struct ModelReply {
   }
   [[nodiscard]] bool has_message() const { return first_message() != nullptr; }
 
-  // As the provider says; nullopt where it doesn't. What was charged is the host's to know.
+  // As the provider says; nullopt where it doesn't. `charged` is what counts.
   [[nodiscard]] std::optional<TokenUsage> usage() const {
     const Json* const said = member(json, "usage");
     if (said == nullptr || !number(*said, "prompt_tokens")) return std::nullopt;
@@ -127,7 +145,11 @@ class Model {
                                const ModelOptions& options) const {
     Json params{{"route", route}, {"request", request}, {"timeout_ms", options.timeout.count()}};
     if (options.reservation != 0) params["reservation"] = options.reservation;
-    return {caller_.call(method, params).at("reply")};
+    const Json answer = caller_.call(method, params);
+    ModelReply reply{answer.at("reply")};
+    if (const auto charged = answer.find("charged"); charged != answer.end())
+      reply.charged = ModelCharge::from(*charged);
+    return reply;
   }
 
   Caller caller_;

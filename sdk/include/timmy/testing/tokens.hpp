@@ -235,6 +235,7 @@ class Models {
   // By route. Any other route is not granted.
   std::map<std::string, std::vector<std::string>> routes;
   std::string provider = "acme";  // on whose account it goes
+  std::optional<double> price;    // dollars for each token; nothing: it has none
   std::vector<Json> requests;     // what was asked: {"route", "request", ...}
 
   // The next call is answered so, and all after it until the next answer.
@@ -266,10 +267,14 @@ class Models {
       throw Permanent("not_found", "route \"" + route + "\" has no model \"" + model + "\"");
     if (answers_.empty()) answer_with("ok");
     const ModelReply reply{answers_.front()};
-    account.take({provider, model, reply.usage().value_or(TokenUsage{})},
-                 params.value("reservation", std::int64_t{0}));
+    const auto usage = reply.usage().value_or(TokenUsage{});
+    account.take({provider, model, usage}, params.value("reservation", std::int64_t{0}));
     if (answers_.size() > 1) answers_.pop_front();
-    return {{"reply", reply.json}};
+    Json charged = usage.json();
+    charged["total_tokens"] = usage.total();
+    charged["source"] = "meter";
+    if (price) charged["cost_usd"] = static_cast<double>(usage.total()) * *price;
+    return {{"reply", reply.json}, {"charged", charged}};
   }
 
  private:
