@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <future>
 #include <map>
 #include <thread>
 #include <utility>
@@ -29,6 +30,13 @@ std::string random_hex() {
   return out;
 }
 
+void check_loopback(const SocketAddress& where) {
+  if (!where.is_loopback())
+    throw Error(Code::invalid,
+                "the meter would listen on " + where.text() + ", where others reach it",
+                "Let it listen on loopback: 127.0.0.1:0.");
+}
+
 }  // namespace
 
 class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
@@ -40,6 +48,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
         routes_(std::move(routes)),
         ledger_(ledger_for(loop)),
         runs_(std::make_unique<MeterRuns>(ledger_for, routes_, std::move(redactor), log_, options)),
+        address_(runs_->address()),
         guard_(boost::asio::make_work_guard(runs_->context())),
         thread_([context = &runs_->context()] { context->run(); }) {}
 
@@ -49,7 +58,13 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
     thread_.join();
   }
 
-  [[nodiscard]] const SocketAddress& address() const { return runs_->address(); }
+  [[nodiscard]] const SocketAddress& address() const { return address_; }
+
+  std::shared_ptr<Place> take_place(const SocketAddress& where);
+  void move_to(const std::shared_ptr<Place>& place);
+  void leave(MeterRuns::PlacePointer place) {
+    on_thread([place](MeterRuns& runs) { runs.leave(place); });
+  }
   [[nodiscard]] std::size_t open_runs() const { return open_.size(); }
 
   void set_routes(std::shared_ptr<const ModelRoutes> routes) {
@@ -60,19 +75,23 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
   void open_run(RunTerms terms, Reply<MeteredRun> done) {
     try {
       if (stopping_) throw Error(Code::unavailable, "the meter is stopping");
-      const auto& route = routes_->at(terms.route);
+      const auto& route = routes_->pick(terms.route, terms.model);
+      terms.route = route.name;
       const auto ban = routes_->banned.banning(route.provider, "-");
       if (!ban.empty())
         throw Error(Code::denied, "the route \"" + route.name + "\" is banned by " + ban,
                     "Take another route, or ask the operator (host.yaml, model: banned:).");
+      std::optional<ModelName> only;
+      if (terms.model) only = choose_model(route, routes_->banned, *terms.model).account;
       const auto id = terms.spender.run.empty() ? "r" + random_hex<8>() : terms.spender.run;
       if (open_.contains(id)) throw Error(Code::conflict, "the run " + id + " is open already");
       terms.spender.run = id;
       open_.emplace(id, ReservationId{});
-      ledger_->reserve({terms.spender, terms.reservation, std::nullopt},
-                       [weak = weak_from_this(), terms, id, done](Result<ReservationId> reserved) {
+      const Opening opening{id, {}, terms.route, {}, terms.bypassable, only};
+      ledger_->reserve({terms.spender, terms.reservation, only},
+                       [weak = weak_from_this(), opening, done](Result<ReservationId> reserved) {
                          if (const auto self = weak.lock())
-                           self->reserved(terms, id, std::move(reserved), done);
+                           self->reserved(opening, std::move(reserved), done);
                        });
     } catch (const Error& error) {
       loop_.post([done, error] { done(error); });
@@ -103,24 +122,24 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
   }
 
  private:
-  void reserved(const RunTerms& terms, const std::string& id, Result<ReservationId> reserved,
-                const Reply<MeteredRun>& done) {
+  using Opening = MeterRuns::Opening;
+
+  void reserved(Opening opening, Result<ReservationId> reserved, const Reply<MeteredRun>& done) {
     if (!reserved.ok()) {
-      forget(id);
+      forget(opening.id);
       return done(reserved.error());
     }
     if (stopping_)
-      return closed(id, reserved.value(), [done](const Status&) {
+      return closed(opening.id, reserved.value(), [done](const Status&) {
         done(Error(Code::unavailable, "the meter is stopping"));
       });
-    open_[id] = reserved.value();
+    open_[opening.id] = reserved.value();
     Secret key("tk-" + random_hex<32>());
-    const MeterRuns::Opening opening{id, sha256_hex(key.expose()), terms.route, reserved.value(),
-                                     terms.bypassable};
+    opening.key_hash = sha256_hex(key.expose());
+    opening.reservation = reserved.value();
+    const MeteredRun run{opening.id, opening.route, "http://" + address_.text() + "/v1", key};
     // A call with the key can only come after the key was handed over.
-    on_thread([opening, back = back([this, id, key, done] {
-                          done(MeteredRun{id, "http://" + address().text() + "/v1", key});
-                        })](MeterRuns& runs) {
+    on_thread([opening, back = back([run, done] { done(run); })](MeterRuns& runs) {
       runs.open(opening);
       back();
     });
@@ -160,21 +179,56 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
   bool stopping_ = false;
   std::function<void()> stopped_;
   std::unique_ptr<MeterRuns> runs_;
+  SocketAddress address_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
   std::thread thread_;
 };
 
+class Meter::Place {
+ public:
+  Place(Impl& meter, MeterRuns::PlacePointer place) : meter_(&meter), place_(place) {}
+  ~Place() {
+    if (meter_ != nullptr) meter_->leave(place_);
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  [[nodiscard]] MeterRuns::PlacePointer keep() {
+    meter_ = nullptr;
+    return place_;
+  }
+
+ private:
+  Impl* meter_;
+  MeterRuns::PlacePointer place_;
+};
+
+std::shared_ptr<Meter::Place> Meter::Impl::take_place(const SocketAddress& where) {
+  check_loopback(where);
+  std::promise<Result<MeterRuns::PlacePointer>> taken;
+  on_thread(
+      [&](MeterRuns& runs) { taken.set_value(attempt([&] { return runs.take_place(where); })); });
+  return std::make_shared<Place>(*this, taken.get_future().get().value());
+}
+
+void Meter::Impl::move_to(const std::shared_ptr<Place>& place) {
+  const auto to = place->keep();
+  address_ = to->address;
+  on_thread([to](MeterRuns& runs) { runs.move_to(to); });
+}
+
 Meter::Meter(Loop& loop, const LedgerFor& ledger_for, std::shared_ptr<const ModelRoutes> routes,
              std::shared_ptr<Redactor> redactor, Log log, MeterOptions options) {
-  if (!options.listen.is_loopback())
-    throw Error(Code::invalid,
-                "the meter would listen on " + options.listen.text() + ", where others reach it",
-                "Let it listen on loopback: 127.0.0.1:0.");
+  check_loopback(options.listen);
   impl_ = std::make_shared<Impl>(loop, ledger_for, std::move(routes), std::move(redactor), log,
                                  options);
 }
 Meter::~Meter() = default;
 const SocketAddress& Meter::address() const { return impl_->address(); }
+std::shared_ptr<Meter::Place> Meter::take_place(const SocketAddress& where) {
+  return impl_->take_place(where);
+}
+void Meter::move_to(const std::shared_ptr<Place>& place) { impl_->move_to(place); }
 void Meter::set_routes(std::shared_ptr<const ModelRoutes> routes) {
   impl_->set_routes(std::move(routes));
 }

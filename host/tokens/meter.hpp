@@ -13,6 +13,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/file.hpp"
@@ -36,15 +37,17 @@ struct MeterOptions {
 };
 
 struct RunTerms {
-  Spender spender;  // `run` empty: the run is no job, and gets an id of its own
-  std::string route;
-  Tokens reservation;       // 0: none ahead, each call asks the caps anew
-  bool bypassable = false;  // it can reach the upstream, or any other, without the meter
+  Spender spender;                   // `run` empty: the run is no job, and gets an id of its own
+  std::string route;                 // empty: as ModelRoutes::pick() says
+  std::optional<std::string> model;  // the only one that it may ask for
+  Tokens reservation;                // 0: none ahead, each call asks the caps anew
+  bool bypassable = false;           // it can reach the upstream, or any other, without the meter
 };
 
 // What a run is given.
 struct MeteredRun {
   std::string id;
+  std::string route;
   std::string url;  // "http://127.0.0.1:PORT/v1": OPENAI_BASE_URL
   Secret key;       // OPENAI_API_KEY; kept by nobody else
 };
@@ -63,13 +66,23 @@ class Meter {
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
 
+  // That of runs opened from now on.
   [[nodiscard]] const SocketAddress& address() const;
+
+  // Another address that is listened at, for move_to(); destroyed without that, it is given up. The
+  // meter outlives it.
+  class Place;
+  // Blocks for the moment that it takes. Throws Error naming the address.
+  [[nodiscard]] std::shared_ptr<Place> take_place(const SocketAddress& where);
+  // Runs opened from now on get their URLs there. The old address stays as long as one of its runs.
+  void move_to(const std::shared_ptr<Place>& place);
 
   // For runs opened from now on, and for the next call of those that are open; a run whose route is
   // gone is refused its calls.
   void set_routes(std::shared_ptr<const ModelRoutes> routes);
 
-  // Errors: {not_found} no such route, {denied} a banned provider, and as Ledger::reserve().
+  // Errors: {not_found} no such route or model, {usage} it isn't clear which route, {denied} a
+  // banned provider or model, and as Ledger::reserve().
   void open_run(RunTerms terms, Reply<MeteredRun> done);
   // Its key is no good from now on, its calls are cut, and what they used is settled; then its
   // reservation goes back, and `done` is called. {not_found} where it isn't open.

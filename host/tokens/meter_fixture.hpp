@@ -68,6 +68,14 @@ class MeterTest : public ::testing::Test {
     run_until(context_, [&] { return closed; });
   }
 
+  // Whether somebody listens there.
+  bool listens(const SocketAddress& where) {
+    boost::asio::ip::tcp::socket socket(context_);
+    boost::system::error_code failed;
+    socket.connect({boost::asio::ip::make_address(where.ip), where.port}, failed);
+    return !failed;
+  }
+
   // Bytes of a request with this run's key.
   [[nodiscard]] std::string request(std::string_view body,
                                     std::string_view path = "/v1/chat/completions",

@@ -13,6 +13,9 @@
 namespace host {
 namespace {
 
+// For answers under way at an address that is given up.
+constexpr Duration kLeaveGrace = std::chrono::seconds(2);
+
 HttpServerLimits limits_of(const MeterOptions& options) {
   HttpServerLimits limits;
   // A little more than is taken, so that what is just too large gets an answer that clients show.
@@ -51,13 +54,7 @@ MeterRuns::MeterRuns(const Meter::LedgerFor& ledger_for, std::shared_ptr<const M
       keys_(std::move(redactor)),
       ledger_(ledger_for(loop_)),
       http_(context_, loop_, client_options()),
-      server_(
-          context_,
-          [this](ServerRequest request, HttpServer::Respond respond) {
-            handle(std::move(request), std::move(respond));
-          },
-          limits_of(options)),
-      address_(server_.listen_tcp(options.listen)) {}
+      here_(take_place(options.listen)) {}
 
 // Sessions may outlive all this within the context, and hold calls.
 MeterRuns::~MeterRuns() {
@@ -67,6 +64,30 @@ MeterRuns::~MeterRuns() {
   }
 }
 
+MeterRuns::PlacePointer MeterRuns::take_place(const SocketAddress& where) {
+  auto server = std::make_unique<HttpServer>(
+      context_,
+      [this](ServerRequest request, HttpServer::Respond respond) {
+        handle(std::move(request), std::move(respond));
+      },
+      limits_of(options_));
+  const auto address = server->listen_tcp(where);
+  return places_.insert(places_.end(), Place{address, std::move(server)});
+}
+
+void MeterRuns::move_to(PlacePointer place) { leave(std::exchange(here_, place)); }
+
+void MeterRuns::leave(PlacePointer place) {
+  place->left = true;
+  if (place->runs == 0) place->server->stop(kLeaveGrace, [this, place] { places_.erase(place); });
+}
+
+void MeterRuns::forget(const Run& run) {
+  const auto place = run.place;
+  runs_.erase(run.opening.id);
+  if (--place->runs == 0 && place->left) leave(place);
+}
+
 MeterParts MeterRuns::parts() const {
   auto* self = const_cast<MeterRuns*>(this);
   return {&self->http_, ledger_.get(), &self->keys_, &options_, log_};
@@ -74,7 +95,8 @@ MeterParts MeterRuns::parts() const {
 
 void MeterRuns::open(Opening opening) {
   const auto id = opening.id;
-  runs_.emplace(id, std::make_shared<Run>(Run{std::move(opening), {}, {}, nullptr}));
+  ++here_->runs;
+  runs_.emplace(id, std::make_shared<Run>(Run{std::move(opening), here_, {}, {}, nullptr}));
 }
 
 void MeterRuns::close(const std::string& id, std::function<void()> done) {
@@ -87,7 +109,7 @@ void MeterRuns::close(const std::string& id, std::function<void()> done) {
   const std::vector<std::shared_ptr<MeterCall>> calls(run->calls.begin(), run->calls.end());
   for (const auto& call : calls) call->cut(kClosed);
   if (calls.empty()) {
-    runs_.erase(id);
+    forget(*run);
     std::exchange(run->closed, [] {})();
   }
 }
@@ -103,7 +125,7 @@ void MeterRuns::ended(const RunPointer& run, std::list<std::shared_ptr<MeterCall
   run->calls.erase(call);
   if (run->closed) {
     if (!run->calls.empty()) return;
-    runs_.erase(run->opening.id);
+    forget(*run);
     return std::exchange(run->closed, [] {})();
   }
   if (run->waiting.empty() || run->calls.size() >= options_.calls_of_run) return;
@@ -156,6 +178,10 @@ void MeterRuns::answer_call(const RunPointer& run, ModelCallKind kind, ServerReq
                         route};
   try {
     auto prepared = prepare_call(kind, std::move(request.body), *route, routes_->banned);
+    if (run->opening.only && prepared.model != *run->opening.only)
+      return respond(error_answer({403, "invalid_request_error", "model_not_allowed",
+                                   "this run may ask for " + run->opening.only->text() +
+                                       " only, not for " + prepared.model.text()}));
     const auto call =
         std::make_shared<MeterCall>(parts(), terms, std::move(prepared), std::move(respond));
     request.watch_peer([weak = std::weak_ptr<MeterCall>(call)] {
@@ -180,14 +206,16 @@ void MeterRuns::answer_models(const RunPointer& run, const HttpServer::Respond& 
   } catch (const Error& error) {
     log_.error("run {}: {}", run->opening.id, error.what());
   }
-  http_.send(model_list_request(*route, authorization), [this, routes, route, respond](
+  http_.send(model_list_request(*route, authorization), [this, routes, route, respond,
+                                                         only = run->opening.only](
                                                             const Result<HttpResponse>& answer) {
     Json data = Json::array();
     for (const auto& each : carried_models(*route, routes->banned, answer))
-      data.push_back({{"id", each.id},
-                      {"object", "model"},
-                      {"created", each.created},
-                      {"owned_by", each.owned_by}});
+      if (!only || choose_model(*route, routes->banned, each.id).account == *only)
+        data.push_back({{"id", each.id},
+                        {"object", "model"},
+                        {"created", each.created},
+                        {"owned_by", each.owned_by}});
     const auto list = to_text(Json{{"object", "list"}, {"data", std::move(data)}});
     respond(
         {200, {{"content-type", "application/json"}}, keys_.scrub(list), std::nullopt, nullptr});

@@ -29,15 +29,30 @@ class MeterRuns {
   MeterRuns& operator=(const MeterRuns&) = delete;
 
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
-  [[nodiscard]] const SocketAddress& address() const { return address_; }
+  // Of the place that runs are opened at.
+  [[nodiscard]] const SocketAddress& address() const { return here_->address; }
 
   // The rest: on the thread.
+  struct Place {
+    SocketAddress address;
+    std::unique_ptr<HttpServer> server;
+    std::size_t runs = 0;  // that were given its address
+    bool left = false;
+  };
+  using PlacePointer = std::list<Place>::iterator;
+  // Listens there, too. Throws Error naming the address.
+  [[nodiscard]] PlacePointer take_place(const SocketAddress& where);
+  // Runs are opened there from now on; the place before is left.
+  void move_to(PlacePointer place);
+  // It ends with the last of its runs.
+  void leave(PlacePointer place);
   struct Opening {
     std::string id;
     std::string key_hash;  // sha256_hex() of its key
     std::string route;
     ReservationId reservation;
     bool bypassable = false;
+    std::optional<ModelName> only;  // no other model
   };
   void open(Opening opening);
   // `done` is called once all its calls are settled.
@@ -47,12 +62,14 @@ class MeterRuns {
  private:
   struct Run {
     Opening opening;
+    PlacePointer place;
     std::list<std::shared_ptr<MeterCall>> calls;  // under way
     std::deque<std::shared_ptr<MeterCall>> waiting;
     std::function<void()> closed;  // set: no call starts any more
   };
   using RunPointer = std::shared_ptr<Run>;
 
+  void forget(const Run& run);
   void handle(ServerRequest request, HttpServer::Respond respond);
   void answer_call(const RunPointer& run, ModelCallKind kind, ServerRequest request,
                    HttpServer::Respond respond);
@@ -72,8 +89,8 @@ class MeterRuns {
   std::unique_ptr<CallLedger> ledger_;
   CurlClient http_;
   std::map<std::string, RunPointer> runs_;
-  HttpServer server_;
-  SocketAddress address_;
+  std::list<Place> places_;
+  PlacePointer here_;
 };
 
 }  // namespace host

@@ -283,6 +283,39 @@ TEST_F(MeterTest, StoppingClosesAllRunsAndOpensNone) {
   EXPECT_EQ(meter_->open_runs(), 0u);
 }
 
+TEST_F(MeterTest, MovesToAnotherAddressAndStaysAtTheOldOneForTheRunsThatHaveIt) {
+  const auto old = meter_->address();
+  meter_->move_to(meter_->take_place({"127.0.0.1", 0}));
+  EXPECT_NE(meter_->address(), old);
+  const auto young = open_run();
+  EXPECT_EQ(young.url, "http://" + meter_->address().text() + "/v1");
+
+  const auto peer = std::make_unique<RawClient>(context_, old.port);
+  peer->say(request(chat()));
+  run_until(context_, [&] { return peer->closed(); });
+  EXPECT_THAT(peer->heard(), HasSubstr("200 OK"));
+  close_run();
+  run_until(context_, [&] { return !listens(old); });
+  run_ = young;
+  EXPECT_THAT(exchange(request(chat())), HasSubstr("200 OK"));
+}
+
+TEST_F(MeterTest, AnAddressThatIsTakenIsSaidAndOneThatIsNotUsedIsGivenUp) {
+  const auto taken =
+      attempt([&] { (void)meter_->take_place({"127.0.0.1", meter_->address().port}); });
+  EXPECT_THAT(taken.error().message(), HasSubstr(meter_->address().text()));
+  EXPECT_EQ(attempt([&] { (void)meter_->take_place({"0.0.0.0", 0}); }).error().code(),
+            Code::invalid);
+  boost::asio::ip::tcp::acceptor free(context_, {boost::asio::ip::address_v4::loopback(), 0});
+  const SocketAddress there{"127.0.0.1", free.local_endpoint().port()};
+  free.close();
+  auto place = meter_->take_place(there);
+  EXPECT_TRUE(listens(there));
+  place.reset();
+  run_until(context_, [&] { return !listens(there); });
+  EXPECT_THAT(exchange(request(chat())), HasSubstr("200 OK"));
+}
+
 TEST_F(MeterTest, GoesAwayInTheMiddleOfEverything) {
   upstream_.set_script([](const Request&, const Peer& peer) { peer.say(stream_head()); });
   const auto whole = client();

@@ -103,6 +103,24 @@ TEST(ChosenModels, OnlyWhatIsOnTheRouteAndByItsOwnSpelling) {
             Code::denied);
 }
 
+TEST(Routes, WithoutANameTheOnlyOneThatFitsIsPicked) {
+  auto large = route();
+  large.name = "large";
+  large.models = {"large-*"};
+  ModelRoutes routes{{large}, {}};
+  EXPECT_EQ(routes.pick("", std::nullopt).name, "large");
+  auto small = route();
+  small.name = "small";
+  small.models = {"small-1"};
+  routes.routes.push_back(small);
+  EXPECT_EQ(routes.pick("", "LARGE-2").name, "large");
+  EXPECT_EQ(routes.pick("small", std::nullopt).name, "small");
+  EXPECT_EQ(failure([&] { (void)routes.pick("", std::nullopt); }), Code::usage);
+  EXPECT_EQ(failure([&] { (void)routes.pick("", "medium"); }), Code::not_found);
+  EXPECT_EQ(failure([&] { (void)routes.pick("other", std::nullopt); }), Code::not_found);
+  EXPECT_EQ(failure([&] { (void)ModelRoutes().pick("", std::nullopt); }), Code::not_found);
+}
+
 TEST(Routes, ThatMayNotBeUsedAreRefused) {
   const auto refused = [](const std::function<void(ModelRoute&)>& change) {
     auto one = route();

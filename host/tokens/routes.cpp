@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "base/error.hpp"
+#include "base/result.hpp"
 #include "http/url.hpp"
 
 namespace host {
@@ -49,6 +50,25 @@ const ModelRoute& ModelRoutes::at(std::string_view name) const {
   throw Error(Code::not_found, "there is no model route \"" + std::string(name) + "\"",
               routes.empty() ? "Add one to host.yaml under model: routes:"
                              : "There is " + names_of(routes) + ".");
+}
+
+const ModelRoute& ModelRoutes::pick(std::string_view name,
+                                    const std::optional<std::string>& model) const {
+  if (!name.empty() || routes.empty()) return at(name);
+  std::vector<ModelRoute> fit;
+  const ModelRoute* picked = nullptr;
+  for (const auto& each : routes) {
+    if (model && routes.size() > 1 && !attempt([&] { return choose_model(each, banned, *model); }))
+      continue;
+    fit.push_back(each);
+    picked = &each;
+  }
+  if (fit.empty())
+    throw Error(Code::not_found, "no route leads to the model \"" + *model + "\"",
+                "There is " + names_of(routes) + ".");
+  if (fit.size() > 1)
+    throw Error(Code::usage, "by which route? There is " + names_of(fit), "Name one of them.");
+  return *picked;
 }
 
 std::string upstream_url(const ModelRoute& route, std::string_view path) {

@@ -47,6 +47,10 @@ struct ModelRoutes {
   [[nodiscard]] const ModelRoute* find(std::string_view name) const;
   // Throws Error{not_found} naming those that there are.
   [[nodiscard]] const ModelRoute& at(std::string_view name) const;
+  // By its name; without one the only route, or the only one that carries the model. Throws
+  // Error{not_found} where there is none, {usage} where there are several.
+  [[nodiscard]] const ModelRoute& pick(std::string_view name,
+                                       const std::optional<std::string>& model) const;
 };
 
 // Throws Error{invalid} on a route that may not be used: a URL that is none, or holds credentials
