@@ -93,13 +93,14 @@ void Host::reload() {
     auto fresh = load_or_default(options_.config, options_.host_name, options_.paths);
     auto entries = scan(fresh);
     const auto routes = model_routes(fresh.config);
+    auto meter = prepare_meter(fresh.config);
     webhooks_.configure(fresh.config.webhooks);
     webhooks_fault_.clear();
     // From here on nothing refuses: taken whole, or not at all.
     gitea_.configure(gitea_options(fresh.config));
     renames_ = {};
     config_ = std::move(fresh);
-    configure_models(routes);
+    configure_models(routes, std::move(meter));
     budget_file_.read({});
     log_.set_level(config_.config.log.level);
     apply_queue_settings();

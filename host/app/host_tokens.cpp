@@ -5,6 +5,14 @@
 #include "app/running_host.hpp"
 
 namespace host {
+namespace {
+
+// By how much a clock may be corrected without a word.
+constexpr Duration kShiftToTell = std::chrono::minutes(10);
+// One on which clocks are put back.
+constexpr Duration kLongestDay = std::chrono::hours(25);
+
+}  // namespace
 
 void Host::open_tokens() {
   ledger_.set_rows_handler([this] { usage_export_.rows_committed(); });
@@ -18,27 +26,53 @@ void Host::open_tokens() {
   open_meter();
 }
 
-void Host::configure_models(const std::shared_ptr<const ModelRoutes>& routes) {
+std::unique_ptr<Meter> Host::make_meter(const HostConfig& config) {
+  return std::make_unique<Meter>(
+      loop_, [this](Loop& callers) { return make_call_ledger(ledger_, loop_, callers); },
+      model_routes(config), log_.redactor(), log_.named("meter"),
+      MeterOptions{.listen = SocketAddress::parse(config.model.listen)});
+}
+
+// What can fail of taking a new config. Where nothing of it is new, a meter that does not listen is
+// no reason to refuse the rest.
+Host::MeterChange Host::prepare_meter(const HostConfig& fresh) {
+  const auto& now = config_.config.model;
+  const bool moved = fresh.model.listen != now.listen;
+  MeterChange change;
+  if (meter_ && moved)
+    change.place = meter_->take_place(SocketAddress::parse(fresh.model.listen));
+  else if (!meter_ && !fresh.model.routes.empty() && (moved || now.routes.empty()))
+    change.opened = make_meter(fresh);
+  return change;
+}
+
+void Host::configure_models(const std::shared_ptr<const ModelRoutes>& routes, MeterChange change) {
   models_.set_routes(routes);
-  if (meter_)
-    meter_->set_routes(routes);
-  else
-    open_meter();
+  const bool news = change.opened || change.place;
+  if (change.opened) meter_ = std::move(change.opened);
+  if (!meter_) return open_meter();
+  meter_->set_routes(routes);
+  if (change.place) meter_->move_to(change.place);
+  meter_fault_.clear();
+  if (news) log_.named("meter").info("listens on {}", meter_->address().text());
 }
 
 // Without it the host goes on: agents' runs are refused, and plugins' calls need no endpoint.
 void Host::open_meter() {
   meter_fault_.clear();
   if (config_.config.model.routes.empty()) return;
-  const auto open = attempt([this] {
-    meter_ = std::make_unique<Meter>(
-        loop_, [this](Loop& callers) { return make_call_ledger(ledger_, loop_, callers); },
-        model_routes(config_.config), log_.redactor(), log_.named("meter"),
-        MeterOptions{.listen = SocketAddress::parse(config_.config.model.listen)});
-  });
+  const auto open = attempt([this] { meter_ = make_meter(config_.config); });
   if (open.ok()) return log_.named("meter").info("listens on {}", meter_->address().text());
   meter_fault_ = open.error().message();
   log_.named("meter").error("does not listen: {}", open.error().what());
+}
+
+Meter& Host::meter() {
+  if (meter_) return *meter_;
+  throw Error(Code::unavailable,
+              meter_fault_.empty() ? "there is no meter, since host.yaml has no route to a model"
+                                   : "the meter does not listen: " + meter_fault_,
+              "See model: in host.yaml.");
 }
 
 void Host::pipelines_changed() {
@@ -57,6 +91,13 @@ void Host::add_tokens_attention(Json& lines) const {
     lines.push_back("the last good budget holds: " + fault->message());
   else if (fault && !config_.config.model.routes.empty())
     lines.push_back("no tokens are granted: " + fault->message());
+  const auto shift = ledger_.clock_shift();
+  const bool ahead = ledger_.next_reset() - clock_.wall() > kLongestDay;
+  if (std::chrono::abs(shift) >= kShiftToTell || ahead)
+    lines.push_back(
+        fmt::format("the clock was set, and the budget's day is still {}, until {}; if the clock "
+                    "is right now: timmy-host tokens accept-clock",
+                    day_text(ledger_.today()), format_utc(ledger_.next_reset())));
   for (const auto& [pipeline, pause] : ledger_.pauses())
     lines.push_back(fmt::format("pipeline {} pauses until {}: {}", pipeline,
                                 format_utc(pause.until), pause.cause));
@@ -65,13 +106,9 @@ void Host::add_tokens_attention(Json& lines) const {
 }
 
 Json Host::tokens_report() const {
-  return {{"budget", ledger_.budget().has_value()},
-          {"next_reset", format_utc(ledger_.next_reset())},
-          {"pauses", ledger_.pauses().size()},
-          {"routes", config_.config.model.routes.size()},
+  return {{"routes", config_.config.model.routes.size()},
           {"meter", meter_ ? Json(meter_->address().text()) : Json()},
-          {"metered_runs", meter_ ? meter_->open_runs() : 0},
-          {"exported_through", usage_export_.state().through}};
+          {"metered_runs", meter_ ? meter_->open_runs() : 0}};
 }
 
 TokenSources Host::token_sources() {
@@ -89,6 +126,7 @@ TokenSources Host::token_sources() {
     return Json{{"through", state.through}, {"trouble", state.trouble}};
   };
   sources.rows_added = [this] { usage_export_.rows_committed(); };
+  sources.meter = [this]() -> Meter& { return meter(); };
   return sources;
 }
 

@@ -99,8 +99,17 @@ class Host final : public HostControl {
   void repository_renamed(const RepoName& from, const RepoName& to);
   void open_webhooks();
   void open_tokens();
-  void configure_models(const std::shared_ptr<const ModelRoutes>& routes);
+  // Taken before a reload can no longer be refused.
+  struct MeterChange {
+    std::unique_ptr<Meter> opened;        // there was none
+    std::shared_ptr<Meter::Place> place;  // to which it moves
+  };
+  [[nodiscard]] MeterChange prepare_meter(const HostConfig& fresh);
+  void configure_models(const std::shared_ptr<const ModelRoutes>& routes, MeterChange change);
+  [[nodiscard]] std::unique_ptr<Meter> make_meter(const HostConfig& config);
   void open_meter();
+  // Throws Error{unavailable} with the reason while there is none.
+  [[nodiscard]] Meter& meter();
   void pipelines_changed();
   [[nodiscard]] TokenSources token_sources();
   void add_tokens_attention(Json& lines) const;

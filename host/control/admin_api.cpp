@@ -4,15 +4,17 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#include <charconv>
+#include <array>
 
 #include "base/kept_json.hpp"
 #include "base/redactor.hpp"
 #include "control/audit_routes.hpp"
 #include "control/db_routes.hpp"
-#include "control/job_json.hpp"
+#include "control/job_routes.hpp"
+#include "control/query.hpp"
 #include "control/queue_routes.hpp"
 #include "control/respond.hpp"
+#include "control/run_routes.hpp"
 #include "control/schedule_routes.hpp"
 #include "services/audit.hpp"
 #include "services/service.hpp"
@@ -21,31 +23,7 @@
 namespace host {
 namespace {
 
-constexpr std::int64_t kLongestPage = 1000;
-constexpr Duration kLongestWait = std::chrono::seconds(50);
 constexpr Duration kStopGrace = std::chrono::seconds(2);
-
-std::int64_t number_in(std::string_view text, std::string_view what) {
-  std::int64_t number = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc{} || end != text.data() + text.size() || number < 0)
-    throw Error(Code::usage,
-                std::string(what) + " must be a whole number, not \"" + std::string(text) + "\"");
-  return number;
-}
-
-int limit_in(std::string_view text) {
-  const auto limit = number_in(text, "limit");
-  if (limit < 1 || limit > kLongestPage)
-    throw Error(Code::usage, fmt::format("limit is {}, expected 1 to {}", limit, kLongestPage),
-                "Ask for further pages with before=ID, the last id of the page.");
-  return static_cast<int>(limit);
-}
-
-std::string query_value(const ServerRequest& request, const std::string& key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? "" : found->second;
-}
 
 std::string random_cookie() {
   std::array<unsigned char, 32> bytes{};
@@ -59,6 +37,12 @@ std::string random_cookie() {
 Error no_such_route(const ServerRequest& request) {
   return {Code::not_found, "this host has no " + request.method + " " + request.path,
           "See docs/admin-api.md for what there is."};
+}
+
+Json object_in(const ServerRequest& request) {
+  Json body = parse_kept_json(request.body, "the request");
+  if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
+  return body;
 }
 
 }  // namespace
@@ -75,7 +59,9 @@ class AdminApi::Impl {
         scheduler_(&scheduler),
         control_(&control),
         db_(loop, control),
+        jobs_(loop, queue, control),
         tokens_(std::move(tokens)),
+        runs_(tokens_.value_or(TokenSources{})),
         cookie_(random_cookie()),
         server_(context, [this](ServerRequest request, Respond respond) {
           handle(request, std::move(respond));
@@ -85,27 +71,15 @@ class AdminApi::Impl {
     server_.listen_unix(socket, 0600);
   }
 
-  void job_ended(JobId job) {
-    auto waiting = waiters_.equal_range(job);
-    std::vector<Respond> responds;
-    for (auto at = waiting.first; at != waiting.second; ++at)
-      responds.push_back(std::move(at->second.respond));
-    waiters_.erase(waiting.first, waiting.second);
-    for (auto& respond : responds) show(job, std::move(respond));
-  }
+  void job_ended(JobId job) { jobs_.ended(job); }
 
   void stop(std::function<void()> done) {
-    for (auto& [job, waiter] : waiters_) show(job, std::move(waiter.respond));
-    waiters_.clear();
+    jobs_.stop();
+    runs_.stop();
     server_.stop(kStopGrace, std::move(done));
   }
 
  private:
-  struct Waiter {
-    Respond respond;
-    Timer timeout;
-  };
-
   void handle(const ServerRequest& request, Respond respond) {
     try {
       const auto& path = request.segments;
@@ -129,7 +103,7 @@ class AdminApi::Impl {
   void read(const ServerRequest& request, Respond respond) {
     const auto& path = request.segments;
     const auto& what = path[1];
-    if (what == "jobs" && path.size() == 3) return read_job(request, std::move(respond));
+    if (what == "jobs" && path.size() == 3) return jobs_.show(request, std::move(respond));
     if (what == "db" && path.size() == 3 && path[2] == "task")
       return db_.outcome(json_answer(std::move(respond)));
     if (what == "schedules" && path.size() == 3)
@@ -143,7 +117,7 @@ class AdminApi::Impl {
     if (what == "queues") return read_queues(std::move(respond));
     if (what == "schedules") return respond_json(respond, 200, schedules_report(*scheduler_));
     if (what == "config") return respond_json(respond, 200, control_->config());
-    if (what == "jobs") return list(request, std::move(respond));
+    if (what == "jobs") return jobs_.list(request, std::move(respond));
     if (what == "audit") return list_audit(request, std::move(respond));
     if (what == "webhooks") return list_webhooks(request, std::move(respond));
     throw no_such_route(request);
@@ -179,6 +153,14 @@ class AdminApi::Impl {
       return back_up(request, std::move(respond));
     if (what == "tokens" && path.size() == 3 && path[2] == "import")
       return import_lines(request, std::move(respond));
+    if (what == "tokens" && path.size() == 3 && path[2] == "accept-clock")
+      return accept_clock(tokens(), audited<Json>(request, "tokens.accept-clock", "",
+                                                  json_answer(std::move(respond))));
+    if (what == "tokens" && path.size() == 3 && path[2] == "runs")
+      return open_run(request, std::move(respond));
+    if (what == "tokens" && path.size() == 5 && path[2] == "runs" && path[4] == "close")
+      return runs_.close(path[3], audited<Json>(request, "tokens.close", path[3],
+                                                json_answer(std::move(respond))));
     if (what == "reload" && path.size() == 2) return reload(request, std::move(respond));
     throw no_such_route(request);
   }
@@ -221,7 +203,7 @@ class AdminApi::Impl {
   void read_status(Respond respond) {
     queue_->counts([this, respond = std::move(respond)](Result<Counts> counts) {
       Json status = control_->status();
-      if (tokens_) status["tokens"] = tokens_status(*tokens_);
+      if (tokens_) status["tokens"].update(tokens_status(*tokens_));
       status["jobs"] = Json::object();
       // How the host is must be known above all when its store is not well.
       if (!counts.ok()) {
@@ -242,22 +224,6 @@ class AdminApi::Impl {
     });
   }
 
-  void list(const ServerRequest& request, Respond respond) {
-    JobFilter filter;
-    if (const auto state = query_value(request, "state"); !state.empty())
-      filter.state = parse_job_state(state);
-    filter.task = query_value(request, "task");
-    filter.held = query_value(request, "held") == "1";
-    JobPage page;
-    if (const auto before = query_value(request, "before"); !before.empty())
-      page.before = JobId(number_in(before, "before"));
-    if (const auto limit = query_value(request, "limit"); !limit.empty())
-      page.limit = limit_in(limit);
-    queue_->list(filter, page, answer<JobList>(std::move(respond), [](const JobList& list) {
-                   return to_json(list);
-                 }));
-  }
-
   void list_audit(const ServerRequest& request, Respond respond) {
     const auto before = query_value(request, "before");
     const auto limit = query_value(request, "limit");
@@ -275,35 +241,9 @@ class AdminApi::Impl {
         limit.empty() ? 50 : limit_in(limit), json_answer(std::move(respond)));
   }
 
-  void read_job(const ServerRequest& request, Respond respond) {
-    const JobId id(number_in(request.segments[2], "a job's id"));
-    const auto wait = query_value(request, "wait");
-    if (wait.empty()) return show(id, std::move(respond));
-    const auto limit = std::chrono::seconds(
-        std::min<std::int64_t>(number_in(wait, "wait"), kLongestWait / std::chrono::seconds(1)));
-    // Waiting begins before looking, so that an end in between is not missed.
-    const auto waiter = waiters_.emplace(id, Waiter{respond, {}});
-    waiter->second.timeout = loop_->after(limit, [this, waiter] {
-      auto respond_to = std::move(waiter->second.respond);
-      const JobId job = waiter->first;
-      waiters_.erase(waiter);
-      show(job, std::move(respond_to));
-    });
-    queue_->show(id, [this, id](Result<JobDetail> detail) {
-      const bool ended = !detail.ok() || detail.value().job.ended_at.has_value();
-      if (ended) job_ended(id);
-    });
-  }
-
-  void show(JobId id, Respond respond) {
-    queue_->show(id, answer<JobDetail>(std::move(respond),
-                                       [](const JobDetail& detail) { return to_json(detail); }));
-  }
-
   // Many at once.
   void change_jobs(const ServerRequest& request, const std::string& what, Respond respond) {
-    const Json body = parse_kept_json(request.body, "the request");
-    if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
+    const Json body = object_in(request);
     if (what == "count") return count_matching(*queue_, body, json_answer(std::move(respond)));
     const auto name = "jobs." + what;
     if (what == "batch")
@@ -321,12 +261,12 @@ class AdminApi::Impl {
 
   void change_job(const ServerRequest& request, JobId id, const std::string& verb,
                   Respond respond) {
-    if (verb == "cancel") return cancel(request, id, std::move(respond));
-    auto reply = audited<Job>(request, "jobs." + verb, std::to_string(id.value()),
-                              answer<Job>(std::move(respond), [this, id](const Job& job) {
-                                if (job.ended_at) job_ended(id);
-                                return to_json(job);
-                              }));
+    const auto what = "jobs." + verb;
+    const auto target = std::to_string(id.value());
+    if (verb == "cancel")
+      return queue_->cancel(id, audited<Cancelled>(request, what, target,
+                                                   jobs_.answer_cancelled(id, std::move(respond))));
+    auto reply = audited<Job>(request, what, target, jobs_.answer_changed(id, std::move(respond)));
     if (verb == "retry") return queue_->retry(id, std::move(reply));
     if (verb == "discard") return queue_->discard(id, std::move(reply));
     if (verb == "run-now") return queue_->run_now(id, std::move(reply));
@@ -344,28 +284,8 @@ class AdminApi::Impl {
     NewJob job = job_of(*control_, parse_kept_json(request.body, "the request"));
     const auto task = job.task;
     queue_->insert({std::move(job)},
-                   audited<std::vector<Inserted>>(
-                       request, "jobs.enqueue", task,
-                       answer<std::vector<Inserted>>(
-                           std::move(respond), [](const std::vector<Inserted>& inserted) {
-                             return Json{{"id", inserted.front().id.value()},
-                                         {"duplicate", inserted.front().duplicate}};
-                           })));
-  }
-
-  void cancel(const ServerRequest& request, JobId id, Respond respond) {
-    queue_->cancel(
-        id, audited<Cancelled>(
-                request, "jobs.cancel", std::to_string(id.value()),
-                answer<Cancelled>(std::move(respond), [this, id](const Cancelled& cancelled) {
-                  if (cancelled.running)
-                    control_->stop_running(id);
-                  else
-                    job_ended(id);
-                  return Json{{"id", id.value()},
-                              {"state", name(cancelled.state)},
-                              {"stopping", cancelled.running.has_value()}};
-                })));
+                   audited<std::vector<Inserted>>(request, "jobs.enqueue", task,
+                                                  jobs_.answer_enqueued(std::move(respond))));
   }
 
   void reset(const ServerRequest& request, const std::string& plugin, Respond respond) {
@@ -377,8 +297,7 @@ class AdminApi::Impl {
   }
 
   void back_up(const ServerRequest& request, Respond respond) {
-    const Json body = parse_kept_json(request.body, "the request");
-    if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
+    const Json body = object_in(request);
     db_.backup(body, audited<Json>(request, "db.backup", to_text(body.value("file", Json())),
                                    json_answer(std::move(respond))));
   }
@@ -389,13 +308,20 @@ class AdminApi::Impl {
   }
 
   void import_lines(const ServerRequest& request, Respond respond) {
-    const Json body = parse_kept_json(request.body, "the request");
-    if (!body.is_object()) throw Error(Code::usage, "the request must be a JSON object");
+    const Json body = object_in(request);
     import_tokens(
         tokens(), body,
         audited<Json>(request, "tokens.import",
                       std::to_string(body.contains("lines") ? body["lines"].size() : 0) + " lines",
                       json_answer(std::move(respond))));
+  }
+
+  void open_run(const ServerRequest& request, Respond respond) {
+    (void)tokens();
+    auto terms = RunRoutes::terms_in(object_in(request));
+    const auto pipeline = terms.spender.pipeline;
+    runs_.open(std::move(terms), audited<MeteredRun>(request, "tokens.run", pipeline,
+                                                     runs_.answer_opened(std::move(respond))));
   }
 
   void reload(const ServerRequest& request, Respond respond) {
@@ -414,9 +340,10 @@ class AdminApi::Impl {
   Scheduler* scheduler_;
   HostControl* control_;
   DbRoutes db_;
+  JobRoutes jobs_;
   std::optional<TokenSources> tokens_;
+  RunRoutes runs_;
   Secret cookie_;
-  std::multimap<JobId, Waiter> waiters_;
   HttpServer server_;
 };
 

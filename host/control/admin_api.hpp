@@ -24,6 +24,9 @@
 //   GET  /v1/tokens/today  /top  /show  /rows         control/token_routes.hpp
 //   GET  /v1/budget[/explain?of=]
 //   POST /v1/tokens/import            takes in what other programs counted
+//   POST /v1/tokens/accept-clock      the wall clock is right: its day is today
+//   POST /v1/tokens/runs              a metered run of its own   control/run_routes.hpp
+//   POST /v1/tokens/runs/ID/close     ends it: what it was charged
 //   POST /v1/reload                   as SIGHUP; answers what came of it
 //
 // An error is {"error": {"code", "message", "next_step"}} with a status that fits the code.

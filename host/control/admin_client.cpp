@@ -48,12 +48,8 @@ bool AdminClient::running() const {
   }
 }
 
-Json AdminClient::send(const std::string& method, const std::string& target, std::string body,
-                       Duration timeout) const {
-  boost::asio::io_context context;
-  const SystemClock clock;
-  AsioLoop loop(context, clock);
-  CurlClient http(context, loop);
+HttpRequest AdminClient::request(const std::string& method, const std::string& target,
+                                 std::string body, Duration timeout) const {
   HttpRequest request{.method = method,
                       .url = "http://timmy-host" + target,
                       .body = std::move(body),
@@ -68,20 +64,33 @@ Json AdminClient::send(const std::string& method, const std::string& target, std
     request.headers = {{"Content-Type", "application/json"},
                        {std::string(kCookieHeader), read_secret_file(paths_.cookie())}};
   }
+  return request;
+}
+
+Json AdminClient::reply_in(const Result<HttpResponse>& received, const std::string& target) const {
+  if (!received.ok() && received.error().code() == Code::unavailable) throw no_host(paths_);
+  const HttpResponse& response = received.value();
+  Json reply = parse_json(response.body, "the host's reply to " + target);
+  if (response.status == 200) return reply;
+  const Json error = reply.value("error", Json::object());
+  throw Error(code_named(error.value("code", "")), error.value("message", "the host failed"),
+              error.value("next_step", ""));
+}
+
+Json AdminClient::send(const std::string& method, const std::string& target, std::string body,
+                       Duration timeout) const {
+  boost::asio::io_context context;
+  const SystemClock clock;
+  AsioLoop loop(context, clock);
+  CurlClient http(context, loop);
   std::optional<Result<HttpResponse>> received;
-  http.send(std::move(request), [&](Result<HttpResponse> response) {
+  http.send(request(method, target, std::move(body), timeout), [&](Result<HttpResponse> response) {
     received = std::move(response);
     context.stop();
   });
   context.run();
   if (!received) throw Error(Code::internal, "the admin request ended without an answer");
-  if (!received->ok() && received->error().code() == Code::unavailable) throw no_host(paths_);
-  const HttpResponse response = std::move(*received).value();
-  const Json reply = parse_json(response.body, "the host's reply to " + target);
-  if (response.status == 200) return reply;
-  const Json error = reply.value("error", Json::object());
-  throw Error(code_named(error.value("code", "")), error.value("message", "the host failed"),
-              error.value("next_step", ""));
+  return reply_in(*received, target);
 }
 
 }  // namespace host

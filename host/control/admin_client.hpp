@@ -5,7 +5,9 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "base/result.hpp"
 #include "config/paths.hpp"
+#include "http/client.hpp"
 
 namespace host {
 
@@ -22,6 +24,13 @@ class AdminClient {
   Json post(const std::string& target, const Json& body = Json::object()) const;
   // The same with a body that is JSON already.
   Json post_text(const std::string& target, std::string body) const;
+
+  // For whoever reads an answer as it comes: the request, with the cookie if it changes something;
+  // and what its answer says, or why there is none. Both throw as get() and post() do.
+  [[nodiscard]] HttpRequest request(const std::string& method, const std::string& target,
+                                    std::string body, Duration timeout) const;
+  [[nodiscard]] Json reply_in(const Result<HttpResponse>& received,
+                              const std::string& target) const;
 
   // Whether something listens at the socket.
   [[nodiscard]] bool running() const;

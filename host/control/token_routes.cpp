@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "control/query.hpp"
 #include "services/token_json.hpp"
 #include "store/store.hpp"
 #include "tokens/account_table.hpp"
@@ -19,14 +20,9 @@ constexpr std::int64_t kLongestPage = 1000;
 constexpr std::int64_t kMostDays = 3660;
 constexpr int kNames = 1000;  // of a dimension on one day
 
-std::string value(const ServerRequest& request, const std::string& key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? "" : found->second;
-}
-
 std::int64_t number(const ServerRequest& request, const std::string& key, std::int64_t otherwise,
                     std::int64_t least, std::int64_t most) {
-  const auto text = value(request, key);
+  const auto text = query_value(request, key);
   if (text.empty()) return otherwise;
   std::int64_t given = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), given);
@@ -81,7 +77,7 @@ void today(const TokenSources& sources, Reply<Json> done) {
 }
 
 void top(const TokenSources& sources, const ServerRequest& request, Reply<Json> done) {
-  const auto by = value(request, "by");
+  const auto by = query_value(request, "by");
   const auto dimension = parse_dimension(by.empty() ? "pipeline" : by);
   const auto days = number(request, "days", 1, 1, kMostDays);
   const int limit = static_cast<int>(number(request, "limit", 20, 1, kLongestPage));
@@ -106,20 +102,6 @@ void top(const TokenSources& sources, const ServerRequest& request, Reply<Json> 
       std::move(done));
 }
 
-// "owner/name#12"
-std::pair<std::string, std::int64_t> issue_in(const std::string& text) {
-  const auto hash = text.rfind('#');
-  std::int64_t issue = 0;
-  if (hash != std::string::npos) {
-    const auto [end, failed] =
-        std::from_chars(text.data() + hash + 1, text.data() + text.size(), issue);
-    if (failed == std::errc{} && end == text.data() + text.size() && issue > 0 &&
-        text.substr(0, hash).find('/') != std::string::npos)
-      return {text.substr(0, hash), issue};
-  }
-  throw Error(Code::usage, "\"" + text + "\" is no issue, expected owner/name#12");
-}
-
 AccountTotal sum_of(const std::vector<LedgerEntry>& rows) {
   AccountTotal sum;
   for (const auto& row : rows) {
@@ -134,8 +116,8 @@ AccountTotal sum_of(const std::vector<LedgerEntry>& rows) {
 }
 
 void show(const TokenSources& sources, const ServerRequest& request, Reply<Json> done) {
-  const auto run = value(request, "run");
-  const auto issue = value(request, "issue");
+  const auto run = query_value(request, "run");
+  const auto issue = query_value(request, "issue");
   const auto job = number(request, "job", 0, 1, INT64_MAX);
   const int limit = static_cast<int>(number(request, "limit", 100, 1, kLongestPage));
   if ((job != 0) + !run.empty() + !issue.empty() != 1)
@@ -205,7 +187,7 @@ void budget(const TokenSources& sources, Reply<Json> done) {
 }
 
 void explain(const TokenSources& sources, const ServerRequest& request, Reply<Json> done) {
-  auto subject = parse_budget_subject(value(request, "of"));
+  auto subject = parse_budget_subject(query_value(request, "of"));
   Json head = budget_head(*sources.ledger);
   if (subject.kind == Dimension::pipeline && sources.pipeline_of)
     if (const auto pipeline = sources.pipeline_of(subject.name)) {
@@ -267,6 +249,30 @@ Json tokens_status(const TokenSources& sources) {
           {"until", format_utc(sources.ledger->next_reset())},
           {"pauses", pauses_json(sources.ledger->pauses())},
           {"export", sources.export_state ? sources.export_state() : Json()}};
+}
+
+std::pair<std::string, std::int64_t> issue_in(const std::string& text) {
+  const auto hash = text.rfind('#');
+  std::int64_t issue = 0;
+  if (hash != std::string::npos) {
+    const auto [end, failed] =
+        std::from_chars(text.data() + hash + 1, text.data() + text.size(), issue);
+    if (failed == std::errc{} && end == text.data() + text.size() && issue > 0 &&
+        text.substr(0, hash).find('/') != std::string::npos)
+      return {text.substr(0, hash), issue};
+  }
+  throw Error(Code::usage, "\"" + text + "\" is no issue, expected owner/name#12");
+}
+
+void accept_clock(const TokenSources& sources, Reply<Json> done) {
+  auto* ledger = sources.ledger;
+  const auto shift = std::chrono::round<std::chrono::seconds>(ledger->clock_shift()).count();
+  ledger->accept_clock([ledger, shift, done = std::move(done)](const Status& accepted) {
+    if (!accepted.ok()) return done(accepted.error());
+    done(Json{{"day", day_text(ledger->today())},
+              {"until", format_utc(ledger->next_reset())},
+              {"shift_seconds", shift}});
+  });
 }
 
 void import_tokens(const TokenSources& sources, const Json& request, Reply<Json> done) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/json.hpp"
 #include "base/result.hpp"
@@ -15,6 +16,7 @@
 
 namespace host {
 
+class Meter;
 class Store;
 
 // Where the answers come from. Nothing is owned.
@@ -30,6 +32,8 @@ struct TokenSources {
   std::function<Json()> export_state;
   // Rows were added.
   std::function<void()> rows_added;
+  // Throws Error{unavailable} with the reason while there is none.
+  std::function<Meter&()> meter;
 };
 
 // GET /v1/tokens/today, /top?by=&days=&limit=, /show?job=|run=|issue=&limit=, /rows?after=&limit=,
@@ -38,6 +42,13 @@ void read_tokens(const TokenSources& sources, const ServerRequest& request, Repl
 
 // For GET /v1/status, without a look at the store: {"budget", "until", "pauses", "export"}.
 [[nodiscard]] Json tokens_status(const TokenSources& sources);
+
+// "owner/name#12". Throws Error{usage} for anything else.
+[[nodiscard]] std::pair<std::string, std::int64_t> issue_in(const std::string& text);
+
+// POST /v1/tokens/accept-clock: {"day", "until", "shift_seconds"}, the last by how much the clock
+// had been set.
+void accept_clock(const TokenSources& sources, Reply<Json> done);
 
 // POST /v1/tokens/import {"lines": [{"line", "text", "copy"?}]}, at most 1,000: all that can be
 // read, in one transaction.

@@ -67,6 +67,12 @@ class TokenRoutesTest : public ::testing::Test {
     if (!answer) throw std::runtime_error("no answer");
     return answer->value();
   }
+  Json accept() {
+    std::optional<Result<Json>> answer;
+    accept_clock(sources_, [&](Result<Json> json) { answer = std::move(json); });
+    loop_.drain();
+    return answer->value();
+  }
   Json import(const Json& lines) {
     std::optional<Result<Json>> answer;
     import_tokens(sources_, {{"lines", lines}},
@@ -214,6 +220,16 @@ TEST_F(TokenRoutesTest, AReachedCapsPauseIsInStatusAndInTheExplanation) {
 TEST_F(TokenRoutesTest, WhatIsNotThereIsNotFound) {
   EXPECT_THROW(get("/v1/tokens/yesterday"), Error);
   EXPECT_THROW(get("/v1/budget/what"), Error);
+}
+
+TEST_F(TokenRoutesTest, AClockThatWasSetIsTakenByOrder) {
+  const auto before = get("/v1/tokens/today")["day"].get<std::string>();
+  loop_.fake_clock().set_wall(loop_.clock().wall() - std::chrono::hours(72));
+  EXPECT_EQ(get("/v1/tokens/today")["day"], before);
+  const Json accepted = accept();
+  EXPECT_LT(accepted["day"].get<std::string>(), before);
+  EXPECT_EQ(accepted["shift_seconds"], -72 * 3600);
+  EXPECT_EQ(get("/v1/tokens/today")["day"], accepted["day"]);
 }
 
 }  // namespace
