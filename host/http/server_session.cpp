@@ -143,6 +143,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void receive() {
     state_ = State::receiving;
+    slow_ = false;
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(owner_->limits.header_bytes));
     parser_->body_limit(owner_->limits.body_bytes);
@@ -155,6 +156,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void received(const error_code& failed) {
     if (state_ != State::receiving) return;
+    if (failed && slow_) return refuse(http::status::request_timeout);
     if (failed) {
       const auto status = refusal(failed);
       return status ? refuse(*status) : abort();
@@ -168,9 +170,12 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void too_slow() {
     if (buffer_.size() == 0 && !parser_->got_some()) return abort();
+    slow_ = true;
+    // Never answered beside a read: one that has its bytes already isn't cancelled by this, and
+    // goes on to read more into the buffer. The answer is given where the read ends.
+    deadline(kLinger, [](Session& self) { self.abort(); });
     error_code ignored;
-    socket_.cancel(ignored);  // the read under way; its end is passed over
-    refuse(http::status::request_timeout);
+    socket_.cancel(ignored);
   }
 
   void refuse(http::status status) {
@@ -355,6 +360,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   bool last_ = false;
   State state_ = State::idle;
   bool refused_ = false;
+  bool slow_ = false;  // the request that comes now came too slowly
   TimePoint idle_since_{};
   std::uint64_t answers_ = 0;
 };

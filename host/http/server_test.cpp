@@ -126,6 +126,26 @@ TEST_F(ServerTest, TellsAPeerThatIsSlowToAskAndDropsOneThatSaysNothing) {
   run_until(context_, [&] { return server_->connections() == 0; });
 }
 
+// One that has bytes at hand is read on from, cancelled or not, while the time to ask ends.
+TEST_F(ServerTest, TellsAPeerSoThatGoesOnSendingBitByBit) {
+  HttpServerLimits limits;
+  limits.receive_time = 20ms;
+  serve(hello(), limits);
+  int told = 0;
+  for (int round = 0; round < 20; ++round) {
+    RawClient drip(context_, port_);
+    drip.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n");
+    run_until(context_, [&] {
+      drip.say(std::string(700, 'x'));
+      return drip.closed();
+    });
+    told += drip.heard("HTTP/1.1 408") ? 1 : 0;
+  }
+  EXPECT_GT(told, 0) << "a reset may overtake an answer, but not each";
+  EXPECT_TRUE(requests_.empty());
+  run_until(context_, [&] { return server_->connections() == 0; });
+}
+
 TEST_F(ServerTest, AnswersLaterFromTheLoopAndOnlyOnce) {
   HttpServer::Respond later;
   serve([&](ServerRequest, const HttpServer::Respond& respond) { later = respond; });
