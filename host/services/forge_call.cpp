@@ -13,8 +13,11 @@ namespace {
 }  // namespace
 
 void ForgeCall::note_failure(RunContext& run, const Error& error) {
-  if (error.transient()) run.unreachable.insert("gitea");
-  if (error.code() == Code::rate_limited) run.forge_asked_to_wait = true;
+  // It is there, and said when to come again.
+  if (error.code() == Code::rate_limited)
+    run.forge_asked_to_wait = true;
+  else if (error.transient())
+    run.unreachable.insert("gitea");
 }
 
 RepoName ForgeCall::repo(std::string_view grant) const {

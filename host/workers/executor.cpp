@@ -328,7 +328,7 @@ Verdict Executor::judge(const Run& run, Verdict verdict, const RunHooks::Closing
   } else if (failed && !verdict.permanent) {
     if (closing.wait) {
       verdict.kind = Kind::snoozed;
-      verdict.delay = closing.wait;
+      verdict.delay = std::max(verdict.delay.value_or(Duration::zero()), *closing.wait);
     }
     // The task said that it can't do without this system, and the system could not be reached:
     // nobody's fault, so no attempt is burned.

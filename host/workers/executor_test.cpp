@@ -128,6 +128,14 @@ TEST_F(ExecutorTest, AFailedRunThatWasToldToWaitBurnsNoAttempt) {
   EXPECT_EQ(show(id).due, queue_.now() + 30s);
 }
 
+TEST_F(ExecutorTest, AFailedRunThatAsksForALongerWaitThanItWasToldGetsIt) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  hooks_.closing.wait = 30s;
+  end(id, {.kind = Kind::failed, .message = "slow down", .delay = 90s});
+  EXPECT_EQ(show(id).due, queue_.now() + 90s);
+}
+
 TEST_F(ExecutorTest, WhatARunStagedIsKeptOnlyWhenItCompletes) {
   set({task("work")});
   const auto ids = insert("work", 2);
