@@ -45,11 +45,12 @@ std::int64_t open_intent(Unit& unit, const Intent& intent, WallTime now) {
   return unit.last_rowid();
 }
 
-void close_intent(Unit& unit, std::int64_t id, std::string_view state, std::string_view result,
+bool close_intent(Unit& unit, std::int64_t id, std::string_view state, std::string_view result,
                   WallTime now) {
   unit.run(
       "UPDATE intents SET state = ?2, result = ?3, resolved = ?4 WHERE id = ?1 AND state = 'open'",
       id, state, result, now);
+  return unit.changes() > 0;
 }
 
 std::vector<Intent> open_intents(Unit& unit) {

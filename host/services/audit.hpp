@@ -56,8 +56,8 @@ struct Intent {
 // Fenced: throws Error{stale} unless the run is its job's current one. Returns the row's id.
 [[nodiscard]] std::int64_t open_intent(Unit& unit, const Intent& intent, WallTime now);
 // `state`: "done" (the answer came, good or bad) or "lost" (the host died before it came; what was
-// written is found out by reading back).
-void close_intent(Unit& unit, std::int64_t id, std::string_view state, std::string_view result,
+// written is found out by reading back). Whether it was open till now.
+bool close_intent(Unit& unit, std::int64_t id, std::string_view state, std::string_view result,
                   WallTime now);
 // Those of runs that are over: their host died before the answer came. Oldest first.
 [[nodiscard]] std::vector<Intent> open_intents(Unit& unit);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What became of writes whose answer a host did not live to see.
+// What became of writes whose answer was not seen.
 #include "gitea/client.hpp"
 #include "services/audit.hpp"
 #include "services/gitea_service.hpp"
@@ -134,13 +134,13 @@ class Resolution : public std::enable_shared_from_this<Resolution> {
   }
 
   void close(const Intent& intent, const std::string& result) {
-    log_.info("the host did not live to see the answer to {} on {} ({}): {}", intent.method,
-              intent.target, intent.who, result);
+    log_.info("the answer to {} on {} ({}) was not seen: {}", intent.method, intent.target,
+              intent.who, result);
     store_->run(
         [result, now = clock_->wall(), intent](Unit& unit) {
-          close_intent(unit, intent.id, "lost", result, now);
-          write_audit(unit, {now, intent.who, intent.method, intent.target,
-                             "the host did not live to see the answer; " + result});
+          if (close_intent(unit, intent.id, "lost", result, now))
+            write_audit(unit, {now, intent.who, intent.method, intent.target,
+                               "its answer was not seen; " + result});
         },
         [self = shared_from_this()](Status stored) {
           if (!stored.ok()) return self->done_(stored.error());

@@ -65,8 +65,8 @@ TEST_F(GiteaIntentsTest, TheAuditNamesWhoAskedForAWriteThatWasLost) {
   EXPECT_EQ(resolve(), 2);
   EXPECT_THAT(rows("SELECT who || ': ' || what || ' ' || target || ' ' || result FROM audit"),
               ElementsAre("plugin triage, job " + std::to_string(run->run.job.value()) +
-                              " of triage_task: gitea/1.add_labels org/app#1 the host did not live "
-                              "to see the answer; read back: org/app#1 carries no label",
+                              " of triage_task: gitea/1.add_labels org/app#1 its answer was not "
+                              "seen; read back: org/app#1 carries no label",
                           HasSubstr("job 77: gitea/1.set_issue_state org/app#1")));
 }
 

@@ -75,8 +75,8 @@ class GiteaService final : public Service {
     const auto entry = entry_of(intent, answer.ok() ? "ok" : answer.error().what());
     store_->submit(
         [id, entry](Unit& unit) {
-          close_intent(unit, id, "done", entry.result, entry.at);
-          write_audit(unit, entry);
+          // Else it was looked for meanwhile, and what was found is on record.
+          if (close_intent(unit, id, "done", entry.result, entry.at)) write_audit(unit, entry);
         },
         // The write happened, but its record did not: the run must not go on as if all were well.
         after(std::move(answer), std::move(reply)));

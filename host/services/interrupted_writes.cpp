@@ -27,10 +27,12 @@ InterruptedWrites::InterruptedWrites(Gitea& gitea, Store& store, Loop& loop, Log
 
 void InterruptedWrites::look() {
   rest();
+  resting_ = false;
   ask();
 }
 
 void InterruptedWrites::rest() {
+  resting_ = true;
   pause_ = Duration::zero();
   again_.cancel();
 }
@@ -50,10 +52,11 @@ void InterruptedWrites::told(Result<ResolvedIntents> intents) {
   else
     log_.warn("looking after interrupted writes: {}", intents.error().what());
   if (intents.ok() && found_.open == 0) {
-    rest();
+    pause_ = Duration::zero();
     tries_ = 0;
     return known_();
   }
+  if (resting_) return;
   // Until it is known a run might write again what is there already.
   if (pause_ == Duration::zero())
     log_.warn(

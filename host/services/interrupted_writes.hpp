@@ -40,6 +40,7 @@ class InterruptedWrites {
   std::function<void()> known_;
   ResolvedIntents found_;
   bool asking_ = false;
+  bool resting_ = false;
   int tries_ = 0;  // since nothing was open
   Duration pause_{};
   Timer again_;

@@ -94,5 +94,16 @@ TEST_F(InterruptedWritesTest, AtRestNobodyIsAsked) {
   EXPECT_EQ(known_, 1);
 }
 
+TEST_F(InterruptedWritesTest, NorIsAnybodyAfterALookThatWasUnderWay) {
+  interrupt();
+  gitea_.fail_next(Error(Code::unavailable, "away"));
+  writes_.look();
+  writes_.rest();
+  loop_.drain();
+  const auto calls = gitea_.calls;
+  loop_.advance(1h);
+  EXPECT_EQ(gitea_.calls, calls);
+}
+
 }  // namespace
 }  // namespace host
