@@ -64,7 +64,7 @@ const Secret& TokenSource::get() {
     if (file_ == file && gone && is_kept()) return token_;
     if (!now) continue;
     if (file_ != file || seen_ != now) read(file, *now);
-    gone_since_.reset();
+    if (seen_ == now) gone_since_.reset();  // else it went while it was read
     return token_;
   }
   std::string places;
