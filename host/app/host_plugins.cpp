@@ -114,6 +114,10 @@ void Host::reload() {
     const Error error = current_error();
     note_reload(error.what());
     log_.error("kept the old configuration: {}", error.what());
+    // Where they had to leave their port for the new address, the old one may be gone since.
+    if (!config_.config.webhooks.listen.empty() && webhooks_.address().empty() &&
+        webhooks_fault_.empty())
+      webhooks_fault_ = "the address that they had can't be had again; reload once it is free";
     notify_.ready("kept the old configuration: " + error.message());
     throw;
   }

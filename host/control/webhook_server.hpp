@@ -58,7 +58,8 @@ class WebhookServer {
   // there. Where both are one port, connections that nobody has taken yet are cut. Secrets are read
   // at each delivery where their files have changed. Throws Error{denied} and others of
   // read_secret_file(), unless each secret can be read, or Error{io} when the address is not to be
-  // had; then all is as before.
+  // had; then all is as before, but where the old one had to leave the port for the new one and
+  // somebody else took it meanwhile: then it listens nowhere, and address() is empty.
   void configure(const WebhookSettings& settings);
 
   // Empty when it listens nowhere; else "127.0.0.1:8480", with the port that it got.
