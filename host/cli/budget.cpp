@@ -5,6 +5,7 @@
 #include "app/offline.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "cli/argument.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "cli/tokens_text.hpp"
@@ -21,12 +22,7 @@ using Declare = options::options_description;
 using Positional = options::positional_options_description;
 
 int show(Session& session, const options::variables_map&) {
-  const Json reply = session.client().get("/v1/budget");
-  if (session.json)
-    session.out << to_indented_text(reply) << '\n';
-  else
-    print_budget(session.out, reply);
-  return 0;
+  return print_reply(session, session.client().get("/v1/budget"), print_budget);
 }
 
 int explain(Session& session, const options::variables_map& given) {
@@ -35,11 +31,7 @@ int explain(Session& session, const options::variables_map& given) {
                 "Name a pipeline, a task, an issue (owner/name#12) or a model (provider/model).");
   const Json reply = session.client().get("/v1/budget/explain?of=" +
                                           percent_encode(given["of"].as<std::string>()));
-  if (session.json)
-    session.out << to_indented_text(reply) << '\n';
-  else
-    print_explanation(session.out, reply);
-  return 0;
+  return print_reply(session, reply, print_explanation);
 }
 
 struct Checked {
@@ -129,9 +121,7 @@ std::vector<Command> budget_commands() {
                     "timmy-host budget explain openai/gpt-4o --json"},
        .declare =
            [](Declare& own, Positional& positional) {
-             own.add_options()("of", options::value<std::string>()->value_name("WHAT"),
-                               "whose (same as the argument)");
-             positional.add("of", 1);
+             declare_argument(own, positional, "of", "WHAT", "whose");
            },
        .reads_files = false,
        .run = explain},
@@ -148,9 +138,7 @@ std::vector<Command> budget_commands() {
                     "timmy-host budget check ./token_budget.json --json"},
        .declare =
            [](Declare& own, Positional& positional) {
-             own.add_options()("file", options::value<std::string>()->value_name("FILE"),
-                               "the file (same as the argument)");
-             positional.add("file", 1);
+             declare_argument(own, positional, "file", "FILE", "the file");
            },
        .run = check},
   };

@@ -3,6 +3,7 @@
 
 #include "app/instance_lock.hpp"
 #include "base/error.hpp"
+#include "cli/argument.hpp"
 #include "cli/command.hpp"
 #include "store/backup.hpp"
 
@@ -18,9 +19,7 @@ std::filesystem::path file_of(const options::variables_map& given) {
 
 void declare_file(options::options_description& own,
                   options::positional_options_description& positional) {
-  own.add_options()("file", options::value<std::string>()->value_name("FILE"),
-                    "the backup (same as the argument)");
-  positional.add("file", 1);
+  declare_argument(own, positional, "file", "FILE", "the backup");
 }
 
 // A task that the host has begun, waited for to its end.

@@ -4,10 +4,14 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <functional>
 #include <future>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/file.hpp"
@@ -37,6 +41,16 @@ class FakeHost {
   void set(const std::string& request, Json reply, int status = 200) {
     on_loop([&] { replies_[request] = {status, std::move(reply)}; });
   }
+  // What it is answered with, as a line, in an answer that does not end before its client goes.
+  void hold(const std::string& request, Json reply) {
+    on_loop([&] { held_[request] = std::move(reply); });
+  }
+  // Clients of these that have gone.
+  int gone() {
+    int count = 0;
+    on_loop([&] { count = gone_; });
+    return count;
+  }
   // Method, target and body of every request until now.
   std::vector<std::string> requests() {
     std::vector<std::string> copy;
@@ -45,6 +59,19 @@ class FakeHost {
   }
 
  private:
+  class Held final : public ServerStream {
+   public:
+    Held(std::string line, int& gone) : line_(std::move(line)), gone_(&gone) {}
+    ~Held() override { ++*gone_; }
+    void next(std::function<void(std::string)> give) override {
+      if (!line_.empty()) give(std::exchange(line_, {}));
+    }
+
+   private:
+    std::string line_;
+    int* gone_;
+  };
+
   void on_loop(const std::function<void()>& work) {
     std::promise<void> done;
     boost::asio::post(context_, [&] {
@@ -55,6 +82,9 @@ class FakeHost {
   }
   void answer(const ServerRequest& request, const HttpServer::Respond& respond) {
     requests_.push_back(request.method + " " + request.target + " " + request.body);
+    if (const auto held = held_.find(request.method + " " + request.path); held != held_.end())
+      return respond(
+          {200, {}, {}, std::nullopt, std::make_shared<Held>(held->second.dump() + "\n", gone_)});
     const auto reply = replies_.find(request.method + " " + request.path);
     if (reply == replies_.end())
       return respond({404, {}, R"({"error": {"code": "not_found", "message": "no such route"}})"});
@@ -65,6 +95,8 @@ class FakeHost {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       boost::asio::make_work_guard(context_)};
   std::map<std::string, std::pair<int, Json>> replies_;
+  std::map<std::string, Json> held_;
+  int gone_ = 0;
   std::vector<std::string> requests_;
   HttpServer server_{context_,
                      [this](const ServerRequest& request, const HttpServer::Respond& respond) {

@@ -3,6 +3,7 @@
 
 #include "app/offline.hpp"
 #include "base/error.hpp"
+#include "cli/argument.hpp"
 #include "cli/command.hpp"
 #include "cli/plugin_text.hpp"
 #include "cli/table.hpp"
@@ -31,9 +32,7 @@ std::string id_of(const options::variables_map& given) {
 
 void declare_id(options::options_description& own,
                 options::positional_options_description& positional) {
-  own.add_options()("id", options::value<std::string>()->value_name("ID"),
-                    "the plugin (same as the argument)");
-  positional.add("id", 1);
+  declare_argument(own, positional, "id", "ID", "the plugin");
 }
 
 // "1.1", or "-" where it can't be read.

@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "base/error.hpp"
+#include "cli/argument.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "http/url.hpp"
@@ -62,9 +63,7 @@ int change(Session& session, const options::variables_map& given, const std::str
 
 void declare_name(options::options_description& own,
                   options::positional_options_description& positional) {
-  own.add_options()("name", options::value<std::string>()->value_name("NAME"),
-                    "the name (same as the argument)");
-  positional.add("name", 1);
+  declare_argument(own, positional, "name", "NAME", "the name");
 }
 
 Command changing(const std::string& kind, const std::string& verb, std::string summary,

@@ -3,6 +3,7 @@
 
 #include "app/offline.hpp"
 #include "base/error.hpp"
+#include "cli/argument.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "http/url.hpp"
@@ -22,9 +23,7 @@ std::string name_given(const options::variables_map& given) {
 
 void declare_name(options::options_description& own,
                   options::positional_options_description& positional) {
-  own.add_options()("name", options::value<std::string>()->value_name("TASK"),
-                    "the schedule's task (same as the argument)");
-  positional.add("name", 1);
+  declare_argument(own, positional, "name", "TASK", "the schedule's task");
 }
 
 std::string time_text(const Json& time) { return time.is_string() ? time.get<std::string>() : "-"; }

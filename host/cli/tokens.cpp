@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/sha256.hpp"
+#include "cli/argument.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
 #include "cli/tokens_text.hpp"
@@ -26,23 +27,15 @@ std::string word(const options::variables_map& given, const char* key) {
   return given[key].as<std::string>();
 }
 
-int print(Session& session, const Json& reply, void (*as_text)(std::ostream&, const Json&)) {
-  if (session.json)
-    session.out << to_indented_text(reply) << '\n';
-  else
-    as_text(session.out, reply);
-  return 0;
-}
-
 int today(Session& session, const options::variables_map&) {
-  return print(session, session.client().get("/v1/tokens/today"), print_today);
+  return print_reply(session, session.client().get("/v1/tokens/today"), print_today);
 }
 
 int top(Session& session, const options::variables_map& given) {
   const auto reply = session.client().get("/v1/tokens/top?by=" + percent_encode(word(given, "by")) +
                                           "&days=" + std::to_string(given["days"].as<int>()) +
                                           "&limit=" + std::to_string(given["limit"].as<int>()));
-  return print(session, reply, print_top);
+  return print_reply(session, reply, print_top);
 }
 
 // "12" is a job, "12.3" and "sess-1" are runs, "owner/name#12" is an issue.
@@ -59,7 +52,7 @@ int show(Session& session, const options::variables_map& given) {
   const auto reply =
       session.client().get("/v1/tokens/show?" + kind_of(what) + "=" + percent_encode(what) +
                            "&limit=" + std::to_string(given["limit"].as<int>()));
-  return print(session, reply, print_rows);
+  return print_reply(session, reply, print_rows);
 }
 
 int export_rows(Session& session, const options::variables_map& given) {
@@ -145,7 +138,7 @@ int import_file(Session& session, const options::variables_map& given) {
   Importer importer(client);
   for (std::string line; std::getline(in, line);) importer.add(std::move(line));
   if (in.bad()) throw Error(Code::io, "reading \"" + file + "\" failed");
-  return print(session, importer.finish(), print_import);
+  return print_reply(session, importer.finish(), print_import);
 }
 
 Command today_command() {
@@ -203,14 +196,35 @@ Command show_command() {
                    "timmy-host tokens show org/app#12 --limit 500"},
       .declare =
           [](Declare& own, Positional& positional) {
-            own.add_options()("what", options::value<std::string>()->value_name("WHAT"),
-                              "the job, run or issue (same as the argument)")(
-                "limit", options::value<int>()->default_value(100)->value_name("N"),
-                "how many at most, 1 to 1000");
-            positional.add("what", 1);
+            declare_argument(own, positional, "what", "WHAT", "the job, run or issue");
+            own.add_options()("limit", options::value<int>()->default_value(100)->value_name("N"),
+                              "how many at most, 1 to 1000");
           },
       .reads_files = false,
       .run = show};
+}
+
+int accept_clock(Session& session, const options::variables_map&) {
+  return print_reply(session, session.client().post("/v1/tokens/accept-clock"),
+                     [](std::ostream& out, const Json& day) {
+                       out << "today is " << day.at("day").get<std::string>() << ", until "
+                           << day.at("until").get<std::string>() << '\n';
+                     });
+}
+
+Command accept_clock_command() {
+  return {.words = "tokens accept-clock",
+          .arguments = "",
+          .summary = "take the machine's clock for right after it was set",
+          .details =
+              "The day of the budget follows a clock that nobody can set, so that setting the "
+              "wall clock renews no cap. After a wrong clock was put right the two differ, "
+              "which status says. This makes the day of the wall clock today, be it an earlier "
+              "one, whose totals then go on; pauses of pipelines end.",
+          .examples = {"timmy-host tokens accept-clock"},
+          .declare = [](Declare&, Positional&) {},
+          .reads_files = false,
+          .run = accept_clock};
 }
 
 Command import_command() {
@@ -229,9 +243,7 @@ Command import_command() {
                    "zcat token_usage-2026-01.jsonl.gz | timmy-host tokens import - --json"},
       .declare =
           [](Declare& own, Positional& positional) {
-            own.add_options()("file", options::value<std::string>()->value_name("FILE"),
-                              "the file (same as the argument)");
-            positional.add("file", 1);
+            declare_argument(own, positional, "file", "FILE", "the file");
           },
       .reads_files = false,
       .run = import_file};
@@ -261,7 +273,8 @@ Command export_command() {
 }  // namespace
 
 std::vector<Command> token_commands() {
-  return {today_command(), top_command(), show_command(), import_command(), export_command()};
+  return {today_command(),  top_command(),    show_command(),
+          import_command(), export_command(), accept_clock_command()};
 }
 
 }  // namespace host::cli

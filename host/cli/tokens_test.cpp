@@ -145,6 +145,14 @@ TEST_F(TokensCommandTest, AnImportSendsLinesWithTheirNumbersAndSumsUp) {
   EXPECT_EQ(run({"tokens", "import", "/nowhere"}), 66);
 }
 
+TEST_F(TokensCommandTest, AClockIsAcceptedByOrder) {
+  host_.set("POST /v1/tokens/accept-clock",
+            {{"day", "2026-01-05"}, {"until", "2026-01-06T00:00:00Z"}, {"shift_seconds", -9}});
+  EXPECT_EQ(run({"tokens", "accept-clock"}), 0) << err_.str();
+  EXPECT_EQ(out_.str(), "today is 2026-01-05, until 2026-01-06T00:00:00Z\n");
+  EXPECT_THAT(host_.requests(), ElementsAre("POST /v1/tokens/accept-clock {}"));
+}
+
 TEST_F(TokensCommandTest, StatusShowsPausesAndAFileThatWaits) {
   host_.set("GET /v1/status", {{"plugins", {{"ready", 1}, {"found", 1}}},
                                {"workers", {{"alive", 0}}},
