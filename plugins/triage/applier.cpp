@@ -76,7 +76,6 @@ Looked Applier::look(Snapshot issue, const std::string& home) {
   task.stored = task.before = kept.value_or(Json::object());
   task.record = settled(Record::from(task.stored), task.issue);
   Outcome outcome = decide_on(task);
-  wanted_to_write_ = wanted_to_write_ || !outcome.steps.empty();
   held_ = held_ || (!outcome.steps.empty() && watch_.holds());
   if (!outcome.steps.empty() && !stopped() && old(task.issue)) {
     read_again(task);
@@ -202,7 +201,7 @@ void Applier::send_first(Task& task) {
   }
   refusals_ = 0;
   task.dry_run = sent.dry_run;
-  rehearsed_ = rehearsed_ || sent.dry_run;
+  if (!sent.dry_run) watch_.wrote();
   task.record.finish();
   task.moved = !sent.issue;
   if (sent.issue) task.issue = std::move(*sent.issue);
@@ -213,6 +212,7 @@ void Applier::send_first(Task& task) {
 void Applier::refused(Task& task, const timmy::Permanent& failure) {
   if (is_write_cap(failure)) {
     capped_ = true;
+    watch_.met_cap();
     return take_back(task, Step(task.record.plan.front()));
   }
   read_again(task);

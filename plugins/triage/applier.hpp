@@ -56,12 +56,8 @@ class Applier {
   // Whether this run writes nothing any more: it made as many writes as it may, ends soon, or is
   // held by the watch.
   [[nodiscard]] bool stopped() const;
-  // Whether there was anything to write.
-  [[nodiscard]] bool wanted_to_write() const { return wanted_to_write_; }
   // Whether it would write, but for the watch.
   [[nodiscard]] bool held() const { return held_; }
-  // Whether it would write more in earnest, but for the cap.
-  [[nodiscard]] bool capped() const { return capped_ && !rehearsed_; }
   // To be called before another repository's issues are looked at.
   void next_repository() { refusals_ = 0; }
 
@@ -96,8 +92,7 @@ class Applier {
   CapWatch& watch_;
   Clock clock_;
   FactFinder facts_;
-  bool wanted_to_write_ = false, capped_ = false, held_ = false;
-  bool rehearsed_ = false;          // it is a dry run
+  bool capped_ = false, held_ = false;
   int refusals_ = 0;                // of writes to this repository, one after the other
   std::set<std::string> bad_;       // "org/app label x": what this run found not to exist
   std::set<std::string> unjudged_;  // rules that this run has said it of

@@ -17,30 +17,44 @@ constexpr auto kInARow = std::chrono::hours(48);
 
 }  // namespace
 
-CapWatch::CapWatch(timmy::Context& ctx, std::string task, const std::string& config)
-    : ctx_(ctx), task_(std::move(task)), config_(digest(config)) {}
+CapWatch::CapWatch(timmy::Context& ctx, std::string task, const std::string& config,
+                   const Json& payload)
+    : ctx_(ctx),
+      task_(std::move(task)),
+      config_(digest(config)),
+      of_event_(!payload.value("repo", "").empty()) {}
 
 void CapWatch::go_on() { keep({{"of", config_}, {"allowed", true}}); }
 
+// What this run itself comes to is for the next.
 bool CapWatch::holds() {
+  if (!holds_) holds_ = is_of_now() && !is_allowed() && counted().value("runs", 0) >= kRuns;
+  return *holds_;
+}
+
+const Json& CapWatch::counted() {
   if (!counted_) counted_ = ctx_.state().get("capped/" + task_).value_or(Json::object());
-  return is_of_now() && !counted_->value("allowed", false) && counted_->value("runs", 0) >= kRuns;
+  return *counted_;
 }
 
 // Not of another config.
-bool CapWatch::is_of_now() const { return counted_->value("of", "") == config_; }
+bool CapWatch::is_of_now() { return counted().value("of", "") == config_; }
 
-void CapWatch::ended(bool by_cap) {
-  if (holds() || (is_of_now() && counted_->value("allowed", false))) return;
-  if (!by_cap) {
-    if (!counted_->empty()) keep(nullptr);
-    return;
-  }
-  const auto last = timmy::parse_time(counted_->value("at", ""));
+bool CapWatch::is_allowed() { return is_of_now() && counted().value("allowed", false); }
+
+void CapWatch::wrote() { wrote_ = true; }
+
+void CapWatch::met_cap() {
+  if (!wrote_ || of_event_ || is_allowed()) return;
+  const auto last = timmy::parse_time(counted().value("at", ""));
   const bool next = is_of_now() && last && ctx_.now() - *last <= kInARow;
   keep({{"of", config_},
-        {"runs", next ? counted_->value("runs", 0) + 1 : 1},
+        {"runs", next ? counted().value("runs", 0) + 1 : 1},
         {"at", timmy::format_time(ctx_.now())}});
+}
+
+void CapWatch::did_all() {
+  if (wrote_ && !of_event_ && !is_allowed() && !counted().empty()) keep(nullptr);
 }
 
 // At once, whatever becomes of the run.

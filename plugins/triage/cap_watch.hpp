@@ -13,27 +13,37 @@ namespace triage {
 // which counts for as long as the config stays the same.
 class CapWatch {
  public:
-  // `config`: what the task does by, as a text that differs when that does.
-  CapWatch(timmy::Context& ctx, std::string task, const std::string& config);
+  // `config`: what the task does by, as a text that differs when that does. `payload`: the run's;
+  // one of an event may be held, and counts for nothing.
+  CapWatch(timmy::Context& ctx, std::string task, const std::string& config,
+           const timmy::Json& payload = timmy::Json::object());
 
   // Somebody looked, and it is as it should be.
   void go_on();
-  // Whether nothing is to be written. Asked of the state at the first time.
+  // Whether nothing is to be written, as of when it is asked first.
   [[nodiscard]] bool holds();
-  // To be told at the end of a run that came to more than one event: whether the cap ended it, and
-  // not only in a dry run.
-  void ended(bool by_cap);
+  // To be told when something was written, and not only rehearsed: a run that writes nothing counts
+  // for nothing.
+  void wrote();
+  // To be told when the cap refuses a write, at once: whatever becomes of the run, it counts.
+  void met_cap();
+  // To be told at the end of a run that has left nothing to do.
+  void did_all();
   // What to tell people, where it holds.
   [[nodiscard]] std::string why() const;
 
  private:
-  [[nodiscard]] bool is_of_now() const;
+  [[nodiscard]] const timmy::Json& counted();
+  [[nodiscard]] bool is_of_now();
+  [[nodiscard]] bool is_allowed();
   void keep(const timmy::Json& counted);
 
   timmy::Context& ctx_;
   std::string task_;
   std::string config_;
+  bool of_event_, wrote_ = false;
   std::optional<timmy::Json> counted_;  // nothing: not asked for yet
+  std::optional<bool> holds_;           // likewise
 };
 
 }  // namespace triage

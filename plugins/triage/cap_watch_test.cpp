@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -29,6 +30,13 @@ class Capped : public TaskTest {
     world_.advance(minutes(5));
     cap_writes(most);
     return run(with, payload);
+  }
+  // Lets a run make so many writes that label, and then has this happen at each.
+  void after(int most, const std::function<void()>& happens) {
+    world_.on("gitea/1.add_labels", [this, most, happens, made = 0](const Json& params) mutable {
+      if (made++ >= most) happens();
+      return world_.forge.answer("add_labels", params);
+    });
   }
   [[nodiscard]] int labelled() {
     int count = 0;
@@ -100,11 +108,58 @@ TEST_F(Capped, ADryRunHoldsNothing) {
   EXPECT_EQ(labelled(), 5);
 }
 
+TEST_F(Capped, APauseThatTheForgeAsksForAfterwardsDoesNotUndoTheCount) {
+  world_.forge.add_repo("org/lib", {"bug"});
+  Json with = rules();
+  with["repos"] = {"org/app", "org/lib"};
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(capped(5, with).ok());
+  world_.on("gitea/1.list_issues", [this](const Json& params) {
+    if (params.at("repo") == "org/lib") throw timmy::Retryable("rate_limited", "wait", minutes(1));
+    return world_.forge.answer("list_issues", params);
+  });
+  EXPECT_EQ(capped(5, with).code, "rate_limited");
+  EXPECT_EQ(labelled(), 15);
+  world_.succeed("gitea/1.list_issues");
+  EXPECT_EQ(capped(5, with).code, "held");
+  EXPECT_EQ(labelled(), 15);
+}
+
+// As soon as the cap's answer is noted, of whichever task.
+TEST_F(Capped, NorDoesACancel) {
+  world_.advance(days(61));
+  Json with = rules();
+  with["stale"] = Json::object();
+  const auto run_both = [&] {
+    std::vector<std::string> codes;
+    for (const char* task : {"gitea_issue_triage", "close_stale"}) {
+      after(2, [this] {
+        world_.cancel_at_call(2);
+        throw timmy::Permanent("too_large", "its cap (limits.mutations)");
+      });
+      codes.push_back(run_task(task, with).code);
+    }
+    world_.advance(hours(1));
+    return codes;
+  };
+  world_.forge.add_repo("org/app", {"bug", "stale"});
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(run_both(), Each("cancelled")) << i;
+  EXPECT_THAT(run_both(), Each("held"));
+}
+
 TEST_F(Capped, AnEventIsHeldTooWhereItWouldWrite) {
   for (int i = 0; i < 3; ++i) (void)capped(5);
   EXPECT_EQ(capped(5, rules(), {{"repo", "org/app"}, {"number", 20}}).code, "held");
   EXPECT_THAT(world_.calls, Not(Contains("gitea/1.add_labels")));
   EXPECT_TRUE(capped(5, rules(), {{"repo", "org/app"}, {"number", 40}}).ok()) << "it has its label";
+}
+
+TEST_F(Capped, EventsThatTheCapEndedHoldNothing) {
+  Json with = rules();
+  with["rules"][0]["comment"] = "hello";
+  for (int number = 1; number <= 3; ++number)
+    EXPECT_TRUE(capped(1, with, {{"repo", "org/app"}, {"number", number}}).ok());
+  EXPECT_EQ(labelled(), 3);
+  EXPECT_TRUE(capped(5, with).ok());
 }
 
 TEST_F(Capped, ADailyTaskIsHeldLikewise) {

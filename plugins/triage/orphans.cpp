@@ -106,6 +106,7 @@ class Cleanup {
     memory.set("reset", nullptr);
     if (!speaker_.say(due, body, "orphan-warning/" + timmy::format_time(silence), memory))
       return pass_.did("rehearsed", due.name());
+    pass_.wrote();
     pass_.did("warned", due.name());
     ctx_.log.info(due.name(), ": warned, silent since ", timmy::format_time(silence));
   }
@@ -119,6 +120,7 @@ class Cleanup {
                              ", nor after the warning of " + minute_text(warning.at) + ": " +
                              what_is_to_be_done() + ".";
     const bool sent = speaker_.say(due, body, name, memory);
+    if (sent) pass_.wrote();
     for (const auto& label : terms_.remove_labels) {
       if (!contains(issue.labels, label)) continue;
       if (sent && memory.somebody_acted(speaker_.updated_at(due))) return spare(due, name, memory);

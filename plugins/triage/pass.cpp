@@ -114,6 +114,7 @@ void Pass::each(std::vector<Due> all, const std::function<void(const Due&)>& wor
       case Ended::refused: refused(due.repo); break;
       case Ended::passing: break;
       case Ended::capped:
+        watch_.met_cap();
         goes_on = false;
         first_left = to_json(due);
         ++left_;
@@ -129,10 +130,7 @@ Pass::Ended Pass::isolated(const std::string& what, const std::function<void()>&
     return Ended::well;
   } catch (const timmy::Permanent& failure) {
     in_a_row_ = 0;
-    if (is_write_cap(failure)) {
-      capped_ = true;
-      return Ended::capped;
-    }
+    if (is_write_cap(failure)) return Ended::capped;
     failed(what, failure);
     return Ended::refused;
   } catch (const timmy::Retryable& failure) {
@@ -192,7 +190,7 @@ void Pass::keep(const char* place, const Json& next) const {
 }
 
 Json Pass::result() {
-  if (!task_.empty()) watch_.ended(capped_ && !counts_.contains("rehearsed"));
+  if (left_ + unread_ == 0) watch_.did_all();
   if (held_) ctx_.log.error(watch_.why());
   if (left_ + unread_ > 0)
     ctx_.log.warn(left_, " are left for the next run, and ", unread_, " repositories unread");

@@ -50,6 +50,9 @@ class Pass {
   // In the result as a count only.
   void count(const std::string& word, int by = 1) { counts_[word] += by; }
 
+  // To be told of what was written, and not only rehearsed.
+  void wrote() { watch_.wrote(); }
+
   // Throws "incomplete" with all of it where something failed: Retryable if any of it may pass; and
   // "held" where the watch kept it from what is due.
   [[nodiscard]] timmy::Json result();
@@ -70,7 +73,7 @@ class Pass {
   timmy::Context& ctx_;
   std::string task_;
   CapWatch watch_;
-  bool capped_ = false, held_ = false;
+  bool held_ = false;
   std::size_t repos_ = 0, read_ = 0, left_ = 0, unread_ = 0;
   std::map<std::string, int> counts_;
   timmy::Json changes_ = timmy::Json::array();

@@ -211,7 +211,13 @@ class Reviewer {
 
   void set_status() {
     const auto wanted = status();
-    ctx_.gitea().set_status(due_.repo, look_.facts.pull.head.sha, wanted);
+    // Not the typed call, which does not tell a dry run from a real one.
+    const Json set = ctx_.call("gitea/1.set_status", {{"repo", due_.repo},
+                                                      {"sha", look_.facts.pull.head.sha},
+                                                      {"context", wanted.context},
+                                                      {"state", wanted.state},
+                                                      {"description", wanted.description}});
+    if (!set.value("dry_run", false)) pass_.wrote();
     look_.status = wanted;
     pass_.count("statuses");
   }
@@ -253,6 +259,7 @@ class Reviewer {
       memory_.wrote(std::nullopt);
       return answer;
     }
+    pass_.wrote();
     memory_.wrote(ctx_.gitea().get_issue(due_.repo, due_.number).updated_at, dated(answer));
     // An update that was not ours makes it another one than it was.
     pull.updated_at = memory_.ours();

@@ -132,7 +132,7 @@ Json Round::look_at_all(bool full) {
     tally_.looked_at_repository();
   }
   if (tally_.repos_left() == 0) keep("");
-  if (applier_.wanted_to_write()) watch_.ended(applier_.capped());
+  if (tally_.left_nothing()) watch_.did_all();
   if (any_full_ && has_time()) forget_departed(ctx_.state(), names_, ctx_.now());
   return result();
 }

@@ -128,7 +128,7 @@ class Closing {
                              ", and closed if nothing happens until " +
                              minute_text(ctx_.now() + terms_.close_after) +
                              ". A comment or any other change keeps it open.";
-    const bool sent = speaker_.say(due, body, "stale-mark/" + timmy::format_time(silence), memory);
+    const bool sent = say(due, body, "stale-mark/" + timmy::format_time(silence), memory);
     // Then the next run takes it off again.
     if (sent) (void)memory.somebody_acted(speaker_.updated_at(due));
     put_label(due);
@@ -152,7 +152,7 @@ class Closing {
         "To be closed now: nothing has happened here since " + minute_text(mark.silence) +
         ", nor after the mark of " + minute_text(mark.at) +
         ". If it still matters, open it again: that gives it a whole new period.";
-    const bool sent = speaker_.say(due, body, name, memory);
+    const bool sent = say(due, body, name, memory);
     if (sent && memory.somebody_acted(speaker_.updated_at(due))) {  // and unmarked by the next run
       (void)speaker_.say(due, "Not closed: somebody did something here just when it was to be.",
                          name, memory);
@@ -176,12 +176,19 @@ class Closing {
       now = ctx_.gitea().get_issue(due.repo, due.number);
       // A dry run: the mark stands.
       if (contains(now.labels, label)) return pass_.did("rehearsed", due.name());
+      pass_.wrote();
     }
     for (const char* what : {"marked", "silence", "label", "pull", "closed"})
       memory.set(what, nullptr);
     memory.wrote(now.updated_at);
     pass_.did("unmarked", due.name());
     ctx_.log.info(due.name(), ": no longer ", label);
+  }
+
+  bool say(const Due& due, const std::string& body, const std::string& name, Memory& memory) {
+    const bool sent = speaker_.say(due, body, name, memory);
+    if (sent) pass_.wrote();
+    return sent;
   }
 
   // Makes the label where the repository does not have it.
