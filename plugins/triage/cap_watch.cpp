@@ -11,8 +11,8 @@ namespace {
 using timmy::Json;
 
 constexpr int kRuns = 3;
-// Runs are one after the other if no more than this lies between them; what wanted to write nothing
-// meanwhile leaves no trace.
+// Runs are one after the other if no more than this lies between them, and none that wrote and left
+// nothing to do: what wrote nothing meanwhile, or was cut short, leaves no trace.
 constexpr auto kInARow = std::chrono::hours(48);
 
 }  // namespace

@@ -108,6 +108,55 @@ TEST_F(Capped, ADryRunHoldsNothing) {
   EXPECT_EQ(labelled(), 5);
 }
 
+// A slow forge, or one that is away at times, is none that a rule is right by.
+TEST_F(Capped, ARunThatItsTimeCutsShortEndsNoRow) {
+  for (int i = 0; i < 2; ++i) (void)capped(5);
+  after(2, [this] { world_.remaining = seconds(5); });
+  EXPECT_GT(run(rules()).result.at("left"), 0);
+  world_.remaining = minutes(3);
+  EXPECT_EQ(labelled(), 13);
+  EXPECT_TRUE(capped(5).ok());
+  EXPECT_EQ(capped(5).code, "held");
+}
+
+TEST_F(Capped, NorDoesOneThatFindsTheForgeAway) {
+  for (int i = 0; i < 2; ++i) (void)capped(5);
+  after(2, [] { throw timmy::Retryable("unavailable", "500"); });
+  EXPECT_EQ(run(rules()).code, "incomplete");
+  EXPECT_EQ(labelled(), 12);
+  EXPECT_TRUE(capped(5).ok());
+  EXPECT_EQ(capped(5).code, "held");
+}
+
+TEST_F(Capped, NorDoesADryRun) {
+  for (int i = 0; i < 2; ++i) (void)capped(5);
+  rehearse();
+  EXPECT_EQ(run(rules()).result.at("left"), 0);
+  EXPECT_TRUE(capped(5).ok());
+  EXPECT_EQ(capped(5).code, "held");
+}
+
+TEST_F(Capped, NorOneOfADailyTaskThatIsCutShortOrFindsNothingDue) {
+  world_.advance(days(61));
+  world_.forge.add_repo("org/app", {"stale"});
+  const Json stale{{"stale", Json::object()}};
+  const auto capped_daily = [&] {
+    world_.advance(hours(1));
+    cap_writes(5);
+    return run_task("close_stale", stale);
+  };
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(capped_daily().ok());
+  lift_cap();
+  after(1, [this] { world_.remaining = seconds(5); });
+  EXPECT_GT(run_task("close_stale", stale).result.at("left"), 0);
+  world_.remaining = minutes(3);
+  world_.on("gitea/1.list_issues", [](const Json&) -> Json { return {{"issues", Json::array()}}; });
+  EXPECT_EQ(run_task("close_stale", stale).result.at("read"), 0);
+  world_.succeed("gitea/1.list_issues");
+  EXPECT_TRUE(capped_daily().ok());
+  EXPECT_EQ(capped_daily().code, "held");
+}
+
 TEST_F(Capped, APauseThatTheForgeAsksForAfterwardsDoesNotUndoTheCount) {
   world_.forge.add_repo("org/lib", {"bug"});
   Json with = rules();

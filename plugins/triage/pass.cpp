@@ -190,7 +190,7 @@ void Pass::keep(const char* place, const Json& next) const {
 }
 
 Json Pass::result() {
-  if (left_ + unread_ == 0) watch_.did_all();
+  if (left_ + unread_ == 0 && !may_pass_) watch_.did_all();
   if (held_) ctx_.log.error(watch_.why());
   if (left_ + unread_ > 0)
     ctx_.log.warn(left_, " are left for the next run, and ", unread_, " repositories unread");

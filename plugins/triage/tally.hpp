@@ -33,7 +33,8 @@ class Tally {
   void left_repository() { ++repos_left_; }
   [[nodiscard]] int repos() const { return repos_; }
   [[nodiscard]] int repos_left() const { return repos_left_; }
-  [[nodiscard]] bool left_nothing() const { return left_ == 0 && repos_left_ == 0; }
+  // Whether the next round has nothing to go on with.
+  [[nodiscard]] bool left_nothing() const { return left_ == 0 && repos_left_ == 0 && !may_pass_; }
 
   // Throws "incomplete" with all of it where something failed: Retryable if any of it may pass; and
   // "held" where nothing was to be written. `held`: why; empty: it was.
