@@ -22,13 +22,13 @@ CapWatch::CapWatch(timmy::Context& ctx, std::string task, const std::string& con
     : ctx_(ctx),
       task_(std::move(task)),
       config_(digest(config)),
+      go_on_(payload.value("go_on", false)),
       of_event_(!payload.value("repo", "").empty()) {}
-
-void CapWatch::go_on() { keep({{"of", config_}, {"allowed", true}}); }
 
 // What this run itself comes to is for the next.
 bool CapWatch::holds() {
-  if (!holds_) holds_ = is_of_now() && !is_allowed() && counted().value("runs", 0) >= kRuns;
+  if (!holds_)
+    holds_ = !go_on_ && is_of_now() && !is_allowed() && counted().value("runs", 0) >= kRuns;
   return *holds_;
 }
 
@@ -42,7 +42,10 @@ bool CapWatch::is_of_now() { return counted().value("of", "") == config_; }
 
 bool CapWatch::is_allowed() { return is_of_now() && counted().value("allowed", false); }
 
-void CapWatch::wrote() { wrote_ = true; }
+void CapWatch::wrote() {
+  if (std::exchange(wrote_, true)) return;
+  if (go_on_ && !is_allowed()) keep({{"of", config_}, {"allowed", true}});
+}
 
 void CapWatch::met_cap() {
   if (!wrote_ || of_event_ || is_allowed()) return;
@@ -68,7 +71,9 @@ std::string CapWatch::why() const {
          " runs was ended by the cap of writes (limits.mutations) and would have gone on. Look "
          "what they wrote, with timmy-host audit --who triage. If that is right: timmy-host "
          "enqueue " +
-         task_ + " --payload '{\"go_on\": true}'; if it is not, mend what the config says";
+         task_ +
+         " --payload '{\"go_on\": true}'; if it is not, mend what the config says. A dry run is "
+         "held, too: with go_on it says what it would write, and the task is held as before";
 }
 
 }  // namespace triage

@@ -10,7 +10,9 @@ namespace triage {
 // Lest a rule that is wrong writes on, as much as a run may, run after run: after three runs of a
 // task in a row that the cap of writes ended, the task writes nothing until a person has looked at
 // it. They say so by changing what its config says, or by a run with the payload {"go_on": true},
-// which counts for as long as the config stays the same.
+// which counts for as long as the config stays the same, once that run has written something. Which
+// run is a dry one can't be known before it writes: it is held as well, and if it is told to go on
+// that says nothing of the next.
 class CapWatch {
  public:
   // `config`: what the task does by, as a text that differs when that does. `payload`: the run's;
@@ -18,8 +20,6 @@ class CapWatch {
   CapWatch(timmy::Context& ctx, std::string task, const std::string& config,
            const timmy::Json& payload = timmy::Json::object());
 
-  // Somebody looked, and it is as it should be.
-  void go_on();
   // Whether nothing is to be written, as of when it is asked first.
   [[nodiscard]] bool holds();
   // To be told when something was written, and not only rehearsed: a run that writes nothing counts
@@ -41,7 +41,7 @@ class CapWatch {
   timmy::Context& ctx_;
   std::string task_;
   std::string config_;
-  bool of_event_, wrote_ = false;
+  bool go_on_, of_event_, wrote_ = false;
   std::optional<timmy::Json> counted_;  // nothing: not asked for yet
   std::optional<bool> holds_;           // likewise
 };

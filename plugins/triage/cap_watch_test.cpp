@@ -195,6 +195,34 @@ TEST_F(Capped, NorDoesACancel) {
   EXPECT_THAT(run_both(), Each("held"));
 }
 
+TEST_F(Capped, AGoOnOfADryRunShowsWhatItWouldWriteAndLetsNothingBeWritten) {
+  world_.advance(days(61));
+  world_.forge.add_repo("org/app", {"bug", "stale"});
+  Json with = rules();
+  with["stale"] = Json::object();
+  const Json go_on{{"go_on", true}};
+  for (const char* task : {"gitea_issue_triage", "close_stale"}) {
+    const auto next = [&](const Json& payload = Json::object()) {
+      world_.advance(hours(1));
+      return run_task(task, with, payload);
+    };
+    for (int i = 0; i < 3; ++i) {
+      cap_writes(4);
+      EXPECT_TRUE(next().ok()) << task;
+    }
+    rehearse();
+    EXPECT_THAT(next().message, HasSubstr("A dry run is held, too: with go_on"));
+    const auto shown = next(go_on);
+    EXPECT_TRUE(shown.ok()) << shown.message;
+    EXPECT_GT(shown.result.at("changes").size(), 10u) << task;
+    lift_cap();
+    EXPECT_EQ(next().code, "held") << task;
+    cap_writes(4);
+    EXPECT_TRUE(next(go_on).ok()) << task;
+    EXPECT_TRUE(next().ok()) << task << ": it was allowed in earnest";
+  }
+}
+
 TEST_F(Capped, AnEventIsHeldTooWhereItWouldWrite) {
   for (int i = 0; i < 3; ++i) (void)capped(5);
   EXPECT_EQ(capped(5, rules(), {{"repo", "org/app"}, {"number", 20}}).code, "held");

@@ -70,9 +70,7 @@ class Triage {
                                const Names& keys) const {
     Json by = Json::array({config_.at("repos")});
     for (const auto& key : keys) by.push_back(config_.value(key, Json()));
-    CapWatch made(ctx, task, by.dump(), job.payload);
-    if (job.payload.value("go_on", false)) made.go_on();
-    return made;
+    return {ctx, task, by.dump(), job.payload};
   }
 
   Json config_;
