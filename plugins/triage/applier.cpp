@@ -53,7 +53,7 @@ struct Applier::Task {
   Json before;                        // what was, when the task began
   bool taken_back = false;            // what is kept says more than was done
   std::map<std::string, Turn> turns;  // those that were moved, as they were before
-  bool dry_run = false;
+  bool dry_run = false;               // as far as this run knows by now
   Looked looked;
 };
 
@@ -85,6 +85,7 @@ Looked Applier::look(Snapshot issue, const std::string& home) {
     if (!outcome.steps.empty() || !outcome.unjudged.empty()) leave(task);
     return task.looked;
   }
+  task.dry_run = rehearsed_ && !outcome.steps.empty();
   plan(task, outcome);
   try {
     carry_out(task);
@@ -191,7 +192,7 @@ void Applier::leave(Task& task) const {
 
 void Applier::send_first(Task& task) {
   task.record.begin(task.issue, clock_());
-  if (!task.dry_run) save_now(task);
+  save_now(task);
   const Step step = task.record.plan.front();
   Sent sent;
   try {
@@ -201,6 +202,7 @@ void Applier::send_first(Task& task) {
   }
   refusals_ = 0;
   task.dry_run = sent.dry_run;
+  rehearsed_ = rehearsed_ || sent.dry_run;
   if (!sent.dry_run) watch_.wrote();
   task.record.finish();
   task.moved = !sent.issue;
@@ -307,7 +309,7 @@ bool Applier::leave_out(Task& task) {
 }
 
 // To the next of the round robin who can be assigned.
-bool Applier::pass_on(const Task& task, Step& step) {
+bool Applier::pass_on(Task& task, Step& step) {
   const auto rule = std::find_if(rules_.begin(), rules_.end(), [&](const Rule& each) {
     return each.name() == step.turn && !each.round_robin().empty();
   });
@@ -317,6 +319,7 @@ bool Applier::pass_on(const Task& task, Step& step) {
     turn.login = whose_turn(rule->round_robin(), turn, task.issue.name());
     if (known_bad(task, Step::What::assign, turn.login)) continue;
     turn.issue = task.issue.name();
+    task.turns.emplace(step.turn, facts_.turn(step.turn));
     facts_.set_turn(step.turn, turn);
     step.names = {turn.login};
     return true;
@@ -353,7 +356,9 @@ Json Applier::whole_record(const Task& task) {
   return whole.to_json();
 }
 
+// Of a dry run nothing, as soon as it is known for one.
 void Applier::save_now(Task& task) const {
+  if (task.dry_run) return;
   task.stored = whole_record(task);
   task.taken_back = false;
   ctx_.state().put_now(task.key, task.stored.empty() ? Json() : task.stored);
@@ -362,15 +367,18 @@ void Applier::save_now(Task& task) const {
 // All is as it was before.
 void Applier::forget_rehearsal(Task& task) {
   for (const auto& [rule, turn] : task.turns) facts_.set_turn(rule, turn);
-  ctx_.state().put_now(task.key, task.before.empty() ? Json() : task.before);
+  if (task.stored != task.before)
+    ctx_.state().put_now(task.key, task.before.empty() ? Json() : task.before);
 }
 
 // That a step was done may be told with the run's end, or not at all: the next look finds out. That
 // it was not done may not, or it would count as undone by a person.
 void Applier::end(Task& task) {
   if (task.dry_run) {
-    task.looked.change["dry_run"] = true;
-    task.looked.look_again(at_once(clock_()));  // lest it is taken for done once it is in earnest
+    if (!task.looked.change.empty()) {
+      task.looked.change["dry_run"] = true;
+      task.looked.look_again(at_once(clock_()));  // lest it is taken for done once it is in earnest
+    }
     return forget_rehearsal(task);
   }
   if (task.record.plan.empty() && task.failed.empty()) {

@@ -77,7 +77,7 @@ class Applier {
   void fail_first(Task& task, const timmy::Permanent& failure);
   [[nodiscard]] bool set_aside(Task& task);
   [[nodiscard]] bool leave_out(Task& task);
-  [[nodiscard]] bool pass_on(const Task& task, Step& step);
+  [[nodiscard]] bool pass_on(Task& task, Step& step);
   [[nodiscard]] bool is_bad(const Task& task, const Step& step, const timmy::Permanent& failure);
   [[nodiscard]] bool known_bad(const Task& task, Step::What what, const std::string& name) const;
   void note(Task& task, const Step& step) const;
@@ -93,6 +93,7 @@ class Applier {
   Clock clock_;
   FactFinder facts_;
   bool capped_ = false, held_ = false;
+  bool rehearsed_ = false;          // it is a dry run
   int refusals_ = 0;                // of writes to this repository, one after the other
   std::set<std::string> bad_;       // "org/app label x": what this run found not to exist
   std::set<std::string> unjudged_;  // rules that this run has said it of

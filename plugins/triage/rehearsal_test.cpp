@@ -118,5 +118,41 @@ TEST_F(Rehearsal, OfARoundRobinMovesNobodysTurn) {
               testing::UnorderedElementsAre(Logins{"ada"}, Logins{"bob"}));
 }
 
+// Not even of what the cap kept from being rehearsed.
+TEST_F(Rehearsal, ThatTheCapEndsLeavesNeitherPlanNorTurn) {
+  for (int i = 0; i < 3; ++i) world_.forge.add_issue("org/app", "one");
+  const Json with =
+      config({rule("r", {{"title", "."}}, {{"assign_round_robin", {"ada", "bob", "carol"}}})});
+  rehearse(1);
+  for (int i = 0; i < 2; ++i) {
+    const auto outcome = round(with);
+    ASSERT_TRUE(outcome.ok());
+    EXPECT_EQ(outcome.result.at("changed"), 1);
+    EXPECT_EQ(outcome.result.at("left"), 2);
+    for (const auto& [key, value] : world_.state)
+      EXPECT_FALSE(key.starts_with("record/") || key.starts_with("turn/")) << key << value;
+  }
+}
+
+TEST_F(Rehearsal, OfWhatWasBegunInEarnestLeavesItAsItWas) {
+  world_.forge.add_issue("org/app", "one");
+  const Json with =
+      config({rule("r", {{"title", "."}}, {{"assign_round_robin", {"gone", "ada"}}})});
+  world_.fail("gitea/1.add_assignees", timmy::Retryable("unavailable", "500"));
+  EXPECT_EQ(round(with).status, TIMMY_RETRYABLE);
+  const auto of_the_issue = [this] {
+    auto all = world_.state;
+    std::erase_if(all, [](const auto& entry) {
+      return !entry.first.starts_with("record/") && !entry.first.starts_with("turn/");
+    });
+    return all;
+  };
+  const auto before = of_the_issue();
+  EXPECT_EQ(before.size(), 2u);
+  rehearse();
+  EXPECT_THAT(round(with).message, testing::HasSubstr("1 changed")) << "the turn was passed on";
+  EXPECT_EQ(of_the_issue(), before);
+}
+
 }  // namespace
 }  // namespace triage
