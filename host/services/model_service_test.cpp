@@ -85,6 +85,19 @@ TEST_F(ModelServiceTest, TellsWhatTheCallWasCharged) {
   EXPECT_THAT(rows("SELECT cost FROM ledger"), ElementsAre("42000")) << "as the ledger has it";
 }
 
+TEST_F(ModelServiceTest, ARunIsOneRunHoweverManyCallsItMakes) {
+  Budget budget;
+  budget.caps[Dimension::day][""] = {.runs = 1};
+  ledger_.set_budget(budget, [](const Status& status) { ASSERT_TRUE(status.ok()); });
+  loop_.drain();
+  const auto run = begin();
+  for (int call = 0; call < 2; ++call) {
+    http_.enqueue(200, kAnswer);
+    EXPECT_TRUE(chat(*run).ok());
+  }
+  EXPECT_EQ(chat(*begin()).error().code(), Code::denied);
+}
+
 TEST_F(ModelServiceTest, ARunThatEndsGivesUpItsCallAndIsChargedWhatWasHeld) {
   http_.enqueue(std::nullopt);
   const auto run = begin();

@@ -35,7 +35,7 @@ enum class WhenReached {
 
 struct Cap {
   std::optional<Tokens> tokens;
-  std::optional<std::int64_t> runs;  // reservations
+  std::optional<std::int64_t> runs;  // that begin; a model's: reservations for it
   std::optional<Cost> cost;
   double warn_at = 0.8;  // of each; 0 < warn_at <= 1
   WhenReached when = WhenReached::refuse;

@@ -95,12 +95,24 @@ const Price* price_for(const LedgerTerms& terms, const Spender& spender, const M
   return price;
 }
 
+// Whether the run has a reservation behind it: it takes one for each call where it reserves nothing
+// ahead, and is one run all the same.
+bool has_begun(Unit& unit, const Spender& spender) {
+  return !spender.run.empty() &&
+         read_account(unit, account_key(0, Dimension::run, spender.run)).runs > 0;
+}
+
 }  // namespace
 
 Granted<ReservationId> grant_reservation(Unit& unit, const LedgerTerms& terms,
                                          const ReserveAsk& ask) {
   check_range(ask.tokens, kMostTokensOfARun, "what a run reserves");
   const auto keys = accounts_of(ask.spender, ask.model, terms.today);
+  // With which models a run has begun nobody knows: there each reservation counts.
+  const bool begun = has_begun(unit, ask.spender);
+  const auto runs_more = [begun](const AccountKey& key) {
+    return begun && key.dimension != Dimension::model ? 0 : 1;
+  };
   std::vector<Shortage> shortages;
   LedgerNotes notes;
   for (const auto& key : keys) {
@@ -108,18 +120,20 @@ Granted<ReservationId> grant_reservation(Unit& unit, const LedgerTerms& terms,
     const auto account = read_account(unit, key);
     if (const auto left = left_of(cap, account); ask.tokens > Tokens() && ask.tokens > left)
       shortages.push_back({key, cap, Measure::tokens, left.count(), ask.tokens.count()});
-    if (cap.runs && account.runs >= *cap.runs)
+    if (runs_more(key) > 0 && cap.runs && account.runs >= *cap.runs)
       shortages.push_back({key, cap, Measure::runs, *cap.runs - account.runs, 1});
     auto after = account;
-    ++after.runs;
+    after.runs += runs_more(key);
     warn_of(key, cap, account, after, notes);
   }
   if (!shortages.empty())
     return refuse<ReservationId>(unit, terms, ask.spender.pipeline, shortages);
   Account more;
   more.reserved = ask.tokens;
-  more.runs = 1;
-  for (const auto& key : keys) add_to_account(unit, key, more, terms.wall);
+  for (const auto& key : keys) {
+    more.runs = runs_more(key);
+    add_to_account(unit, key, more, terms.wall);
+  }
   return {insert_reservation(
               unit, {{}, terms.wall, terms.today, ask.spender, ask.model, ask.tokens, false}),
           std::nullopt, std::move(notes)};

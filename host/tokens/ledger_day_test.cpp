@@ -80,7 +80,7 @@ TEST_F(LedgerDayTest, the_operator_may_accept_the_clock) {
   EXPECT_TRUE(reserve(100));
   loop_.fake_clock().set_wall(parse_utc("2026-01-09"));
   EXPECT_TRUE(wait<Done>([&](auto done) { ledger_->accept_clock(done); }));
-  EXPECT_TRUE(reserve(100));
+  EXPECT_TRUE(reserve(100, spender("nightly", "1.2")));
   start();
   EXPECT_EQ(account(Dimension::day).runs, 1);
   EXPECT_EQ(day_text(ledger_->today()), "2026-01-09");

@@ -29,6 +29,7 @@ struct LedgerModel {
     Spender who;
     std::optional<ModelName> model;
     std::int64_t free;
+    bool begins;  // its run
     bool over = false;
   };
   struct Held {
@@ -59,6 +60,14 @@ struct LedgerModel {
     return names;
   }
 
+  [[nodiscard]] bool begins(const Spender& who) const {
+    return std::none_of(reservations.begin(), reservations.end(),
+                        [&](const auto& each) { return each.second.who.run == who.run; });
+  }
+  static bool counts_as_run(const std::string& account, bool begins) {
+    return begins || account.starts_with("model:");
+  }
+
   [[nodiscard]] Totals totals() const {
     Totals totals;
     for (const auto& use : uses)
@@ -72,7 +81,7 @@ struct LedgerModel {
     for (const auto& [id, reserved] : reservations)
       for (const auto& name : names(reserved.day, reserved.who, reserved.model)) {
         totals[name].reserved += Tokens(reserved.free);
-        ++totals[name].runs;
+        totals[name].runs += counts_as_run(name, reserved.begins);
       }
     for (const auto& [id, held] : holds) {
       const auto& reserved = reservations.at(held.reservation);
@@ -99,7 +108,8 @@ struct LedgerModel {
       const auto& account = sums[name];
       if (limit.tokens && tokens > 0 && account.taken() + Tokens(tokens) > *limit.tokens)
         return false;
-      if (limit.runs && account.runs + 1 > *limit.runs) return false;
+      if (limit.runs && counts_as_run(name, begins(who)) && account.runs + 1 > *limit.runs)
+        return false;
     }
     return true;
   }

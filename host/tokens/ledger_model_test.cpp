@@ -177,8 +177,9 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     if (broken) return expect_code(reservation.error(), Code::unavailable);
     kept_ = model_.today;
     ASSERT_EQ(reservation.ok(), model_.may_reserve(who, model, tokens));
-    if (reservation)
-      model_.reservations[reservation.value().value()] = {model_.today, who, model, tokens};
+    if (!reservation) return;
+    const bool begins = model_.begins(who);
+    model_.reservations[reservation.value().value()] = {model_.today, who, model, tokens, begins};
   }
 
   void hold_some() {

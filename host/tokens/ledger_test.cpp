@@ -73,12 +73,32 @@ TEST_F(LedgerTest, what_is_released_is_free_for_others) {
 TEST_F(LedgerTest, so_many_runs_and_no_more) {
   budget(R"({"pipelines": {"*": {"runs": 2}}})");
   EXPECT_TRUE(reserve(0));
-  EXPECT_TRUE(reserve(0));
-  EXPECT_TRUE(reserve(0, spender("other")));
-  const auto refused = reserve(0);
+  EXPECT_TRUE(reserve(0, spender("nightly", "1.2")));
+  EXPECT_TRUE(reserve(0, spender("other", "1.3")));
+  const auto refused = reserve(0, spender("nightly", "1.4"));
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(),
               HasSubstr("the cap of 2 runs on pipeline \"nightly\" each day has 0 runs left"));
+}
+
+TEST_F(LedgerTest, a_run_that_reserves_for_each_call_is_one_run) {
+  budget(R"({"day": {"runs": 1}})");
+  for (int call = 0; call < 3; ++call) {
+    const auto reservation = reserve(0);
+    ASSERT_TRUE(reservation) << call;
+    EXPECT_TRUE(release(reservation.value()));
+  }
+  EXPECT_EQ(account(Dimension::day).runs, 1);
+  EXPECT_FALSE(reserve(0, spender("nightly", "1.2")));
+  EXPECT_TRUE(reserve(0)) << "what has begun goes on";
+}
+
+TEST_F(LedgerTest, each_reservation_that_names_a_model_counts_for_its_runs) {
+  budget(R"({"models": {"openai/gpt-4o": {"runs": 1}}})");
+  EXPECT_TRUE(reserve(0));
+  EXPECT_TRUE(reserve(0, spender(), kModel));
+  EXPECT_FALSE(reserve(0, spender(), kModel));
+  EXPECT_TRUE(reserve(0, spender(), ModelName{"openai", "o3"}));
 }
 
 // Holds.
