@@ -111,6 +111,10 @@ TEST(BudgetWarnings, FindWhatIsProbablyNotMeant) {
   EXPECT_THAT(of(R"({"day": {"cost": 1}, "prices": {"openai/*": {"input": 1, "output": 1}}})",
                  {{"main", "openai", {"gpt-4o*"}}}),
               ElementsAre(HasSubstr("cost alone")));
+  const char* named = R"({"day": {"tokens": 9}, "models": {"openai/gpt-4o": {"tokens": 5}}})";
+  EXPECT_THAT(of(named, {{"main", "openai", {"gpt-4o"}}, {"other", "acme", {"*"}}}), IsEmpty());
+  EXPECT_THAT(of(named, {{"main", "openai", {"gpt-4o", "gpt*"}}}),
+              ElementsAre(HasSubstr("gpt* of the route main takes others")));
 }
 
 }  // namespace

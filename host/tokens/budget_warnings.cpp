@@ -52,6 +52,22 @@ void warn_of_never_reached(const Budget& budget, std::vector<std::string>& warni
                                        describe(dimension, name), day->tokens->count()));
 }
 
+// Providers know a model by more than one name ("gpt-4o", "gpt-4o-2024-08-06"), each with an
+// account of its own.
+void warn_of_other_names(const Budget& budget, const std::vector<RouteModels>& routes,
+                         std::vector<std::string>& warnings) {
+  const auto models = budget.caps.find(Dimension::model);
+  if (models == budget.caps.end()) return;
+  for (const auto& route : routes)
+    for (const auto& pattern : route.models)
+      for (const auto& [name, cap] : models->second)
+        if (name.starts_with(route.provider + "/") && pattern.find_first_of("*?") != pattern.npos)
+          warnings.push_back(fmt::format(
+              "the cap over {} is over that name alone, and {} of the route {} takes others, by "
+              "which its provider may know the model, too",
+              describe(Dimension::model, name), pattern, route.route));
+}
+
 void warn_of_prices(const Budget& budget, const std::vector<RouteModels>& routes,
                     std::vector<std::string>& warnings) {
   if (!any_cost(budget)) return;
@@ -72,6 +88,7 @@ std::vector<std::string> budget_warnings(const Budget& budget,
   warn_of_uncapped(budget, warnings);
   warn_of_no_tokens(budget, warnings);
   warn_of_never_reached(budget, warnings);
+  warn_of_other_names(budget, routes, warnings);
   warn_of_prices(budget, routes, warnings);
   return warnings;
 }

@@ -103,6 +103,31 @@ TEST(ChosenModels, OnlyWhatIsOnTheRouteAndByItsOwnSpelling) {
             Code::denied);
 }
 
+TEST(ChosenModels, NoSpellingIsAnAccountOfItsOwn) {
+  for (const auto* name : {"small-1", "SMALL-1", "acme/small-1", "Acme/acme/Small-1"}) {
+    const auto chosen = choose_model(route(), {}, name);
+    EXPECT_EQ(chosen.account.text(), "acme/small-1") << name;
+    EXPECT_EQ(chosen.upstream, name) << "as the upstream may know it";
+  }
+  auto by = route();
+  by.models = {"acme/Small-1"};
+  EXPECT_EQ(choose_model(by, {}, "acme/small-1").account.text(), "acme/small-1");
+}
+
+TEST(ChosenModels, AVariantIsTakenOnlyWhereTheRouteListsIt) {
+  const auto upstream = [](std::vector<std::string> models, const char* asked) {
+    auto by = route();
+    by.models = std::move(models);
+    const auto chosen = attempt([&] { return choose_model(by, {}, asked); });
+    return chosen.ok() ? chosen.value().upstream : std::string(name(chosen.error().code()));
+  };
+  for (const auto* name : {"gpt-4o:nitro", "acme/gpt-4o:nitro", "gpt-4o@2024", "@cf/gpt-4o:nitro"})
+    EXPECT_EQ(upstream({"*", "gpt-4o*", "*/gpt-4o*"}, name), "not_found") << name;
+  EXPECT_EQ(upstream({"*", "gpt-4o:nitro"}, "acme/gpt-4o:nitro"), "gpt-4o:nitro");
+  EXPECT_EQ(upstream({"*:*"}, "llama3:8b"), "llama3:8b");
+  EXPECT_EQ(upstream({"*"}, "@cf/org/@small"), "@cf/org/@small") << "it stands before the name";
+}
+
 TEST(Routes, WithoutANameTheOnlyOneThatFitsIsPicked) {
   auto large = route();
   large.name = "large";

@@ -18,12 +18,25 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// The entry of the route's list that carries it, or nullptr.
+// Whether a variant or a version stands behind it: "gpt-4o:nitro", "claude@20240229".
+bool is_dressed(std::string_view name) {
+  auto mark = name.find_first_of(":@", 1);
+  while (mark < name.size() && name[mark - 1] == '/') mark = name.find_first_of(":@", mark + 1);
+  return mark < name.size();
+}
+
+// The entry of the route's list that carries it, or nullptr. Whatever upstreams let stand behind a
+// name makes another account of it, which must be the operator's will: "*" doesn't reach it.
 const std::string* carrying(const ModelRoute& route, std::string_view name) {
   const auto found = std::find_if(route.models.begin(), route.models.end(), [&](const auto& glob) {
-    return matches_glob(lower(glob), name);
+    return matches_glob(lower(glob), name) && (is_dressed(glob) || !is_dressed(name));
   });
   return found == route.models.end() ? nullptr : &*found;
+}
+
+std::string without_provider(std::string name, const std::string& provider) {
+  while (name.starts_with(provider + "/")) name.erase(0, provider.size() + 1);
+  return name;
 }
 
 [[noreturn]] void refuse(const ModelRoute& route, const std::string& why,
@@ -95,7 +108,7 @@ void check_route(const ModelRoute& route) {
 
 ChosenModel choose_model(const ModelRoute& route, const BannedModels& banned,
                          std::string_view asked) {
-  auto name = plain_model_name(asked);
+  const auto name = plain_model_name(asked);
   const auto provider = lower(route.provider);
   const auto ban = banned.banning(provider, name);
   if (!ban.empty())
@@ -104,19 +117,22 @@ ChosenModel choose_model(const ModelRoute& route, const BannedModels& banned,
                 "Ask for another, or the operator (host.yaml, model: banned:).");
   const auto* entry = carrying(route, name);
   // Clients of many providers put the provider's name before the model's.
-  if (entry == nullptr && name.starts_with(provider + "/")) {
-    name.erase(0, provider.size() + 1);
-    asked.remove_prefix(provider.size() + 1);
-    if (!name.empty()) entry = carrying(route, name);
+  const auto own = without_provider(name, provider);
+  if (entry == nullptr) {
+    entry = carrying(route, own);
+    asked.remove_prefix(name.size() - own.size());
   }
   if (entry == nullptr)
     throw Error(
         Code::not_found,
         "the model \"" + std::string(asked) + "\" is not on the route \"" + route.name + "\"",
-        "GET /v1/models lists those that are.");
+        is_dressed(own) ? "What has a ':' or '@' is taken only by an entry of the route's models "
+                          "that has one, too: \"" +
+                              own + "\", or \"*:*\"."
+                        : "GET /v1/models lists those that are.");
   // Upstreams may mind the case: the operator's spelling if there is one.
   const bool glob = entry->find_first_of("*?") != std::string::npos;
-  return {{provider, name}, glob ? std::string(asked) : *entry};
+  return {{provider, own}, glob ? std::string(asked) : *entry};
 }
 
 }  // namespace host

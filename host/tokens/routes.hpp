@@ -22,9 +22,10 @@ struct ModelRoute {
   std::string url;       // "https://api.openai.com/v1": what /chat/completions is put behind
   std::string provider;  // as rows and caps name it
   std::optional<std::filesystem::path> credential_file;  // nothing: the upstream takes no key
-  std::vector<std::string>
-      models;                // names and globs ('*', '?'); what is on none of them is refused
-  Tokens max_output{16384};  // of one choice; also where a request names none
+  std::vector<std::string> models;  // names and globs ('*', '?'); what is on none of them is
+                                    // refused. A name with a variant or version behind it (':',
+                                    // '@') is carried only by one that has a mark, too
+  Tokens max_output{16384};         // of one choice; also where a request names none
   // No text has more tokens than its bytes divided by this. 1 holds for every tokenizer that works
   // on bytes; more makes holds smaller and may make overruns.
   std::int64_t bytes_per_token = 1;
@@ -35,7 +36,7 @@ struct ModelRoute {
 
 // A model that a client asked for, found allowed.
 struct ChosenModel {
-  ModelName account;     // on which it is charged: lower case, without ornaments
+  ModelName account;  // on which it is charged: in lower case, however often its provider is named
   std::string upstream;  // what the upstream is asked for
 };
 
