@@ -46,6 +46,8 @@ class ModelService final : public Service {
       if (!run->reservations.contains(*call.reservation))
         throw Error(Code::usage, "the run has no open reservation " + std::to_string(number));
     }
+    // A call without a reservation takes one of its own.
+    if (!run->token_day) run->token_day = ledger_->today();
     call.refused = [run, ledger = ledger_](const Error& error) {
       note_refusal(*run, *ledger, error);
     };

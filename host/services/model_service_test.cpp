@@ -98,6 +98,17 @@ TEST_F(ModelServiceTest, ARunIsOneRunHoweverManyCallsItMakes) {
   EXPECT_EQ(chat(*begin()).error().code(), Code::denied);
 }
 
+TEST_F(ModelServiceTest, ARunIsOfTheDayOfItsFirstCall) {
+  http_.enqueue(200, kAnswer);
+  const auto run = begin();
+  const auto today = ledger_.today();
+  ASSERT_TRUE(chat(*run).ok());
+  loop_.fake_clock().suspend(std::chrono::hours(13));
+  http_.enqueue(200, kAnswer);
+  ASSERT_TRUE(chat(*run).ok());
+  EXPECT_EQ(run->token_day, today);
+}
+
 TEST_F(ModelServiceTest, ARunThatEndsGivesUpItsCallAndIsChargedWhatWasHeld) {
   http_.enqueue(std::nullopt);
   const auto run = begin();

@@ -54,7 +54,8 @@ RunHooks::Closing Runs::closed(RunId run, const Verdict& verdict) {
   auto reports = std::move(context->reports);
   if (const auto said = reported_usage(verdict.result)) reports.push_back(*said);
   if (!reports.empty())
-    closing.charge = ledger_->reporting(spender_of(*context), std::move(reports));
+    closing.charge =
+        ledger_->reporting(spender_of(*context), std::move(reports), context->token_day);
   for (const auto reservation : context->reservations) ledger_->release(reservation, {});
   if (context->forge_asked_to_wait) closing.wait = kForgePause;
   if (context->budget_renews)

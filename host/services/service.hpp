@@ -57,6 +57,7 @@ struct RunContext {
 
   int attempt = 0;
   std::string pipeline;                   // whose budget its tokens count for
+  std::optional<std::int64_t> token_day;  // of its first reservation: its reports are of it, too
   std::vector<Report> reports;            // what it said that it used; charged however it ends
   std::set<ReservationId> reservations;   // open ones of its own; released at its end
   std::optional<WallTime> budget_renews;  // a call was refused until then: it may wait at no cost

@@ -70,7 +70,8 @@ class TokensService final : public Service {
     if (!named.model.empty()) model = named;
     const Tokens tokens(number_parameter(params, "tokens", 0, 1, kMostTokensOfARun.count()));
     ledger_->reserve({spender_of(*run), tokens, model},
-                     [run, ledger = ledger_, reply = std::move(reply)](Result<ReservationId> id) {
+                     [run, ledger = ledger_, day = ledger_->today(),
+                      reply = std::move(reply)](Result<ReservationId> id) {
                        if (!id.ok()) {
                          note_refusal(*run, *ledger, id.error());
                          return reply(id.error());
@@ -80,6 +81,7 @@ class TokensService final : public Service {
                          return reply(Error(Code::stale, "the run is over"));
                        }
                        run->reservations.insert(id.value());
+                       if (!run->token_day) run->token_day = day;
                        reply(Json{{"reservation", id.value().value()}});
                      });
   }

@@ -160,6 +160,22 @@ TEST_F(TokensServiceTest, ReportsAndTheNumbersOfTheResultAreChargedWithTheRunsEn
               ElementsAre("reported triage_task acme/small 5+0", "reported triage_task / 7+2"));
 }
 
+TEST_F(TokensServiceTest, WhatARunReportsAfterMidnightIsOfTheDayOfItsFirstReservation) {
+  const auto run = begin();
+  const auto late = begin();
+  const auto yesterday = ledger_.today();
+  (void)reserve(*run, 10);
+  loop_.fake_clock().suspend(std::chrono::hours(13));
+  ASSERT_EQ(ledger_.today(), yesterday + 1);
+  (void)reserve(*run, 10);
+  (void)reserve(*late, 10);
+  end(run, R"({"input_tokens": 7})");
+  end(late, R"({"input_tokens": 8})");
+  EXPECT_THAT(rows("SELECT input || ' ' || (day - " + std::to_string(yesterday) +
+                   ") FROM ledger ORDER BY id"),
+              ElementsAre("7 0", "8 1"));
+}
+
 TEST_F(TokensServiceTest, WhatAFailedRunReportedIsChargedToo) {
   const auto run = begin();
   ASSERT_TRUE(call(*run, "tokens/1.report", {{"output_tokens", 3}}).ok());

@@ -54,7 +54,8 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   void withdraw_budget(Reply<Done> done);
   void accept_clock(Reply<Done> done);
   void standings(Reply<std::vector<Standing>> done);
-  [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports);
+  [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports,
+                                                     std::optional<std::int64_t> day);
 
   // What asks for tokens.
   template <class T, class Work>
@@ -207,11 +208,12 @@ void Ledger::Impl::standings(Reply<std::vector<Standing>> done) {
   store_.submit_all(std::move(one));
 }
 
-std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<Report> reports) {
+std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<Report> reports,
+                                                   std::optional<std::int64_t> day) {
   return [weak = weak_from_this(), &loop = loop_, terms = terms(), spender = std::move(spender),
-          reports = std::move(reports)](Unit& unit) {
+          reports = std::move(reports), day](Unit& unit) {
     LedgerNotes notes;
-    charge_reports(unit, terms, spender, reports, notes);
+    charge_reports(unit, terms, spender, reports, day, notes);
     // Whether it will be committed nobody knows yet; what is read afterwards is.
     loop.post([weak, pauses = notes.pause.has_value()] {
       const auto self = weak.lock();
@@ -343,12 +345,9 @@ void Ledger::release(ReservationId reservation, Reply<Done> done) {
       std::move(done));
 }
 
-std::function<void(Unit&)> Ledger::reporting(Spender spender, std::vector<Report> reports) {
-  return impl_->reporting(std::move(spender), std::move(reports));
-}
-
-std::function<void(Unit&)> Ledger::reporting(Spender spender, ModelName model, TokenUsage usage) {
-  return reporting(std::move(spender), {Report{std::move(model), usage}});
+std::function<void(Unit&)> Ledger::reporting(Spender spender, std::vector<Report> reports,
+                                             std::optional<std::int64_t> day) {
+  return impl_->reporting(std::move(spender), std::move(reports), day);
 }
 
 void Ledger::set_rows_handler(std::function<void()> handler) {

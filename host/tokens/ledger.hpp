@@ -75,11 +75,10 @@ class Ledger {
 
   // What a task says that it used without the host's seeing it, in the transaction of its
   // completion: made on the loop, called on the store thread. Only what exceeds what the host has
-  // metered for the same run counts, so once for each run, with all that it reports. The day is
-  // that of the run's reservation, if it is still open.
-  [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports);
-  [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, ModelName model,
-                                                     TokenUsage usage);
+  // metered for the same run counts, so once for each run, with all that it reports. Without a day
+  // it is that of the run's reservation, if one is still open, else today.
+  [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports,
+                                                     std::optional<std::int64_t> day = {});
 
   // Called on the loop when rows may have been added, some milliseconds before they are on the disk
   // where they come with a run's end.

@@ -158,8 +158,9 @@ void release_reservation(Unit& unit, const LedgerTerms& terms, ReservationId id)
 }
 
 void charge_reports(Unit& unit, const LedgerTerms& terms, const Spender& spender,
-                    const std::vector<Report>& reports, LedgerNotes& notes) {
-  const auto day = reserved_day(unit, spender.run).value_or(terms.today);
+                    const std::vector<Report>& reports, std::optional<std::int64_t> told_day,
+                    LedgerNotes& notes) {
+  const auto day = told_day ? *told_day : reserved_day(unit, spender.run).value_or(terms.today);
   TokenUsage metered;
   if (!spender.run.empty())
     metered = read_account(unit, account_key(day, Dimension::run, spender.run)).used;

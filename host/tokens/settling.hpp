@@ -22,10 +22,11 @@ void drop_hold(Unit& unit, const LedgerTerms& terms, HoldId id);
 // What is free goes back. Changes nothing where it is over.
 void release_reservation(Unit& unit, const LedgerTerms& terms, ReservationId id);
 
-// Charges what exceeds what was metered for this run, on the day of its open reservation, else
-// today. Not refused by any cap: it is used already.
+// Charges what exceeds what was metered for this run, on this day; without one on that of its open
+// reservation, else today. Not refused by any cap: it is used already.
 void charge_reports(Unit& unit, const LedgerTerms& terms, const Spender& spender,
-                    const std::vector<Report>& reports, LedgerNotes& notes);
+                    const std::vector<Report>& reports, std::optional<std::int64_t> told_day,
+                    LedgerNotes& notes);
 
 // Charges all open holds whole and releases all reservations.
 struct Charged {
