@@ -70,7 +70,8 @@ const Price* Budget::price_of(const ModelName& model) const {
 }
 
 bool Budget::caps_cost(const Spender& spender, const ModelName& model) const {
-  for (const auto& account : accounts_of(spender, model, 0)) {
+  const auto named = model.model.empty() ? std::nullopt : std::optional(model);
+  for (const auto& account : accounts_of(spender, named, 0)) {
     const Cap* cap = find(account.dimension, account.name);
     if (cap != nullptr && cap->cost) return true;
   }

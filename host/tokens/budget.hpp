@@ -52,7 +52,7 @@ struct Budget {
   // The cap over this name, or nullptr.
   [[nodiscard]] const Cap* find(Dimension dimension, std::string_view name) const;
   [[nodiscard]] const Price* price_of(const ModelName& model) const;
-  // Whether a cost is capped anywhere that this spender and model count for.
+  // Whether a cost is capped anywhere that this spender and model count for; an empty model: none.
   [[nodiscard]] bool caps_cost(const Spender& spender, const ModelName& model) const;
   bool operator==(const Budget&) const = default;
 };

@@ -107,6 +107,7 @@ bool has_begun(Unit& unit, const Spender& spender) {
 Granted<ReservationId> grant_reservation(Unit& unit, const LedgerTerms& terms,
                                          const ReserveAsk& ask) {
   check_range(ask.tokens, kMostTokensOfARun, "what a run reserves");
+  if (ask.model) (void)price_for(terms, ask.spender, *ask.model);
   const auto keys = accounts_of(ask.spender, ask.model, terms.today);
   // With which models a run has begun nobody knows: there each reservation counts.
   const bool begun = has_begun(unit, ask.spender);

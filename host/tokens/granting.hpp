@@ -11,7 +11,8 @@
 
 namespace host {
 
-// Throws Error{invalid} or {too_large} for an ask that makes no sense.
+// Throws Error{invalid} or {too_large} for an ask that makes no sense; {invalid} also where a cost
+// is capped and the model that is named has no price.
 [[nodiscard]] Granted<ReservationId> grant_reservation(Unit& unit, const LedgerTerms& terms,
                                                        const ReserveAsk& ask);
 

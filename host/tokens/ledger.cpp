@@ -215,9 +215,10 @@ std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<
     LedgerNotes notes;
     charge_reports(unit, terms, spender, reports, day, notes);
     // Whether it will be committed nobody knows yet; what is read afterwards is.
-    loop.post([weak, pauses = notes.pause.has_value()] {
+    loop.post([weak, pauses = notes.pause.has_value(), warnings = std::move(notes.warnings)] {
       const auto self = weak.lock();
       if (!self) return;
+      for (const auto& warning : warnings) self->log_.warn("{}", warning);
       self->rows_added();
       if (pauses) self->pauses_.reread();
     });

@@ -56,12 +56,12 @@ class Ledger {
   void withdraw_budget(Reply<Done> done);
   [[nodiscard]] const std::optional<Budget>& budget() const;
 
-  // The Error tells whose fault it is. {rate_limited}: a cap, and it is worth waiting until
+  // The Error tells whose fault it is. {invalid}: a cost is capped, and the model that is named has
+  // no price. {rate_limited}: a cap, and it is worth waiting until
   // next_reset(); {denied}: a cap, and it isn't. {unavailable}: there is no budget, or the store
   // can't write now. See BudgetRefusal for what is said.
   void reserve(ReserveAsk ask, Reply<ReservationId> done);
-  // As reserve(); and {invalid} where a cost is capped and the model has no price, {conflict} where
-  // the reservation is over.
+  // As reserve(); and {conflict} where the reservation is over.
   void hold(ReservationId reservation, HoldAsk ask, Reply<Hold> done);
   // Once for each hold; a second time is Error{conflict} and changes nothing. This and the next two
   // are tried again for as long as the store can't write, and answered only then: what they are

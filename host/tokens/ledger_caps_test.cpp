@@ -129,6 +129,28 @@ TEST_F(LedgerCapsTest, a_model_without_a_price_under_a_cost_cap_is_an_error) {
   EXPECT_THAT(refused.message(), HasSubstr("openai/o3 has no price"));
 }
 
+TEST_F(LedgerCapsTest, so_is_a_reservation_that_names_one) {
+  budget(kPriced);
+  const auto refused = reserve(10, spender(), ModelName{"openai", "o3"}).error();
+  EXPECT_EQ(refused.code(), Code::invalid);
+  EXPECT_THAT(refused.message(), HasSubstr("openai/o3 has no price"));
+  EXPECT_EQ(account(Dimension::day), Account());
+  EXPECT_TRUE(reserve(10, spender(), kModel));
+}
+
+TEST_F(LedgerCapsTest, what_was_used_without_a_price_is_charged_and_told) {
+  budget(R"({"day": {"tokens": 1000}})");
+  const auto reservation = reserve(100).value();
+  const auto held = hold(reservation, 10, 10).value();
+  EXPECT_TRUE(settle(held.id, 10, 5));
+  EXPECT_FALSE(logged("without a cost")) << "nobody caps it";
+  const auto other = hold(reservation, 10, 10).value();
+  budget(R"({"day": {"cost": 1}, "prices": {"local/*": {"input": 0, "output": 0}}})");
+  EXPECT_TRUE(settle(other.id, 10, 6));
+  EXPECT_TRUE(logged("16 tokens of openai/gpt-4o by nightly are charged without a cost"));
+  EXPECT_EQ(account(Dimension::day).settled, Tokens(31));
+}
+
 TEST_F(LedgerCapsTest, what_costs_nothing_goes_on_when_the_money_is_spent) {
   budget(kPriced);
   const auto reservation = reserve(0).value();

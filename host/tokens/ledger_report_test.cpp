@@ -35,6 +35,15 @@ TEST_F(LedgerReportTest, what_the_host_did_not_see_is_charged) {
   EXPECT_EQ(account(Dimension::day).calls, 0);
 }
 
+TEST_F(LedgerReportTest, money_that_no_cap_sees_is_told) {
+  budget(
+      R"({"models": {"*": {"cost": 1}}, "prices": {"openai/gpt-4o": {"input": 1, "output": 2}}})");
+  report({{kModel, usage(1, 1)}, {{}, usage(2, 2)}, {{"anthropic", "opus"}, usage(3, 3)}});
+  EXPECT_TRUE(logged("6 tokens of anthropic/opus by nightly are charged without a cost"));
+  EXPECT_FALSE(logged("2 tokens of openai/gpt-4o"));
+  EXPECT_FALSE(logged("not named")) << "the cap is over models, and this is none";
+}
+
 TEST_F(LedgerReportTest, what_the_host_has_metered_for_the_run_is_not_charged_twice) {
   EXPECT_TRUE(settle(hold(reserve(0).value(), 10, 10).value().id, 10, 5));
   report({{kModel, usage(10, 5)}});

@@ -96,6 +96,17 @@ std::optional<Cost> cost_within(const LedgerTerms& terms, const OpenHold& hold,
   return cost;
 }
 
+// What was used is charged whatever it costs; somebody has to hear of money that no cap sees.
+void warn_of_no_cost(const LedgerTerms& terms, const Spender& spender, const ModelName& model,
+                     Tokens used, LedgerNotes& notes) {
+  if (!terms.budget->caps_cost(spender, model)) return;
+  notes.warnings.push_back(fmt::format(
+      "{} tokens of {} by {} are charged without a cost, and a cap on cost is over them: the model "
+      "has no price in token_budget.json",
+      used.count(), model.model.empty() ? "a model that was not named" : model.text(),
+      spender.pipeline));
+}
+
 // The row of the call and, of what was above its hold, another one; together they say what it used.
 std::int64_t insert_rows(Unit& unit, LedgerRow row, const SplitUsage& split,
                          std::optional<Cost> within) {
@@ -124,6 +135,8 @@ Charge settle_hold(Unit& unit, const LedgerTerms& terms, HoldId id, const Settle
   const auto split = split_usage(charge.usage, hold.total());
   charge.overrun = split.above.total();
   charge.cost = cost_for(terms, hold, charge.usage, known);
+  if (!charge.cost)
+    warn_of_no_cost(terms, reservation.spender, hold.model, charge.usage.total(), notes);
   const LedgerRow row{terms.wall,           reservation.day,
                       terms.host,           reservation.spender,
                       hold.model,           charge.usage,
@@ -171,6 +184,7 @@ void charge_reports(Unit& unit, const LedgerTerms& terms, const Spender& spender
     const Price* price = terms.budget->price_of(report.model);
     std::optional<Cost> cost;
     if (price != nullptr) cost = cost_of(used.used, *price);
+    if (!cost) warn_of_no_cost(terms, spender, report.model, used.used.total(), notes);
     used.cost_settled = cost.value_or(Cost());
     insert_row(unit, {terms.wall, day, terms.host, spender, report.model, used.used, cost,
                       UsageSource::reported, false});
