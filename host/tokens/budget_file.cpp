@@ -11,6 +11,11 @@
 #include "tokens/ledger.hpp"
 
 namespace host {
+namespace {
+
+constexpr Duration kTryAgain = std::chrono::seconds(1);
+
+}  // namespace
 
 Budget load_budget(const std::filesystem::path& file) {
   // A FIFO in its place must not hold the loop.
@@ -28,26 +33,37 @@ BudgetFile::BudgetFile(std::filesystem::path path, Ledger& ledger, Loop& loop, L
     : path_(std::move(path)), ledger_(ledger), loop_(loop), log_(std::move(log)) {}
 
 void BudgetFile::read(Reply<Done> done) {
+  if (done) askers_.push_back(std::move(done));
+  read_again_ = changing_;
+  if (changing_) return;
+  changing_ = true;
+  again_timer_.cancel();
   auto budget = attempt([this] { return load_budget(path_); });
-  // Whatever else changes beside the file, the store hears nothing of it.
-  if (budget && ledger_.budget() == std::optional(budget.value()))
-    return loop_.post([finish = finishing(std::move(done))] { finish(Done{}); });
-  if (budget) return ledger_.set_budget(std::move(budget.value()), finishing(std::move(done)));
-  const auto& fault = budget.error();
-  if (fault.code() == Code::not_found)
-    return ledger_.withdraw_budget(finishing(std::move(done), fault));
-  loop_.post([finish = finishing(std::move(done), fault)] { finish(Done{}); });
-}
-
-Reply<Done> BudgetFile::finishing(Reply<Done> done, std::optional<Error> fault) {
-  return [this, alive = std::weak_ptr(alive_), done = std::move(done),
-          fault = std::move(fault)](const Status& status) {
+  const auto fault = budget ? std::nullopt : std::optional(budget.error());
+  Reply<Done> then = [this, alive = std::weak_ptr(alive_), fault,
+                      told = std::exchange(askers_, {})](const Status& status) {
     if (alive.expired()) return;
-    finish(status ? fault : std::optional(status.error()), done);
+    if (!status && status.error().code() != Code::invalid)
+      again_timer_ = loop_.after(kTryAgain, [this] { read({}); });
+    finish(status ? fault : std::optional(status.error()), told);
   };
+  if (fault && fault->code() == Code::not_found) return ledger_.withdraw_budget(std::move(then));
+  // Whatever else changes beside the file, the store hears nothing of it.
+  if (fault || ledger_.budget() == std::optional(budget.value()))
+    return loop_.post([then = std::move(then)] { then(Done{}); });
+  ledger_.set_budget(std::move(budget.value()), std::move(then));
 }
 
-void BudgetFile::finish(std::optional<Error> fault, const Reply<Done>& done) {
+void BudgetFile::finish(std::optional<Error> fault, const Askers& told) {
+  tell(fault);
+  fault_ = std::move(fault);
+  changing_ = false;
+  if (read_again_) read({});
+  const Status status = fault_ ? Status(*fault_) : Status(Done{});
+  for (const auto& done : told) done(status);
+}
+
+void BudgetFile::tell(const std::optional<Error>& fault) {
   const bool is_news = fault && (!fault_ || fault_->message() != fault->message());
   if (is_news && ledger_.budget())
     log_.error("the last good caps hold, the file is not taken: {}", fault->what());
@@ -57,12 +73,6 @@ void BudgetFile::finish(std::optional<Error> fault, const Reply<Done>& done) {
     log_.error("no tokens are granted: {}", fault->what());
   else if (!fault && fault_)
     log_.info("{} is taken", path_.string());
-  fault_ = std::move(fault);
-  if (!done) return;
-  if (fault_)
-    done(*fault_);
-  else
-    done(Done{});
 }
 
 }  // namespace host

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
@@ -23,7 +24,8 @@ inline constexpr std::size_t kBudgetFileBytes = std::size_t{1} << 20;
 
 // Keeps the ledger's caps what the file says. A file that can't be taken changes nothing: the last
 // good caps hold, and it says so. A file that is gone takes the caps along, and no reservation is
-// granted. Loop thread; ledger and loop outlive it.
+// granted. What the store can't take now is tried again, one change at a time. Loop thread; ledger
+// and loop outlive it.
 class BudgetFile {
  public:
   BudgetFile(std::filesystem::path path, Ledger& ledger, Loop& loop, Log log);
@@ -37,14 +39,19 @@ class BudgetFile {
   [[nodiscard]] const std::optional<Error>& fault() const { return fault_; }
 
  private:
-  void finish(std::optional<Error> fault, const Reply<Done>& done);
-  [[nodiscard]] Reply<Done> finishing(Reply<Done> done, std::optional<Error> fault = {});
+  using Askers = std::vector<Reply<Done>>;
+  void finish(std::optional<Error> fault, const Askers& told);
+  void tell(const std::optional<Error>& fault);
 
   std::filesystem::path path_;
   Ledger& ledger_;
   Loop& loop_;
   Log log_;
   std::optional<Error> fault_;
+  Askers askers_;            // of the next read
+  bool changing_ = false;    // what was read is on its way into the ledger
+  bool read_again_ = false;  // once it is there
+  Timer again_timer_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 

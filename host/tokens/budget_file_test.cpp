@@ -82,6 +82,37 @@ TEST_F(BudgetFileTest, a_file_that_others_could_have_written_changes_nothing) {
   EXPECT_FALSE(reserve(101));
 }
 
+TEST_F(BudgetFileTest, a_change_that_the_store_refused_is_tried_again) {
+  write(R"({"day": {"tokens": 100}})");
+  EXPECT_TRUE(read());
+  write(R"({"day": {"tokens": 50}})");
+  store_.fail_next(Error(Code::unavailable, "the disk is full"), 2);
+  EXPECT_EQ(read().error().code(), Code::unavailable);
+  loop_.advance(std::chrono::seconds(1));
+  EXPECT_TRUE(file_.fault());
+  loop_.advance(std::chrono::seconds(1));
+  EXPECT_FALSE(file_.fault());
+  EXPECT_EQ(loop_.armed(), 0u);
+  EXPECT_FALSE(reserve(51));
+  std::filesystem::remove(path_);
+  store_.fail_next(Error(Code::unavailable, "the disk is full"));
+  EXPECT_EQ(read().error().code(), Code::unavailable);
+  EXPECT_TRUE(ledger_->budget());
+  loop_.advance(std::chrono::seconds(1));
+  EXPECT_FALSE(ledger_->budget());
+}
+
+TEST_F(BudgetFileTest, a_change_that_is_taken_back_while_it_is_on_its_way_is_not_in_force) {
+  write(R"({"day": {"tokens": 100}})");
+  EXPECT_TRUE(read());
+  write(R"({"day": {"tokens": 200}})");
+  file_.read({});
+  write(R"({"day": {"tokens": 100}})");
+  EXPECT_TRUE(read());
+  EXPECT_FALSE(reserve(101));
+  EXPECT_TRUE(reserve(100));
+}
+
 TEST_F(BudgetFileTest, what_is_no_file_or_too_large_is_refused) {
   ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
   EXPECT_EQ(read().error().code(), Code::invalid);
