@@ -88,6 +88,18 @@ TEST_F(MeterStreamTest, UsageThatNoCallCanHaveIsNone) {
   }
 }
 
+TEST_F(MeterStreamTest, UsageThatIsTooSmallForItsTextIsNone) {
+  const auto say_long = [&](std::int64_t tokens) {
+    say(piece(std::string(4500, 'x')) + last_piece() + usage_piece(11, tokens) + stream_end());
+    EXPECT_THAT(exchange(request(streamed())), HasSubstr("[DONE]"));
+  };
+  say_long(1);
+  say_long(50);
+  settle(2);
+  EXPECT_EQ(charge(0), "hold");
+  EXPECT_EQ(charge(1), "meter 11+50");
+}
+
 TEST_F(MeterStreamTest, UsageAboveTheHoldIsChargedAsItIs) {
   say(piece("hi") + last_piece() + usage_piece(11, 4000) + stream_end());
   EXPECT_THAT(exchange(request(streamed())), HasSubstr("[DONE]"));

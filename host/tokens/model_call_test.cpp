@@ -147,6 +147,16 @@ TEST_F(ModelCallTest, FailuresAreChargedByWhatMayHaveBeenUsed) {
   }
 }
 
+TEST_F(ModelCallTest, ACountThatIsTooSmallForItsTextIsNone) {
+  http_.enqueue(200, answer(std::string(4096 + 16 * 5, 'x')));
+  (void)call(chat()).value();
+  EXPECT_TRUE(ledger_.settled.back().settlement->usage) << "five tokens may be so much";
+  http_.enqueue(200, answer(std::string(4096 + 16 * 5 + 1, 'x')));
+  (void)call(chat()).value();
+  EXPECT_FALSE(ledger_.settled.back().settlement->usage);
+  EXPECT_EQ(ledger_.settled.back().settlement->source, UsageSource::hold);
+}
+
 TEST_F(ModelCallTest, TellsWhatItCharges) {
   http_.enqueue(200, answer("hi"));
   const auto told = ask(chat()).value();

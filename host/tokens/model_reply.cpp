@@ -62,6 +62,13 @@ const Json* choices_of(const Json& reply) {
   return found != reply.end() && found->is_array() ? &*found : nullptr;
 }
 
+// Whether no count like this can stand beside so much text: there are upstreams that count nothing,
+// or not all of it.
+bool is_too_small(const TokenUsage& usage, std::size_t text) {
+  if (usage.output == Tokens(0)) return text > 0;
+  return text > kTextSlack + kTextBytesOfToken * static_cast<std::size_t>(usage.output.count());
+}
+
 TokenUsage greater(const TokenUsage& a, const TokenUsage& b) {
   TokenUsage most = a.total() >= b.total() ? a : b;
   most.input = std::max(a.input, b.input);
@@ -125,8 +132,7 @@ WholeReply read_reply(std::string_view text) {
   WholeReply reply{parse_json(text, "the upstream's reply", kDepth, kValues), std::nullopt};
   if (!reply.body.is_object()) throw Error(Code::invalid, "the upstream's reply is no JSON object");
   reply.usage = usage_of(reply.body);
-  if (reply.usage && reply.usage->output == Tokens(0) && text_bytes_of(reply.body) > 0)
-    reply.usage.reset();
+  if (reply.usage && is_too_small(*reply.usage, text_bytes_of(reply.body))) reply.usage.reset();
   return reply;
 }
 
@@ -220,9 +226,8 @@ std::optional<WireError> StreamWatch::changed_model_refusal(const Json& piece) {
 
 // A count that came before the end counts what was used by then; only the end makes it the whole.
 Settlement StreamWatch::settlement() const {
-  const bool zero = usage_ && usage_->output == Tokens(0) && text_bytes_ > 0;
   const bool whole = last_usage_ || (done_ && !failed_);
-  if (usage_ && !zero && whole) return {usage_, UsageSource::meter};
+  if (usage_ && whole && !is_too_small(*usage_, text_bytes_)) return {usage_, UsageSource::meter};
   TokenUsage least{terms_.hold.input, terms_.hold.output, {}, {}, {}};
   if (too_long_)
     least.output =

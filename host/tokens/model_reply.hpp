@@ -23,7 +23,8 @@ namespace host {
 inline constexpr Tokens kMostUsage{100'000'000};
 
 // A stream may be this much longer than its hold's output before it is cut: no text of any length
-// has so many bytes a token, and no event so much around them.
+// has so many bytes a token, and no event so much around them. Nor is a count believed that is so
+// much smaller than its text.
 inline constexpr std::size_t kTextBytesOfToken = 16;
 inline constexpr std::size_t kTextSlack = 4096;
 inline constexpr std::size_t kWireBytesOfToken = 4096;
