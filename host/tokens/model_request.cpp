@@ -30,9 +30,9 @@ constexpr std::array kUnbounded{"best_of",        "n_predict",         "num_pred
                                 "max_length",     "max_output_tokens", "max_new_tokens",
                                 "use_beam_search"};
 // What is read here.
-constexpr std::array kRead{"model",   "stream",   "stream_options",        "n",
-                           "input",   "messages", "max_completion_tokens", "max_tokens",
-                           "provider"};
+constexpr std::array kRead{"model",    "stream",      "stream_options",        "n",
+                           "input",    "messages",    "max_completion_tokens", "max_tokens",
+                           "provider", "service_tier"};
 
 [[noreturn]] void refuse(const std::string& why, const std::string& next_step = {}) {
   throw Error(Code::invalid, "the request: " + why, next_step);
@@ -83,6 +83,14 @@ std::optional<std::int64_t> count(const Json& request, const char* key) {
   if (!fits || found->get<std::int64_t>() < 1)
     refuse("\"" + std::string(key) + "\" must be a whole number from 1 on");
   return found->get<std::int64_t>();
+}
+
+// There are tiers at twice the price.
+void check_tier(const Json& request) {
+  const auto tier = request.find("service_tier");
+  if (tier == request.end() || tier->is_null() || *tier == "auto" || *tier == "default") return;
+  refuse("\"service_tier\" may be \"auto\" or \"default\": others have another price",
+         "Leave it out.");
 }
 
 // Preferences among those who serve a model, where the upstream is a gateway.
@@ -181,6 +189,7 @@ PreparedCall prepare_call(ModelCallKind kind, std::string text, const ModelRoute
   const Json request = parse_json(text, "the request", kDepth, kValues);
   if (!request.is_object()) refuse("it must be a JSON object");
   check_keys(request);
+  check_tier(request);
   const auto model = choose_model(route, banned, model_of(request));
   if (const auto given = request.find("provider"); given != request.end())
     check_preferences(*given, banned);

@@ -240,6 +240,14 @@ TEST(ModelRequests, WhatCannotBeBoundIsRefused) {
     EXPECT_EQ(refusal(more), Code::invalid) << more;
 }
 
+TEST(ModelRequests, ATierOfAnotherPriceIsRefused) {
+  for (const auto& tier : {Json("priority"), Json("flex"), Json("AUTO"), Json(1)})
+    EXPECT_EQ(refusal({{"service_tier", tier}}), Code::invalid) << tier;
+  EXPECT_EQ(refusal({{"Service_Tier", "auto"}}), Code::invalid);
+  for (const auto& tier : {Json("auto"), Json("default"), Json()})
+    EXPECT_EQ(chat({{"service_tier", tier}}).ask.output, Tokens(1000)) << tier;
+}
+
 TEST(ModelRequests, WhatWouldGoElsewhereIsRefused) {
   for (const auto* key : {"models", "fallbacks", "api_base", "base_url", "api_key", "Models",
                           "custom_llm_provider", "preset", "extra_headers"})
