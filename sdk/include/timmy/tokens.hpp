@@ -117,7 +117,8 @@ class Tokens {
   }
   // The run used this without the host's seeing it. Charged when it ends, however it does, and only
   // what exceeds what the host has seen of the run. `input_tokens` and `output_tokens` in a task's
-  // result do the same.
+  // result do the same. Kept in memory until then: a host that is killed before loses it, unlike
+  // what settle() and model/1 charge.
   void report(const std::string& provider, const std::string& model,
               const TokenUsage& usage) const {
     caller_.call("tokens/1.report", reported(provider, model, usage));
