@@ -173,8 +173,7 @@ class MeteredProgram {
       const auto cost = dollars_text(charged.at("cost_usd"));
       err_ << "timmy-host: the run " << run_ << " was charged "
            << grouped(charged.at("total_tokens").get<std::int64_t>()) << " tokens in " << calls
-           << (calls == 1 ? " call" : " calls")
-           << (cost == "-" ? "" : ", " + cost) << '\n';
+           << (calls == 1 ? " call" : " calls") << (cost == "-" ? "" : ", " + cost) << '\n';
     } else {
       if (!gone_) err_ << "timmy-host: " << printable(closed.error().message(), true) << '\n';
       err_ << "  What it was charged: timmy-host tokens show " << run_ << '\n';

@@ -31,9 +31,9 @@ class Store;
 // At start, and when the forge is back: looks at what runs that are over (those of a host that
 // died) may have written, reads it back from the forge, and closes those intents with what was
 // found. One that the forge can't be asked about now is left open: ask again, and until then let no
-// run that writes there begin. `last`: it was asked often enough. Then what it answers with an error
-// for, while it answers otherwise, is closed as what a person has to look at: one object that can't
-// be read, ever, must not hold back all jobs.
+// run that writes there begin. `last`: it was asked often enough. Then what it answers with an
+// error for, while it answers otherwise, is closed as what a person has to look at: one object that
+// can't be read, ever, must not hold back all jobs.
 struct ResolvedIntents {
   int closed = 0;
   int open = 0;            // left for the next time

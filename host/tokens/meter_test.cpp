@@ -301,10 +301,15 @@ TEST_F(MeterTest, MovesToAnotherAddressAndStaysAtTheOldOneForTheRunsThatHaveIt) 
 }
 
 TEST_F(MeterTest, AnAddressThatIsTakenIsSaidAndOneThatIsNotUsedIsGivenUp) {
-  const auto taken =
-      attempt([&] { (void)meter_->take_place({"127.0.0.1", meter_->address().port}); });
+  const auto taken = attempt([&] {
+    (void)meter_->take_place({"127.0.0.1", meter_->address().port});
+  });
   EXPECT_THAT(taken.error().message(), HasSubstr(meter_->address().text()));
-  EXPECT_EQ(attempt([&] { (void)meter_->take_place({"0.0.0.0", 0}); }).error().code(),
+  EXPECT_EQ(attempt([&] {
+              (void)meter_->take_place({"0.0.0.0", 0});
+            })
+                .error()
+                .code(),
             Code::invalid);
   boost::asio::ip::tcp::acceptor free(context_, {boost::asio::ip::address_v4::loopback(), 0});
   const SocketAddress there{"127.0.0.1", free.local_endpoint().port()};
