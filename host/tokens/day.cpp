@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "base/json.hpp"
 
 namespace host {
@@ -36,16 +35,6 @@ WallTime BudgetZone::end_of(std::int64_t day) const {
 
 std::string day_text(std::int64_t day) {
   return format_utc(WallTime(std::chrono::days(day))).substr(0, 10);
-}
-
-std::string this_boot() {
-  try {
-    auto boot = read_file("/proc/sys/kernel/random/boot_id", 100);
-    while (!boot.empty() && boot.back() == '\n') boot.pop_back();
-    return boot;
-  } catch (const Error&) {
-    return {};
-  }
 }
 
 std::string to_text(const DayAnchor& anchor) {
