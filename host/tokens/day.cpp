@@ -9,7 +9,6 @@
 #include <limits>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "base/json.hpp"
 
 namespace host {
@@ -62,16 +61,6 @@ WallTime BudgetZone::end_of(std::int64_t day) const {
 std::string day_text(std::int64_t day) {
   const auto civil = kEpoch + day;
   return fmt::format("{:04}-{:02}-{:02}", civil.year(), civil.month(), civil.day());
-}
-
-std::string this_boot() {
-  try {
-    auto boot = read_file("/proc/sys/kernel/random/boot_id", 100);
-    while (!boot.empty() && boot.back() == '\n') boot.pop_back();
-    return boot;
-  } catch (const Error&) {
-    return {};
-  }
 }
 
 std::string to_text(const DayAnchor& anchor) {

@@ -40,9 +40,6 @@ class BudgetZone {
 // "2026-01-05"
 [[nodiscard]] std::string day_text(std::int64_t day);
 
-// The kernel's name for this boot; "" where it has none, which is then always another one.
-[[nodiscard]] std::string this_boot();
-
 // Where a day's clock stands.
 struct DayAnchor {
   std::string boot;      // of this boot

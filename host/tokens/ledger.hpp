@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "base/boot.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
