@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "deadman/settings.hpp"
+#include "deadman/state.hpp"
+
+namespace host::deadman {
+
+struct Rehearsed {
+  Duration after{};  // since the last sign of life
+  Record record;
+};
+
+// What would be recorded if `watch` fell silent now and stayed so, until nothing more is done about
+// it. Time is made up, nothing is looked at, kept or run.
+[[nodiscard]] std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& watch);
+
+// Why a death of `watch` would not be seen, or nothing could be done about it on this machine, as
+// far as that shows without doing it: a line each. `sign` is what is seen of it now.
+[[nodiscard]] std::vector<std::string> shortcomings(const Settings& settings, const Watch& watch,
+                                                    const Sign& sign);
+
+}  // namespace host::deadman

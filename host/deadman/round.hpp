@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One look at everything that is watched, and what is to be done about it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "deadman/runner.hpp"
+#include "deadman/settings.hpp"
+#include "deadman/state.hpp"
+
+namespace host::deadman {
+
+// What a round sees and does it with.
+struct Outside {
+  const Clock& clock;
+  std::string boot;       // this_boot()
+  std::string host_name;  // for alerts: whose target it is
+  Runner& runner;
+  std::function<Sign(const Watch&)> look;
+  // Puts the state onto the disk before it returns, or throws.
+  std::function<void(const State&)> keep;
+};
+
+// Whoever calls run() holds the state alone meanwhile (StateFile). Blocking.
+class Round {
+ public:
+  // The references outlive it.
+  Round(const Settings& settings, State& state, Outside outside)
+      : settings_(settings), state_(state), outside_(std::move(outside)) {}
+
+  // Looks once. Each restart is kept as an intent before it is begun, and counts from then on, so
+  // that whoever dies in between restarts nothing twice. With Settings::dry_run everything is
+  // judged and recorded so, and nothing is run. Returns what was recorded. Throws what `keep`
+  // throws, with nothing done since the last keep; Error{unsupported} without a name for the boot.
+  std::vector<Record> run();
+
+ private:
+  void look_at(const Watch& watch);
+  void restart(const Watch& watch, Target& target, const Moment& now, Json evidence);
+  void tell(const Watch& watch, Target& target);
+  void record(const Watch& watch, Event event, std::string text, Json evidence = Json::object());
+  [[nodiscard]] Json evidence_of(const Target& target, const Sign& sign, const Moment& now) const;
+
+  const Settings& settings_;
+  State& state_;
+  Outside outside_;
+  std::vector<Record> recorded_;
+};
+
+}  // namespace host::deadman

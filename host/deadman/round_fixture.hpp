@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/fake_loop.hpp"
+#include "deadman/round.hpp"
+
+namespace host::deadman {
+
+// Remembers what it was to run.
+class FakeRunner final : public Runner {
+ public:
+  Ending run(const Errand& errand) override {
+    errands.push_back(errand);
+    return errand.arguments.front() == "/alert" ? alert_ending : restart_ending;
+  }
+  [[nodiscard]] std::vector<Errand> of(const std::string& program) const {
+    std::vector<Errand> found;
+    for (const auto& each : errands)
+      if (each.arguments.front() == program) found.push_back(each);
+    return found;
+  }
+
+  std::vector<Errand> errands;
+  Ending restart_ending{true, "status 0"};
+  Ending alert_ending{true, "status 0"};
+};
+
+// One agent, "hermes", dead after ten minutes.
+inline Settings hermes_settings() {
+  Watch watch{.name = "hermes", .stamp = "/stamps/hermes", .restart = Restart{.unit = "h.service"}};
+  watch.rules.restarts = true;
+  return {.alert = {"/alert"}, .watches = {watch}};
+}
+
+}  // namespace host::deadman

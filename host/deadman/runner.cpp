@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/runner.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+
+namespace host::deadman {
+namespace {
+
+constexpr std::size_t kMostOutput = 1024;
+using Instant = std::chrono::steady_clock::time_point;
+
+Fd file_of(const std::string& text) {
+  Fd fd(::memfd_create("deadman-input", MFD_CLOEXEC));
+  if (!fd || ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    throw system_error("keeping a program's input");
+  return fd;
+}
+
+// The last of what a program prints, both streams.
+class Tail {
+ public:
+  Tail() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw system_error("making a pipe");
+    read_ = Fd(ends[0]);
+    write_ = Fd(ends[1]);
+    (void)::fcntl(read_.get(), F_SETFL, O_NONBLOCK);
+  }
+  [[nodiscard]] int writer() const { return write_.get(); }
+  [[nodiscard]] int reader() const { return read_.get(); }
+  void close_writer() { write_.reset(); }
+
+  // Takes what is there; false at its end.
+  bool take() {
+    std::array<char, 4096> block;
+    for (;;) {
+      const auto got = ::read(read_.get(), block.data(), block.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return got < 0 && errno == EAGAIN;
+      text_.append(block.data(), static_cast<std::size_t>(got));
+      if (text_.size() > kMostOutput) text_.erase(0, text_.size() - kMostOutput);
+    }
+  }
+
+  // On one line.
+  [[nodiscard]] std::string text() const {
+    std::string line = text_;
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    const auto last = line.find_last_not_of(' ');
+    return last == std::string::npos ? "" : line.substr(0, last + 1);
+  }
+
+ private:
+  Fd read_, write_;
+  std::string text_;
+};
+
+Ending ending_of(const Child::Exit& exit, const std::string& output) {
+  std::string text = exit.signalled ? fmt::format("ended by {}", ::strsignal(exit.number))
+                                    : fmt::format("status {}", exit.number);
+  if (!output.empty()) text += ": " + output;
+  return {!exit.signalled && exit.number == 0, std::move(text)};
+}
+
+Ending watch(Child& child, Tail& tail, Duration limit) {
+  const Instant end = std::chrono::steady_clock::now() + limit;
+  std::array<pollfd, 2> watched{{{child.pidfd(), POLLIN, 0}, {tail.reader(), POLLIN, 0}}};
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return {false, "took longer than " + format_duration(limit)};
+    (void)::poll(watched.data(), watched.size(), static_cast<int>(left.count()));
+    // Its end may come before the program's, which poll would then tell without end.
+    if (watched[1].fd >= 0 && !tail.take()) watched[1].fd = -1;
+    if (const auto exit = child.reap()) {
+      (void)tail.take();
+      return ending_of(*exit, tail.text());
+    }
+  }
+}
+
+}  // namespace
+
+ProgramRunner::ProgramRunner(const Environment& environment)
+    : environment_{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+                   {"LANG", "C.UTF-8"},
+                   // A cron job has no session's variables; the user's manager is there by custom.
+                   {"XDG_RUNTIME_DIR", fmt::format("/run/user/{}", ::geteuid())}} {
+  for (const char* name : {"HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"})
+    if (const auto value = environment.get(name)) environment_[name] = *value;
+}
+
+Ending ProgramRunner::run(const Errand& errand) {
+  try {
+    const Fd input = file_of(errand.input);
+    Tail tail;
+    auto child = spawn({.program = errand.arguments.at(0),
+                        .arguments = errand.arguments,
+                        .environment = environment_,
+                        .descriptors = {{input.get(), 0}, {tail.writer(), 1}, {tail.writer(), 2}}});
+    tail.close_writer();
+    return watch(child, tail, errand.limit);
+  } catch (const Error& error) {
+    return {false, error.message()};
+  }
+}
+
+}  // namespace host::deadman

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "config/paths.hpp"
+
+namespace host::deadman {
+
+// A program to run to its end. Never a shell's text: a list of arguments.
+struct Errand {
+  std::vector<std::string> arguments;  // the first is the program, an absolute path
+  std::string input;                   // its standard input
+  Duration limit = std::chrono::seconds(30);
+};
+
+struct Ending {
+  bool ok = false;
+  std::string text;  // "status 1: Access denied", for records
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  // Blocks until it has ended, at most its limit. What goes wrong is in the Ending.
+  virtual Ending run(const Errand& errand) = 0;
+};
+
+// The real one. A program gets PATH, a home, where the user's service manager is, and nothing else
+// of this process; what is left of its process group when it ends, or after its limit, is killed.
+class ProgramRunner final : public Runner {
+ public:
+  explicit ProgramRunner(const Environment& environment);
+  Ending run(const Errand& errand) override;
+
+ private:
+  std::map<std::string, std::string> environment_;
+};
+
+}  // namespace host::deadman

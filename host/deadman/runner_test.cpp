@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/runner.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include "base/file.hpp"
+#include "base/test_folder.hpp"
+
+namespace host::deadman {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Ending run(const Errand& errand, const Environment& environment = {}) {
+  return ProgramRunner(environment).run(errand);
+}
+
+TEST(ProgramRunner, TellsHowAProgramEnded) {
+  EXPECT_TRUE(run({.arguments = {"/bin/true"}}).ok);
+  const auto failed = run({.arguments = {"/bin/ls", "/no/such/file"}});
+  EXPECT_FALSE(failed.ok);
+  EXPECT_THAT(failed.text, HasSubstr("status 2: "));
+  EXPECT_THAT(failed.text, HasSubstr("/no/such/file"));
+  EXPECT_THAT(failed.text, Not(HasSubstr("\n")));
+}
+
+TEST(ProgramRunner, OneThatIsNotThereIsAFailureAndNoException) {
+  const auto missing = run({.arguments = {"/no/such/program"}});
+  EXPECT_FALSE(missing.ok);
+  EXPECT_THAT(missing.text, HasSubstr("/no/such/program"));
+}
+
+TEST(ProgramRunner, EndsWhatTakesTooLong) {
+  const auto hung = run({.arguments = {"/bin/sleep", "100"}, .limit = 50ms});
+  EXPECT_FALSE(hung.ok);
+  EXPECT_EQ(hung.text, "took longer than 50ms");
+}
+
+TEST(ProgramRunner, DoesNotWaitForWhoInheritedItsOutput) {
+  EXPECT_TRUE(run({.arguments = {"/bin/sh", "-c", "setsid sleep 5 & exit 0"}, .limit = 10s}).ok);
+}
+
+TEST(ProgramRunner, AFloodOfOutputIsReadAndForgotten) {
+  const auto loud =
+      run({.arguments = {"/bin/sh", "-c", "yes | head -c 1000000; echo the end; exit 3"}});
+  EXPECT_THAT(loud.text, HasSubstr("the end"));
+  EXPECT_LT(loud.text.size(), 1100u);
+}
+
+TEST(ProgramRunner, GivesTheInput) {
+  const TestFolder folder;
+  const auto copy = (folder / "copy").string();
+  EXPECT_TRUE(run({.arguments = {"/usr/bin/tee", copy}, .input = "{\"a\":1}\n"}).ok);
+  EXPECT_EQ(read_file(copy, 100), "{\"a\":1}\n");
+}
+
+TEST(ProgramRunner, PassesOnOnlyWhatFindsTheUsersManager) {
+  ::setenv("TIMMY_SECRET_OF_OURS", "x", 1);
+  const auto seen = run({.arguments = {"/bin/sh", "-c", "env; exit 1"}},
+                        Environment({{"XDG_RUNTIME_DIR", "/run/user/7"},
+                                     {"DBUS_SESSION_BUS_ADDRESS", "unix:path=/x"},
+                                     {"GITEA_TOKEN", "secret"}}));
+  EXPECT_THAT(seen.text, HasSubstr("XDG_RUNTIME_DIR=/run/user/7"));
+  EXPECT_THAT(seen.text, HasSubstr("DBUS_SESSION_BUS_ADDRESS=unix:path=/x"));
+  EXPECT_THAT(seen.text, Not(HasSubstr("secret")));
+  EXPECT_THAT(seen.text, Not(HasSubstr("TIMMY_SECRET_OF_OURS")));
+  EXPECT_THAT(run({.arguments = {"/bin/sh", "-c", "env; exit 1"}}).text,
+              HasSubstr("XDG_RUNTIME_DIR=/run/user/"))
+      << "a cron job has none";
+}
+
+}  // namespace
+}  // namespace host::deadman

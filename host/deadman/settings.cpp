@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/settings.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "config/document.hpp"
+#include "config/host_config.hpp"
+#include "config/json_schema.hpp"
+
+namespace host::deadman {
+namespace {
+
+constexpr Duration kLongest = std::chrono::hours(24 * 7);
+
+const JsonSchema& schema() {
+  static const JsonSchema loaded(parse_json(schema_text(), "deadman.schema.json"),
+                                 "deadman.schema.json");
+  return loaded;
+}
+
+// Part of a unit's name, of a file's and of a command line.
+bool is_name(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && text.front() >= 'a' && text.front() <= 'z' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+         });
+}
+
+class SettingsReader {
+ public:
+  SettingsReader(Document document, const Paths& paths)
+      : document_(std::move(document)), paths_(paths) {}
+
+  Settings read() {
+    const Json given = document_.value().is_null() ? Json::object() : document_.value();
+    for (const auto& violation : schema().validate(given))
+      complain(violation.pointer, to_text(violation), violation.at_key);
+    if (problems_.empty()) take(schema().with_defaults(given));
+    if (!problems_.empty()) throw ConfigError(std::move(problems_));
+    return std::move(settings_);
+  }
+
+ private:
+  void complain(const std::string& pointer, const std::string& message, bool at_key = false) {
+    const auto where = at_key ? document_.key_position(pointer) : document_.position(pointer);
+    problems_.push_back({where, pointer, dotted_path(pointer) + " " + message});
+  }
+
+  void take(const Json& json) {
+    settings_.dry_run = json.at("dry_run").get<bool>();
+    if (json.contains("alert")) settings_.alert = command(json.at("alert"), "/alert");
+    int hosts = 0;
+    for (const auto& [name, watch] : json.at("watch").items()) {
+      const auto pointer = child_pointer("/watch", name);
+      if (!is_name(name))
+        complain(pointer,
+                 "is no name; expected lower-case letters, digits, - and _, a letter first", true);
+      settings_.watches.push_back(take_watch(name, watch, pointer));
+      if (watch.value("host", false) && ++hosts > 1)
+        complain(pointer + "/host", "is watched twice; expected one watch of the host");
+    }
+    if (settings_.watches.empty())
+      complain("/watch", "names nothing to watch; expected one watch at least");
+  }
+
+  Watch take_watch(const std::string& name, const Json& json, const std::string& pointer) {
+    Watch watch{.name = name, .user = json.value("user", "")};
+    const bool host = json.value("host", false);
+    if (host == json.contains("stamp"))
+      complain(pointer, "is to watch one thing; expected either `stamp` or `host: true`");
+    if (host && json.contains("user"))
+      complain(pointer + "/user", "goes with a stamp; the host is asked on its own socket");
+    if (json.contains("stamp")) watch.stamp = path(json.at("stamp"), pointer + "/stamp");
+    const auto time = [&](const char* key) { return duration(json.at(key), pointer, key); };
+    watch.rules = {.after = time("after"),
+                   .restarts = json.contains("restart"),
+                   .max_retries = json.at("max_retries").get<int>(),
+                   .window = time("window"),
+                   .pause = time("pause"),
+                   .healthy_after = time("healthy_after")};
+    if (watch.rules.restarts) watch.restart = restart(json.at("restart"), pointer + "/restart");
+    return watch;
+  }
+
+  std::filesystem::path path(const Json& json, const std::string& pointer) {
+    try {
+      auto found = expand_home(json.get<std::string>(), paths_).lexically_normal();
+      if (!found.has_filename()) complain(pointer, "names a folder; expected a file");
+      return found;
+    } catch (const Error& error) {
+      complain(pointer, ": " + error.message());
+      return {};
+    }
+  }
+
+  Duration duration(const Json& json, const std::string& pointer, const std::string& key) {
+    try {
+      const auto found = parse_duration(json.get<std::string>());
+      if (found > kLongest) complain(child_pointer(pointer, key), "is longer than 7d");
+      return found;
+    } catch (const Error& error) {
+      complain(child_pointer(pointer, key), ": " + error.message());
+      return kLongest;
+    }
+  }
+
+  std::vector<std::string> command(const Json& json, const std::string& pointer) {
+    auto found = json.get<std::vector<std::string>>();
+    if (!found.front().starts_with('/'))
+      complain(child_pointer(pointer, std::size_t{0}),
+               "is \"" + found.front() + "\", expected the program's absolute path");
+    for (const auto& each : found)
+      if (each.find('\0') != std::string::npos) complain(pointer, "holds a NUL");
+    return found;
+  }
+
+  Restart restart(const Json& json, const std::string& pointer) {
+    Restart found{
+        .manager = json.at("manager") == "user" ? Restart::Manager::user : Restart::Manager::system,
+        .unit = json.value("unit", "")};
+    if (json.contains("unit") == json.contains("command"))
+      complain(pointer, "is to do one thing; expected either `unit` or `command`");
+    if (json.contains("unit") && !is_service_name(found.unit))
+      complain(pointer + "/unit",
+               "is \"" + found.unit + "\", expected the name of one service, such as a.service");
+    if (json.contains("command")) found.command = command(json.at("command"), pointer + "/command");
+    return found;
+  }
+
+  Document document_;
+  const Paths& paths_;
+  Settings settings_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+const Watch& Settings::find(const std::string& name) const {
+  std::string all;
+  for (const auto& watch : watches) {
+    if (watch.name == name) return watch;
+    all += (all.empty() ? "" : ", ") + watch.name;
+  }
+  throw Error(Code::not_found, "deadman.yaml has no watch \"" + name + "\"",
+              "Name one of: " + all + ".");
+}
+
+Settings load_settings(const std::filesystem::path& file, const Paths& paths) {
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd && errno == ENOENT)
+    throw Error(Code::not_found, "there is no " + file.string(),
+                "Write one (docs/deadman.md shows how), or name another with --file.");
+  if (!fd) throw system_error("reading " + file.string());
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) throw system_error("examining " + file.string());
+  if (!S_ISREG(info.st_mode)) throw Error(Code::invalid, file.string() + " is not a regular file");
+  check_trusted(fd.get(), file, true);
+  return parse_settings(read_all(fd.get(), kYamlBytes, file.string()), file.string(), paths);
+}
+
+Settings parse_settings(std::string_view text, const std::string& file, const Paths& paths) {
+  try {
+    return SettingsReader(parse_yaml(text, file), paths).read();
+  } catch (const ConfigError&) {
+    throw;
+  } catch (const Error& error) {  // of the YAML itself, with its place before the message
+    const std::string& message = error.message();
+    const auto end = message.find(": ", file.size());
+    const bool placed = message.starts_with(file + ":") && end != std::string::npos;
+    throw ConfigError(
+        {{placed ? message.substr(0, end) : file, "", placed ? message.substr(end + 2) : message}},
+        error.code(), error.next_step());
+  }
+}
+
+}  // namespace host::deadman

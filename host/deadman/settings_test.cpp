@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/settings.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "base/test_folder.hpp"
+#include "config/host_config.hpp"
+
+namespace host::deadman {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const Paths kPaths =
+    Paths::from(Environment(std::map<std::string, std::string>{{"HOME", "/home/ada"}}));
+
+Settings parse(const std::string& text) { return parse_settings(text, "deadman.yaml", kPaths); }
+
+std::string refusal(const std::string& text) {
+  try {
+    (void)parse(text);
+  } catch (const ConfigError& error) {
+    return error.message();
+  }
+  ADD_FAILURE() << "taken: " << text;
+  return {};
+}
+
+TEST(DeadmanSettings, AreRead) {
+  const auto settings = parse(R"(
+dry_run: true
+alert: [/usr/local/bin/page, --from, deadman]
+watch:
+  host:
+    host: true
+    after: 5m
+    restart: { unit: timmy-host.service }
+  hermes:
+    stamp: ~/.timmy/stamps/hermes.stamp
+    user: hermes
+    restart: { command: [/usr/bin/docker, restart, hermes], manager: user }
+    max_retries: 2
+    window: 2h
+    pause: 1m
+    healthy_after: 10m
+)");
+  EXPECT_TRUE(settings.dry_run);
+  EXPECT_THAT(settings.alert, ElementsAre("/usr/local/bin/page", "--from", "deadman"));
+  const Watch& hermes = settings.find("hermes");
+  EXPECT_EQ(hermes.stamp, "/home/ada/.timmy/stamps/hermes.stamp");
+  EXPECT_EQ(hermes.user, "hermes");
+  EXPECT_EQ(hermes.rules.after, 10min);
+  EXPECT_EQ(hermes.rules.max_retries, 2);
+  EXPECT_EQ(hermes.rules.window, 2h);
+  EXPECT_EQ(hermes.rules.pause, 1min);
+  EXPECT_EQ(hermes.rules.healthy_after, 10min);
+  EXPECT_EQ(hermes.restart->manager, Restart::Manager::user);
+  EXPECT_THAT(hermes.restart->command, ElementsAre("/usr/bin/docker", "restart", "hermes"));
+  const Watch& host = settings.find("host");
+  EXPECT_TRUE(host.stamp.empty());
+  EXPECT_EQ(host.rules.after, 5min);
+  EXPECT_EQ(host.restart->unit, "timmy-host.service");
+  EXPECT_EQ(host.rules.max_retries, 3);
+  EXPECT_THROW((void)settings.find("other"), Error);
+}
+
+TEST(DeadmanSettings, WithoutARestartNothingIsRestarted) {
+  const auto settings = parse("watch: { a: { stamp: /s/a } }");
+  EXPECT_FALSE(settings.find("a").restart);
+  EXPECT_FALSE(settings.find("a").rules.restarts);
+  EXPECT_TRUE(settings.alert.empty());
+  EXPECT_FALSE(settings.dry_run);
+}
+
+TEST(DeadmanSettings, EachMistakeIsSaidWithItsPlace) {
+  struct Case {
+    const char* text;
+    const char* said;
+  };
+  for (const auto& [text, said] : {
+           Case{"watch: { a: { stamp: /s, afer: 1m } }", "deadman.yaml:1:26: watch.a"},
+           {"watch: { a: { stamp: /s, afer: 1m } }", "after"},
+           {"", "names nothing to watch"},
+           {"watch: {}", "names nothing to watch"},
+           {"watch: { A: { stamp: /s } }", "is no name"},
+           {"watch: { ../a: { stamp: /s } }", "is no name"},
+           {"watch: { a: {} }", "either `stamp` or `host: true`"},
+           {"watch: { a: { host: true, stamp: /s } }", "either `stamp` or `host: true`"},
+           {"watch: { a: { host: true }, b: { host: true } }", "watched twice"},
+           {"watch: { a: { host: true, user: x } }", "goes with a stamp"},
+           {"watch: { a: { stamp: s } }", "watch.a.stamp"},
+           {"watch: { a: { stamp: /s/ } }", "names a folder"},
+           {"watch: { a: { stamp: /s, after: 10 } }", "watch.a.after"},
+           {"watch: { a: { stamp: /s, after: 0s } }", "is not a duration"},
+           {"watch: { a: { stamp: /s, after: 8d } }", "is longer than 7d"},
+           {"watch: { a: { stamp: /s, max_retries: 0 } }", "watch.a.max_retries"},
+           {"watch: { a: { stamp: /s, max_retries: 11 } }", "watch.a.max_retries"},
+           {"watch: { a: { stamp: /s, restart: {} } }", "either `unit` or `command`"},
+           {"watch: { a: { stamp: /s, restart: { unit: a.service, command: [/x] } } }",
+            "either `unit` or `command`"},
+           {"watch: { a: { stamp: /s, restart: { unit: \"*.service\" } } }", "name of one service"},
+           {"watch: { a: { stamp: /s, restart: { unit: reboot.target } } }", "name of one service"},
+           {"watch: { a: { stamp: /s, restart: { command: [sh, -c, x] } } }", "absolute path"},
+           {"watch: { a: { stamp: /s, restart: { command: \"reboot now\" } } }",
+            "watch.a.restart.command"},
+           {"watch: { a: { stamp: /s, restart: { verb: stop, unit: a.service } } }", "verb"},
+           {"alert: []", "alert"},
+           {"alert: [page]", "absolute path"},
+           {"watch: [", "deadman.yaml:1:"},
+       })
+    EXPECT_THAT(refusal(text), HasSubstr(said)) << text;
+}
+
+TEST(DeadmanSettings, AFileThatOthersCanWriteIsRefused) {
+  const TestFolder folder;
+  const auto file = folder / "deadman.yaml";
+  std::ofstream(file) << "watch: { a: { stamp: /s/a } }\n";
+  ::chmod(file.c_str(), 0644);
+  EXPECT_EQ(load_settings(file, kPaths).watches.size(), 1u);
+  ::chmod(file.c_str(), 0666);
+  try {
+    (void)load_settings(file, kPaths);
+    FAIL() << "it says what is run";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::denied);
+  }
+}
+
+TEST(DeadmanSettings, WithoutAFileItIsSaidHowToHaveOne) {
+  const TestFolder folder;
+  try {
+    (void)load_settings(folder / "deadman.yaml", kPaths);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::not_found);
+    EXPECT_THAT(error.next_step(), HasSubstr("docs/deadman.md"));
+  }
+}
+
+}  // namespace
+}  // namespace host::deadman

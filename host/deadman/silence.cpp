@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/silence.hpp"
+
+#include <algorithm>
+
+namespace host::deadman {
+
+std::string brief(Duration duration) {
+  const auto whole = std::chrono::floor<std::chrono::seconds>(duration);
+  return whole.count() == 0 ? "0s" : format_duration(whole);
+}
+
+std::string_view name(Sight::Life life) noexcept {
+  switch (life) {
+    case Sight::Life::waiting: return "waiting";
+    case Sight::Life::alive: return "alive";
+    case Sight::Life::silent: return "silent";
+    case Sight::Life::unsure: return "unsure";
+  }
+  return "unsure";
+}
+
+bool Silence::begins_anew(const Moment& now) const {
+  return now.boot.empty() || now.boot != looked.boot || now.at < looked.at;
+}
+
+Sight Silence::look(const Sign& sign, const Moment& now, Duration after) {
+  const bool first = begins_anew(now);
+  const auto passed = first ? Duration::zero() : std::min(now.at - looked.at, after / 2);
+  if (first) silent = Duration::zero();
+  looked = now;
+  // Time in which nothing could be seen is nobody's silence.
+  if (sign.kind == Sign::Kind::untrusted) return {Sight::Life::unsure};
+  const bool there = sign.kind == Sign::Kind::there;
+  const std::string seen = there ? sign.mark : "";
+  ever = ever || there;
+  const Duration since = silent + passed;
+  if (seen == mark) {
+    silent = since;
+  } else {  // a stamp that goes is a change as well: somebody took it away
+    mark = seen;
+    silent = Duration::zero();
+    if (there && !first) return {Sight::Life::alive, true, since};
+  }
+  if (!ever) return {Sight::Life::waiting};
+  return {silent >= after ? Sight::Life::silent : Sight::Life::alive};
+}
+
+}  // namespace host::deadman

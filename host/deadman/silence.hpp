@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How long something has given no sign of life. Pure: what was seen and when goes in.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace host::deadman {
+
+// When a look was taken: CLOCK_MONOTONIC, which nobody can set and which stands while the machine
+// is suspended, so that neither a clock set back nor a laptop that slept makes anybody dead.
+struct Moment {
+  std::string boot;  // the kernel's name for the boot; "": not known, so always another one
+  Duration at{};
+};
+
+// In whole seconds, for people; "0s" for less.
+[[nodiscard]] std::string brief(Duration duration);
+
+// What one look found.
+struct Sign {
+  enum class Kind {
+    there,      // `mark` changes with each sign of life
+    missing,    // there is none
+    untrusted,  // what is there can't be believed, or not be seen; `mark` says why
+  };
+  Kind kind = Kind::missing;
+  std::string mark;
+};
+
+// What one look means.
+struct Sight {
+  enum class Life {
+    waiting,  // no sign was ever seen: nothing to lose yet
+    alive,
+    silent,  // the last change seen is as long ago as a death takes
+    unsure,  // what is there says nothing either way
+  };
+  Life life = Life::waiting;
+  bool beat = false;  // a sign of life came since the last look
+  Duration since{};   // and this long after the one before
+};
+[[nodiscard]] std::string_view name(Sight::Life life) noexcept;
+
+// What is kept of one target between looks.
+struct Silence {
+  Moment looked;      // the last look; its boot is "" before the first
+  std::string mark;   // of what was last seen; "" when nothing was there
+  bool ever = false;  // a sign was seen once, in this boot or an earlier one
+  Duration silent{};  // since the last change seen
+
+  // Whether a look now is the first of its boot, so that nothing measured before counts. A clock
+  // behind the last look's, as after a virtual machine's restored snapshot, is another boot too.
+  [[nodiscard]] bool begins_anew(const Moment& now) const;
+
+  // Takes a look in. Only time in which somebody looked counts as silence: of the time since the
+  // last look at most half of `after`, so that one look after a long pause of the looker never
+  // finds anybody dead. A first look never does.
+  Sight look(const Sign& sign, const Moment& now, Duration after);
+};
+
+}  // namespace host::deadman

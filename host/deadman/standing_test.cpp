@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/standing.hpp"
+
+#include <gmock/gmock.h>
+
+#include "deadman/round_fixture.hpp"
+
+namespace host::deadman {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+class StandingTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] Standing of_hermes() const {
+    return standings(hermes_settings(), state_, {"one", 1h}).at(0);
+  }
+  [[nodiscard]] Target& target() { return state_.targets["hermes"]; }
+  void looked_at() { target().silence = {{"one", 59min}, "mark", true, 3min}; }
+
+  State state_;
+};
+
+TEST_F(StandingTest, OneThatNobodyLookedAtInThisBootIsUnseen) {
+  EXPECT_EQ(of_hermes().state, "unseen");
+  looked_at();
+  EXPECT_EQ(of_hermes().state, "alive");
+  target().silence.looked.boot = "zero";
+  EXPECT_EQ(of_hermes().state, "unseen");
+}
+
+TEST_F(StandingTest, TheWayFromDeathToHealthShows) {
+  looked_at();
+  target().silence.silent = 10min;
+  EXPECT_EQ(of_hermes().state, "silent");
+  target().active = true;
+  target().tries = 1;
+  target().silence.silent = 0min;
+  EXPECT_EQ(of_hermes().state, "restarted");
+  target().beats = true;
+  EXPECT_EQ(of_hermes().state, "recovering");
+  target().active = false;
+  EXPECT_EQ(of_hermes().state, "alive");
+}
+
+TEST_F(StandingTest, WhatAPersonIsToDoIsSaid) {
+  looked_at();
+  target().handed_off = true;
+  EXPECT_THAT(of_hermes().text, HasSubstr("timmy-host deadman clear hermes"));
+  target().trouble = "/s is a symbolic link";
+  EXPECT_EQ(of_hermes().state, "unwatchable");
+  EXPECT_THAT(of_hermes().text, HasSubstr("/s is a symbolic link"));
+}
+
+TEST_F(StandingTest, OneThatNeverLivedIsWaitedForAloud) {
+  looked_at();
+  target().silence.ever = false;
+  EXPECT_EQ(of_hermes().state, "waiting");
+  EXPECT_THAT(of_hermes().text, HasSubstr("no sign of life was ever seen"));
+}
+
+}  // namespace
+}  // namespace host::deadman

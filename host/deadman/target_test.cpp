@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/target.hpp"
+
+#include <gmock/gmock.h>
+
+namespace host::deadman {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// A target, looked at each minute; `restarts_` keeps when it was restarted.
+class TargetTest : public ::testing::Test {
+ protected:
+  TargetTest() { rules_.restarts = true; }
+
+  Decision look(const Sign& sign) {
+    auto decision = judge(target_, rules_, sign, {boot_, now_});
+    for (const auto& each : decision.happenings) events_.emplace_back(name(each.event));
+    if (decision.restart) {
+      begin_restart(target_, {boot_, now_}, {});
+      restarts_.push_back(now_);
+    }
+    return decision;
+  }
+  void pass(Duration time, bool beats) {
+    for (const auto end = now_ + time; now_ < end;) {
+      now_ += 1min;
+      if (beats) ++stamp_;
+      look(stamp());
+    }
+  }
+  [[nodiscard]] Sign stamp() const { return {Sign::Kind::there, std::to_string(stamp_)}; }
+  void live(Duration time) { pass(time, true); }
+  void fall_silent(Duration time) { pass(time, false); }
+
+  Rules rules_;
+  Target target_;
+  std::string boot_ = "one";
+  Duration now_ = 100h;
+  int stamp_ = 0;
+  std::vector<Duration> restarts_;
+  std::vector<std::string> events_;
+};
+
+TEST_F(TargetTest, OneThatLivesIsLeftAlone) {
+  live(24h);
+  EXPECT_THAT(restarts_, IsEmpty());
+  EXPECT_THAT(events_, IsEmpty());
+  EXPECT_FALSE(target_.active);
+}
+
+TEST_F(TargetTest, ADeathRaisesTheFlagAndRestartsOnce) {
+  live(5min);
+  fall_silent(10min);
+  EXPECT_THAT(restarts_, ElementsAre(100h + 15min));
+  EXPECT_THAT(events_, ElementsAre("died"));
+  EXPECT_TRUE(target_.active);
+  EXPECT_THAT(target_.alert->text, HasSubstr("no sign of life for 10m"));
+}
+
+TEST_F(TargetTest, ThreeRestartsInVainAreTheLast) {
+  live(1min);
+  fall_silent(48h);
+  EXPECT_EQ(restarts_.size(), 3u);
+  EXPECT_THAT(events_, ElementsAre("died", "handed_off")) << "it is said once";
+  EXPECT_TRUE(target_.handed_off);
+  EXPECT_TRUE(target_.active);
+}
+
+TEST_F(TargetTest, ThePausesGrow) {
+  rules_.after = 2min;
+  rules_.pause = 8min;
+  live(1min);
+  fall_silent(3h);
+  ASSERT_EQ(restarts_.size(), 3u);
+  EXPECT_EQ(restarts_[1] - restarts_[0], 8min);
+  EXPECT_EQ(restarts_[2] - restarts_[1], 16min);
+}
+
+TEST_F(TargetTest, PausesLongerThanTheWindowDontMakeItEndless) {
+  rules_.window = 5min;
+  live(1min);
+  fall_silent(100h);
+  EXPECT_EQ(restarts_.size(), 3u);
+  EXPECT_TRUE(target_.handed_off);
+}
+
+TEST_F(TargetTest, SignsThatGoOnLowerTheFlag) {
+  live(1min);
+  fall_silent(10min);
+  live(30min);
+  EXPECT_TRUE(target_.active) << "the first sign has proven nothing yet";
+  live(1min);
+  EXPECT_FALSE(target_.active);
+  EXPECT_EQ(target_.tries, 0);
+  EXPECT_THAT(events_, ElementsAre("died", "healthy"));
+}
+
+TEST_F(TargetTest, BeingYoungIsNoHealth) {
+  rules_.after = 1h;
+  rules_.healthy_after = 10min;
+  live(1min);
+  fall_silent(1h);
+  ASSERT_EQ(restarts_.size(), 1u);
+  fall_silent(59min);
+  EXPECT_TRUE(target_.active);
+  EXPECT_EQ(target_.tries, 1);
+}
+
+TEST_F(TargetTest, OneThatComesBackAndDiesAtOnceIsHandedOff) {
+  live(1min);
+  for (int i = 0; i < 40; ++i) {
+    fall_silent(10min);
+    live(3min);
+  }
+  EXPECT_EQ(restarts_.size(), 3u);
+  EXPECT_TRUE(target_.handed_off);
+}
+
+TEST_F(TargetTest, OneThatIsWellInBetweenIsRestartedWithinItsWindowOnly) {
+  rules_.window = 24h;
+  live(1min);
+  for (int i = 0; i < 10; ++i) {
+    fall_silent(10min);
+    live(1h);
+    EXPECT_FALSE(target_.active);
+  }
+  EXPECT_EQ(restarts_.size(), 3u);
+  EXPECT_TRUE(target_.handed_off);
+}
+
+TEST_F(TargetTest, HandsStayOffThoughItGetsWell) {
+  live(1min);
+  fall_silent(5h);
+  live(10h);
+  EXPECT_FALSE(target_.active) << "the flag is lowered by health";
+  EXPECT_TRUE(target_.handed_off);
+  fall_silent(5h);
+  EXPECT_EQ(restarts_.size(), 3u);
+  EXPECT_TRUE(target_.active);
+  EXPECT_THAT(events_, ElementsAre("died", "handed_off", "healthy", "died"));
+  EXPECT_THAT(target_.alert->text, HasSubstr("hands are off"));
+}
+
+TEST_F(TargetTest, APersonsWordBeginsAnew) {
+  live(1min);
+  fall_silent(5h);
+  clear(target_);
+  EXPECT_FALSE(target_.active);
+  fall_silent(9min);
+  EXPECT_EQ(restarts_.size(), 3u) << "and gives it its time";
+  fall_silent(5h);
+  EXPECT_EQ(restarts_.size(), 6u);
+}
+
+TEST_F(TargetTest, RestartsOfAnEarlierBootCountAsIfTheyWereNow) {
+  live(1min);
+  fall_silent(10min);
+  live(40min);
+  fall_silent(10min);
+  ASSERT_EQ(restarts_.size(), 2u);
+  boot_ = "two";
+  now_ = 1min;
+  look(stamp());
+  EXPECT_THAT(target_.restarts, ElementsAre(1min, 1min));
+  fall_silent(10min);
+  EXPECT_EQ(restarts_.size(), 3u);
+  live(35min);
+  fall_silent(9min);
+  EXPECT_FALSE(target_.handed_off);
+  fall_silent(1min);
+  EXPECT_TRUE(target_.handed_off) << "three within the hour";
+}
+
+TEST_F(TargetTest, WithoutARestartItIsFlaggedAndTold) {
+  rules_.restarts = false;
+  live(1min);
+  fall_silent(5h);
+  EXPECT_THAT(restarts_, IsEmpty());
+  EXPECT_THAT(events_, ElementsAre("died"));
+  EXPECT_FALSE(target_.handed_off);
+}
+
+TEST_F(TargetTest, WhatCantBeWatchedIsToldOnceAndLeftAlone) {
+  live(1min);
+  for (int i = 0; i < 100; ++i) {
+    now_ += 1min;
+    look({Sign::Kind::untrusted, "it is a link"});
+  }
+  EXPECT_THAT(events_, ElementsAre("unwatchable"));
+  EXPECT_THAT(target_.alert->text, HasSubstr("it is a link"));
+  look(stamp());
+  EXPECT_THAT(events_, ElementsAre("unwatchable", "watchable"));
+  EXPECT_THAT(restarts_, IsEmpty());
+}
+
+TEST_F(TargetTest, OneWhosePastIsLostIsWatchedAndNotRestarted) {
+  target_ = target_of_unknown_past();
+  live(1min);
+  fall_silent(5h);
+  EXPECT_THAT(restarts_, IsEmpty());
+  clear(target_);
+  fall_silent(10min);
+  EXPECT_EQ(restarts_.size(), 1u);
+}
+
+}  // namespace
+}  // namespace host::deadman
