@@ -31,8 +31,8 @@ std::vector<Command> all_commands() {
         queue_commands,      schedule_commands,     import_commands,       plugin_commands,
         plugin_new_commands, plugin_trial_commands, plugin_check_commands, config_commands,
         reload_commands,     webhook_commands,      audit_commands,        gitea_commands,
-        triage_commands,     token_commands,        budget_commands,       db_commands,
-        status_commands})
+        triage_commands,     token_commands,        budget_commands,       deadman_commands,
+        db_commands,         status_commands})
     for (auto& command : part()) all.push_back(std::move(command));
   return all;
 }
