@@ -75,7 +75,10 @@ class ModelHostBench : public FaultBench {
                {{"heartbeat", "never"},
                 {"heartbeat_heavy", "never"},
                 {"model_health_check", "never"}}},
-              {"grants", granted},
+              {"grants",
+               {{"model", {"main"}},
+                {"gitea.read", {"whoami"}},
+                {"fs.write", {"$TIMMY_HOME/stamps"}}}},
               {"config", {{"model", {{"route", "main"}, {"name", "small-1"}}}}}}}}}}}};
     config.merge_patch(more);
     write_config(config);

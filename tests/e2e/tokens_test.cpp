@@ -31,14 +31,15 @@ class TokensTest : public ModelHostBench, public ::testing::WithParamInterface<b
   }
   // What the day's cap says of tokens.
   Json day_cap() {
-    for (const auto& cap : ask({"budget", "show"})["caps"])
+    const Json shown = ask({"budget", "show"});
+    for (const auto& cap : shown["caps"])
       if (cap["dimension"] == "day") return cap;
     return {};
   }
 };
 
 TEST_P(TokensTest, ACallIsOnTheAccountAndTheCapRefusesTheNextWhichWaits) {
-  write_budget({{"day", {{"tokens", 250}, {"when_reached", "queue_until_reset"}}}});
+  write_budget({{"day", {{"tokens", 200}, {"when_reached", "queue_until_reset"}}}});
   start();
   EXPECT_EQ(wait_for(enqueue("heartbeat_heavy"))["state"], "completed") << log();
   const Json today = ask({"tokens", "today"});
@@ -67,12 +68,12 @@ TEST_P(TokensTest, ACallIsOnTheAccountAndTheCapRefusesTheNextWhichWaits) {
   EXPECT_EQ(job["attempt"], 0) << "at no cost";
   EXPECT_EQ(provider_.chats(), 1) << "nothing left the host";
   const Json cap = day_cap();
-  EXPECT_EQ(cap["tokens"]["left"], 140);
+  EXPECT_EQ(cap["tokens"]["left"], 90);
   EXPECT_EQ(cap["when_reached"], "queue_until_reset");
   EXPECT_EQ(job["due"].get<std::string>().substr(0, 19),
             cap["begins_anew"].get<std::string>().substr(0, 19));
   const Json why = ask({"budget", "explain", "heartbeat_heavy"});
-  EXPECT_THAT(to_text(why["refused"]), HasSubstr("more than 140 tokens")) << why.dump(2);
+  EXPECT_THAT(to_text(why["refused"]), HasSubstr("more than 90 tokens")) << why.dump(2);
 }
 
 TEST_P(TokensTest, AKilledHostIsChargedWhatItsCallHeld) {
