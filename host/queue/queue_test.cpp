@@ -3,10 +3,9 @@
 
 #include <gmock/gmock.h>
 
-#include "base/fake_loop.hpp"
 #include "queue/job_table.hpp"
+#include "queue/queue_fixture.hpp"
 #include "store/event.hpp"
-#include "store/inline_store.hpp"
 
 namespace host {
 namespace {
@@ -16,81 +15,6 @@ using testing::IsEmpty;
 using Kind = Verdict::Kind;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-// Counts what reaches the store at once.
-class CountingStore final : public Store {
- public:
-  explicit CountingStore(Loop& loop) : inner_(loop) {}
-  void submit_all(std::vector<Operation> operations) override {
-    sizes.push_back(operations.size());
-    inner_.submit_all(std::move(operations));
-  }
-  void when_checked(std::function<void()> then) override {
-    if (checked) {
-      inner_.when_checked(std::move(then));
-    } else {
-      waiting.push_back(std::move(then));
-    }
-  }
-  [[nodiscard]] StoreStats stats() const override { return inner_.stats(); }
-  InlineStore& inner() { return inner_; }
-
-  std::vector<std::size_t> sizes;
-  bool checked = true;
-  std::vector<std::function<void()>> waiting;
-
- protected:
-  void run_blocking(Work work) override { inner_.run_now(std::move(work)); }
-
- private:
-  InlineStore inner_;
-};
-
-class QueueTest : public testing::Test {
- protected:
-  void SetUp() override { start(); }
-
-  // A host starts on the same store.
-  void start() {
-    queue_ = std::make_unique<Queue>(store_, loop_, log_);
-    queue_->set_ready_handler([this](const std::string& task) { ready_.push_back(task); });
-    recovery_ = wait<Recovery>([&](auto reply) { queue_->recover(std::move(reply)); });
-  }
-
-  // Runs an asynchronous call to its reply.
-  template <class V, class F>
-  V wait(F call) {
-    std::optional<Result<V>> result;
-    call([&](Result<V> r) { result.emplace(std::move(r)); });
-    EXPECT_FALSE(result.has_value()) << "replied from inside the call";
-    loop_.drain();
-    return std::move(result.value()).value();
-  }
-  std::vector<Inserted> insert(std::vector<NewJob> jobs) {
-    return wait<std::vector<Inserted>>(
-        [&](auto reply) { queue_->insert(std::move(jobs), std::move(reply)); });
-  }
-  JobId insert_one(NewJob job) { return insert({std::move(job)}).at(0).id; }
-  std::vector<ClaimedJob> claim(int count = 1) {
-    return wait<Claimed>([&](auto reply) { queue_->claim("work", count, std::move(reply)); }).jobs;
-  }
-  Finished finish(RunId run, Verdict verdict, Queue::Also also = {}) {
-    return wait<Finished>([&](auto reply) {
-      queue_->finish(run, std::move(verdict), {}, std::move(also), std::move(reply));
-    });
-  }
-  Job show(JobId id) {
-    return wait<JobDetail>([&](auto reply) { queue_->show(id, std::move(reply)); }).job;
-  }
-
-  FakeLoop loop_;
-  CountingStore store_{loop_};
-  std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
-  Log log_ = Log::to_memory(lines_);
-  std::unique_ptr<Queue> queue_;
-  std::vector<std::string> ready_;
-  Recovery recovery_;
-};
 
 TEST_F(QueueTest, a_job_goes_its_way) {
   const auto id = insert_one({.task = "work"});
@@ -120,82 +44,6 @@ TEST_F(QueueTest, an_insert_and_the_claim_that_it_causes_reach_the_store_togethe
   insert({{.task = "work"}});
   EXPECT_EQ(claimed.size(), 1u);
   EXPECT_THAT(store_.sizes, ElementsAre(2));
-}
-
-// Has room for so many.
-struct Room final : Queue::Starter {
-  explicit Room(int free) : room(free) {}
-  [[nodiscard]] bool offer(const std::string&, int count) override {
-    if (room < count) return false;
-    room -= count;
-    return true;
-  }
-  void started(const std::string&, int offered, Claimed claimed) override {
-    room += offered - static_cast<int>(claimed.jobs.size());
-    more = claimed.more;
-    for (auto& job : claimed.jobs) jobs.push_back(std::move(job));
-  }
-  int room;
-  bool more = false;
-  std::vector<ClaimedJob> jobs;
-};
-
-TEST_F(QueueTest, a_job_that_has_room_runs_from_its_first_commit) {
-  Room room(2);
-  queue_->set_starter(&room);
-  const auto ids = insert({{.task = "work", .payload = "1"}, {.task = "work", .priority = 1}});
-  ASSERT_EQ(room.jobs.size(), 2u);
-  EXPECT_EQ(room.jobs[0].run.job, ids[1].id) << "by priority";
-  EXPECT_EQ(room.jobs[1].payload, "1");
-  EXPECT_NE(room.jobs[1].key, "");
-  EXPECT_TRUE(queue_->holds(room.jobs[1].run));
-  EXPECT_EQ(show(ids[0].id).state, JobState::running);
-  EXPECT_EQ(show(ids[0].id).attempt, 1);
-  EXPECT_THAT(ready_, IsEmpty());
-  EXPECT_EQ(finish(room.jobs[0].run, {.kind = Kind::completed}).state, JobState::completed);
-  start();
-  EXPECT_EQ(recovery_.interrupted, 1) << "the host ended while the other ran";
-}
-
-TEST_F(QueueTest, a_job_passes_none_that_waits_for_room) {
-  const auto first = insert_one({.task = "work"});
-  Room room(2);
-  queue_->set_starter(&room);
-  const auto second = insert_one({.task = "work", .priority = 0});
-  EXPECT_THAT(room.jobs, IsEmpty());
-  EXPECT_TRUE(room.more) << "there is something to claim";
-  EXPECT_EQ(room.room, 2);
-  EXPECT_EQ(show(second).state, JobState::available);
-  EXPECT_EQ(claim(2).at(1).run.job, first);
-}
-
-TEST_F(QueueTest, a_job_that_has_to_wait_for_something_does_not_run_as_it_is_inserted) {
-  Room room(100);
-  queue_->set_starter(&room);
-  insert({{.task = "work", .delay = seconds(1)}});
-  insert({{.task = "work", .unique_key = "u"}});
-  insert({{.task = "other", .concurrency_key = "c"}});
-  insert({{.task = "more"}, {.task = "another"}});
-  insert(std::vector<NewJob>(101, NewJob{.task = "work"}));
-  EXPECT_THAT(room.jobs, IsEmpty());
-  EXPECT_EQ(room.room, 100);
-}
-
-TEST_F(QueueTest, jobs_that_can_not_be_inserted_start_nowhere_and_their_room_comes_back) {
-  Room room(2);
-  queue_->set_starter(&room);
-  const auto asker = insert_one({.task = "asker"});
-  ASSERT_EQ(room.jobs.size(), 1u);
-  ASSERT_EQ(room.jobs[0].run.job, asker);
-  finish(room.jobs[0].run, {.kind = Kind::completed});
-  std::optional<Code> code;
-  queue_->insert(
-      {{.task = "work"}}, [&](const auto& result) { code = result.error().code(); },
-      room.jobs[0].run);
-  loop_.drain();
-  EXPECT_EQ(code, Code::stale);
-  EXPECT_EQ(room.jobs.size(), 1u);
-  EXPECT_EQ(room.room, 1);
 }
 
 TEST_F(QueueTest, the_ends_of_many_runs_in_one_turn_are_one_submit) {
