@@ -60,7 +60,7 @@ class RunRoutes::Answer final : public ServerStream {
 };
 
 RunRoutes::RunRoutes(const TokenSources& sources)
-    : state_(std::make_shared<State>(State{sources, {}})) {}
+    : state_(std::make_shared<State>(State{.sources = sources, .open = {}})) {}
 
 RunTerms RunRoutes::terms_in(const Json& request) {
   for (const auto& [key, value] : request.items())
@@ -86,12 +86,20 @@ RunTerms RunRoutes::terms_in(const Json& request) {
 }
 
 void RunRoutes::open(RunTerms terms, Reply<MeteredRun> done) {
-  if (state_->open.size() >= kMostOpen)
+  if (state_->open.size() + state_->opening >= kMostOpen)
     throw Error(Code::rate_limited,
                 std::to_string(kMostOpen) + " runs of this kind are open, and more are not taken",
                 "Wait until one of them has ended.");
   if (!state_->sources.meter) throw Error(Code::unsupported, "this host has no meter");
-  state_->sources.meter().open_run(std::move(terms), std::move(done));
+  Meter& meter = state_->sources.meter();
+  ++state_->opening;
+  // Ends with the last copy of the reply, whether that is called or thrown away.
+  const std::shared_ptr<void> opening(nullptr, [state = std::weak_ptr(state_)](void*) {
+    if (const auto here = state.lock()) --here->opening;
+  });
+  meter.open_run(std::move(terms), [opening, done = std::move(done)](Result<MeteredRun> run) {
+    done(std::move(run));
+  });
 }
 
 Reply<MeteredRun> RunRoutes::answer_opened(Respond respond) {

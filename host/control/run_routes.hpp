@@ -41,6 +41,7 @@ class RunRoutes {
   struct State {
     TokenSources sources;
     std::map<std::string, std::weak_ptr<Answer>> open;
+    std::size_t opening = 0;  // asked for, not answered yet
   };
   std::shared_ptr<State> state_;
 };

@@ -121,6 +121,23 @@ TEST_F(RunRoutesTest, WhoHasGoneBeforeTheRunWasOpenLeavesNone) {
   run_until(context_, [&] { return meter_->open_runs() == 0; });
 }
 
+TEST_F(RunRoutesTest, ManyThatAskAtOnceGetNoMoreThanMayBeOpen) {
+  int opened = 0, refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    const auto asked = attempt([&] {
+      runs_->open(RunRoutes::terms_in(Json::object()),
+                  [&](const Result<MeteredRun>& run) { opened += run.ok() ? 1 : 0; });
+    });
+    if (asked.ok()) continue;
+    EXPECT_EQ(asked.error().code(), Code::rate_limited);
+    ++refused;
+  }
+  EXPECT_EQ(refused, 8);
+  run_until(context_, [&] { return opened == 32; });
+  EXPECT_NO_THROW(runs_->open(RunRoutes::terms_in(Json::object()), [](const auto&) {}))
+      << "what was never held open counts no longer";
+}
+
 TEST_F(RunRoutesTest, AStopEndsTheAnswers) {
   const auto client = ask(Json::object());
   (void)opened(*client);
