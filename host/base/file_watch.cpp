@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file_watch.hpp"
 
-#include <sys/inotify.h>
-#include <unistd.h>
-
-#include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "base/file.hpp"
+#include "base/inotify.hpp"
 #include "base/quiet.hpp"
 
 namespace host {
@@ -27,31 +22,23 @@ constexpr std::uint32_t kBeside =
 
 }  // namespace
 
-class FileWatch::Impl : public std::enable_shared_from_this<Impl> {
+class FileWatch::Impl {
  public:
   Impl(boost::asio::io_context& context, Loop& loop, Log log, fs::path file,
        std::function<void()> changed, Duration settle)
-      : stream_(context),
+      : inotify_(
+            context, [this](const inotify_event& event, const char* name) { note(event, name); },
+            [this] { look(); }),
         log_(std::move(log)),
         file_(std::move(file)),
-        quiet_(loop, settle, std::move(changed)) {}
-
-  void start() {
-    Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (!fd) return give_up();
-    stream_.assign(fd.release());
-    arm();
-    wait();
+        quiet_(loop, settle, std::move(changed)) {
+    if (inotify_.open())
+      arm();
+    else
+      give_up();
   }
 
-  void stop() {
-    stopped_ = true;
-    quiet_.cancel();
-    boost::system::error_code ignored;
-    stream_.close(ignored);
-  }
-
-  [[nodiscard]] std::size_t wakeups() const { return wakeups_; }
+  [[nodiscard]] std::size_t wakeups() const { return inotify_.wakeups(); }
 
  private:
   void give_up() {
@@ -68,7 +55,7 @@ class FileWatch::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] Place folder() {
     Place at;
     for (fs::path path = file_.parent_path();; path = path.parent_path(), ++at.level) {
-      at.watch = ::inotify_add_watch(stream_.native_handle(), path.c_str(), kBeside | IN_ONLYDIR);
+      at.watch = inotify_.add(path, kBeside | IN_ONLYDIR);
       if (at.watch >= 0 || path.empty() || path == path.parent_path()) return at;
     }
   }
@@ -79,74 +66,44 @@ class FileWatch::Impl : public std::enable_shared_from_this<Impl> {
     // What appeared before the parent's watch stood made no event: look again until it holds.
     for (Place next; at.level > 0 && (next = folder()).level != at.level;) at = next;
     if (at.watch < 0) give_up();
-    if (at != folder_) forget(folder_.watch);
+    if (at != folder_) inotify_.remove(folder_.watch);
     folder_ = at;
-    const int file =
-        at.level > 0 ? -1 : ::inotify_add_watch(stream_.native_handle(), file_.c_str(), kItself);
-    if (file != itself_) forget(itself_);
+    const int file = at.level > 0 ? -1 : inotify_.add(file_, kItself);
+    if (file != itself_) inotify_.remove(itself_);
     itself_ = file;
   }
 
-  void forget(int watch) {
-    if (watch >= 0) ::inotify_rm_watch(stream_.native_handle(), watch);
-  }
-
-  void wait() {
-    stream_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                         if (!error && !self->stopped_) self->read();
-                       });
-  }
-
-  void read() {
-    ++wakeups_;
-    alignas(inotify_event) std::array<char, 16384> block;
-    bool changed = false, rearm = false;
-    for (;;) {
-      const auto got = ::read(stream_.native_handle(), block.data(), block.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) break;
-      for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
-        inotify_event event;
-        std::memcpy(&event, block.data() + at, sizeof event);
-        const char* name = event.len > 0 ? block.data() + at + sizeof event : "";
-        at += sizeof event + event.len;
-        note(event, name, changed, rearm);
-      }
-    }
+  void look() {
+    const bool changed = std::exchange(changed_, false), rearm = std::exchange(rearm_, false);
     const bool was_there = folder_.level == 0;
     if (rearm) arm();
     if (changed || (rearm && (was_there || folder_.level == 0))) quiet_.touch();
-    wait();
   }
 
-  void note(const inotify_event& event, const char* name, bool& changed, bool& rearm) const {
+  void note(const inotify_event& event, const char* name) {
     const bool lost = (event.mask & IN_Q_OVERFLOW) != 0;
     const bool of_folder = event.wd == folder_.watch;
     const bool comes_or_goes =
         of_folder && ((event.mask & kGone) != 0 || folder_.level > 0 || file_.filename() == name);
-    if (lost || comes_or_goes || (event.wd == itself_ && (event.mask & kGone) != 0)) rearm = true;
-    if (lost || event.wd == itself_) changed = true;
+    if (lost || comes_or_goes || (event.wd == itself_ && (event.mask & kGone) != 0)) rearm_ = true;
+    if (lost || event.wd == itself_) changed_ = true;
   }
 
-  boost::asio::posix::stream_descriptor stream_;
+  Inotify inotify_;
   Log log_;
   fs::path file_;
   Quiet quiet_;
   Place folder_;
   int itself_ = -1;
-  std::size_t wakeups_ = 0;
-  bool stopped_ = false;
+  bool changed_ = false, rearm_ = false;  // by the events that came together
 };
 
 FileWatch::FileWatch(boost::asio::io_context& context, Loop& loop, Log log, fs::path file,
                      std::function<void()> changed, Duration settle)
-    : impl_(std::make_shared<Impl>(context, loop, std::move(log), std::move(file),
-                                   std::move(changed), settle)) {
-  impl_->start();
-}
+    : impl_(std::make_unique<Impl>(context, loop, std::move(log), std::move(file),
+                                   std::move(changed), settle)) {}
 
-FileWatch::~FileWatch() { impl_->stop(); }
+FileWatch::~FileWatch() = default;
 
 std::size_t FileWatch::wakeups() const { return impl_->wakeups(); }
 

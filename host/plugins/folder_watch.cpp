@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/folder_watch.hpp"
 
-#include <sys/inotify.h>
-#include <unistd.h>
-
-#include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
 #include <map>
 #include <utility>
 
-#include "base/file.hpp"
+#include "base/inotify.hpp"
 #include "base/quiet.hpp"
 
 namespace host {
@@ -26,28 +21,20 @@ constexpr std::uint32_t kAwaiting = IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | I
 
 }  // namespace
 
-class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
+class FolderWatch::Impl {
  public:
   Impl(boost::asio::io_context& context, Loop& loop, Log log, std::vector<fs::path> folders,
        std::function<void()> changed, Duration settle)
-      : stream_(context),
+      : inotify_(
+            context, [this](const inotify_event& event, const char*) { note(event); },
+            [this] { look(); }),
         log_(std::move(log)),
         folders_(std::move(folders)),
-        quiet_(loop, settle, std::move(changed)) {}
-
-  void start() {
-    Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (!fd) return give_up(std::strerror(errno));
-    stream_.assign(fd.release());
-    arm();
-    wait();
-  }
-
-  void stop() {
-    stopped_ = true;
-    quiet_.cancel();
-    boost::system::error_code ignored;
-    stream_.close(ignored);
+        quiet_(loop, settle, std::move(changed)) {
+    if (inotify_.open())
+      arm();
+    else
+      give_up(std::strerror(errno));
   }
 
   [[nodiscard]] bool working() const { return working_; }
@@ -69,7 +56,7 @@ class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
     for (fs::path path = folder;; path = path.parent_path(), ++at.level) {
       // IN_MASK_ADD: one folder may be a plugin folder and the parent of a missing one.
       const auto mask = (at.level == 0 ? kInside : kAwaiting) | IN_ONLYDIR | IN_MASK_ADD;
-      at.watch = ::inotify_add_watch(stream_.native_handle(), path.c_str(), mask);
+      at.watch = inotify_.add(path, mask);
       if (at.watch >= 0 || path.empty() || path == path.parent_path()) return at;
     }
   }
@@ -89,66 +76,45 @@ class FolderWatch::Impl : public std::enable_shared_from_this<Impl> {
       if (at.watch >= 0) watches[at.watch] |= itself;
     }
     for (const auto& [watch, ignored] : watches_)
-      if (watches.count(watch) == 0) ::inotify_rm_watch(stream_.native_handle(), watch);
+      if (watches.count(watch) == 0) inotify_.remove(watch);
     watches_ = std::move(watches);
     return std::exchange(there_, there) != there;
   }
 
-  void wait() {
-    stream_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                         if (!error && !self->stopped_) self->read();
-                       });
-  }
-
-  void read() {
-    alignas(inotify_event) std::array<char, 16384> block;
-    bool inside = false, rearm = false;
-    for (;;) {
-      const auto got = ::read(stream_.native_handle(), block.data(), block.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) break;
-      for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
-        inotify_event event;
-        std::memcpy(&event, block.data() + at, sizeof event);
-        at += sizeof event + event.len;
-        note(event, inside, rearm);
-      }
-    }
+  void look() {
+    const bool rearm = std::exchange(rearm_, false);
+    bool inside = std::exchange(inside_, false);
     if (rearm && arm()) inside = true;
     if (inside) quiet_.touch();
-    wait();
   }
 
-  void note(const inotify_event& event, bool& inside, bool& rearm) const {
+  void note(const inotify_event& event) {
     constexpr std::uint32_t kLost =
         IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT;
     const auto watch = watches_.find(event.wd);
     const bool of_folder = watch != watches_.end() && watch->second;
     // A new folder inside may be one that is awaited.
-    if ((event.mask & (kLost | IN_ISDIR)) != 0 || !of_folder) rearm = true;
-    if (of_folder || (event.mask & IN_Q_OVERFLOW) != 0) inside = true;
+    if ((event.mask & (kLost | IN_ISDIR)) != 0 || !of_folder) rearm_ = true;
+    if (of_folder || (event.mask & IN_Q_OVERFLOW) != 0) inside_ = true;
   }
 
-  boost::asio::posix::stream_descriptor stream_;
+  Inotify inotify_;
   Log log_;
   std::vector<fs::path> folders_;
   Quiet quiet_;
   std::map<int, bool> watches_;
   std::vector<bool> there_;
+  bool inside_ = false, rearm_ = false;  // by the events that came together
   bool working_ = true;
-  bool stopped_ = false;
 };
 
 FolderWatch::FolderWatch(boost::asio::io_context& context, Loop& loop, Log log,
                          std::vector<fs::path> folders, std::function<void()> changed,
                          Duration settle)
-    : impl_(std::make_shared<Impl>(context, loop, std::move(log), std::move(folders),
-                                   std::move(changed), settle)) {
-  impl_->start();
-}
+    : impl_(std::make_unique<Impl>(context, loop, std::move(log), std::move(folders),
+                                   std::move(changed), settle)) {}
 
-FolderWatch::~FolderWatch() { impl_->stop(); }
+FolderWatch::~FolderWatch() = default;
 
 bool FolderWatch::working() const { return impl_->working(); }
 
