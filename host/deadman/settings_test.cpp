@@ -69,6 +69,17 @@ watch:
   EXPECT_THROW((void)settings.find("other"), Error);
 }
 
+TEST(DeadmanSettings, TheExampleOfTheDocumentIsRight) {
+  std::ifstream document(DEADMAN_DOCUMENT);
+  std::string yaml;
+  for (std::string line; std::getline(document, line);)
+    if (line == "    dry_run: false" || (!yaml.empty() && line.starts_with("    ")))
+      yaml += line + "\n";
+    else if (!yaml.empty())
+      break;
+  EXPECT_EQ(parse(yaml).watches.size(), 2u) << yaml;
+}
+
 TEST(DeadmanSettings, WithoutARestartNothingIsRestarted) {
   const auto settings = parse("watch: { a: { stamp: /s/a } }");
   EXPECT_FALSE(settings.find("a").restart);

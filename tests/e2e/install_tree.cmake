@@ -24,7 +24,7 @@ file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 
 # Schemas for editors: of host.yaml, token_budget.json and plugins' manifests.
-foreach(schema timmy-host/schemas/host timmy-host/schemas/budget timmy-sdk/schemas/manifest)
+foreach(schema timmy-host/schemas/host timmy-host/schemas/budget timmy-host/schemas/deadman timmy-sdk/schemas/manifest)
   file(READ ${prefix}/share/${schema}.schema.json text)
   string(JSON title GET "${text}" title)
 endforeach()

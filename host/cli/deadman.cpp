@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <array>
+#include <ostream>
+
+#include "base/boot.hpp"
+#include "base/error.hpp"
+#include "cli/command.hpp"
+#include "cli/deadman_text.hpp"
+#include "cli/table.hpp"
+#include "deadman/rehearsal.hpp"
+#include "deadman/round.hpp"
+#include "deadman/stamp.hpp"
+#include "deadman/standing.hpp"
+
+namespace host::cli {
+namespace {
+
+using Given = options::variables_map;
+using deadman::Sign;
+
+deadman::Settings settings_of(const Session& session, const Given& given) {
+  const auto file = given.count("file") ? std::filesystem::path(given["file"].as<std::string>())
+                                        : deadman::settings_path(session.paths);
+  return deadman::load_settings(file, session.paths);
+}
+
+std::string this_machine() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+Duration awake() {
+  return std::chrono::duration_cast<Duration>(SystemClock().monotonic().time_since_epoch());
+}
+
+// The host lives while it answers: one that hangs holds its socket and says nothing.
+Sign look_at_host(const Session& session) {
+  try {
+    (void)session.client().get("/v1/status", std::chrono::seconds(10));
+  } catch (const Error& error) {
+    if (error.code() == Code::unavailable || error.code() == Code::timed_out)
+      return {Sign::Kind::missing, ""};
+    if (error.code() == Code::denied)
+      return {Sign::Kind::untrusted, "the host can't be asked: " + error.message()};
+  }
+  return {Sign::Kind::there, std::to_string(awake().count())};
+}
+
+Sign look_at(const Session& session, const deadman::Watch& watch) {
+  return watch.stamp.empty() ? look_at_host(session)
+                             : deadman::look_at_stamp(watch.stamp, watch.user);
+}
+
+std::vector<std::string> names_of(const deadman::Settings& settings) {
+  std::vector<std::string> names;
+  for (const auto& watch : settings.watches) names.push_back(watch.name);
+  return names;
+}
+
+// Nothing is kept: what a round by `settings` would do now.
+std::vector<deadman::Record> say(const Session& session, deadman::Settings settings) {
+  auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
+  settings.dry_run = true;
+  deadman::ProgramRunner runner(Environment::of_process());
+  const SystemClock clock;
+  return deadman::Round(settings, state,
+                        {.clock = clock,
+                         .boot = this_boot(),
+                         .host_name = this_machine(),
+                         .runner = runner,
+                         .look = [&](const auto& watch) { return look_at(session, watch); },
+                         .keep = [](const deadman::State&) {}})
+      .run();
+}
+
+std::vector<deadman::Record> act(const Session& session, const deadman::Settings& settings) {
+  const SystemClock clock;
+  deadman::StateFile file(deadman::state_path(session.paths, settings.dry_run));
+  auto state = file.load(names_of(settings), clock.wall());
+  deadman::ProgramRunner runner(Environment::of_process());
+  return deadman::Round(settings, state,
+                        {.clock = clock,
+                         .boot = this_boot(),
+                         .host_name = this_machine(),
+                         .runner = runner,
+                         .look = [&](const auto& watch) { return look_at(session, watch); },
+                         .keep = [&](const deadman::State& kept) { file.save(kept); }})
+      .run();
+}
+
+int once(Session& session, const Given& given) {
+  if (!given.count("once"))
+    throw Error(Code::usage, "the deadman looks once each time that it is called",
+                "Have a timer run \"timmy-host deadman --once\" each minute, or see how it stands: "
+                "timmy-host deadman status.");
+  const auto settings = settings_of(session, given);
+  const auto records = given.count("dry-run") ? say(session, settings) : act(session, settings);
+  if (session.json)
+    print_json(session.out, "records", records);
+  else
+    for (const auto& record : records)
+      session.out << printable(record.target + " " + record.text) << '\n';
+  return 0;
+}
+
+int status(Session& session, const Given& given) {
+  const auto settings = settings_of(session, given);
+  const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
+  const auto all = deadman::standings(settings, state, {this_boot(), awake()});
+  print_standings(session.out, all, settings.dry_run, session.json);
+  for (const auto& each : all)
+    if (each.active || each.handed_off || each.state == "unwatchable") return 1;
+  return 0;
+}
+
+int history(Session& session, const Given& given) {
+  const auto settings = settings_of(session, given);
+  const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
+  const auto limit = given["limit"].as<int>();
+  std::vector<deadman::Record> records;
+  for (auto each = state.records.rbegin(); each != state.records.rend(); ++each) {
+    if (given.count("name") && each->target != given["name"].as<std::string>()) continue;
+    if (static_cast<int>(records.size()) >= limit) break;
+    records.push_back(*each);
+  }
+  if (session.json)
+    print_json(session.out, "history", records);
+  else
+    print_records(session.out, records);
+  return 0;
+}
+
+const deadman::Watch& named(const deadman::Settings& settings, const Given& given) {
+  if (!given.count("name"))
+    throw Error(Code::usage, "of which watch?", "See the names: timmy-host deadman status.");
+  return settings.find(given["name"].as<std::string>());
+}
+
+int clear(Session& session, const Given& given) {
+  const auto settings = settings_of(session, given);
+  const auto& watch = named(settings, given);
+  const auto now = SystemClock().wall();
+  deadman::StateFile file(deadman::state_path(session.paths, settings.dry_run));
+  auto state = file.load(names_of(settings), now);
+  deadman::clear(state.targets[watch.name]);
+  state.add({.at = now,
+             .target = watch.name,
+             .event = deadman::Event::cleared,
+             .text = "was cleared by user " + std::to_string(::getuid()),
+             .evidence = {{"uid", ::getuid()}}});
+  file.save(state);
+  if (session.json)
+    session.out << to_indented_text({{"cleared", watch.name}}) << '\n';
+  else
+    session.out << watch.name << " is cleared; it has " << format_duration(watch.rules.after)
+                << " to give a sign of life\n";
+  return 0;
+}
+
+int test(Session& session, const Given& given) {
+  const auto settings = settings_of(session, given);
+  const auto& watch = named(settings, given);
+  const auto lacks = deadman::shortcomings(settings, watch, look_at(session, watch));
+  print_rehearsal(session.out, watch.name, deadman::rehearse_death(settings, watch), lacks,
+                  session.json);
+  return lacks.empty() ? 0 : 1;
+}
+
+void take_file(options::options_description& own) {
+  own.add_options()("file", options::value<std::string>()->value_name("FILE"),
+                    "deadman.yaml to read (default: beside host.yaml)");
+}
+
+void take_name(options::options_description& own, options::positional_options_description& words) {
+  take_file(own);
+  own.add_options()("name", options::value<std::string>()->value_name("NAME"),
+                    "which watch (same as the argument)");
+  words.add("name", 1);
+}
+
+}  // namespace
+
+std::vector<Command> deadman_commands() {
+  return {
+      {.words = "deadman",
+       .arguments = "--once",
+       .summary = "look once at what is watched, and restart what is dead",
+       .details =
+           "For a timer or cron, each minute. Needs neither a running host nor its database: what "
+           "it watches stands in deadman.yaml, what it saw in $TIMMY_HOME/deadman. What has shown "
+           "no change for so long as its watch says is dead: it is flagged, restarted through "
+           "systemd at most three times in an hour with growing pauses, and told by the `alert` "
+           "command; then hands off until \"deadman clear\". Prints a line for each thing that "
+           "happened, so nothing when all is well. Exit status 0 also when something is dead "
+           "(\"deadman status\" tells), 75 when another one is at work, 66 without deadman.yaml, "
+           "78 "
+           "when it is wrong, 77 when others could write what is kept.",
+       .examples = {"timmy-host deadman --once", "timmy-host deadman --once --dry-run",
+                    "timmy-host deadman status"},
+       .declare =
+           [](auto& own, auto&) {
+             own.add_options()("once", "look, act and end")(
+                 "dry-run", "say what would be done now; do nothing, keep nothing");
+             take_file(own);
+           },
+       .reads_files = false,
+       .run = once},
+      {.words = "deadman status",
+       .arguments = "",
+       .summary = "show how each watch stands",
+       .details =
+           "As the last look saw it. STATE: unseen (no look in this boot yet), waiting (never gave "
+           "a sign of life, so it is not restarted either), alive, silent, restarted (and no sign "
+           "since), recovering (signs again, not yet for long enough), unwatchable. Exit status 0 "
+           "when all is well, 1 when a flag is up, hands are off or something can't be watched.",
+       .examples = {"timmy-host deadman status", "timmy-host deadman status --json"},
+       .declare = [](auto& own, auto&) { take_file(own); },
+       .reads_files = false,
+       .run = status},
+      {.words = "deadman history",
+       .arguments = "[NAME]",
+       .summary = "list what the deadman saw and did, newest first",
+       .details = "The last 500 things that happened, with --json each with its evidence: what was "
+                  "seen, since when, in which boot, and what was run.",
+       .examples = {"timmy-host deadman history", "timmy-host deadman history hermes --json"},
+       .declare =
+           [](auto& own, auto& words) {
+             take_name(own, words);
+             own.add_options()("limit", options::value<int>()->default_value(50)->value_name("N"),
+                               "how many at most");
+           },
+       .reads_files = false,
+       .run = history},
+      {.words = "deadman clear",
+       .arguments = "NAME",
+       .summary = "take flag and hand-off of a watch away",
+       .details = "When a person has looked after it. What was counted begins anew, and it has its "
+                  "whole time again to give a sign of life.",
+       .examples = {"timmy-host deadman clear hermes"},
+       .declare = take_name,
+       .reads_files = false,
+       .run = clear},
+      {.words = "deadman test",
+       .arguments = "NAME",
+       .summary = "show what a death would lead to, without one",
+       .details =
+           "Plays the death of one watch from its last sign of life to the hand-off, in made-up "
+           "time, with the commands that would be run; and says what stands in the way on "
+           "this machine. Does and keeps nothing. Exit status 1 when something stands in "
+           "the way.",
+       .examples = {"timmy-host deadman test hermes", "timmy-host deadman test host --json"},
+       .declare = take_name,
+       .reads_files = false,
+       .run = test},
+  };
+}
+
+}  // namespace host::cli

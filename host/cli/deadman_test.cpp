@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "cli/command_fixture.hpp"
+#include "cli/fake_host.hpp"
+#include "deadman/state.hpp"
+
+namespace host::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// The machine's own clock can't be moved here: what is kept is made older instead.
+class DeadmanCommandTest : public CommandTest {
+ protected:
+  DeadmanCommandTest() {
+    std::filesystem::create_directory(folder_ / "stamps");
+    ::chmod((folder_ / "stamps").c_str(), 0755);
+    beat("first");
+    alert_with("/bin/true");
+  }
+  void alert_with(const std::string& program) {
+    configure("alert: [" + program + "]\nwatch:\n  hermes: { stamp: " + stamp() +
+              ", after: 10m }\n");
+  }
+  void configure(const std::string& yaml) {
+    write_atomically(folder_ / "deadman.yaml", yaml, 0600);
+  }
+  void beat(const std::string& text) { write_atomically(stamp(), text, 0644); }
+  [[nodiscard]] std::string stamp() const { return (folder_ / "stamps" / "hermes.stamp").string(); }
+  [[nodiscard]] std::filesystem::path state_file() const {
+    return folder_ / "deadman" / "state.json";
+  }
+  // As after a long silence, the last look just now.
+  void age() {
+    auto state = deadman::read_state(state_file());
+    state.targets.at("hermes").silence.silent = std::chrono::minutes(10);
+    deadman::StateFile(state_file()).save(state);
+  }
+};
+
+TEST_F(DeadmanCommandTest, AQuietLookPrintsNothingAndIsKept) {
+  EXPECT_EQ(run({"deadman", "--once"}), 0) << err_.str();
+  EXPECT_EQ(out_.str() + err_.str(), "");
+  EXPECT_EQ(run({"deadman", "status"}), 0);
+  EXPECT_THAT(out_.str(), ContainsRegex("hermes +alive +0s +10m +0/3"));
+}
+
+TEST_F(DeadmanCommandTest, WithoutOnceItSaysWhatItIs) {
+  EXPECT_EQ(run({"deadman"}), 64);
+  EXPECT_THAT(err_.str(), HasSubstr("deadman --once"));
+}
+
+TEST_F(DeadmanCommandTest, ADeathIsSaidFlaggedAndInTheHistory) {
+  run({"deadman", "--once"});
+  age();
+  EXPECT_EQ(run({"deadman", "--once"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("hermes has given no sign of life for 10m"));
+  EXPECT_EQ(run({"deadman", "status"}), 1);
+  EXPECT_THAT(out_.str(), ContainsRegex("hermes +silent .* up "));
+  EXPECT_EQ(run({"deadman", "history", "hermes", "--json"}), 0);
+  const Json history = Json::parse(out_.str())["history"];
+  ASSERT_EQ(history.size(), 1u);
+  EXPECT_EQ(history[0]["event"], "died");
+  EXPECT_EQ(history[0]["evidence"]["sign"], "there");
+  EXPECT_EQ(run({"deadman", "history", "other"}), 0);
+  EXPECT_THAT(out_.str(), Not(HasSubstr("died")));
+}
+
+TEST_F(DeadmanCommandTest, APersonClears) {
+  run({"deadman", "--once"});
+  age();
+  run({"deadman", "--once"});
+  EXPECT_EQ(run({"deadman", "clear", "hermes"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("it has 10m"));
+  EXPECT_EQ(run({"deadman", "status"}), 0);
+  EXPECT_EQ(run({"deadman", "history"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("cleared by user " + std::to_string(::getuid())));
+  EXPECT_EQ(run({"deadman", "clear", "other"}), 66);
+  EXPECT_THAT(err_.str(), HasSubstr("hermes"));
+  EXPECT_EQ(run({"deadman", "clear"}), 64);
+}
+
+TEST_F(DeadmanCommandTest, ADryRunSaysWhatWouldBeDoneAndKeepsNothing) {
+  run({"deadman", "--once"});
+  age();
+  const auto before = read_file(state_file(), 1 << 20);
+  EXPECT_EQ(run({"deadman", "--once", "--dry-run"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("hermes has given no sign of life"));
+  EXPECT_EQ(read_file(state_file(), 1 << 20), before);
+}
+
+TEST_F(DeadmanCommandTest, AConfiguredDryRunHasAStateOfItsOwn) {
+  configure("dry_run: true\nwatch: { hermes: { stamp: " + stamp() + " } }\n");
+  EXPECT_EQ(run({"deadman", "--once"}), 0);
+  EXPECT_FALSE(std::filesystem::exists(state_file()));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "deadman" / "dry-run.json"));
+  EXPECT_EQ(run({"deadman", "status"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("dry run: nothing is restarted"));
+}
+
+TEST_F(DeadmanCommandTest, TheHostLivesWhileItAnswers) {
+  configure("watch: { host: { host: true } }\n");
+  run({"deadman", "--once"});
+  run({"deadman", "status"});
+  EXPECT_THAT(out_.str(), ContainsRegex("host +waiting"));
+  {
+    FakeHost host(Paths::from(Environment::of_process()));
+    host.set("GET /v1/status", {{"version", "0"}});
+    run({"deadman", "--once"});
+    run({"deadman", "status", "--json"});
+    EXPECT_EQ(Json::parse(out_.str())["watches"][0]["state"], "alive");
+  }
+  run({"deadman", "--once"});
+  run({"deadman", "status", "--json"});
+  EXPECT_EQ(Json::parse(out_.str())["watches"][0]["state"], "alive") << "not at the first silence";
+}
+
+TEST_F(DeadmanCommandTest, ATestShowsADeathToItsEnd) {
+  configure("watch: { hermes: { stamp: " + stamp() + ", restart: { unit: h.service } } }\n");
+  EXPECT_EQ(run({"deadman", "test", "hermes"}), 1) << "there is no alert";
+  EXPECT_THAT(out_.str(), AllOf(ContainsRegex("10m +died"),
+                                HasSubstr("systemctl --no-ask-password --no-block restart -- "
+                                          "h.service"),
+                                HasSubstr("handed_off"), HasSubstr("nobody would be told")));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "deadman")) << "it keeps nothing";
+}
+
+TEST_F(DeadmanCommandTest, WhatIsWrongHasItsStatus) {
+  configure("watch: { hermes: { stmp: /s } }\n");
+  EXPECT_EQ(run({"deadman", "--once"}), 78);
+  EXPECT_THAT(err_.str(), HasSubstr("stamp"));
+  ::chmod((folder_ / "deadman.yaml").c_str(), 0666);
+  EXPECT_EQ(run({"deadman", "--once"}), 77);
+  std::filesystem::remove(folder_ / "deadman.yaml");
+  EXPECT_EQ(run({"deadman", "--once"}), 66);
+  EXPECT_THAT(err_.str(), HasSubstr("docs/deadman.md"));
+}
+
+TEST_F(DeadmanCommandTest, AStampFolderForEverybodyIsRefusedAloud) {
+  ::chmod((folder_ / "stamps").c_str(), 0777);
+  EXPECT_EQ(run({"deadman", "--once"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("can be written by others"));
+  EXPECT_EQ(run({"deadman", "status"}), 1);
+  EXPECT_THAT(out_.str(), HasSubstr("unwatchable"));
+}
+
+}  // namespace
+}  // namespace host::cli

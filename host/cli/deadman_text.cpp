@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/deadman_text.hpp"
+
+#include <ostream>
+
+#include "cli/table.hpp"
+
+namespace host::cli {
+namespace {
+
+// For a person's eye: what is run is a list, never this text.
+std::string command_text(const Json& evidence) {
+  std::string text;
+  for (const auto& word : evidence.value("command", Json::array()))
+    text += (text.empty() ? "" : " ") + word.get<std::string>();
+  return text;
+}
+
+}  // namespace
+
+void print_json(std::ostream& out, const std::string& key,
+                const std::vector<deadman::Record>& records) {
+  Json rows = Json::array();
+  for (const auto& record : records) rows.push_back(deadman::to_json(record));
+  out << to_indented_text({{key, rows}}) << '\n';
+}
+
+void print_records(std::ostream& out, const std::vector<deadman::Record>& records) {
+  Table table({"AT", "WATCH", "EVENT", "WHAT"});
+  for (const auto& record : records)
+    table.add({format_utc(std::chrono::floor<std::chrono::seconds>(record.at)), record.target,
+               std::string(deadman::name(record.event)), record.text});
+  table.print(out);
+}
+
+void print_standings(std::ostream& out, const std::vector<deadman::Standing>& standings,
+                     bool dry_run, bool json) {
+  if (json) {
+    Json rows = Json::array();
+    for (const auto& standing : standings) rows.push_back(deadman::to_json(standing));
+    out << to_indented_text({{"dry_run", dry_run}, {"watches", rows}}) << '\n';
+    return;
+  }
+  if (dry_run) out << "dry run: nothing is restarted and nobody is told\n";
+  Table table({"WATCH", "STATE", "SILENT", "DEAD AFTER", "TRIES", "FLAG", "HANDS OFF", "WATCHED"});
+  for (const auto& each : standings) {
+    table.add({each.name, each.state, deadman::brief(each.silent), format_duration(each.after),
+               std::to_string(each.tries) + "/" + std::to_string(each.max_retries),
+               each.active ? "up" : "-", each.handed_off ? "yes" : "-", each.watched});
+  }
+  table.print(out);
+  for (const auto& each : standings)
+    if (!each.text.empty()) out << "! " << each.name << ": " << printable(each.text) << '\n';
+}
+
+void print_rehearsal(std::ostream& out, const std::string& name,
+                     const std::vector<deadman::Rehearsed>& all,
+                     const std::vector<std::string>& shortcomings, bool json) {
+  if (json) {
+    Json rows = Json::array();
+    for (const auto& each : all)
+      rows.push_back({{"after_seconds", std::chrono::duration<double>(each.after).count()},
+                      {"event", deadman::name(each.record.event)},
+                      {"text", each.record.text},
+                      {"command", each.record.evidence.value("command", Json::array())}});
+    out << to_indented_text({{"watch", name}, {"would", rows}, {"shortcomings", shortcomings}})
+        << '\n';
+    return;
+  }
+  Table table({"AFTER", "EVENT", "WHAT", "RUNS"});
+  for (const auto& each : all)
+    table.add({deadman::brief(each.after), std::string(deadman::name(each.record.event)),
+               each.record.text, command_text(each.record.evidence)});
+  table.print(out);
+  for (const auto& lack : shortcomings) out << "! " << printable(lack) << '\n';
+}
+
+}  // namespace host::cli

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Has systemd read the units (systemd-analyze verify) and rate what they leave open (security, 0 to 10,
+# without a running systemd), and looks for what neither knows.
+find_program(ANALYZE systemd-analyze)
+if(NOT ANALYZE)
+  message(STATUS "SKIPPED: there is no systemd-analyze, so no unit was looked at")
+  return()
+endif()
+
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+# Programs that are installed nowhere yet are no fault of the unit.
+foreach(unit ${UNITS} ${EXAMPLE})
+  get_filename_component(name ${unit} NAME)
+  string(REPLACE .example "" name ${name})
+  file(READ ${unit} text)
+  string(REPLACE ${BIN}/timmy-host /bin/true text "${text}")
+  string(REPLACE /usr/local/bin/hermes-agent /bin/true text "${text}")
+  file(WRITE ${WORK}/${name} "${text}")
+  list(APPEND copies ${WORK}/${name})
+endforeach()
+
+execute_process(COMMAND ${ANALYZE} verify --man=no ${copies}
+  RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
+# It also tells about other units of this machine.
+string(REGEX MATCHALL "[^\n]*(timmy-|hermes-agent)[^\n]*" complaints "${out}")
+if(NOT status EQUAL 0 OR complaints)
+  message(FATAL_ERROR "systemd-analyze verify (${status}): ${out}")
+endif()
+
+foreach(name timmy-host timmy-deadman)
+  execute_process(COMMAND ${ANALYZE} security --offline=yes --threshold=15 --no-pager
+    ${WORK}/${name}.service RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${name}.service leaves more open than 1.5 (${status}): ${out}")
+  endif()
+  string(REGEX MATCH "Overall exposure level[^\n]*" level "${out}")
+  message(STATUS "${level}")
+endforeach()
+
+function(expect name pattern why)
+  file(READ ${WORK}/${name} text)
+  if(NOT text MATCHES "\n${pattern}")
+    message(FATAL_ERROR "${name} has no \"${pattern}\": ${why}")
+  endif()
+endfunction()
+function(forbid name pattern why)
+  file(READ ${WORK}/${name} text)
+  if(text MATCHES "\n${pattern}")
+    message(FATAL_ERROR "${name} has \"${pattern}\": ${why}")
+  endif()
+endfunction()
+expect(timmy-host.service "OOMPolicy=continue" "one worker that is killed would stop the host")
+expect(timmy-host.service "WatchdogSec=" "nobody would see a hang")
+expect(timmy-host.service "SystemCallFilter=[^\n]*landlock_restrict_self[^\n]* seccomp"
+  "the workers could not be caged")
+foreach(name timmy-host timmy-deadman)
+  forbid(${name}.service "ProcSubset=pid" "it hides the name of the boot")
+endforeach()
+forbid(timmy-deadman.service "PrivateUsers=" "it hides whose a stamp is")
+forbid(timmy-deadman.service "RuntimeDirectory=" "the host's socket would go with each look")
+expect(timmy-deadman.timer "PartOf=timmy-host.service"
+  "a host that a person stops would be started again")
