@@ -2,9 +2,11 @@
 #include "base/process.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -132,6 +134,16 @@ std::optional<Child::Exit> Child::reap() {
 
 void hide_process() {
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) throw system_error("closing this process to others");
+}
+
+uid_t work_as_owner_of(const std::filesystem::path& folder) {
+  const auto caller = ::geteuid();
+  struct stat info {};
+  if (caller != 0 || ::stat(folder.c_str(), &info) != 0 || info.st_uid == 0) return caller;
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(info.st_gid, info.st_gid, info.st_gid) != 0 ||
+      ::setresuid(info.st_uid, info.st_uid, info.st_uid) != 0)
+    throw system_error("working as the owner of " + folder.string());
+  return caller;
 }
 
 Child spawn(const SpawnRequest& request) {

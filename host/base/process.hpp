@@ -61,6 +61,11 @@ class Child {
 // to be had from /proc by other processes of the same user. For good. Throws Error{io}.
 void hide_process();
 
+// Where root runs this process and `folder` is there and another user's: gives root up, for good,
+// and goes on as that user with the folder's group and no other, so that what it makes there is
+// that user's, too. Else does nothing. Returns who ran it before. Throws Error{io}.
+uid_t work_as_owner_of(const std::filesystem::path& folder);
+
 // Starts a child by vfork-style spawn and exec, never by a fork that goes on (a forked child of a
 // threaded program may deadlock). Throws Error{unavailable or io or not_found} naming the program.
 // Any thread, but PDEATHSIG follows the thread: start what must die with us from the loop's.

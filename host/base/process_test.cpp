@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/test_folder.hpp"
 
 namespace host {
 namespace {
@@ -87,6 +90,41 @@ TEST(Child, TakesItsWholeGroupWithIt) {
   }
   // The grandchild held the pipe open too: end of file means that it is gone.
   EXPECT_EQ(read_all(pipe.read.get(), 10, "the pipe"), "");
+}
+
+// Whose a file is that root makes in a folder of `owner` while it works as that: "UID:GID".
+std::string maker_of_a_file_in(const std::filesystem::path& folder, uid_t owner) {
+  ::chown(folder.c_str(), owner, owner);
+  const auto file = folder / "made";
+  if (const auto pid = ::fork(); pid == 0) {
+    const auto caller = work_as_owner_of(folder);
+    const Fd made(::open(file.c_str(), O_CREAT | O_WRONLY, 0600));
+    const bool root_again = ::setuid(0) == 0;
+    ::_exit(caller == 0 && made && root_again == (owner == 0) ? 0 : 1);
+  } else {
+    int status = -1;
+    ::waitpid(pid, &status, 0);
+    if (status != 0) return "status " + std::to_string(status);
+  }
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) return "no file";
+  return std::to_string(info.st_uid) + ":" + std::to_string(info.st_gid);
+}
+
+TEST(WorkAsOwnerTest, RootBecomesTheOwnerOfTheFolderForGood) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  const TestFolder folder;
+  EXPECT_EQ(maker_of_a_file_in(folder.path(), 12345), "12345:12345");
+}
+
+TEST(WorkAsOwnerTest, RootStaysRootInItsOwnFolder) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  const TestFolder folder;
+  EXPECT_EQ(maker_of_a_file_in(folder.path(), 0), "0:0");
+}
+
+TEST(WorkAsOwnerTest, AFolderThatIsNotThereChangesNobody) {
+  EXPECT_EQ(work_as_owner_of("/nowhere/at/all"), ::geteuid());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/boot.hpp"
 #include "base/error.hpp"
+#include "base/process.hpp"
 #include "cli/command.hpp"
 #include "cli/deadman_text.hpp"
 #include "cli/table.hpp"
@@ -19,6 +20,11 @@ namespace {
 
 using Given = options::variables_map;
 using deadman::Sign;
+
+// Whoever has the timer's user's state read or changed by sudo must not leave files of root's
+// there, which that user could not read. The file of settings belongs to root and is read by
+// either.
+uid_t work_as_owner(const Session& session) { return work_as_owner_of(session.paths.timmy_home); }
 
 deadman::Settings settings_of(const Session& session, const Given& given) {
   const auto file = given.count("file") ? std::filesystem::path(given["file"].as<std::string>())
@@ -91,6 +97,7 @@ std::vector<deadman::Record> act(const Session& session, const deadman::Settings
 }
 
 int once(Session& session, const Given& given) {
+  work_as_owner(session);
   if (!given.count("once"))
     throw Error(Code::usage, "the deadman looks once each time that it is called",
                 "Have a timer run \"timmy-host deadman --once\" each minute, or see how it stands: "
@@ -106,6 +113,7 @@ int once(Session& session, const Given& given) {
 }
 
 int status(Session& session, const Given& given) {
+  work_as_owner(session);
   const auto settings = settings_of(session, given);
   const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
   const auto all = deadman::standings(settings, state, {this_boot(), awake()});
@@ -116,6 +124,7 @@ int status(Session& session, const Given& given) {
 }
 
 int history(Session& session, const Given& given) {
+  work_as_owner(session);
   const auto settings = settings_of(session, given);
   const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
   const auto limit = given["limit"].as<int>();
@@ -139,6 +148,7 @@ const deadman::Watch& named(const deadman::Settings& settings, const Given& give
 }
 
 int clear(Session& session, const Given& given) {
+  const auto caller = work_as_owner(session);
   const auto settings = settings_of(session, given);
   const auto& watch = named(settings, given);
   const auto now = SystemClock().wall();
@@ -148,8 +158,8 @@ int clear(Session& session, const Given& given) {
   state.add({.at = now,
              .target = watch.name,
              .event = deadman::Event::cleared,
-             .text = "was cleared by user " + std::to_string(::getuid()),
-             .evidence = {{"uid", ::getuid()}}});
+             .text = "was cleared by user " + std::to_string(caller),
+             .evidence = {{"uid", caller}}});
   file.save(state);
   if (session.json)
     session.out << to_indented_text({{"cleared", watch.name}}) << '\n';
@@ -160,6 +170,7 @@ int clear(Session& session, const Given& given) {
 }
 
 int test(Session& session, const Given& given) {
+  work_as_owner(session);
   const auto settings = settings_of(session, given);
   const auto& watch = named(settings, given);
   const auto lacks = deadman::shortcomings(settings, watch, look_at(session, watch));

@@ -79,11 +79,15 @@ class Judge {
 
   void hand_off() {
     target_.handed_off = true;
+    // Some of a window's restarts may be of a death that it got over.
+    const auto lately = static_cast<int>(target_.restarts.size());
+    const auto restarts = lately > target_.tries
+                              ? fmt::format("{} restarts within {}", lately, brief(rules_.window))
+                              : fmt::format("{} restarts", target_.tries);
     alert(Event::handed_off,
-          fmt::format("has given no sign of life for {} after {} restarts; hands off until it is "
-                      "cleared",
-                      brief(target_.silence.silent),
-                      std::max<std::size_t>(target_.restarts.size(), target_.tries)));
+          fmt::format("has given no sign of life for {} after {}; hands off until "
+                      "it is cleared",
+                      brief(target_.silence.silent), restarts));
   }
 
   Target& target_;

@@ -173,6 +173,8 @@ TEST_F(TargetTest, RestartsOfAnEarlierBootCountAsIfTheyWereNow) {
   EXPECT_FALSE(target_.handed_off);
   fall_silent(1min);
   EXPECT_TRUE(target_.handed_off) << "three within the hour";
+  EXPECT_THAT(target_.alert->text, HasSubstr("after 3 restarts within 1h"))
+      << "of which it got over some";
 }
 
 TEST_F(TargetTest, WithoutARestartItIsFlaggedAndTold) {

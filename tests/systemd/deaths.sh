@@ -1,0 +1,247 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The deadman on a real systemd: a container on this machine's own files, with what was built
+# installed in it. The host is killed, stopped and made to crash again and again, an agent hangs, a
+# person stops things; each time exactly the stated restarts must be in systemd's journal.
+#
+#   TIMMY_SYSTEMD=1 deaths.sh BUILD-FOLDER
+#
+# Needs root, systemd-nspawn and overlayfs; without them it says "SKIPPED: ..." and succeeds. Takes
+# some five minutes, nearly all of it waiting. docs/deadman-on-systemd.md is a run of it.
+set -euo pipefail
+
+build=$(realpath "$1")
+skip() { echo "SKIPPED: $*"; exit 0; }
+[[ -n ${TIMMY_SYSTEMD:-} ]] || skip "takes five minutes; ./dev faults --all runs it"
+[[ $(id -u) == 0 ]] || skip "needs root to start a container"
+for tool in systemd-nspawn nsenter busctl; do
+  command -v "$tool" >/dev/null || skip "there is no $tool"
+done
+command -v pkaction >/dev/null || skip "there is no polkit"
+
+work=$(mktemp -d /var/tmp/timmy-systemd.XXXXXX)
+root=$work/root
+nspawn=
+finish() {
+  [[ -z $nspawn ]] || { kill "$nspawn" && wait "$nspawn"; } 2>/dev/null || true
+  umount "$root" "$work/layer" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+
+mkdir "$work/layer" "$root"
+mount -t tmpfs tmpfs "$work/layer" || skip "no file system can be mounted here"
+mkdir "$work/layer/upper" "$work/layer/work"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$work/layer/upper,workdir=$work/layer/work" "$root" ||
+  skip "the kernel has no overlayfs"
+
+# --- what is installed in it ----------------------------------------------------------------------
+
+DESTDIR=$root cmake --install "$build" >/dev/null
+: >"$root/etc/machine-id"
+install -D -m 644 "$root"/usr/local/share/polkit-1/rules.d/50-timmy-deadman.rules \
+  "$root"/etc/polkit-1/rules.d/50-timmy-deadman.rules
+
+units=$root/etc/systemd/system
+mkdir -p "$units"/{timmy-deadman.timer.d,timmy-host.service.d} "$root"/etc/timmy-host
+# A look each two seconds, so that a run takes minutes.
+cat >"$units"/timmy-deadman.timer.d/test.conf <<'UNIT'
+[Timer]
+OnActiveSec=
+OnUnitInactiveSec=
+OnActiveSec=2s
+OnUnitInactiveSec=2s
+AccuracySec=100ms
+UNIT
+echo 'defaults: { plugins: {} }' >"$root"/etc/timmy-host/host.yaml
+cat >"$root"/etc/timmy-host/deadman.yaml <<'YAML'
+watch:
+  host:
+    host: true
+    after: 12s
+    pause: 1s
+    healthy_after: 20s
+    window: 10m
+    restart: { unit: timmy-host.service }
+  hermes:
+    stamp: /var/lib/hermes/stamps/hermes.stamp
+    user: hermes
+    after: 8s
+    pause: 1s
+    healthy_after: 20s
+    window: 10m
+    restart: { unit: hermes-agent.service }
+YAML
+cat >"$root"/usr/local/bin/hermes-agent <<'AGENT'
+#!/bin/bash
+[[ ! -e /var/lib/hermes/broken ]] || exit 1
+while sleep 1; do date +%s.%N >"$AGENT_STAMP.new" && mv "$AGENT_STAMP.new" "$AGENT_STAMP"; done
+AGENT
+chmod 755 "$root"/usr/local/bin/hermes-agent
+sed 's/^Restart=.*/Restart=no/' "$root"/usr/local/share/timmy-host/examples/hermes-agent.service.example \
+  >"$units"/hermes-agent.service
+echo 'u hermes - "Hermes" /var/lib/hermes' >"$root"/usr/lib/sysusers.d/hermes.conf
+
+# Nothing of this machine's own runs in it.
+rm -rf "$units"/*.wants "$root"/etc/init.d/postgresql
+
+systemd-nspawn --quiet --register=no --keep-unit -M "timmy-$$" -D "$root" -b --console=pipe \
+  >"$work"/boot.log 2>&1 </dev/null &
+nspawn=$!
+
+# --- words ----------------------------------------------------------------------------------------
+
+init=
+in_it() { nsenter -t "$init" -a "$@"; }
+ctl() { in_it systemctl "$@"; }
+deadman() { in_it env TIMMY_SYSTEM=1 HERMES_HOME=/var/lib/hermes /usr/local/bin/timmy-host deadman "$@"; }
+main_pid() { ctl show -P MainPID "$1"; }
+say() { printf '\n== %s\n' "$*"; }
+fail() {
+  echo "FAILED: $*"
+  deadman status || true
+  deadman history || true
+  in_it journalctl --no-pager -o short-monotonic -n 60 || true
+  exit 1
+}
+# until_true SECONDS WHAT COMMAND...
+until_true() {
+  local limit=$1 what=$2 start=$SECONDS
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS - start < limit)) || fail "$what: not within $limit s"
+    sleep 0.2
+  done
+  echo "$what (after $((SECONDS - start)) s)"
+}
+# How often systemd began to start a unit since the mark was set: UNIT [PATTERN]. A unit of
+# Type=notify is "Starting" first, one of Type=simple "Started" at once.
+mark() { since=$(in_it date +'%Y-%m-%d %H:%M:%S.%6N'); }
+starts() {
+  in_it journalctl --no-pager -o cat -u "$1" --since "$since" _PID=1 |
+    grep -cE "^(Starting timmy-host|Started hermes-agent)" || true
+}
+expect_starts() {
+  local seen
+  seen=$(starts "$1")
+  [[ $seen == "$2" ]] || fail "$1 was started $seen times, not $2"
+  echo "$1: started $seen times"
+}
+recorded() { deadman history "$1" | grep -qE " $2 "; }
+stands() { deadman status | grep -qE "^$1 +$2 "; }
+answers() { in_it env TIMMY_SYSTEM=1 /usr/local/bin/timmy-host status; }
+# A change of the host's unit: LINE... in [Service], or as they name their section.
+drop_in() {
+  printf '%s\n' '[Service]' "$@" >"$units"/timmy-host.service.d/test.conf
+  ctl daemon-reload
+}
+
+for _ in $(seq 150); do
+  init=$(pgrep -P "$nspawn" | head -1 || true)
+  [[ -n $init ]] && ctl is-system-running 2>/dev/null | grep -Eq 'running|degraded' && break
+  sleep 0.2
+done
+[[ -n $init ]] && ctl is-system-running 2>/dev/null | grep -Eq 'running|degraded' ||
+  skip "no systemd comes up in a container here: $(tail -1 "$work"/boot.log)"
+# A container shows a name of the boot of its own, but not to units that have a /proc to themselves, as
+# ours do. On a machine there is one.
+in_it umount /proc/sys/kernel/random/boot_id 2>/dev/null || true
+echo "$(ctl --version | head -1), Linux $(uname -r)"
+
+# --- what happens ---------------------------------------------------------------------------------
+
+say "host, timer and agent run, and are seen alive"
+ctl start timmy-host.service timmy-deadman.timer hermes-agent.service
+until_true 20 "host alive" stands host alive
+until_true 20 "hermes alive" stands hermes alive
+
+say "kill -9 of the host: systemd starts it once; the deadman has nothing to do"
+mark
+in_it kill -KILL "$(main_pid timmy-host)"
+until_true 20 "it answers again" answers
+sleep 14
+expect_starts timmy-host 1
+! recorded host died || fail "the deadman took a restart of systemd's for a death"
+
+say "SIGSTOP of the host: systemd's watchdog starts it once"
+drop_in WatchdogSec=4s
+ctl restart timmy-host
+until_true 20 "host alive" stands host alive
+mark
+in_it kill -STOP "$(main_pid timmy-host)"
+until_true 30 "systemd saw it hang" bash -c "nsenter -t $init -a journalctl --no-pager -u timmy-host --since '$since' | grep -q 'Watchdog timeout'"
+until_true 30 "it answers again" answers
+expect_starts timmy-host 1
+! recorded host died || fail "the deadman acted beside the watchdog"
+
+say "SIGSTOP of a host without a watchdog: the deadman has it restarted once"
+drop_in WatchdogSec=0
+ctl restart timmy-host
+until_true 20 "host alive" stands host alive
+mark
+in_it kill -STOP "$(main_pid timmy-host)"
+until_true 40 "the deadman restarted it" recorded host restarted
+until_true 30 "it answers again" answers
+until_true 60 "and is well again" recorded host healthy
+expect_starts timmy-host 1
+
+say "a host that crashes at each start: systemd's two tries, three restarts by the deadman of two each, then hands off"
+# The restart above would count.
+deadman clear host
+drop_in RestartSec=500ms 'ExecStart=' "ExecStart=/bin/sh -c 'kill -KILL \$\$\$\$'" '[Unit]' \
+  StartLimitIntervalSec=5s StartLimitBurst=2
+ctl reset-failed
+mark
+in_it kill -KILL "$(main_pid timmy-host)"
+until_true 120 "hands off" recorded host handed_off
+sleep 20
+expect_starts timmy-host 8
+
+say "a person mends it, starts it and clears: it is watched again"
+drop_in
+ctl reset-failed
+ctl start timmy-host
+deadman clear host
+until_true 20 "host alive" stands host alive
+
+say "a person stops the host: nobody starts it again, and the timer rests"
+mark
+ctl stop timmy-host
+sleep 16
+expect_starts timmy-host 0
+! ctl is-active --quiet timmy-deadman.timer || fail "the timer goes on"
+ctl start timmy-host
+until_true 10 "the timer came back with it" ctl is-active --quiet timmy-deadman.timer
+
+say "kill -9 of the agent, which systemd would leave dead: one restart"
+until_true 20 "hermes alive" stands hermes alive
+mark
+in_it kill -KILL "$(main_pid hermes-agent)"
+until_true 30 "the deadman restarted it" recorded hermes restarted
+until_true 60 "and it is well again" recorded hermes healthy
+expect_starts hermes-agent 1
+
+say "an agent that dies at each start: two restarts, with the one above three in the window, then hands off"
+mark
+touch "$root"/var/lib/hermes/broken
+in_it kill -KILL "$(main_pid hermes-agent)"
+until_true 120 "hands off" recorded hermes handed_off
+sleep 20
+expect_starts hermes-agent 2
+rm "$root"/var/lib/hermes/broken
+
+say "what polkit lets the deadman's user do: restart the named units, nothing else"
+as_timmy() { in_it runuser -u timmy -- systemctl --no-ask-password "$@" >/dev/null 2>&1; }
+as_timmy restart hermes-agent.service || fail "it may not restart the agent"
+for refused in 'stop hermes-agent.service' 'restart systemd-journald.service' 'daemon-reload' \
+  'stop timmy-host.service' 'kill hermes-agent.service'; do
+  # shellcheck disable=SC2086
+  ! as_timmy $refused || fail "it may: systemctl $refused"
+  echo "refused: systemctl $refused"
+done
+
+say "what the deadman recorded"
+deadman history
+echo
+echo "passed"
