@@ -10,6 +10,13 @@ set(CMAKE_C_STANDARD_REQUIRED ON)
 # One flag for libraries and programs alike, so that they share one precompiled header.
 add_compile_options(-fPIC)
 add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
+# Some two hundred programs are linked for the tests, and gold takes half of bfd's time for each. What
+# is installed is linked as the machine's compiler does it.
+include(CheckLinkerFlag)
+check_linker_flag(CXX -fuse-ld=gold TIMMY_HAS_GOLD)
+if(TIMMY_HAS_GOLD AND CMAKE_BUILD_TYPE STREQUAL Debug AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-fuse-ld=gold>)
+endif()
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # Programs lie together, as timmy-host looks for timmy-worker beside itself.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
