@@ -37,9 +37,9 @@ ServerResponse json_answer(int status, const Json& body) {
   return {status, {{"content-type", "application/json"}}, to_text(body), std::nullopt, nullptr};
 }
 
-ServerResponse error_answer(const WireError& error) {
+ServerResponse error_answer(const WireError& error, bool charged) {
   auto answer = json_answer(error.status, error.json());
-  if (error.code == "insufficient_quota" || error.code == "ledger_unavailable")
+  if (charged || error.code == "insufficient_quota" || error.code == "ledger_unavailable")
     answer.headers.emplace_back("x-should-retry", "false");
   return answer;
 }
@@ -127,7 +127,6 @@ void MeterCall::read_whole() {
     const auto self = weak.lock();
     if (!self || self->state_ != State::forwarded) return;
     if (!bytes.ok()) {
-      self->reply_.status = 0;
       self->parts_.log.warn("run {}: {}", self->terms_.run, bytes.error().what());
       return self->refuse(upstream_error(bytes.error()));
     }
@@ -136,7 +135,6 @@ void MeterCall::read_whole() {
     const bool failed = self->reply_.status / 100 != 2;
     if (self->reply_.body.size() <= (failed ? kFailureCap : kReplyCap)) return self->read_whole();
     if (failed) return self->take_whole();
-    self->reply_.status = 0;
     self->refuse({502, "server_error", "upstream_failed", "the upstream's reply is too large"});
   });
 }
@@ -150,7 +148,7 @@ void MeterCall::take_whole() {
 }
 
 void MeterCall::answer_success(const std::string& text) {
-  CallEnd ended{true, reply_.status, std::nullopt};
+  CallEnd ended{.sent = true};
   std::optional<WireError> refusal;
   try {
     const auto reply = read_reply(text);
@@ -164,7 +162,7 @@ void MeterCall::answer_success(const std::string& text) {
   }
   auto answer =
       refusal
-          ? error_answer(*refusal)
+          ? error_answer(*refusal, true)
           : ServerResponse{
                 reply_.status, {{"content-type", "application/json"}}, text, std::nullopt, nullptr};
   std::exchange(respond_, nullptr)(std::move(answer));
@@ -175,16 +173,18 @@ void MeterCall::answer_success(const std::string& text) {
 void MeterCall::answer_failure(const std::string& text) {
   const int status = reply_.status;
   const bool passes = status >= 400 && status != 401 && status != 407;
+  const auto settlement = settlement_of(failed_end(status, text));
   auto answer = error_answer({passes ? status : 502, "server_error", "upstream_failed",
                               "the upstream of the route \"" + terms_.route->name +
-                                  "\" answered with status " + std::to_string(status)});
+                                  "\" answered with status " + std::to_string(status)},
+                             settlement.has_value());
   if (passes && text.starts_with('{')) answer.body = text;
   if (const auto* pause = reply_.header("retry-after"); pause != nullptr && passes)
     answer.headers.emplace_back("retry-after", *pause);
   parts_.log.warn("run {}: the route {} answered with status {}", terms_.run, terms_.route->name,
                   status);
   std::exchange(respond_, nullptr)(std::move(answer));
-  end(settlement_of({true, status, std::nullopt}));
+  end(settlement);
 }
 
 void MeterCall::next_piece(std::function<void(std::string)> give) {
@@ -240,13 +240,14 @@ void MeterCall::give(std::string piece) {
 }
 
 void MeterCall::refuse(const WireError& why) {
-  if (respond_) std::exchange(respond_, nullptr)(error_answer(why));
-  end(settlement_of({*sent_, reply_.status, std::nullopt}));
+  const auto settlement = settlement_of({.sent = *sent_});
+  if (respond_) std::exchange(respond_, nullptr)(error_answer(why, settlement.has_value()));
+  end(settlement);
 }
 
 void MeterCall::client_gone() {
   gone_ = true;
-  if (state_ == State::forwarded) end(settlement_of({*sent_, 0, std::nullopt}));
+  if (state_ == State::forwarded) end(settlement_of({.sent = *sent_}));
   if (state_ == State::streaming) end(watch_->settlement());
 }
 

@@ -39,8 +39,10 @@ struct CallTerms {
 };
 
 [[nodiscard]] ServerResponse json_answer(int status, const Json& body);
-// With "x-should-retry: false" where trying again is of no use.
-[[nodiscard]] ServerResponse error_answer(const WireError& error);
+// With "x-should-retry: false", which clients obey, where trying again is of no use. So it is after
+// a call that was charged: the same request a second time is charged a second time, which is for
+// the program to decide, and not for its client.
+[[nodiscard]] ServerResponse error_answer(const WireError& error, bool charged = false);
 
 class MeterCall final : public std::enable_shared_from_this<MeterCall> {
  public:

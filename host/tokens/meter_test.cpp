@@ -144,6 +144,7 @@ TEST_F(MeterTest, WhatWasRefusedByTheUpstreamUsedNothing) {
   const auto heard = exchange(request(chat()));
   EXPECT_THAT(heard, StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(heard, HasSubstr("too long"));
+  EXPECT_THAT(heard, Not(HasSubstr("x-should-retry")));
   settle();
   EXPECT_EQ(charge(), "dropped");
 }
@@ -180,9 +181,56 @@ TEST_F(MeterTest, WhatFailedAfterItWasSentIsChargedItsHold) {
       peer.say(answers[at]);
       peer.close();
     });
-    exchange(request(chat()));
+    const auto heard = exchange(request(chat()));
     settle(at + 1);
     EXPECT_EQ(charge(at), "hold") << answers[at];
+    EXPECT_EQ(heard.find("x-should-retry: false") == std::string::npos,
+              heard.starts_with("HTTP/1.1 200"))
+        << "it would cost a hold once more";
+  }
+}
+
+TEST_F(MeterTest, AnUpstreamThatHasNoRoomUsedNothingAndMayBeAskedAgain) {
+  std::size_t count = 0;
+  for (const int status : {503, 529})
+    for (const auto* body : {R"({"error":{"message":"overloaded"}})", R"({"error":"overloaded"})",
+                             R"({"error":{"message":"x"},"usage":{"prompt_tokens":0}})"}) {
+      upstream_.set_script(
+          [&](const Request&, const Peer& peer) { peer.say(http_reply(body, status)); });
+      const auto heard = exchange(request(count % 2 == 0 ? chat() : streamed()));
+      EXPECT_THAT(heard, StartsWith("HTTP/1.1 " + std::to_string(status)));
+      EXPECT_THAT(heard, HasSubstr(body));
+      EXPECT_THAT(heard, Not(HasSubstr("x-should-retry")));
+      settle(++count);
+      EXPECT_EQ(charge(count - 1), "dropped") << status << body;
+    }
+}
+
+TEST_F(MeterTest, AStatusAloneDoesNotSayThatNothingWasUsed) {
+  struct Case {
+    int status;
+    std::string body;
+    std::string charge;
+  };
+  const std::string counted = R"({"error":{"message":"x"},"usage":{"prompt_tokens":9,)";
+  const std::vector<Case> cases{
+      {503, "<html>busy</html>", "hold"},
+      {503, "{}", "hold"},
+      {503, R"({"error":null})", "hold"},
+      {503, R"({"error":{"message":"x"},"choices":[]})", "hold"},
+      {503, counted + R"("completion_tokens":2}})", "meter 9+2"},
+      {400, counted + R"("completion_tokens":2}})", "meter 9+2"},
+      {400, counted + R"("completion_tokens":-2}})", "hold"},
+      {502, R"({"error":{"message":"another server's reply was none"}})", "hold"},
+  };
+  for (std::size_t at = 0; at < cases.size(); ++at) {
+    upstream_.set_script([&](const Request&, const Peer& peer) {
+      peer.say(http_reply(cases[at].body, cases[at].status));
+    });
+    const auto heard = exchange(request(chat()));
+    settle(at + 1);
+    EXPECT_EQ(charge(at), cases[at].charge) << cases[at].status << cases[at].body;
+    EXPECT_THAT(heard, HasSubstr("x-should-retry: false"));
   }
 }
 

@@ -203,13 +203,13 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
 
   // No reply, or half of one.
   void fail(const FlightPointer& flight, const Error& error) {
-    settle(*flight, settlement_of({*flight->request.sent, 0, std::nullopt}));
+    settle(*flight, settlement_of({.sent = *flight->request.sent}));
     finish(flight, error);
   }
 
   void answer(const FlightPointer& pointer) {
     auto& flight = *pointer;
-    CallEnd end{true, flight.answer.status, std::nullopt};
+    CallEnd end{.sent = true};
     auto reply = attempt([&] { return judge(flight, end); });
     const auto settlement = settlement_of(end);
     settle(flight, settlement);
@@ -226,12 +226,16 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
     if (!std::exchange(flight->done, nullptr) || !flight->body) return;
     flight->body.reset();
     forwarded_.erase(flight);
-    settle(*flight, settlement_of({*flight->request.sent, 0, std::nullopt}));
+    settle(*flight, settlement_of({.sent = *flight->request.sent}));
   }
 
   [[nodiscard]] Json judge(const Flight& flight, CallEnd& end) const {
     const auto text = keys_.scrub(flight.answer.body);
-    if (end.status / 100 != 2) throw failure_of(end.status, text);
+    const int status = flight.answer.status;
+    if (status / 100 != 2) {
+      end = failed_end(status, text);
+      throw failure_of(status, text);
+    }
     auto reply = read_reply(text);
     end.usage = reply.usage;
     if (const auto refusal =

@@ -137,6 +137,8 @@ TEST_F(ModelCallTest, FailuresAreChargedByWhatMayHaveBeenUsed) {
       {HttpResponse{401, {}, "{}"}, Code::denied, false},
       {HttpResponse{429, {}, "slow down"}, Code::rate_limited, false},
       {HttpResponse{503, {}, "{}"}, Code::unavailable, true},
+      {HttpResponse{503, {}, R"({"error":{"message":"overloaded"}})"}, Code::unavailable, false},
+      {HttpResponse{500, {}, R"({"error":{"message":"broken"}})"}, Code::unavailable, true},
       {HttpResponse{200, {}, "<html>"}, Code::invalid, true},
   };
   for (const auto& each : cases) {

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "base/error.hpp"
+#include "base/result.hpp"
 
 namespace host {
 namespace {
@@ -69,6 +70,21 @@ bool is_too_small(const TokenUsage& usage, std::size_t text) {
   return text > kTextSlack + kTextBytesOfToken * static_cast<std::size_t>(usage.output.count());
 }
 
+// Whether a reply speaks of tokens that were used, be it to be believed or not.
+bool tells_count(const Json& reply) {
+  const auto usage = reply.find("usage");
+  if (usage == reply.end() || !usage->is_object()) return false;
+  return std::any_of(usage->begin(), usage->end(),
+                     [](const Json& count) { return count.is_number() && count != 0; });
+}
+
+// {"error": {...}} or {"error": "..."}, and nothing that a model said.
+bool is_only_error(const Json& reply) {
+  const auto error = reply.find("error");
+  if (error == reply.end() || reply.contains("choices") || reply.contains("data")) return false;
+  return (error->is_object() || error->is_string()) && !error->empty();
+}
+
 TokenUsage greater(const TokenUsage& a, const TokenUsage& b) {
   TokenUsage most = a.total() >= b.total() ? a : b;
   most.input = std::max(a.input, b.input);
@@ -121,10 +137,21 @@ std::size_t text_bytes_of(const Json& reply) {
   return bytes;
 }
 
+CallEnd failed_end(int status, std::string_view text) {
+  CallEnd end{.sent = true};
+  const auto parsed = attempt([&] { return read_reply(text); });
+  const bool counts = parsed.ok() && tells_count(parsed.value().body);
+  if (counts) end.usage = parsed.value().usage;
+  const bool no_room = status == 503 || status == 529;
+  const bool refused = status / 100 == 4;
+  end.declined =
+      !counts && (refused || (no_room && parsed.ok() && is_only_error(parsed.value().body)));
+  return end;
+}
+
 std::optional<Settlement> settlement_of(const CallEnd& end) {
   if (end.usage) return Settlement{end.usage, UsageSource::meter};
-  const bool refused = end.status >= 400 && end.status < 500;
-  if (!end.sent || refused) return std::nullopt;
+  if (!end.sent || end.declined) return std::nullopt;
   return Settlement{std::nullopt, UsageSource::hold};
 }
 

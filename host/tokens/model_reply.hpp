@@ -45,10 +45,15 @@ struct ReplyTerms {
 
 // How a call that was not streamed ended.
 struct CallEnd {
-  bool sent = false;  // a byte of the request may have left
-  int status = 0;     // 0: no reply, or half of one
-  std::optional<TokenUsage> usage;
+  bool sent = false;                  // a byte of the request may have left
+  bool declined = false;              // the upstream answered, whole, that it did no work
+  std::optional<TokenUsage> usage{};  // that it told
 };
+// Of a whole reply with a status that is no success. Declined are requests that are the client's
+// fault (4xx), and those that the upstream had no room for (503, 529), where the body is an error
+// and nothing else. Any other may have come in the middle of the work. Nothing is declined beside a
+// count of tokens.
+[[nodiscard]] CallEnd failed_end(int status, std::string_view text);
 // What the ledger is told; nothing: the call used nothing, and its hold is dropped.
 [[nodiscard]] std::optional<Settlement> settlement_of(const CallEnd& end);
 
