@@ -64,7 +64,8 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
           services_, ledger_, clock_,
           [this](const RunnableTask& task) {
             return Runs::Terms{plan_.grants[task.plugin], plan_.writes[task.plugin],
-                               plan_.pipelines[task.name]};
+                               plan_.pipelines[task.name],
+                               plan_.bypassing.contains(task.plugin) || !cage_.in_force("seccomp")};
           },
           [this](JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
             finished(job, task, verdict, state);

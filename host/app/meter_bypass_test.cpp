@@ -38,6 +38,12 @@ TEST(MeterBypass, IsTheModelsKeySentAnywhere) {
               ElementsAre(HasSubstr("may have the key of model route \"main\" sent")));
 }
 
+TEST(MeterBypass, IsAPluginsOwn) {
+  EXPECT_TRUE(may_bypass_meter(config_with({{"http", {"*"}}}), "poet"));
+  EXPECT_FALSE(may_bypass_meter(config_with({{"model", {"main"}}}), "poet"));
+  EXPECT_FALSE(may_bypass_meter(config_with({{"http", {"*"}}}), "another"));
+}
+
 TEST(MeterBypass, OfAPluginThatIsOffDoesNotMatter) {
   auto config = config_with({{"http", {"*"}}});
   config.plugins["poet"].enabled = false;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "app/meter_bypass.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
 
@@ -156,6 +157,7 @@ Plan make_plan(const std::vector<PluginEntry>& entries, const Paths& paths,
     plan.grants[entry.id] = entry.grants;
     plan.writes[entry.id] = entry.writes;
     plan.sha256[entry.id] = entry.image->sha256;
+    if (may_bypass_meter(config, entry.id)) plan.bypassing.insert(entry.id);
   }
   return plan;
 }

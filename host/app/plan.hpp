@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct Plan {
   std::map<std::string, WriteTerms> writes;                 // by plugin
   std::map<std::string, std::string> pipelines;             // by task
   std::map<std::string, std::string> sha256;                // by plugin
+  std::set<std::string> bypassing;  // plugins whose grants lead past the meter
 };
 
 // Takes the entries that are ready and were scanned with `load` and `paths`, by their config.

@@ -69,6 +69,14 @@ TEST_F(PlanTest, ATasksTokensGoOnThePipelineOfItsPluginOrElseOnItsOwn) {
       << "so that its pause holds the task back";
 }
 
+TEST_F(PlanTest, KnowsWhoseGrantsLeadPastTheMeter) {
+  config_.model.routes["main"] = {
+      .url = "https://api.example.org/v1", .provider = "acme", .credential = {}, .models = {}};
+  EXPECT_THAT(make_plan({entry_}, paths_, config_).bypassing, ElementsAre());
+  config_.plugins["watch"].grants = {{"http", {"api.example.org:443"}}};
+  EXPECT_THAT(make_plan({entry_}, paths_, config_).bypassing, ElementsAre("watch"));
+}
+
 TEST_F(PlanTest, AnEventStartsTheTasksThatAskForItWhereTheirPluginMayRead) {
   entry_.tasks[0].spec.events = {"issues", "push"};
   entry_.grants = Grants::from({{"gitea.read", {"org/*"}}});

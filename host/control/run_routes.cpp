@@ -81,7 +81,7 @@ RunTerms RunRoutes::terms_in(const Json& request) {
     throw Error(Code::usage, "reserve must be a number of tokens");
   terms.reservation = Tokens(reserve.get<std::int64_t>());
   // Nothing keeps it from reaching a provider by itself.
-  terms.bypassable = true;
+  terms.spender.bypassable = true;
   return terms;
 }
 

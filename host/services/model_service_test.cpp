@@ -85,6 +85,16 @@ TEST_F(ModelServiceTest, TellsWhatTheCallWasCharged) {
   EXPECT_THAT(rows("SELECT cost FROM ledger"), ElementsAre("42000")) << "as the ledger has it";
 }
 
+TEST_F(ModelServiceTest, ARowSaysWhetherTheRunCouldHaveDoneWithoutTheHost) {
+  for (const bool bypassable : {false, true}) {
+    const auto run = begin();
+    run->bypassable = bypassable;
+    http_.enqueue(200, kAnswer);
+    EXPECT_TRUE(chat(*run).ok());
+  }
+  EXPECT_THAT(rows("SELECT bypassable FROM ledger ORDER BY id"), ElementsAre("0", "1"));
+}
+
 TEST_F(ModelServiceTest, ARunIsOneRunHoweverManyCallsItMakes) {
   Budget budget;
   budget.caps[Dimension::day][""] = {.runs = 1};

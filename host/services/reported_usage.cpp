@@ -53,6 +53,7 @@ Spender spender_of(const RunContext& run) {
   spender.job = run.run.job;
   spender.attempt = run.attempt;
   spender.run = fmt::format("{}.{}", run.run.job.value(), run.run.lease.value());
+  spender.bypassable = run.bypassable;
   return spender;
 }
 

@@ -34,6 +34,7 @@ void Runs::opened(const ClaimedJob& job, const RunnableTask& task) {
   context->writes = terms.writes;
   context->attempt = job.attempt;
   context->pipeline = terms.pipeline.empty() ? task.name : std::move(terms.pipeline);
+  context->bypassable = terms.bypassable;
   services_->open(std::move(context));
 }
 

@@ -17,7 +17,8 @@ class Runs final : public RunHooks {
   struct Terms {
     Grants grants;
     WriteTerms writes;
-    std::string pipeline{};  // whose budget its tokens count for; empty: the task's own
+    std::string pipeline{};   // whose budget its tokens count for; empty: the task's own
+    bool bypassable = false;  // they could reach a model without the host
   };
   using TermsOf = std::function<Terms(const RunnableTask& task)>;
   using Finished = std::function<void(JobId, const RunnableTask&, const Verdict&, JobState)>;

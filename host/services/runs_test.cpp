@@ -12,6 +12,7 @@ using RunsTest = ServiceBench;
 
 TEST_F(RunsTest, ARunKeepsTheTermsThatItsPluginHadWhenItBegan) {
   Runs::Terms terms{Grants::from({{"gitea.write", {"org/app"}}}), {.most = 7, .dry_run = true}};
+  terms.bypassable = true;
   Runs runs(
       table_, ledger_, loop_.clock(), [&](const RunnableTask&) { return terms; },
       [](JobId, const RunnableTask&, const Verdict&, JobState) {},
@@ -28,6 +29,7 @@ TEST_F(RunsTest, ARunKeepsTheTermsThatItsPluginHadWhenItBegan) {
   EXPECT_TRUE(context->grants.permits("gitea.write", "org/app"));
   EXPECT_EQ(context->writes.most, 7);
   EXPECT_TRUE(context->writes.dry_run);
+  EXPECT_TRUE(context->bypassable);
 }
 
 TEST_F(RunsTest, ARunThatTheForgesRateLimitStoppedIsToWaitAtNoCost) {

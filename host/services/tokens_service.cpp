@@ -100,7 +100,7 @@ class TokensService final : public Service {
          .used_already = true},
         [ledger = ledger_, usage = said.usage, reply = std::move(reply)](Result<Hold> hold) {
           if (!hold.ok()) return reply(hold.error());
-          ledger->settle(hold.value().id, {usage, UsageSource::reported, /*bypassable=*/true},
+          ledger->settle(hold.value().id, {usage, UsageSource::reported},
                          [reply](Result<Charge> charge) {
                            reply(attempt([&] { return (void)charge.value(), Json::object(); }));
                          });

@@ -291,8 +291,12 @@ DROP INDEX ledger_issue;
 CREATE INDEX ledger_issue ON ledger(repo COLLATE NOCASE, issue) WHERE repo <> '';
 )sql";
 
+constexpr const char* kVersion8 = R"sql(
+ALTER TABLE reservations ADD COLUMN bypassable INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr std::array<const char*, kSchemaVersion> kVersions{
-    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7};
+    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7, kVersion8};
 
 void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");

@@ -29,13 +29,14 @@
 //   reservations, holds                           the open ones only
 //   token_pauses(pipeline, cause, since, until)   tokens/
 // Version 7: intents.who, as in audit, NULL in older rows; the ledger's issues without case
+// Version 8: reservations.bypassable
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 7;
+inline constexpr int kSchemaVersion = 8;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 

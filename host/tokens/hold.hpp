@@ -58,7 +58,6 @@ struct Hold {
 struct Settlement {
   std::optional<TokenUsage> usage;  // nothing: unknown, and the hold is charged
   UsageSource source = UsageSource::meter;
-  bool bypassable = false;  // the spender could have reached the model without the host
 };
 struct Charge {
   std::int64_t row = 0;  // of the ledger

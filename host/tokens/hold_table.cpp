@@ -6,7 +6,7 @@ namespace {
 
 #define RESERVATION_COLUMNS                                                                   \
   "id, at, day, plugin, task, pipeline, playbook, job, attempt, run, repo, issue, provider, " \
-  "model, free, released"
+  "model, free, released, bypassable"
 
 OpenReservation read_reservation(const Statement& row) {
   OpenReservation result;
@@ -26,6 +26,7 @@ OpenReservation read_reservation(const Statement& row) {
   if (!row.is_null(12)) result.model = ModelName{row.string(12), row.string(13)};
   result.free = Tokens(row.integer(14));
   result.released = row.integer(15) != 0;
+  spender.bypassable = row.integer(16) != 0;
   return result;
 }
 
@@ -35,11 +36,12 @@ ReservationId insert_reservation(Unit& unit, const OpenReservation& reservation)
   const auto& [id, at, day, spender, model, free, released] = reservation;
   unit.run(
       "INSERT INTO reservations(at, day, plugin, task, pipeline, playbook, job, attempt, run, "
-      "repo, issue, provider, model, free) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "repo, issue, provider, model, free, bypassable) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       at, day, spender.plugin, spender.task, spender.pipeline, spender.playbook, spender.job,
       spender.attempt, spender.run, spender.repo, spender.issue,
       model ? std::optional(model->provider) : std::nullopt,
-      model ? std::optional(model->model) : std::nullopt, free.count());
+      model ? std::optional(model->model) : std::nullopt, free.count(), spender.bypassable);
   return ReservationId(unit.last_rowid());
 }
 

@@ -33,6 +33,7 @@ TEST_F(LedgerReportTest, what_the_host_did_not_see_is_charged) {
   EXPECT_EQ(account(Dimension::model, "openai/gpt-4o").settled, Tokens(15));
   EXPECT_EQ(account(Dimension::run, "1.1").settled, Tokens(17));
   EXPECT_EQ(account(Dimension::day).calls, 0);
+  EXPECT_EQ(number("SELECT min(bypassable) FROM ledger"), 1) << "it was not asked through the host";
 }
 
 TEST_F(LedgerReportTest, money_that_no_cap_sees_is_told) {

@@ -22,7 +22,7 @@ struct LedgerRow {
   TokenUsage usage;
   std::optional<Cost> cost;
   UsageSource source = UsageSource::meter;
-  bool bypassable = false;
+  bool bypassable = false;  // whoever used it could reach a model without the host, or did
 };
 
 // The row's id: ascending, never reused. Touches no account.

@@ -200,9 +200,9 @@ TEST_F(LedgerTest, a_row_says_who_used_what) {
   who.playbook = "fix";
   who.repo = "owner/name";
   who.issue = 12;
+  who.bypassable = true;
   const auto held = hold(reserve(60, who).value(), 30, 20).value();
-  Settlement end{TokenUsage{Tokens(30), Tokens(5), Tokens(7), Tokens(2), Tokens(3)}};
-  end.bypassable = true;
+  const Settlement end{TokenUsage{Tokens(30), Tokens(5), Tokens(7), Tokens(2), Tokens(3)}};
   const auto charge = settle(held.id, end).value();
   EXPECT_EQ(number("SELECT id FROM ledger WHERE host='allegro' AND plugin='triage' AND "
                    "task='triage_issues' AND pipeline='nightly' AND playbook='fix' AND job=1 AND "
@@ -305,6 +305,29 @@ TEST_F(LedgerTest, what_was_open_when_the_host_died_is_charged_whole) {
   EXPECT_THAT(rows(), ElementsAre("meter 1+1", "hold 20+10"));
   EXPECT_EQ(number("SELECT count(*) FROM reservations"), 0);
   EXPECT_EQ(start().holds, 0);
+}
+
+TEST_F(LedgerTest, what_a_run_could_have_bypassed_is_known_when_its_host_has_died_too) {
+  budget(R"({"day": {"tokens": 100}})");
+  auto who = spender();
+  who.bypassable = true;
+  (void)hold(reserve(10, who).value(), 5, 5).value();
+  (void)hold(reserve(10, spender("nightly", "1.2")).value(), 5, 5).value();
+  start();
+  EXPECT_EQ(number("SELECT count(*) FROM ledger WHERE bypassable=1 AND run='1.1'"), 1);
+  EXPECT_EQ(number("SELECT count(*) FROM ledger WHERE bypassable=0 AND run='1.2'"), 1);
+}
+
+TEST_F(LedgerTest, who_counts_for_himself_did_without_the_host) {
+  budget(R"({"day": {"tokens": 100}})");
+  const auto reservation = reserve(60).value();
+  const TokenUsage used{Tokens(10), Tokens(5), {}, {}, {}};
+  EXPECT_TRUE(settle(hold(reservation, 10, 0).value().id, {used, UsageSource::reported}));
+  EXPECT_TRUE(settle(hold(reservation, 10, 5).value().id, {used, UsageSource::meter}));
+  EXPECT_EQ(number("SELECT count(*) FROM ledger WHERE source IN ('reported', 'overrun') AND "
+                   "bypassable=1"),
+            2);
+  EXPECT_EQ(number("SELECT bypassable FROM ledger WHERE source='meter'"), 0);
 }
 
 // The store.

@@ -87,7 +87,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
       if (open_.contains(id)) throw Error(Code::conflict, "the run " + id + " is open already");
       terms.spender.run = id;
       open_.emplace(id, ReservationId{});
-      const Opening opening{id, {}, terms.route, {}, terms.bypassable, only};
+      const Opening opening{id, {}, terms.route, {}, only};
       ledger_->reserve({terms.spender, terms.reservation, only},
                        [weak = weak_from_this(), opening, done](Result<ReservationId> reserved) {
                          if (const auto self = weak.lock())

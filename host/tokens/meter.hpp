@@ -41,7 +41,6 @@ struct RunTerms {
   std::string route;                 // empty: as ModelRoutes::pick() says
   std::optional<std::string> model;  // the only one that it may ask for
   Tokens reservation;                // 0: none ahead, each call asks the caps anew
-  bool bypassable = false;           // it can reach the upstream, or any other, without the meter
 };
 
 // What a run is given.

@@ -267,7 +267,6 @@ void MeterCall::end(std::optional<Settlement> settlement) {
   body_.reset();
   auto ended = std::exchange(ended_, nullptr);
   if (!hold_) return ended ? ended() : void();
-  if (settlement) settlement->bypassable = terms_.bypassable;
   end_hold(*parts_.ledger, hold_->id, settlement,
            [log = parts_.log, run = terms_.run, ended = std::move(ended)](const Status& told) {
              if (!told.ok()) log.error("run {}: a hold stays open: {}", run, told.error().what());

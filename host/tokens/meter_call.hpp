@@ -32,7 +32,6 @@ struct MeterParts {
 // Of one run, as long as it is open.
 struct CallTerms {
   ReservationId reservation;
-  bool bypassable = false;
   std::string run;                            // for the log
   std::shared_ptr<const ModelRoutes> routes;  // in force when the call came
   const ModelRoute* route = nullptr;          // of these

@@ -51,7 +51,6 @@ class MeterRuns {
     std::string key_hash;  // sha256_hex() of its key
     std::string route;
     ReservationId reservation;
-    bool bypassable = false;
     std::optional<ModelName> only;  // no other model
   };
   void open(Opening opening);

@@ -56,7 +56,6 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
     auto flight = std::make_shared<Flight>();
     flight->routes = routes_;
     flight->done = std::move(done);
-    flight->bypassable = order.bypassable;
     flight->refused = order.refused;
     try {
       const auto& route = routes_->at(order.route);
@@ -100,7 +99,6 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
     const ModelRoute* route = nullptr;
     std::optional<PreparedCall> prepared;
     HttpRequest request;
-    bool bypassable = false;
     std::optional<ReservationId> own;  // taken for this call alone
     std::optional<Hold> hold;
     std::unique_ptr<HttpBody> body;
@@ -245,7 +243,6 @@ class ModelGateway::Impl : public std::enable_shared_from_this<ModelGateway::Imp
   }
 
   void settle(const Flight& flight, std::optional<Settlement> settlement) {
-    if (settlement) settlement->bypassable = flight.bypassable;
     end_hold(*ledger_, flight.hold->id, settlement, [log = log_](const Status& told) {
       if (!told.ok()) log.error("a hold stays open: {}", told.error().what());
     });

@@ -32,7 +32,6 @@ struct ModelCall {
   ModelCallKind kind = ModelCallKind::chat;
   Json request;  // OpenAI's, without "stream"
   Duration timeout = std::chrono::minutes(10);
-  bool bypassable = false;  // the spender could have reached the model without the host
   // Called before `done` where it is the ledger that refuses; may be empty.
   std::function<void(const Error&)> refused;
 };

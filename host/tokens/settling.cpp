@@ -137,11 +137,17 @@ Charge settle_hold(Unit& unit, const LedgerTerms& terms, HoldId id, const Settle
   charge.cost = cost_for(terms, hold, charge.usage, known);
   if (!charge.cost)
     warn_of_no_cost(terms, reservation.spender, hold.model, charge.usage.total(), notes);
-  const LedgerRow row{terms.wall,           reservation.day,
-                      terms.host,           reservation.spender,
-                      hold.model,           charge.usage,
-                      charge.cost,          known ? settlement.source : UsageSource::hold,
-                      settlement.bypassable};
+  // Whoever says by himself what a call used made it without the host.
+  const bool past_host = known && settlement.source == UsageSource::reported;
+  const LedgerRow row{terms.wall,
+                      reservation.day,
+                      terms.host,
+                      reservation.spender,
+                      hold.model,
+                      charge.usage,
+                      charge.cost,
+                      known ? settlement.source : UsageSource::hold,
+                      past_host || reservation.spender.bypassable};
   charge.row = insert_rows(unit, row, split, cost_within(terms, hold, split.within, charge.cost));
   Account used;
   used.used = charge.usage;
@@ -187,7 +193,7 @@ void charge_reports(Unit& unit, const LedgerTerms& terms, const Spender& spender
     if (!cost) warn_of_no_cost(terms, spender, report.model, used.used.total(), notes);
     used.cost_settled = cost.value_or(Cost());
     insert_row(unit, {terms.wall, day, terms.host, spender, report.model, used.used, cost,
-                      UsageSource::reported, false});
+                      UsageSource::reported, true});
     const auto model = report.model.model.empty() ? std::nullopt : std::optional(report.model);
     for (const auto& key : accounts_of(spender, model, day))
       charge_account(unit, terms, spender.pipeline, key, used, notes);

@@ -30,6 +30,7 @@ struct Spender {
   std::string run;   // "12.3": job and lease; or of a run that is no job, its id
   std::string repo;  // "owner/name"
   std::int64_t issue = 0;
+  bool bypassable = false;  // it could reach a model without the host
 };
 
 }  // namespace host
