@@ -35,6 +35,7 @@
 #include "queue/queue.hpp"
 #include "schedule/clock_watch.hpp"
 #include "schedule/scheduler.hpp"
+#include "services/budget_wait.hpp"
 #include "services/interrupted_writes.hpp"
 #include "services/runs.hpp"
 #include "services/service_table.hpp"
@@ -141,6 +142,7 @@ class Host final : public HostControl {
   Ledger ledger_;
   BudgetFile budget_file_;
   std::unique_ptr<FileWatch> budget_watch_;
+  BudgetWaits budget_waits_;
   UsageExport usage_export_;
   std::unique_ptr<CallLedger> call_ledger_;
   ModelGateway models_;

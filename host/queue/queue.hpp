@@ -100,6 +100,11 @@ class Queue {
   void order(BulkAction action, JobFilter filter, std::int64_t expected,
              std::function<void(RunId)> stop, Reply<BulkOutcome> done);
 
+  // Work of somebody else's that makes jobs available, in its turn among these requests. `work`
+  // runs on the store thread, maybe twice, with now(); it returns the jobs' tasks.
+  void make_available(std::function<std::set<std::string>(Unit&, WallTime now)> work,
+                      Reply<Done> done);
+
   // Nothing of a paused task or queue is claimed, over restarts; what runs goes on. False: it was
   // so already.
   void set_paused(Pausable kind, std::string name, bool paused, Reply<bool> done);

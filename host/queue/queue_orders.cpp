@@ -122,6 +122,17 @@ void Queue::order_next(std::shared_ptr<Bulk> bulk) {
                 });
 }
 
+void Queue::make_available(std::function<std::set<std::string>(Unit&, WallTime)> work,
+                           Reply<Done> done) {
+  ask<std::set<std::string>>(
+      [work = std::move(work), now = now()](Unit& unit) { return work(unit, now); },
+      [this, done = std::move(done)](Result<std::set<std::string>> tasks) {
+        if (!tasks) return done(tasks.error());
+        for (const auto& task : tasks.value()) ready(task);
+        done(Done{});
+      });
+}
+
 void Queue::set_paused(Pausable kind, std::string name, bool paused, Reply<bool> done) {
   auto work = [kind, name, paused, now = now()](Unit& unit) {
     return host::set_paused(unit, kind, name, paused, now);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "services/budget_wait.hpp"
 #include "services/reported_usage.hpp"
 #include "services/state_service.hpp"
 
@@ -11,6 +12,14 @@ namespace {
 
 // Of a run that the forge's rate limit kept from its work. The limit itself is kept by the client.
 constexpr Duration kForgePause = std::chrono::seconds(30);
+
+void wait_for_budget(const RunContext& run, WallTime now, RunHooks::Closing& closing) {
+  const auto until = *run.budget_renews;
+  closing.wait = std::max<Duration>(until - now, closing.wait.value_or(std::chrono::seconds(1)));
+  closing.waits = [id = run.run, budget = run.refusing_budget, until, now](Unit& unit) {
+    note_budget_wait(unit, id, budget, until, now);
+  };
+}
 
 }  // namespace
 
@@ -59,9 +68,7 @@ RunHooks::Closing Runs::closed(RunId run, const Verdict& verdict) {
         ledger_->reporting(spender_of(*context), std::move(reports), context->token_day);
   for (const auto reservation : context->reservations) ledger_->release(reservation, {});
   if (context->forge_asked_to_wait) closing.wait = kForgePause;
-  if (context->budget_renews)
-    closing.wait = std::max<Duration>(*context->budget_renews - now,
-                                      closing.wait.value_or(std::chrono::seconds(1)));
+  if (context->budget_renews) wait_for_budget(*context, now, closing);
   return closing;
 }
 

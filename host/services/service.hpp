@@ -62,6 +62,7 @@ struct RunContext {
   std::vector<Report> reports;            // what it said that it used; charged however it ends
   std::set<ReservationId> reservations;   // open ones of its own; released at its end
   std::optional<WallTime> budget_renews;  // a call was refused until then: it may wait at no cost
+  std::string refusing_budget;            // by these caps
 
   // What gives up the calls that are under way, by numbers that nobody else has. Called when the
   // run is over.

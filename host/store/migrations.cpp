@@ -293,6 +293,12 @@ CREATE INDEX ledger_issue ON ledger(repo COLLATE NOCASE, issue) WHERE repo <> ''
 
 constexpr const char* kVersion8 = R"sql(
 ALTER TABLE reservations ADD COLUMN bypassable INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE budget_waits(
+  id INTEGER PRIMARY KEY,
+  job INTEGER NOT NULL,
+  lease INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  budget TEXT NOT NULL) STRICT;
 )sql";
 
 constexpr std::array<const char*, kSchemaVersion> kVersions{

@@ -30,6 +30,7 @@
 //   token_pauses(pipeline, cause, since, until)   tokens/
 // Version 7: intents.who, as in audit, NULL in older rows; the ledger's issues without case
 // Version 8: reservations.bypassable
+//   budget_waits                                  services/budget_wait.cpp
 #pragma once
 
 #include "store/connection.hpp"

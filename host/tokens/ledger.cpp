@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sha256.hpp"
 #include "tokens/granting.hpp"
 #include "tokens/kept_settings.hpp"
 #include "tokens/ledger_start.hpp"
@@ -65,6 +66,8 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   void insist(Work work, Reply<T> done);
 
   [[nodiscard]] const std::optional<Budget>& budget() const { return budget_; }
+  [[nodiscard]] const std::string& budget_mark() const { return budget_mark_; }
+  void set_budget_handler(std::function<void()> handler) { budget_handler_ = std::move(handler); }
   [[nodiscard]] DayClock& day() { return day_; }
   [[nodiscard]] PauseWatch& pauses() { return pauses_; }
   void set_rows_handler(std::function<void()> handler) { rows_handler_ = std::move(handler); }
@@ -88,6 +91,8 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   DayClock day_;
   std::optional<std::int64_t> kept_day_;  // in the store
   std::optional<Budget> budget_;
+  std::string budget_mark_;
+  std::function<void()> budget_handler_;
   std::shared_ptr<const Budget> shared_budget_ = std::make_shared<const Budget>();
   PauseWatch pauses_{store_, loop_, day_, log_};
   std::function<void()> rows_handler_;
@@ -101,6 +106,7 @@ LedgerTerms Ledger::Impl::terms() {
 
 void Ledger::Impl::take_budget(std::optional<Budget> budget) {
   budget_ = std::move(budget);
+  budget_mark_ = budget_ ? sha256_hex(to_text(*budget_)) : std::string();
   shared_budget_ = std::make_shared<const Budget>(budget_.value_or(Budget()));
   if (budget_) day_.set_zone(BudgetZone::load(budget_->zone));
 }
@@ -162,6 +168,7 @@ void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
         if (!pauses) return done(pauses.error());
         self->take_budget(*fresh);
         self->pauses_.take(std::move(pauses.value()));
+        if (self->budget_handler_) self->budget_handler_();
         done(Done{});
       });
 }
@@ -191,6 +198,7 @@ void Ledger::Impl::accept_clock(Reply<Done> done) {
         self->day_ = day;
         self->kept_day_ = day.anchor().day;
         self->pauses_.take({});
+        if (self->budget_handler_) self->budget_handler_();
         done(Done{});
       });
 }
@@ -298,6 +306,12 @@ void Ledger::set_budget(Budget budget, Reply<Done> done) {
 void Ledger::withdraw_budget(Reply<Done> done) { impl_->withdraw_budget(std::move(done)); }
 
 const std::optional<Budget>& Ledger::budget() const { return impl_->budget(); }
+
+const std::string& Ledger::budget_mark() const { return impl_->budget_mark(); }
+
+void Ledger::set_budget_handler(std::function<void()> handler) {
+  impl_->set_budget_handler(std::move(handler));
+}
 
 void Ledger::reserve(ReserveAsk ask, Reply<ReservationId> done) {
   impl_->ask<ReservationId>(

@@ -56,6 +56,10 @@ class Ledger {
   // The file is gone: no reservation and no hold is granted any more, also after a restart.
   void withdraw_budget(Reply<Done> done);
   [[nodiscard]] const std::optional<Budget>& budget() const;
+  // Of budgets that are equal the same, over restarts too; of none empty.
+  [[nodiscard]] const std::string& budget_mark() const;
+  // Called on the loop when other caps are in force, or another day is accepted.
+  void set_budget_handler(std::function<void()> handler);
 
   // The Error tells whose fault it is. {invalid}: a cost is capped, and the model that is named has
   // no price. {rate_limited}: a cap, and it is worth waiting until

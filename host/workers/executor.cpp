@@ -320,8 +320,9 @@ void Executor::on_unmade(const Run& run, const Verdict& refusal) {
   after_finish(run.task->name);
 }
 
-Verdict Executor::judge(const Run& run, Verdict verdict, const RunHooks::Closing& closing) const {
+Verdict Executor::judge(const Run& run, Verdict verdict, RunHooks::Closing& closing) const {
   using Kind = Verdict::Kind;
+  const auto waits = std::exchange(closing.waits, nullptr);
   const bool failed = verdict.kind == Kind::failed || verdict.kind == Kind::timed_out;
   if (run.cancelled && verdict.kind != Kind::completed) {
     verdict.kind = Kind::cancelled;
@@ -329,6 +330,7 @@ Verdict Executor::judge(const Run& run, Verdict verdict, const RunHooks::Closing
     if (closing.wait) {
       verdict.kind = Kind::snoozed;
       verdict.delay = std::max(verdict.delay.value_or(Duration::zero()), *closing.wait);
+      closing.waits = waits;
     }
     // The task said that it can't do without this system, and the system could not be reached:
     // nobody's fault, so no attempt is burned.
@@ -336,6 +338,7 @@ Verdict Executor::judge(const Run& run, Verdict verdict, const RunHooks::Closing
       if (!closing.unreachable.contains(system)) continue;
       verdict.kind = Kind::snoozed;
       verdict.delay = kUnreachablePause;
+      closing.waits = nullptr;
       verdict.message = system + " can't be reached: " + verdict.message;
     }
   }
@@ -377,10 +380,12 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
 
 // What a run's end brings with it into its transaction; nothing when it brings nothing.
 Queue::Also Executor::also(std::shared_ptr<const RunHooks::Closing> closing, WallTime now) {
-  if (!closing->commit && !closing->charge && closing->followers.empty()) return {};
+  if (!closing->commit && !closing->charge && !closing->waits && closing->followers.empty())
+    return {};
   return [closing = std::move(closing), now](Unit& unit, JobState state) {
     if (closing->charge) closing->charge(unit);
     if (closing->commit) closing->commit(unit);
+    if (closing->waits && state == JobState::scheduled) closing->waits(unit);
     for (const auto& follower : closing->followers)
       if (follows(follower.when, state)) (void)insert_job(unit, follower.job, now);
   };

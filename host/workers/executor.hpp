@@ -57,6 +57,7 @@ class RunHooks {
     // It was told that what it asked for can be had again after so long. A run that then fails, and
     // may be tried again, waits for that at no cost.
     std::optional<Duration> wait{};
+    std::function<void(Unit&)> waits{};  // where the job then waits for it; may be empty
   };
   // `verdict`: as the worker gave it, before it is judged.
   [[nodiscard]] virtual Closing closed(RunId run, const Verdict& verdict) = 0;
@@ -178,8 +179,7 @@ class Executor final : public Queue::Starter {
   void on_begun(RunId run);
   void on_outcome(RunId run, RunOutcome outcome);
   void on_unmade(const Run& run, const Verdict& refusal);
-  [[nodiscard]] Verdict judge(const Run& run, Verdict verdict,
-                              const RunHooks::Closing& closing) const;
+  [[nodiscard]] Verdict judge(const Run& run, Verdict verdict, RunHooks::Closing& closing) const;
   void finish(Run run, Verdict verdict, RunHooks::Closing closing);
   void change_claimed(Lane& lane, int by);
   void write(RunId run, std::shared_ptr<const RunnableTask> task, Verdict verdict,

@@ -128,6 +128,25 @@ TEST_F(ExecutorTest, AFailedRunThatWasToldToWaitBurnsNoAttempt) {
   EXPECT_EQ(show(id).due, queue_.now() + 30s);
 }
 
+TEST_F(ExecutorTest, WhatAJobWaitsForIsNotedWhereItWaitsForThatAndForNothingElse) {
+  auto needs = task("needs");
+  needs.waits_for = {"gitea"};
+  set({needs});
+  const auto noted_by = [&](const Verdict& verdict, const std::set<std::string>& away = {}) {
+    bool noted = false;
+    hooks_.closing.wait = 30s;
+    hooks_.closing.unreachable = away;
+    hooks_.closing.waits = [&](Unit&) { noted = true; };
+    end(insert("needs").at(0), verdict);
+    return noted;
+  };
+  EXPECT_TRUE(noted_by({.kind = Kind::failed}));
+  EXPECT_FALSE(noted_by({.kind = Kind::failed}, {"gitea"})) << "it waits for the forge";
+  EXPECT_FALSE(noted_by({.kind = Kind::failed, .permanent = true}));
+  EXPECT_FALSE(noted_by({.kind = Kind::snoozed, .delay = 90s})) << "it waits as it likes";
+  EXPECT_FALSE(noted_by({.kind = Kind::completed}));
+}
+
 TEST_F(ExecutorTest, AFailedRunThatAsksForALongerWaitThanItWasToldGetsIt) {
   set({task("work")});
   const auto id = insert("work").at(0);

@@ -74,6 +74,9 @@ TEST_P(TokensTest, ACallIsOnTheAccountAndTheCapRefusesTheNextWhichWaits) {
             cap["begins_anew"].get<std::string>().substr(0, 19));
   const Json why = ask({"budget", "explain", "heartbeat_heavy"});
   EXPECT_THAT(to_text(why["refused"]), HasSubstr("more than 90 tokens")) << why.dump(2);
+
+  write_budget({{"day", {{"tokens", 1000}, {"when_reached", "queue_until_reset"}}}});
+  EXPECT_EQ(wait_for(next)["state"], "completed") << "the cap was raised: " << log();
 }
 
 TEST_P(TokensTest, AKilledHostIsChargedWhatItsCallHeld) {
