@@ -65,8 +65,12 @@ HttpPeer peer_of<stream_protocol>(HttpSession::Socket& socket) {
 
 class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
  public:
-  Impl(asio::io_context& context, Handler handler, HttpServerLimits limits)
-      : context_(context), handler_(std::move(handler)), limits_(limits), grace_(context) {}
+  Impl(asio::io_context& context, Handler handler, HttpServerLimits limits, Admission admission)
+      : context_(context),
+        handler_(std::move(handler)),
+        admission_(std::move(admission)),
+        limits_(limits),
+        grace_(context) {}
 
   SocketAddress listen_tcp(const SocketAddress& where) {
     const std::string doing = "listening on " + where.text();
@@ -194,7 +198,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
   void admit(HttpSession::Socket socket, HttpPeer peer) {
     if (!owner_)
       owner_ = std::make_shared<const HttpSession::Owner>(
-          HttpSession::Owner{handler_, limits_,
+          HttpSession::Owner{handler_, admission_, limits_,
                              [weak = weak_from_this()](HttpSession& session) {
                                if (const auto self = weak.lock()) self->closed(session);
                              },
@@ -247,6 +251,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
 
   asio::io_context& context_;
   Handler handler_;
+  Admission admission_;
   HttpServerLimits limits_;
   std::shared_ptr<const HttpSession::Owner> owner_;
   std::vector<Listener> listeners_;
@@ -263,8 +268,9 @@ const std::string* ServerRequest::header(std::string_view name) const {
   return found == headers.end() ? nullptr : &found->second;
 }
 
-HttpServer::HttpServer(asio::io_context& context, Handler handler, HttpServerLimits limits)
-    : impl_(std::make_shared<Impl>(context, std::move(handler), limits)) {}
+HttpServer::HttpServer(asio::io_context& context, Handler handler, HttpServerLimits limits,
+                       Admission admission)
+    : impl_(std::make_shared<Impl>(context, std::move(handler), limits, std::move(admission))) {}
 HttpServer::~HttpServer() { impl_->abort(); }
 std::uint16_t HttpServer::listen_loopback(std::uint16_t port) {
   return impl_->listen_tcp({"127.0.0.1", port}).port;

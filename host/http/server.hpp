@@ -45,9 +45,9 @@ struct ServerRequest {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;                                          // raw
   HttpPeer peer;
-  // Has the callback called, on the loop, if the peer goes before its answer is out: nobody waits
-  // for that any more. A peer that closes only its own side counts as gone. Nothing once the answer
-  // is out.
+  // Has the callback called, on the loop, if the peer goes before its answer is out, or has been
+  // told that it came too late: nobody waits for it any more. A peer that closes only its own side
+  // counts as gone. Nothing once the answer is out.
   std::function<void(std::function<void()>)> watch_peer;
 
   // The first value of `name` (lower case), or nullptr.
@@ -92,8 +92,12 @@ class HttpServer {
   using Respond = std::function<void(ServerResponse)>;
   // What it throws becomes a 500 without details.
   using Handler = std::function<void(ServerRequest, Respond)>;
+  // Sees a request whose body is still to come, by its head alone. With an answer it is refused:
+  // the body is not read, and the connection ends. What it throws becomes a 500.
+  using Admission = std::function<std::optional<ServerResponse>(const ServerRequest& head)>;
 
-  HttpServer(boost::asio::io_context& context, Handler handler, HttpServerLimits limits = {});
+  HttpServer(boost::asio::io_context& context, Handler handler, HttpServerLimits limits = {},
+             Admission admission = {});
   // Closes everything at once.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

@@ -104,7 +104,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     socket_.close(ignored);
     timer_.cancel();
     stream_.reset();
-    if (auto gone = std::exchange(gone_, nullptr)) asio::post(socket_.get_executor(), gone);
+    tell_gone();
     owner_->closed(*this);
   }
 
@@ -124,6 +124,11 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
       // A wait that ended just before it was moved still comes here.
       if (!failed && self->timer_.expiry() <= asio::steady_timer::clock_type::now()) on_late(*self);
     });
+  }
+
+  // Nobody waits for the answer any more.
+  void tell_gone() {
+    if (auto gone = std::exchange(gone_, nullptr)) asio::post(socket_.get_executor(), gone);
   }
 
   void wait_for_request() {
@@ -148,10 +153,31 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     parser_->header_limit(static_cast<std::uint32_t>(owner_->limits.header_bytes));
     parser_->body_limit(owner_->limits.body_bytes);
     deadline(owner_->limits.receive_time, [](Session& self) { self.too_slow(); });
+    http::async_read_header(socket_, buffer_, *parser_,
+                            [self = shared_from_this()](const error_code& failed, std::size_t) {
+                              self->received_head(failed);
+                            });
+  }
+
+  void received_head(const error_code& no_head) {
+    if (state_ != State::receiving) return;
+    if (no_head || parser_->is_done()) return received(no_head);
+    if (slow_) return refuse(http::status::request_timeout);
+    if (owner_->admission) {
+      if (auto refusal = admit()) return refuse(std::move(*refusal));
+    }
     http::async_read(socket_, buffer_, *parser_,
                      [self = shared_from_this()](const error_code& failed, std::size_t) {
                        self->received(failed);
                      });
+  }
+
+  std::optional<ServerResponse> admit() {
+    try {
+      return owner_->admission(to_request(parser_->get(), peer_));
+    } catch (...) {
+      return ServerResponse{500, {}, "", std::nullopt, nullptr};
+    }
   }
 
   void received(const error_code& failed) {
@@ -179,9 +205,13 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   }
 
   void refuse(http::status status) {
+    refuse({static_cast<int>(status), {}, "", std::nullopt, nullptr});
+  }
+
+  void refuse(ServerResponse response) {
     last_ = refused_ = true;
     method_ = http::verb::get;
-    reply({static_cast<int>(status), {}, "", std::nullopt});
+    reply(std::move(response));
   }
 
   void handle(ServerRequest request) {
@@ -189,6 +219,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     const auto number = ++answers_;
     deadline(owner_->limits.answer_time, [number](Session& self) {
       self.last_ = true;
+      self.tell_gone();
       self.respond(number, {504, {}, "", std::nullopt});
     });
     const HttpServer::Respond respond = [weak = weak_from_this(), number](ServerResponse response) {

@@ -17,6 +17,7 @@ class HttpSession {
   // What a session needs of its server.
   struct Owner {
     HttpServer::Handler handler;
+    HttpServer::Admission admission;  // may be empty
     HttpServerLimits limits;
     std::function<void(HttpSession&)> closed;  // called once, last of all; never while starting
     std::function<void()> idle;                // a session has become idle

@@ -22,8 +22,10 @@ using namespace std::chrono_literals;
 
 class ServerTest : public ::testing::Test {
  protected:
-  HttpServer& serve(HttpServer::Handler handler, HttpServerLimits limits = {}) {
-    server_ = std::make_unique<HttpServer>(context_, std::move(handler), limits);
+  HttpServer& serve(HttpServer::Handler handler, HttpServerLimits limits = {},
+                    HttpServer::Admission admission = {}) {
+    server_ =
+        std::make_unique<HttpServer>(context_, std::move(handler), limits, std::move(admission));
     port_ = server_->listen_loopback();
     return *server_;
   }
@@ -174,6 +176,39 @@ TEST_F(ServerTest, AHandlerThatForgetsOrThrowsStillGetsItsPeerAnAnswer) {
   const auto answer = exchange("GET /throw HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 500"));
   EXPECT_THAT(answer, ::testing::Not(HasSubstr("inner secret")));
+}
+
+TEST_F(ServerTest, WhoeverWorksOnAnAnswerThatCameTooLateIsTold) {
+  HttpServerLimits limits;
+  limits.answer_time = 50ms;
+  bool told = false;
+  serve([&](ServerRequest request,
+            const HttpServer::Respond&) { request.watch_peer([&] { told = true; }); },
+        limits);
+  EXPECT_THAT(exchange("GET /forget HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 504"));
+  run_until(context_, [&] { return told; });
+}
+
+TEST_F(ServerTest, ARequestIsRefusedByItsHeadBeforeItsBodyIsRead) {
+  serve(hello(), {}, [](const ServerRequest& head) -> std::optional<ServerResponse> {
+    if (head.path == "/throw") throw std::runtime_error("inner secret");
+    if (head.header("x-key") != nullptr) return std::nullopt;
+    return ServerResponse{401, {}, "no", std::nullopt, nullptr};
+  });
+  const auto post = [](const std::string& path, const std::string& more) {
+    return "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n" + more + "\r\n";
+  };
+  const auto answer = exchange(post("/", ""));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(answer, HasSubstr("Connection: close"));
+  EXPECT_THAT(exchange(post("/throw", "")), StartsWith("HTTP/1.1 500"));
+  EXPECT_TRUE(requests_.empty());
+  EXPECT_THAT(exchange(post("/", "X-Key: k\r\nConnection: close\r\n") + "body"),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(requests_.at(0).body, "body");
+  EXPECT_THAT(exchange("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 200"))
+      << "without a body there is nothing to keep from coming";
 }
 
 TEST_F(ServerTest, WhenFullTheLongestIdleConnectionMakesRoom) {

@@ -43,6 +43,8 @@ std::string bearer_of(const ServerRequest& request) {
 }
 
 const WireError kClosed{401, "invalid_request_error", "run_closed", "the run is over"};
+const WireError kUnknown{401, "invalid_request_error", "invalid_api_key",
+                         "this is not the key of a run that is open"};
 
 }  // namespace
 
@@ -70,7 +72,11 @@ MeterRuns::PlacePointer MeterRuns::take_place(const SocketAddress& where) {
       [this](ServerRequest request, HttpServer::Respond respond) {
         handle(std::move(request), std::move(respond));
       },
-      limits_of(options_));
+      limits_of(options_),
+      // Before megabytes are read for somebody who has no key.
+      [this](const ServerRequest& head) {
+        return whose(head) ? std::nullopt : std::optional(error_answer(kUnknown));
+      });
   const auto address = server->listen_tcp(where);
   return places_.insert(places_.end(), Place{address, std::move(server)});
 }
@@ -149,9 +155,7 @@ MeterRuns::RunPointer MeterRuns::whose(const ServerRequest& request) const {
 
 void MeterRuns::handle(ServerRequest request, HttpServer::Respond respond) {
   const auto run = whose(request);
-  if (!run)
-    return respond(error_answer({401, "invalid_request_error", "invalid_api_key",
-                                 "this is not the key of a run that is open"}));
+  if (!run) return respond(error_answer(kUnknown));
   if (routes_->find(run->opening.route) == nullptr)
     return respond(
         error_answer({404, "invalid_request_error", "no_route",

@@ -65,6 +65,15 @@ TEST_F(MeterTest, OnlyTheKeyOfAnOpenRunOpens) {
   EXPECT_EQ(ledger_.released.size(), 1u);
 }
 
+TEST_F(MeterTest, WithoutAKeyNoBodyIsRead) {
+  auto wrong = request(chat());
+  wrong.replace(wrong.find("tk-"), 8, "tk-00000");
+  wrong.resize(wrong.find("\r\n\r\n") + 4);
+  const auto heard = exchange(wrong);
+  EXPECT_THAT(heard, StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(heard, HasSubstr(R"("code":"invalid_api_key")"));
+}
+
 TEST_F(MeterTest, EachRunHasAKeyOfItsOwnThatIsLong) {
   const auto other = open_run();
   EXPECT_NE(run_.key.expose(), other.key.expose());
