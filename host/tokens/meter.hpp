@@ -34,6 +34,8 @@ struct MeterOptions {
   std::size_t calls_of_run = 8;                   // at once; more wait
   std::size_t waiting_of_run = 64;                // more are refused
   std::size_t connections = 1024;
+  // So often a run may have its upstream asked for its models; in between it gets the last list.
+  Duration models_every = std::chrono::seconds(10);
 };
 
 struct RunTerms {

@@ -46,6 +46,10 @@ const WireError kClosed{401, "invalid_request_error", "run_closed", "the run is 
 const WireError kUnknown{401, "invalid_request_error", "invalid_api_key",
                          "this is not the key of a run that is open"};
 
+ServerResponse models_answer(const std::string& list) {
+  return {200, {{"content-type", "application/json"}}, list, std::nullopt, nullptr};
+}
+
 }  // namespace
 
 MeterRuns::MeterRuns(const Meter::LedgerFor& ledger_for, std::shared_ptr<const ModelRoutes> routes,
@@ -165,7 +169,8 @@ void MeterRuns::handle(ServerRequest request, HttpServer::Respond respond) {
     return answer_call(run, ModelCallKind::chat, std::move(request), std::move(respond));
   if (post && request.path == "/v1/embeddings")
     return answer_call(run, ModelCallKind::embeddings, std::move(request), std::move(respond));
-  if (request.method == "GET" && request.path == "/v1/models") return answer_models(run, respond);
+  if (request.method == "GET" && request.path == "/v1/models")
+    return answer_models(run, std::move(respond));
   respond(error_answer({404, "invalid_request_error", "unknown_url",
                         "the meter has no " + request.method + " " + request.path +
                             "; it has POST /v1/chat/completions, POST /v1/embeddings and GET "
@@ -200,29 +205,41 @@ void MeterRuns::answer_call(const RunPointer& run, ModelCallKind kind, ServerReq
   }
 }
 
-void MeterRuns::answer_models(const RunPointer& run, const HttpServer::Respond& respond) {
-  const auto routes = routes_;
-  const auto* route = routes->find(run->opening.route);
+void MeterRuns::answer_models(const RunPointer& run, HttpServer::Respond respond) {
+  const auto& last = run->listing;
+  const auto now = clock_.monotonic();
+  if (last && last->routes == routes_) {
+    if (last->text.empty()) return last->waiting.push_back(std::move(respond));
+    if (now - last->asked < options_.models_every) return respond(models_answer(last->text));
+  }
+  run->listing = std::make_shared<Listing>(Listing{routes_, now, {}, {std::move(respond)}});
+  ask_for_models(run, run->listing);
+}
+
+// It costs no tokens, and so no cap bounds it.
+void MeterRuns::ask_for_models(const RunPointer& run, const std::shared_ptr<Listing>& listing) {
+  const auto* route = listing->routes->find(run->opening.route);
   std::optional<std::string> authorization;
   try {
     authorization = keys_.authorization(*route);
   } catch (const Error& error) {
     log_.error("run {}: {}", run->opening.id, error.what());
   }
-  http_.send(model_list_request(*route, authorization), [this, routes, route, respond,
-                                                         only = run->opening.only](
-                                                            const Result<HttpResponse>& answer) {
-    Json data = Json::array();
-    for (const auto& each : carried_models(*route, routes->banned, answer))
-      if (!only || choose_model(*route, routes->banned, each.id).account == *only)
-        data.push_back({{"id", each.id},
-                        {"object", "model"},
-                        {"created", each.created},
-                        {"owned_by", each.owned_by}});
-    const auto list = to_text(Json{{"object", "list"}, {"data", std::move(data)}});
-    respond(
-        {200, {{"content-type", "application/json"}}, keys_.scrub(list), std::nullopt, nullptr});
-  });
+  http_.send(
+      model_list_request(*route, authorization),
+      [this, listing, route, only = run->opening.only](const Result<HttpResponse>& answer) {
+        const auto& banned = listing->routes->banned;
+        Json data = Json::array();
+        for (const auto& each : carried_models(*route, banned, answer))
+          if (!only || choose_model(*route, banned, each.id).account == *only)
+            data.push_back({{"id", each.id},
+                            {"object", "model"},
+                            {"created", each.created},
+                            {"owned_by", each.owned_by}});
+        listing->text = keys_.scrub(to_text(Json{{"object", "list"}, {"data", std::move(data)}}));
+        for (const auto& respond : std::exchange(listing->waiting, {}))
+          respond(models_answer(listing->text));
+      });
 }
 
 }  // namespace host

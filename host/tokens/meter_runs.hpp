@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/loop.hpp"
@@ -59,12 +60,20 @@ class MeterRuns {
   void set_routes(std::shared_ptr<const ModelRoutes> routes) { routes_ = std::move(routes); }
 
  private:
+  // What the upstream says that it has, for one run.
+  struct Listing {
+    std::shared_ptr<const ModelRoutes> routes;  // by which it was asked
+    MonotonicTime asked;
+    std::string text;  // empty: no answer yet
+    std::vector<HttpServer::Respond> waiting;
+  };
   struct Run {
     Opening opening;
     PlacePointer place;
     std::list<std::shared_ptr<MeterCall>> calls;  // under way
     std::deque<std::shared_ptr<MeterCall>> waiting;
     std::function<void()> closed;  // set: no call starts any more
+    std::shared_ptr<Listing> listing;
   };
   using RunPointer = std::shared_ptr<Run>;
 
@@ -72,7 +81,8 @@ class MeterRuns {
   void handle(ServerRequest request, HttpServer::Respond respond);
   void answer_call(const RunPointer& run, ModelCallKind kind, ServerRequest request,
                    HttpServer::Respond respond);
-  void answer_models(const RunPointer& run, const HttpServer::Respond& respond);
+  void answer_models(const RunPointer& run, HttpServer::Respond respond);
+  void ask_for_models(const RunPointer& run, const std::shared_ptr<Listing>& listing);
   [[nodiscard]] RunPointer whose(const ServerRequest& request) const;
   void start(const RunPointer& run, const std::shared_ptr<MeterCall>& call);
   void ended(const RunPointer& run, std::list<std::shared_ptr<MeterCall>>::iterator call);

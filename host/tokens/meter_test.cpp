@@ -296,6 +296,35 @@ TEST_F(MeterTest, ListsWhatTheRouteCarriesAndIsNotBanned) {
   EXPECT_TRUE(ledger_.asked.empty());
 }
 
+TEST_F(MeterTest, AnUpstreamIsAskedForItsModelsOnceInAWhileForARun) {
+  std::vector<Peer> asked;
+  upstream_.set_script([&](const Request&, const Peer& peer) { asked.push_back(peer); });
+  auto get = request("", "/v1/models");
+  get.replace(0, 4, "GET");
+  const auto first = client();
+  const auto second = client();
+  first->say(get);
+  second->say(get);
+  run_until(context_, [&] { return !asked.empty(); });
+  asked[0].say(http_reply(R"({"data":[{"id":"big-2"}]})"));
+  run_until(context_, [&] { return first->closed() && second->closed(); });
+  EXPECT_THAT(first->heard(), HasSubstr("big-2"));
+  EXPECT_THAT(second->heard(), HasSubstr("big-2"));
+  EXPECT_THAT(exchange(get), HasSubstr("big-2"));
+  EXPECT_EQ(asked.size(), 1u);
+
+  upstream_.set_script([&](const Request&, const Peer& peer) {
+    peer.say(http_reply(R"({"data":[{"id":"big-3"}]})"));
+  });
+  meter_->set_routes(routes());
+  EXPECT_THAT(exchange(get), HasSubstr("big-3")) << "other routes, another list";
+  run_ = open_run();
+  auto others = request("", "/v1/models");
+  others.replace(0, 4, "GET");
+  EXPECT_THAT(exchange(others), HasSubstr("big-3"));
+  EXPECT_EQ(upstream_.requests().size(), 3u);
+}
+
 TEST_F(MeterTest, CallsAboveTheRunsShareWaitForTheirTurn) {
   MeterOptions options;
   options.calls_of_run = 2;
