@@ -43,6 +43,17 @@ std::string name_of(const Json& said, const char* key) {
   return name;
 }
 
+// "openai/gpt-4o" is both, and "openai" before it once more is the same account.
+ModelName one_account(std::string provider, std::string model) {
+  if (const auto slash = model.find('/'); provider.empty() && slash != std::string::npos) {
+    provider = model.substr(0, slash);
+    model.erase(0, slash + 1);
+  }
+  while (!provider.empty() && model.starts_with(provider + "/"))
+    model.erase(0, provider.size() + 1);
+  return {std::move(provider), std::move(model)};
+}
+
 }  // namespace
 
 Spender spender_of(const RunContext& run) {
@@ -62,7 +73,7 @@ Report parse_report(const Json& said) {
   for (const auto& [name, place] : kFields)
     report.usage.*place = Tokens(number_parameter(said, name, 0, 0, kMostTokensOfACall.count()));
   keep_parts_within(report.usage);
-  report.model = {name_of(said, "provider"), name_of(said, "model")};
+  report.model = one_account(name_of(said, "provider"), name_of(said, "model"));
   return report;
 }
 
@@ -85,7 +96,7 @@ std::optional<Report> reported_usage(std::string_view result) {
     const auto name = attempt([&] { return name_of(said, key); });
     return name.ok() ? name.value() : std::string();
   };
-  report.model = {text("provider"), text("model")};
+  report.model = one_account(text("provider"), text("model"));
   if (report.usage.total() == Tokens()) return std::nullopt;
   return report;
 }

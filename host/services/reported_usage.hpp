@@ -19,8 +19,8 @@ struct RunContext;
 [[nodiscard]] Spender spender_of(const RunContext& run);
 
 // Of {"input_tokens", "output_tokens", "cache_read_tokens"?, "cache_write_tokens"?,
-// "reasoning_tokens"?, "provider"?, "model"?}. Throws Error{usage} naming what is no whole number
-// from 0 to kMostTokensOfACall, or no name.
+// "reasoning_tokens"?, "provider"?, "model"?}; a model "openai/gpt-4o" is both. Throws Error{usage}
+// naming what is no whole number from 0 to kMostTokensOfACall, or no name.
 [[nodiscard]] Report parse_report(const Json& said);
 
 // Of a run's result, as text: nothing unless it is an object with input_tokens or output_tokens. A

@@ -25,6 +25,16 @@ TEST(ReportedUsage, IsTheNumbersOfAResult) {
   EXPECT_EQ(said->model.text(), "openai/gpt-4o");
 }
 
+TEST(ReportedUsage, GoesToOneAccountHoweverTheModelIsNamed) {
+  for (const Json& named :
+       {Json{{"provider", "openai"}, {"model", "gpt-4o"}},
+        Json{{"provider", "OpenAI"}, {"model", "openai/GPT-4o"}}, Json{{"model", "openai/gpt-4o"}}})
+    EXPECT_EQ(parse_report(named).model, (ModelName{"openai", "gpt-4o"})) << named;
+  EXPECT_EQ(parse_report({{"model", "gpt-4o"}}).model, (ModelName{"", "gpt-4o"}));
+  EXPECT_EQ(parse_report({{"provider", "router"}, {"model", "openai/gpt-4o"}}).model,
+            (ModelName{"router", "openai/gpt-4o"}));
+}
+
 TEST(ReportedUsage, OfARunThatIsOverCountsWhatIsANumberAndNothingElse) {
   const auto said =
       reported_usage(R"({"input_tokens": -5, "output_tokens": 3, "reasoning_tokens": "many"})");

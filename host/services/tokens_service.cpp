@@ -17,10 +17,12 @@ constexpr int kTotalsCap = 1000;
 constexpr int kDaysCap = 366;
 constexpr int kKept = 30;  // files of token_usage.jsonl, for want of another number
 
+// By one of both without the other, no cap over a model would know it.
 ModelName model_of(const Report& report, const char* method) {
   if (report.model.provider.empty() || report.model.model.empty())
     throw Error(Code::usage,
-                fmt::format("tokens/1.{}: expected \"provider\" and \"model\"", method));
+                fmt::format("tokens/1.{}: expected \"provider\" and \"model\"", method),
+                "Name the model as caps do: provider openai, model gpt-4o.");
   return report.model;
 }
 
@@ -65,9 +67,9 @@ class TokensService final : public Service {
   }
 
   void reserve(const std::shared_ptr<RunContext>& run, const Json& params, Reply<Json> reply) {
-    const auto named = parse_report(params).model;
+    const auto said = parse_report(params);
     std::optional<ModelName> model;
-    if (!named.model.empty()) model = named;
+    if (said.model != ModelName()) model = model_of(said, "reserve");
     const Tokens tokens(number_parameter(params, "tokens", 0, 1, kMostTokensOfARun.count()));
     ledger_->reserve({spender_of(*run), tokens, model},
                      [run, ledger = ledger_, day = ledger_->today(),

@@ -128,6 +128,26 @@ TEST_F(TokensServiceTest, AReservationIsTheRunsOwn) {
         << method;
 }
 
+TEST_F(TokensServiceTest, AReservationForAModelNamesItAsItsCapDoes) {
+  Budget budget;
+  budget.caps[Dimension::model]["acme/small"] = {.tokens = Tokens(100)};
+  ledger_.set_budget(budget, [](const Status& status) { ASSERT_TRUE(status.ok()); });
+  loop_.drain();
+  const auto run = begin();
+  const auto refusal = [&](const Json& model) {
+    Json params{{"tokens", 200}};
+    params.update(model);
+    const auto reserved = call(*run, "tokens/1.reserve", params);
+    return reserved.ok() ? Code::internal : reserved.error().code();
+  };
+  EXPECT_EQ(refusal({{"model", "small"}}), Code::usage);
+  EXPECT_EQ(refusal({{"provider", "acme"}}), Code::usage);
+  for (const Json& model :
+       {Json{{"provider", "acme"}, {"model", "small"}},
+        Json{{"provider", "acme"}, {"model", "ACME/Small"}}, Json{{"model", "acme/small"}}})
+    EXPECT_EQ(refusal(model), Code::denied) << "the cap is over it: " << model;
+}
+
 TEST_F(TokensServiceTest, ARefusalSaysWhichCapAndHowMuchIsLeft) {
   const auto run = begin();
   (void)reserve(*run, 900);

@@ -96,11 +96,13 @@ class Tokens {
   explicit Tokens(Caller caller) : caller_(caller) {}
 
   // So many tokens are this run's, until it ends or releases them. Throws as Model::chat where a
-  // cap is in the way. `provider` and `model`: where there is only one, so that its cap counts too.
+  // cap is in the way. `provider` and `model`, both or neither: where there is only one, so that
+  // its cap counts too.
   [[nodiscard]] std::int64_t reserve(std::int64_t tokens, const std::string& provider = {},
                                      const std::string& model = {}) const {
     Json params{{"tokens", tokens}};
-    if (!model.empty()) params["provider"] = provider, params["model"] = model;
+    if (!provider.empty()) params["provider"] = provider;
+    if (!model.empty()) params["model"] = model;
     return caller_.call("tokens/1.reserve", params).at("reservation").get<std::int64_t>();
   }
   // A call was made inside the reservation and used this: charged at once, whatever becomes of the
