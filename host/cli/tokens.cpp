@@ -162,8 +162,9 @@ Command top_command() {
           .summary = "list who spent most, over days",
           .details =
               "Issues and runs are those that spent in these days, with all that each has ever "
-              "spent. They are looked for among the newest 20,000 calls; where there are older "
-              "ones in these days, that is said.",
+              "spent. They are looked for among the newest 20,000 calls; of the others the latest "
+              "50,000 sums of a name and a day are added up. Where these days have more, that is "
+              "said.",
           .examples = {"timmy-host tokens top", "timmy-host tokens top --by model --days 7",
                        "timmy-host tokens top --by issue --days 30 --limit 5 --json"},
           .declare =

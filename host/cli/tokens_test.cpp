@@ -71,6 +71,10 @@ TEST_F(TokensCommandTest, TopAsksForWhatItIsToldTo) {
   EXPECT_THAT(host_.requests(), Contains("GET /v1/tokens/top?by=issue&days=7&limit=5 "));
   EXPECT_THAT(out_.str(), ContainsRegex("ISSUE +TOKENS"));
   EXPECT_THAT(out_.str(), HasSubstr("newest 20,000 calls"));
+  host_.set("GET /v1/tokens/top",
+            {{"by", "pipeline"}, {"cut", true}, {"totals", {total("nightly", 10, 2)}}});
+  EXPECT_EQ(run({"tokens", "top", "--days", "3660"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("more in these days"));
 }
 
 TEST_F(TokensCommandTest, ShowTellsAJobFromARunAndAnIssue) {

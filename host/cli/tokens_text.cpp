@@ -136,7 +136,10 @@ void print_top(std::ostream& out, const Json& reply) {
     out << "nothing was spent from " << reply.value("from", "") << " to " << reply.value("to", "")
         << '\n';
   print_totals(out, upper(by), totals);
-  if (reply.value("cut", false)) out << "Only those among the newest 20,000 calls are listed.\n";
+  if (!reply.value("cut", false)) return;
+  out << (by == "issue" || by == "run"
+              ? "Only those among the newest 20,000 calls are listed.\n"
+              : "There is more in these days than was looked at: name fewer of them.\n");
 }
 
 void print_rows(std::ostream& out, const Json& reply) {

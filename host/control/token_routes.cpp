@@ -63,7 +63,7 @@ void today(const TokenSources& sources, Reply<Json> done) {
       *sources.store,
       [day, head = std::move(head)](Unit& unit) {
         const auto of = [&](Dimension dimension) {
-          return totals_json(totals_of_days(unit, dimension, day, day, kNames));
+          return totals_json(totals_of_days(unit, dimension, day, day, kNames).totals);
         };
         Json answer = head;
         answer["total"] =
@@ -86,18 +86,13 @@ void top(const TokenSources& sources, const ServerRequest& request, Reply<Json> 
   read(
       *sources.store,
       [=](Unit& unit) {
-        Json answer{{"by", name(dimension)},
+        const auto found = renews(dimension) ? totals_of_days(unit, dimension, first, last, limit)
+                                             : top_spenders(unit, dimension, first, limit);
+        return Json{{"by", name(dimension)},
                     {"from", day_text(first)},
                     {"to", day_text(last)},
-                    {"cut", false}};
-        if (renews(dimension)) {
-          answer["totals"] = totals_json(totals_of_days(unit, dimension, first, last, limit));
-          return answer;
-        }
-        const auto found = top_spenders(unit, dimension, first, limit);
-        answer["totals"] = totals_json(found.totals);
-        answer["cut"] = found.cut;
-        return answer;
+                    {"totals", totals_json(found.totals)},
+                    {"cut", found.cut}};
       },
       std::move(done));
 }

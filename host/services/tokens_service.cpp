@@ -156,14 +156,17 @@ class TokensService final : public Service {
     store_->run(
         [=](Unit& unit) {
           return renews(by) ? totals_of_days(unit, by, first, last, kTotalsCap)
-                            : top_spenders(unit, by, first, kTotalsCap).totals;
+                            : top_spenders(unit, by, first, kTotalsCap);
         },
-        [run, by, first, last, reply = std::move(reply)](Result<std::vector<AccountTotal>> totals) {
-          if (!totals.ok()) return reply(totals.error());
-          auto told = std::move(totals).value();
-          std::erase_if(told, [&](const auto& total) { return !may_read(*run, by, total.name); });
-          reply(Json{
-              {"usage", totals_json(told)}, {"from", day_text(first)}, {"to", day_text(last)}});
+        [run, by, first, last, reply = std::move(reply)](Result<SpenderTotals> found) {
+          if (!found.ok()) return reply(found.error());
+          auto told = std::move(found).value();
+          std::erase_if(told.totals,
+                        [&](const auto& total) { return !may_read(*run, by, total.name); });
+          reply(Json{{"usage", totals_json(told.totals)},
+                     {"from", day_text(first)},
+                     {"to", day_text(last)},
+                     {"cut", told.cut}});
         });
   }
 

@@ -9,8 +9,9 @@
 namespace host {
 namespace {
 
-// What a list of the greatest spenders looks at: some tens of milliseconds.
-constexpr int kLooked = 20'000;
+// What lists of the greatest spenders look at: some tens of milliseconds.
+constexpr int kCallsLooked = 20'000;
+constexpr int kAccountsLooked = 50'000;
 
 #define LEDGER_COLUMNS                                                                   \
   "id, at, day, host, plugin, task, pipeline, playbook, job, attempt, run, repo, issue," \
@@ -106,19 +107,24 @@ std::string ledger_name(Unit& unit) {
   return row.string(0);
 }
 
-std::vector<AccountTotal> totals_of_days(Unit& unit, Dimension dimension, std::int64_t from,
-                                         std::int64_t to, int limit) {
-  // Day by day, each a range of the key: dimensions follow the day in it.
+SpenderTotals totals_of_days(Unit& unit, Dimension dimension, std::int64_t from, std::int64_t to,
+                             int limit) {
+  // Day by day, the latest first, each a range of the key: dimensions follow the day in it.
   auto& select = unit.query(
-      "WITH RECURSIVE days(day) AS (SELECT ?2 UNION ALL"
-      " SELECT day + 1 FROM days WHERE day < ?3)"
+      "WITH RECURSIVE days(day) AS (SELECT ?3 UNION ALL"
+      " SELECT day - 1 FROM days WHERE day > ?2),"
+      " looked AS (SELECT accounts.* FROM days CROSS JOIN accounts USING (day)"
+      " WHERE dimension = ?1 LIMIT ?5)"
       " SELECT name, " ACCOUNT_SUMS
-      " FROM days CROSS JOIN accounts USING (day) WHERE dimension = ?1"
+      ", sum(count(*)) OVER () FROM looked"
       " GROUP BY name ORDER BY sum(input) + sum(output) DESC, name LIMIT ?4",
-      name(dimension), from, to, limit);
-  std::vector<AccountTotal> totals;
-  while (select.step()) totals.push_back(total_of(select));
-  return totals;
+      name(dimension), from, to, limit, kAccountsLooked);
+  SpenderTotals top;
+  while (select.step()) {
+    top.totals.push_back(total_of(select));
+    top.cut = select.integer(12) == kAccountsLooked;
+  }
+  return top;
 }
 
 std::optional<AccountTotal> find_account(Unit& unit, std::int64_t day, Dimension dimension,
@@ -135,13 +141,13 @@ SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from, i
   int looked = 0;
   const bool runs = dimension == Dimension::run;
   auto& newest =
-      unit.query("SELECT day, run, repo, issue FROM ledger ORDER BY id DESC LIMIT ?", kLooked);
+      unit.query("SELECT day, run, repo, issue FROM ledger ORDER BY id DESC LIMIT ?", kCallsLooked);
   SpenderTotals top;
   while (newest.step()) {
     ++looked;
     // A row's day is that of its reservation, so days are not quite in the order of ids.
     if (newest.integer(0) < from - 1) break;
-    top.cut = looked == kLooked;
+    top.cut = looked == kCallsLooked;
     if (newest.integer(0) < from) continue;
     if (runs && !newest.text(1).empty()) names.insert(newest.string(1));
     if (runs || newest.integer(3) <= 0) continue;

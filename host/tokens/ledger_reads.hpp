@@ -43,20 +43,21 @@ struct AccountTotal {
   std::int64_t calls = 0;
   Cost cost;
 };
-// Of days `from` to `to`, most tokens first, at most `limit`. For a dimension that renews.
-[[nodiscard]] std::vector<AccountTotal> totals_of_days(Unit& unit, Dimension dimension,
-                                                       std::int64_t from, std::int64_t to,
-                                                       int limit);
+struct SpenderTotals {
+  std::vector<AccountTotal> totals;
+  // There are more in these days than were looked at.
+  bool cut = false;
+};
+// Of days `from` to `to`, most tokens first, at most `limit`. For a dimension that renews. Looks at
+// 50,000 accounts at most, those of the latest days, each of a name on one day.
+[[nodiscard]] SpenderTotals totals_of_days(Unit& unit, Dimension dimension, std::int64_t from,
+                                           std::int64_t to, int limit);
 // nullopt: nothing was ever spent or reserved there. `day` is 0 for an issue and a run.
 [[nodiscard]] std::optional<AccountTotal> find_account(Unit& unit, std::int64_t day,
                                                        Dimension dimension, std::string_view name);
 
 // Issues or runs that spent since the day `from`, by all that each has ever spent, most first.
-struct SpenderTotals {
-  std::vector<AccountTotal> totals;
-  // Only the newest calls were looked at, 20,000 of them, and there are older ones in these days.
-  bool cut = false;
-};
+// Looks at the newest 20,000 calls at most.
 [[nodiscard]] SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from,
                                          int limit);
 

@@ -100,9 +100,10 @@ TEST_F(LedgerReadsTest, NoQueryOfRowsLooksAtTheWholeLedger) {
   EXPECT_THAT(plan("SELECT id FROM ledger WHERE repo = ? COLLATE NOCASE AND issue = ?"
                    " AND repo <> '' ORDER BY id DESC LIMIT ?"),
               ::testing::HasSubstr("ledger_issue (repo=? AND issue=?)"));
-  EXPECT_THAT(plan("WITH RECURSIVE days(day) AS (SELECT ?2 UNION ALL"
-                   " SELECT day + 1 FROM days WHERE day < ?3) SELECT name, sum(input)"
-                   " FROM days CROSS JOIN accounts USING (day) WHERE dimension = ?1 GROUP BY name"),
+  EXPECT_THAT(plan("WITH RECURSIVE days(day) AS (SELECT ?3 UNION ALL"
+                   " SELECT day - 1 FROM days WHERE day > ?2), looked AS (SELECT accounts.*"
+                   " FROM days CROSS JOIN accounts USING (day) WHERE dimension = ?1 LIMIT ?5)"
+                   " SELECT name, sum(input), sum(count(*)) OVER () FROM looked GROUP BY name"),
               ::testing::HasSubstr("SEARCH accounts USING PRIMARY KEY (day=? AND dimension=?)"));
 }
 
@@ -113,16 +114,32 @@ TEST_F(LedgerReadsTest, TotalsOfSeveralDaysAreAddedUpByName) {
   add_account(12, "pipeline", "triage", 9'000);
   add_account(11, "model", "openai/gpt-4o", 570);
   const auto totals =
-      read([](Unit& unit) { return totals_of_days(unit, Dimension::pipeline, 10, 11, 5); });
+      read([](Unit& unit) { return totals_of_days(unit, Dimension::pipeline, 10, 11, 5); }).totals;
   ASSERT_EQ(totals.size(), 2u);
   EXPECT_EQ(totals[0].name, "nightly");
   EXPECT_EQ(totals[0].usage.total(), Tokens(550));
   EXPECT_EQ(totals[0].calls, 4);
   EXPECT_EQ(totals[1].name, "triage");
-  EXPECT_THAT(read([](Unit& unit) { return totals_of_days(unit, Dimension::pipeline, 10, 12, 1); })
-                  .at(0)
-                  .name,
-              "triage");
+  const auto one =
+      read([](Unit& unit) { return totals_of_days(unit, Dimension::pipeline, 10, 12, 1); });
+  EXPECT_EQ(one.totals.at(0).name, "triage");
+  EXPECT_FALSE(one.cut);
+}
+
+TEST_F(LedgerReadsTest, OfYearsWithManyNamesTheLatestDaysAreLookedAtAndThatIsSaid) {
+  store_.run_now([](Unit& unit) {
+    unit.run(
+        "WITH RECURSIVE each(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM each WHERE n < 50999)"
+        " INSERT INTO accounts(day, dimension, name, input, settled, calls, updated)"
+        " SELECT 20000 - n / 1000, 'pipeline', 'p' || (n % 1000), 1, 1, 1, 0 FROM each");
+  });
+  const auto top = [&](std::int64_t from) {
+    return read(
+        [from](Unit& unit) { return totals_of_days(unit, Dimension::pipeline, from, 20'000, 10); });
+  };
+  EXPECT_TRUE(top(20'000 - 3660).cut);
+  EXPECT_EQ(top(20'000 - 3660).totals.at(0).usage.total(), Tokens(50)) << "of 51 days the last 50";
+  EXPECT_FALSE(top(20'000 - 48).cut);
 }
 
 TEST_F(LedgerReadsTest, TheDearestIssuesAreThoseThatSpentLatelyByAllTheyEverSpent) {
