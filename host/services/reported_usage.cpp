@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 #include "base/error.hpp"
@@ -38,20 +37,7 @@ std::string name_of(const Json& said, const char* key) {
   auto name = text_parameter(said, key, "");
   if (name.size() > kNameCap)
     throw Error(Code::usage, fmt::format("\"{}\" is longer than {} bytes", key, kNameCap));
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
   return name;
-}
-
-// "openai/gpt-4o" is both, and "openai" before it once more is the same account.
-ModelName one_account(std::string provider, std::string model) {
-  if (const auto slash = model.find('/'); provider.empty() && slash != std::string::npos) {
-    provider = model.substr(0, slash);
-    model.erase(0, slash + 1);
-  }
-  while (!provider.empty() && model.starts_with(provider + "/"))
-    model.erase(0, provider.size() + 1);
-  return {std::move(provider), std::move(model)};
 }
 
 }  // namespace
@@ -73,7 +59,7 @@ Report parse_report(const Json& said) {
   for (const auto& [name, place] : kFields)
     report.usage.*place = Tokens(number_parameter(said, name, 0, 0, kMostTokensOfACall.count()));
   keep_parts_within(report.usage);
-  report.model = one_account(name_of(said, "provider"), name_of(said, "model"));
+  report.model = model_named(name_of(said, "provider"), name_of(said, "model"));
   return report;
 }
 
@@ -96,7 +82,7 @@ std::optional<Report> reported_usage(std::string_view result) {
     const auto name = attempt([&] { return name_of(said, key); });
     return name.ok() ? name.value() : std::string();
   };
-  report.model = one_account(text("provider"), text("model"));
+  report.model = model_named(text("provider"), text("model"));
   if (report.usage.total() == Tokens()) return std::nullopt;
   return report;
 }

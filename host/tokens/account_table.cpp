@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokens/account_table.hpp"
 
-#include <algorithm>
-#include <cctype>
-
 namespace host {
 
 AccountKey account_key(std::int64_t day, Dimension dimension, std::string name) {
@@ -11,9 +8,7 @@ AccountKey account_key(std::int64_t day, Dimension dimension, std::string name) 
 }
 
 std::string issue_account(std::string_view repo, std::int64_t issue) {
-  std::string text(repo);
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text + "#" + std::to_string(issue);
+  return folded(repo) + "#" + std::to_string(issue);
 }
 
 std::vector<AccountKey> accounts_of(const Spender& spender, const std::optional<ModelName>& model,

@@ -5,18 +5,12 @@
 #include <cctype>
 
 #include "base/error.hpp"
+#include "tokens/spender.hpp"
 
 namespace host {
 namespace {
 
 constexpr std::size_t kLongestName = 200;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 bool is_plain(unsigned char c) {
   return c < 0x80 &&
@@ -105,17 +99,17 @@ std::string plain_model_name(std::string_view asked) {
                 "the model's name is not one: at most " + std::to_string(kLongestName) +
                     " plain letters, digits and \"._-+:/@~\", nothing empty between slashes",
                 "Name the model as its provider does.");
-  return lower(asked);
+  return folded(asked);
 }
 
 BannedModels::BannedModels(std::vector<std::string> providers, std::vector<std::string> models)
     : providers_(std::move(providers)), models_(std::move(models)) {
-  for (auto& each : providers_) check_entry(each, false), each = lower(each);
-  for (auto& each : models_) check_entry(each, true), each = lower(each);
+  for (auto& each : providers_) check_entry(each, false), each = folded(each);
+  for (auto& each : models_) check_entry(each, true), each = folded(each);
 }
 
 std::string BannedModels::banning(std::string_view provider, std::string_view name) const {
-  const auto routes = lower(provider);
+  const auto routes = folded(provider);
   for (const auto& banned : providers_)
     if (routes == banned || names_provider(name, banned)) return "provider \"" + banned + "\"";
   const std::string whole = routes + "/" + std::string(name);

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <set>
 
@@ -20,11 +19,6 @@ const JsonSchema& schema() {
   static const JsonSchema loaded(parse_json(budget_schema_text(), "budget.schema.json"),
                                  "budget.schema.json");
   return loaded;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 bool is_model_name(std::string_view name) {
@@ -149,7 +143,7 @@ class BudgetReader {
     for (const auto& [given, cap] : file()[key].items()) {
       const auto pointer = child_pointer("/" + key, given);
       if (!check_name(dimension, given, pointer)) continue;
-      const auto name = folds ? lower(given) : given;
+      const auto name = folds ? folded(given) : given;
       if (budget_.caps[dimension].contains(name))
         complain(pointer, " stands twice, in other letters", true);
       else
@@ -186,7 +180,7 @@ class BudgetReader {
       if (!is_model_name(given)) {
         complain(pointer, " is no model; expected provider/model or provider/*", true);
       } else if (!budget_.prices
-                      .emplace(lower(given),
+                      .emplace(folded(given),
                                Price{pico("input", "input"), pico("output", "output"),
                                      pico("cache_read", "input"), pico("cache_write", "input")})
                       .second) {
@@ -207,7 +201,7 @@ class BudgetReader {
                                       describe(dimension, name)));
     if (!file().contains("models")) return;
     for (const auto& [given, json] : file()["models"].items()) {
-      const auto name = lower(given);
+      const auto name = folded(given);
       const auto slash = name.find('/');
       if (given == "*" || slash == name.npos) continue;
       const ModelName model{name.substr(0, slash), name.substr(slash + 1)};

@@ -10,12 +10,6 @@
 namespace host {
 namespace {
 
-std::string lower(std::string text) {
-  for (char& letter : text)
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  return text;
-}
-
 bool names(const Budget& budget, Dimension dimension, const std::string& name) {
   const auto caps = budget.caps.find(dimension);
   return caps != budget.caps.end() && caps->second.contains(name);
@@ -98,8 +92,8 @@ BudgetSubject parse_budget_subject(std::string_view text) {
                 "Name a pipeline, a task, an issue (owner/name#12) or a model (provider/model).");
   const auto hash = text.rfind('#');
   if (hash != std::string_view::npos && text.substr(0, hash).find('/') != std::string_view::npos)
-    return {Dimension::issue, lower(std::string(text))};
-  if (text.find('/') != std::string_view::npos) return {Dimension::model, lower(std::string(text))};
+    return {Dimension::issue, folded(text)};
+  if (text.find('/') != std::string_view::npos) return {Dimension::model, folded(text)};
   return {Dimension::pipeline, std::string(text)};
 }
 

@@ -50,6 +50,6 @@ struct RouteModels {
 };
 // What is no error, and worth a look.
 [[nodiscard]] std::vector<std::string> budget_warnings(const Budget& budget,
-                                                       const std::vector<RouteModels>& routes);
+                                                       std::vector<RouteModels> routes);
 
 }  // namespace host

@@ -117,5 +117,17 @@ TEST(BudgetWarnings, FindWhatIsProbablyNotMeant) {
               ElementsAre(HasSubstr("gpt* of the route main takes others")));
 }
 
+TEST(BudgetWarnings, CompareNamesAsAccountsDo) {
+  const auto of = [](const char* text, const std::vector<RouteModels>& routes) {
+    return budget_warnings(parse_budget(text, "f"), routes);
+  };
+  const char* priced =
+      R"({"day": {"tokens": 9, "cost": 1}, "prices": {"OpenAI/GPT-4o": {"input": 1, "output": 1}}})";
+  EXPECT_THAT(of(priced, {{"main", "OpenAI", {"GPT-4o", "openai/gpt-4o"}}}), IsEmpty());
+  EXPECT_THAT(of(R"({"day": {"tokens": 9}, "models": {"openai/gpt-4o": {"tokens": 5}}})",
+                 {{"main", "OpenAI", {"GPT*"}}}),
+              ElementsAre(HasSubstr("takes others")));
+}
+
 }  // namespace
 }  // namespace host

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "base/error.hpp"
 #include "base/result.hpp"
@@ -92,12 +91,6 @@ TokenUsage greater(const TokenUsage& a, const TokenUsage& b) {
   return most;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 }  // namespace
 
 std::optional<TokenUsage> usage_of(const Json& reply) {
@@ -167,7 +160,7 @@ std::optional<WireError> reply_refusal(const Json& reply, std::string_view provi
                                        const BannedModels& banned) {
   const auto model = reply.find("model");
   if (model == reply.end() || !model->is_string()) return std::nullopt;
-  const auto ban = banned.banning(provider, lower(model->get<std::string>()));
+  const auto ban = banned.banning(provider, folded(model->get<std::string>()));
   if (ban.empty()) return std::nullopt;
   return WireError{403, "invalid_request_error", "model_banned",
                    "the upstream answered by a model that is banned on this host by " + ban};

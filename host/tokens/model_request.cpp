@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 #include <utility>
 
@@ -38,13 +37,6 @@ constexpr std::array kRead{"model",    "stream",      "stream_options",        "
   throw Error(Code::invalid, "the request: " + why, next_step);
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 template <class Names>
 bool is_among(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -55,7 +47,7 @@ void check_keys(const Json& request) {
   for (const auto& [key, value] : request.items()) {
     if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c >= 0x80; }))
       refuse("the key \"" + key + "\" holds a letter that is not ASCII");
-    const auto plain = lower(key);
+    const auto plain = folded(key);
     if (is_among(kElsewhere, plain))
       refuse("\"" + key + "\" would send it elsewhere than its route goes",
              "Leave it out; ask the operator for a route.");
@@ -96,7 +88,7 @@ void check_tier(const Json& request) {
 // Preferences among those who serve a model, where the upstream is a gateway.
 void check_preferences(const Json& value, const BannedModels& banned) {
   if (value.is_string()) {
-    const auto name = lower(value.get_ref<const std::string&>());
+    const auto name = folded(value.get_ref<const std::string&>());
     const auto ban = banned.banning("-", name);
     if (!ban.empty())
       throw Error(Code::denied, "the request: \"provider\" prefers a banned one: " + ban,
@@ -134,7 +126,7 @@ Tokens input_bound(std::size_t bytes, std::int64_t media, const ModelRoute& rout
 // One of the two, whichever the client chose: OpenAI's newer models know only the one, most other
 // servers only the other, and a server passes over what it doesn't know.
 std::string output_field_of(const ModelRoute& route) {
-  const auto provider = lower(route.provider);
+  const auto provider = folded(route.provider);
   return provider == "openai" || provider == "azure" ? "max_completion_tokens" : "max_tokens";
 }
 

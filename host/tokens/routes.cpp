@@ -2,7 +2,6 @@
 #include "tokens/routes.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/error.hpp"
 #include "base/result.hpp"
@@ -10,13 +9,6 @@
 
 namespace host {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 // Whether a variant or a version stands behind it: "gpt-4o:nitro", "claude@20240229".
 bool is_dressed(std::string_view name) {
@@ -29,14 +21,9 @@ bool is_dressed(std::string_view name) {
 // name makes another account of it, which must be the operator's will: "*" doesn't reach it.
 const std::string* carrying(const ModelRoute& route, std::string_view name) {
   const auto found = std::find_if(route.models.begin(), route.models.end(), [&](const auto& glob) {
-    return matches_glob(lower(glob), name) && (is_dressed(glob) || !is_dressed(name));
+    return matches_glob(folded(glob), name) && (is_dressed(glob) || !is_dressed(name));
   });
   return found == route.models.end() ? nullptr : &*found;
-}
-
-std::string without_provider(std::string name, const std::string& provider) {
-  while (name.starts_with(provider + "/")) name.erase(0, provider.size() + 1);
-  return name;
 }
 
 [[noreturn]] void refuse(const ModelRoute& route, const std::string& why,
@@ -97,7 +84,7 @@ void check_route(const ModelRoute& route) {
            "Name the credential beside the URL, and end the URL with its path.");
   if (route.credential_file && url.scheme != "https" && !url.loopback())
     refuse(route, "would send its credential to " + url.authority() + " unencrypted", "Use https.");
-  if (route.provider.empty() || plain_model_name(route.provider) != lower(route.provider))
+  if (route.provider.empty() || plain_model_name(route.provider) != folded(route.provider))
     refuse(route, "names no provider", "Add provider: NAME, as the budget's prices name it.");
   if (route.models.empty())
     refuse(route, "carries no model", "Add models: [NAME, ...]; \"*\" is any.");
@@ -109,7 +96,7 @@ void check_route(const ModelRoute& route) {
 ChosenModel choose_model(const ModelRoute& route, const BannedModels& banned,
                          std::string_view asked) {
   const auto name = plain_model_name(asked);
-  const auto provider = lower(route.provider);
+  const auto provider = folded(route.provider);
   const auto ban = banned.banning(provider, name);
   if (!ban.empty())
     throw Error(Code::denied,
@@ -117,7 +104,8 @@ ChosenModel choose_model(const ModelRoute& route, const BannedModels& banned,
                 "Ask for another, or the operator (host.yaml, model: banned:).");
   const auto* entry = carrying(route, name);
   // Clients of many providers put the provider's name before the model's.
-  const auto own = without_provider(name, provider);
+  const auto account = model_named(provider, name);
+  const auto& own = account.model;
   if (entry == nullptr) {
     entry = carrying(route, own);
     asked.remove_prefix(name.size() - own.size());
@@ -132,7 +120,7 @@ ChosenModel choose_model(const ModelRoute& route, const BannedModels& banned,
                         : "GET /v1/models lists those that are.");
   // Upstreams may mind the case: the operator's spelling if there is one.
   const bool glob = entry->find_first_of("*?") != std::string::npos;
-  return {{provider, own}, glob ? std::string(asked) : *entry};
+  return {account, glob ? std::string(asked) : *entry};
 }
 
 }  // namespace host

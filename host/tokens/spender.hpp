@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/ids.hpp"
 
@@ -17,6 +18,12 @@ struct ModelName {
   [[nodiscard]] std::string text() const { return provider + "/" + model; }
   auto operator<=>(const ModelName&) const = default;
 };
+
+// As accounts, caps and bans compare names: ASCII letters in lower case.
+[[nodiscard]] std::string folded(std::string_view name);
+// The one account of a model, however it is named: folded; "openai/gpt-4o" of no provider is both;
+// the provider before the model, however often, is not of its name.
+[[nodiscard]] ModelName model_named(std::string_view provider, std::string_view model);
 
 // On whose account tokens go: what a row of the ledger says besides numbers, and by which caps
 // apply. Empty where it doesn't apply.

@@ -98,16 +98,7 @@ void read_time(const Json& line, ReportedUsage& usage) {
 }
 
 ModelName model_in(const Json& line) {
-  ModelName model{text_in(line, {"provider"}), text_in(line, {"model", "model_name"})};
-  const auto slash = model.model.find('/');
-  if (model.provider.empty() && slash != std::string::npos && slash > 0) {
-    model.provider = model.model.substr(0, slash);
-    model.model.erase(0, slash + 1);
-  }
-  for (auto* text : {&model.provider, &model.model})
-    for (auto& letter : *text)
-      if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  return model;
+  return model_named(text_in(line, {"provider"}), text_in(line, {"model", "model_name"}));
 }
 
 // 12, "12", "#12" or "owner/name#12".
