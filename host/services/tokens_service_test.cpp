@@ -109,6 +109,16 @@ TEST_F(TokensServiceTest, ACallOfAModelWithoutAPriceThatACostCapAsksForStandsInT
   EXPECT_EQ(account(), "50 0 50");
 }
 
+TEST_F(TokensServiceTest, ACallThatEndedAfterTheBudgetWasTakenAwayStandsInTheBooksToo) {
+  const auto run = begin();
+  const auto reservation = reserve(*run, 100);
+  ledger_.withdraw_budget([](const Status& status) { ASSERT_TRUE(status.ok()); });
+  loop_.drain();
+  ASSERT_TRUE(call(*run, "tokens/1.settle", used(reservation, 20, 30)).ok());
+  EXPECT_EQ(account(), "50 0 50");
+  EXPECT_EQ(call(*run, "tokens/1.reserve", {{"tokens", 1}}).error().code(), Code::unavailable);
+}
+
 TEST_F(TokensServiceTest, AReservationThatComesWhenTheRunIsOverGoesBackAtOnce) {
   const auto run = begin();
   table_.call({run->run, run->plugin, run->task, "tokens/1.reserve", R"({"tokens": 500})"},

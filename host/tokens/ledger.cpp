@@ -58,9 +58,9 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports,
                                                      std::optional<std::int64_t> day);
 
-  // What asks for tokens.
+  // What asks for tokens. Of what is used already a budget only tells the price.
   template <class T, class Work>
-  void ask(Work work, Reply<T> done);
+  void ask(Work work, Reply<T> done, bool used_already = false);
   // What ends something, and must not be lost.
   template <class T, class Work>
   void insist(Work work, Reply<T> done);
@@ -234,8 +234,8 @@ std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<
 }
 
 template <class T, class Work>
-void Ledger::Impl::ask(Work work, Reply<T> done) {
-  if (!budget_)
+void Ledger::Impl::ask(Work work, Reply<T> done, bool used_already) {
+  if (!budget_ && !used_already)
     return loop_.post([weak = weak_from_this(), done = std::move(done)] {
       if (!weak.expired()) done(no_budget());
     });
@@ -322,11 +322,12 @@ void Ledger::reserve(ReserveAsk ask, Reply<ReservationId> done) {
 }
 
 void Ledger::hold(ReservationId reservation, HoldAsk ask, Reply<Hold> done) {
+  const bool used_already = ask.used_already;
   impl_->ask<Hold>(
       [reservation, ask = std::move(ask)](Unit& unit, const LedgerTerms& terms) {
         return grant_hold(unit, terms, reservation, ask);
       },
-      std::move(done));
+      std::move(done), used_already);
 }
 
 void Ledger::settle(HoldId hold, Settlement settlement, Reply<Charge> done) {

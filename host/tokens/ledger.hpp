@@ -53,7 +53,8 @@ class Ledger {
   // been a budget, no reservation is granted. A pause whose cap has changed ends, unless the new
   // one is reached, too.
   void set_budget(Budget budget, Reply<Done> done);
-  // The file is gone: no reservation and no hold is granted any more, also after a restart.
+  // The file is gone: no reservation and no hold is granted any more, also after a restart; but for
+  // what is used already, HoldAsk.
   void withdraw_budget(Reply<Done> done);
   [[nodiscard]] const std::optional<Budget>& budget() const;
   // Of budgets that are equal the same, over restarts too; of none empty.

@@ -24,7 +24,7 @@ class StreamedAnswer final : public ServerStream {
 
 bool is_stream(const HttpResponse& reply) {
   const auto* type = reply.header("content-type");
-  return type != nullptr && type->find("text/event-stream") != std::string::npos;
+  return type != nullptr && folded(*type).starts_with("text/event-stream");
 }
 
 std::string to_event(const WireError& error) {

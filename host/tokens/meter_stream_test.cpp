@@ -54,6 +54,19 @@ TEST_F(MeterStreamTest, UsageIsAskedForAndHiddenFromWhoDidNotAsk) {
   EXPECT_THAT(asked, HasSubstr(R"("prompt_tokens":11)"));
 }
 
+TEST_F(MeterStreamTest, AStreamIsKnownByItsTypeHoweverThatIsWritten) {
+  upstream_.set_script([](const Request&, const Peer& peer) {
+    peer.say(
+        "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\n"
+        "Connection: close\r\n\r\n" +
+        piece("hi") + last_piece() + usage_piece(11, 2) + stream_end());
+    peer.close();
+  });
+  EXPECT_THAT(exchange(request(streamed())), HasSubstr("[DONE]"));
+  settle();
+  EXPECT_EQ(charge(), "meter 11+2");
+}
+
 TEST_F(MeterStreamTest, UsageToldTwiceIsChargedOnceAndTheGreater) {
   say(piece("hi") + last_piece() + usage_piece(11, 20) + usage_piece(11, 7) + stream_end());
   exchange(request(streamed()));
