@@ -86,6 +86,12 @@ def try_openai(program):
         raises(openai.APIError, "closed the stream before its end",
                lambda: list(chat.create(model="small-1", messages=HELLO, stream=True, user="breaks")))
         expect(metered.charges(7)[-1], "hold", "half a stream")
+        raises(openai.InternalServerError, "no",
+               lambda: chat.create(model="small-1", messages=HELLO, user="500"))
+        expect(metered.charges(8)[7:], ["hold"], "a failure that was charged, and not tried again")
+        raises(openai.InternalServerError, "no",
+               lambda: chat.create(model="small-1", messages=HELLO, user="503"))
+        expect(metered.charges(11)[8:], ["dropped"] * 3, "one that cost nothing, and was")
         raises(openai.PermissionDeniedError, "is banned on this host",
                lambda: chat.create(model="claude-9", messages=HELLO))
         raises(openai.NotFoundError, "the meter has no POST /v1/responses",
@@ -132,7 +138,8 @@ def try_node(program):
                               check=False)
         if done.returncode != 0:
             sys.exit(done.returncode)
-        expect(metered.charges(5), [15, 15, 15, 15, "hold"], "what was charged")
+        expect(metered.charges(9), [15, 15, 15, 15, "hold", "hold"] + ["dropped"] * 3,
+               "what was charged; only what cost nothing was tried again")
 
 
 def main():
