@@ -22,6 +22,7 @@ struct FakeLedgerState {
   };
   Tokens left{1'000'000};
   std::optional<Error> refusal;  // instead of any hold
+  bool stuck = false;            // nothing is answered any more
   std::map<std::int64_t, Hold> open;
   std::vector<HoldAsk> asked;
   std::vector<Settled> settled;
@@ -89,6 +90,7 @@ class FakeCallLedger final : public CallLedger {
   template <class T, class Work>
   void over(Reply<T> done, Work work) {
     ledgers_->post([state = state_, callers = callers_, done = std::move(done), work] {
+      if (state->stuck) return;
       Result<T> result = attempt([&] { return work(*state); });
       callers->post([done, result = std::move(result)] { done(result); });
     });

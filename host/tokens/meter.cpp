@@ -47,6 +47,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
         log_(log.named("meter")),
         routes_(std::move(routes)),
         ledger_(ledger_for(loop)),
+        last_writes_time_(options.last_writes),
         runs_(std::make_unique<MeterRuns>(ledger_for, routes_, std::move(redactor), log_, options)),
         address_(runs_->address()),
         guard_(boost::asio::make_work_guard(runs_->context())),
@@ -118,7 +119,13 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
     std::vector<std::string> ids;
     for (const auto& [id, reservation] : open_) ids.push_back(id);
     for (const auto& id : ids) close_run(id, [](const Status&) {});
-    if (open_.empty()) loop_.post(std::exchange(stopped_, nullptr));
+    if (open_.empty()) return loop_.post(std::exchange(stopped_, nullptr));
+    last_writes_ = loop_.after(last_writes_time_, [this] {
+      if (!stopped_) return;
+      log_.warn("{} runs are not settled yet, and are charged all that they hold at the next start",
+                open_.size());
+      std::exchange(stopped_, nullptr)();
+    });
   }
 
  private:
@@ -178,6 +185,8 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
   std::map<std::string, ReservationId> open_;
   bool stopping_ = false;
   std::function<void()> stopped_;
+  Duration last_writes_time_;
+  Timer last_writes_;
   std::unique_ptr<MeterRuns> runs_;
   SocketAddress address_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;

@@ -36,6 +36,8 @@ struct MeterOptions {
   std::size_t connections = 1024;
   // So often a run may have its upstream asked for its models; in between it gets the last list.
   Duration models_every = std::chrono::seconds(10);
+  Duration last_writes =
+      std::chrono::seconds(5);  // a stop waits so long for a ledger that is stuck
 };
 
 struct RunTerms {
@@ -88,7 +90,8 @@ class Meter {
   // Its key is no good from now on, its calls are cut, and what they used is settled; then its
   // reservation goes back, and `done` is called. {not_found} where it isn't open.
   void close_run(const std::string& id, Reply<Done> done);
-  // Closes all runs; opens none any more.
+  // Closes all runs; opens none any more. What a ledger that can't write has not settled in time is
+  // charged at the next start.
   void stop(std::function<void()> done);
 
   [[nodiscard]] std::size_t open_runs() const;

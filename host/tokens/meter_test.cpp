@@ -369,6 +369,17 @@ TEST_F(MeterTest, StoppingClosesAllRunsAndOpensNone) {
   EXPECT_EQ(meter_->open_runs(), 0u);
 }
 
+TEST_F(MeterTest, StoppingWaitsOnlySoLongForALedgerThatCannotWrite) {
+  MeterOptions options;
+  options.last_writes = std::chrono::milliseconds(50);
+  begin(options);
+  ledger_.stuck = true;
+  bool stopped = false;
+  meter_->stop([&] { stopped = true; });
+  run_until(context_, [&] { return stopped; });
+  EXPECT_TRUE(ledger_.released.empty());
+}
+
 TEST_F(MeterTest, MovesToAnotherAddressAndStaysAtTheOldOneForTheRunsThatHaveIt) {
   const auto old = meter_->address();
   meter_->move_to(meter_->take_place({"127.0.0.1", 0}));
