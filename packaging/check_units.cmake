@@ -57,6 +57,8 @@ expect(timmy-host.service "SystemCallFilter=[^\n]*landlock_restrict_self[^\n]* s
   "the workers could not be caged")
 foreach(name timmy-host timmy-deadman)
   forbid(${name}.service "ProcSubset=pid" "it hides the name of the boot")
+  forbid(${name}.service "PrivateUsers=yes" "it hides whose a stamp is")
+  expect(${name}.service "ProtectHome=read-only" "host and one-shot would not see the same stamps")
 endforeach()
 forbid(timmy-deadman.service "PrivateUsers=" "it hides whose a stamp is")
 forbid(timmy-deadman.service "RuntimeDirectory=" "the host's socket would go with each look")

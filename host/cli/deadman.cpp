@@ -54,19 +54,15 @@ Sign look_at_host(const Session& session) {
   return {Sign::Kind::there, std::to_string(awake().count())};
 }
 
+// REQUIRES: seen_from_outside(watch)
 Sign look_at(const Session& session, const deadman::Watch& watch) {
-  return watch.stamp.empty() ? look_at_host(session)
-                             : deadman::look_at_stamp(watch.stamp, watch.user);
-}
-
-std::vector<std::string> names_of(const deadman::Settings& settings) {
-  std::vector<std::string> names;
-  for (const auto& watch : settings.watches) names.push_back(watch.name);
-  return names;
+  return watch.kind == deadman::Watch::Kind::host ? look_at_host(session)
+                                                  : deadman::look_at_stamp(watch.stamp, watch.user);
 }
 
 // Nothing is kept: what a round by `settings` would do now.
-std::vector<deadman::Record> say(const Session& session, deadman::Settings settings) {
+std::vector<deadman::Record> say(const Session& session, const deadman::Settings& all) {
+  auto settings = deadman::seen_from_outside(all);
   auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
   settings.dry_run = true;
   deadman::ProgramRunner runner(Environment::of_process());
@@ -81,10 +77,11 @@ std::vector<deadman::Record> say(const Session& session, deadman::Settings setti
       .run();
 }
 
-std::vector<deadman::Record> act(const Session& session, const deadman::Settings& settings) {
+std::vector<deadman::Record> act(const Session& session, const deadman::Settings& all) {
+  const auto settings = deadman::seen_from_outside(all);
   const SystemClock clock;
   deadman::StateFile file(deadman::state_path(session.paths, settings.dry_run));
-  auto state = file.load(names_of(settings), clock.wall());
+  auto state = file.load(all.names(), clock.wall());
   deadman::ProgramRunner runner(Environment::of_process());
   return deadman::Round(settings, state,
                         {.clock = clock,
@@ -112,9 +109,16 @@ int once(Session& session, const Given& given) {
   return 0;
 }
 
+// With the state of a dry run, where that is asked for.
+deadman::Settings shown_settings(const Session& session, const Given& given) {
+  auto settings = settings_of(session, given);
+  settings.dry_run = settings.dry_run || given.count("dry-run") != 0;
+  return settings;
+}
+
 int status(Session& session, const Given& given) {
   work_as_owner(session);
-  const auto settings = settings_of(session, given);
+  const auto settings = shown_settings(session, given);
   const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
   const auto all = deadman::standings(settings, state, {this_boot(), awake()});
   print_standings(session.out, all, settings.dry_run, session.json);
@@ -125,7 +129,7 @@ int status(Session& session, const Given& given) {
 
 int history(Session& session, const Given& given) {
   work_as_owner(session);
-  const auto settings = settings_of(session, given);
+  const auto settings = shown_settings(session, given);
   const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
   const auto limit = given["limit"].as<int>();
   std::vector<deadman::Record> records;
@@ -153,7 +157,7 @@ int clear(Session& session, const Given& given) {
   const auto& watch = named(settings, given);
   const auto now = SystemClock().wall();
   deadman::StateFile file(deadman::state_path(session.paths, settings.dry_run));
-  auto state = file.load(names_of(settings), now);
+  auto state = file.load(settings.names(), now);
   deadman::clear(state.targets[watch.name]);
   state.add({.at = now,
              .target = watch.name,
@@ -173,8 +177,10 @@ int test(Session& session, const Given& given) {
   work_as_owner(session);
   const auto settings = settings_of(session, given);
   const auto& watch = named(settings, given);
-  const auto lacks = deadman::shortcomings(settings, watch, look_at(session, watch));
-  print_rehearsal(session.out, watch.name, deadman::rehearse_death(settings, watch), lacks,
+  std::optional<Sign> sign;
+  if (seen_from_outside(watch)) sign = look_at(session, watch);
+  const auto lacks = deadman::shortcomings(settings, watch, sign);
+  print_rehearsal(session.out, watch, deadman::rehearse_death(settings, watch), lacks,
                   session.json);
   return lacks.empty() ? 0 : 1;
 }
@@ -182,6 +188,10 @@ int test(Session& session, const Given& given) {
 void take_file(options::options_description& own) {
   own.add_options()("file", options::value<std::string>()->value_name("FILE"),
                     "deadman.yaml to read (default: beside host.yaml)");
+}
+
+void take_dry_run(options::options_description& own) {
+  own.add_options()("dry-run", "show what the dry run of a plugin saw, and would have done");
 }
 
 void take_name(options::options_description& own, options::positional_options_description& words) {
@@ -200,7 +210,8 @@ std::vector<Command> deadman_commands() {
        .summary = "look once at what is watched, and restart what is dead",
        .details =
            "For a timer or cron, each minute. Needs neither a running host nor its database: what "
-           "it watches stands in deadman.yaml, what it saw in $TIMMY_HOME/deadman. What has shown "
+           "it watches stands in deadman.yaml (tasks and work at the forge are looked at by a "
+           "plugin of the running host), what it saw in $TIMMY_HOME/deadman. What has shown "
            "no change for so long as its watch says is dead: it is flagged, restarted through "
            "systemd at most three times in an hour with growing pauses, and told by the `alert` "
            "command; then hands off until \"deadman clear\". Prints a line for each thing that "
@@ -227,7 +238,11 @@ std::vector<Command> deadman_commands() {
            "since), recovering (signs again, not yet for long enough), unwatchable. Exit status 0 "
            "when all is well, 1 when a flag is up, hands are off or something can't be watched.",
        .examples = {"timmy-host deadman status", "timmy-host deadman status --json"},
-       .declare = [](auto& own, auto&) { take_file(own); },
+       .declare =
+           [](auto& own, auto&) {
+             take_file(own);
+             take_dry_run(own);
+           },
        .reads_files = false,
        .run = status},
       {.words = "deadman history",
@@ -239,6 +254,7 @@ std::vector<Command> deadman_commands() {
        .declare =
            [](auto& own, auto& words) {
              take_name(own, words);
+             take_dry_run(own);
              own.add_options()("limit", options::value<int>()->default_value(50)->value_name("N"),
                                "how many at most");
            },

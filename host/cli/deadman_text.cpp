@@ -53,7 +53,7 @@ void print_standings(std::ostream& out, const std::vector<deadman::Standing>& st
     if (!each.text.empty()) out << "! " << each.name << ": " << printable(each.text) << '\n';
 }
 
-void print_rehearsal(std::ostream& out, const std::string& name,
+void print_rehearsal(std::ostream& out, const deadman::Watch& watch,
                      const std::vector<deadman::Rehearsed>& all,
                      const std::vector<std::string>& shortcomings, bool json) {
   if (json) {
@@ -63,7 +63,10 @@ void print_rehearsal(std::ostream& out, const std::string& name,
                       {"event", deadman::name(each.record.event)},
                       {"text", each.record.text},
                       {"command", each.record.evidence.value("command", Json::array())}});
-    out << to_indented_text({{"watch", name}, {"would", rows}, {"shortcomings", shortcomings}})
+    out << to_indented_text({{"watch", watch.name},
+                             {"looked_at_by", deadman::looked_at_by(watch)},
+                             {"would", rows},
+                             {"shortcomings", shortcomings}})
         << '\n';
     return;
   }
@@ -72,7 +75,13 @@ void print_rehearsal(std::ostream& out, const std::string& name,
     table.add({deadman::brief(each.after), std::string(deadman::name(each.record.event)),
                each.record.text, command_text(each.record.evidence)});
   table.print(out);
+  out << "looked at by " << deadman::looked_at_by(watch) << '\n';
   for (const auto& lack : shortcomings) out << "! " << printable(lack) << '\n';
+}
+
+void print_deadman_attention(std::ostream& out, const Json& report) {
+  for (const auto& line : report.value("attention", Json::array()))
+    out << "! deadman: " << printable(line.get<std::string>()) << '\n';
 }
 
 }  // namespace host::cli

@@ -18,8 +18,11 @@ void print_records(std::ostream& out, const std::vector<deadman::Record>& record
 void print_standings(std::ostream& out, const std::vector<deadman::Standing>& standings,
                      bool dry_run, bool json);
 
-void print_rehearsal(std::ostream& out, const std::string& name,
+void print_rehearsal(std::ostream& out, const deadman::Watch& watch,
                      const std::vector<deadman::Rehearsed>& all,
                      const std::vector<std::string>& shortcomings, bool json);
+
+// A line for each watch that a person should look at, of the report in /v1/tasks.
+void print_deadman_attention(std::ostream& out, const Json& report);
 
 }  // namespace host::cli

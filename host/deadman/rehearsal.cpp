@@ -61,11 +61,11 @@ std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& wat
 }
 
 std::vector<std::string> shortcomings(const Settings& settings, const Watch& watch,
-                                      const Sign& sign) {
+                                      const std::optional<Sign>& sign) {
   std::vector<std::string> all;
-  if (sign.kind == Sign::Kind::untrusted)
-    all.push_back("it can't be watched: " + sign.mark);
-  else if (sign.kind == Sign::Kind::missing)
+  if (sign && sign->kind == Sign::Kind::untrusted)
+    all.push_back("it can't be watched: " + sign->mark);
+  else if (sign && sign->kind == Sign::Kind::missing)
     all.emplace_back("it gives no sign of life now; one that never gave any is not restarted");
   const auto check = [&](const std::string& program) {
     if (::access(program.c_str(), X_OK) != 0) all.push_back(program + " can't be run here");

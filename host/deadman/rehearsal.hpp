@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,9 @@ struct Rehearsed {
 [[nodiscard]] std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& watch);
 
 // Why a death of `watch` would not be seen, or nothing could be done about it on this machine, as
-// far as that shows without doing it: a line each. `sign` is what is seen of it now.
+// far as that shows without doing it: a line each. `sign` is what is seen of it now; none where
+// only a running host could tell.
 [[nodiscard]] std::vector<std::string> shortcomings(const Settings& settings, const Watch& watch,
-                                                    const Sign& sign);
+                                                    const std::optional<Sign>& sign);
 
 }  // namespace host::deadman

@@ -44,15 +44,17 @@ TEST(Rehearsal, EndsAlsoWithoutARestartAndWithTheLongestPauses) {
 TEST(Rehearsal, SaysWhatStandsInTheWayHere) {
   auto settings = hermes_settings();
   settings.watches[0].restart = Restart{.command = {"/no/such/program"}};
-  const auto lacks =
-      shortcomings(settings, settings.watches[0], {Sign::Kind::untrusted, "/s is a symbolic link"});
+  const auto lacks = shortcomings(settings, settings.watches[0],
+                                  Sign{Sign::Kind::untrusted, "/s is a symbolic link"});
   EXPECT_THAT(lacks, Contains(HasSubstr("/s is a symbolic link")));
   EXPECT_THAT(lacks, Contains("/no/such/program can't be run here"));
   EXPECT_THAT(lacks, Contains("/alert can't be run here"));
   settings.alert.clear();
   settings.watches[0].restart.reset();
-  EXPECT_THAT(shortcomings(settings, settings.watches[0], {Sign::Kind::there, "m"}),
+  EXPECT_THAT(shortcomings(settings, settings.watches[0], Sign{Sign::Kind::there, "m"}),
               ElementsAre(HasSubstr("only be flagged"), HasSubstr("nobody would be told")));
+  EXPECT_EQ(shortcomings(settings, settings.watches[0], std::nullopt).size(), 2u)
+      << "what only a running host sees is no shortcoming";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 
 namespace host::deadman {
 namespace {
@@ -72,7 +73,9 @@ void Round::restart(const Watch& watch, Target& target, const Moment& now, Json 
     return;
   }
   outside_.keep(state_);
+  TIMMY_FAILPOINT("deadman.before_restart");
   const auto ending = outside_.runner.run(errand);
+  TIMMY_FAILPOINT("deadman.after_restart");
   target.intent.reset();
   const auto text =
       ending.ok ? std::string("systemd took the restart") : "the restart failed: " + ending.text;

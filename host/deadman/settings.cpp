@@ -71,12 +71,9 @@ class SettingsReader {
 
   Watch take_watch(const std::string& name, const Json& json, const std::string& pointer) {
     Watch watch{.name = name, .user = json.value("user", "")};
-    const bool host = json.value("host", false);
-    if (host == json.contains("stamp"))
-      complain(pointer, "is to watch one thing; expected either `stamp` or `host: true`");
-    if (host && json.contains("user"))
-      complain(pointer + "/user", "goes with a stamp; the host is asked on its own socket");
-    if (json.contains("stamp")) watch.stamp = path(json.at("stamp"), pointer + "/stamp");
+    take_kind(watch, json, pointer);
+    if (watch.kind != Watch::Kind::stamp && json.contains("user"))
+      complain(pointer + "/user", "goes with a stamp: who may own it");
     const auto time = [&](const char* key) { return duration(json.at(key), pointer, key); };
     watch.rules = {.after = time("after"),
                    .restarts = json.contains("restart"),
@@ -86,6 +83,26 @@ class SettingsReader {
                    .healthy_after = time("healthy_after")};
     if (watch.rules.restarts) watch.restart = restart(json.at("restart"), pointer + "/restart");
     return watch;
+  }
+
+  void take_kind(Watch& watch, const Json& json, const std::string& pointer) {
+    int kinds = 0;
+    const auto is = [&](Watch::Kind kind, bool given) {
+      if (given) watch.kind = kind, ++kinds;
+    };
+    is(Watch::Kind::stamp, json.contains("stamp"));
+    is(Watch::Kind::host, json.value("host", false));
+    is(Watch::Kind::task, json.contains("task"));
+    is(Watch::Kind::work, json.contains("work"));
+    if (kinds != 1)
+      return complain(pointer,
+                      "is to watch one thing; expected one of `stamp`, `host: true`, `task`, "
+                      "`work`");
+    if (json.contains("stamp")) watch.stamp = path(json.at("stamp"), pointer + "/stamp");
+    watch.task = json.value("task", "");
+    if (json.contains("work"))
+      watch.work = {json.at("work").at("repositories").get<std::vector<std::string>>(),
+                    json.at("work").at("user").get<std::string>()};
   }
 
   std::filesystem::path path(const Json& json, const std::string& pointer) {
@@ -141,6 +158,47 @@ class SettingsReader {
 
 }  // namespace
 
+std::string_view name(Watch::Kind kind) noexcept {
+  switch (kind) {
+    case Watch::Kind::stamp: return "stamp";
+    case Watch::Kind::host: return "host";
+    case Watch::Kind::task: return "task";
+    case Watch::Kind::work: return "work";
+  }
+  return "stamp";
+}
+
+std::string watched(const Watch& watch) {
+  switch (watch.kind) {
+    case Watch::Kind::stamp: return watch.stamp.string();
+    case Watch::Kind::host: return "the host";
+    case Watch::Kind::task: return "task " + watch.task;
+    case Watch::Kind::work: break;
+  }
+  std::string repositories;
+  for (const auto& each : watch.work.repositories)
+    repositories += (repositories.empty() ? "" : ", ") + each;
+  return "work of " + watch.work.user + " in " + repositories;
+}
+
+bool seen_from_outside(const Watch& watch) {
+  return watch.kind == Watch::Kind::stamp || watch.kind == Watch::Kind::host;
+}
+
+bool seen_from_inside(const Watch& watch) { return watch.kind != Watch::Kind::host; }
+
+std::string_view looked_at_by(const Watch& watch) {
+  if (!seen_from_inside(watch)) return "timmy-host deadman --once";
+  return seen_from_outside(watch) ? "timmy-host deadman --once, and a plugin of the running host"
+                                  : "a plugin of the running host";
+}
+
+std::vector<std::string> Settings::names() const {
+  std::vector<std::string> all;
+  for (const auto& watch : watches) all.push_back(watch.name);
+  return all;
+}
+
 const Watch& Settings::find(const std::string& name) const {
   std::string all;
   for (const auto& watch : watches) {
@@ -149,6 +207,11 @@ const Watch& Settings::find(const std::string& name) const {
   }
   throw Error(Code::not_found, "deadman.yaml has no watch \"" + name + "\"",
               "Name one of: " + all + ".");
+}
+
+Settings seen_from_outside(Settings settings) {
+  std::erase_if(settings.watches, [](const Watch& watch) { return !seen_from_outside(watch); });
+  return settings;
 }
 
 Settings load_settings(const std::filesystem::path& file, const Paths& paths) {

@@ -17,13 +17,40 @@
 
 namespace host::deadman {
 
+// What somebody does at the forge: comments, issues and pull requests of `user`.
+struct Work {
+  std::vector<std::string> repositories;  // "owner/name"
+  std::string user;                       // login
+};
+
 struct Watch {
+  enum class Kind {
+    stamp,  // a file that is written anew
+    host,   // this machine's timmy-host, by its answers
+    task,   // a task of the running host, by its runs that complete
+    work,   // an agent, by what it does at the forge
+  };
   std::string name;
-  std::filesystem::path stamp;  // empty: it is the host that is watched
-  std::string user;             // may own the stamp; may be empty
+  Kind kind = Kind::stamp;
+  std::filesystem::path stamp;
+  std::string user;  // may own the stamp; may be empty
+  std::string task;
+  Work work;
   Rules rules;
   std::optional<Restart> restart;
 };
+[[nodiscard]] std::string_view name(Watch::Kind kind) noexcept;
+
+// What is watched, for people: the stamp, "the host", "task heartbeat", "work of hermes in
+// org/app".
+[[nodiscard]] std::string watched(const Watch& watch);
+
+// Whether `deadman --once` can look at it. At the others only a running host can.
+[[nodiscard]] bool seen_from_outside(const Watch& watch);
+// Whether a running host can look at it: at itself nobody can.
+[[nodiscard]] bool seen_from_inside(const Watch& watch);
+// Who looks at it, for people.
+[[nodiscard]] std::string_view looked_at_by(const Watch& watch);
 
 struct Settings {
   bool dry_run = false;
@@ -32,6 +59,7 @@ struct Settings {
 
   // Throws Error{not_found} naming those that there are.
   [[nodiscard]] const Watch& find(const std::string& name) const;
+  [[nodiscard]] std::vector<std::string> names() const;
 };
 
 [[nodiscard]] inline std::filesystem::path settings_path(const Paths& paths) {
@@ -42,6 +70,9 @@ struct Settings {
 [[nodiscard]] inline std::filesystem::path state_path(const Paths& paths, bool dry_run) {
   return paths.timmy_home / "deadman" / (dry_run ? "dry-run.json" : "state.json");
 }
+
+// With those watches alone that `deadman --once` can look at.
+[[nodiscard]] Settings seen_from_outside(Settings settings);
 
 // Reads the file. Throws ConfigError with every problem, each with its place; Error{not_found};
 // {denied} where others could have written it, since it says what is run.

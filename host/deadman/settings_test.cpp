@@ -80,6 +80,23 @@ TEST(DeadmanSettings, TheExampleOfTheDocumentIsRight) {
   EXPECT_EQ(parse(yaml).watches.size(), 2u) << yaml;
 }
 
+TEST(DeadmanSettings, TasksAndWorkAreForARunningHost) {
+  const auto settings = parse(R"(
+watch:
+  a: { stamp: /s/a }
+  b: { task: train }
+  c: { work: { repositories: [org/app, org/lib], user: hermes } }
+  d: { host: true }
+)");
+  EXPECT_EQ(settings.find("b").task, "train");
+  EXPECT_THAT(settings.find("c").work.repositories, ElementsAre("org/app", "org/lib"));
+  EXPECT_EQ(settings.find("c").work.user, "hermes");
+  EXPECT_EQ(watched(settings.find("c")), "work of hermes in org/app, org/lib");
+  EXPECT_THAT(seen_from_outside(settings).names(), ElementsAre("a", "d"));
+  EXPECT_FALSE(seen_from_inside(settings.find("d")));
+  EXPECT_EQ(looked_at_by(settings.find("b")), "a plugin of the running host");
+}
+
 TEST(DeadmanSettings, WithoutARestartNothingIsRestarted) {
   const auto settings = parse("watch: { a: { stamp: /s/a } }");
   EXPECT_FALSE(settings.find("a").restart);
@@ -100,8 +117,14 @@ TEST(DeadmanSettings, EachMistakeIsSaidWithItsPlace) {
            {"watch: {}", "names nothing to watch"},
            {"watch: { A: { stamp: /s } }", "is no name"},
            {"watch: { ../a: { stamp: /s } }", "is no name"},
-           {"watch: { a: {} }", "either `stamp` or `host: true`"},
-           {"watch: { a: { host: true, stamp: /s } }", "either `stamp` or `host: true`"},
+           {"watch: { a: {} }", "one of `stamp`, `host: true`, `task`, `work`"},
+           {"watch: { a: { host: true, stamp: /s } }", "to watch one thing"},
+           {"watch: { a: { task: x, stamp: /s } }", "to watch one thing"},
+           {"watch: { a: { task: x, user: y } }", "goes with a stamp"},
+           {"watch: { a: { work: { user: y } } }", "watch.a.work"},
+           {"watch: { a: { work: { repositories: [], user: y } } }", "watch.a.work.repositories"},
+           {"watch: { a: { work: { repositories: [app], user: y } } }",
+            "watch.a.work.repositories"},
            {"watch: { a: { host: true }, b: { host: true } }", "watched twice"},
            {"watch: { a: { host: true, user: x } }", "goes with a stamp"},
            {"watch: { a: { stamp: s } }", "watch.a.stamp"},

@@ -32,15 +32,17 @@ Sight Silence::look(const Sign& sign, const Moment& now, Duration after) {
   // Time in which nothing could be seen is nobody's silence.
   if (sign.kind == Sign::Kind::untrusted) return {Sight::Life::unsure};
   const bool there = sign.kind == Sign::Kind::there;
-  const std::string seen = there ? sign.mark : "";
   ever = ever || there;
   const Duration since = silent + passed;
-  if (seen == mark) {
-    silent = since;
-  } else {  // a stamp that goes is a change as well: somebody took it away
-    mark = seen;
+  silent = since;
+  if (there && sign.mark != mark) {
+    mark = sign.mark;
+    gone = false;
     silent = Duration::zero();
-    if (there && !first) return {Sight::Life::alive, true, since};
+    if (!first) return {Sight::Life::alive, true, since};
+  } else if (!there && !gone && !mark.empty()) {  // a change as well: somebody took it away
+    gone = true;
+    silent = Duration::zero();
   }
   if (!ever) return {Sight::Life::waiting};
   return {silent >= after ? Sight::Life::silent : Sight::Life::alive};

@@ -47,8 +47,11 @@ struct Sight {
 
 // What is kept of one target between looks.
 struct Silence {
-  Moment looked;      // the last look; its boot is "" before the first
-  std::string mark;   // of what was last seen; "" when nothing was there
+  Moment looked;     // the last look; its boot is "" before the first
+  std::string mark;  // of what was there last; "" when nothing ever was
+  // That has gone since, once: to come back as it was and go again is no further change. So where
+  // two lookers don't see the same files, the one that sees nothing keeps nobody alive.
+  bool gone = false;
   bool ever = false;  // a sign was seen once, in this boot or an earlier one
   Duration silent{};  // since the last change seen
 

@@ -12,7 +12,9 @@ namespace host::deadman {
 // How one watch stands, for people and `--json`.
 struct Standing {
   std::string name;
-  std::string watched;  // the stamp, or "the host"
+  std::string kind;          // "stamp", "host", "task", "work"
+  std::string watched;       // see watched()
+  std::string looked_at_by;  // see looked_at_by()
   // unseen (nobody has looked in this boot), waiting, alive, silent, restarted (and no sign since),
   // recovering, unwatchable
   std::string state;
@@ -24,6 +26,13 @@ struct Standing {
   bool handed_off = false;
   std::string text;  // what a person should know; may be empty
 };
+
+[[nodiscard]] Standing standing_of(const Watch& watch, const Target& target, const Moment& now);
+
+// Whether a person should look at it: its flag is up, hands are off, or it can't be watched.
+[[nodiscard]] bool needs_a_person(const Standing& standing);
+// That in a line: "hermes: deadman_active; hands off until: timmy-host deadman clear hermes".
+[[nodiscard]] std::string attention(const Standing& standing);
 
 // One for each watch, in their order. `now` only says whether what is kept is of this boot.
 [[nodiscard]] std::vector<Standing> standings(const Settings& settings, const State& state,

@@ -17,7 +17,7 @@ class StandingTest : public ::testing::Test {
     return standings(hermes_settings(), state_, {"one", 1h}).at(0);
   }
   [[nodiscard]] Target& target() { return state_.targets["hermes"]; }
-  void looked_at() { target().silence = {{"one", 59min}, "mark", true, 3min}; }
+  void looked_at() { target().silence = {{"one", 59min}, "mark", false, true, 3min}; }
 
   State state_;
 };

@@ -31,6 +31,7 @@ Json to_json(const Target& target) {
   Json json{{"boot", target.silence.looked.boot},
             {"looked", target.silence.looked.at.count()},
             {"mark", target.silence.mark},
+            {"gone", target.silence.gone},
             {"ever", target.silence.ever},
             {"silent", target.silence.silent.count()},
             {"active", target.active},
@@ -72,6 +73,7 @@ Target target_of(const Json& json) {
   Target target;
   target.silence = {.looked = {json.at("boot").get<std::string>(), duration_of(json.at("looked"))},
                     .mark = json.at("mark").get<std::string>(),
+                    .gone = json.value("gone", false),
                     .ever = json.at("ever").get<bool>(),
                     .silent = duration_of(json.at("silent"))};
   target.active = json.at("active").get<bool>();

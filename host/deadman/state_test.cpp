@@ -28,7 +28,7 @@ class StateTest : public ::testing::Test {
   [[nodiscard]] static State sample() {
     State state{.id = "abc"};
     Target& target = state.targets["hermes"];
-    target.silence = {{"boot one", 5h}, "1:2.3:4", true, 7min};
+    target.silence = {{"boot one", 5h}, "1:2.3:4", true, true, 7min};
     target.active = target.handed_off = target.beats = true;
     target.tries = 3;
     target.restarts = {1h, 2h};

@@ -82,9 +82,12 @@ class History {
     looked_at_ = clock_;
     if (first_) silent_ = Duration();
     if (sign.kind == Sign::Kind::untrusted) return;
-    silent_ = sign.mark == last_mark_ ? silent_ + gap : Duration();
-    last_mark_ = sign.mark;
-    ever_ = ever_ || !sign.mark.empty();
+    const bool there = !sign.mark.empty();
+    const bool changed = there ? sign.mark != last_mark_ : ever_ && !gone_;
+    silent_ = changed ? Duration() : silent_ + gap;
+    gone_ = there ? gone_ && !changed : ever_;
+    if (there) last_mark_ = sign.mark;
+    ever_ = ever_ || there;
   }
 
   void look() {
@@ -143,7 +146,7 @@ class History {
   std::string boot_ = "boot 0", looked_in_;
   int boots_ = 0, stamp_ = 0, told_off_ = 0;
   bool living_ = true, present_ = false, trusted_ = true, cures_ = true;
-  bool first_ = true, ever_ = false, off_ = false;
+  bool first_ = true, ever_ = false, gone_ = false, off_ = false;
   std::string last_mark_;
   Duration silent_{};
   std::vector<Duration> begun_;  // since a person's word

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/watchman.hpp"
+
+#include "base/error.hpp"
+#include "deadman/stamp.hpp"
+
+namespace host::deadman {
+namespace {
+
+// A mark is kept in the state, and only compared.
+constexpr std::size_t kLongestMark = 500;
+
+void check_sign(const Watch& watch, const LookOrder& order) {
+  const bool work = watch.kind == Watch::Kind::work;
+  if (work && !order.sign)
+    throw Error(Code::usage, "\"" + watch.name + "\" is about work at the forge",
+                "Hand in the sign that was seen there.");
+  if (!work && order.sign)
+    throw Error(Code::usage, "\"" + watch.name + "\" is about " + watched(watch),
+                "Hand in no sign: the host looks itself.");
+  if (order.sign && order.sign->mark.size() > kLongestMark)
+    throw Error(Code::too_large, "the mark of a sign is longer than 500 bytes");
+  if (order.sign && order.sign->kind != Sign::Kind::missing && order.sign->mark.empty())
+    throw Error(Code::usage, "the sign has no mark");
+}
+
+// A run that completed in an earlier life of the host is known by the mark that was kept of it.
+Sign look_at_task(const std::string& task, const std::map<std::string, std::string>& tasks,
+                  const std::string& kept) {
+  const auto found = tasks.find(task);
+  if (found == tasks.end())
+    return {Sign::Kind::untrusted, "no task \"" + task + "\" runs on this host"};
+  const std::string& mark = found->second.empty() ? kept : found->second;
+  return mark.empty() ? Sign{Sign::Kind::missing, ""} : Sign{Sign::Kind::there, mark};
+}
+
+// One that is at work in another process is no failure of this one.
+StateFile open_state(const std::filesystem::path& path) try {
+  return StateFile(path);
+} catch (const Error& error) {
+  if (error.code() != Code::already_running) throw;
+  throw Error(Code::unavailable, error.message(), error.next_step());
+}
+
+Settings settings_for(const Paths& paths, bool dry_run) {
+  auto settings = load_settings(settings_path(paths), paths);
+  settings.dry_run = settings.dry_run || dry_run;
+  return settings;
+}
+
+Target target_of(const State& state, const std::string& name) {
+  const auto found = state.targets.find(name);
+  return found == state.targets.end() ? Target() : found->second;
+}
+
+}  // namespace
+
+Survey survey(const Paths& paths, bool dry_run) {
+  Survey survey{.settings = settings_for(paths, dry_run)};
+  survey.state = read_state(state_path(paths, survey.settings.dry_run));
+  return survey;
+}
+
+Watchman::Watchman(Paths paths, const Clock& clock, Runner& runner, std::string boot,
+                   std::string host_name)
+    : paths_(std::move(paths)),
+      clock_(clock),
+      runner_(runner),
+      boot_(std::move(boot)),
+      host_name_(std::move(host_name)) {}
+
+Moment Watchman::now() const {
+  return {boot_, std::chrono::duration_cast<Duration>(clock_.monotonic().time_since_epoch())};
+}
+
+Looked Watchman::look(const LookOrder& order) const {
+  const auto all = settings_for(paths_, order.dry_run);
+  Watch watch = all.find(order.watch);
+  check_sign(watch, order);
+  if (seen_from_inside(watch)) return look_and_act(all, std::move(watch), order);
+  Looked looked{.watch = std::move(watch), .dry_run = all.dry_run};
+  looked.state = read_state(state_path(paths_, all.dry_run));
+  looked.standing = standing_of(looked.watch, target_of(looked.state, order.watch), now());
+  return looked;
+}
+
+Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder& order) const {
+  Looked looked{.watch = watch, .dry_run = all.dry_run};
+  if (!order.may_restart) {
+    watch.rules.restarts = false;
+    watch.restart.reset();
+  }
+  const Settings one{.dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
+  auto file = open_state(state_path(paths_, all.dry_run));
+  State& state = looked.state = file.load(all.names(), clock_.wall());
+  const auto sign_of = [&](const Watch& each) -> Sign {
+    if (order.sign) return *order.sign;
+    return each.kind == Watch::Kind::task
+               ? look_at_task(each.task, order.tasks, state.targets[each.name].silence.mark)
+               : look_at_stamp(each.stamp, each.user);
+  };
+  looked.records = Round(one, state,
+                         {.clock = clock_,
+                          .boot = boot_,
+                          .host_name = host_name_,
+                          .runner = runner_,
+                          .look = sign_of,
+                          .keep = [&](const State& kept) { file.save(kept); }})
+                       .run();
+  looked.standing = standing_of(looked.watch, target_of(state, order.watch), now());
+  return looked;
+}
+
+}  // namespace host::deadman

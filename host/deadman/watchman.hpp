@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The running host's looks. They go by the same deadman.yaml and the same state as those of
+// `deadman --once`, so that what is bounded is bounded over both.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/paths.hpp"
+#include "deadman/round.hpp"
+#include "deadman/standing.hpp"
+
+namespace host::deadman {
+
+// What is watched, and how it stands.
+struct Survey {
+  Settings settings;  // with dry_run set where it is one
+  State state;
+};
+// Reads both; looks at nothing. Throws what load_settings() and read_state() throw.
+[[nodiscard]] Survey survey(const Paths& paths, bool dry_run = false);
+
+struct LookOrder {
+  std::string watch;
+  std::optional<Sign> sign;  // of real work, which somebody else has seen; of nothing else
+  // The tasks that run here, and for each the mark of the last run that completed since this host
+  // began; "" where none did.
+  std::map<std::string, std::string> tasks;
+  bool may_restart = false;
+  bool dry_run = false;  // also where deadman.yaml says otherwise
+};
+
+struct Looked {
+  Watch watch;
+  Standing standing;
+  bool dry_run = false;
+  std::vector<Record> records;  // made by this look
+  State state;                  // as it is kept now
+};
+
+// Blocking: reads, syncs, and runs programs for a minute at worst. One call at a time in a process
+// (see StateFile), from any thread.
+class Watchman {
+ public:
+  // Clock and runner outlive it.
+  Watchman(Paths paths, const Clock& clock, Runner& runner, std::string boot,
+           std::string host_name);
+
+  // Looks at one watch, and acts as a Round does. At the host itself it does not look: it only
+  // tells how that stands. Throws besides Error{not_found} for a watch that there is not, {usage}
+  // for a sign where none belongs or none where one does, {unavailable} while another deadman is at
+  // work.
+  [[nodiscard]] Looked look(const LookOrder& order) const;
+
+ private:
+  [[nodiscard]] Moment now() const;
+  [[nodiscard]] Looked look_and_act(const Settings& all, Watch watch, const LookOrder& order) const;
+
+  Paths paths_;
+  const Clock& clock_;
+  Runner& runner_;
+  std::string boot_;
+  std::string host_name_;
+};
+
+}  // namespace host::deadman

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/watchman.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/test_folder.hpp"
+#include "deadman/round_fixture.hpp"
+#include "deadman/stamp.hpp"
+
+namespace host::deadman {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr const char* kSystemctl = "/usr/bin/systemctl";
+
+class WatchmanTest : public ::testing::Test {
+ protected:
+  WatchmanTest() {
+    std::filesystem::create_directory(folder_ / "stamps");
+    ::chmod((folder_ / "stamps").c_str(), 0755);
+    beat("first");
+    configure("");
+  }
+  void configure(const std::string& more) {
+    write_atomically(folder_ / "deadman.yaml",
+                     more +
+                         "watch:\n"
+                         "  hermes: { stamp: " +
+                         stamp() +
+                         ", restart: { unit: h.service } }\n"
+                         "  nightly: { task: train, restart: { unit: t.service } }\n"
+                         "  ada: { work: { repositories: [org/app], user: ada } }\n"
+                         "  host: { host: true }\n",
+                     0600);
+  }
+  void beat(const std::string& text) { write_atomically(stamp(), text, 0644); }
+  [[nodiscard]] std::string stamp() const { return (folder_ / "stamps" / "hermes").string(); }
+
+  LookOrder order(const std::string& watch) const {
+    return {.watch = watch, .tasks = tasks_, .may_restart = true};
+  }
+  Looked look(const LookOrder& order) { return watchman_.look(order); }
+  // A look each minute; all that was recorded.
+  std::vector<std::string> pass(Duration time, const LookOrder& order) {
+    std::vector<std::string> events;
+    for (Duration passed{}; passed < time; passed += 1min) {
+      clock_.advance(1min);
+      for (const auto& record : look(order).records) events.emplace_back(name(record.event));
+    }
+    return events;
+  }
+  Error refusal(const LookOrder& order) {
+    try {
+      (void)look(order);
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "it was looked at";
+    return Error(Code::internal, "");
+  }
+  [[nodiscard]] std::filesystem::path state_file() const {
+    return folder_ / "deadman" / "state.json";
+  }
+
+  TestFolder folder_;
+  Paths paths_ = Paths::from(
+      Environment({{"HOME", folder_.path().string()}, {"TIMMY_HOME", folder_.path().string()}}));
+  FakeClock clock_;
+  FakeRunner runner_;
+  std::map<std::string, std::string> tasks_{{"train", ""}};
+  Watchman watchman_{paths_, clock_, runner_, "one", "allegro"};
+};
+
+TEST_F(WatchmanTest, AStampThatStandsStillIsADeathThatIsRestarted) {
+  look(order("hermes"));
+  EXPECT_THAT(pass(10min, order("hermes")), ElementsAre("died", "restarting", "restarted"));
+  EXPECT_THAT(runner_.of(kSystemctl), SizeIs(1));
+  const auto after = look(order("hermes"));
+  EXPECT_TRUE(after.standing.active);
+  EXPECT_EQ(after.standing.tries, 1);
+  EXPECT_THAT(after.state.records, SizeIs(3));
+  EXPECT_EQ(read_state(state_file()).last_record, 3) << "as the one-shot will find it";
+}
+
+TEST_F(WatchmanTest, WhoMayNotRestartFlagsAlone) {
+  auto mine = order("hermes");
+  mine.may_restart = false;
+  look(mine);
+  EXPECT_THAT(pass(3h, mine), ElementsAre("died"));
+  EXPECT_THAT(runner_.errands, IsEmpty());
+  EXPECT_TRUE(look(mine).standing.active);
+  EXPECT_TRUE(look(mine).watch.restart) << "what is declared is told all the same";
+}
+
+TEST_F(WatchmanTest, TheOneShotAndTheHostShareTheirThreeRestarts) {
+  look(order("hermes"));
+  for (int minute = 0; minute < 600; ++minute) {
+    clock_.advance(1min);
+    if (minute % 2 == 0) {
+      look(order("hermes"));
+      continue;
+    }
+    const auto settings = seen_from_outside(load_settings(settings_path(paths_), paths_));
+    StateFile file(state_file());
+    State state = file.load(settings.names(), clock_.wall());
+    Round(settings, state,
+          {.clock = clock_,
+           .boot = "one",
+           .runner = runner_,
+           .look =
+               [](const Watch& watch) {
+                 return watch.kind == Watch::Kind::host ? Sign{}
+                                                        : look_at_stamp(watch.stamp, watch.user);
+               },
+           .keep = [&](const State& kept) { file.save(kept); }})
+        .run();
+  }
+  EXPECT_THAT(runner_.of(kSystemctl), SizeIs(3));
+  EXPECT_TRUE(look(order("hermes")).standing.handed_off);
+}
+
+TEST_F(WatchmanTest, ATaskLivesByItsRunsThatComplete) {
+  EXPECT_EQ(look(order("nightly")).standing.state, "waiting");
+  for (int job = 1; job <= 30; ++job) {
+    tasks_["train"] = "job " + std::to_string(job);
+    EXPECT_THAT(pass(5min, order("nightly")), IsEmpty());
+  }
+  EXPECT_THAT(pass(10min, order("nightly")), ElementsAre("died", "restarting", "restarted"));
+}
+
+TEST_F(WatchmanTest, ARestartOfTheHostIsNoSignOfATask) {
+  tasks_["train"] = "job 7";
+  look(order("nightly"));
+  EXPECT_THAT(pass(6min, order("nightly")), IsEmpty());
+  tasks_["train"] = "";  // another host, in which none has completed yet
+  EXPECT_THAT(pass(4min, order("nightly")), ElementsAre("died", "restarting", "restarted"));
+}
+
+TEST_F(WatchmanTest, ATaskThatDoesNotRunHereCantBeWatched) {
+  tasks_.clear();
+  const auto looked = look(order("nightly"));
+  EXPECT_EQ(looked.standing.state, "unwatchable");
+  EXPECT_THAT(looked.standing.text, HasSubstr("no task \"train\" runs on this host"));
+  EXPECT_THAT(pass(3h, order("nightly")), IsEmpty());
+  EXPECT_THAT(runner_.of(kSystemctl), IsEmpty());
+}
+
+TEST_F(WatchmanTest, OfWorkItTakesTheSignThatIsHandedIn) {
+  auto ada = order("ada");
+  ada.sign = Sign{Sign::Kind::there, "comment 1"};
+  look(ada);
+  EXPECT_THAT(pass(9min, ada), IsEmpty());
+  ada.sign->mark = "comment 2";
+  EXPECT_THAT(pass(9min, ada), IsEmpty());
+  EXPECT_THAT(pass(3min, ada), ElementsAre("died"));
+}
+
+TEST_F(WatchmanTest, ASignThatDoesNotFitIsRefused) {
+  EXPECT_EQ(refusal(order("ada")).code(), Code::usage);
+  auto forged = order("hermes");
+  forged.sign = Sign{Sign::Kind::there, "alive, honestly"};
+  EXPECT_EQ(refusal(forged).code(), Code::usage);
+  auto ada = order("ada");
+  ada.sign = Sign{Sign::Kind::there, std::string(501, 'x')};
+  EXPECT_EQ(refusal(ada).code(), Code::too_large);
+  ada.sign = Sign{Sign::Kind::there, ""};
+  EXPECT_EQ(refusal(ada).code(), Code::usage);
+  EXPECT_EQ(refusal(order("nobody")).code(), Code::not_found);
+  EXPECT_FALSE(std::filesystem::exists(state_file()));
+}
+
+TEST_F(WatchmanTest, AtTheHostItselfItDoesNotLook) {
+  const auto looked = look(order("host"));
+  EXPECT_EQ(looked.standing.state, "unseen");
+  EXPECT_THAT(looked.standing.text, HasSubstr("looked at by timmy-host deadman --once"));
+  EXPECT_FALSE(std::filesystem::exists(state_file())) << "nothing was seen";
+}
+
+TEST_F(WatchmanTest, ADryRunHasAStateOfItsOwnAndRunsNothing) {
+  auto dry = order("hermes");
+  dry.dry_run = true;
+  look(dry);
+  EXPECT_THAT(pass(3h, dry),
+              ElementsAre("died", "restarting", "restarting", "restarting", "handed_off"));
+  EXPECT_THAT(runner_.errands, IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(state_file()));
+  EXPECT_TRUE(survey(paths_, true).settings.dry_run);
+  EXPECT_TRUE(survey(paths_, true).state.targets.at("hermes").handed_off);
+  EXPECT_TRUE(survey(paths_).state.targets.empty());
+}
+
+TEST_F(WatchmanTest, WhatDeadmanYamlSaysOfADryRunHolds) {
+  configure("dry_run: true\n");
+  EXPECT_TRUE(look(order("hermes")).dry_run);
+  EXPECT_FALSE(std::filesystem::exists(state_file()));
+}
+
+// Holds the lock in a process of its own until it is told to end.
+TEST_F(WatchmanTest, WhileAnotherDeadmanIsAtWorkItIsForLater) {
+  int ready[2];
+  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  const pid_t other = ::fork();
+  if (other == 0) {
+    const StateFile held(state_file());
+    (void)!::write(ready[1], "x", 1);
+    ::pause();
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  const auto refused = refusal(order("hermes"));
+  EXPECT_EQ(refused.code(), Code::unavailable);
+  EXPECT_THAT(refused.message(), HasSubstr(std::to_string(other)));
+  ::kill(other, SIGKILL);
+  ASSERT_EQ(::waitpid(other, nullptr, 0), other);
+  EXPECT_EQ(look(order("hermes")).standing.state, "alive");
+}
+
+TEST_F(WatchmanTest, TellsWhatIsWatchedAndHowItStands) {
+  look(order("hermes"));
+  const auto seen = survey(paths_);
+  EXPECT_THAT(seen.settings.names(), ElementsAre("ada", "hermes", "host", "nightly"));
+  const auto all = standings(seen.settings, seen.state, {"one", 100h});
+  EXPECT_EQ(all.at(1).state, "alive");
+  EXPECT_EQ(all.at(0).watched, "work of ada in org/app");
+  EXPECT_EQ(all.at(3).watched, "task train");
+}
+
+}  // namespace
+}  // namespace host::deadman
