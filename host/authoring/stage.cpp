@@ -13,6 +13,29 @@
 #include "workers/message.hpp"
 
 namespace host {
+namespace {
+
+// As where there is no deadman.yaml: no trial flags or restarts anything of this machine's.
+class NothingWatched final : public DeadmanDesk {
+ public:
+  explicit NothingWatched(Loop& loop) : loop_(loop) {}
+  void survey(bool, Reply<deadman::Survey> reply) override { refuse(std::move(reply)); }
+  void look(deadman::LookOrder, Reply<deadman::Looked> reply) override { refuse(std::move(reply)); }
+  [[nodiscard]] deadman::Moment now() const override { return {}; }
+  [[nodiscard]] std::string host_name() const override { return "trial"; }
+
+ private:
+  template <class T>
+  void refuse(Reply<T> reply) {
+    loop_.post([reply = std::move(reply)] {
+      reply(Error(Code::not_found, "a trial has no deadman.yaml, and watches nothing"));
+    });
+  }
+
+  Loop& loop_;
+};
+
+}  // namespace
 
 Stage::Stage(Loop& loop, Log log, Outside outside)
     : loop_(loop),
@@ -22,6 +45,7 @@ Stage::Stage(Loop& loop, Log log, Outside outside)
       call_ledger_(make_call_ledger(ledger_, loop, loop)),
       models_(outside.http, *call_ledger_, loop, log.redactor(), log,
               std::make_shared<const ModelRoutes>()),
+      deadman_(std::make_unique<NothingWatched>(loop)),
       services_(log) {
   services_.add(make_gitea_service(outside.gitea, store_, loop.clock(), log));
   services_.add(make_state_service(store_, loop.clock()));
@@ -32,6 +56,7 @@ Stage::Stage(Loop& loop, Log log, Outside outside)
         KnownTask{known == tasks_.end() ? "another" : known->second, NewJob{.task = task}});
   }));
   services_.add(make_model_service(models_, ledger_));
+  services_.add(make_process_service(*deadman_));
   services_.add(make_tokens_service(ledger_, store_, [](int) { return std::nullopt; }));
   services_.add(make_http_service(
       outside.http, store_, loop.clock(), log.redactor(),

@@ -13,6 +13,7 @@
 #include "base/loop.hpp"
 #include "plugins/catalogue.hpp"
 #include "queue/queue.hpp"
+#include "services/process_service.hpp"
 #include "services/service_table.hpp"
 #include "store/inline_store.hpp"
 #include "tokens/call_ledger.hpp"
@@ -41,8 +42,8 @@ struct TrialEffects {
 
 // What a plugin finds around it when it is tried without a host: the host's own services on a queue
 // and a store in memory, so that grants and parameters are judged as in earnest. Nothing caps its
-// tokens, and model/1 has no route: no trial costs money. State lives as long as the stage. Loop
-// thread.
+// tokens, and model/1 has no route: no trial costs money. process/1 watches nothing. State lives as
+// long as the stage. Loop thread.
 class Stage final : public ServiceHandler {
  public:
   // The world outside; not owned.
@@ -83,6 +84,7 @@ class Stage final : public ServiceHandler {
   Ledger ledger_;
   std::unique_ptr<CallLedger> call_ledger_;
   ModelGateway models_;
+  std::unique_ptr<DeadmanDesk> deadman_;
   ServiceTable services_;
   bool recovered_ = false;
   std::map<std::string, std::string> tasks_;  // of the plugin on stage -> its id

@@ -228,10 +228,9 @@ class Admission {
 
   // What may be asked for and granted, and nothing serves yet.
   void note_reserved() {
-    for (const char* grant : {"playbooks.dispatch", "process.restart"})
-      if (entry_.grants.has(grant))
-        entry_.notes.push_back(std::string("granted, but nothing serves it in this version: ") +
-                               grant);
+    if (entry_.grants.has("playbooks.dispatch"))
+      entry_.notes.emplace_back(
+          "granted, but nothing serves it in this version: playbooks.dispatch");
     note_routes();
     for (const auto& task : entry_.tasks) note_events(task.spec);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "deadman/settings.hpp"
 
 namespace host {
 namespace {
@@ -59,6 +60,8 @@ Forbidden forbidden_paths(const Paths& paths, const HostConfig& config) {
                       database + "-shm", paths.lock(),    database + ".initialised",
                       paths.host_yaml(), paths.plugins(), paths.cookie(),
                       paths.socket()};
+  forbidden.sealed.push_back(deadman::settings_path(paths));
+  forbidden.sealed.push_back(deadman::state_path(paths, false).parent_path());
   forbidden.sealed.push_back(paths.token_budget());
   forbidden.sealed.push_back(paths.token_usage());
   if (paths.credentials) forbidden.sealed.push_back(*paths.credentials);

@@ -15,8 +15,8 @@ namespace host {
 // What no plugin is let near, whatever host.yaml grants. Compared by value.
 struct Forbidden {
   // Neither these, nor a folder above them, nor anything below them: the host's database with its
-  // log, lock and marker, its socket and cookie, its config, the plugins' own folder, and the files
-  // of tokens and credentials.
+  // log, lock and marker, its socket and cookie, its config, the deadman's with what that keeps,
+  // the plugins' own folder, and the files of tokens and credentials.
   std::vector<std::filesystem::path> sealed;
   // Neither these nor a folder above them; what lies below may be granted by name: home folders,
   // $TIMMY_HOME, $HERMES_HOME.

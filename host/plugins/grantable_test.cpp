@@ -50,13 +50,26 @@ TEST_F(Grantable, AFolderByNameMayBeGrantedAlsoBelowAHome) {
 }
 
 TEST_F(Grantable, NothingOfTheHostsOwnMayBeGrantedNorWhatLiesInIt) {
-  for (const char* each :
-       {"home/.timmy/run", "home/.timmy/run/cookie", "home/.timmy/run/host.sock",
-        "home/.timmy/run/scratch", "home/.timmy/host.db", "home/.timmy/host.db-wal",
-        "home/.timmy/host.db-shm", "home/.timmy/host.db.initialised", "home/.timmy/host.lock",
-        "home/.timmy/host.yaml", "home/.hermes/token_budget.json", "home/.hermes/token_usage.jsonl",
-        "home/.timmy/plugins", "home/.timmy/plugins/mine.so", "keys/gitea", "keys/model",
-        "keys/hook"})
+  for (const char* each : {"home/.timmy/run",
+                           "home/.timmy/run/cookie",
+                           "home/.timmy/run/host.sock",
+                           "home/.timmy/run/scratch",
+                           "home/.timmy/host.db",
+                           "home/.timmy/host.db-wal",
+                           "home/.timmy/host.db-shm",
+                           "home/.timmy/host.db.initialised",
+                           "home/.timmy/host.lock",
+                           "home/.timmy/host.yaml",
+                           "home/.timmy/deadman.yaml",
+                           "home/.timmy/deadman",
+                           "home/.timmy/deadman/state.json",
+                           "home/.hermes/token_budget.json",
+                           "home/.hermes/token_usage.jsonl",
+                           "home/.timmy/plugins",
+                           "home/.timmy/plugins/mine.so",
+                           "keys/gitea",
+                           "keys/model",
+                           "keys/hook"})
     EXPECT_NE(refusal(folder_ / each), "") << each;
 }
 

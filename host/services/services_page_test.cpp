@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// docs/services.md has a row for each method of gitea/1, model/1 and tokens/1, with the grant that
-// it asks for, and no other.
+// docs/services.md has a row for each method of gitea/1, model/1, tokens/1 and process/1, with the
+// grant that it asks for, and no other.
 #include <gmock/gmock.h>
 
 #include <map>
@@ -59,6 +59,15 @@ TEST(ServicesPage, HasARowForEachMethodOfTheAccount) {
   EXPECT_THAT(rows.extract("standings").mapped(), ::testing::HasSubstr("`tokens.read`"));
   EXPECT_EQ(rows.extract("usage").mapped(), "as `standings`");
   EXPECT_EQ(rows.extract("rotate_log").mapped(), "`tokens.rotate`");
+  EXPECT_EQ(rows, Rows{});
+}
+
+TEST(ServicesPage, HasARowForEachMethodOfTheDeadman) {
+  auto rows = documented("process/1");
+  EXPECT_THAT(rows.extract("watches").mapped(), ::testing::HasSubstr("`process.watch`"));
+  EXPECT_THAT(rows.extract("look").mapped(),
+              ::testing::AllOf(::testing::HasSubstr("`process.watch` for `name`"),
+                               ::testing::HasSubstr("`process.restart`")));
   EXPECT_EQ(rows, Rows{});
 }
 

@@ -86,9 +86,10 @@ class Context {
   [[nodiscard]] Jobs jobs() const { return Jobs(caller_); }
   [[nodiscard]] State state() const { return State(caller_); }
   [[nodiscard]] Http http() const { return Http(caller_); }
-  // Since SDK 1.1, as the next.
+  // Since SDK 1.1, as those below.
   [[nodiscard]] Model model() const { return Model(caller_); }
   [[nodiscard]] Tokens tokens() const { return Tokens(caller_); }
+  [[nodiscard]] Process process() const { return Process(caller_); }
 
   // A service that has no typed form here yet. See Caller::call.
   Json call(std::string_view method, const Json& params, Milliseconds timeout = {}) const {

@@ -30,6 +30,7 @@
 #include <timmy/abi.h>
 #include <timmy/services.hpp>
 #include <timmy/testing/forge.hpp>
+#include <timmy/testing/process.hpp>
 #include <timmy/testing/tokens.hpp>
 
 #include <algorithm>
@@ -74,6 +75,7 @@ class World {
   Forge forge;
   Models models;                      // model/1. Since SDK 1.1
   Account account;                    // tokens/1, and what models are charged to. Since SDK 1.1
+  Deadman deadman;                    // process/1. Since SDK 1.1
   std::map<std::string, Json> state;  // state/1
   std::vector<Json> jobs;             // parameters of each job that was enqueued or followed
   std::vector<Json> requests;         // parameters of each http/1.request
@@ -175,6 +177,7 @@ class World {
     if (method.starts_with("gitea/1.")) return forge.answer(method.substr(8), params);
     if (method.starts_with("model/1.")) return models.answer(method.substr(8), params, account);
     if (method.starts_with("tokens/1.")) return account.answer(method.substr(9), params);
+    if (method.starts_with("process/1.")) return deadman.answer(method.substr(10), params);
     if (method.starts_with("state/1.")) return answer_state(method.substr(8), params);
     if (method == "http/1.request") return answer_http(params);
     if (method == "jobs/1.progress") return Json::object();
