@@ -10,12 +10,14 @@
 #include "app/model_routes.hpp"
 #include "app/offline.hpp"
 #include "app/running_host.hpp"
+#include "base/boot.hpp"
 #include "base/process.hpp"
 #include "base/redactor.hpp"
 #include "services/gitea_service.hpp"
 #include "services/http_service.hpp"
 #include "services/jobs_service.hpp"
 #include "services/model_service.hpp"
+#include "services/process_service.hpp"
 #include "services/state_service.hpp"
 #include "services/tokens_service.hpp"
 
@@ -59,6 +61,8 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
       call_ledger_(make_call_ledger(ledger_, loop_, loop_)),
       models_(http_, *call_ledger_, loop_, log_.redactor(), log_.named("models"),
               model_routes(config_.config)),
+      deadman_({.paths = options.paths, .host_name = config_.config.host_name, .boot = this_boot()},
+               loop_, store_, clock_, deadman_runner_, log_.named("deadman")),
       quarantine_(store_, loop_, log_.named("quarantine")),
       services_(log_.named("services")),
       runs_(
@@ -126,6 +130,7 @@ void Host::add_services() {
                                                          : std::optional(found->second);
       }));
   services_.add(make_model_service(models_, ledger_));
+  services_.add(make_process_service(deadman_));
   services_.add(make_tokens_service(ledger_, store_, [this](int keep) {
     const auto file = usage_export_.rotate(clock_.wall(), keep);
     return file ? std::optional(file->string()) : std::nullopt;
@@ -147,6 +152,7 @@ void Host::recovered(const Recovery& recovery) {
   executor_.set_available("gitea", false);
   interrupted_writes_.look();
   open_tokens();
+  open_deadman();
   rescan();
   admin_ = std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_,
                                       scheduler_, *this, options_.paths.socket(),
@@ -204,6 +210,7 @@ void Host::store_changed(const StoreHealth& health) {
 
 void Host::finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {
   if (verdict.kind != Verdict::Kind::interrupted) last_ends_[task.name] = clock_.wall();
+  if (state == JobState::completed) deadman_.completed(task.name, job.value());
   const bool fault =
       verdict.kind == Verdict::Kind::crashed || verdict.kind == Verdict::Kind::timed_out;
   if (fault)
@@ -254,6 +261,7 @@ void Host::stop() {
   notify_.stopping("waiting for running jobs");
   folder_watch_.reset();
   budget_watch_.reset();
+  deadman_files_.clear();
   interrupted_writes_.rest();
   scheduler_.stop();
   executor_.drain(grace, [this] {

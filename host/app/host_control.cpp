@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iterator>
 
+#include "app/deadman_report.hpp"
 #include "app/offline.hpp"
 #include "app/report.hpp"
 #include "app/running_host.hpp"
@@ -82,6 +83,8 @@ Json Host::status() const {
   for (const auto& queue : queue_.pauses().queues)
     attention.push_back("queue " + queue + " is paused; timmy-host queues resume " + queue);
   add_tokens_attention(attention);
+  const auto deadman = deadman_.report();
+  for (const auto& line : deadman_attention(deadman)) attention.push_back("deadman: " + line);
   if (!webhooks_fault_.empty()) attention.push_back("no webhooks come in: " + webhooks_fault_);
   const auto queue = queue_.stats();
   return {{"version", TIMMY_VERSION},
@@ -105,6 +108,7 @@ Json Host::status() const {
           {"services", services_.names()},
           {"webhooks", webhooks_report(webhooks_)},
           {"tokens", tokens_report()},
+          {"deadman", deadman},
           {"queue",
            {{"inserted", queue.inserted},
             {"duplicates", queue.duplicates},
@@ -152,6 +156,7 @@ Json Host::tasks() const {
   };
   return {{"tasks", tasks_report(entries_, times, cage_)},
           {"cage", cage_json(cage_)},
+          {"deadman", deadman_.report()},
           {"warnings", warnings}};
 }
 

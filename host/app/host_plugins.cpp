@@ -72,6 +72,9 @@ void Host::apply(std::vector<PluginEntry> entries) {
     schedules_again_ = loop_.after(kSchedulesPause, [this] { rescan(); });
   });
   executor_.set_tasks(plan_.tasks);
+  std::set<std::string> names;
+  for (const auto& [name, task] : plan_.tasks) names.insert(name);
+  deadman_.set_tasks(names);
   // What was sent ahead under the old bytes, config or grants comes back, and goes to new workers.
   for (const auto& plugin : changed_plugins(before, plan_)) {
     pool_.retire(plugin);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "app/deadman_report.hpp"
 #include "app/enforcement.hpp"
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
@@ -195,6 +196,7 @@ Json offline_tasks(const std::filesystem::path& config, const std::string& host_
                         },
                         cage)},
           {"cage", cage_json(cage)},
+          {"deadman", stored_deadman_report(paths)},
           {"warnings", warnings}};
 }
 
@@ -214,6 +216,7 @@ Json unjudged_tasks(const Paths& paths, const std::vector<std::filesystem::path>
   const auto never = [](const PluginTask&) { return TaskTimes{}; };
   return {{"tasks", tasks_report(entries, never, cage)},
           {"cage", cage_json(cage)},
+          {"deadman", stored_deadman_report(paths)},
           {"warnings", Json::array()}};
 }
 

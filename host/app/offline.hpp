@@ -15,7 +15,8 @@
 
 namespace host {
 
-// {"tasks": [...], "cage": [...], "warnings": [...]}, as the admin API's /v1/tasks.
+// {"tasks": [...], "cage": [...], "deadman": {...}, "warnings": [...]}, as the admin API's
+// /v1/tasks.
 [[nodiscard]] Json offline_tasks(const std::filesystem::path& config, const std::string& host_name,
                                  const Paths& paths,
                                  const std::vector<std::filesystem::path>& plugin_dirs);

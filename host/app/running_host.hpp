@@ -2,7 +2,7 @@
 //
 // The host's rooms, put together. For app/ only: host.cpp has its life, host_plugins.cpp what it
 // takes in from folders and host.yaml, host_tokens.cpp the account and the models behind it,
-// host_control.cpp what it tells and is told.
+// host_deadman.cpp what is watched, host_control.cpp what it tells and is told.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "app/deadman_looks.hpp"
 #include "app/enforcement.hpp"
 #include "app/host.hpp"
 #include "app/installation.hpp"
@@ -114,6 +115,7 @@ class Host final : public HostControl {
   void pipelines_changed();
   [[nodiscard]] TokenSources token_sources();
   void add_tokens_attention(Json& lines) const;
+  void open_deadman();
   [[nodiscard]] Json tokens_report() const;
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
   void unmade(const RunnableTask& task, const Verdict& refusal);
@@ -149,6 +151,9 @@ class Host final : public HostControl {
   std::unique_ptr<Meter> meter_;
   std::string meter_fault_;                 // why it doesn't listen, though there are routes
   std::set<std::string> paused_pipelines_;  // as the executor knows them
+  deadman::ProgramRunner deadman_runner_{Environment::of_process()};
+  DeadmanLooks deadman_;
+  std::vector<std::unique_ptr<FileWatch>> deadman_files_;
   Quarantine quarantine_;
   Catalogue catalogue_;
   std::vector<PluginEntry> entries_;

@@ -105,6 +105,39 @@ TEST_F(DeadmanCommandTest, AConfiguredDryRunHasAStateOfItsOwn) {
   EXPECT_THAT(out_.str(), HasSubstr("dry run: nothing is restarted"));
 }
 
+TEST_F(DeadmanCommandTest, WhatADryRunOfTheHostKeptCanBeShown) {
+  deadman::State state{.id = "s"};
+  state.targets["hermes"].handed_off = true;
+  state.add({.target = "hermes", .event = deadman::Event::restarting, .text = "would be"});
+  deadman::StateFile(folder_ / "deadman" / "dry-run.json").save(state);
+  EXPECT_EQ(run({"deadman", "status"}), 0);
+  EXPECT_EQ(run({"deadman", "status", "--dry-run"}), 1);
+  EXPECT_EQ(run({"deadman", "history", "--dry-run"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("would be"));
+}
+
+TEST_F(DeadmanCommandTest, WhatOnlyARunningHostSeesIsLeftAlone) {
+  configure("watch:\n  train: { task: train }\n  hermes: { stamp: " + stamp() + " }\n");
+  EXPECT_EQ(run({"deadman", "--once"}), 0) << err_.str();
+  const auto state = deadman::read_state(state_file());
+  EXPECT_TRUE(state.targets.contains("hermes"));
+  EXPECT_FALSE(state.targets.contains("train"));
+  EXPECT_EQ(run({"deadman", "status"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("train: looked at by a plugin of the running host"));
+  EXPECT_EQ(run({"deadman", "test", "train"}), 1);
+  EXPECT_THAT(out_.str(), HasSubstr("looked at by a plugin of the running host"));
+}
+
+TEST_F(DeadmanCommandTest, TheListOfTasksShowsWhatNeedsAPerson) {
+  run({"deadman", "--once"});
+  age();
+  run({"deadman", "--once"});
+  EXPECT_EQ(run({"--list-tasks"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("! deadman: hermes: deadman_active, silent"));
+  EXPECT_EQ(run({"--list-tasks", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out_.str())["deadman"]["deadman_active"], true);
+}
+
 TEST_F(DeadmanCommandTest, TheHostLivesWhileItAnswers) {
   configure("watch: { host: { host: true } }\n");
   run({"deadman", "--once"});

@@ -32,6 +32,19 @@ void print_tokens(std::ostream& out, const Json& tokens) {
     out << "! token_usage.jsonl waits: " << printable(trouble) << '\n';
 }
 
+void print_deadman(std::ostream& out, const Json& deadman) {
+  if (!deadman.value("configured", false) || !deadman.value("fault", "").empty()) return;
+  int active = 0;
+  int handed_off = 0;
+  for (const auto& watch : deadman["watches"]) {
+    active += watch.value("deadman_active", false);
+    handed_off += watch.value("handed_off", false);
+  }
+  out << "deadman: " << deadman["watches"].size() << " watches, " << active
+      << " deadman_active, hands off " << handed_off
+      << (deadman.value("dry_run", false) ? "; dry run" : "") << '\n';
+}
+
 int status(Session& session, const options::variables_map&) {
   Json reply;
   try {
@@ -72,6 +85,7 @@ int status(Session& session, const options::variables_map&) {
               << "plugins: " << reply["plugins"]["ready"] << " ready of "
               << reply["plugins"]["found"] << "; " << reply["workers"]["alive"] << " workers\n";
   print_tokens(session.out, reply.value("tokens", Json()));
+  print_deadman(session.out, reply.value("deadman", Json::object()));
   for (const auto& line : reply.value("attention", Json::array()))
     session.out << "! " << printable(line.get<std::string>()) << '\n';
   return 0;

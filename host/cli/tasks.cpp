@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "cli/batch.hpp"
 #include "cli/command.hpp"
+#include "cli/deadman_text.hpp"
 #include "cli/job_text.hpp"
 #include "cli/job_wait.hpp"
 #include "cli/json_option.hpp"
@@ -78,6 +79,7 @@ void print_tasks(std::ostream& out, const Json& report) {
                short_time(row.value("last_run", Json())), grants_text(row)});
   table.print(out);
   print_layers(out, report.value("cage", Json::array()));
+  print_deadman_attention(out, report.value("deadman", Json::object()));
   std::string last;
   for (const auto& row : report["tasks"]) {
     const auto reason = row.value("reason", "");

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/deadman_looks.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "app/deadman_report.hpp"
+#include "services/deadman_records.hpp"
+#include "store/store.hpp"
+
+namespace host {
+
+// A thread of its own, and one alone. A look reads, syncs and asks the service manager, which may
+// take half a minute each: on the loop the whole host would stand still meanwhile, and on the
+// store's all writes. And the lock beside the state keeps other processes out, but not other
+// threads of this one. It is started by the first request, so a host without a deadman.yaml has
+// none.
+class DeadmanLooks::Thread {
+ public:
+  explicit Thread(std::size_t most_waiting) : most_waiting_(most_waiting) {}
+  ~Thread() {
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = true;
+      waiting_.clear();
+    }
+    wake_.notify_one();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  // Throws Error{rate_limited} when too many wait. Loop thread.
+  void run(std::function<void()> work) {
+    if (!thread_.joinable()) thread_ = std::thread([this] { serve(); });
+    {
+      const std::scoped_lock lock(mutex_);
+      if (waiting_.size() >= most_waiting_)
+        throw Error(Code::rate_limited, "too many looks of the deadman wait already",
+                    "Look again in a minute.");
+      waiting_.push_back(std::move(work));
+    }
+    wake_.notify_one();
+  }
+
+ private:
+  void serve() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (stopping_) return;
+      auto work = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      work();
+      lock.lock();
+    }
+  }
+
+  const std::size_t most_waiting_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> waiting_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+DeadmanLooks::DeadmanLooks(Options options, Loop& loop, Store& store, const Clock& clock,
+                           deadman::Runner& runner, Log log)
+    : options_(std::move(options)),
+      loop_(loop),
+      store_(store),
+      clock_(clock),
+      log_(std::move(log)),
+      watchman_(options_.paths, clock, runner, options_.boot, options_.host_name),
+      survey_(Error(Code::not_found, "nobody has looked yet")),
+      thread_(std::make_unique<Thread>(options_.most_waiting)) {}
+
+DeadmanLooks::~DeadmanLooks() = default;
+
+template <class T, class Work>
+void DeadmanLooks::ask(Work work, Reply<T> reply) {
+  const std::weak_ptr<int> alive = alive_;
+  const auto queued = attempt([&] {
+    thread_->run([&loop = loop_, alive, work = std::move(work), reply] {
+      loop.post([alive, reply, result = attempt(work)] {
+        if (!alive.expired()) reply(result);
+      });
+    });
+  });
+  if (!queued.ok()) loop_.post([reply, error = queued.error()] { reply(error); });
+}
+
+void DeadmanLooks::survey(bool dry_run, Reply<deadman::Survey> reply) {
+  ask<deadman::Survey>(
+      [paths = options_.paths, dry_run] { return deadman::survey(paths, dry_run); },
+      std::move(reply));
+}
+
+void DeadmanLooks::look(deadman::LookOrder order, Reply<deadman::Looked> reply) {
+  order.tasks = tasks_;
+  ask<deadman::Looked>([this, order = std::move(order)] { return watchman_.look(order); },
+                       [this, reply = std::move(reply)](const Result<deadman::Looked>& looked) {
+                         if (looked.ok()) note(looked.value());
+                         reply(looked);
+                       });
+}
+
+deadman::Moment DeadmanLooks::now() const {
+  return {options_.boot,
+          std::chrono::duration_cast<Duration>(clock_.monotonic().time_since_epoch())};
+}
+
+void DeadmanLooks::set_tasks(const std::set<std::string>& names) {
+  std::map<std::string, std::string> tasks;
+  for (const auto& name : names) tasks[name] = tasks_[name];
+  tasks_ = std::move(tasks);
+}
+
+void DeadmanLooks::completed(const std::string& task, std::int64_t job) {
+  if (const auto known = tasks_.find(task); known != tasks_.end())
+    known->second = "job " + std::to_string(job);
+}
+
+void DeadmanLooks::read() {
+  if (std::exchange(reading_, true)) {
+    read_again_ = true;
+    return;
+  }
+  const auto done = [this](const Result<deadman::Survey>& survey) {
+    note(survey);
+    reading_ = false;
+    if (std::exchange(read_again_, false)) read();
+  };
+  std::error_code ignored;
+  const auto file = deadman::settings_path(options_.paths);
+  if (std::filesystem::exists(file, ignored)) return survey(false, done);
+  done(Error(Code::not_found, "there is no " + file.string()));
+}
+
+Json DeadmanLooks::report() const { return deadman_report(survey_, now()); }
+
+void DeadmanLooks::note(const Result<deadman::Survey>& survey) {
+  const auto fault = [](const Result<deadman::Survey>& of) {
+    return of.ok() || of.error().code() == Code::not_found ? "" : std::string(of.error().what());
+  };
+  if (const auto why = fault(survey); !why.empty() && why != fault(survey_))
+    log_.error("what is watched, or how it stands, can't be read: {}", why);
+  survey_ = survey;
+  if (survey.ok()) take_over(survey.value().settings.dry_run, survey.value().state);
+}
+
+void DeadmanLooks::note(const deadman::Looked& looked) {
+  for (const auto& record : looked.records) log_.warn("{} {}", record.target, record.text);
+  if (survey_.ok() && survey_.value().settings.dry_run == looked.dry_run)
+    survey_.value().state = looked.state;
+  take_over(looked.dry_run, looked.state);
+}
+
+void DeadmanLooks::take_over(bool dry_run, const deadman::State& state) {
+  const auto file = deadman::state_path(options_.paths, dry_run).filename().string();
+  const std::pair through{state.id, state.last_record};
+  if (state.id.empty() || taken_[file] == through) return;
+  // One that fails is tried again with the next state that comes, as nothing was noted.
+  store_.submit([file, state](Unit& unit) { (void)take_over_records(unit, file, state); },
+                [this, alive = std::weak_ptr<int>(alive_), file, through](const Status& stored) {
+                  if (alive.expired()) return;
+                  if (stored.ok())
+                    taken_[file] = through;
+                  else
+                    log_.warn("the deadman's records are not in the audit yet: {}",
+                              stored.error().what());
+                });
+}
+
+}  // namespace host
