@@ -8,6 +8,9 @@
  *   spawn   processes that are started
  *   thread  threads that are started
  * A missing file, or a line that is missing, lets the call through.
+ *
+ * TIMMY_TEST_SYSTEMD is a program that is started in the place of systemctl and systemd-run, where
+ * no systemd runs.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -73,6 +76,10 @@ int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* 
                 const posix_spawnattr_t* attributes, char* const arguments[],
                 char* const environment[]) {
   const int error = fault("spawn");
+  const char* systemd = getenv("TIMMY_TEST_SYSTEMD");
+  if (systemd != NULL &&
+      (strcmp(path, "/usr/bin/systemctl") == 0 || strcmp(path, "/usr/bin/systemd-run") == 0))
+    path = systemd;
   return error != 0 ? error
                     : REAL(posix_spawn)(pid, path, actions, attributes, arguments, environment);
 }
