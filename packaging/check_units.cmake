@@ -62,5 +62,9 @@ foreach(name timmy-host timmy-deadman)
 endforeach()
 forbid(timmy-deadman.service "PrivateUsers=" "it hides whose a stamp is")
 forbid(timmy-deadman.service "RuntimeDirectory=" "the host's socket would go with each look")
+expect(timmy-host.service "StartLimitIntervalSec=5min"
+  "systemd would still refuse starts when the host is dead for the deadman, after 10 minutes")
+expect(timmy-deadman.timer "WantedBy=timmy-host.service"
+  "a host that was disabled would be started again after a boot")
 expect(timmy-deadman.timer "PartOf=timmy-host.service"
   "a host that a person stops would be started again")

@@ -65,7 +65,7 @@ watch:
     window: 10m
     restart: { unit: timmy-host.service }
   hermes:
-    stamp: /var/lib/hermes/stamps/hermes.stamp
+    stamp: /var/lib/hermes-agent/stamps/hermes.stamp
     user: hermes
     after: 8s
     pause: 1s
@@ -75,13 +75,13 @@ watch:
 YAML
 cat >"$root"/usr/local/bin/hermes-agent <<'AGENT'
 #!/bin/bash
-[[ ! -e /var/lib/hermes/broken ]] || exit 1
+[[ ! -e /var/lib/hermes-agent/broken ]] || exit 1
 while sleep 1; do date +%s.%N >"$AGENT_STAMP.new" && mv "$AGENT_STAMP.new" "$AGENT_STAMP"; done
 AGENT
 chmod 755 "$root"/usr/local/bin/hermes-agent
 sed 's/^Restart=.*/Restart=no/' "$root"/usr/local/share/timmy-host/examples/hermes-agent.service.example \
   >"$units"/hermes-agent.service
-echo 'u hermes - "Hermes" /var/lib/hermes' >"$root"/usr/lib/sysusers.d/hermes.conf
+echo 'u hermes - "Hermes" /var/lib/hermes-agent' >"$root"/usr/lib/sysusers.d/hermes.conf
 
 # Nothing of this machine's own runs in it.
 rm -rf "$units"/*.wants "$root"/etc/init.d/postgresql
@@ -129,6 +129,12 @@ expect_starts() {
   echo "$1: started $seen times"
 }
 recorded() { deadman history "$1" | grep -qE " $2 "; }
+# The same, since the mark.
+recorded_after() {
+  deadman history "$1" |
+    awk -v event="$2" -v since="$(date -u -d "$since" +%Y-%m-%dT%H:%M:%SZ)" \
+      '$1 >= since && $3 == event { found = 1 } END { exit !found }'
+}
 stands() { deadman status | grep -qE "^$1 +$2 "; }
 answers() { in_it env TIMMY_SYSTEM=1 /usr/local/bin/timmy-host status; }
 # A change of the host's unit: LINE... in [Service], or as they name their section.
@@ -152,7 +158,8 @@ echo "$(ctl --version | head -1), Linux $(uname -r)"
 # --- what happens ---------------------------------------------------------------------------------
 
 say "host, timer and agent run, and are seen alive"
-ctl start timmy-host.service timmy-deadman.timer hermes-agent.service
+ctl enable --quiet timmy-host.service timmy-deadman.timer
+ctl start timmy-host.service hermes-agent.service
 until_true 20 "host alive" stands host alive
 until_true 20 "hermes alive" stands hermes alive
 
@@ -190,7 +197,7 @@ say "a host that crashes at each start: systemd's two tries, three restarts by t
 # The restart above would count.
 deadman clear host
 drop_in RestartSec=500ms 'ExecStart=' "ExecStart=/bin/sh -c 'kill -KILL \$\$\$\$'" '[Unit]' \
-  StartLimitIntervalSec=5s StartLimitBurst=2
+  StartLimitIntervalSec=6s StartLimitBurst=2
 ctl reset-failed
 mark
 in_it kill -KILL "$(main_pid timmy-host)"
@@ -222,14 +229,23 @@ until_true 30 "the deadman restarted it" recorded hermes restarted
 until_true 60 "and it is well again" recorded hermes healthy
 expect_starts hermes-agent 1
 
-say "an agent that dies at each start: two restarts, with the one above three in the window, then hands off"
+say "SIGSTOP of the agent, which keeps its process and gives no sign: one restart"
 mark
-touch "$root"/var/lib/hermes/broken
+in_it kill -STOP "$(main_pid hermes-agent)"
+until_true 30 "the deadman restarted it" recorded_after hermes restarted
+until_true 60 "and it is well again" recorded_after hermes healthy
+expect_starts hermes-agent 1
+
+say "an agent that dies at each start: three restarts, then hands off"
+# The restarts above would count.
+deadman clear hermes
+mark
+touch "$root"/var/lib/hermes-agent/broken
 in_it kill -KILL "$(main_pid hermes-agent)"
 until_true 120 "hands off" recorded hermes handed_off
 sleep 20
-expect_starts hermes-agent 2
-rm "$root"/var/lib/hermes/broken
+expect_starts hermes-agent 3
+rm "$root"/var/lib/hermes-agent/broken
 
 say "what polkit lets the deadman's user do: restart the named units, nothing else"
 as_timmy() { in_it runuser -u timmy -- systemctl --no-ask-password "$@" >/dev/null 2>&1; }
