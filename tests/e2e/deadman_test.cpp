@@ -318,8 +318,9 @@ TEST_F(DeadmanProcessTest, ADryRunJudgesAndTellsAndRestartsNothing) {
   write_atomically(stamp(), "0", 0644);
   start_host();
   const auto dry = paths_.timmy_home / "deadman" / "dry-run.json";
-  ASSERT_TRUE(look_until([&] { return deadman::read_state(dry).targets["hermes"].handed_off; }))
-      << log();
+  ASSERT_TRUE(look_until([&] {
+    return deadman::read_state(dry).targets["system:hermes.service"].handed_off;
+  })) << log();
   EXPECT_TRUE(asked().empty());
   EXPECT_FALSE(std::filesystem::exists(paths_.timmy_home / "deadman" / "state.json"));
   EXPECT_THAT(log(), HasSubstr("would be restarted"));
@@ -354,7 +355,8 @@ TEST_P(DeadmanKilledTest, WhoeverComesNextRestartsNothingTwiceAndGivesNothingUp)
   EXPECT_TRUE(exit.signalled);
   host_.reset();
   EXPECT_THAT(read_file(folder_ / "reached", 1 << 16), HasSubstr(GetParam().point));
-  EXPECT_TRUE(kept().targets.at("hermes").intent) << "it was kept before it was done";
+  EXPECT_TRUE(kept().targets.at("system:hermes.service").intent)
+      << "it was kept before it was done";
   const auto before = asked().size();
   EXPECT_EQ(before, GetParam().asked - 2);
 
@@ -426,7 +428,7 @@ TEST_F(DeadmanProcessTest, AHostThatHangsIsRestartedByTheOneShot) {
       "  host: { host: true, after: 1s, pause: 1h, restart: { unit: timmy-host.service } }\n");
   start_host();
   EXPECT_EQ(command({"--once"}), 0);
-  EXPECT_EQ(kept().targets.at("host").silence.ever, true);
+  EXPECT_EQ(kept().targets.at("system:timmy-host.service").silence.ever, true);
   ::kill(host().pid(), SIGSTOP);
   for (int looks = 0; looks < 6 && asked().empty(); ++looks) EXPECT_EQ(command({"--once"}), 0);
   EXPECT_THAT(asked(), ElementsAre("--no-ask-password --no-block restart -- timmy-host.service"));
@@ -448,7 +450,7 @@ TEST_F(DeadmanProcessTest, AHostThatIsKilledIsRestartedByTheOneShotAtMostThrice)
   for (int looks = 0; looks < 40; ++looks) EXPECT_EQ(command({"--once"}), 0);
   EXPECT_TRUE(eventually([&] {
     EXPECT_EQ(command({"--once"}), 0);
-    return kept().targets.at("host").handed_off;
+    return kept().targets.at("system:t.service").handed_off;
   }));
   EXPECT_EQ(asked().size(), 3u);
 }
