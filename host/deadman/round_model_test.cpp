@@ -249,7 +249,7 @@ class World final : public Runner {
 
 TEST(RoundModel, NoUnitIsRestartedBeyondItsLimitAndNoAlertIsLost) {
   int restarts = 0, hand_offs = 0, deaths = 0, alerts = 0;
-  for (unsigned seed = 0; seed < 30; ++seed) {
+  for (unsigned seed = 0; seed < 10; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world(seed);
     for (int i = 0; i < 600; ++i) {
