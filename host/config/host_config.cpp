@@ -261,6 +261,8 @@ class Reader {
     result.document = std::move(document_);
     for (auto& [id, plugin] : config_.plugins)
       plugin.where = result.position(child_pointer("/plugins", id), true);
+    for (auto& [name, playbook] : config_.playbooks)
+      playbook.where = result.position(child_pointer("/playbooks", name), true);
     result.config = std::move(config_);
     return result;
   }

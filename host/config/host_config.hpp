@@ -110,6 +110,13 @@ struct ModelSettings {
   bool operator==(const ModelSettings&) const = default;
 };
 
+// What a host does with a playbook. The playbook itself is a file of its own.
+struct PlaybookSettings {
+  bool enabled = false;
+  std::vector<std::string> repositories;  // globs, instead of the playbook's own; empty: those
+  std::string where;                      // "file:line:col" of its key, as of a plugin's
+};
+
 // What one host runs with.
 struct HostConfig {
   std::string host_name;       // the entry's name if there is one, else what was asked for
@@ -124,6 +131,8 @@ struct HostConfig {
   ModelSettings model;
   std::vector<std::filesystem::path> plugin_dirs;            // searched besides the usual ones
   std::map<std::string, PluginSettings> plugins;             // by plugin id
+  std::vector<std::filesystem::path> playbook_dirs;          // searched besides the usual ones
+  std::map<std::string, PlaybookSettings> playbooks;         // by name
   std::map<std::string, std::filesystem::path> credentials;  // name -> file with the secret
 };
 

@@ -59,6 +59,8 @@ struct Paths {
   }
   [[nodiscard]] std::filesystem::path database() const { return timmy_home / "host.db"; }
   [[nodiscard]] std::filesystem::path plugins() const { return timmy_home / "plugins"; }
+  // Beside host.yaml: as a system service in /etc, since people write them.
+  [[nodiscard]] std::filesystem::path playbooks() const { return config / "playbooks"; }
   [[nodiscard]] std::filesystem::path stamps() const { return timmy_home / "stamps"; }
   [[nodiscard]] std::filesystem::path runs() const { return timmy_home / "runs"; }
   [[nodiscard]] std::filesystem::path daily_notes() const { return timmy_home / "daily-notes"; }

@@ -150,9 +150,12 @@ void check_settings(const Json& settings, const Paths& paths, const Complain& co
   if (settings.contains("credentials") && settings["credentials"].is_object())
     for (const auto& [name, value] : settings["credentials"].items())
       check_text(&value, child_pointer("/credentials", name), complain, path);
-  if (settings.contains("plugin_dirs") && settings["plugin_dirs"].is_array())
-    for (std::size_t i = 0; i < settings["plugin_dirs"].size(); ++i)
-      check_text(&settings["plugin_dirs"][i], child_pointer("/plugin_dirs", i), complain, path);
+  for (const char* key : {"plugin_dirs", "playbook_dirs"}) {
+    const Json dirs = settings.value(key, Json());
+    if (!dirs.is_array()) continue;
+    for (std::size_t i = 0; i < dirs.size(); ++i)
+      check_text(&dirs[i], child_pointer(child_pointer("", key), i), complain, path);
+  }
   if (settings.contains("plugins") && settings["plugins"].is_object())
     check_plugins(settings["plugins"], complain);
 }

@@ -135,6 +135,12 @@ void read_settings(const Json& settings, const Paths& paths, const fs::path& bas
     config.credentials[name] = resolve(path, paths, secrets);
   for (const auto& [id, plugin] : settings.at("plugins").items())
     config.plugins[id] = read_plugin(plugin);
+  for (const Json& path : settings.at("playbook_dirs"))
+    config.playbook_dirs.push_back(resolve(path, paths, base));
+  for (const auto& [name, playbook] : settings.at("playbooks").items())
+    config.playbooks[name] = {.enabled = playbook.at("enabled"),
+                              .repositories = playbook.at("repositories"),
+                              .where = {}};
 }
 
 }  // namespace host

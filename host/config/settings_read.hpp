@@ -9,7 +9,7 @@ namespace host {
 
 // Checked settings with their defaults filled in, as the types that the host uses. Relative paths
 // start at `base`, those of secrets at the credentials folder if there is one. Sets all of `config`
-// but its name and each plugin's `where`.
+// but its name, and `where` of each plugin and playbook.
 void read_settings(const Json& settings, const Paths& paths, const std::filesystem::path& base,
                    HostConfig& config);
 
