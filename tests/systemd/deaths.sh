@@ -248,6 +248,8 @@ expect_starts hermes-agent 3
 rm "$root"/var/lib/hermes-agent/broken
 
 say "what polkit lets the deadman's user do: restart the named units, nothing else"
+# So many starts in so short a time are past the agent's own limit.
+ctl reset-failed
 as_timmy() { in_it runuser -u timmy -- systemctl --no-ask-password "$@" >/dev/null 2>&1; }
 as_timmy restart hermes-agent.service || fail "it may not restart the agent"
 for refused in 'stop hermes-agent.service' 'restart systemd-journald.service' 'daemon-reload' \

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/template_quote.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/utf8.hpp"
+
+namespace host::dispatch {
+namespace {
+
+constexpr char32_t kNoCharacter = 0xffffffff;
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+constexpr std::string_view kEmpty = "(empty)";
+
+struct Character {
+  char32_t point = kNoCharacter;  // or: not UTF-8, one byte
+  std::size_t size = 1;
+};
+
+// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+Character character_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return {first, 1};
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() - at < size) return {};
+  char32_t point = first & (0x7fu >> size);
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    point = point << 6 | (byte(i) & 0x3fu);
+  }
+  const bool overlong = (size == 3 && point < 0x800) || (size == 4 && point < 0x10000);
+  const bool surrogate = point >= 0xd800 && point < 0xe000;
+  return overlong || surrogate || point > 0x10ffff ? Character{} : Character{point, size};
+}
+
+bool breaks_line(char32_t point) {
+  return point == '\n' || point == '\r' || point == 0x0b || point == 0x0c || point == 0x85 ||
+         point == 0x2028 || point == 0x2029;
+}
+
+bool within(char32_t point, char32_t first, char32_t last) {
+  return point >= first && point <= last;
+}
+
+// Joiners and variation selectors stay: scripts and emoji need them.
+bool is_unseen(char32_t point) {
+  return (point < 0x20 && point != '\t') || within(point, 0x7f, 0x9f) || point == 0xad ||
+         point == 0x061c || point == 0x180e || point == 0x200b || within(point, 0x200e, 0x200f) ||
+         within(point, 0x202a, 0x202e) || within(point, 0x2060, 0x206f) || point == 0xfeff ||
+         within(point, 0xfff9, 0xfffb) || within(point, 0xe0000, 0xe007f);
+}
+
+std::string one_line(std::string_view value) {
+  auto line = plain_text(value);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  if (cut_text(line, kQuotedLine)) line += "...";
+  return line;
+}
+
+std::size_t longest_run(std::string_view text, char wanted) {
+  std::size_t longest = 0, run = 0;
+  for (const char c : text) {
+    run = c == wanted ? run + 1 : 0;
+    longest = std::max(longest, run);
+  }
+  return longest;
+}
+
+// What the forge would take for a reference is none any more.
+std::string without_references(const std::string& line) {
+  std::string result;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    result += line[i];
+    const bool digit = i + 1 < line.size() && line[i + 1] >= '0' && line[i + 1] <= '9';
+    if ((line[i] == '#' || line[i] == '!') && digit) result += ' ';
+  }
+  return result;
+}
+
+std::string in_quotation_marks(const std::string& line) {
+  std::string result = "\"";
+  for (const char c : line) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+std::string code_span(std::string line) {
+  if (line.empty()) line = kEmpty;
+  const std::string marks(longest_run(line, '`') + 1, '`');
+  // Else a backtick at either end would make the marks longer.
+  const bool padded = line.front() == '`' || line.back() == '`' || line.front() == ' ';
+  return marks + (padded ? " " + line + " " : line) + marks;
+}
+
+std::string behind_marks(const std::string& lines) {
+  std::string result = "> ";
+  for (const char c : lines) {
+    result += c;
+    if (c == '\n') result += "> ";
+  }
+  return result;
+}
+
+// Between empty lines, so that no markup before it goes on inside.
+std::string code_block(const std::string& lines) {
+  const std::string fence(std::max<std::size_t>(3, longest_run(lines, '`') + 1), '`');
+  return "\n" + fence + "text\n" + lines + "\n" + fence + "\n";
+}
+
+}  // namespace
+
+std::string plain_text(std::string_view value) {
+  std::string result;
+  result.reserve(value.size());
+  for (std::size_t at = 0; at < value.size();) {
+    const auto [point, size] = character_at(value, at);
+    const bool half = point == '\r' && at + 1 < value.size() && value[at + 1] == '\n';
+    if (point == kNoCharacter)
+      result += kReplacement;
+    else if (breaks_line(point))
+      result += half ? "" : "\n";
+    else if (!is_unseen(point))
+      result.append(value, at, size);
+    at += size;
+  }
+  return result;
+}
+
+std::string quote_line(std::string_view value, TemplatePlace place) {
+  switch (place) {
+    case TemplatePlace::prompt: return in_quotation_marks(one_line(value));
+    case TemplatePlace::title: return without_references(one_line(value));
+    case TemplatePlace::body: return code_span(one_line(value));
+    case TemplatePlace::branch: break;
+  }
+  return {};
+}
+
+std::string quote_text(std::string_view value, TemplatePlace place) {
+  auto lines = plain_text(value);
+  lines.erase(lines.find_last_not_of(" \t\n") + 1);
+  const auto whole = lines.size();
+  const bool cut = cut_text(lines, kQuotedText);
+  if (lines.empty()) lines = kEmpty;
+  const std::string note =
+      cut ? fmt::format("\n(The first {} of {} bytes.)", lines.size(), whole) : "";
+  if (place == TemplatePlace::prompt) return behind_marks(lines) + note;
+  if (place == TemplatePlace::body) return code_block(lines) + note;
+  return {};
+}
+
+}  // namespace host::dispatch
