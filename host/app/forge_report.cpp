@@ -13,23 +13,10 @@ namespace {
 // one broken repository must not keep the others from being read.
 constexpr int kBreakerFailures = 20;
 
-GiteaOptions options_of(const ForgeAsker& asker) {
-  const auto loaded = load_or_default(asker.config, asker.host_name, asker.paths);
-  auto options = gitea_options(loaded.config);
-  if (options.url.empty())
-    throw Error(Code::usage, "no Gitea server is configured",
-                "Set gitea.url in host.yaml, or GITEA_URL.");
-  // Once, and not by each repository.
-  (void)TokenSource(options.token_files, nullptr).get();
-  options.in_flight = ForgeLanes::Bounds{}.at_once;
-  options.breaker_failures = kBreakerFailures;
-  return options;
-}
-
 template <class Answer>
 Answer ask(const ForgeAsker& asker, const ForgeQuery& query,
            void (*survey)(Gitea&, ForgeQuery, std::function<void(Answer)>)) {
-  ForgeVisit visit(options_of(asker));
+  ForgeVisit visit(visit_options(asker));
   return visit.wait<Answer>(
       [&](std::function<void(Answer)> reply) { survey(visit.gitea(), query, std::move(reply)); });
 }
@@ -156,6 +143,19 @@ Json pull_counts(const PullSurvey& survey) {
 }
 
 }  // namespace
+
+GiteaOptions visit_options(const ForgeAsker& asker) {
+  const auto loaded = load_or_default(asker.config, asker.host_name, asker.paths);
+  auto options = gitea_options(loaded.config);
+  if (options.url.empty())
+    throw Error(Code::usage, "no Gitea server is configured",
+                "Set gitea.url in host.yaml, or GITEA_URL.");
+  // Once, and not by each repository.
+  (void)TokenSource(options.token_files, nullptr).get();
+  options.in_flight = ForgeLanes::Bounds{}.at_once;
+  options.breaker_failures = kBreakerFailures;
+  return options;
+}
 
 ForgeReport pulls_report(const ForgeAsker& asker, const ForgeQuery& query) {
   const auto survey = ask<PullSurvey>(asker, query, survey_pulls);

@@ -11,6 +11,7 @@
 #include "app/forge_survey.hpp"
 #include "base/json.hpp"
 #include "config/paths.hpp"
+#include "gitea/client.hpp"
 
 namespace host {
 
@@ -28,6 +29,9 @@ struct ForgeAsker {
   std::string host_name;
   Paths paths;
 };
+
+// For the client of a short visit. Throws as the reports.
+[[nodiscard]] GiteaOptions visit_options(const ForgeAsker& asker);
 
 // Each blocks while the forge is read. Throws ConfigError; Error{usage} without a configured forge
 // or on a query that makes no sense; Error{denied} without a token that may be used.

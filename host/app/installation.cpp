@@ -13,10 +13,12 @@ Installation Installation::find() {
   if (fs::exists(folder / "timmy-worker")) {
     found.worker = folder / "timmy-worker";
     found.plugins = folder.parent_path() / "plugins";
+    found.playbooks = folder.parent_path() / "playbooks";
     return found;
   }
   found.worker = (folder / TIMMY_WORKER_FROM_BIN).lexically_normal();
   found.plugins = (folder / TIMMY_PLUGINS_FROM_BIN).lexically_normal();
+  found.playbooks = (folder / TIMMY_PLAYBOOKS_FROM_BIN).lexically_normal();
   if (!fs::exists(found.worker))
     throw Error(
         Code::not_found,

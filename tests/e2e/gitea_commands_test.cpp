@@ -87,6 +87,17 @@ TEST_F(GiteaCommandsTest, IssuesAreFilteredCountedAndCut) {
   EXPECT_EQ(some["counts"]["open"], 1);
 }
 
+TEST_F(GiteaCommandsTest, APlaybookIsChosenForAnIssueOfTheForge) {
+  const Json triage{{"enabled", true}, {"repositories", Json::array({"demo/*"})}};
+  write_config({{"defaults", {{"playbooks", {{"triage", triage}}}}}});
+  EXPECT_EQ(run({"playbooks", "explain", "demo/app", "8"}), 1) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("demo/app#8 \"Feature: dark mode\": open issue"),
+                          ContainsRegex("triage +skipped +label needs-triage missing")));
+  EXPECT_EQ(run({"playbooks", "explain", "demo/app", "9"}), 1) << err_;
+  EXPECT_THAT(out_, HasSubstr("a pull request, and it takes issues"));
+  EXPECT_EQ(run({"playbooks", "explain", "demo/app", "99"}), 66);
+}
+
 TEST_F(GiteaCommandsTest, LabelsThatAreMissingOrDifferAreFound) {
   forge_.with([](forge::Forge& forge) {
     forge.state.add_label(*forge.state.repo("demo/site"), "blocked");

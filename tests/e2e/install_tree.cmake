@@ -23,8 +23,9 @@ set(host ${CMAKE_COMMAND} -E env --unset=GITEA_URL TIMMY_HOME=${WORK}/t HERMES_H
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 
-# Schemas for editors: of host.yaml, token_budget.json and plugins' manifests.
-foreach(schema timmy-host/schemas/host timmy-host/schemas/budget timmy-host/schemas/deadman timmy-sdk/schemas/manifest)
+# Schemas for editors: of host.yaml, token_budget.json, playbooks, lanes and plugins' manifests.
+foreach(schema timmy-host/schemas/host timmy-host/schemas/budget timmy-host/schemas/deadman
+    timmy-host/schemas/playbook timmy-host/schemas/lanes timmy-sdk/schemas/manifest)
   file(READ ${prefix}/share/${schema}.schema.json text)
   string(JSON title GET "${text}" title)
 endforeach()
@@ -37,6 +38,8 @@ foreach(task heartbeat gitea_issue_triage token_budget_enforcer deadman_switch)
 endforeach()
 run(${host} plugins list)
 expect("triage +[0-9.]+ +disabled[^\n]* ${prefix}/[^\n]*/triage.so")
+run(${host} playbooks check)
+expect("${prefix}/share/timmy-host/playbooks/bug-fixer.yaml: ok")
 run(${host} --doctor --json)
 expect("\"ok\": true")
 
