@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/admin_client.hpp"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -17,6 +21,23 @@ Error no_host(const Paths& paths) {
       Code::unavailable, "no host answers at " + paths.socket().string(),
       "Start it with \"timmy-host run\", or see \"systemctl status timmy-host\"; if it runs with "
       "another TIMMY_HOME, set that."};
+}
+
+// By the errno of a connection, which says more than a failed request.
+bool someone_listens(const std::filesystem::path& socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto path = socket.string();
+  if (path.size() >= sizeof address.sun_path)
+    throw Error(Code::invalid, path + " is too long for a socket");
+  path.copy(address.sun_path, path.size());
+  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) throw system_error("making a socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+    return true;
+  // A full queue is a host that takes nobody up.
+  if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN) return false;
+  throw system_error("asking at " + path);
 }
 
 Code code_named(const std::string& text) {
@@ -77,8 +98,23 @@ Json AdminClient::reply_in(const Result<HttpResponse>& received, const std::stri
               error.value("next_step", ""));
 }
 
+bool AdminClient::answers(Duration timeout) const {
+  if (!someone_listens(paths_.socket())) return false;
+  const auto received = exchange("GET", "/v1/status", "", timeout);
+  // Out of descriptors or memory, or a reply that is none: no word about the host.
+  if (!received.ok() && received.error().code() != Code::timed_out &&
+      received.error().code() != Code::unavailable)
+    throw received.error();
+  return received.ok();
+}
+
 Json AdminClient::send(const std::string& method, const std::string& target, std::string body,
                        Duration timeout) const {
+  return reply_in(exchange(method, target, std::move(body), timeout), target);
+}
+
+Result<HttpResponse> AdminClient::exchange(const std::string& method, const std::string& target,
+                                           std::string body, Duration timeout) const {
   boost::asio::io_context context;
   const SystemClock clock;
   AsioLoop loop(context, clock);
@@ -90,7 +126,7 @@ Json AdminClient::send(const std::string& method, const std::string& target, std
   });
   context.run();
   if (!received) throw Error(Code::internal, "the admin request ended without an answer");
-  return reply_in(*received, target);
+  return *received;
 }
 
 }  // namespace host

@@ -32,12 +32,18 @@ class AdminClient {
   [[nodiscard]] Json reply_in(const Result<HttpResponse>& received,
                               const std::string& target) const;
 
+  // Whether a host answers, whatever it says; false where nobody listens, and where no answer comes
+  // in time, as of a host that hangs. Throws Error{denied or io} where it is this process that
+  // can't ask.
+  [[nodiscard]] bool answers(Duration timeout) const;
   // Whether something listens at the socket.
   [[nodiscard]] bool running() const;
 
  private:
   Json send(const std::string& method, const std::string& target, std::string body,
             Duration timeout) const;
+  [[nodiscard]] Result<HttpResponse> exchange(const std::string& method, const std::string& target,
+                                              std::string body, Duration timeout) const;
   Paths paths_;
 };
 

@@ -42,16 +42,14 @@ class Tail {
   [[nodiscard]] int reader() const { return read_.get(); }
   void close_writer() { write_.reset(); }
 
-  // Takes what is there; false at its end.
+  // Takes some of what is there, for there may be no end of it; false at its end.
   bool take() {
-    std::array<char, 4096> block;
-    for (;;) {
-      const auto got = ::read(read_.get(), block.data(), block.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return got < 0 && errno == EAGAIN;
-      text_.append(block.data(), static_cast<std::size_t>(got));
-      if (text_.size() > kMostOutput) text_.erase(0, text_.size() - kMostOutput);
-    }
+    std::array<char, 65536> block;
+    const auto got = ::read(read_.get(), block.data(), block.size());
+    if (got <= 0) return got < 0 && (errno == EAGAIN || errno == EINTR);
+    text_.append(block.data(), static_cast<std::size_t>(got));
+    if (text_.size() > kMostOutput) text_.erase(0, text_.size() - kMostOutput);
+    return true;
   }
 
   // On one line.
@@ -85,6 +83,7 @@ Ending watch(Child& child, Tail& tail, Duration limit) {
     // Its end may come before the program's, which poll would then tell without end.
     if (watched[1].fd >= 0 && !tail.take()) watched[1].fd = -1;
     if (const auto exit = child.reap()) {
+      // As much as a pipe holds: what it printed last, and no more of what it left behind.
       (void)tail.take();
       return ending_of(*exit, tail.text());
     }

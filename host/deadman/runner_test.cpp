@@ -39,6 +39,12 @@ TEST(ProgramRunner, EndsWhatTakesTooLong) {
   EXPECT_EQ(hung.text, "took longer than 50ms");
 }
 
+TEST(ProgramRunner, EndsWhatPrintsWithoutEnd) {
+  EXPECT_EQ(run({.arguments = {"/usr/bin/yes"}, .limit = 50ms}).text, "took longer than 50ms");
+  EXPECT_TRUE(run({.arguments = {"/bin/sh", "-c", "setsid yes & exit 0"}, .limit = 10s}).ok)
+      << "nor is what it left behind waited for";
+}
+
 TEST(ProgramRunner, DoesNotWaitForWhoInheritedItsOutput) {
   EXPECT_TRUE(run({.arguments = {"/bin/sh", "-c", "setsid sleep 5 & exit 0"}, .limit = 10s}).ok);
 }

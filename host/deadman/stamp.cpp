@@ -10,8 +10,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <optional>
 
+#include "base/error.hpp"
 #include "base/file.hpp"
 
 namespace host::deadman {
@@ -48,7 +50,7 @@ class Look {
                    : "run: chmod go-w " + path.string());
   }
 
-  // Of the folder and all above it.
+  // Of the folder, whose path has no links, and all above it.
   [[nodiscard]] std::string folder_fault(const fs::path& folder) const {
     for (fs::path at = folder;; at = at.parent_path()) {
       struct stat info {};
@@ -59,7 +61,39 @@ class Look {
     }
   }
 
+  // Where `folder` leads. A link on the way counts only where nobody else could have put it, or
+  // whoever may write there would choose what is looked at. Throws Error saying why it leads
+  // nowhere.
+  [[nodiscard]] fs::path follow(const fs::path& folder) const {
+    fs::path at = "/";
+    std::deque<fs::path> left(folder.begin(), folder.end());
+    for (int links = 0; !left.empty();) {
+      const auto name = left.front();
+      left.pop_front();
+      if (name == "..") at = at.parent_path();
+      if (name.empty() || name == "/" || name == "." || name == "..") continue;
+      const auto next = at / name;
+      struct stat info {};
+      if (::lstat(next.c_str(), &info) != 0) throw system_error("looking at " + next.string());
+      if (!S_ISLNK(info.st_mode)) {
+        at = next;
+        continue;
+      }
+      if (++links > kMostLinks)
+        throw Error(Code::invalid, folder.string() + " is links without end");
+      if (auto why = folder_fault(at); !why.empty())
+        throw Error(Code::denied, next.string() + " is a symbolic link, and " + why);
+      const auto target = fs::read_symlink(next);
+      if (target.is_absolute()) at = "/";
+      left.insert(left.begin(), target.begin(), target.end());
+    }
+    return at;
+  }
+
  private:
+  // As the kernel has it.
+  static constexpr int kMostLinks = 40;
+
   std::optional<uid_t> owner_;
 };
 
@@ -69,15 +103,13 @@ Sign look_at_stamp(const fs::path& stamp, const std::string& user) {
   std::optional<uid_t> owner;
   if (!user.empty() && !(owner = id_of(user)))
     return untrusted("there is no user \"" + user + "\" on this machine");
-  std::error_code failed;
-  const auto folder = fs::canonical(stamp.parent_path(), failed);
-  if (failed == std::errc::no_such_file_or_directory) return {Sign::Kind::missing, ""};
-  if (failed)
-    return untrusted(stamp.parent_path().string() + " can't be entered: " + failed.message());
   const Look look(owner);
-  if (auto why = look.folder_fault(folder); !why.empty()) return untrusted(std::move(why));
+  // A folder that is not there is no silence: a home that is not mounted, or hidden by the unit.
+  const auto folder = attempt([&] { return look.follow(stamp.parent_path()); });
+  if (!folder) return untrusted(folder.error().message());
+  if (auto why = look.folder_fault(folder.value()); !why.empty()) return untrusted(std::move(why));
 
-  const auto path = folder / stamp.filename();
+  const auto path = folder.value() / stamp.filename();
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) {
     if (errno == ENOENT) return {Sign::Kind::missing, ""};

@@ -13,6 +13,7 @@
 namespace host::deadman {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class StampTest : public ::testing::Test {
@@ -74,10 +75,43 @@ TEST_F(StampTest, OneFromTheFutureIsLikeAnyOther) {
   EXPECT_EQ(look().kind, Sign::Kind::there);
 }
 
-TEST_F(StampTest, IsMissingWithItsFolderToo) {
+TEST_F(StampTest, AFolderThatIsNotThereIsNoSilence) {
   EXPECT_EQ(look().kind, Sign::Kind::missing);
   std::filesystem::remove(folder_ / "stamps");
-  EXPECT_EQ(look().kind, Sign::Kind::missing);
+  EXPECT_THAT(fault(), AllOf(HasSubstr("stamps"), HasSubstr("No such file")))
+      << "a home that is not mounted makes nobody dead";
+}
+
+TEST_F(StampTest, ALinkOnTheWayIsFollowedWhereNobodyElseCouldHavePutIt) {
+  write();
+  std::filesystem::create_directory_symlink("stamps", folder_ / "link");
+  stamp_ = folder_ / "link" / stamp_.filename();
+  EXPECT_EQ(look().kind, Sign::Kind::there);
+}
+
+TEST_F(StampTest, ALinkThatOthersCouldHavePutThereLeadsNowhere) {
+  write();
+  const auto open = folder_ / "open";
+  std::filesystem::create_directory(open);
+  for (const mode_t mode : {0777, 01777}) {
+    ::chmod(open.c_str(), mode);
+    std::filesystem::create_directory_symlink(folder_ / "stamps", open / "agent");
+    for (const auto* way : {"open/agent", "near"}) {
+      if (std::string(way) == "near")
+        std::filesystem::create_directory_symlink("open/agent", folder_ / "near");
+      stamp_ = folder_ / way / "hermes.stamp";
+      EXPECT_THAT(fault(), AllOf(HasSubstr("agent is a symbolic link"), HasSubstr("by others")))
+          << way << std::oct << mode;
+    }
+    std::filesystem::remove(open / "agent");
+    std::filesystem::remove(folder_ / "near");
+  }
+}
+
+TEST_F(StampTest, LinksWithoutEndAreSaid) {
+  std::filesystem::create_directory_symlink("loop", folder_ / "loop");
+  stamp_ = folder_ / "loop" / "hermes.stamp";
+  EXPECT_THAT(fault(), HasSubstr("links without end"));
 }
 
 TEST_F(StampTest, AFolderWhereOthersMayWriteIsRefused) {
