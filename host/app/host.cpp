@@ -56,7 +56,7 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
       queue_(store_, loop_, log_.named("queue")),
       ledger_(store_, loop_, clock_, log_.named("tokens"), config_.config.host_name),
       budget_file_(options.paths.token_budget(), ledger_, loop_, log_.named("tokens")),
-      budget_waits_(queue_, log_.named("tokens")),
+      budget_waits_(queue_, loop_, log_.named("tokens")),
       usage_export_(store_, loop_, log_.named("tokens"), options.paths.token_usage()),
       call_ledger_(make_call_ledger(ledger_, loop_, loop_)),
       models_(http_, *call_ledger_, loop_, log_.redactor(), log_.named("models"),
@@ -66,7 +66,7 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
       quarantine_(store_, loop_, log_.named("quarantine")),
       services_(log_.named("services")),
       runs_(
-          services_, ledger_, clock_,
+          services_, ledger_, budget_waits_, clock_,
           [this](const RunnableTask& task) {
             return Runs::Terms{plan_.grants[task.plugin], plan_.writes[task.plugin],
                                plan_.pipelines[task.name],

@@ -18,9 +18,9 @@ void Host::open_tokens() {
   ledger_.set_rows_handler([this] { usage_export_.rows_committed(); });
   ledger_.set_pause_handler([this] { pipelines_changed(); });
   pipelines_changed();
-  ledger_.set_budget_handler([this] { budget_waits_.end_all_but(""); });
+  ledger_.set_budget_handler([this] { budget_waits_.end_outdated(); });
   // Where the host before was killed in the middle of that.
-  budget_waits_.end_all_but(ledger_.budget_mark());
+  budget_waits_.end_outdated();
   const auto read = [this] { budget_file_.read({}); };
   read();
   budget_watch_ = std::make_unique<FileWatch>(context_, loop_, log_.named("tokens"),

@@ -48,8 +48,8 @@ class ModelService final : public Service {
     }
     // A call without a reservation takes one of its own.
     if (!run->token_day) run->token_day = ledger_->today();
-    call.refused = [run, ledger = ledger_](const Error& error) {
-      note_refusal(*run, *ledger, error);
+    call.refused = [run, asked = moment_of(*ledger_)](const Error& error) {
+      note_refusal(*run, asked, error);
     };
     const auto number = ++run->last_call;
     run->give_up[number] =

@@ -157,15 +157,16 @@ TEST_F(ModelServiceTest, NotesUntilWhenTheRunMayWait) {
   const auto run = begin();
   ASSERT_TRUE(call(*run, "tokens/1.reserve", {{"tokens", 495}}).ok());
   EXPECT_EQ(chat(*run).error().code(), Code::rate_limited);
-  ASSERT_TRUE(run->budget_renews);
-  EXPECT_EQ(format_utc(*run->budget_renews), "2026-01-06T00:00:00Z");
+  ASSERT_TRUE(run->refused);
+  EXPECT_EQ(format_utc(run->refused->renews), "2026-01-06T00:00:00Z");
+  EXPECT_EQ(run->refused->generation, ledger_.budget_generation());
 }
 
 TEST_F(ModelServiceTest, APauseThatTheModelsServerAsksForIsNoneOfTheBudget) {
   http_.enqueue(429, R"({"error": {"message": "slow down"}})");
   const auto run = begin();
   EXPECT_EQ(chat(*run).error().code(), Code::rate_limited);
-  EXPECT_FALSE(run->budget_renews);
+  EXPECT_FALSE(run->refused);
 }
 
 TEST_F(ModelServiceTest, ACallMayUseWhatItsRunHasReserved) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "services/budget_wait.hpp"
 #include "services/reported_usage.hpp"
 #include "services/state_service.hpp"
 
@@ -12,21 +11,24 @@ namespace {
 
 // Of a run that the forge's rate limit kept from its work. The limit itself is kept by the client.
 constexpr Duration kForgePause = std::chrono::seconds(30);
+constexpr Duration kLeastWait = std::chrono::seconds(1);
 
-void wait_for_budget(const RunContext& run, WallTime now, RunHooks::Closing& closing) {
-  const auto until = *run.budget_renews;
-  closing.wait = std::max<Duration>(until - now, closing.wait.value_or(std::chrono::seconds(1)));
-  closing.waits = [id = run.run, budget = run.refusing_budget, until, now](Unit& unit) {
-    note_budget_wait(unit, id, budget, until, now);
-  };
+// Where it has to wait for the forge longer, the budget is not what it waits for.
+void wait_for_budget(RunId run, const BudgetMoment& refused, WallTime now, BudgetWaits& waits,
+                     RunHooks::Closing& closing) {
+  const auto left = std::max<Duration>(refused.renews - now, kLeastWait);
+  if (closing.wait && *closing.wait >= left) return;
+  closing.wait = left;
+  closing.note_wait = waits.noting(run, refused.generation, left);
 }
 
 }  // namespace
 
-Runs::Runs(ServiceTable& services, Ledger& ledger, const Clock& clock, TermsOf terms_of,
-           Finished finished, Unmade unmade)
+Runs::Runs(ServiceTable& services, Ledger& ledger, BudgetWaits& waits, const Clock& clock,
+           TermsOf terms_of, Finished finished, Unmade unmade)
     : services_(&services),
       ledger_(&ledger),
+      waits_(&waits),
       clock_(&clock),
       terms_of_(std::move(terms_of)),
       finished_(std::move(finished)),
@@ -68,7 +70,7 @@ RunHooks::Closing Runs::closed(RunId run, const Verdict& verdict) {
         ledger_->reporting(spender_of(*context), std::move(reports), context->token_day);
   for (const auto reservation : context->reservations) ledger_->release(reservation, {});
   if (context->forge_asked_to_wait) closing.wait = kForgePause;
-  if (context->budget_renews) wait_for_budget(*context, now, closing);
+  if (context->refused) wait_for_budget(run, *context->refused, now, *waits_, closing);
   return closing;
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "services/budget_wait.hpp"
 #include "services/service_table.hpp"
 #include "tokens/ledger.hpp"
 #include "workers/executor.hpp"
@@ -24,11 +25,11 @@ class Runs final : public RunHooks {
   using Finished = std::function<void(JobId, const RunnableTask&, const Verdict&, JobState)>;
   using Unmade = std::function<void(const RunnableTask&, const Verdict&)>;
 
-  // `services`, `ledger` and `clock` are not owned. `terms_of` gives a task's terms as they are
-  // now; a run keeps those it began with. `finished` hears of each verdict once it is durable,
-  // `unmade` as RunHooks says.
-  Runs(ServiceTable& services, Ledger& ledger, const Clock& clock, TermsOf terms_of,
-       Finished finished, Unmade unmade);
+  // `services`, `ledger`, `waits` and `clock` are not owned. `terms_of` gives a task's terms as
+  // they are now; a run keeps those it began with. `finished` hears of each verdict once it is
+  // durable, `unmade` as RunHooks says.
+  Runs(ServiceTable& services, Ledger& ledger, BudgetWaits& waits, const Clock& clock,
+       TermsOf terms_of, Finished finished, Unmade unmade);
 
   void opened(const ClaimedJob& job, const RunnableTask& task) override;
   void begun(RunId run) override;
@@ -40,6 +41,7 @@ class Runs final : public RunHooks {
  private:
   ServiceTable* services_;
   Ledger* ledger_;
+  BudgetWaits* waits_;
   const Clock* clock_;
   TermsOf terms_of_;
   Finished finished_;

@@ -14,7 +14,7 @@ TEST_F(RunsTest, ARunKeepsTheTermsThatItsPluginHadWhenItBegan) {
   Runs::Terms terms{Grants::from({{"gitea.write", {"org/app"}}}), {.most = 7, .dry_run = true}};
   terms.bypassable = true;
   Runs runs(
-      table_, ledger_, loop_.clock(), [&](const RunnableTask&) { return terms; },
+      table_, ledger_, waits_, loop_.clock(), [&](const RunnableTask&) { return terms; },
       [](JobId, const RunnableTask&, const Verdict&, JobState) {},
       [](const RunnableTask&, const Verdict&) {});
   ClaimedJob job;
@@ -37,7 +37,7 @@ TEST_F(RunsTest, ARunThatTheForgesRateLimitStoppedIsToWaitAtNoCost) {
   gitea.add_repo("org/app");
   table_.add(make_gitea_service(gitea, store_, loop_.clock(), log_));
   Runs runs(
-      table_, ledger_, loop_.clock(), [](const RunnableTask&) { return Runs::Terms{}; },
+      table_, ledger_, waits_, loop_.clock(), [](const RunnableTask&) { return Runs::Terms{}; },
       [](JobId, const RunnableTask&, const Verdict&, JobState) {},
       [](const RunnableTask&, const Verdict&) {});
   const auto wait_after = [&](Code failure) {
@@ -49,6 +49,25 @@ TEST_F(RunsTest, ARunThatTheForgesRateLimitStoppedIsToWaitAtNoCost) {
   EXPECT_GE(wait_after(Code::rate_limited), Duration(std::chrono::seconds(1)));
   EXPECT_EQ(wait_after(Code::unavailable), std::nullopt);
   EXPECT_EQ(wait_after(Code::not_found), std::nullopt);
+}
+
+TEST_F(RunsTest, ARunWaitsForItsBudgetOnlyWhereTheForgeDoesNotKeepItLonger) {
+  Runs runs(
+      table_, ledger_, waits_, loop_.clock(), [](const RunnableTask&) { return Runs::Terms{}; },
+      [](JobId, const RunnableTask&, const Verdict&, JobState) {},
+      [](const RunnableTask&, const Verdict&) {});
+  const auto closing_of = [&](Duration until_renewed) {
+    const auto run = open(nullptr);
+    run->forge_asked_to_wait = true;
+    run->refused = BudgetMoment{0, loop_.clock().wall() + until_renewed};
+    return runs.closed(run->run, {.kind = Verdict::Kind::failed});
+  };
+  const auto forge = closing_of(std::chrono::seconds(10));
+  EXPECT_EQ(forge.wait, Duration(std::chrono::seconds(30)));
+  EXPECT_FALSE(forge.note_wait);
+  const auto budget = closing_of(std::chrono::hours(1));
+  EXPECT_EQ(budget.wait, Duration(std::chrono::hours(1)));
+  EXPECT_TRUE(budget.note_wait);
 }
 
 }  // namespace

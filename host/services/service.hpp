@@ -30,6 +30,13 @@ namespace host {
 
 class Unit;
 
+// The budget at the moment at which something is asked for: as long as it is the same, and no cap
+// begins anew, what is refused would be again.
+struct BudgetMoment {
+  std::int64_t generation = 0;  // Ledger::budget_generation
+  WallTime renews;              // when the caps begin anew, by the wall clock
+};
+
 // One run of a job, as the services see it. Lives from the moment the job is handed to a worker
 // until it has ended. Loop thread.
 struct RunContext {
@@ -61,8 +68,7 @@ struct RunContext {
   std::optional<std::int64_t> token_day;  // of its first reservation: its reports are of it, too
   std::vector<Report> reports;            // what it said that it used; charged however it ends
   std::set<ReservationId> reservations;   // open ones of its own; released at its end
-  std::optional<WallTime> budget_renews;  // a call was refused until then: it may wait at no cost
-  std::string refusing_budget;            // by these caps
+  std::optional<BudgetMoment> refused;    // by a cap that begins anew: it may wait at no cost
 
   // What gives up the calls that are under way, by numbers that nobody else has. Called when the
   // run is over.

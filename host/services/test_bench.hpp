@@ -11,6 +11,7 @@
 #include "base/fake_loop.hpp"
 #include "queue/job_table.hpp"
 #include "queue/queue.hpp"
+#include "services/budget_wait.hpp"
 #include "services/service_table.hpp"
 #include "services/state_service.hpp"
 #include "store/inline_store.hpp"
@@ -92,6 +93,7 @@ class ServiceBench : public ::testing::Test {
   InlineStore store_{loop_};
   Queue queue_{store_, loop_, log_};
   Ledger ledger_{store_, loop_, loop_.clock(), log_, "allegro", "this boot"};
+  BudgetWaits waits_{queue_, loop_, log_};
   ServiceTable table_{log_};
 };
 

@@ -72,10 +72,10 @@ class TokensService final : public Service {
     if (said.model != ModelName()) model = model_of(said, "reserve");
     const Tokens tokens(number_parameter(params, "tokens", 0, 1, kMostTokensOfARun.count()));
     ledger_->reserve({spender_of(*run), tokens, model},
-                     [run, ledger = ledger_, day = ledger_->today(),
+                     [run, ledger = ledger_, day = ledger_->today(), asked = moment_of(*ledger_),
                       reply = std::move(reply)](Result<ReservationId> id) {
                        if (!id.ok()) {
-                         note_refusal(*run, *ledger, id.error());
+                         note_refusal(*run, asked, id.error());
                          return reply(id.error());
                        }
                        if (run->over) {

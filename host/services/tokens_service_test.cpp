@@ -48,7 +48,7 @@ class TokensServiceTest : public ServiceBench {
   void end(const std::shared_ptr<RunContext>& run, const std::string& result,
            Verdict::Kind kind = Verdict::Kind::completed) {
     Runs runs(
-        table_, ledger_, loop_.clock(), [](const RunnableTask&) { return Runs::Terms(); },
+        table_, ledger_, waits_, loop_.clock(), [](const RunnableTask&) { return Runs::Terms(); },
         [](JobId, const RunnableTask&, const Verdict&, JobState) {},
         [](const RunnableTask&, const Verdict&) {});
     Verdict verdict{.kind = kind, .result = result};

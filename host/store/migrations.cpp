@@ -293,16 +293,23 @@ CREATE INDEX ledger_issue ON ledger(repo COLLATE NOCASE, issue) WHERE repo <> ''
 
 constexpr const char* kVersion8 = R"sql(
 ALTER TABLE reservations ADD COLUMN bypassable INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+// Some builds of version 8 made a table of this name with other columns.
+constexpr const char* kVersion9 = R"sql(
+DROP TABLE IF EXISTS budget_waits;
 CREATE TABLE budget_waits(
   id INTEGER PRIMARY KEY,
   job INTEGER NOT NULL,
   lease INTEGER NOT NULL,
   until INTEGER NOT NULL,
-  budget TEXT NOT NULL) STRICT;
+  generation INTEGER NOT NULL) STRICT;
+CREATE INDEX budget_waits_until ON budget_waits(until);
 )sql";
 
-constexpr std::array<const char*, kSchemaVersion> kVersions{
-    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7, kVersion8};
+constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2, kVersion3,
+                                                            kVersion4, kVersion5, kVersion6,
+                                                            kVersion7, kVersion8, kVersion9};
 
 void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");

@@ -30,14 +30,15 @@
 //   token_pauses(pipeline, cause, since, until)   tokens/
 // Version 7: intents.who, as in audit, NULL in older rows; the ledger's issues without case
 // Version 8: reservations.bypassable
-//   budget_waits                                  services/budget_wait.cpp
+// Version 9:
+//   budget_waits(job, lease, until, generation)   services/budget_wait.cpp
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 8;
+inline constexpr int kSchemaVersion = 9;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 

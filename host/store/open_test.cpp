@@ -257,5 +257,31 @@ TEST(MigrationTest, a_second_migration_changes_nothing) {
   EXPECT_EQ(id.size(), 16u);
 }
 
+TEST(MigrationTest, what_an_older_version_holds_stays) {
+  Connection db({}, Connection::Mode::memory);
+  migrate(db, 7);
+  db.execute(
+      "INSERT INTO jobs(task, state, priority, rank, due, max_attempts, inserted_at, source, "
+      "payload) VALUES('nightly', 'scheduled', 0, 5, 5, 3, 1, 'cli', x'7b7d');"
+      "INSERT INTO reservations(at, day, plugin, task, pipeline, playbook, job, attempt, run, repo,"
+      " issue, provider, model, free) "
+      "VALUES(1, 20000, 'triage', 'nightly', 'nightly', '', 1, 1, '1.1', '', 0, NULL, NULL, 60)");
+  migrate(db);
+  EXPECT_EQ(db.integer("PRAGMA user_version"), kSchemaVersion);
+  EXPECT_EQ(db.text("SELECT task || due FROM jobs"), "nightly5");
+  EXPECT_EQ(db.text("SELECT run || ' ' || free || ' ' || bypassable FROM reservations"),
+            "1.1 60 0");
+  EXPECT_EQ(db.integer("SELECT count(generation) FROM budget_waits"), 0);
+}
+
+TEST(MigrationTest, a_version_8_that_has_waits_of_another_kind_gets_the_present_ones) {
+  Connection db({}, Connection::Mode::memory);
+  migrate(db, 8);
+  db.execute("CREATE TABLE budget_waits(id INTEGER PRIMARY KEY, budget TEXT NOT NULL) STRICT");
+  db.execute("INSERT INTO budget_waits(budget) VALUES('a mark')");
+  migrate(db);
+  EXPECT_EQ(db.integer("SELECT count(generation) FROM budget_waits"), 0);
+}
+
 }  // namespace
 }  // namespace host

@@ -8,6 +8,7 @@ namespace host {
 namespace {
 
 constexpr std::string_view kBudget = "token_budget";
+constexpr std::string_view kGeneration = "token_budget_generation";
 constexpr std::string_view kDay = "token_day";
 
 std::optional<std::string> read(Unit& unit, std::string_view key) {
@@ -36,6 +37,19 @@ std::optional<Budget> read_kept_budget(Unit& unit) {
 void keep_budget(Unit& unit, const Budget& budget) { keep(unit, kBudget, to_text(budget)); }
 
 void forget_budget(Unit& unit) { unit.run("DELETE FROM settings WHERE key=?", kBudget); }
+
+std::int64_t read_budget_generation(Unit& unit) {
+  auto& row = unit.query("SELECT CAST(value AS INTEGER) FROM settings WHERE key=?", kGeneration);
+  const auto generation = row.step() ? row.integer(0) : 0;
+  row.reset();
+  return generation;
+}
+
+std::int64_t begin_budget_generation(Unit& unit) {
+  const auto generation = read_budget_generation(unit) + 1;
+  keep(unit, kGeneration, std::to_string(generation));
+  return generation;
+}
 
 std::optional<DayAnchor> read_kept_anchor(Unit& unit) {
   const auto text = read(unit, kDay);

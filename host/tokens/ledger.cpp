@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/sha256.hpp"
 #include "tokens/granting.hpp"
 #include "tokens/kept_settings.hpp"
 #include "tokens/ledger_start.hpp"
@@ -66,7 +65,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   void insist(Work work, Reply<T> done);
 
   [[nodiscard]] const std::optional<Budget>& budget() const { return budget_; }
-  [[nodiscard]] const std::string& budget_mark() const { return budget_mark_; }
+  [[nodiscard]] std::int64_t budget_generation() const { return budget_generation_; }
   void set_budget_handler(std::function<void()> handler) { budget_handler_ = std::move(handler); }
   [[nodiscard]] DayClock& day() { return day_; }
   [[nodiscard]] PauseWatch& pauses() { return pauses_; }
@@ -76,8 +75,15 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   }
 
  private:
+  // What a change of the budget, or of its day, leaves in the store.
+  struct Changed {
+    std::int64_t generation = 0;
+    std::map<std::string, PipelinePause> pauses;
+  };
+
   [[nodiscard]] LedgerTerms terms();
   void take_budget(std::optional<Budget> budget);
+  void begun(Changed changed);
   void warn_of_clock() const;
   void take_notes(const LedgerNotes& notes);
   void try_again(std::function<void()> work);
@@ -91,7 +97,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   DayClock day_;
   std::optional<std::int64_t> kept_day_;  // in the store
   std::optional<Budget> budget_;
-  std::string budget_mark_;
+  std::int64_t budget_generation_ = 0;
   std::function<void()> budget_handler_;
   std::shared_ptr<const Budget> shared_budget_ = std::make_shared<const Budget>();
   PauseWatch pauses_{store_, loop_, day_, log_};
@@ -106,9 +112,14 @@ LedgerTerms Ledger::Impl::terms() {
 
 void Ledger::Impl::take_budget(std::optional<Budget> budget) {
   budget_ = std::move(budget);
-  budget_mark_ = budget_ ? sha256_hex(to_text(*budget_)) : std::string();
   shared_budget_ = std::make_shared<const Budget>(budget_.value_or(Budget()));
   if (budget_) day_.set_zone(BudgetZone::load(budget_->zone));
+}
+
+void Ledger::Impl::begun(Changed changed) {
+  const bool news = changed.generation != std::exchange(budget_generation_, changed.generation);
+  pauses_.take(std::move(changed.pauses));
+  if (news && budget_handler_) budget_handler_();
 }
 
 void Ledger::Impl::recover(Reply<Recovery> done) {
@@ -125,6 +136,7 @@ void Ledger::Impl::recover(Reply<Recovery> done) {
                self->day_ = DayClock(self->clock_, self->boot_, start.anchor);
                self->kept_day_ = start.anchor.day;
                self->take_budget(std::move(start.budget));
+               self->budget_generation_ = start.budget_generation;
                self->pauses_.take(std::move(start.pauses));
                self->warn_of_clock();
                if (start.charged.holds > 0)
@@ -159,16 +171,14 @@ void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
       [old = shared_budget_, fresh, terms = terms()](Unit& unit) {
         keep_budget(unit, *fresh);
         end_pauses_that_changed(unit, *old, *fresh, terms.today);
-        return read_pauses_of_pipelines(unit);
+        return Changed{begin_budget_generation(unit), read_pauses_of_pipelines(unit)};
       },
-      [weak = weak_from_this(), fresh,
-       done = std::move(done)](Result<std::map<std::string, PipelinePause>> pauses) {
+      [weak = weak_from_this(), fresh, done = std::move(done)](Result<Changed> changed) {
         const auto self = weak.lock();
         if (!self) return;
-        if (!pauses) return done(pauses.error());
+        if (!changed) return done(changed.error());
         self->take_budget(*fresh);
-        self->pauses_.take(std::move(pauses.value()));
-        if (self->budget_handler_) self->budget_handler_();
+        self->begun(std::move(changed.value()));
         done(Done{});
       });
 }
@@ -187,18 +197,18 @@ void Ledger::Impl::accept_clock(Reply<Done> done) {
   auto day = day_;
   day.accept();
   store_.run(
-      [anchor = day.anchor()](Unit& unit) {
+      [anchor = day.anchor(), granting = budget_.has_value()](Unit& unit) {
         keep_anchor(unit, anchor);
         unit.run("DELETE FROM token_pauses");
+        return Changed{granting ? begin_budget_generation(unit) : read_budget_generation(unit), {}};
       },
-      [weak = weak_from_this(), day, done = std::move(done)](Status status) {
+      [weak = weak_from_this(), day, done = std::move(done)](Result<Changed> changed) {
         const auto self = weak.lock();
         if (!self) return;
-        if (!status) return done(status.error());
+        if (!changed) return done(changed.error());
         self->day_ = day;
         self->kept_day_ = day.anchor().day;
-        self->pauses_.take({});
-        if (self->budget_handler_) self->budget_handler_();
+        self->begun(std::move(changed.value()));
         done(Done{});
       });
 }
@@ -307,7 +317,7 @@ void Ledger::withdraw_budget(Reply<Done> done) { impl_->withdraw_budget(std::mov
 
 const std::optional<Budget>& Ledger::budget() const { return impl_->budget(); }
 
-const std::string& Ledger::budget_mark() const { return impl_->budget_mark(); }
+std::int64_t Ledger::budget_generation() const { return impl_->budget_generation(); }
 
 void Ledger::set_budget_handler(std::function<void()> handler) {
   impl_->set_budget_handler(std::move(handler));

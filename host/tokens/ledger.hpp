@@ -12,6 +12,7 @@
 // check adds rows up. Loop thread; a reply means that it is on the disk.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -57,9 +58,11 @@ class Ledger {
   // what is used already, HoldAsk.
   void withdraw_budget(Reply<Done> done);
   [[nodiscard]] const std::optional<Budget>& budget() const;
-  // Of budgets that are equal the same, over restarts too; of none empty.
-  [[nodiscard]] const std::string& budget_mark() const;
-  // Called on the loop when other caps are in force, or another day is accepted.
+  // Of what is asked now. Grows, in the same transaction, with each budget that comes into force
+  // and, while there is one, each day that is accepted: what was refused under an older one may be
+  // granted now. A budget that is withdrawn grants nothing, and so begins none.
+  [[nodiscard]] std::int64_t budget_generation() const;
+  // Called on the loop when a generation has begun.
   void set_budget_handler(std::function<void()> handler);
 
   // The Error tells whose fault it is. {invalid}: a cost is capped, and the model that is named has

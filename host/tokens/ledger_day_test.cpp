@@ -86,6 +86,17 @@ TEST_F(LedgerDayTest, the_operator_may_accept_the_clock) {
   EXPECT_EQ(day_text(ledger_->today()), "2026-01-09");
 }
 
+TEST_F(LedgerDayTest, a_day_that_is_accepted_begins_a_generation_where_there_is_a_budget) {
+  const auto before = ledger_->budget_generation();
+  EXPECT_TRUE(wait<Done>([&](auto done) { ledger_->accept_clock(done); }));
+  EXPECT_EQ(ledger_->budget_generation(), before + 1);
+  EXPECT_TRUE(wait<Done>([&](auto done) { ledger_->withdraw_budget(done); }));
+  EXPECT_TRUE(wait<Done>([&](auto done) { ledger_->accept_clock(done); }));
+  EXPECT_EQ(ledger_->budget_generation(), before + 1);
+  start();
+  EXPECT_EQ(ledger_->budget_generation(), before + 1);
+}
+
 TEST_F(LedgerDayTest, a_budget_with_a_zone_that_is_none_is_not_taken) {
   auto budget = *ledger_->budget();
   budget.zone = "Mars/Olympus";

@@ -3,6 +3,7 @@
 // What the ledger finds in the store at its start. Private to the ledger.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,7 +21,8 @@ struct LedgerStart {
   DayAnchor anchor;
   std::optional<Budget> budget;
   std::string budget_fault;  // why the kept one is of no use; empty where it is, or there is none
-  Charged charged;           // what was open
+  std::int64_t budget_generation = 0;
+  Charged charged;  // what was open
   std::map<std::string, PipelinePause> pauses;
 };
 

@@ -31,6 +31,23 @@ TEST_F(LedgerTest, the_last_good_caps_hold_after_a_restart) {
 
 // Reservations.
 
+TEST_F(LedgerTest, a_generation_begins_with_each_budget_that_comes_into_force) {
+  const auto first = ledger_->budget_generation();
+  int heard = 0;
+  ledger_->set_budget_handler([&] { ++heard; });
+  budget(R"({"day": {"tokens": 100}})");
+  EXPECT_EQ(ledger_->budget_generation(), first + 1);
+  budget(R"({"day": {"tokens": 100}})");
+  EXPECT_EQ(ledger_->budget_generation(), first + 1) << "it was in force already";
+  EXPECT_TRUE(wait<Done>([&](auto done) { ledger_->withdraw_budget(done); }));
+  EXPECT_EQ(ledger_->budget_generation(), first + 1) << "nothing is granted by it";
+  budget(R"({"day": {"tokens": 200}})");
+  EXPECT_EQ(ledger_->budget_generation(), first + 2);
+  EXPECT_EQ(heard, 2);
+  start();
+  EXPECT_EQ(ledger_->budget_generation(), first + 2);
+}
+
 TEST_F(LedgerTest, what_is_reserved_is_taken_from_every_account) {
   budget(R"({"day": {"tokens": 100}})");
   Spender who = spender();

@@ -322,7 +322,7 @@ void Executor::on_unmade(const Run& run, const Verdict& refusal) {
 
 Verdict Executor::judge(const Run& run, Verdict verdict, RunHooks::Closing& closing) const {
   using Kind = Verdict::Kind;
-  const auto waits = std::exchange(closing.waits, nullptr);
+  const auto waits = std::exchange(closing.note_wait, nullptr);
   const bool failed = verdict.kind == Kind::failed || verdict.kind == Kind::timed_out;
   if (run.cancelled && verdict.kind != Kind::completed) {
     verdict.kind = Kind::cancelled;
@@ -330,7 +330,7 @@ Verdict Executor::judge(const Run& run, Verdict verdict, RunHooks::Closing& clos
     if (closing.wait) {
       verdict.kind = Kind::snoozed;
       verdict.delay = std::max(verdict.delay.value_or(Duration::zero()), *closing.wait);
-      closing.waits = waits;
+      closing.note_wait = waits;
     }
     // The task said that it can't do without this system, and the system could not be reached:
     // nobody's fault, so no attempt is burned.
@@ -338,7 +338,7 @@ Verdict Executor::judge(const Run& run, Verdict verdict, RunHooks::Closing& clos
       if (!closing.unreachable.contains(system)) continue;
       verdict.kind = Kind::snoozed;
       verdict.delay = kUnreachablePause;
-      closing.waits = nullptr;
+      closing.note_wait = nullptr;
       verdict.message = system + " can't be reached: " + verdict.message;
     }
   }
@@ -380,12 +380,12 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
 
 // What a run's end brings with it into its transaction; nothing when it brings nothing.
 Queue::Also Executor::also(std::shared_ptr<const RunHooks::Closing> closing, WallTime now) {
-  if (!closing->commit && !closing->charge && !closing->waits && closing->followers.empty())
+  if (!closing->commit && !closing->charge && !closing->note_wait && closing->followers.empty())
     return {};
   return [closing = std::move(closing), now](Unit& unit, JobState state) {
     if (closing->charge) closing->charge(unit);
     if (closing->commit) closing->commit(unit);
-    if (closing->waits && state == JobState::scheduled) closing->waits(unit);
+    if (closing->note_wait && state == JobState::scheduled) closing->note_wait(unit);
     for (const auto& follower : closing->followers)
       if (follows(follower.when, state)) (void)insert_job(unit, follower.job, now);
   };

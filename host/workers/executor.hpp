@@ -57,7 +57,7 @@ class RunHooks {
     // It was told that what it asked for can be had again after so long. A run that then fails, and
     // may be tried again, waits for that at no cost.
     std::optional<Duration> wait{};
-    std::function<void(Unit&)> waits{};  // where the job then waits for it; may be empty
+    std::function<void(Unit&)> note_wait{};  // where the job then waits for just that; may be empty
   };
   // `verdict`: as the worker gave it, before it is judged.
   [[nodiscard]] virtual Closing closed(RunId run, const Verdict& verdict) = 0;

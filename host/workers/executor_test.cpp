@@ -136,7 +136,7 @@ TEST_F(ExecutorTest, WhatAJobWaitsForIsNotedWhereItWaitsForThatAndForNothingElse
     bool noted = false;
     hooks_.closing.wait = 30s;
     hooks_.closing.unreachable = away;
-    hooks_.closing.waits = [&](Unit&) { noted = true; };
+    hooks_.closing.note_wait = [&](Unit&) { noted = true; };
     end(insert("needs").at(0), verdict);
     return noted;
   };
