@@ -322,15 +322,15 @@ void Executor::on_unmade(const Run& run, const Verdict& refusal) {
 
 Verdict Executor::judge(const Run& run, Verdict verdict, RunHooks::Closing& closing) const {
   using Kind = Verdict::Kind;
-  const auto waits = std::exchange(closing.note_wait, nullptr);
   const bool failed = verdict.kind == Kind::failed || verdict.kind == Kind::timed_out;
+  bool waits_as_told = false;
   if (run.cancelled && verdict.kind != Kind::completed) {
     verdict.kind = Kind::cancelled;
   } else if (failed && !verdict.permanent) {
     if (closing.wait) {
+      waits_as_told = *closing.wait >= verdict.delay.value_or(Duration::zero());
       verdict.kind = Kind::snoozed;
-      verdict.delay = std::max(verdict.delay.value_or(Duration::zero()), *closing.wait);
-      closing.note_wait = waits;
+      if (waits_as_told) verdict.delay = closing.wait;
     }
     // The task said that it can't do without this system, and the system could not be reached:
     // nobody's fault, so no attempt is burned.
@@ -338,10 +338,11 @@ Verdict Executor::judge(const Run& run, Verdict verdict, RunHooks::Closing& clos
       if (!closing.unreachable.contains(system)) continue;
       verdict.kind = Kind::snoozed;
       verdict.delay = kUnreachablePause;
-      closing.note_wait = nullptr;
+      waits_as_told = false;
       verdict.message = system + " can't be reached: " + verdict.message;
     }
   }
+  if (!waits_as_told) closing.note_wait = nullptr;
   return verdict;
 }
 

@@ -143,6 +143,8 @@ TEST_F(ExecutorTest, WhatAJobWaitsForIsNotedWhereItWaitsForThatAndForNothingElse
   EXPECT_TRUE(noted_by({.kind = Kind::failed}));
   EXPECT_FALSE(noted_by({.kind = Kind::failed}, {"gitea"})) << "it waits for the forge";
   EXPECT_FALSE(noted_by({.kind = Kind::failed, .permanent = true}));
+  EXPECT_FALSE(noted_by({.kind = Kind::failed, .delay = 90s})) << "it asked for a longer wait";
+  EXPECT_TRUE(noted_by({.kind = Kind::failed, .delay = 10s}));
   EXPECT_FALSE(noted_by({.kind = Kind::snoozed, .delay = 90s})) << "it waits as it likes";
   EXPECT_FALSE(noted_by({.kind = Kind::completed}));
 }
