@@ -357,11 +357,18 @@ void Executor::finish(Run run, Verdict verdict, RunHooks::Closing closing) {
   after_finish(name);
 }
 
+// What a run's end brings with it into its transaction.
+struct Executor::Ending {
+  enum class Part { charge, commit, note_wait, followers };
+  RunHooks::Closing closing;
+  Part at = Part::charge;  // on the store thread; after an error of its own it is what threw
+};
+
 void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdict verdict,
                      RunHooks::Closing closing) {
   ++finishing_;
   auto written = verdict;
-  const auto ending = std::make_shared<const RunHooks::Closing>(std::move(closing));
+  const auto ending = std::make_shared<Ending>(Ending{std::move(closing)});
   const auto now = queue_->now();
   queue_->finish(
       run, std::move(verdict), task->retry, also(ending, now),
@@ -370,24 +377,30 @@ void Executor::write(RunId run, std::shared_ptr<const RunnableTask> task, Verdic
         TIMMY_FAILPOINT("workers.finished");
         if (finished.ok()) {
           hooks_->finished(run.job, *task, written, finished.value().state);
-          for (const auto& follower : ending->followers)
+          for (const auto& follower : ending->closing.followers)
             if (follows(follower.when, finished.value().state)) note_follower(follower.job, now);
         } else if (finished.error().code() != Code::stale) {
-          refused(run, task, *ending, finished.error());
+          refused(run, task, *ending, written, finished.error());
         }
         maybe_drained();
       });
 }
 
-// What a run's end brings with it into its transaction; nothing when it brings nothing.
-Queue::Also Executor::also(std::shared_ptr<const RunHooks::Closing> closing, WallTime now) {
-  if (!closing->commit && !closing->charge && !closing->note_wait && closing->followers.empty())
-    return {};
-  return [closing = std::move(closing), now](Unit& unit, JobState state) {
-    if (closing->charge) closing->charge(unit);
-    if (closing->commit) closing->commit(unit);
-    if (closing->note_wait && state == JobState::scheduled) closing->note_wait(unit);
-    for (const auto& follower : closing->followers)
+// Empty when it brings nothing.
+Queue::Also Executor::also(std::shared_ptr<Ending> ending, WallTime now) {
+  const auto& brings = ending->closing;
+  if (!brings.commit && !brings.charge && !brings.note_wait && brings.followers.empty()) return {};
+  return [ending = std::move(ending), now](Unit& unit, JobState state) {
+    using Part = Ending::Part;
+    const auto& closing = ending->closing;
+    ending->at = Part::charge;
+    if (closing.charge) closing.charge(unit);
+    ending->at = Part::commit;
+    if (closing.commit) closing.commit(unit);
+    ending->at = Part::note_wait;
+    if (closing.note_wait && state == JobState::scheduled) closing.note_wait(unit);
+    ending->at = Part::followers;
+    for (const auto& follower : closing.followers)
       if (follows(follower.when, state)) (void)insert_job(unit, follower.job, now);
   };
 }
@@ -397,16 +410,24 @@ void Executor::note_follower(const NewJob& job, WallTime inserted) {
   queue_->note_inserted(job.task, later ? std::optional(inserted + job.delay) : std::nullopt);
 }
 
-// What the run staged can't be kept, so the run did not complete; the job must not stay with a run
-// that is over. Followers that come of a failure are tried once more without what it saved; what is
-// refused by itself is dropped.
+// The job must not stay with a run that is over, so the end is written anew without what threw.
+// What the host adds by itself takes nothing from the verdict. But where what the run staged can't
+// be kept, it did not complete: followers that come of a failure are tried once more without what
+// it saved; what is refused by itself is dropped.
 void Executor::refused(RunId run, const std::shared_ptr<const RunnableTask>& task,
-                       const RunHooks::Closing& closing, const Error& error) {
+                       const Ending& ending, Verdict verdict, const Error& error) {
   log_.error("{}: writing a verdict: {}", task->name, error.what());
-  if (!closing.commit && closing.followers.empty()) return;
-  RunHooks::Closing rest;
-  rest.charge = closing.charge;
-  if (closing.commit) rest.followers = closing.followers;
+  auto rest = ending.closing;
+  if (ending.at == Ending::Part::charge) {
+    log_.error("{}: what job {} used by its own word is not charged", task->name, run.job.value());
+    rest.charge = {};
+    return write(run, task, std::move(verdict), std::move(rest));
+  }
+  rest.note_wait = {};
+  if (ending.at == Ending::Part::note_wait)
+    return write(run, task, std::move(verdict), std::move(rest));
+  if (!rest.commit) rest.followers.clear();
+  rest.commit = {};
   write(run, task,
         {.kind = Verdict::Kind::failed,
          .code = "commit",

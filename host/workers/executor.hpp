@@ -168,11 +168,11 @@ class Executor final : public Queue::Starter {
   void wait_for_start(const std::string& name);
   void claimed(const std::string& name, int asked, Result<Claimed> result);
   void ask_later(Lane& lane, const std::string& name, Duration pause);
-  [[nodiscard]] static Queue::Also also(std::shared_ptr<const RunHooks::Closing> closing,
-                                        WallTime now);
+  struct Ending;
+  [[nodiscard]] static Queue::Also also(std::shared_ptr<Ending> ending, WallTime now);
   void note_follower(const NewJob& job, WallTime inserted);
-  void refused(RunId run, const std::shared_ptr<const RunnableTask>& task,
-               const RunHooks::Closing& closing, const Error& error);
+  void refused(RunId run, const std::shared_ptr<const RunnableTask>& task, const Ending& ending,
+               Verdict verdict, const Error& error);
   [[nodiscard]] bool blocked(const RunnableTask& task) const;
   void start(const std::string& name, std::vector<ClaimedJob> jobs);
   void give_back(const std::shared_ptr<const RunnableTask>& task, std::vector<RunId> runs);

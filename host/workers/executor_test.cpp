@@ -188,6 +188,40 @@ TEST_F(ExecutorTest, ARunWhoseFollowersAreRefusedHasFailedAndKeepsNoJobRunning) 
   EXPECT_THAT(*lines_, testing::Contains(HasSubstr("priority")));
 }
 
+TEST_F(ExecutorTest, ARunWhoseChargeThrowsEndsAsItDidAndKeepsTheRest) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  bool kept = false;
+  hooks_.closing.charge = [](Unit&) { throw Error(Code::corrupt, "no such account"); };
+  hooks_.closing.commit = [&](Unit&) { kept = true; };
+  end(id);
+  EXPECT_EQ(show(id).state, JobState::completed);
+  EXPECT_TRUE(kept);
+  EXPECT_THAT(*lines_, testing::Contains(HasSubstr("is not charged")));
+}
+
+TEST_F(ExecutorTest, ARunWhoseWaitCantBeNotedWaitsAllTheSame) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  hooks_.closing.wait = 30s;
+  hooks_.closing.note_wait = [](Unit&) { throw Error(Code::corrupt, "no such table"); };
+  end(id, {.kind = Kind::failed});
+  EXPECT_EQ(show(id).state, JobState::scheduled);
+  EXPECT_EQ(show(id).due, queue_.now() + 30s);
+}
+
+TEST_F(ExecutorTest, ARunAllOfWhoseEndIsRefusedKeepsNoJobRunning) {
+  set({task("work")});
+  const auto id = insert("work").at(0);
+  const auto no = [](Unit&) { throw Error(Code::corrupt, "no"); };
+  hooks_.closing.charge = no;
+  hooks_.closing.commit = no;
+  hooks_.closing.followers = {{.job = {.task = "next", .priority = 99}, .when = FollowOn::always}};
+  end(id);
+  EXPECT_EQ(show(id).state, JobState::retryable);
+  EXPECT_THAT(hooks_.ended, ElementsAre("work 1 failed retryable"));
+}
+
 TEST_F(ExecutorTest, AnEndThatTheStoreIsTooBusyForIsWrittenLater) {
   set({task("work")});
   const auto id = insert("work").at(0);
