@@ -28,8 +28,9 @@ namespace host {
 
 struct MeterOptions {
   SocketAddress listen{"127.0.0.1", 0};
-  Duration call_time = std::chrono::hours(1);     // a call to its last byte
-  Duration silence = std::chrono::minutes(10);    // of an upstream
+  Duration call_time = std::chrono::hours(1);    // a call to its last byte
+  Duration silence = std::chrono::minutes(10);   // of an upstream
+  Duration answer_time = std::chrono::hours(2);  // from a call's coming, since its turn may be late
   Duration send_time = std::chrono::seconds(30);  // a piece of an answer, to a slow client
   std::size_t calls_of_run = 8;                   // at once; more wait
   std::size_t waiting_of_run = 64;                // more are refused

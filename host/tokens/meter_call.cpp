@@ -27,6 +27,8 @@ bool is_stream(const HttpResponse& reply) {
   return type != nullptr && folded(*type).starts_with("text/event-stream");
 }
 
+const WireError kLate{504, "server_error", "call_timeout", "the call got no answer in time"};
+
 std::string to_event(const WireError& error) {
   return to_text(SseEvent{{}, to_text(error.json()), false});
 }
@@ -50,6 +52,12 @@ MeterCall::MeterCall(const MeterParts& parts, CallTerms terms, PreparedCall call
       terms_(std::move(terms)),
       call_(std::move(call)),
       respond_(std::move(respond)) {}
+
+void MeterCall::answer_in_time() {
+  late_ = parts_.loop->after(parts_.options->answer_time, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->cut(kLate);
+  });
+}
 
 void MeterCall::start(std::function<void()> ended) {
   ended_ = std::move(ended);
@@ -112,6 +120,7 @@ void MeterCall::take_head(Result<HttpResponse> head) {
 
 void MeterCall::start_stream(const HttpResponse& head) {
   state_ = State::streaming;
+  late_.cancel();
   watch_.emplace(ReplyTerms{call_.model.provider, call_.choices, call_.usage_wanted, *hold_},
                  terms_.routes->banned);
   ServerResponse answer{head.status,
@@ -254,7 +263,8 @@ void MeterCall::client_gone() {
 void MeterCall::cut(const WireError& why) {
   if (state_ == State::ended || cut_) return;
   cut_ = why;
-  if (respond_) std::exchange(respond_, nullptr)(error_answer(why));
+  const bool charged = state_ == State::forwarded && settlement_of({.sent = *sent_}).has_value();
+  if (respond_) std::exchange(respond_, nullptr)(error_answer(why, charged));
   const bool streamed = state_ == State::streaming;
   client_gone();
   if (streamed && give_) give(to_event(*std::exchange(cut_, {})));
@@ -264,6 +274,7 @@ void MeterCall::cut(const WireError& why) {
 void MeterCall::end(std::optional<Settlement> settlement) {
   if (state_ == State::ended) return;
   state_ = State::ended;
+  late_.cancel();
   body_.reset();
   auto ended = std::exchange(ended_, nullptr);
   if (!hold_) return ended ? ended() : void();
@@ -276,6 +287,7 @@ void MeterCall::end(std::optional<Settlement> settlement) {
 
 void MeterCall::abandon() {
   state_ = State::ended;
+  late_.cancel();
   body_.reset();
   give_ = nullptr;
   ended_ = nullptr;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "base/loop.hpp"
 #include "http/client.hpp"
 #include "http/server.hpp"
 #include "tokens/call_ledger.hpp"
@@ -25,6 +26,7 @@ struct MeterParts {
   CurlClient* http;
   CallLedger* ledger;
   RouteKeys* keys;
+  Loop* loop;
   const MeterOptions* options;
   Log log;
 };
@@ -50,6 +52,8 @@ class MeterCall final : public std::enable_shared_from_this<MeterCall> {
   MeterCall(const MeterCall&) = delete;
   MeterCall& operator=(const MeterCall&) = delete;
 
+  // From now on it has MeterOptions::answer_time until it is answered, or streams; then it is cut.
+  void answer_in_time();
   // Its turn has come. `ended` is called once, when the call is settled.
   void start(std::function<void()> ended);
   // Nobody waits for the answer any more.
@@ -85,6 +89,7 @@ class MeterCall final : public std::enable_shared_from_this<MeterCall> {
   PreparedCall call_;
   HttpServer::Respond respond_;
   std::function<void()> ended_;
+  Timer late_;
   State state_ = State::waiting;
   bool gone_ = false;
   std::optional<WireError> cut_;

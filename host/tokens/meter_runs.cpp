@@ -15,13 +15,16 @@ namespace {
 
 // For answers under way at an address that is given up.
 constexpr Duration kLeaveGrace = std::chrono::seconds(2);
+// By how much the server waits longer for an answer than a call does: its own knows nothing of what
+// was charged.
+constexpr Duration kServerSlack = std::chrono::minutes(1);
 
 HttpServerLimits limits_of(const MeterOptions& options) {
   HttpServerLimits limits;
   // A little more than is taken, so that what is just too large gets an answer that clients show.
   limits.body_bytes = kModelRequestCap + kModelRequestCap / 8;
   limits.receive_time = std::chrono::minutes(1);
-  limits.answer_time = options.call_time * 2;  // its turn may come late
+  limits.answer_time = options.answer_time + kServerSlack;
   limits.send_time = options.send_time;
   limits.connections = options.connections;
   return limits;
@@ -100,7 +103,7 @@ void MeterRuns::forget(const Run& run) {
 
 MeterParts MeterRuns::parts() const {
   auto* self = const_cast<MeterRuns*>(this);
-  return {&self->http_, ledger_.get(), &self->keys_, &options_, log_};
+  return {&self->http_, ledger_.get(), &self->keys_, &self->loop_, &options_, log_};
 }
 
 void MeterRuns::open(Opening opening) {
@@ -195,6 +198,7 @@ void MeterRuns::answer_call(const RunPointer& run, ModelCallKind kind, ServerReq
     request.watch_peer([weak = std::weak_ptr<MeterCall>(call)] {
       if (const auto waiting = weak.lock()) waiting->client_gone();
     });
+    call->answer_in_time();
     if (run->calls.size() >= options_.calls_of_run)
       run->waiting.push_back(call);
     else

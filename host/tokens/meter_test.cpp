@@ -266,6 +266,31 @@ TEST_F(MeterTest, AClientThatGoesStopsTheUpstreamAndTheHoldIsCharged) {
   run_until(context_, [&] { return upstream_.peers()[0].gone(); });
 }
 
+TEST_F(MeterTest, ACallThatGetsNoAnswerInTimeIsEndedByWhoKnowsWhatItCost) {
+  MeterOptions options;
+  options.answer_time = std::chrono::seconds(1);
+  begin(options);
+  upstream_.set_script([](const Request&, const Peer&) {});
+  const auto heard = exchange(request(chat()));
+  EXPECT_EQ(upstream_.requests().size(), 1u);
+  EXPECT_THAT(heard, StartsWith("HTTP/1.1 504"));
+  EXPECT_THAT(heard, HasSubstr(R"("code":"call_timeout")"));
+  EXPECT_THAT(heard, HasSubstr("x-should-retry: false"));
+  settle();
+  EXPECT_EQ(charge(), "hold");
+}
+
+TEST_F(MeterTest, ACallWhoseTurnDoesNotComeInTimeCostsNothing) {
+  MeterOptions options;
+  options.answer_time = std::chrono::milliseconds(50);
+  begin(options);
+  ledger_.stuck = true;
+  const auto heard = exchange(request(chat()));
+  EXPECT_THAT(heard, StartsWith("HTTP/1.1 504"));
+  EXPECT_THAT(heard, Not(HasSubstr("x-should-retry")));
+  EXPECT_TRUE(upstream_.requests().empty());
+}
+
 TEST_F(MeterTest, EmbeddingsAreChargedTheirInput) {
   upstream_.set_script([](const Request&, const Peer& peer) {
     peer.say(
@@ -323,6 +348,20 @@ TEST_F(MeterTest, AnUpstreamIsAskedForItsModelsOnceInAWhileForARun) {
   others.replace(0, 4, "GET");
   EXPECT_THAT(exchange(others), HasSubstr("big-3"));
   EXPECT_EQ(upstream_.requests().size(), 3u);
+}
+
+TEST_F(MeterTest, AListOfModelsThatIsOldIsAskedForAnew) {
+  MeterOptions options;
+  options.models_every = Duration::zero();
+  begin(options);
+  upstream_.set_script([&](const Request&, const Peer& peer) {
+    peer.say(http_reply(upstream_.requests().size() == 1 ? R"({"data":[{"id":"big-2"}]})"
+                                                         : R"({"data":[{"id":"big-3"}]})"));
+  });
+  auto get = request("", "/v1/models");
+  get.replace(0, 4, "GET");
+  EXPECT_THAT(exchange(get), HasSubstr("big-2"));
+  EXPECT_THAT(exchange(get), HasSubstr("big-3"));
 }
 
 TEST_F(MeterTest, CallsAboveTheRunsShareWaitForTheirTurn) {
