@@ -88,25 +88,14 @@ class TokensService final : public Service {
                      });
   }
 
-  // The call is over already, so that nothing may keep it out of the books: what does not fit into
-  // the hold is an overrun.
+  // The call is over already, so that nothing may keep it out of the books.
   void settle(const std::shared_ptr<RunContext>& run, const Json& params, Reply<Json> reply) {
     const auto reservation = reservation_of(*run, params);
     const auto said = parse_report(params);
-    ledger_->hold(
-        reservation,
-        {.model = model_of(said, "settle"),
-         .input = Tokens(),
-         .output = said.usage.total(),
-         .least_output = Tokens(),
-         .used_already = true},
-        [ledger = ledger_, usage = said.usage, reply = std::move(reply)](Result<Hold> hold) {
-          if (!hold.ok()) return reply(hold.error());
-          ledger->settle(hold.value().id, {usage, UsageSource::reported},
-                         [reply](Result<Charge> charge) {
-                           reply(attempt([&] { return (void)charge.value(), Json::object(); }));
-                         });
-        });
+    ledger_->charge(reservation, {model_of(said, "settle"), said.usage},
+                    [reply = std::move(reply)](Result<Charge> charge) {
+                      reply(attempt([&] { return (void)charge.value(), Json::object(); }));
+                    });
   }
 
   void release(const std::shared_ptr<RunContext>& run, const Json& params, Reply<Json> reply) {

@@ -153,39 +153,62 @@ std::vector<Touched> touched_by(const OpenReservation& reservation, const ModelN
   return touched;
 }
 
-Granted<Hold> grant_hold(Unit& unit, const LedgerTerms& terms, ReservationId id,
-                         const HoldAsk& ask) {
-  check(ask);
-  const auto reservation = find_reservation(unit, id);
+namespace {
+
+OpenReservation require_open(Unit& unit, ReservationId id) {
+  auto reservation = find_reservation(unit, id);
   if (!reservation || reservation->released)
     throw Error(Code::conflict, fmt::format("the reservation {} of tokens is over", id.value()),
                 "Reserve anew.");
-  const Price* price = ask.used_already ? terms.budget->price_of(ask.model)
-                                        : price_for(terms, reservation->spender, ask.model);
+  return std::move(*reservation);
+}
+
+Room room_for(Unit& unit, const LedgerTerms& terms, const OpenReservation& reservation,
+              const HoldAsk& ask, const Price* price) {
   Room room{ask, price};
-  const auto touched = touched_by(*reservation, ask.model);
-  for (const auto& one : touched)
+  for (const auto& one : touched_by(reservation, ask.model))
     if (one.held)
       room.narrow(one, cap_over(*terms.budget, one.key), read_account(unit, one.key),
-                  reservation->free);
-  if (ask.used_already)
-    room.output = std::max(room.output, Tokens());
-  else if (!room.shortages.empty())
-    return refuse<Hold>(unit, terms, reservation->spender.pipeline, room.shortages);
+                  reservation.free);
+  return room;
+}
 
-  OpenHold hold{{}, id, ask.model, ask.input, room.output, {}, {}};
-  hold.from_free = std::min(reservation->free, hold.total());
-  if (price != nullptr) hold.cost = cost_bound(hold.input, hold.output, *price);
-  for (const auto& one : touched) {
+Hold take_hold(Unit& unit, const LedgerTerms& terms, const OpenReservation& reservation,
+               const Room& room) {
+  OpenHold hold{{}, reservation.id, room.ask.model, room.ask.input, room.output, {}, {}};
+  hold.from_free = std::min(reservation.free, hold.total());
+  if (room.price != nullptr) hold.cost = cost_bound(hold.input, hold.output, *room.price);
+  for (const auto& one : touched_by(reservation, hold.model)) {
     Account more;
     if (one.held) more.held = hold.total(), more.cost_held = hold.cost;
     if (one.reserved) more.reserved = Tokens() - hold.from_free;
     add_to_account(unit, one.key, more, terms.wall);
   }
-  if (hold.from_free > Tokens()) set_free(unit, id, reservation->free - hold.from_free);
-  return {Hold{insert_hold(unit, hold, reservation->day, terms.wall), hold.input, hold.output},
-          std::nullopt,
-          {}};
+  if (hold.from_free > Tokens()) set_free(unit, reservation.id, reservation.free - hold.from_free);
+  return {insert_hold(unit, hold, reservation.day, terms.wall), hold.input, hold.output};
+}
+
+}  // namespace
+
+Granted<Hold> grant_hold(Unit& unit, const LedgerTerms& terms, ReservationId id,
+                         const HoldAsk& ask) {
+  check(ask);
+  const auto reservation = require_open(unit, id);
+  const Price* price = price_for(terms, reservation.spender, ask.model);
+  const auto room = room_for(unit, terms, reservation, ask, price);
+  if (!room.shortages.empty())
+    return refuse<Hold>(unit, terms, reservation.spender.pipeline, room.shortages);
+  return {take_hold(unit, terms, reservation, room), std::nullopt, {}};
+}
+
+Hold hold_used(Unit& unit, const LedgerTerms& terms, ReservationId id, const ModelName& model,
+               Tokens used) {
+  const HoldAsk ask{model, Tokens(), used, Tokens()};
+  check(ask);
+  const auto reservation = require_open(unit, id);
+  auto room = room_for(unit, terms, reservation, ask, terms.budget->price_of(model));
+  room.output = std::max(room.output, Tokens());
+  return take_hold(unit, terms, reservation, room);
 }
 
 }  // namespace host

@@ -21,6 +21,11 @@ namespace host {
 [[nodiscard]] Granted<Hold> grant_hold(Unit& unit, const LedgerTerms& terms,
                                        ReservationId reservation, const HoldAsk& ask);
 
+// Of a call that has been made already: no cap refuses it, and it holds as much as there is left,
+// which may be nothing. Throws as grant_hold(), but for a price.
+[[nodiscard]] Hold hold_used(Unit& unit, const LedgerTerms& terms, ReservationId reservation,
+                             const ModelName& model, Tokens used);
+
 // An account that a hold or its reservation touches.
 struct Touched {
   AccountKey key;

@@ -44,9 +44,6 @@ struct HoldAsk {
   Tokens input;         // no call of this size can take more
   Tokens output;        // as many as asked for
   Tokens least_output;  // as few as would do: the hold may be lowered down to this
-  // The call has been made, and is about to be settled: no cap refuses it, and it holds as much as
-  // there is left.
-  bool used_already = false;
 };
 struct Hold {
   HoldId id;

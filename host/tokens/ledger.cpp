@@ -57,9 +57,9 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports,
                                                      std::optional<std::int64_t> day);
 
-  // What asks for tokens. Of what is used already a budget only tells the price.
+  // What asks for tokens.
   template <class T, class Work>
-  void ask(Work work, Reply<T> done, bool used_already = false);
+  void ask(Work work, Reply<T> done);
   // What ends something, and must not be lost.
   template <class T, class Work>
   void insist(Work work, Reply<T> done);
@@ -72,6 +72,13 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   void set_rows_handler(std::function<void()> handler) { rows_handler_ = std::move(handler); }
   void rows_added() const {
     if (rows_handler_) rows_handler_();
+  }
+  // The reply to what adds rows.
+  [[nodiscard]] Reply<Charge> with_rows(Reply<Charge> done) {
+    return [weak = weak_from_this(), done = std::move(done)](Result<Charge> charge) {
+      if (const auto self = weak.lock()) self->rows_added();
+      if (done) done(std::move(charge));
+    };
   }
 
  private:
@@ -244,8 +251,8 @@ std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<
 }
 
 template <class T, class Work>
-void Ledger::Impl::ask(Work work, Reply<T> done, bool used_already) {
-  if (!budget_ && !used_already)
+void Ledger::Impl::ask(Work work, Reply<T> done) {
+  if (!budget_)
     return loop_.post([weak = weak_from_this(), done = std::move(done)] {
       if (!weak.expired()) done(no_budget());
     });
@@ -332,12 +339,11 @@ void Ledger::reserve(ReserveAsk ask, Reply<ReservationId> done) {
 }
 
 void Ledger::hold(ReservationId reservation, HoldAsk ask, Reply<Hold> done) {
-  const bool used_already = ask.used_already;
   impl_->ask<Hold>(
       [reservation, ask = std::move(ask)](Unit& unit, const LedgerTerms& terms) {
         return grant_hold(unit, terms, reservation, ask);
       },
-      std::move(done), used_already);
+      std::move(done));
 }
 
 void Ledger::settle(HoldId hold, Settlement settlement, Reply<Charge> done) {
@@ -347,10 +353,17 @@ void Ledger::settle(HoldId hold, Settlement settlement, Reply<Charge> done) {
         charged.value = settle_hold(unit, terms, hold, settlement, charged.notes);
         return charged;
       },
-      [impl = std::weak_ptr(impl_), done = std::move(done)](Result<Charge> charge) {
-        if (const auto self = impl.lock()) self->rows_added();
-        if (done) done(std::move(charge));
-      });
+      impl_->with_rows(std::move(done)));
+}
+
+void Ledger::charge(ReservationId reservation, Report used, Reply<Charge> done) {
+  impl_->insist<Charge>(
+      [reservation, used = std::move(used)](Unit& unit, const LedgerTerms& terms) {
+        Granted<Charge> charged;
+        charged.value = charge_used(unit, terms, reservation, used, charged.notes);
+        return charged;
+      },
+      impl_->with_rows(std::move(done)));
 }
 
 void Ledger::drop(HoldId hold, Reply<Done> done) {

@@ -54,8 +54,7 @@ class Ledger {
   // been a budget, no reservation is granted. A pause whose cap has changed ends, unless the new
   // one is reached, too.
   void set_budget(Budget budget, Reply<Done> done);
-  // The file is gone: no reservation and no hold is granted any more, also after a restart; but for
-  // what is used already, HoldAsk.
+  // The file is gone: no reservation and no hold is granted any more, also after a restart.
   void withdraw_budget(Reply<Done> done);
   [[nodiscard]] const std::optional<Budget>& budget() const;
   // Of what is asked now. Grows, in the same transaction, with each budget that comes into force
@@ -72,10 +71,14 @@ class Ledger {
   void reserve(ReserveAsk ask, Reply<ReservationId> done);
   // As reserve(); and {conflict} where the reservation is over.
   void hold(ReservationId reservation, HoldAsk ask, Reply<Hold> done);
-  // Once for each hold; a second time is Error{conflict} and changes nothing. This and the next two
-  // are tried again for as long as the store can't write, and answered only then: what they are
-  // about is not lost.
+  // Once for each hold; a second time is Error{conflict} and changes nothing. This and the next
+  // three are tried again for as long as the store can't write, and answered only then: what they
+  // are about is not lost.
   void settle(HoldId hold, Settlement settlement, Reply<Charge> done);
+  // A call inside the reservation that was made without the host: held and settled in one, and so
+  // never half known. No cap refuses it, nor that there is no budget: what there is no room for is
+  // an overrun. {conflict} where the reservation is over.
+  void charge(ReservationId reservation, Report used, Reply<Charge> done);
   // The call never left: nothing is charged, and no row written.
   void drop(HoldId hold, Reply<Done> done);
   // The run is over: what is free goes back. Open holds stay until they are settled. A second time

@@ -349,6 +349,30 @@ TEST_F(LedgerTest, who_counts_for_himself_did_without_the_host) {
 
 // The store.
 
+TEST_F(LedgerTest, what_was_used_already_is_charged_in_one_whenever_the_host_dies) {
+  budget(R"({"day": {"tokens": 100}})");
+  const auto reservation = reserve(60).value();
+  ledger_->charge(reservation, {kModel, {Tokens(20), Tokens(30), {}, {}, {}}}, {});
+  start();  // before anything is heard of it
+  EXPECT_THAT(rows(), ElementsAre("reported 20+30"));
+  EXPECT_EQ(number("SELECT bypassable FROM ledger"), 1);
+  EXPECT_EQ(account(Dimension::day).taken(), Tokens(50));
+}
+
+TEST_F(LedgerTest, what_was_used_already_waits_for_a_store_that_cannot_write) {
+  budget(R"({"day": {"tokens": 100}})");
+  const auto reservation = reserve(60).value();
+  store_.fail_next(Error(Code::io, "disk full"));
+  bool charged = false;
+  ledger_->charge(reservation, {kModel, {Tokens(20), Tokens(30), {}, {}, {}}},
+                  [&](const Result<Charge>& charge) { charged = charge.ok(); });
+  loop_.drain();
+  EXPECT_FALSE(charged);
+  loop_.advance(std::chrono::seconds(2));
+  EXPECT_TRUE(charged);
+  EXPECT_THAT(rows(), ElementsAre("reported 20+30"));
+}
+
 TEST_F(LedgerTest, a_store_that_cannot_write_grants_nothing) {
   budget(R"({"day": {"tokens": 100}})");
   const auto reservation = reserve(80).value();

@@ -158,6 +158,12 @@ Charge settle_hold(Unit& unit, const LedgerTerms& terms, HoldId id, const Settle
   return charge;
 }
 
+Charge charge_used(Unit& unit, const LedgerTerms& terms, ReservationId reservation,
+                   const Report& used, LedgerNotes& notes) {
+  const auto hold = hold_used(unit, terms, reservation, used.model, used.usage.total());
+  return settle_hold(unit, terms, hold.id, {used.usage, UsageSource::reported}, notes);
+}
+
 void drop_hold(Unit& unit, const LedgerTerms& terms, HoldId id) {
   const auto hold = require_hold(unit, id);
   LedgerNotes none;

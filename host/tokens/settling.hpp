@@ -16,6 +16,11 @@ namespace host {
 Charge settle_hold(Unit& unit, const LedgerTerms& terms, HoldId id, const Settlement& settlement,
                    LedgerNotes& notes);
 
+// A call that was made without the host, inside this reservation: no cap refuses it. Throws
+// Error{conflict} where the reservation is over, and {too_large} for more than a call can use.
+Charge charge_used(Unit& unit, const LedgerTerms& terms, ReservationId reservation,
+                   const Report& used, LedgerNotes& notes);
+
 // Nothing was used of it. Throws Error{conflict} as settle_hold().
 void drop_hold(Unit& unit, const LedgerTerms& terms, HoldId id);
 
