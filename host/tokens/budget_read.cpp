@@ -22,8 +22,14 @@ const JsonSchema& schema() {
 }
 
 bool is_model_name(std::string_view name) {
-  const auto slash = name.find('/');
-  return slash != name.npos && slash > 0 && slash + 1 < name.size();
+  const auto model = model_named("", name);
+  return !model.provider.empty() && !model.model.empty();
+}
+
+// As accounts are named; "*" is each that has no name of its own here.
+std::string account_name(Dimension dimension, const std::string& given) {
+  if (dimension == Dimension::model && given != "*") return model_named("", given).text();
+  return dimension == Dimension::issue ? folded(given) : given;
 }
 
 // "owner/name#12"
@@ -139,13 +145,12 @@ class BudgetReader {
 
   void read_caps(Dimension dimension, const std::string& key) {
     if (!file().contains(key)) return;
-    const bool folds = dimension == Dimension::model || dimension == Dimension::issue;
     for (const auto& [given, cap] : file()[key].items()) {
       const auto pointer = child_pointer("/" + key, given);
       if (!check_name(dimension, given, pointer)) continue;
-      const auto name = folds ? folded(given) : given;
+      const auto name = account_name(dimension, given);
       if (budget_.caps[dimension].contains(name))
-        complain(pointer, " stands twice, in other letters", true);
+        complain(pointer, " stands twice, in other words", true);
       else
         read_cap(dimension, name, pointer);
     }
@@ -180,11 +185,11 @@ class BudgetReader {
       if (!is_model_name(given)) {
         complain(pointer, " is no model; expected provider/model or provider/*", true);
       } else if (!budget_.prices
-                      .emplace(folded(given),
+                      .emplace(model_named("", given).text(),
                                Price{pico("input", "input"), pico("output", "output"),
                                      pico("cache_read", "input"), pico("cache_write", "input")})
                       .second) {
-        complain(pointer, " stands twice, in other letters", true);
+        complain(pointer, " stands twice, in other words", true);
       }
     }
   }
@@ -201,12 +206,10 @@ class BudgetReader {
                                       describe(dimension, name)));
     if (!file().contains("models")) return;
     for (const auto& [given, json] : file()["models"].items()) {
-      const auto name = folded(given);
-      const auto slash = name.find('/');
-      if (given == "*" || slash == name.npos) continue;
-      const ModelName model{name.substr(0, slash), name.substr(slash + 1)};
+      if (given == "*" || !is_model_name(given)) continue;
+      const auto model = model_named("", given);
       const bool capped =
-          has_cap(budget_, Dimension::day, "") || has_cap(budget_, Dimension::model, name);
+          has_cap(budget_, Dimension::day, "") || has_cap(budget_, Dimension::model, model.text());
       if (capped && budget_.price_of(model) == nullptr)
         complain(child_pointer("/models", given),
                  " counts for a cap on cost and has no price; expected one under `prices`", true);

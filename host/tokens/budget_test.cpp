@@ -135,6 +135,22 @@ TEST(BudgetTest, a_cap_on_cost_needs_prices) {
 TEST(BudgetTest, a_model_stands_once_however_it_is_spelled) {
   EXPECT_THAT(fault(R"({"models": {"openai/o3": {"tokens": 5}, "OpenAI/O3": {"tokens": 5}}})"),
               HasSubstr("stands twice"));
+  EXPECT_THAT(
+      fault(R"({"models": {"openai/o3": {"tokens": 5}, "openai/openai/o3": {"tokens": 5}}})"),
+      HasSubstr("stands twice"));
+  EXPECT_THAT(fault(R"({"models": {"openai/openai/": {"tokens": 5}}})"), HasSubstr("is no model"));
+}
+
+TEST(BudgetTest, a_model_is_capped_and_priced_by_the_name_of_its_account) {
+  const auto budget = parse_budget(
+      R"({"models": {"OpenAI/openai/O3": {"tokens": 5, "cost": 1}, "*": {"tokens": 9}},
+          "prices": {"openai/OPENAI/o3": {"input": 1, "output": 1},
+                     "acme/acme/*": {"input": 2, "output": 2}}})",
+      "f");
+  EXPECT_EQ(budget.find(Dimension::model, "openai/o3")->tokens, Tokens(5));
+  EXPECT_EQ(budget.find(Dimension::model, "openai/o4")->tokens, Tokens(9));
+  EXPECT_NE(budget.price_of({"openai", "o3"}), nullptr);
+  EXPECT_NE(budget.price_of({"acme", "small"}), nullptr);
 }
 
 TEST(BudgetTest, cost_is_capped_where_any_of_the_accounts_is) {

@@ -93,7 +93,8 @@ BudgetSubject parse_budget_subject(std::string_view text) {
   const auto hash = text.rfind('#');
   if (hash != std::string_view::npos && text.substr(0, hash).find('/') != std::string_view::npos)
     return {Dimension::issue, folded(text)};
-  if (text.find('/') != std::string_view::npos) return {Dimension::model, folded(text)};
+  if (text.find('/') != std::string_view::npos)
+    return {Dimension::model, model_named("", text).text()};
   return {Dimension::pipeline, std::string(text)};
 }
 

@@ -50,6 +50,6 @@ struct RouteModels {
 };
 // What is no error, and worth a look.
 [[nodiscard]] std::vector<std::string> budget_warnings(const Budget& budget,
-                                                       std::vector<RouteModels> routes);
+                                                       const std::vector<RouteModels>& routes);
 
 }  // namespace host

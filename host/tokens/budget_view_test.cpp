@@ -41,6 +41,7 @@ TEST(BudgetSubjectTest, IsAnIssueAModelOrAPipeline) {
   };
   is("Org/App#12", Dimension::issue, "org/app#12");
   is("OpenAI/gpt-4o", Dimension::model, "openai/gpt-4o");
+  is("openai/OpenAI/gpt-4o", Dimension::model, "openai/gpt-4o");
   is("Nightly", Dimension::pipeline, "Nightly");
   EXPECT_THROW((void)parse_budget_subject(""), Error);
 }
@@ -126,7 +127,10 @@ TEST(BudgetWarnings, CompareNamesAsAccountsDo) {
   EXPECT_THAT(of(priced, {{"main", "OpenAI", {"GPT-4o", "openai/gpt-4o"}}}), IsEmpty());
   EXPECT_THAT(of(R"({"day": {"tokens": 9}, "models": {"openai/gpt-4o": {"tokens": 5}}})",
                  {{"main", "OpenAI", {"GPT*"}}}),
-              ElementsAre(HasSubstr("takes others")));
+              ElementsAre(HasSubstr("and GPT* of the route main takes others")))
+      << "in the operator's spelling";
+  EXPECT_THAT(of(priced, {{"main", "OpenAI", {"GPT-5"}}}),
+              ElementsAre(HasSubstr("OpenAI/GPT-5 of the route main has no price")));
 }
 
 }  // namespace

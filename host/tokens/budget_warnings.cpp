@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "tokens/budget_view.hpp"
 
 namespace host {
@@ -22,17 +20,9 @@ bool is_glob(const std::string& pattern) { return pattern.find_first_of("*?") !=
 // A pattern of models has a price if all that it may match have: by the provider's own default, or
 // as it stands.
 bool has_price(const Budget& budget, const std::string& provider, const std::string& pattern) {
-  if (budget.prices.contains(provider + "/*")) return true;
-  return !is_glob(pattern) && budget.price_of({provider, pattern}) != nullptr;
-}
-
-// As accounts are named.
-std::vector<RouteModels> by_account(std::vector<RouteModels> routes) {
-  for (auto& route : routes) {
-    route.provider = folded(route.provider);
-    for (auto& pattern : route.models) pattern = model_named(route.provider, pattern).model;
-  }
-  return routes;
+  const auto model = model_named(provider, pattern);
+  if (budget.prices.contains(model.provider + "/*")) return true;
+  return !is_glob(pattern) && budget.price_of(model) != nullptr;
 }
 
 void warn_of_uncapped(const Budget& budget, std::vector<std::string>& warnings) {
@@ -73,7 +63,7 @@ void warn_of_other_names(const Budget& budget, const std::vector<RouteModels>& r
   for (const auto& route : routes)
     for (const auto& pattern : route.models)
       for (const auto& [name, cap] : models->second)
-        if (name.starts_with(route.provider + "/") && is_glob(pattern))
+        if (name.starts_with(folded(route.provider) + "/") && is_glob(pattern))
           warnings.push_back(fmt::format(
               "the cap over {} is over that name alone, and {} of the route {} takes others, by "
               "which its provider may know the model, too",
@@ -95,8 +85,7 @@ void warn_of_prices(const Budget& budget, const std::vector<RouteModels>& routes
 }  // namespace
 
 std::vector<std::string> budget_warnings(const Budget& budget,
-                                         std::vector<RouteModels> host_routes) {
-  const auto routes = by_account(std::move(host_routes));
+                                         const std::vector<RouteModels>& routes) {
   std::vector<std::string> warnings;
   warn_of_uncapped(budget, warnings);
   warn_of_no_tokens(budget, warnings);

@@ -2,6 +2,7 @@
 #include "tokens/ledger_reads.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.hpp"
@@ -50,9 +51,9 @@ std::vector<LedgerEntry> all_of(Statement& select) {
   return rows;
 }
 
-#define ACCOUNT_SUMS                                                                          \
-  "sum(input), sum(output), sum(cache_read), sum(cache_write), sum(reasoning), sum(overrun)," \
-  " sum(held), sum(reserved), sum(runs), sum(calls), sum(cost_settled)"
+#define ACCOUNT_COLUMNS                                                                            \
+  "name, input, output, cache_read, cache_write, reasoning, overrun, held, reserved, runs, calls," \
+  " cost_settled"
 
 AccountTotal total_of(const Statement& row) {
   const auto tokens = [&row](int column) { return Tokens(row.integer(column)); };
@@ -68,6 +69,23 @@ AccountTotal total_of(const Statement& row) {
           .runs = row.integer(9),
           .calls = row.integer(10),
           .cost = Cost(row.integer(11))};
+}
+
+void add(AccountTotal& sum, const AccountTotal& more) {
+  sum.usage += more.usage;
+  sum.overrun += more.overrun;
+  sum.held += more.held;
+  sum.reserved += more.reserved;
+  sum.runs += more.runs;
+  sum.calls += more.calls;
+  sum.cost += more.cost;
+}
+
+// Most tokens first.
+void keep_greatest(std::vector<AccountTotal>& totals, int limit) {
+  std::stable_sort(totals.begin(), totals.end(),
+                   [](const auto& a, const auto& b) { return a.usage.total() > b.usage.total(); });
+  if (std::ssize(totals) > limit) totals.resize(static_cast<std::size_t>(limit));
 }
 
 }  // namespace
@@ -109,30 +127,33 @@ std::string ledger_name(Unit& unit) {
 
 SpenderTotals totals_of_days(Unit& unit, Dimension dimension, std::int64_t from, std::int64_t to,
                              int limit) {
-  // Day by day, the latest first, each a range of the key: dimensions follow the day in it.
-  auto& select = unit.query(
-      "WITH RECURSIVE days(day) AS (SELECT ?3 UNION ALL"
-      " SELECT day - 1 FROM days WHERE day > ?2),"
-      " looked AS (SELECT accounts.* FROM days CROSS JOIN accounts USING (day)"
-      " WHERE dimension = ?1 LIMIT ?5)"
-      " SELECT name, " ACCOUNT_SUMS
-      ", sum(count(*)) OVER () FROM looked"
-      " GROUP BY name ORDER BY sum(input) + sum(output) DESC, name LIMIT ?4",
-      name(dimension), from, to, limit, kAccountsLooked);
   SpenderTotals top;
-  while (select.step()) {
-    top.totals.push_back(total_of(select));
-    top.cut = select.integer(12) == kAccountsLooked;
+  std::map<std::string, AccountTotal> sums;
+  int looked = 0;
+  // Each day is a range of the key.
+  for (auto day = to; day >= from && !top.cut; --day) {
+    auto& select = unit.query("SELECT " ACCOUNT_COLUMNS
+                              " FROM accounts WHERE day = ? AND dimension = ? LIMIT ?",
+                              day, name(dimension), kAccountsLooked - looked + 1);
+    while (!top.cut && select.step()) {
+      const auto account = total_of(select);
+      top.cut = ++looked > kAccountsLooked;
+      if (top.cut) continue;
+      const auto [sum, first] = sums.try_emplace(account.name, account);
+      if (!first) add(sum->second, account);
+    }
+    select.reset();
   }
+  for (auto& [name, sum] : sums) top.totals.push_back(std::move(sum));
+  keep_greatest(top.totals, limit);
   return top;
 }
 
 std::optional<AccountTotal> find_account(Unit& unit, std::int64_t day, Dimension dimension,
                                          std::string_view name) {
-  auto& row =
-      unit.query("SELECT name, " ACCOUNT_SUMS
-                 " FROM accounts WHERE day = ? AND dimension = ? AND name = ? GROUP BY name",
-                 day, host::name(dimension), name);
+  auto& row = unit.query("SELECT " ACCOUNT_COLUMNS
+                         " FROM accounts WHERE day = ? AND dimension = ? AND name = ?",
+                         day, host::name(dimension), name);
   return row.step() ? std::optional(total_of(row)) : std::nullopt;
 }
 
@@ -151,18 +172,12 @@ SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from, i
     if (newest.integer(0) < from) continue;
     if (runs && !newest.text(1).empty()) names.insert(newest.string(1));
     if (runs || newest.integer(3) <= 0) continue;
-    auto issue = newest.string(2) + "#" + std::to_string(newest.integer(3));
-    std::transform(issue.begin(), issue.end(), issue.begin(), [](unsigned char letter) {
-      return static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
-    });
-    names.insert(std::move(issue));
+    names.insert(folded(newest.string(2) + "#" + std::to_string(newest.integer(3))));
   }
   for (const auto& name : names)
     if (auto account = find_account(unit, 0, dimension, name))
       top.totals.push_back(std::move(*account));
-  std::stable_sort(top.totals.begin(), top.totals.end(),
-                   [](const auto& a, const auto& b) { return a.usage.total() > b.usage.total(); });
-  if (std::ssize(top.totals) > limit) top.totals.resize(static_cast<std::size_t>(limit));
+  keep_greatest(top.totals, limit);
   return top;
 }
 
