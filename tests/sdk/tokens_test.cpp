@@ -105,6 +105,21 @@ TEST_F(TokensTest, AReservationThatWasReleasedIsNoneAnyMore) {
   EXPECT_EQ(outcome.code, "usage");
 }
 
+TEST_F(TokensTest, AModelIsNamedWithItsProvider) {
+  EXPECT_TRUE(
+      run([&](timmy::Context& ctx) -> Json {
+        EXPECT_THROW((void)ctx.tokens().reserve(60, "", "large"), timmy::Permanent);
+        EXPECT_THROW((void)ctx.tokens().reserve(60, "acme"), timmy::Permanent);
+        const auto mine = ctx.tokens().reserve(60, "", "acme/large");
+        EXPECT_THROW(ctx.tokens().settle(mine, "", "large", {1, 1, 0, 0, 0}), timmy::Permanent);
+        ctx.tokens().settle(mine, "", "acme/large", {1, 1, 0, 0, 0});
+        return Json();
+      }).ok());
+  ASSERT_EQ(world_.account.charged.size(), 1u);
+  EXPECT_EQ(world_.account.charged[0].provider, "acme");
+  EXPECT_EQ(world_.account.charged[0].model, "large");
+}
+
 TEST_F(TokensTest, OnlyWhatTheHostHasNotSeenIsChargedOfAReport) {
   EXPECT_TRUE(run([](timmy::Context& ctx) -> Json {
                 (void)ctx.model().chat("main", hello());  // 12 and 1

@@ -144,7 +144,14 @@ class Account {
     const auto usage = TokenUsage::from(params);
     if (usage.input < 0 || usage.output < 0)
       throw Permanent("usage", "a number of tokens is not negative");
-    return {params.value("provider", ""), params.value("model", ""), usage};
+    Used used{params.value("provider", ""), params.value("model", ""), usage};
+    // "openai/gpt-4o" of no provider is both.
+    const auto slash = used.model.find('/');
+    if (used.provider.empty() && slash != std::string::npos && slash > 0) {
+      used.provider = used.model.substr(0, slash);
+      used.model.erase(0, slash + 1);
+    }
+    return used;
   }
 
   void must_have(std::int64_t tokens) const {
@@ -170,7 +177,13 @@ class Account {
     take_off(-found->second);
     reservations.erase(found);
   }
+  static void must_name_model(const Used& used, const std::string& method) {
+    if (used.provider.empty() || used.model.empty())
+      throw Permanent("usage", "tokens/1." + method + R"(: expected "provider" and "model")");
+  }
   Json reserve(const Json& params) {
+    const auto model = used_of(params);
+    if (!model.provider.empty() || !model.model.empty()) must_name_model(model, "reserve");
     const auto tokens = params.at("tokens").get<std::int64_t>();
     if (tokens < 1) throw Permanent("usage", "parameter \"tokens\" must be 1 at least");
     must_have(tokens);
@@ -181,8 +194,7 @@ class Account {
   Json settle(const Json& params) {
     auto& free = reservations.at(reservation_of(params));
     const auto used = used_of(params);
-    if (used.provider.empty() || used.model.empty())
-      throw Permanent("usage", "tokens/1.settle: expected \"provider\" and \"model\"");
+    must_name_model(used, "settle");
     const auto from = std::min(free, used.usage.total());
     free -= from;
     take_off(used.usage.total() - from);
