@@ -40,8 +40,8 @@ assert.deepEqual(names, ["weather"]);
 await assert.rejects(async () => {
   for await (const piece of await ask({ stream: true, user: "breaks" })) void piece;
 }, /closed the stream before its end/);
-await assert.rejects(ask({ user: "500" }), /no/);
-await assert.rejects(ask({ user: "503" }), /no/);
+await assert.rejects(ask({ user: "500" }), /upstream says no/);
+await assert.rejects(ask({ user: "503" }), /upstream says no/);
 await assert.rejects(ask({ model: "claude-9" }), /banned on this host/);
 
 const empty = new OpenAI({ baseURL: emptyUrl, apiKey: emptyKey });

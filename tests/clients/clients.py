@@ -86,10 +86,10 @@ def try_openai(program):
         raises(openai.APIError, "closed the stream before its end",
                lambda: list(chat.create(model="small-1", messages=HELLO, stream=True, user="breaks")))
         expect(metered.charges(7)[-1], "hold", "half a stream")
-        raises(openai.InternalServerError, "no",
+        raises(openai.InternalServerError, "upstream says no",
                lambda: chat.create(model="small-1", messages=HELLO, user="500"))
         expect(metered.charges(8)[7:], ["hold"], "a failure that was charged, and not tried again")
-        raises(openai.InternalServerError, "no",
+        raises(openai.InternalServerError, "upstream says no",
                lambda: chat.create(model="small-1", messages=HELLO, user="503"))
         expect(metered.charges(11)[8:], ["dropped"] * 3, "one that cost nothing, and was")
         raises(openai.PermissionDeniedError, "is banned on this host",

@@ -58,7 +58,7 @@ void answer(const FakeUpstream::Request& request, const FakeUpstream::Peer& peer
         R"({"object":"list","model":"small-1","data":[{"object":"embedding","index":0,"embedding":[0.5,0.25]}],"usage":{"prompt_tokens":4,"total_tokens":4}})"));
   // Once for each try: "500" or "503".
   if (const auto user = asked.value("user", ""); user.starts_with("5"))
-    return peer.say(http_reply(R"({"error":{"message":"no"}})", std::stoi(user)));
+    return peer.say(http_reply(R"({"error":{"message":"upstream says no"}})", std::stoi(user)));
   if (asked.value("stream", false)) {
     peer.say(streamed(asked));
     return peer.close();
