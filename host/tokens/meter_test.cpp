@@ -280,7 +280,7 @@ TEST_F(MeterTest, ACallThatGetsNoAnswerInTimeIsEndedByWhoKnowsWhatItCost) {
   EXPECT_EQ(charge(), "hold");
 }
 
-TEST_F(MeterTest, ACallWhoseTurnDoesNotComeInTimeCostsNothing) {
+TEST_F(MeterTest, ACallThatNeverLeftInTimeCostsNothing) {
   MeterOptions options;
   options.answer_time = std::chrono::milliseconds(50);
   begin(options);
