@@ -20,6 +20,7 @@ bool is_service_name(const std::string& text) {
 
 Errand errand_of(const Restart& restart, const std::string& name) {
   std::vector<std::string> arguments;
+  std::vector<std::string> programs;
   const auto add = [&](std::initializer_list<std::string> more) {
     arguments.insert(arguments.end(), more);
   };
@@ -34,8 +35,9 @@ Errand errand_of(const Restart& restart, const std::string& name) {
     add({"--quiet", "--collect", "--unit=timmy-deadman-" + name, "--property=RuntimeMaxSec=300",
          "--"});
     arguments.insert(arguments.end(), restart.command.begin(), restart.command.end());
+    programs = {restart.command.front()};
   }
-  return {.arguments = std::move(arguments)};
+  return {.arguments = std::move(arguments), .programs = std::move(programs)};
 }
 
 }  // namespace host::deadman

@@ -23,6 +23,8 @@ TEST(Restart, OfACommandIsSystemdsChildAndNoShells) {
       ElementsAre("/usr/bin/systemd-run", "--no-ask-password", "--no-block", "--quiet", "--collect",
                   "--unit=timmy-deadman-a", "--property=RuntimeMaxSec=300", "--", "/opt/agent",
                   "restart", "; rm -rf /", "$(x)"));
+  EXPECT_THAT(errand_of({.command = {"/opt/agent", "restart"}}, "a").programs,
+              ElementsAre("/opt/agent"));
 }
 
 TEST(Restart, TakesOnlyTheNameOfOneService) {

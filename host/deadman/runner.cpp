@@ -52,8 +52,9 @@ class Tail {
     return true;
   }
 
+  [[nodiscard]] const std::string& text() const { return text_; }
   // On one line.
-  [[nodiscard]] std::string text() const {
+  [[nodiscard]] std::string line() const {
     std::string line = text_;
     std::replace(line.begin(), line.end(), '\n', ' ');
     const auto last = line.find_last_not_of(' ');
@@ -65,11 +66,11 @@ class Tail {
   std::string text_;
 };
 
-Ending ending_of(const Child::Exit& exit, const std::string& output) {
+Ending ending_of(const Child::Exit& exit, const Tail& tail) {
   std::string text = exit.signalled ? fmt::format("ended by {}", ::strsignal(exit.number))
                                     : fmt::format("status {}", exit.number);
-  if (!output.empty()) text += ": " + output;
-  return {!exit.signalled && exit.number == 0, std::move(text)};
+  if (const auto line = tail.line(); !line.empty()) text += ": " + line;
+  return {!exit.signalled && exit.number == 0, std::move(text), tail.text()};
 }
 
 Ending watch(Child& child, Tail& tail, Duration limit) {
@@ -85,12 +86,21 @@ Ending watch(Child& child, Tail& tail, Duration limit) {
     if (const auto exit = child.reap()) {
       // As much as a pipe holds: what it printed last, and no more of what it left behind.
       (void)tail.take();
-      return ending_of(*exit, tail.text());
+      return ending_of(*exit, tail);
     }
   }
 }
 
 }  // namespace
+
+void check_program(const std::string& program) {
+  if (const Fd fd(::open(program.c_str(), O_PATH | O_CLOEXEC)); fd)
+    return check_trusted(fd.get(), program, true);
+  const auto folder = std::filesystem::path(program).parent_path();
+  const Fd fd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw system_error("starting " + program);
+  check_trusted(fd.get(), folder, true);
+}
 
 ProgramRunner::ProgramRunner(const Environment& environment)
     : environment_{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
@@ -103,6 +113,8 @@ ProgramRunner::ProgramRunner(const Environment& environment)
 
 Ending ProgramRunner::run(const Errand& errand) {
   try {
+    check_program(errand.arguments.at(0));
+    for (const auto& program : errand.programs) check_program(program);
     const Fd input = file_of(errand.input);
     Tail tail;
     auto child = spawn({.program = errand.arguments.at(0),
@@ -112,7 +124,7 @@ Ending ProgramRunner::run(const Errand& errand) {
     tail.close_writer();
     return watch(child, tail, errand.limit);
   } catch (const Error& error) {
-    return {false, error.message()};
+    return {false, error.what()};
   }
 }
 

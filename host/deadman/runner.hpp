@@ -13,12 +13,14 @@ namespace host::deadman {
 struct Errand {
   std::vector<std::string> arguments;  // the first is the program, an absolute path
   std::string input;                   // its standard input
+  std::vector<std::string> programs;   // that it has started in turn, absolute paths
   Duration limit = std::chrono::seconds(30);
 };
 
 struct Ending {
   bool ok = false;
-  std::string text;  // "status 1: Access denied", for records
+  std::string text;    // "status 1: Access denied", for records
+  std::string output;  // the last of what it printed, both streams
 };
 
 class Runner {
@@ -28,8 +30,14 @@ class Runner {
   virtual Ending run(const Errand& errand) = 0;
 };
 
+// Whether others could have written what would be run: as check_trusted(), sticky folders above
+// allowed. Of a program that is not there, whether others could put it there. Throws
+// Error{denied}, {not_found}, {io}.
+void check_program(const std::string& program);
+
 // The real one. A program gets PATH, a home, where the user's service manager is, and nothing else
 // of this process; what is left of its process group when it ends, or after its limit, is killed.
+// One that check_program() refuses is not run.
 class ProgramRunner final : public Runner {
  public:
   explicit ProgramRunner(const Environment& environment);

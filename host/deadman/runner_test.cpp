@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
 
@@ -25,6 +27,7 @@ TEST(ProgramRunner, TellsHowAProgramEnded) {
   EXPECT_THAT(failed.text, HasSubstr("status 2: "));
   EXPECT_THAT(failed.text, HasSubstr("/no/such/file"));
   EXPECT_THAT(failed.text, Not(HasSubstr("\n")));
+  EXPECT_EQ(run({.arguments = {"/bin/sh", "-c", "echo a; echo b"}}).output, "a\nb\n");
 }
 
 TEST(ProgramRunner, OneThatIsNotThereIsAFailureAndNoException) {
@@ -61,6 +64,29 @@ TEST(ProgramRunner, GivesTheInput) {
   const auto copy = (folder / "copy").string();
   EXPECT_TRUE(run({.arguments = {"/usr/bin/tee", copy}, .input = "{\"a\":1}\n"}).ok);
   EXPECT_EQ(read_file(copy, 100), "{\"a\":1}\n");
+}
+
+TEST(ProgramRunner, RunsNothingThatOthersCouldHaveWritten) {
+  const TestFolder folder;
+  const auto program = (folder / "alert").string();
+  const auto ran = folder / "ran";
+  write_atomically(program, "#!/bin/sh\ntouch '" + ran.string() + "'\n", 0755);
+  EXPECT_TRUE(run({.arguments = {program}}).ok);
+  ASSERT_TRUE(std::filesystem::remove(ran));
+  ::chmod(program.c_str(), 0775);
+  const auto refused = run({.arguments = {program}});
+  EXPECT_FALSE(refused.ok);
+  EXPECT_THAT(refused.text, HasSubstr("chmod go-w " + program));
+  EXPECT_FALSE(run({.arguments = {"/bin/true"}, .programs = {program}}).ok)
+      << "what is started in turn counts as well";
+  EXPECT_FALSE(std::filesystem::exists(ran));
+}
+
+TEST(ProgramRunner, WhatIsNotThereMustNotBePutThereByOthers) {
+  const TestFolder folder;
+  EXPECT_NO_THROW(check_program((folder / "later").string()));
+  ::chmod(folder.path().c_str(), 0777);
+  EXPECT_THROW(check_program((folder / "later").string()), Error);
 }
 
 TEST(ProgramRunner, PassesOnOnlyWhatFindsTheUsersManager) {
