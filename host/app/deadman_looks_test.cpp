@@ -65,7 +65,8 @@ class WaitingLoop final : public Loop {
 // One that is held up until it is let go.
 class SlowRunner final : public deadman::Runner {
  public:
-  deadman::Ending run(const deadman::Errand&) override {
+  deadman::Ending run(const deadman::Errand& errand) override {
+    if (deadman::is_question(errand)) return {false, "no systemd"};
     std::unique_lock lock(mutex_);
     began_ = true;
     came_.notify_all();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -10,10 +11,19 @@
 
 namespace host::deadman {
 
-// Remembers what it was to run.
+// Whether systemd is only asked how a unit stands.
+inline bool is_question(const Errand& errand) {
+  return std::count(errand.arguments.begin(), errand.arguments.end(), "show") != 0;
+}
+
+// Remembers what it was to run, and apart from that what it was to ask.
 class FakeRunner final : public Runner {
  public:
   Ending run(const Errand& errand) override {
+    if (is_question(errand)) {
+      questions.push_back(errand);
+      return answer;
+    }
     errands.push_back(errand);
     return errand.arguments.front() == "/alert" ? alert_ending : restart_ending;
   }
@@ -25,6 +35,8 @@ class FakeRunner final : public Runner {
   }
 
   std::vector<Errand> errands;
+  std::vector<Errand> questions;
+  Ending answer{false, "no systemd"};
   Ending restart_ending{true, "status 0"};
   Ending alert_ending{true, "status 0"};
 };

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "deadman/stamp.hpp"
+#include "deadman/unit_state.hpp"
 
 namespace host::deadman {
 namespace {
@@ -32,6 +33,12 @@ Sign look_at_task(const std::string& task, const std::map<std::string, std::stri
     return {Sign::Kind::untrusted, "no task \"" + task + "\" runs on this host"};
   const std::string& mark = found->second.empty() ? kept : found->second;
   return mark.empty() ? Sign{Sign::Kind::missing, ""} : Sign{Sign::Kind::there, mark};
+}
+
+Sign look_at(const Watch& watch, const LookOrder& order, const std::string& kept) {
+  if (order.sign) return *order.sign;
+  return watch.kind == Watch::Kind::task ? look_at_task(watch.task, order.tasks, kept)
+                                         : look_at_stamp(watch.stamp, watch.user);
 }
 
 // One that is at work in another process is no failure of this one.
@@ -94,10 +101,9 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
   auto file = open_state(state_path(paths_, all.dry_run));
   State& state = looked.state = file.load(all.names(), clock_.wall());
   const auto sign_of = [&](const Watch& each) -> Sign {
-    if (order.sign) return *order.sign;
-    return each.kind == Watch::Kind::task
-               ? look_at_task(each.task, order.tasks, state.targets[each.name].silence.mark)
-               : look_at_stamp(each.stamp, each.user);
+    const Silence& kept = state.targets[each.name].silence;
+    // Its unit as declared: also who may not restart it flags nothing that is just being started.
+    return unless_at_work(look_at(each, order, kept.mark), looked.watch, kept, now(), runner_);
   };
   looked.records = Round(one, state,
                          {.clock = clock_,

@@ -45,7 +45,9 @@ class DeadmanProcessTest : public FaultBench {
     std::filesystem::create_directory(folder_ / "stamps");
     ::chmod((folder_ / "stamps").c_str(), 0755);
     write_atomically(systemd(),
-                     "#!/bin/sh\necho \"$*\" >> '" + (folder_ / "asked").string() + "'\n", 0755);
+                     "#!/bin/sh\ncase \" $* \" in *' show '*) exit 1 ;; esac\necho \"$*\" >> '" +
+                         (folder_ / "asked").string() + "'\n",
+                     0755);
     grant({{"process.watch", {"*"}}, {"process.restart", {"*"}}});
     watch_hermes();
   }
@@ -131,7 +133,7 @@ class DeadmanProcessTest : public FaultBench {
     });
   }
 
-  // What systemd was asked, a line each.
+  // What systemd was asked to do, a line each.
   [[nodiscard]] std::vector<std::string> asked() const {
     std::ifstream file(folder_ / "asked");
     std::vector<std::string> lines;

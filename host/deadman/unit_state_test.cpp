@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/unit_state.hpp"
+
+#include <gmock/gmock.h>
+
+#include "base/error.hpp"
+#include "deadman/round_fixture.hpp"
+
+namespace host::deadman {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// As systemctl prints it. A change at 1 h of CLOCK_MONOTONIC.
+std::string answer(const std::string& active, const std::string& sub = "running",
+                   const std::string& result = "success", int restarts = 0) {
+  return "LoadState=loaded\nActiveState=" + active + "\nSubState=" + sub +
+         "\nStateChangeTimestampMonotonic=3600000000\nResult=" + result +
+         "\nNRestarts=" + std::to_string(restarts) + "\n";
+}
+
+TEST(UnitState, IsReadInAnyOrder) {
+  const auto state = parse_unit_state(answer("failed", "failed", "start-limit-hit", 5));
+  EXPECT_EQ(state.load, "loaded");
+  EXPECT_EQ(state.active, "failed");
+  EXPECT_EQ(state.changed, 1h);
+  EXPECT_EQ(to_text(state), "failed (start-limit-hit), started again by systemd 5 times");
+  EXPECT_EQ(to_text(parse_unit_state(answer("activating", "auto-restart", "exit-code", 1))),
+            "activating, auto-restart (exit-code), started again by systemd 1 times");
+}
+
+TEST(UnitState, IsTakenFromNothingElse) {
+  const auto whole = answer("active");
+  EXPECT_NO_THROW((void)parse_unit_state(whole));
+  for (const std::string& other :
+       {std::string(), whole + "warning: the unit changed on disk\n", whole + "Result=success\n",
+        whole.substr(whole.find('\n') + 1), answer("Active!"), answer(""),
+        answer(std::string(65, 'a')), answer("active", "running", "success", -1)})
+    EXPECT_THROW((void)parse_unit_state(other), Error) << other;
+}
+
+TEST(UnitState, IsAskedOfTheManagerThatRestarts) {
+  FakeRunner runner;
+  runner.answer = {true, "status 0", answer("active")};
+  EXPECT_EQ(ask_for_unit(Restart::Manager::user, "a.service", runner).active, "active");
+  ASSERT_THAT(runner.questions, SizeIs(1));
+  const auto& arguments = runner.questions[0].arguments;
+  EXPECT_EQ(arguments[0], "/usr/bin/systemctl");
+  EXPECT_EQ(arguments[1], "--user");
+  EXPECT_EQ(arguments.back(), "a.service");
+  EXPECT_EQ(*(arguments.end() - 2), "--") << "a name is never an option";
+  (void)ask_for_unit(Restart::Manager::system, "a.service", runner);
+  EXPECT_NE(runner.questions[1].arguments[1], "--user");
+  runner.answer = {false, "status 1: no bus"};
+  try {
+    (void)ask_for_unit(Restart::Manager::system, "a.service", runner);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::unavailable);
+    EXPECT_THAT(error.message(), HasSubstr("a.service: status 1: no bus"));
+  }
+}
+
+TEST(UnitState, IsWorkInHandOnlyWhereSomebodyAskedForItAndNotForEver) {
+  const auto at_work = [](const std::string& text, Duration at = 1h + 1min) {
+    return is_at_work_on(parse_unit_state(text), {"one", at});
+  };
+  EXPECT_TRUE(at_work(answer("activating", "start")));
+  EXPECT_TRUE(at_work(answer("deactivating", "stop-sigterm")));
+  EXPECT_TRUE(at_work(answer("reloading", "reload")));
+  EXPECT_FALSE(at_work(answer("active")));
+  EXPECT_FALSE(at_work(answer("failed", "failed", "start-limit-hit", 5)));
+  EXPECT_FALSE(at_work(answer("activating", "auto-restart", "exit-code", 1)));
+  EXPECT_FALSE(at_work(answer("activating", "start", "success", 1)))
+      << "one that hangs in each start would never be found dead";
+  EXPECT_FALSE(at_work(answer("activating", "start"), 2h));
+}
+
+class UnlessAtWorkTest : public ::testing::Test {
+ protected:
+  Sign judged(const Sign& sign) {
+    return unless_at_work(sign, watch_, kept_, {"one", 1h + 2min}, runner_);
+  }
+
+  FakeRunner runner_;
+  Watch watch_ = hermes_settings().watches[0];
+  // A look a minute ago, and nine minutes of silence then.
+  Silence kept_{.looked = {"one", 1h + 1min}, .mark = "1", .ever = true, .silent = 9min};
+  const Sign silent_{Sign::Kind::there, "1"};
+};
+
+TEST_F(UnlessAtWorkTest, SilenceOfAUnitThatIsBeingStartedSaysNothing) {
+  runner_.answer = {true, "status 0", answer("activating", "start")};
+  EXPECT_EQ(judged(silent_).kind, Sign::Kind::untrusted);
+  EXPECT_EQ(judged(silent_).mark, "h.service is activating");
+  EXPECT_EQ(judged({Sign::Kind::missing, ""}).kind, Sign::Kind::untrusted);
+}
+
+TEST_F(UnlessAtWorkTest, OfOneThatRunsOrCantBeAskedForItIsSilence) {
+  runner_.answer = {true, "status 0", answer("active")};
+  EXPECT_EQ(judged(silent_).kind, Sign::Kind::there);
+  runner_.answer = {false, "took longer than 5s"};
+  EXPECT_EQ(judged(silent_).kind, Sign::Kind::there);
+  EXPECT_THAT(runner_.questions, SizeIs(2));
+}
+
+TEST_F(UnlessAtWorkTest, NobodyIsAskedWhileNoDeathIsNear) {
+  runner_.answer = {true, "status 0", answer("activating", "start")};
+  EXPECT_EQ(judged({Sign::Kind::there, "2"}).kind, Sign::Kind::there) << "a sign of life";
+  EXPECT_EQ(judged({Sign::Kind::untrusted, "a link"}).mark, "a link");
+  kept_.silent = 3min;
+  EXPECT_EQ(judged(silent_).kind, Sign::Kind::there);
+  kept_.silent = 9min;
+  kept_.ever = false;
+  EXPECT_EQ(judged({Sign::Kind::missing, ""}).kind, Sign::Kind::missing);
+  kept_ = {.looked = {"another", 1h}, .mark = "1", .ever = true, .silent = 9min};
+  EXPECT_EQ(judged(silent_).kind, Sign::Kind::there) << "the first look of a boot";
+  watch_.restart = Restart{.command = {"/bin/true"}};
+  EXPECT_EQ(judged(silent_).kind, Sign::Kind::there);
+  EXPECT_THAT(runner_.questions, IsEmpty());
+}
+
+}  // namespace
+}  // namespace host::deadman
