@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/error.hpp"
@@ -90,6 +93,33 @@ void describe_signals(Attributes& attributes) {
                            POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
 }
 
+struct Account {
+  std::string name;  // "" where the machine has none for it
+  gid_t group;
+  std::string home;
+};
+
+Account account_of(uid_t user, gid_t group_without_one) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16384> room;
+  if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) != 0 || found == nullptr)
+    return {"", group_without_one, ""};
+  return {entry.pw_name, entry.pw_gid, entry.pw_dir};
+}
+
+bool take_groups_of(const Account& account) {
+  return account.name.empty() ? ::setgroups(0, nullptr) == 0
+                              : ::initgroups(account.name.c_str(), account.group) == 0;
+}
+
+void take_environment_of(const Account& account) {
+  ::unsetenv("HOME");
+  if (!account.home.empty()) ::setenv("HOME", account.home.c_str(), 1);
+  ::unsetenv("XDG_RUNTIME_DIR");
+  ::unsetenv("DBUS_SESSION_BUS_ADDRESS");
+}
+
 }  // namespace
 
 Child::Child(Child&& other) noexcept
@@ -140,9 +170,11 @@ uid_t work_as_owner_of(const std::filesystem::path& folder) {
   const auto caller = ::geteuid();
   struct stat info {};
   if (caller != 0 || ::stat(folder.c_str(), &info) != 0 || info.st_uid == 0) return caller;
-  if (::setgroups(0, nullptr) != 0 || ::setresgid(info.st_gid, info.st_gid, info.st_gid) != 0 ||
+  const auto account = account_of(info.st_uid, info.st_gid);
+  if (!take_groups_of(account) || ::setresgid(account.group, account.group, account.group) != 0 ||
       ::setresuid(info.st_uid, info.st_uid, info.st_uid) != 0)
     throw system_error("working as the owner of " + folder.string());
+  take_environment_of(account);
   return caller;
 }
 

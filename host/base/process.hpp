@@ -62,8 +62,11 @@ class Child {
 void hide_process();
 
 // Where root runs this process and `folder` is there and another user's: gives root up, for good,
-// and goes on as that user with the folder's group and no other, so that what it makes there is
-// that user's, too. Else does nothing. Returns who ran it before. Throws Error{io}.
+// and goes on as that user with that user's groups, so that it may do what the user may and no
+// more, and what it makes is the user's, too. In the environment HOME becomes that user's, and what
+// leads to root's own session goes. Of a user that the machine has no name for, the group is the
+// folder's, and there is no HOME. Else does nothing. Returns who ran it before. Throws Error{io}.
+// Only while this process has one thread.
 uid_t work_as_owner_of(const std::filesystem::path& folder);
 
 // Starts a child by vfork-style spawn and exec, never by a fork that goes on (a forked child of a

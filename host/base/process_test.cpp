@@ -2,12 +2,16 @@
 #include "base/process.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "base/error.hpp"
 #include "base/test_folder.hpp"
@@ -115,6 +119,54 @@ TEST(WorkAsOwnerTest, RootBecomesTheOwnerOfTheFolderForGood) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
   const TestFolder folder;
   EXPECT_EQ(maker_of_a_file_in(folder.path(), 12345), "12345:12345");
+}
+
+// As "HOME,GROUP,GROUP", by a process that works as the owner of `folder`.
+std::string account_when_working_in(const std::filesystem::path& folder) {
+  Pipe pipe;
+  if (const auto pid = ::fork(); pid == 0) {
+    ::setenv("HOME", "/root", 1);
+    ::setenv("XDG_RUNTIME_DIR", "/run/user/0", 1);
+    ::setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/user/0/bus", 1);
+    (void)work_as_owner_of(folder);
+    std::vector<gid_t> groups(256);
+    groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(256, groups.data()))));
+    std::sort(groups.begin(), groups.end());
+    const char* home = ::getenv("HOME");
+    std::string text = home == nullptr ? "none" : home;
+    for (const auto group : groups) text += "," + std::to_string(group);
+    if (::getenv("XDG_RUNTIME_DIR") != nullptr || ::getenv("DBUS_SESSION_BUS_ADDRESS") != nullptr)
+      text += " in root's session";
+    ::_exit(::write(pipe.write.get(), text.data(), text.size()) > 0 ? 0 : 1);
+  } else {
+    pipe.write.reset();
+    auto text = read_all(pipe.read.get(), 65536, "the child's account");
+    ::waitpid(pid, nullptr, 0);
+    return text;
+  }
+}
+
+TEST(WorkAsOwnerTest, TheOwnersGroupsAndHomeTakeThePlaceOfRoots) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  const passwd* const user = ::getpwnam("daemon");
+  if (user == nullptr) GTEST_SKIP() << "this machine has no user \"daemon\"";
+  const TestFolder folder;
+  ASSERT_EQ(::chown(folder.path().c_str(), user->pw_uid, 0), 0);
+  std::vector<gid_t> groups(256);
+  int count = 256;
+  ASSERT_GE(::getgrouplist("daemon", user->pw_gid, groups.data(), &count), 0);
+  groups.resize(static_cast<std::size_t>(count));
+  std::sort(groups.begin(), groups.end());
+  std::string expected = user->pw_dir;
+  for (const auto group : groups) expected += "," + std::to_string(group);
+  EXPECT_EQ(account_when_working_in(folder.path()), expected);
+}
+
+TEST(WorkAsOwnerTest, AnOwnerWithoutANameHasNeither) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  const TestFolder folder;
+  ASSERT_EQ(::chown(folder.path().c_str(), 12345, 12345), 0);
+  EXPECT_EQ(account_when_working_in(folder.path()), "none");
 }
 
 TEST(WorkAsOwnerTest, RootStaysRootInItsOwnFolder) {
