@@ -62,6 +62,11 @@ foreach(name timmy-host timmy-deadman)
 endforeach()
 forbid(timmy-deadman.service "PrivateUsers=" "it hides whose a stamp is")
 forbid(timmy-deadman.service "RuntimeDirectory=" "the host's socket would go with each look")
+forbid(timmy-deadman.service "SuccessExitStatus=" "nobody would see that it no longer looks")
+expect(timmy-deadman.service "ReadWritePaths=-/run/timmy-host"
+  "it could not mark that somebody was told of a full disk")
+expect(timmy-host.service "RuntimeDirectoryPreserve=yes"
+  "the deadman's mark would go with a host that dies")
 expect(timmy-host.service "StartLimitIntervalSec=5min"
   "systemd would still refuse starts when the host is dead for the deadman, after 10 minutes")
 expect(timmy-deadman.timer "WantedBy=timmy-host.service"

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <ostream>
+#include <thread>
 
 #include "base/boot.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
+#include "base/result.hpp"
 #include "cli/command.hpp"
 #include "cli/deadman_text.hpp"
 #include "cli/table.hpp"
+#include "deadman/own_fault.hpp"
 #include "deadman/rehearsal.hpp"
 #include "deadman/round.hpp"
 #include "deadman/stamp.hpp"
 #include "deadman/standing.hpp"
+#include "deadman/time_limit.hpp"
+#include "deadman/turn.hpp"
+#include "deadman/unit_state.hpp"
 
 namespace host::cli {
 namespace {
@@ -21,10 +28,22 @@ namespace {
 using Given = options::variables_map;
 using deadman::Sign;
 
+// Below TimeoutStartSec= of the unit.
+constexpr Duration kLongestLook = std::chrono::minutes(4);
+// A look of the running host that restarts and tells takes a minute at worst, mostly none.
+constexpr Duration kLongestWait = std::chrono::seconds(30);
+// Whoever holds the lock for so long without a look stands still.
+constexpr Duration kStandsStill = std::chrono::minutes(5);
+
 // Whoever has the timer's user's state read or changed by sudo must not leave files of root's
 // there, which that user could not read. The file of settings belongs to root and is read by
 // either.
-uid_t work_as_owner(const Session& session) { return work_as_owner_of(session.paths.timmy_home); }
+uid_t work_as_owner(Session& session) {
+  const auto caller = work_as_owner_of(session.paths.timmy_home);
+  if (caller != ::geteuid())
+    session.paths.home = Environment::of_process().get("HOME").value_or("");
+  return caller;
+}
 
 deadman::Settings settings_of(const Session& session, const Given& given) {
   const auto file = given.count("file") ? std::filesystem::path(given["file"].as<std::string>())
@@ -51,10 +70,26 @@ Sign look_at_host(const Session& session) {
   return {Sign::Kind::there, std::to_string(awake().count())};
 }
 
+deadman::Moment now() { return {this_boot(), awake()}; }
+
 // REQUIRES: seen_from_outside(watch)
 Sign look_at(const Session& session, const deadman::Watch& watch) {
   return watch.kind == deadman::Watch::Kind::host ? look_at_host(session)
                                                   : deadman::look_at_stamp(watch.stamp, watch.user);
+}
+
+// The same, as a round is to judge it.
+Sign sign_of(const Session& session, const deadman::Watch& watch, const deadman::State& state,
+             deadman::Runner& runner) {
+  const auto kept = state.targets.find(watch.name);
+  return deadman::unless_at_work(
+      look_at(session, watch), watch,
+      kept == state.targets.end() ? deadman::Silence() : kept->second.silence, now(), runner);
+}
+
+deadman::StateFile take_turn(const Session& session, const deadman::Settings& settings) {
+  return deadman::take_turn(deadman::state_path(session.paths, settings.dry_run), kLongestWait,
+                            [](Duration time) { std::this_thread::sleep_for(time); });
 }
 
 // Nothing is kept: what a round by `settings` would do now.
@@ -64,40 +99,66 @@ std::vector<deadman::Record> say(const Session& session, const deadman::Settings
   settings.dry_run = true;
   deadman::ProgramRunner runner(Environment::of_process());
   const SystemClock clock;
-  return deadman::Round(settings, state,
-                        {.clock = clock,
-                         .boot = this_boot(),
-                         .host_name = this_machine(),
-                         .runner = runner,
-                         .look = [&](const auto& watch) { return look_at(session, watch); },
-                         .keep = [](const deadman::State&) {}})
+  return deadman::Round(
+             settings, state,
+             {.clock = clock,
+              .boot = this_boot(),
+              .host_name = this_machine(),
+              .runner = runner,
+              .look = [&](const auto& watch) { return sign_of(session, watch, state, runner); },
+              .keep = [](const deadman::State&) {}})
       .run();
 }
 
-std::vector<deadman::Record> act(const Session& session, const deadman::Settings& all) {
+std::vector<deadman::Record> act(const Session& session, const deadman::Settings& all,
+                                 deadman::Runner& runner) {
   const auto settings = deadman::seen_from_outside(all);
   const SystemClock clock;
-  deadman::StateFile file(deadman::state_path(session.paths, settings.dry_run));
+  auto file = take_turn(session, settings);
   auto state = file.load(all.names(), clock.wall());
-  deadman::ProgramRunner runner(Environment::of_process());
-  return deadman::Round(settings, state,
-                        {.clock = clock,
-                         .boot = this_boot(),
-                         .host_name = this_machine(),
-                         .runner = runner,
-                         .look = [&](const auto& watch) { return look_at(session, watch); },
-                         .keep = [&](const deadman::State& kept) { file.save(kept); }})
+  return deadman::Round(
+             settings, state,
+             {.clock = clock,
+              .boot = this_boot(),
+              .host_name = this_machine(),
+              .runner = runner,
+              .look = [&](const auto& watch) { return sign_of(session, watch, state, runner); },
+              .keep = [&](const deadman::State& kept) { file.save(kept); }})
       .run();
+}
+
+// One that waited in vain for another deadman is not at fault while that one looks.
+bool another_looks(const Error& error, const std::filesystem::path& state) {
+  struct stat info {};
+  return error.code() == Code::already_running && ::stat(state.c_str(), &info) == 0 &&
+         SystemClock().wall() - WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) < kStandsStill;
+}
+
+std::vector<deadman::Record> act_or_tell(Session& session, const deadman::Settings& settings) {
+  deadman::ProgramRunner runner(Environment::of_process());
+  try {
+    return act(session, settings, runner);
+  } catch (...) {
+    const Error error = current_error();
+    if (settings.dry_run || another_looks(error, deadman::state_path(session.paths, false))) throw;
+    const auto told =
+        deadman::tell_own_fault({this_machine(), error.what(), SystemClock().wall()},
+                                settings.alert, session.paths.run / "deadman-failed", runner);
+    if (told && !told->ok) session.err << "nobody could be told: " << printable(told->text) << '\n';
+    throw;
+  }
 }
 
 int once(Session& session, const Given& given) {
+  const deadman::TimeLimit limit(kLongestLook);
   work_as_owner(session);
   if (!given.count("once"))
     throw Error(Code::usage, "the deadman looks once each time that it is called",
                 "Have a timer run \"timmy-host deadman --once\" each minute, or see how it stands: "
                 "timmy-host deadman status.");
   const auto settings = settings_of(session, given);
-  const auto records = given.count("dry-run") ? say(session, settings) : act(session, settings);
+  const auto records =
+      given.count("dry-run") ? say(session, settings) : act_or_tell(session, settings);
   if (session.json)
     print_json(session.out, "records", records);
   else
@@ -117,7 +178,7 @@ int status(Session& session, const Given& given) {
   work_as_owner(session);
   const auto settings = shown_settings(session, given);
   const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
-  const auto all = deadman::standings(settings, state, {this_boot(), awake()});
+  const auto all = deadman::standings(settings, state, now());
   print_standings(session.out, all, settings.dry_run, session.json);
   for (const auto& each : all)
     if (each.active || each.handed_off || each.state == "unwatchable") return 1;
@@ -152,11 +213,11 @@ int clear(Session& session, const Given& given) {
   const auto caller = work_as_owner(session);
   const auto settings = settings_of(session, given);
   const auto& watch = named(settings, given);
-  const auto now = SystemClock().wall();
-  deadman::StateFile file(deadman::state_path(session.paths, settings.dry_run));
-  auto state = file.load(settings.names(), now);
+  const auto at = SystemClock().wall();
+  auto file = take_turn(session, settings);
+  auto state = file.load(settings.names(), at);
   deadman::clear(state.targets[watch.name]);
-  state.add({.at = now,
+  state.add({.at = at,
              .target = watch.name,
              .event = deadman::Event::cleared,
              .text = "was cleared by user " + std::to_string(caller),
@@ -213,9 +274,10 @@ std::vector<Command> deadman_commands() {
            "systemd at most three times in an hour with growing pauses, and told by the `alert` "
            "command; then hands off until \"deadman clear\". Prints a line for each thing that "
            "happened, so nothing when all is well. Exit status 0 also when something is dead "
-           "(\"deadman status\" tells), 75 when another one is at work, 66 without deadman.yaml, "
-           "78 "
-           "when it is wrong, 77 when others could write what is kept.",
+           "(\"deadman status\" tells), 75 when another one is at work and did not end in half a "
+           "minute, 66 without deadman.yaml, 78 when it is wrong, 77 when others could write what "
+           "is kept. A look that takes four minutes is ended by SIGALRM. When what is kept can't "
+           "be read or written nothing is restarted, and `alert` says so, at most once an hour.",
        .examples = {"timmy-host deadman --once", "timmy-host deadman --once --dry-run",
                     "timmy-host deadman status"},
        .declare =

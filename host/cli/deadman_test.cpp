@@ -176,6 +176,29 @@ TEST_F(DeadmanCommandTest, WhatIsWrongHasItsStatus) {
   EXPECT_THAT(err_.str(), HasSubstr("docs/deadman.md"));
 }
 
+TEST_F(DeadmanCommandTest, WhatIsKeptAndCantBeReadIsToldOnceAnHour) {
+  const auto told = (folder_ / "told").string();
+  write_atomically(folder_ / "alert", "#!/bin/sh\ncat >> '" + told + "'\n", 0755);
+  alert_with((folder_ / "alert").string());
+  ASSERT_EQ(run({"deadman", "--once"}), 0) << err_.str();
+  ::chmod(state_file().c_str(), 0666);
+  EXPECT_EQ(run({"deadman", "--once", "--dry-run"}), 77);
+  EXPECT_FALSE(std::filesystem::exists(told));
+  EXPECT_EQ(run({"deadman", "--once"}), 77);
+  EXPECT_EQ(run({"deadman", "--once"}), 77);
+  const Json line = Json::parse(read_file(told, 10000));
+  EXPECT_EQ(line["event"], "deadman_failed");
+  EXPECT_THAT(line["text"].get<std::string>(), HasSubstr("state.json"));
+}
+
+TEST_F(DeadmanCommandTest, ThatNobodyCouldBeToldIsSaid) {
+  alert_with("/bin/false");
+  ASSERT_EQ(run({"deadman", "--once"}), 0);
+  ::chmod(state_file().c_str(), 0666);
+  EXPECT_EQ(run({"deadman", "--once"}), 77);
+  EXPECT_THAT(err_.str(), HasSubstr("nobody could be told: status 1"));
+}
+
 TEST_F(DeadmanCommandTest, AStampFolderForEverybodyIsRefusedAloud) {
   ::chmod((folder_ / "stamps").c_str(), 0777);
   EXPECT_EQ(run({"deadman", "--once"}), 0);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/turn.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/test_folder.hpp"
+
+namespace host::deadman {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Another process has the lock, until it is ended.
+class TurnTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    int ready[2];
+    ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    other_ = ::fork();
+    if (other_ == 0) {
+      const StateFile held(file_);
+      (void)!::write(ready[1], "x", 1);
+      for (;;) ::pause();
+    }
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+  }
+  ~TurnTest() override { end_the_other(); }
+  void end_the_other() {
+    if (other_ <= 0) return;
+    ::kill(other_, SIGKILL);
+    ::waitpid(other_, nullptr, 0);
+    other_ = -1;
+  }
+
+  TestFolder folder_;
+  const std::filesystem::path file_ = folder_ / "deadman" / "state.json";
+  pid_t other_ = -1;
+};
+
+TEST_F(TurnTest, ComesWhenTheOtherHasEnded) {
+  int pauses = 0;
+  const auto pause = [&](Duration) {
+    if (++pauses == 3) end_the_other();
+  };
+  EXPECT_NO_THROW((void)take_turn(file_, 30s, pause));
+  EXPECT_EQ(pauses, 3);
+}
+
+TEST_F(TurnTest, IsNotWaitedForWithoutEnd) {
+  Duration paused{};
+  try {
+    (void)take_turn(file_, 30s, [&](Duration time) { paused += time; });
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::already_running);
+    EXPECT_NE(error.message().find(std::to_string(other_)), std::string::npos);
+  }
+  EXPECT_EQ(paused, 30s);
+}
+
+TEST_F(TurnTest, NothingElseIsTriedAgain) {
+  EXPECT_THROW((void)take_turn("/proc/no/such/state.json", 30s,
+                               [](Duration) { FAIL() << "it will not get better"; }),
+               Error);
+}
+
+}  // namespace
+}  // namespace host::deadman
