@@ -32,7 +32,7 @@ using deadman::Sign;
 constexpr Duration kLongestLook = std::chrono::minutes(4);
 // A look of the running host that restarts and tells takes a minute at worst, mostly none.
 constexpr Duration kLongestWait = std::chrono::seconds(30);
-// Whoever holds the lock for so long without a look stands still.
+// Looks come each minute: whoever has not looked for so long stands still.
 constexpr Duration kStandsStill = std::chrono::minutes(5);
 
 // Whoever has the timer's user's state read or changed by sudo must not leave files of root's
@@ -174,22 +174,54 @@ deadman::Settings shown_settings(const Session& session, const Given& given) {
   return settings;
 }
 
+LastLooks last_looks(const deadman::State& state, const deadman::Moment& now) {
+  LastLooks all;
+  for (const auto& [name, target] : state.targets)
+    if (!target.silence.begins_anew(now)) all[name] = now.at - target.silence.looked.at;
+  return all;
+}
+
+// How a watch stands is worth nothing when the looks stay away.
+void mark_unlooked(std::vector<deadman::Standing>& standings, const LastLooks& looks) {
+  for (auto& each : standings) {
+    const auto look = looks.find(each.name);
+    if (look == looks.end() || look->second <= kStandsStill) continue;
+    each.state = "unlooked";
+    each.text +=
+        (each.text.empty() ? "" : "; ") + ("nobody has looked for " + deadman::brief(look->second) +
+                                           ": see after " + each.looked_at_by);
+  }
+}
+
 int status(Session& session, const Given& given) {
   work_as_owner(session);
   const auto settings = shown_settings(session, given);
   const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
-  const auto all = deadman::standings(settings, state, now());
-  print_standings(session.out, all, settings.dry_run, session.json);
+  const auto at = now();
+  auto all = deadman::standings(settings, state, at);
+  const auto looks = last_looks(state, at);
+  mark_unlooked(all, looks);
+  print_standings(session.out, all, looks, settings.dry_run, session.json);
   for (const auto& each : all)
-    if (each.active || each.handed_off || each.state == "unwatchable") return 1;
+    if (deadman::needs_a_person(each) || each.state == "unlooked") return 1;
   return 0;
+}
+
+// A deadman.yaml that is wrong is a reason to read on, not to stop.
+bool is_dry_run(const Session& session, const Given& given) {
+  const auto settings = attempt([&] { return settings_of(session, given); });
+  if (settings.ok()) return settings.value().dry_run;
+  session.err << "this is of looks that were no dry run, since that can't be read: "
+              << settings.error().message() << '\n';
+  return false;
 }
 
 int history(Session& session, const Given& given) {
   work_as_owner(session);
-  const auto settings = shown_settings(session, given);
-  const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
   const auto limit = given["limit"].as<int>();
+  if (limit < 1) throw Error(Code::usage, "--limit is at least 1", "Leave it out for 50.");
+  const auto state = deadman::read_state(deadman::state_path(
+      session.paths, given.count("dry-run") != 0 || is_dry_run(session, given)));
   std::vector<deadman::Record> records;
   for (auto each = state.records.rbegin(); each != state.records.rend(); ++each) {
     if (given.count("name") && each->target != given["name"].as<std::string>()) continue;
@@ -294,8 +326,9 @@ std::vector<Command> deadman_commands() {
        .details =
            "As the last look saw it. STATE: unseen (no look in this boot yet), waiting (never gave "
            "a sign of life, so it is not restarted either), alive, silent, restarted (and no sign "
-           "since), recovering (signs again, not yet for long enough), unwatchable. Exit status 0 "
-           "when all is well, 1 when a flag is up, hands are off or something can't be watched.",
+           "since), recovering (signs again, not yet for long enough), unwatchable, unlooked "
+           "(nobody has looked for five minutes). Exit status 0 when all is well, 1 when a flag is "
+           "up, hands are off, or something can't be watched or is not looked at.",
        .examples = {"timmy-host deadman status", "timmy-host deadman status --json"},
        .declare =
            [](auto& own, auto&) {

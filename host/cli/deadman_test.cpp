@@ -49,7 +49,25 @@ TEST_F(DeadmanCommandTest, AQuietLookPrintsNothingAndIsKept) {
   EXPECT_EQ(run({"deadman", "--once"}), 0) << err_.str();
   EXPECT_EQ(out_.str() + err_.str(), "");
   EXPECT_EQ(run({"deadman", "status"}), 0);
-  EXPECT_THAT(out_.str(), ContainsRegex("hermes +alive +0s +10m +0/3"));
+  EXPECT_THAT(out_.str(), ContainsRegex("hermes +alive +0s +10m +0/3 +- +- +[0-9]+s ago"));
+}
+
+TEST_F(DeadmanCommandTest, ThatNobodyLooksIsSeen) {
+  if (SystemClock().monotonic().time_since_epoch() < std::chrono::minutes(6))
+    GTEST_SKIP() << "this machine has just been started";
+  EXPECT_EQ(run({"deadman", "--once"}), 0);
+  {
+    auto state = deadman::read_state(state_file());
+    state.targets.at("hermes").silence.looked.at = {};
+    deadman::StateFile(state_file()).save(state);
+  }
+  EXPECT_EQ(run({"deadman", "status"}), 1);
+  EXPECT_THAT(out_.str(), AllOf(ContainsRegex("hermes +unlooked"),
+                                HasSubstr("nobody has looked for"), HasSubstr("deadman --once")));
+  EXPECT_EQ(run({"deadman", "status", "--json"}), 1);
+  EXPECT_GT(Json::parse(out_.str())["watches"][0]["last_look_seconds"], 300);
+  EXPECT_EQ(run({"deadman", "--once"}), 0);
+  EXPECT_EQ(run({"deadman", "status"}), 0);
 }
 
 TEST_F(DeadmanCommandTest, WithoutOnceItSaysWhatItIs) {
@@ -71,6 +89,18 @@ TEST_F(DeadmanCommandTest, ADeathIsSaidFlaggedAndInTheHistory) {
   EXPECT_EQ(history[0]["evidence"]["sign"], "there");
   EXPECT_EQ(run({"deadman", "history", "other"}), 0);
   EXPECT_THAT(out_.str(), Not(HasSubstr("died")));
+}
+
+TEST_F(DeadmanCommandTest, TheHistoryNeedsNoRightDeadmanYaml) {
+  run({"deadman", "--once"});
+  age();
+  run({"deadman", "--once"});
+  configure("watch: { hermes: { stmp: /s } }\n");
+  EXPECT_EQ(run({"deadman", "history"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("died"));
+  EXPECT_THAT(err_.str(), HasSubstr("stmp"));
+  EXPECT_EQ(run({"deadman", "history", "--limit", "-1"}), 64);
+  EXPECT_EQ(run({"deadman", "history", "--limit=-1"}), 64);
 }
 
 TEST_F(DeadmanCommandTest, APersonClears) {
