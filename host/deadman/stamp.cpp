@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/result.hpp"
 
 namespace host::deadman {
 namespace {
