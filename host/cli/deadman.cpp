@@ -269,7 +269,9 @@ int test(Session& session, const Given& given) {
   const auto& watch = named(settings, given);
   std::optional<Sign> sign;
   if (seen_from_outside(watch)) sign = look_at(session, watch);
-  const auto lacks = deadman::shortcomings(settings, watch, sign);
+  deadman::ProgramRunner runner(Environment::of_process());
+  const auto lacks =
+      deadman::shortcomings(settings, watch, sign, {.runner = runner, .user = ::geteuid()});
   print_rehearsal(session.out, watch, deadman::rehearse_death(settings, watch), lacks,
                   session.json);
   return lacks.empty() ? 0 : 1;

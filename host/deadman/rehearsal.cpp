@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deadman/rehearsal.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "base/result.hpp"
 #include "deadman/round.hpp"
+#include "deadman/unit_state.hpp"
 
 namespace host::deadman {
 namespace {
@@ -25,6 +28,79 @@ class StageClock final : public Clock {
 class NoRunner final : public Runner {
  public:
   Ending run(const Errand&) override { return {}; }
+};
+
+class Shortcomings {
+ public:
+  explicit Shortcomings(const Machine& machine) : machine_(machine) {}
+
+  void add(std::string line) { lines_.push_back(std::move(line)); }
+
+  void look_at_sign(const Sign& sign) {
+    if (sign.kind == Sign::Kind::untrusted)
+      add("it can't be watched: " + sign.mark);
+    else if (sign.kind == Sign::Kind::missing)
+      add("it gives no sign of life now; one that never gave any is not restarted");
+  }
+
+  void look_at_program(const std::string& program) {
+    if (::access(program.c_str(), X_OK) != 0) return add(program + " can't be run here");
+    if (const auto fault = attempt([&] { check_program(program); }); !fault.ok())
+      add(program + " would not be run: " + fault.error().what());
+  }
+
+  void look_at_restart(const Restart& restart, const std::string& name) {
+    look_at_program(errand_of(restart, name).arguments.front());
+    if (!restart.command.empty()) look_at_program(restart.command.front());
+    if (!is_there("run/systemd/system"))
+      return add("systemd does not run this machine, so nothing can be restarted");
+    if (restart.manager == Restart::Manager::user)
+      look_at_users_manager();
+    else if (machine_.user != 0)
+      look_at_rights(restart);
+    if (!restart.unit.empty()) look_at_unit(restart);
+  }
+
+  [[nodiscard]] std::vector<std::string> lines() && { return std::move(lines_); }
+
+ private:
+  [[nodiscard]] bool is_there(const std::filesystem::path& path) const {
+    return ::access((machine_.root / path).c_str(), F_OK) == 0;
+  }
+
+  void look_at_users_manager() {
+    if (!is_there(fmt::format("run/user/{}/systemd", machine_.user)))
+      add(fmt::format("user {0} has no systemd of its own now: loginctl enable-linger {0}",
+                      machine_.user));
+  }
+
+  void look_at_rights(const Restart& restart) {
+    if (!restart.command.empty())
+      return add(
+          fmt::format("the machine's systemd runs no `command` for user {}: name a `unit`, "
+                      "or `manager: user`",
+                      machine_.user));
+    const auto need = [&](const char* path, const char* what) {
+      if (!is_there(path))
+        add(fmt::format("there is no {}, so user {} may restart no unit of the machine", what,
+                        machine_.user));
+    };
+    need("run/dbus/system_bus_socket", "D-Bus");
+    need("usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service", "polkit");
+  }
+
+  // REQUIRES: restart.unit
+  void look_at_unit(const Restart& restart) {
+    const auto state =
+        attempt([&] { return ask_for_unit(restart.manager, restart.unit, machine_.runner); });
+    if (!state.ok())
+      add(state.error().message());
+    else if (state.value().load != "loaded")
+      add("systemd can't start " + restart.unit + ": it is " + state.value().load);
+  }
+
+  const Machine& machine_;
+  std::vector<std::string> lines_;
 };
 
 }  // namespace
@@ -61,28 +137,18 @@ std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& wat
 }
 
 std::vector<std::string> shortcomings(const Settings& settings, const Watch& watch,
-                                      const std::optional<Sign>& sign) {
-  std::vector<std::string> all;
-  if (sign && sign->kind == Sign::Kind::untrusted)
-    all.push_back("it can't be watched: " + sign->mark);
-  else if (sign && sign->kind == Sign::Kind::missing)
-    all.emplace_back("it gives no sign of life now; one that never gave any is not restarted");
-  const auto check = [&](const std::string& program) {
-    if (::access(program.c_str(), X_OK) != 0) all.push_back(program + " can't be run here");
-  };
-  if (watch.restart) {
-    check(errand_of(*watch.restart, watch.name).arguments.front());
-    if (!watch.restart->command.empty()) check(watch.restart->command.front());
-    if (::access("/run/systemd/system", F_OK) != 0)
-      all.emplace_back("systemd does not run this machine, so nothing can be restarted");
-  } else {
-    all.emplace_back("it has no `restart`, so it would only be flagged");
-  }
-  if (settings.alert.empty())
-    all.emplace_back("there is no `alert`, so nobody would be told");
+                                      const std::optional<Sign>& sign, const Machine& machine) {
+  Shortcomings all(machine);
+  if (sign) all.look_at_sign(*sign);
+  if (watch.restart)
+    all.look_at_restart(*watch.restart, watch.name);
   else
-    check(settings.alert.front());
-  return all;
+    all.add("it has no `restart`, so it would only be flagged");
+  if (settings.alert.empty())
+    all.add("there is no `alert`, so nobody would be told");
+  else
+    all.look_at_program(settings.alert.front());
+  return std::move(all).lines();
 }
 
 }  // namespace host::deadman

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "deadman/runner.hpp"
 #include "deadman/settings.hpp"
 #include "deadman/state.hpp"
 
@@ -19,10 +23,18 @@ struct Rehearsed {
 // it. Time is made up, nothing is looked at, kept or run.
 [[nodiscard]] std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& watch);
 
+// Where a restart would be asked for.
+struct Machine {
+  Runner& runner;  // by which systemd is asked about the unit
+  uid_t user;      // whom the deadman runs as
+  std::filesystem::path root = "/";
+};
+
 // Why a death of `watch` would not be seen, or nothing could be done about it on this machine, as
-// far as that shows without doing it: a line each. `sign` is what is seen of it now; none where
-// only a running host could tell.
+// far as that shows without doing it: a line each. Whether polkit lets the user do it shows only
+// then. `sign` is what is seen of it now; none where only a running host could tell.
 [[nodiscard]] std::vector<std::string> shortcomings(const Settings& settings, const Watch& watch,
-                                                    const std::optional<Sign>& sign);
+                                                    const std::optional<Sign>& sign,
+                                                    const Machine& machine);
 
 }  // namespace host::deadman
