@@ -116,6 +116,13 @@ UnitState ask_for_unit(Restart::Manager manager, const std::string& unit, Runner
   return parse_unit_state(ending.output);
 }
 
+std::string describe_unit(const Watch& watch, Runner& runner) {
+  if (!watch.restart) return "";
+  const auto unit = unit_of(*watch.restart, watch.name);
+  const auto state = attempt([&] { return ask_for_unit(watch.restart->manager, unit, runner); });
+  return state.ok() ? unit + ": " + to_text(state.value()) : state.error().message();
+}
+
 bool is_at_work_on(const UnitState& state, const Moment& now) {
   const bool stops = state.active == "deactivating" || state.active == "reloading";
   const bool starts =

@@ -34,6 +34,10 @@ struct UnitState {
 // What ask_for_unit() takes for an answer. Throws Error{invalid}.
 [[nodiscard]] UnitState parse_unit_state(std::string_view output);
 
+// How the manager sees the unit of a watch now, for evidence: its name and to_text(), or why it
+// can't be asked; "" without a restart. Throws nothing.
+[[nodiscard]] std::string describe_unit(const Watch& watch, Runner& runner);
+
 // Whether it is being started, stopped or reloaded because somebody asked for that. What systemd
 // starts again by itself is not, or one that hangs in each start would be waited for without end;
 // so a start lasts as long as its start limit lets it, and an hour at most.

@@ -65,6 +65,19 @@ TEST(UnitState, IsAskedOfTheManagerThatRestarts) {
   }
 }
 
+TEST(UnitState, IsDescribedForEvidence) {
+  FakeRunner runner;
+  auto watch = hermes_settings().watches[0];
+  runner.answer = {true, "status 0", answer("failed", "failed", "start-limit-hit")};
+  EXPECT_EQ(describe_unit(watch, runner), "h.service: failed (start-limit-hit)");
+  watch.restart = Restart{.command = {"/bin/true"}};
+  runner.answer = {false, "took longer than 5s"};
+  EXPECT_THAT(describe_unit(watch, runner), HasSubstr("timmy-deadman-hermes.service"));
+  watch.restart.reset();
+  EXPECT_EQ(describe_unit(watch, runner), "");
+  EXPECT_THAT(runner.questions, SizeIs(2));
+}
+
 TEST(UnitState, IsWorkInHandOnlyWhereSomebodyAskedForItAndNotForEver) {
   const auto at_work = [](const std::string& text, Duration at = 1h + 1min) {
     return is_at_work_on(parse_unit_state(text), {"one", at});
