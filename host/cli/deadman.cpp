@@ -1,39 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <ostream>
-#include <thread>
 
-#include "base/boot.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/result.hpp"
 #include "cli/command.hpp"
+#include "cli/deadman_look.hpp"
 #include "cli/deadman_text.hpp"
 #include "cli/table.hpp"
-#include "deadman/own_fault.hpp"
 #include "deadman/rehearsal.hpp"
-#include "deadman/round.hpp"
-#include "deadman/stamp.hpp"
 #include "deadman/standing.hpp"
 #include "deadman/time_limit.hpp"
-#include "deadman/turn.hpp"
-#include "deadman/unit_state.hpp"
 
 namespace host::cli {
 namespace {
 
 using Given = options::variables_map;
-using deadman::Sign;
 
 // Below TimeoutStartSec= of the unit.
 constexpr Duration kLongestLook = std::chrono::minutes(4);
-// A look of the running host that restarts and tells takes a minute at worst, mostly none.
-constexpr Duration kLongestWait = std::chrono::seconds(30);
-// Looks come each minute: whoever has not looked for so long stands still.
-constexpr Duration kStandsStill = std::chrono::minutes(5);
 
 // Whoever has the timer's user's state read or changed by sudo must not leave files of root's
 // there, which that user could not read. The file of settings belongs to root and is read by
@@ -51,104 +38,6 @@ deadman::Settings settings_of(const Session& session, const Given& given) {
   return deadman::load_settings(file, session.paths);
 }
 
-std::string this_machine() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
-
-Duration awake() {
-  return std::chrono::duration_cast<Duration>(SystemClock().monotonic().time_since_epoch());
-}
-
-// The host lives while it answers: one that hangs holds its socket and says nothing.
-Sign look_at_host(const Session& session) {
-  try {
-    if (!session.client().answers(std::chrono::seconds(10))) return {Sign::Kind::missing, ""};
-  } catch (const Error& error) {
-    return {Sign::Kind::untrusted, "the host can't be asked: " + error.message()};
-  }
-  return {Sign::Kind::there, std::to_string(awake().count())};
-}
-
-deadman::Moment now() { return {this_boot(), awake()}; }
-
-// REQUIRES: seen_from_outside(watch)
-Sign look_at(const Session& session, const deadman::Watch& watch) {
-  return watch.kind == deadman::Watch::Kind::host ? look_at_host(session)
-                                                  : deadman::look_at_stamp(watch.stamp, watch.user);
-}
-
-// The same, as a round is to judge it.
-Sign sign_of(const Session& session, const deadman::Watch& watch, const deadman::State& state,
-             deadman::Runner& runner) {
-  const auto kept = state.targets.find(watch.name);
-  return deadman::unless_at_work(
-      look_at(session, watch), watch,
-      kept == state.targets.end() ? deadman::Silence() : kept->second.silence, now(), runner);
-}
-
-deadman::StateFile take_turn(const Session& session, const deadman::Settings& settings) {
-  return deadman::take_turn(deadman::state_path(session.paths, settings.dry_run), kLongestWait,
-                            [](Duration time) { std::this_thread::sleep_for(time); });
-}
-
-// Nothing is kept: what a round by `settings` would do now.
-std::vector<deadman::Record> say(const Session& session, const deadman::Settings& all) {
-  auto settings = deadman::seen_from_outside(all);
-  auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
-  settings.dry_run = true;
-  deadman::ProgramRunner runner(Environment::of_process());
-  const SystemClock clock;
-  return deadman::Round(
-             settings, state,
-             {.clock = clock,
-              .boot = this_boot(),
-              .host_name = this_machine(),
-              .runner = runner,
-              .look = [&](const auto& watch) { return sign_of(session, watch, state, runner); },
-              .keep = [](const deadman::State&) {}})
-      .run();
-}
-
-std::vector<deadman::Record> act(const Session& session, const deadman::Settings& all,
-                                 deadman::Runner& runner) {
-  const auto settings = deadman::seen_from_outside(all);
-  const SystemClock clock;
-  auto file = take_turn(session, settings);
-  auto state = file.load(all.names(), clock.wall());
-  return deadman::Round(
-             settings, state,
-             {.clock = clock,
-              .boot = this_boot(),
-              .host_name = this_machine(),
-              .runner = runner,
-              .look = [&](const auto& watch) { return sign_of(session, watch, state, runner); },
-              .keep = [&](const deadman::State& kept) { file.save(kept); }})
-      .run();
-}
-
-// One that waited in vain for another deadman is not at fault while that one looks.
-bool another_looks(const Error& error, const std::filesystem::path& state) {
-  struct stat info {};
-  return error.code() == Code::already_running && ::stat(state.c_str(), &info) == 0 &&
-         SystemClock().wall() - WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) < kStandsStill;
-}
-
-std::vector<deadman::Record> act_or_tell(Session& session, const deadman::Settings& settings) {
-  deadman::ProgramRunner runner(Environment::of_process());
-  try {
-    return act(session, settings, runner);
-  } catch (...) {
-    const Error error = current_error();
-    if (settings.dry_run || another_looks(error, deadman::state_path(session.paths, false))) throw;
-    const auto told =
-        deadman::tell_own_fault({this_machine(), error.what(), SystemClock().wall()},
-                                settings.alert, session.paths.run / "deadman-failed", runner);
-    if (told && !told->ok) session.err << "nobody could be told: " << printable(told->text) << '\n';
-    throw;
-  }
-}
-
 int once(Session& session, const Given& given) {
   const deadman::TimeLimit limit(kLongestLook);
   work_as_owner(session);
@@ -157,8 +46,7 @@ int once(Session& session, const Given& given) {
                 "Have a timer run \"timmy-host deadman --once\" each minute, or see how it stands: "
                 "timmy-host deadman status.");
   const auto settings = settings_of(session, given);
-  const auto records =
-      given.count("dry-run") ? say(session, settings) : act_or_tell(session, settings);
+  const auto records = given.count("dry-run") ? say(session, settings) : act(session, settings);
   if (session.json)
     print_json(session.out, "records", records);
   else
@@ -267,7 +155,7 @@ int test(Session& session, const Given& given) {
   work_as_owner(session);
   const auto settings = settings_of(session, given);
   const auto& watch = named(settings, given);
-  std::optional<Sign> sign;
+  std::optional<deadman::Sign> sign;
   if (seen_from_outside(watch)) sign = look_at(session, watch);
   deadman::ProgramRunner runner(Environment::of_process());
   const auto lacks =

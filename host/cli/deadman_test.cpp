@@ -70,6 +70,27 @@ TEST_F(DeadmanCommandTest, ThatNobodyLooksIsSeen) {
   EXPECT_EQ(run({"deadman", "status"}), 0);
 }
 
+TEST_F(DeadmanCommandTest, WhatWasSeenOfOneIsKeptBeforeTheNextIsLookedAt) {
+  // The alert of "b" is run between the looks, and shows what is kept by then.
+  const auto copy = folder_ / "copy";
+  write_atomically(folder_ / "alert",
+                   "#!/bin/sh\ncp '" + state_file().string() + "' '" + copy.string() + "'\n", 0755);
+  configure("alert: [" + (folder_ / "alert").string() + "]\nwatch: { a: { stamp: " + stamp() +
+            " }, b: { stamp: " + stamp() + " } }\n");
+  ASSERT_EQ(run({"deadman", "--once"}), 0) << err_.str();
+  auto before = deadman::read_state(state_file());
+  before.targets.at("b").silence.silent = std::chrono::minutes(10);
+  deadman::StateFile(state_file()).save(before);
+  ASSERT_EQ(run({"deadman", "--once"}), 0) << err_.str();
+  const auto looked = [](const deadman::State& state, const char* name) {
+    return state.targets.at(name).silence.looked.at;
+  };
+  const auto between = deadman::read_state(copy);
+  EXPECT_GT(looked(between, "b"), looked(before, "b")) << "the last of the last look comes first";
+  EXPECT_EQ(looked(between, "a"), looked(before, "a"));
+  EXPECT_GT(looked(deadman::read_state(state_file()), "a"), looked(before, "a"));
+}
+
 TEST_F(DeadmanCommandTest, WithoutOnceItSaysWhatItIs) {
   EXPECT_EQ(run({"deadman"}), 64);
   EXPECT_THAT(err_.str(), HasSubstr("deadman --once"));

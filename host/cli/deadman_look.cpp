@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/deadman_look.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ostream>
+#include <thread>
+#include <utility>
+
+#include "base/boot.hpp"
+#include "base/error.hpp"
+#include "cli/table.hpp"
+#include "deadman/own_fault.hpp"
+#include "deadman/round.hpp"
+#include "deadman/stamp.hpp"
+#include "deadman/turn.hpp"
+#include "deadman/unit_state.hpp"
+
+namespace host::cli {
+namespace {
+
+using deadman::Sign;
+
+// A look of the running host that restarts and tells takes a minute at worst, mostly none.
+constexpr Duration kLongestWait = std::chrono::seconds(30);
+
+std::string this_machine() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+Duration awake() {
+  return std::chrono::duration_cast<Duration>(SystemClock().monotonic().time_since_epoch());
+}
+
+// The host lives while it answers: one that hangs holds its socket and says nothing.
+Sign look_at_host(const Session& session) {
+  try {
+    if (!session.client().answers(std::chrono::seconds(10))) return {Sign::Kind::missing, ""};
+  } catch (const Error& error) {
+    return {Sign::Kind::untrusted, "the host can't be asked: " + error.message()};
+  }
+  return {Sign::Kind::there, std::to_string(awake().count())};
+}
+
+deadman::Silence silence_of(const deadman::State& state, const deadman::Watch& watch) {
+  const auto kept = state.targets.find(watch.name);
+  return kept == state.targets.end() ? deadman::Silence() : kept->second.silence;
+}
+
+// One that waited in vain for another deadman is not at fault while that one looks.
+bool another_looks(const Error& error, const std::filesystem::path& state) {
+  struct stat info {};
+  return error.code() == Code::already_running && ::stat(state.c_str(), &info) == 0 &&
+         SystemClock().wall() - WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) < kStandsStill;
+}
+
+}  // namespace
+
+deadman::Moment now() { return {this_boot(), awake()}; }
+
+Sign look_at(const Session& session, const deadman::Watch& watch) {
+  return watch.kind == deadman::Watch::Kind::host ? look_at_host(session)
+                                                  : deadman::look_at_stamp(watch.stamp, watch.user);
+}
+
+deadman::StateFile take_turn(const Session& session, const deadman::Settings& settings) {
+  return deadman::take_turn(deadman::state_path(session.paths, settings.dry_run), kLongestWait,
+                            [](Duration time) { std::this_thread::sleep_for(time); });
+}
+
+namespace {
+
+// As a round is to judge it.
+Sign sign_of(const Session& session, const deadman::Watch& watch, const deadman::State& state,
+             deadman::Runner& runner) {
+  return deadman::unless_at_work(look_at(session, watch), watch, silence_of(state, watch), now(),
+                                 runner);
+}
+
+// The host first; then whoever was looked at last. So one at which every look hangs comes at the
+// end, behind those that it could hold up.
+void put_in_order(std::vector<deadman::Watch>& watches, const deadman::State& state) {
+  const auto rank = [&, at = now()](const deadman::Watch& watch) {
+    const auto kept = silence_of(state, watch);
+    return std::pair(watch.kind != deadman::Watch::Kind::host,
+                     kept.begins_anew(at) ? Duration() : -kept.looked.at);
+  };
+  std::stable_sort(watches.begin(), watches.end(),
+                   [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+}
+
+// Each by a round of its own, so that what was seen of it is kept before the next is looked at.
+std::vector<deadman::Record> look_and_act(const Session& session, const deadman::Settings& all,
+                                          deadman::Runner& runner) {
+  auto watches = deadman::seen_from_outside(all).watches;
+  const SystemClock clock;
+  auto file = take_turn(session, all);
+  auto state = file.load(all.names(), clock.wall());
+  put_in_order(watches, state);
+  std::vector<deadman::Record> records;
+  for (auto& watch : watches) {
+    const deadman::Settings one{
+        .dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
+    const auto more =
+        deadman::Round(
+            one, state,
+            {.clock = clock,
+             .boot = this_boot(),
+             .host_name = this_machine(),
+             .runner = runner,
+             .look = [&](const auto& each) { return sign_of(session, each, state, runner); },
+             .keep = [&](const deadman::State& kept) { file.save(kept); }})
+            .run();
+    records.insert(records.end(), more.begin(), more.end());
+  }
+  return records;
+}
+
+}  // namespace
+
+std::vector<deadman::Record> say(const Session& session, const deadman::Settings& all) {
+  auto settings = deadman::seen_from_outside(all);
+  auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
+  settings.dry_run = true;
+  deadman::ProgramRunner runner(Environment::of_process());
+  const SystemClock clock;
+  return deadman::Round(
+             settings, state,
+             {.clock = clock,
+              .boot = this_boot(),
+              .host_name = this_machine(),
+              .runner = runner,
+              .look = [&](const auto& watch) { return sign_of(session, watch, state, runner); },
+              .keep = [](const deadman::State&) {}})
+      .run();
+}
+
+std::vector<deadman::Record> act(const Session& session, const deadman::Settings& settings) {
+  deadman::ProgramRunner runner(Environment::of_process());
+  try {
+    return look_and_act(session, settings, runner);
+  } catch (...) {
+    const Error error = current_error();
+    if (settings.dry_run || another_looks(error, deadman::state_path(session.paths, false))) throw;
+    const auto told =
+        deadman::tell_own_fault({this_machine(), error.what(), SystemClock().wall()},
+                                settings.alert, session.paths.run / "deadman-failed", runner);
+    if (told && !told->ok) session.err << "nobody could be told: " << printable(told->text) << '\n';
+    throw;
+  }
+}
+
+}  // namespace host::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The looks of `deadman --once`, and what the other commands of the deadman need of them.
+#pragma once
+
+#include <vector>
+
+#include "cli/command.hpp"
+#include "deadman/settings.hpp"
+#include "deadman/state.hpp"
+
+namespace host::cli {
+
+// Looks come each minute: whoever has not looked for so long stands still.
+inline constexpr Duration kStandsStill = std::chrono::minutes(5);
+
+[[nodiscard]] deadman::Moment now();
+
+// What is kept, in this process's hands. Waits half a minute for another deadman to end. Throws
+// what StateFile's constructor throws.
+[[nodiscard]] deadman::StateFile take_turn(const Session& session,
+                                           const deadman::Settings& settings);
+
+// REQUIRES: seen_from_outside(watch)
+[[nodiscard]] deadman::Sign look_at(const Session& session, const deadman::Watch& watch);
+
+// What a look by `settings` would do now. Does and keeps nothing.
+[[nodiscard]] std::vector<deadman::Record> say(const Session& session,
+                                               const deadman::Settings& settings);
+
+// Looks, acts and keeps. Where that can't be, somebody is told (see tell_own_fault()), and the
+// Error goes on.
+[[nodiscard]] std::vector<deadman::Record> act(const Session& session,
+                                               const deadman::Settings& settings);
+
+}  // namespace host::cli
