@@ -29,7 +29,7 @@ class Engine {
   explicit Engine(const std::filesystem::path& folder)
       : store_({.path = folder / "host.db"}, loop_, log_, [](const Error& error) { throw error; }),
         runs_(
-            services_, ledger_, clock_, [](const RunnableTask&) { return Runs::Terms(); },
+            services_, ledger_, waits_, clock_, [](const RunnableTask&) { return Runs::Terms(); },
             [this](JobId, const RunnableTask&, const Verdict& verdict, JobState) {
               finished(verdict);
             },
@@ -124,6 +124,7 @@ class Engine {
   ThreadedStore store_;
   Queue queue_{store_, loop_, log_};
   Ledger ledger_{store_, loop_, clock_, log_, "bench"};
+  BudgetWaits waits_{queue_, loop_, log_};
   ServiceTable services_{log_};
   Runs runs_;
   WorkerPool pool_;
