@@ -44,14 +44,18 @@ class DeadmanProcessTest : public FaultBench {
   DeadmanProcessTest() {
     std::filesystem::create_directory(folder_ / "stamps");
     ::chmod((folder_ / "stamps").c_str(), 0755);
-    write_atomically(systemd(),
-                     "#!/bin/sh\ncase \" $* \" in *' show '*) exit 1 ;; esac\necho \"$*\" >> '" +
-                         (folder_ / "asked").string() + "'\n",
-                     0755);
+    stand_in("");
     grant({{"process.watch", {"*"}}, {"process.restart", {"*"}}});
     watch_hermes();
   }
 
+  // For systemd: what it is asked to do is written down, then `more` is done; it shows nothing.
+  void stand_in(const std::string& more) {
+    write_atomically(systemd(),
+                     "#!/bin/sh\ncase \" $* \" in *' show '*) exit 1 ;; esac\necho \"$*\" >> '" +
+                         (folder_ / "asked").string() + "'\n" + more,
+                     0755);
+  }
   void grant(const Json& more) {
     Json grants{{"gitea.read", {"demo/*"}}, {"gitea.write", {"demo/*"}}};
     grants.update(more);
@@ -236,10 +240,7 @@ TEST_F(DeadmanProcessTest, AnAgentThatHangsIsRestartedThriceAndThenLeftToAPerson
 
 TEST_F(DeadmanProcessTest, AnAgentThatIsStartedAndDiesAtOnceIsNotStartedForEver) {
   // Each start leaves one sign of life, and no more.
-  write_atomically(systemd(),
-                   "#!/bin/sh\necho \"$*\" >> '" + (folder_ / "asked").string() + "'\necho $$ > '" +
-                       stamp() + ".new'\nmv '" + stamp() + ".new' '" + stamp() + "'\n",
-                   0755);
+  stand_in("echo $$ > '" + stamp() + ".new'\nmv '" + stamp() + ".new' '" + stamp() + "'\n");
   write_atomically(stamp(), "0", 0644);
   start_host();
   ASSERT_TRUE(look_until([&] { return standing()["handed_off"] == true; })) << log();
