@@ -3,14 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "base/failpoint.hpp"
+#include "base/utf8.hpp"
 
 namespace host::deadman {
 namespace {
 
-// So often is an alert tried, once a look, before it is given up.
-constexpr int kAlertTries = 5;
+constexpr std::size_t kLongestMark = 1000;  // bytes
 
 std::string_view name_of(Sign::Kind kind) {
   switch (kind) {
@@ -21,48 +23,104 @@ std::string_view name_of(Sign::Kind kind) {
   return "untrusted";
 }
 
+// As it comes back from the disk, where bytes that are no UTF-8 don't last: else it would differ
+// from itself at each look.
+std::string lasting(std::string text) {
+  cut_text(text, kLongestMark);
+  return Json::parse(host::to_text(Json(text))).get<std::string>();
+}
+
+// What systemd knows it by, to be looked up in the journal.
+std::string unit_of(const Watch& watch) {
+  return watch.restart->unit.empty() ? "timmy-deadman-" + watch.name + ".service"
+                                     : watch.restart->unit;
+}
+
+// Whether more is to be known than what was seen.
+bool is_grave(const Decision& decision) {
+  return decision.restart ||
+         std::any_of(decision.happenings.begin(), decision.happenings.end(), [](const auto& each) {
+           return each.event == Event::died || each.event == Event::handed_off;
+         });
+}
+
 }  // namespace
 
 std::vector<Record> Round::run() {
   if (outside_.boot.empty())
     throw Error(Code::unsupported, "this kernel has no name for its boot",
                 "The deadman needs /proc/sys/kernel/random/boot_id.");
-  for (const auto& watch : settings_.watches) look_at(watch);
+  std::vector<const Watch*> order;
+  for (const auto& watch : settings_.watches) order.push_back(&watch);
+  std::stable_partition(order.begin(), order.end(),
+                        [](const Watch* watch) { return watch->kind == Watch::Kind::host; });
+  for (const auto* watch : order) look_at(*watch);
   outside_.keep(state_);
-  for (const auto& watch : settings_.watches) tell(watch, state_.targets[watch.name]);
+  for (const auto* watch : order) tell(*watch, state_.target(*watch).telling);
   return std::move(recorded_);
 }
 
 void Round::look_at(const Watch& watch) {
-  Target& target = state_.targets[watch.name];
-  if (target.intent) {
-    record(watch, Event::restart_unknown,
-           "was about to be restarted at " + format_utc(target.intent->at) +
-               " when the deadman itself ended; that counts as a restart");
-    target.intent.reset();
-  }
-  const Sign sign = outside_.look(watch);
+  Target& target = state_.target(watch);
+  note_open_intent(watch, target);
+  if (const auto now_watched = lasting(watched(watch)); target.watched != now_watched)
+    watch_another(target, now_watched);
+  const Sign sign = sign_of(watch);
   const Moment now{outside_.boot, std::chrono::duration_cast<Duration>(
                                       outside_.clock.monotonic().time_since_epoch())};
   const auto decision = judge(target, watch.rules, sign, now);
-  Json evidence = evidence_of(target, sign, now);
+  if (decision.sight.beat) target.last_sign = outside_.clock.wall();
+  if (decision.happenings.empty() && !decision.restart) return;
+  Json evidence = evidence_of(watch, sign, now);
+  if (watch.restart && outside_.unit_state && !settings_.dry_run && is_grave(decision))
+    evidence["systemd"] = outside_.unit_state(watch);
   for (const auto& each : decision.happenings) record(watch, each.event, each.text, evidence);
-  if (decision.restart) restart(watch, target, now, std::move(evidence));
+  if (decision.restart) restart(watch, target, std::move(evidence));
 }
 
-Json Round::evidence_of(const Target& target, const Sign& sign, const Moment& now) const {
-  Json evidence{
-      {"sign", name_of(sign.kind)}, {"mark", sign.mark}, {"silent", brief(target.silence.silent)},
-      {"tries", target.tries},      {"boot", now.boot},  {"monotonic", brief(now.at)}};
+void Round::note_open_intent(const Watch& watch, Target& target) {
+  if (!target.intent) return;
+  record(watch, Event::restart_unknown,
+         "was about to be restarted at " + format_utc(target.intent->at) +
+             " when the deadman itself ended; that counts as a restart");
+  target.intent.reset();
+}
+
+// One that can't be looked at keeps no other from its look.
+Sign Round::sign_of(const Watch& watch) const {
+  try {
+    auto sign = outside_.look(watch);
+    sign.mark = lasting(std::move(sign.mark));
+    return sign;
+  } catch (const std::exception& failure) {
+    return {Sign::Kind::untrusted, lasting(failure.what())};
+  }
+}
+
+Json Round::evidence_of(const Watch& watch, const Sign& sign, const Moment& now) const {
+  const Target& target = *state_.find(watch);
+  Json evidence{{"watched", target.watched},
+                {"sign", name_of(sign.kind)},
+                {"mark", sign.mark},
+                {"silent", brief(target.silence.silent)},
+                {"after", brief(watch.rules.after)},
+                {"tries", target.tries},
+                {"failed", target.failed},
+                {"restarts_in_window", restarts_within(target, watch.rules.window)},
+                {"boot", now.boot},
+                {"monotonic", brief(now.at)}};
+  if (target.last_sign) evidence["last_sign"] = format_utc(*target.last_sign);
+  if (watch.restart) evidence["unit"] = unit_of(watch);
   if (settings_.dry_run) evidence["dry_run"] = true;
   return evidence;
 }
 
-void Round::restart(const Watch& watch, Target& target, const Moment& now, Json evidence) {
+// REQUIRES: watch.restart
+void Round::restart(const Watch& watch, Target& target, Json evidence) {
   const auto errand = errand_of(*watch.restart, watch.name);
   evidence["command"] = errand.arguments;
   const auto silent = brief(target.silence.silent);
-  begin_restart(target, now, outside_.clock.wall());
+  begin_restart(target, outside_.clock.wall());
   record(watch, Event::restarting,
          fmt::format("{} restarted, try {} of {}: no sign of life for {}",
                      settings_.dry_run ? "would be" : "is", target.tries, watch.rules.max_retries,
@@ -77,39 +135,45 @@ void Round::restart(const Watch& watch, Target& target, const Moment& now, Json 
   const auto ending = outside_.runner.run(errand);
   TIMMY_FAILPOINT("deadman.after_restart");
   target.intent.reset();
+  if (!ending.ok) ++target.failed;
   const auto text =
       ending.ok ? std::string("systemd took the restart") : "the restart failed: " + ending.text;
   record(watch, ending.ok ? Event::restarted : Event::restart_failed, text,
-         {{"command", errand.arguments}});
-  if (target.alert) target.alert->text += "; " + text;
+         {{"command", errand.arguments}, {"unit", unit_of(watch)}});
+  if (Alert* const death = target.telling.find(Event::died)) death->then = lasting(text);
   outside_.keep(state_);
 }
 
-void Round::tell(const Watch& watch, Target& target) {
-  if (!target.alert) return;
-  if (settings_.alert.empty() || settings_.dry_run) {
-    target.alert.reset();
-    return outside_.keep(state_);
-  }
-  const Json line{{"host", outside_.host_name},
-                  {"target", watch.name},
-                  {"event", name(target.alert->event)},
-                  {"text", watch.name + " " + target.alert->text},
-                  {"active", target.active},
-                  {"handed_off", target.handed_off},
-                  {"at", format_utc(outside_.clock.wall())}};
-  const auto ending =
-      outside_.runner.run({.arguments = settings_.alert, .input = host::to_text(line) + "\n"});
-  if (ending.ok) {
-    target.alert.reset();
-  } else if (++target.alert->failures == 1 || target.alert->failures == kAlertTries) {
-    const bool last = target.alert->failures == kAlertTries;
-    record(watch, Event::alert_failed,
-           "the alert failed" + std::string(last ? " for the last time: " : ": ") + ending.text,
-           {{"command", settings_.alert}});
-    if (last) target.alert.reset();
-  }
+void Round::tell(const Watch& watch, Telling& telling) {
+  if (settings_.dry_run) telling.open.clear();
+  // What holds waits until there is an `alert`.
+  if (settings_.alert.empty()) telling.drop_news();
+  if (settings_.alert.empty() || !telling.is_due()) return;
+  telling.begin();
   outside_.keep(state_);
+  while (!telling.open.empty()) {
+    const auto ending = run_alert(watch, telling.open.front());
+    if (ending.ok)
+      telling.told();
+    else if (telling.failed(outside_.clock.wall()))
+      record(watch, Event::alert_failed, "the alert failed: " + ending.text,
+             {{"command", settings_.alert}, {"failures", telling.failures}});
+    outside_.keep(state_);
+    if (!ending.ok) return;
+  }
+}
+
+Ending Round::run_alert(const Watch& watch, const Alert& alert) const {
+  const Target& target = *state_.find(watch);
+  const Json line{
+      {"host", outside_.host_name},
+      {"target", watch.name},
+      {"event", name(alert.event)},
+      {"text", watch.name + " " + alert.text + (alert.then.empty() ? "" : "; " + alert.then)},
+      {"active", target.active},
+      {"handed_off", target.handed_off},
+      {"at", format_utc(outside_.clock.wall())}};
+  return outside_.runner.run({.arguments = settings_.alert, .input = host::to_text(line) + "\n"});
 }
 
 void Round::record(const Watch& watch, Event event, std::string text, Json evidence) {

@@ -20,9 +20,12 @@ struct Outside {
   std::string boot;       // this_boot()
   std::string host_name;  // for alerts: whose target it is
   Runner& runner;
-  std::function<Sign(const Watch&)> look;
+  std::function<Sign(const Watch&)> look;  // what it throws is why nothing can be seen
   // Puts the state onto the disk before it returns, or throws.
   std::function<void(const State&)> keep;
+  // How systemd sees the unit of a watch that is restarted, for the evidence of a death, a restart
+  // and a hand-off. May be left out; throws nothing.
+  std::function<std::string(const Watch&)> unit_state = {};
 };
 
 // Whoever calls run() holds the state alone meanwhile (StateFile). Blocking.
@@ -32,18 +35,22 @@ class Round {
   Round(const Settings& settings, State& state, Outside outside)
       : settings_(settings), state_(state), outside_(std::move(outside)) {}
 
-  // Looks once. Each restart is kept as an intent before it is begun, and counts from then on, so
-  // that whoever dies in between restarts nothing twice. With Settings::dry_run everything is
-  // judged and recorded so, and nothing is run. Returns what was recorded. Throws what `keep`
-  // throws, with nothing done since the last keep; Error{unsupported} without a name for the boot.
+  // Looks once, at the host first. Each restart is kept as an intent before it is begun, and counts
+  // from then on, so that whoever dies in between restarts nothing twice. With Settings::dry_run
+  // everything is judged and recorded so, and nothing is run. Returns what was recorded. Throws
+  // what `keep` throws, with nothing done since the last keep; Error{unsupported} without a name
+  // for the boot.
   std::vector<Record> run();
 
  private:
   void look_at(const Watch& watch);
-  void restart(const Watch& watch, Target& target, const Moment& now, Json evidence);
-  void tell(const Watch& watch, Target& target);
+  void note_open_intent(const Watch& watch, Target& target);
+  [[nodiscard]] Sign sign_of(const Watch& watch) const;
+  void restart(const Watch& watch, Target& target, Json evidence);
+  void tell(const Watch& watch, Telling& telling);
+  [[nodiscard]] Ending run_alert(const Watch& watch, const Alert& alert) const;
   void record(const Watch& watch, Event event, std::string text, Json evidence = Json::object());
-  [[nodiscard]] Json evidence_of(const Target& target, const Sign& sign, const Moment& now) const;
+  [[nodiscard]] Json evidence_of(const Watch& watch, const Sign& sign, const Moment& now) const;
 
   const Settings& settings_;
   State& state_;

@@ -55,9 +55,10 @@ class RoundProcessTest : public ::testing::Test {
   int look(Death death) {
     try {
       StateFile file(folder_ / "deadman" / "state.json");
-      State state = file.load({"hermes"}, clock_.wall());
+      State state = file.load(hermes_settings(), clock_.wall());
       ActingRunner runner(folder_ / "done", death);
-      const Settings settings = hermes_settings();
+      Settings settings = hermes_settings();
+      settings.watches[0].rules.pause = 2min;
       Round round(settings, state,
                   {.clock = clock_,
                    .boot = "one",
@@ -122,13 +123,13 @@ TEST_F(RoundProcessTest, OneKilledBeforeTheActionRestartsNothingAndIsSucceeded) 
   clock_.advance(1min);
   ASSERT_EQ(wait_for(start(Death::before_the_action)), SIGKILL);
   EXPECT_EQ(restarts(), 0);
-  EXPECT_TRUE(kept().targets.at("hermes").intent);
+  EXPECT_TRUE(kept().targets.at("system:h.service").intent);
   pass(9min);
   EXPECT_EQ(restarts(), 0) << "nobody knows that it was not done";
   EXPECT_EQ(recorded(Event::restart_unknown), 1);
   pass(2h);
   EXPECT_EQ(restarts(), 2) << "it counted as one of three";
-  EXPECT_TRUE(kept().targets.at("hermes").handed_off);
+  EXPECT_TRUE(kept().targets.at("system:h.service").handed_off);
 }
 
 TEST_F(RoundProcessTest, OneKilledBetweenActionAndRecordRestartsNothingTwice) {

@@ -10,9 +10,13 @@ namespace host::deadman {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Le;
 using ::testing::SizeIs;
 
 const std::string kSystemctl = "/usr/bin/systemctl";
@@ -26,13 +30,16 @@ class RoundTest : public ::testing::Test {
                  .host_name = "allegro",
                  .runner = runner_,
                  .look = [this](const Watch&) { return sign_; },
-                 .keep = [this](const State& state) { keep(state); }});
+                 .keep = [this](const State& state) { keep(state); },
+                 .unit_state = [](const Watch&) { return "failed, start-limit-hit"; }});
     std::vector<std::string> events;
     for (const auto& record : round.run()) events.emplace_back(name(record.event));
     return events;
   }
   void keep(const State& state) {
     if (disk_full_) throw Error(Code::io, "no space left on device");
+    if (runner_.of("/alert").size() == alerts_at_keep_) kept_before_alert_ = state;
+    alerts_at_keep_ = runner_.of("/alert").size();
     kept_ = state;
     runs_at_keep_.push_back(runner_.of(kSystemctl).size());
   }
@@ -45,14 +52,15 @@ class RoundTest : public ::testing::Test {
     }
     return all;
   }
-  [[nodiscard]] Target& target() { return state_.targets["hermes"]; }
+  [[nodiscard]] Target& target() { return state_.target(settings_.watches[0]); }
   [[nodiscard]] Record last() const { return state_.records.back(); }
 
   FakeClock clock_;
   FakeRunner runner_;
   Settings settings_ = hermes_settings();
   State state_{.id = "s"};
-  State kept_;
+  State kept_, kept_before_alert_;
+  std::size_t alerts_at_keep_ = 0;
   std::vector<std::size_t> runs_at_keep_;
   Sign sign_{Sign::Kind::there, "1"};
   bool disk_full_ = false;
@@ -83,6 +91,29 @@ TEST_F(RoundTest, EachRecordHasItsEvidence) {
   EXPECT_EQ(restarting.evidence["silent"], "10m");
   EXPECT_EQ(restarting.evidence["boot"], "one");
   EXPECT_EQ(restarting.evidence["command"].back(), "h.service");
+  EXPECT_EQ(restarting.evidence["watched"], "/stamps/hermes");
+  EXPECT_EQ(restarting.evidence["after"], "10m");
+  EXPECT_EQ(restarting.evidence["unit"], "h.service");
+  EXPECT_EQ(restarting.evidence["systemd"], "failed, start-limit-hit");
+  EXPECT_EQ(restarting.evidence["restarts_in_window"], 0);
+  EXPECT_FALSE(restarting.evidence.contains("last_sign")) << "it was seen once, from whenever";
+}
+
+TEST_F(RoundTest, WhenTheLastSignCameIsEvidence) {
+  look();
+  clock_.advance(1min);
+  sign_.mark = "2";
+  look();
+  const auto seen = format_utc(clock_.wall());
+  pass(10min);
+  EXPECT_EQ(state_.records[0].evidence["last_sign"], seen);
+}
+
+TEST_F(RoundTest, ACommandsUnitIsNamed) {
+  settings_.watches[0].restart = Restart{.command = {"/x"}};
+  look();
+  pass(10min);
+  EXPECT_EQ(last().evidence["unit"], "timmy-deadman-hermes.service");
 }
 
 TEST_F(RoundTest, TheIntentIsOnTheDiskBeforeTheAction) {
@@ -92,7 +123,7 @@ TEST_F(RoundTest, TheIntentIsOnTheDiskBeforeTheAction) {
   pass(1min);
   ASSERT_FALSE(runs_at_keep_.empty());
   EXPECT_EQ(runs_at_keep_.front(), 0u) << "it was run before it was kept";
-  EXPECT_EQ(kept_.targets.at("hermes").tries, 1);
+  EXPECT_EQ(kept_.targets.at("system:h.service").tries, 1);
 }
 
 TEST_F(RoundTest, WhatCantBeKeptIsNotDone) {
@@ -136,14 +167,118 @@ TEST_F(RoundTest, ThreeInVainAndAPersonIsToldOnce) {
   EXPECT_EQ(Json::parse(runner_.of("/alert")[1].input)["event"], "handed_off");
 }
 
-TEST_F(RoundTest, AnAlertThatFailsIsTriedAgainAndGivenUpAloud) {
+TEST_F(RoundTest, AnAlertThatFailsIsTriedUntilSomebodyIsTold) {
   runner_.alert_ending = {false, "status 7"};
-  settings_.watches[0].restart.reset();
-  settings_.watches[0].rules.restarts = false;
   look();
-  EXPECT_THAT(pass(60min), ElementsAre("died", "alert_failed", "alert_failed"));
-  EXPECT_THAT(runner_.of("/alert"), SizeIs(5));
-  EXPECT_THAT(last().text, HasSubstr("for the last time: status 7"));
+  EXPECT_THAT(pass(15h), Contains("alert_failed").Times(1));
+  EXPECT_THAT(runner_.of("/alert"), SizeIs(AllOf(Ge(15u), Le(24u))));
+  runner_.errands.clear();
+  runner_.alert_ending = {true, "status 0"};
+  pass(1h);
+  ASSERT_THAT(runner_.of("/alert"), SizeIs(2));
+  EXPECT_EQ(Json::parse(runner_.of("/alert")[0].input)["event"], "died");
+  EXPECT_EQ(Json::parse(runner_.of("/alert")[1].input)["event"], "handed_off");
+  pass(24h);
+  EXPECT_THAT(runner_.of("/alert"), SizeIs(2));
+}
+
+TEST_F(RoundTest, AnAlertThatEndsTheDeadmanItselfIsBounded) {
+  look();
+  pass(9min);
+  clock_.advance(1min);
+  look();
+  runner_.errands.clear();
+  target().telling = {.open = {{Event::died, "is dead", ""}}};
+  int goes = 0;
+  for (int minute = 0; minute < 60; ++minute) {
+    clock_.advance(1min);
+    const auto before = runner_.of("/alert").size();
+    look();
+    if (runner_.of("/alert").size() == before) continue;
+    ++goes;
+    state_ = kept_before_alert_;  // what the disk had when it was run
+  }
+  EXPECT_EQ(goes, 6);
+}
+
+TEST_F(RoundTest, WithoutAnAlertWhatHoldsWaitsForOne) {
+  settings_.alert.clear();
+  look();
+  pass(2h);
+  settings_.alert = {"/alert"};
+  pass(1min);
+  EXPECT_THAT(runner_.of("/alert"), SizeIs(2)) << "the death and the hand-off";
+}
+
+TEST_F(RoundTest, AMarkOfAnyBytesIsTheSameAtTheNextLook) {
+  sign_ = {Sign::Kind::untrusted, "/s/\xff\xfe is " + std::string(5000, 'x')};
+  for (int minute = 0; minute < 180; ++minute) {
+    clock_.advance(1min);
+    look();
+    state_ = parse_state(to_text(state_));
+  }
+  EXPECT_THAT(state_.records, SizeIs(1));
+  EXPECT_LT(target().trouble.size(), 1100u);
+  sign_ = {Sign::Kind::there, "\xff"};
+  look();
+  state_ = parse_state(to_text(state_));
+  pass(5min);
+  state_ = parse_state(to_text(state_));
+  EXPECT_THAT(pass(5min), Contains("died")) << "it stands still";
+}
+
+TEST_F(RoundTest, ALookThatFailsKeepsNoOtherFromItsOwn) {
+  settings_.watches.push_back({.name = "other", .stamp = "/stamps/other"});
+  for (int minute = 0; minute <= 10; ++minute) {
+    clock_.advance(1min);
+    Round(settings_, state_,
+          {.clock = clock_,
+           .boot = "one",
+           .runner = runner_,
+           .look = [this](const Watch& watch) -> Sign {
+             if (watch.name == "hermes") throw std::runtime_error("too many open files");
+             return sign_;
+           },
+           .keep = [](const State&) {}})
+        .run();
+  }
+  EXPECT_EQ(target().trouble, "too many open files");
+  EXPECT_TRUE(state_.target(settings_.watches[1]).active) << "it was looked at";
+}
+
+TEST_F(RoundTest, TheHostComesFirst) {
+  settings_.watches.push_back({.name = "z-host", .kind = Watch::Kind::host});
+  std::vector<std::string> looked;
+  Round(settings_, state_,
+        {.clock = clock_,
+         .boot = "one",
+         .runner = runner_,
+         .look =
+             [&](const Watch& watch) {
+               looked.push_back(watch.name);
+               return sign_;
+             },
+         .keep = [](const State&) {}})
+      .run();
+  EXPECT_THAT(looked, ElementsAre("z-host", "hermes"));
+}
+
+TEST_F(RoundTest, ANewNameIsNoNewStart) {
+  look();
+  pass(3h);
+  settings_.watches[0].name = "hermes-again";
+  pass(10h);
+  EXPECT_THAT(runner_.of(kSystemctl), SizeIs(3));
+  EXPECT_TRUE(target().handed_off);
+}
+
+TEST_F(RoundTest, AnotherStampIsNotDeadForItsPredecessor) {
+  look();
+  pass(9min);
+  settings_.watches[0].stamp = "/stamps/other";
+  sign_ = {Sign::Kind::missing, ""};
+  EXPECT_THAT(pass(3h), ElementsAre("unwatchable")) << "it never lived";
+  EXPECT_THAT(runner_.of(kSystemctl), IsEmpty());
 }
 
 TEST_F(RoundTest, ADryRunJudgesAndRecordsAndRunsNothing) {
@@ -170,6 +305,7 @@ TEST_F(RoundTest, ABootWithoutANameIsSaidAndNotPassedOver) {
 TEST_F(RoundTest, OneTargetsDeathIsNobodyElses) {
   settings_.watches.push_back(settings_.watches[0]);
   settings_.watches[1].name = "other";
+  settings_.watches[1].restart->unit = "o.service";
   int beats = 0;
   const auto look_at_both = [&] {
     clock_.advance(1min);
@@ -188,7 +324,7 @@ TEST_F(RoundTest, OneTargetsDeathIsNobodyElses) {
   };
   for (int i = 0; i < 100; ++i) look_at_both();
   EXPECT_TRUE(target().handed_off);
-  EXPECT_FALSE(state_.targets["other"].active);
+  EXPECT_FALSE(state_.target(settings_.watches[1]).active);
 }
 
 }  // namespace

@@ -2,13 +2,18 @@
 #include "deadman/settings.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
+#include <numeric>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
+#include "base/sha256.hpp"
 #include "config/document.hpp"
 #include "config/host_config.hpp"
 #include "config/json_schema.hpp"
@@ -17,6 +22,9 @@ namespace host::deadman {
 namespace {
 
 constexpr Duration kLongest = std::chrono::hours(24 * 7);
+// So that what is kept stays within kStateBytes.
+constexpr std::size_t kMostWatches = 100;
+constexpr std::size_t kMostCommandBytes = std::size_t{16} << 10;
 
 const JsonSchema& schema() {
   static const JsonSchema loaded(parse_json(schema_text(), "deadman.schema.json"),
@@ -55,6 +63,8 @@ class SettingsReader {
   void take(const Json& json) {
     settings_.dry_run = json.at("dry_run").get<bool>();
     if (json.contains("alert")) settings_.alert = command(json.at("alert"), "/alert");
+    if (json.at("watch").size() > kMostWatches)
+      complain("/watch", fmt::format("names more than {} watches", kMostWatches));
     int hosts = 0;
     for (const auto& [name, watch] : json.at("watch").items()) {
       const auto pointer = child_pointer("/watch", name);
@@ -67,6 +77,19 @@ class SettingsReader {
     }
     if (settings_.watches.empty())
       complain("/watch", "names nothing to watch; expected one watch at least");
+    refuse_shared_restarts();
+  }
+
+  void refuse_shared_restarts() {
+    std::map<std::string, std::string> restarted;  // by subject, which watch does it
+    for (const auto& watch : settings_.watches) {
+      if (!watch.restart) continue;
+      const auto [other, first] = restarted.emplace(subject(watch), watch.name);
+      if (!first)
+        complain(child_pointer("/watch", watch.name) + "/restart",
+                 "restarts what watch." + other->second +
+                     " restarts, so more often than either may; keep `restart` in one of them");
+    }
   }
 
   Watch take_watch(const std::string& name, const Json& json, const std::string& pointer) {
@@ -79,7 +102,7 @@ class SettingsReader {
                    .restarts = json.contains("restart"),
                    .max_retries = json.at("max_retries").get<int>(),
                    .window = time("window"),
-                   .pause = time("pause"),
+                   .pause = time(json.contains("pause") ? "pause" : "after"),
                    .healthy_after = time("healthy_after")};
     if (watch.rules.restarts) watch.restart = restart(json.at("restart"), pointer + "/restart");
     return watch;
@@ -134,6 +157,11 @@ class SettingsReader {
                "is \"" + found.front() + "\", expected the program's absolute path");
     for (const auto& each : found)
       if (each.find('\0') != std::string::npos) complain(pointer, "holds a NUL");
+    const auto bytes =
+        std::accumulate(found.begin(), found.end(), std::size_t{0},
+                        [](std::size_t sum, const std::string& each) { return sum + each.size(); });
+    if (bytes > kMostCommandBytes)
+      complain(pointer, fmt::format("is longer than {} bytes", kMostCommandBytes));
     return found;
   }
 
@@ -179,6 +207,14 @@ std::string watched(const Watch& watch) {
   for (const auto& each : watch.work.repositories)
     repositories += (repositories.empty() ? "" : ", ") + each;
   return "work of " + watch.work.user + " in " + repositories;
+}
+
+std::string subject(const Watch& watch) {
+  if (!watch.restart) return watch.name;
+  const auto& [manager, unit, command] = *watch.restart;
+  const std::string whose = manager == Restart::Manager::user ? "user:" : "system:";
+  // A command may be longer than a key should be.
+  return whose + (unit.empty() ? "command:" + sha256_hex(to_text(Json(command))) : unit);
 }
 
 bool seen_from_outside(const Watch& watch) {

@@ -45,6 +45,10 @@ struct Watch {
 // org/app".
 [[nodiscard]] std::string watched(const Watch& watch);
 
+// What is counted hangs on this: what is restarted, however the watch is called; the watch's name
+// where nothing is. Of two watches never the same.
+[[nodiscard]] std::string subject(const Watch& watch);
+
 // Whether `deadman --once` can look at it. At the others only a running host can.
 [[nodiscard]] bool seen_from_outside(const Watch& watch);
 // Whether a running host can look at it: at itself nobody can.

@@ -143,11 +143,44 @@ TEST(DeadmanSettings, EachMistakeIsSaidWithItsPlace) {
            {"watch: { a: { stamp: /s, restart: { command: \"reboot now\" } } }",
             "watch.a.restart.command"},
            {"watch: { a: { stamp: /s, restart: { verb: stop, unit: a.service } } }", "verb"},
+           {"watch: { a: { stamp: /s, restart: { unit: x.service } }, "
+            "b: { task: t, restart: { unit: x.service } } }",
+            "watch.b.restart restarts what watch.a restarts"},
+           {"watch: { a: { stamp: /s, restart: { command: [/x, y] } }, "
+            "b: { task: t, restart: { command: [/x, y] } } }",
+            "watch.b.restart restarts what watch.a restarts"},
            {"alert: []", "alert"},
            {"alert: [page]", "absolute path"},
            {"watch: [", "deadman.yaml:1:"},
        })
     EXPECT_THAT(refusal(text), HasSubstr(said)) << text;
+}
+
+TEST(DeadmanSettings, ThePauseIsAsLongAsADeathTakes) {
+  EXPECT_EQ(parse("watch: { a: { stamp: /s/a, after: 3m } }").find("a").rules.pause, 3min);
+}
+
+TEST(DeadmanSettings, WhatIsCountedHangsOnWhatIsRestarted) {
+  const auto subject_of = [](const std::string& watch) {
+    return subject(parse("watch: { " + watch + " }").watches.at(0));
+  };
+  const auto unit = subject_of("a: { stamp: /s/a, restart: { unit: x.service } }");
+  EXPECT_EQ(subject_of("renamed: { task: t, restart: { unit: x.service } }"), unit);
+  EXPECT_NE(subject_of("a: { stamp: /s/a, restart: { unit: y.service } }"), unit);
+  EXPECT_NE(subject_of("a: { stamp: /s/a, restart: { unit: x.service, manager: user } }"), unit);
+  const auto command = subject_of("a: { stamp: /s/a, restart: { command: [/x, y, z] } }");
+  EXPECT_EQ(subject_of("b: { stamp: /s/b, restart: { command: [/x, y, z] } }"), command);
+  EXPECT_NE(subject_of("b: { stamp: /s/b, restart: { command: [/x, \"y z\"] } }"), command);
+  EXPECT_EQ(subject_of("a: { stamp: /s/a }"), "a");
+}
+
+TEST(DeadmanSettings, WhatIsKeptIsBounded) {
+  std::string many = "watch:\n";
+  for (int i = 0; i < 101; ++i) many += "  w" + std::to_string(i) + ": { stamp: /s }\n";
+  EXPECT_THAT(refusal(many), HasSubstr("more than 100 watches"));
+  std::string command = "watch: { a: { stamp: /s, restart: { command: [/x";
+  for (int i = 0; i < 5; ++i) command += ", " + std::string(4000, 'y');
+  EXPECT_THAT(refusal(command + "] } } }"), HasSubstr("longer than 16384 bytes"));
 }
 
 TEST(DeadmanSettings, AFileThatOthersCanWriteIsRefused) {

@@ -24,7 +24,7 @@ struct Moment {
 struct Sign {
   enum class Kind {
     there,      // `mark` changes with each sign of life
-    missing,    // there is none
+    missing,    // there is none; `mark` may say how that was found
     untrusted,  // what is there can't be believed, or not be seen; `mark` says why
   };
   Kind kind = Kind::missing;

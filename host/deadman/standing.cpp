@@ -4,11 +4,16 @@
 namespace host::deadman {
 namespace {
 
+// Looks come each minute: when they stay away for so long, the looker is what needs looking after.
+constexpr Duration kUnlookedAfter = std::chrono::minutes(5);
+
 std::string state_of(const Target& target, const Rules& rules, const Moment& now) {
-  if (target.silence.begins_anew(now)) return "unseen";
-  if (!target.trouble.empty()) return "unwatchable";
-  if (!target.silence.ever) return "waiting";
-  if (target.silence.silent >= rules.after) return "silent";
+  const Silence& silence = target.silence;
+  if (silence.begins_anew(now)) return "unseen";
+  if (now.at - silence.looked.at > kUnlookedAfter) return "unlooked";
+  if (target.trouble_told) return "unwatchable";
+  if (!silence.ever) return "waiting";
+  if (silence.silent >= rules.after) return "silent";
   if (!target.active) return "alive";
   if (target.beats) return "recovering";
   return target.tries > 0 ? "restarted" : "silent";
@@ -20,14 +25,19 @@ std::string text_of(const Standing& standing, const Target& target) {
   if (standing.handed_off) add("hands off until: timmy-host deadman clear " + standing.name);
   if (!target.trouble.empty()) add(target.trouble);
   if (standing.state == "unseen") add("looked at by " + standing.looked_at_by);
-  if (standing.state == "waiting") add("no sign of life was ever seen");
-  if (target.alert && target.alert->failures > 0) add("its alert could not be given yet");
+  if (standing.state == "unlooked")
+    add("nobody has looked for " + brief(*standing.last_look) + ": see after " +
+        standing.looked_at_by);
+  if (standing.untold_since)
+    add("nobody could be told since " + format_utc(*standing.untold_since));
   return text;
 }
 
 }  // namespace
 
-Standing standing_of(const Watch& watch, const Target& target, const Moment& now) {
+Standing standing_of(const Watch& watch, const State& state, const Moment& now) {
+  const Target* const kept = state.find(watch);
+  const Target target = kept == nullptr ? Target() : *kept;
   Standing standing{.name = watch.name,
                     .kind = std::string(name(watch.kind)),
                     .watched = watched(watch),
@@ -39,12 +49,15 @@ Standing standing_of(const Watch& watch, const Target& target, const Moment& now
                     .max_retries = watch.rules.max_retries,
                     .active = target.active,
                     .handed_off = target.handed_off};
+  if (!target.silence.begins_anew(now)) standing.last_look = now.at - target.silence.looked.at;
+  if (target.telling.failures > 0) standing.untold_since = target.telling.failing_since;
   standing.text = text_of(standing, target);
   return standing;
 }
 
 bool needs_a_person(const Standing& standing) {
-  return standing.active || standing.handed_off || standing.state == "unwatchable";
+  return standing.active || standing.handed_off || standing.untold_since ||
+         standing.state == "unwatchable" || standing.state == "unlooked";
 }
 
 std::string attention(const Standing& standing) {
@@ -55,26 +68,27 @@ std::string attention(const Standing& standing) {
 
 std::vector<Standing> standings(const Settings& settings, const State& state, const Moment& now) {
   std::vector<Standing> all;
-  for (const auto& watch : settings.watches) {
-    const auto found = state.targets.find(watch.name);
-    all.push_back(standing_of(watch, found == state.targets.end() ? Target() : found->second, now));
-  }
+  for (const auto& watch : settings.watches) all.push_back(standing_of(watch, state, now));
   return all;
 }
 
 Json to_json(const Standing& standing) {
-  return {{"name", standing.name},
-          {"kind", standing.kind},
-          {"watched", standing.watched},
-          {"looked_at_by", standing.looked_at_by},
-          {"state", standing.state},
-          {"silent_seconds", std::chrono::duration<double>(standing.silent).count()},
-          {"after_seconds", std::chrono::duration<double>(standing.after).count()},
-          {"tries", standing.tries},
-          {"max_retries", standing.max_retries},
-          {"deadman_active", standing.active},
-          {"handed_off", standing.handed_off},
-          {"text", standing.text}};
+  const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
+  return {
+      {"name", standing.name},
+      {"kind", standing.kind},
+      {"watched", standing.watched},
+      {"looked_at_by", standing.looked_at_by},
+      {"state", standing.state},
+      {"last_look_seconds", standing.last_look ? Json(seconds(*standing.last_look)) : Json()},
+      {"silent_seconds", seconds(standing.silent)},
+      {"after_seconds", seconds(standing.after)},
+      {"tries", standing.tries},
+      {"max_retries", standing.max_retries},
+      {"deadman_active", standing.active},
+      {"handed_off", standing.handed_off},
+      {"untold_since", standing.untold_since ? Json(format_utc(*standing.untold_since)) : Json()},
+      {"text", standing.text}};
 }
 
 }  // namespace host::deadman

@@ -16,7 +16,7 @@ class StandingTest : public ::testing::Test {
   [[nodiscard]] Standing of_hermes() const {
     return standings(hermes_settings(), state_, {"one", 1h}).at(0);
   }
-  [[nodiscard]] Target& target() { return state_.targets["hermes"]; }
+  [[nodiscard]] Target& target() { return state_.target(hermes_settings().watches[0]); }
   void looked_at() { target().silence = {{"one", 59min}, "mark", false, true, 3min}; }
 
   State state_;
@@ -49,15 +49,42 @@ TEST_F(StandingTest, WhatAPersonIsToDoIsSaid) {
   target().handed_off = true;
   EXPECT_THAT(of_hermes().text, HasSubstr("timmy-host deadman clear hermes"));
   target().trouble = "/s is a symbolic link";
-  EXPECT_EQ(of_hermes().state, "unwatchable");
   EXPECT_THAT(of_hermes().text, HasSubstr("/s is a symbolic link"));
+  EXPECT_EQ(of_hermes().state, "alive") << "not as soon as it is seen";
+  target().trouble_told = true;
+  EXPECT_EQ(of_hermes().state, "unwatchable");
 }
 
-TEST_F(StandingTest, OneThatNeverLivedIsWaitedForAloud) {
+TEST_F(StandingTest, OneThatNeverLivedIsWaitedForAWhile) {
   looked_at();
   target().silence.ever = false;
+  target().trouble = "no sign of life was ever seen";
   EXPECT_EQ(of_hermes().state, "waiting");
   EXPECT_THAT(of_hermes().text, HasSubstr("no sign of life was ever seen"));
+  EXPECT_FALSE(needs_a_person(of_hermes()));
+  target().trouble_told = true;
+  EXPECT_EQ(of_hermes().state, "unwatchable");
+  EXPECT_TRUE(needs_a_person(of_hermes()));
+}
+
+TEST_F(StandingTest, ALookerThatStaysAwayIsSaid) {
+  looked_at();
+  EXPECT_EQ(of_hermes().last_look, 1min);
+  EXPECT_FALSE(needs_a_person(of_hermes()));
+  target().silence.looked.at = 50min;
+  EXPECT_EQ(of_hermes().state, "unlooked");
+  EXPECT_TRUE(needs_a_person(of_hermes()));
+  EXPECT_THAT(of_hermes().text, HasSubstr("nobody has looked for 10m"));
+}
+
+TEST_F(StandingTest, SinceWhenNobodyCouldBeToldIsSaid) {
+  looked_at();
+  EXPECT_FALSE(of_hermes().untold_since);
+  target().telling.failures = 1;
+  target().telling.failing_since = WallTime(5s);
+  EXPECT_TRUE(needs_a_person(of_hermes()));
+  EXPECT_THAT(of_hermes().text, HasSubstr("nobody could be told since 1970-01-01T00:00:05Z"));
+  EXPECT_EQ(to_json(of_hermes())["untold_since"], "1970-01-01T00:00:05Z");
 }
 
 }  // namespace

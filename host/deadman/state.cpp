@@ -16,7 +16,7 @@
 namespace host::deadman {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 std::string new_id() {
   std::array<unsigned char, 8> bytes{};
@@ -27,8 +27,25 @@ std::string new_id() {
   return text;
 }
 
+Json to_json(const std::vector<Duration>& durations) {
+  Json json = Json::array();
+  for (const auto each : durations) json.push_back(each.count());
+  return json;
+}
+
+Json to_json(const Telling& telling) {
+  Json json{{"open", Json::array()},
+            {"goes", to_json(telling.goes)},
+            {"failures", telling.failures},
+            {"failing_since", format_utc(telling.failing_since)}};
+  for (const auto& each : telling.open)
+    json["open"].push_back({{"event", name(each.event)}, {"text", each.text}, {"then", each.then}});
+  return json;
+}
+
 Json to_json(const Target& target) {
-  Json json{{"boot", target.silence.looked.boot},
+  Json json{{"watched", target.watched},
+            {"boot", target.silence.looked.boot},
             {"looked", target.silence.looked.at.count()},
             {"mark", target.silence.mark},
             {"gone", target.silence.gone},
@@ -37,24 +54,18 @@ Json to_json(const Target& target) {
             {"active", target.active},
             {"handed_off", target.handed_off},
             {"tries", target.tries},
-            {"restarts", Json::array()},
+            {"failed", target.failed},
+            {"restarts", to_json(target.restarts)},
             {"beats", target.beats},
             {"well", target.well.count()},
-            {"trouble", target.trouble}};
-  for (const auto each : target.restarts) json["restarts"].push_back(each.count());
+            {"trouble", target.trouble},
+            {"troubled", target.troubled.count()},
+            {"trouble_told", target.trouble_told},
+            {"trouble_pause", target.trouble_pause.count()},
+            {"telling", to_json(target.telling)}};
+  if (target.last_sign) json["last_sign"] = format_utc(*target.last_sign);
   if (target.intent) json["intent"] = format_utc(target.intent->at);
-  if (target.alert)
-    json["alert"] = {{"event", name(target.alert->event)},
-                     {"text", target.alert->text},
-                     {"failures", target.alert->failures}};
   return json;
-}
-
-Event event_of(const Json& json) {
-  const auto text = json.get<std::string>();
-  for (int each = 0; each <= static_cast<int>(Event::state_lost); ++each)
-    if (name(static_cast<Event>(each)) == text) return static_cast<Event>(each);
-  throw Error(Code::corrupt, "\"" + text + "\" is no event");
 }
 
 Duration duration_of(const Json& json) {
@@ -63,46 +74,73 @@ Duration duration_of(const Json& json) {
   return duration;
 }
 
+std::vector<Duration> durations_of(const Json& json) {
+  std::vector<Duration> durations;
+  for (const auto& each : json) durations.push_back(duration_of(each));
+  return durations;
+}
+
 int count_of(const Json& json) {
   const auto count = json.get<std::int64_t>();
   if (count < 0 || count > 1'000'000) throw Error(Code::corrupt, "a count is out of range");
   return static_cast<int>(count);
 }
 
+WallTime time_of(const Json& json) { return parse_utc(json.get<std::string>()); }
+Event event_of(const Json& json) { return event_named(json.get<std::string>()); }
+
+Telling telling_of(const Json& json) {
+  Telling telling{.goes = durations_of(json.at("goes")),
+                  .failures = count_of(json.at("failures")),
+                  .failing_since = time_of(json.at("failing_since"))};
+  for (const auto& each : json.at("open"))
+    telling.open.push_back({event_of(each.at("event")), each.at("text").get<std::string>(),
+                            each.at("then").get<std::string>()});
+  return telling;
+}
+
 Target target_of(const Json& json) {
-  Target target;
+  Target target{.watched = json.at("watched").get<std::string>(),
+                .active = json.at("active").get<bool>(),
+                .handed_off = json.at("handed_off").get<bool>(),
+                .tries = count_of(json.at("tries")),
+                .failed = count_of(json.at("failed")),
+                .restarts = durations_of(json.at("restarts")),
+                .beats = json.at("beats").get<bool>(),
+                .well = duration_of(json.at("well")),
+                .trouble = json.at("trouble").get<std::string>(),
+                .troubled = duration_of(json.at("troubled")),
+                .trouble_told = json.at("trouble_told").get<bool>(),
+                .trouble_pause = duration_of(json.at("trouble_pause")),
+                .telling = telling_of(json.at("telling"))};
   target.silence = {.looked = {json.at("boot").get<std::string>(), duration_of(json.at("looked"))},
                     .mark = json.at("mark").get<std::string>(),
-                    .gone = json.value("gone", false),
+                    .gone = json.at("gone").get<bool>(),
                     .ever = json.at("ever").get<bool>(),
                     .silent = duration_of(json.at("silent"))};
-  target.active = json.at("active").get<bool>();
-  target.handed_off = json.at("handed_off").get<bool>();
-  target.tries = count_of(json.at("tries"));
-  for (const auto& each : json.at("restarts")) target.restarts.push_back(duration_of(each));
-  target.beats = json.at("beats").get<bool>();
-  target.well = duration_of(json.at("well"));
-  target.trouble = json.at("trouble").get<std::string>();
-  if (json.contains("intent"))
-    target.intent = Intent{parse_utc(json.at("intent").get<std::string>())};
-  if (json.contains("alert"))
-    target.alert = Alert{event_of(json.at("alert").at("event")),
-                         json.at("alert").at("text").get<std::string>(),
-                         count_of(json.at("alert").at("failures"))};
+  if (json.contains("last_sign")) target.last_sign = time_of(json.at("last_sign"));
+  if (json.contains("intent")) target.intent = Intent{time_of(json.at("intent"))};
   return target;
 }
 
 Record record_of(const Json& json) {
   return {.number = json.at("number").get<std::int64_t>(),
-          .at = parse_utc(json.at("at").get<std::string>()),
+          .at = time_of(json.at("at")),
           .target = json.at("target").get<std::string>(),
           .event = event_of(json.at("event")),
           .text = json.at("text").get<std::string>(),
           .evidence = json.at("evidence")};
 }
 
+std::size_t size_of(const Record& record) {
+  return host::to_text(host::deadman::to_json(record)).size();
+}
+
 State state_of(const Json& json) {
-  if (const auto version = json.at("version").get<int>(); version > kVersion)
+  const auto version = json.at("version").get<int>();
+  if (version < kVersion)
+    throw Error(Code::corrupt, fmt::format("it is of version {}, which no release wrote", version));
+  if (version > kVersion)
     throw Error(Code::unsupported,
                 fmt::format("the deadman's state is of version {}, this timmy-host knows {}",
                             version, kVersion),
@@ -111,7 +149,10 @@ State state_of(const Json& json) {
               .last_record = json.at("last_record").get<std::int64_t>()};
   for (const auto& [name, target] : json.at("targets").items())
     state.targets[name] = target_of(target);
-  for (const auto& record : json.at("records")) state.records.push_back(record_of(record));
+  for (const auto& record : json.at("records")) {
+    state.records.push_back(record_of(record));
+    state.record_bytes += size_of(state.records.back());
+  }
   return state;
 }
 
@@ -119,8 +160,17 @@ State state_of(const Json& json) {
 
 void State::add(Record record) {
   record.number = ++last_record;
+  record_bytes += size_of(record);
   records.push_back(std::move(record));
-  while (records.size() > kMostRecords) records.pop_front();
+  while (records.size() > kMostRecords || (record_bytes > kRecordBytes && records.size() > 1)) {
+    record_bytes -= size_of(records.front());
+    records.pop_front();
+  }
+}
+
+const Target* State::find(const Watch& watch) const {
+  const auto found = targets.find(subject(watch));
+  return found == targets.end() ? nullptr : &found->second;
 }
 
 Json to_json(const Record& record) {
@@ -195,7 +245,7 @@ StateFile::StateFile(std::filesystem::path file) : file_(std::move(file)) {
               "Nothing was done. Try again when it has ended.");
 }
 
-State StateFile::load(const std::vector<std::string>& names, WallTime now) {
+State StateFile::load(const Settings& all, WallTime now) {
   State state;
   try {
     state = read_state(file_);
@@ -210,12 +260,11 @@ State StateFile::load(const std::vector<std::string>& names, WallTime now) {
     if (::link(file_.c_str(), aside.c_str()) != 0)
       throw system_error("setting " + file_.string() + " aside");
     state.id = new_id();
-    for (const auto& name : names) {
-      Target& target = state.targets[name] = target_of_unknown_past();
-      const auto text = error.message() + "; hands off until it is cleared";
-      target.alert = Alert{Event::state_lost, text};
+    const auto text = error.message() + "; hands off until it is cleared";
+    for (const auto& watch : all.watches) {
+      state.target(watch) = target_of_unknown_past(text);
       state.add({.at = now,
-                 .target = name,
+                 .target = watch.name,
                  .event = Event::state_lost,
                  .text = text,
                  .evidence = {{"set_aside", aside}}});

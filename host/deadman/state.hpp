@@ -16,12 +16,14 @@
 
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "deadman/settings.hpp"
 #include "deadman/target.hpp"
 
 namespace host::deadman {
 
 inline constexpr std::size_t kStateBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kMostRecords = 500;
+inline constexpr std::size_t kRecordBytes = std::size_t{1} << 20;  // of all of them, as text
 
 struct Record {
   std::int64_t number = 0;  // 1, 2, ... within one State::id
@@ -35,16 +37,20 @@ struct Record {
 struct State {
   std::string id;  // made with the file: numbers are unique within it
   std::int64_t last_record = 0;
-  std::map<std::string, Target> targets;  // by name
-  std::deque<Record> records;             // the last kMostRecords, oldest first
+  std::map<std::string, Target> targets;  // by subject()
+  std::deque<Record> records;             // the last ones, oldest first: see kMostRecords
+  std::size_t record_bytes = 0;           // of these, as text
 
   void add(Record record);
+  // Made, where nothing is kept of it yet.
+  [[nodiscard]] Target& target(const Watch& watch) { return targets[subject(watch)]; }
+  [[nodiscard]] const Target* find(const Watch& watch) const;
 };
 
 [[nodiscard]] Json to_json(const Record& record);
 [[nodiscard]] std::string to_text(const State& state);
-// Throws Error{corrupt} when the text is no state, or is damaged; {unsupported} when a later
-// version wrote it.
+// Throws Error{corrupt} when the text is no state, is damaged, or an earlier version wrote it;
+// {unsupported} when a later one did.
 [[nodiscard]] State parse_state(std::string_view text);
 
 // Reads the file; an empty State where there is none. Throws Error{denied} where others could have
@@ -59,9 +65,9 @@ class StateFile {
   // locks don't exclude each other.
   explicit StateFile(std::filesystem::path file);
 
-  // What is kept. A damaged file is set aside as FILE.damaged, and hands are off for each of
-  // `names`, since nobody knows how often they were restarted; that is recorded and kept.
-  [[nodiscard]] State load(const std::vector<std::string>& names, WallTime now);
+  // What is kept. A damaged file is set aside as FILE.damaged, and hands are off for each watch of
+  // `all`, since nobody knows how often they were restarted; that is recorded and kept.
+  [[nodiscard]] State load(const Settings& all, WallTime now);
 
   // When this returns it is on the disk, whole; when it throws Error, the old one is.
   void save(const State& state);

@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/test_folder.hpp"
+#include "deadman/round_fixture.hpp"
 
 namespace host::deadman {
 namespace {
@@ -27,15 +28,24 @@ class StateTest : public ::testing::Test {
   }
   [[nodiscard]] static State sample() {
     State state{.id = "abc"};
-    Target& target = state.targets["hermes"];
+    Target& target = state.targets["system:h.service"];
+    target.watched = "/stamps/hermes";
     target.silence = {{"boot one", 5h}, "1:2.3:4", true, true, 7min};
     target.active = target.handed_off = target.beats = true;
+    target.last_sign = WallTime(3s);
     target.tries = 3;
-    target.restarts = {1h, 2h};
+    target.failed = 2;
+    target.restarts = {2h, 1h};
     target.well = 9min;
     target.trouble = "a link";
+    target.troubled = 8min;
+    target.trouble_told = true;
+    target.trouble_pause = 4min;
     target.intent = Intent{WallTime(77s)};
-    target.alert = Alert{Event::handed_off, "no sign", 2};
+    target.telling = {.open = {{Event::died, "no sign", "systemd took it"}},
+                      .goes = {2min, 1min},
+                      .failures = 2,
+                      .failing_since = WallTime(99s)};
     state.add({.at = WallTime(5s),
                .target = "hermes",
                .event = Event::died,
@@ -62,6 +72,12 @@ TEST_F(StateTest, ComesBackAsItWas) {
   StateFile kept(file());
   kept.save(sample());
   EXPECT_EQ(to_text(read_state(file())), to_text(sample()));
+  EXPECT_EQ(read_state(file()).record_bytes, sample().record_bytes);
+  const auto back = read_state(file()).targets.at("system:h.service");
+  EXPECT_EQ(back.restarts, (std::vector<Duration>{2h, 1h}));
+  EXPECT_EQ(back.telling.open.at(0).then, "systemd took it");
+  EXPECT_EQ(back.telling.goes, (std::vector<Duration>{2min, 1min}));
+  EXPECT_EQ(back.trouble_pause, 4min);
   struct stat info {};
   ASSERT_EQ(::stat(file().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
@@ -75,10 +91,36 @@ TEST_F(StateTest, NumbersItsRecordsAndKeepsTheLast) {
   EXPECT_EQ(state.records.back().number, static_cast<std::int64_t>(kMostRecords) + 3);
 }
 
+TEST_F(StateTest, LongRecordsTakeThePlaceOfMore) {
+  State state;
+  for (int i = 0; i < 100; ++i) state.add({.text = std::string(kRecordBytes / 10, 'x')});
+  EXPECT_EQ(state.records.size(), 9u);
+  EXPECT_EQ(state.records.back().number, 100);
+  EXPECT_LE(state.record_bytes, kRecordBytes);
+  state.add({.text = std::string(2 * kRecordBytes, 'x')});
+  EXPECT_EQ(state.records.size(), 1u) << "the newest stays in any case";
+}
+
+TEST_F(StateTest, TheLargestIsStillRead) {
+  const std::string longest(1000, '\1');  // which JSON writes as six bytes
+  State state = sample();
+  for (int watch = 0; watch < 100; ++watch) {
+    Target& target = state.targets["watch-" + std::to_string(watch)];
+    target.watched = target.trouble = target.silence.mark = longest;
+    for (const auto event : {Event::died, Event::unwatchable, Event::handed_off, Event::state_lost})
+      target.telling.raise(event, longest);
+  }
+  for (std::size_t i = 0; i < kMostRecords; ++i)
+    state.add({.text = std::string(kRecordBytes / kMostRecords, 'x')});
+  StateFile kept(file());
+  kept.save(state);
+  EXPECT_EQ(read_state(file()).targets.size(), 101u);
+}
+
 TEST_F(StateTest, WhereThereIsNoneNothingWasSeen) {
   EXPECT_TRUE(read_state(file()).targets.empty());
   StateFile kept(file());
-  EXPECT_FALSE(kept.load({"hermes"}, {}).id.empty());
+  EXPECT_FALSE(kept.load(hermes_settings(), {}).id.empty());
   EXPECT_FALSE(std::filesystem::exists(file())) << "it is written when there is something to keep";
 }
 
@@ -90,12 +132,15 @@ TEST_F(StateTest, EachDamagedOneTakesHandsOffAndIsSetAside) {
     EXPECT_EQ(refusal(), Code::corrupt) << damaged;
     {
       StateFile kept(file());
-      const State state = kept.load({"hermes", "host"}, {});
-      EXPECT_TRUE(state.targets.at("hermes").handed_off);
-      EXPECT_EQ(state.targets.at("host").alert->event, Event::state_lost);
+      auto all = hermes_settings();
+      all.watches.push_back({.name = "host", .kind = Watch::Kind::host});
+      State state = kept.load(all, {});
+      EXPECT_TRUE(state.targets.at("system:h.service").handed_off);
+      EXPECT_NE(state.targets.at("host").telling.find(Event::state_lost), nullptr);
       EXPECT_EQ(state.records.size(), 2u);
     }
-    EXPECT_TRUE(read_state(file()).targets.at("hermes").handed_off) << "it is kept at once";
+    EXPECT_TRUE(read_state(file()).targets.at("system:h.service").handed_off)
+        << "it is kept at once";
     EXPECT_TRUE(std::filesystem::exists(file().string() + ".damaged"));
   }
 }
@@ -111,11 +156,22 @@ TEST_F(StateTest, CountsThatNobodyWroteAreDamage) {
 
 TEST_F(StateTest, OneOfALaterVersionIsLeftAsItIs) {
   auto text = to_text(sample());
-  text.replace(text.find(R"("version":1)"), 11, R"("version":2)");
+  text.replace(text.find(R"("version":2)"), 11, R"("version":3)");
   write(text);
   StateFile kept(file());
-  EXPECT_THROW((void)kept.load({"hermes"}, {}), Error);
+  EXPECT_THROW((void)kept.load(hermes_settings(), {}), Error);
   EXPECT_EQ(refusal(), Code::unsupported);
+}
+
+TEST_F(StateTest, OneOfAnEarlierVersionIsNotGuessedAt) {
+  for (const char* earlier : {R"("version":1)", R"("version":0)"}) {
+    auto text = to_text(sample());
+    text.replace(text.find(R"("version":2)"), 11, earlier);
+    write(text);
+    EXPECT_EQ(refusal(), Code::corrupt);
+  }
+  StateFile kept(file());
+  EXPECT_TRUE(kept.load(hermes_settings(), {}).targets.at("system:h.service").handed_off);
 }
 
 TEST_F(StateTest, OneThatOthersCouldHaveWrittenIsRefused) {

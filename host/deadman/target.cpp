@@ -4,14 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 namespace host::deadman {
 namespace {
-
-constexpr std::array<std::string_view, 12> kNames{
-    "died",    "restarting",  "restarted", "restart_failed", "restart_unknown", "handed_off",
-    "healthy", "unwatchable", "watchable", "cleared",        "alert_failed",    "state_lost"};
 
 class Judge {
  public:
@@ -19,11 +15,12 @@ class Judge {
       : target_(target), rules_(rules), now_(now) {}
 
   Decision take(const Sign& sign) {
-    // How long ago the restarts of another boot were, nobody can say: as if they were now.
-    if (target_.silence.begins_anew(now_))
-      std::fill(target_.restarts.begin(), target_.restarts.end(), now_.at);
+    const auto passed =
+        target_.silence.begins_anew(now_) ? Duration::zero() : now_.at - target_.silence.looked.at;
+    for (auto& ago : target_.restarts) ago += passed;
+    target_.telling.pass(passed);
     decision_.sight = target_.silence.look(sign, now_, rules_.after);
-    watch_trouble(sign);
+    watch_trouble(sign, passed);
     switch (decision_.sight.life) {
       case Sight::Life::waiting:
       case Sight::Life::unsure: break;
@@ -34,19 +31,34 @@ class Judge {
   }
 
  private:
-  void tell(Event event, const std::string& text) { decision_.happenings.push_back({event, text}); }
   void alert(Event event, const std::string& text) {
-    tell(event, text);
-    target_.alert = Alert{event, text};
+    decision_.happenings.push_back({event, text});
+    target_.telling.raise(event, text);
   }
 
-  void watch_trouble(const Sign& sign) {
-    const bool unsure = decision_.sight.life == Sight::Life::unsure;
-    if (unsure && target_.trouble != sign.mark)
-      alert(Event::unwatchable, "can't be watched: " + sign.mark);
-    else if (!unsure && !target_.trouble.empty())
-      tell(Event::watchable, "can be watched again");
-    target_.trouble = unsure ? sign.mark : "";
+  [[nodiscard]] std::string trouble_of(const Sign& sign) const {
+    if (decision_.sight.life == Sight::Life::unsure) return sign.mark;
+    return decision_.sight.life == Sight::Life::waiting ? "no sign of life was ever seen" : "";
+  }
+
+  // Told when it has stood for a while, and then not again for a while: what is there is in the
+  // hands of those who are watched.
+  void watch_trouble(const Sign& sign, Duration passed) {
+    const auto before = std::exchange(target_.trouble, trouble_of(sign));
+    target_.trouble_pause = std::max(Duration::zero(), target_.trouble_pause - passed);
+    if (target_.trouble.empty()) {
+      if (std::exchange(target_.trouble_told, false))
+        alert(Event::watchable, "can be watched again");
+      target_.troubled = Duration::zero();
+      return;
+    }
+    if (!before.empty()) target_.troubled += std::min(passed, rules_.after / 2);
+    if (target_.trouble_told || target_.troubled < rules_.after ||
+        target_.trouble_pause > Duration::zero())
+      return;
+    target_.trouble_told = true;
+    target_.trouble_pause = rules_.window;
+    alert(Event::unwatchable, "can't be watched: " + target_.trouble);
   }
 
   void take_life() {
@@ -56,7 +68,7 @@ class Judge {
     target_.beats = true;
     if (target_.well < rules_.healthy_after) return;
     target_.active = false;
-    target_.tries = 0;
+    target_.tries = target_.failed = 0;
     alert(Event::healthy, "has given signs of life for " + brief(target_.well));
   }
 
@@ -69,25 +81,30 @@ class Judge {
                              (target_.handed_off ? "; hands are off until it is cleared" : ""));
     }
     if (!rules_.restarts || target_.handed_off) return;
-    std::erase_if(target_.restarts, [&](Duration each) { return now_.at - each >= rules_.window; });
     if (target_.tries >= rules_.max_retries ||
-        static_cast<int>(target_.restarts.size()) >= rules_.max_retries)
+        restarts_within(target_, rules_.window) >= rules_.max_retries)
       return hand_off();
-    decision_.restart = target_.restarts.empty() ||
-                        now_.at - target_.restarts.back() >= pause_after(rules_, target_.tries);
+    decision_.restart =
+        target_.restarts.empty() || target_.restarts.back() >= pause_after(rules_, target_.tries);
   }
 
   void hand_off() {
     target_.handed_off = true;
-    // Some of a window's restarts may be of a death that it got over.
-    const auto lately = static_cast<int>(target_.restarts.size());
-    const auto restarts = lately > target_.tries
-                              ? fmt::format("{} restarts within {}", lately, brief(rules_.window))
-                              : fmt::format("{} restarts", target_.tries);
     alert(Event::handed_off,
-          fmt::format("has given no sign of life for {} after {}; hands off until "
-                      "it is cleared",
-                      brief(target_.silence.silent), restarts));
+          fmt::format("has given no sign of life for {} after {}; hands off until it is cleared",
+                      brief(target_.silence.silent), what_was_tried()));
+  }
+
+  [[nodiscard]] std::string what_was_tried() const {
+    // Some of a window's restarts may be of a death that it got over.
+    const auto lately = restarts_within(target_, rules_.window);
+    if (lately > target_.tries)
+      return fmt::format("{} restarts within {}", lately, brief(rules_.window));
+    const auto restarts = fmt::format("{} restarts", target_.tries);
+    if (target_.failed == 0) return restarts;
+    return restarts + (target_.failed == target_.tries
+                           ? ", all of which failed"
+                           : fmt::format(", {} of which failed", target_.failed));
   }
 
   Target& target_;
@@ -98,34 +115,49 @@ class Judge {
 
 }  // namespace
 
-std::string_view name(Event event) noexcept { return kNames.at(static_cast<std::size_t>(event)); }
-
 Decision judge(Target& target, const Rules& rules, const Sign& sign, const Moment& now) {
   return Judge(target, rules, now).take(sign);
 }
 
-void begin_restart(Target& target, const Moment& now, WallTime at) {
-  target.restarts.push_back(now.at);
+void begin_restart(Target& target, WallTime at) {
+  target.restarts.push_back(Duration::zero());
+  if (target.restarts.size() > kMostRetries) target.restarts.erase(target.restarts.begin());
   ++target.tries;
   target.intent = Intent{at};
   target.silence.silent = Duration::zero();
+}
+
+int restarts_within(const Target& target, Duration window) {
+  return static_cast<int>(std::count_if(target.restarts.begin(), target.restarts.end(),
+                                        [&](Duration ago) { return ago < window; }));
 }
 
 Duration pause_after(const Rules& rules, int tries) {
   return rules.pause * (1 << std::clamp(tries - 1, 0, 20));
 }
 
-void clear(Target& target) {
-  target.active = target.handed_off = target.beats = false;
-  target.tries = 0;
-  target.restarts.clear();
-  target.well = target.silence.silent = Duration::zero();
-  target.alert.reset();
+void watch_another(Target& target, std::string watched) {
+  target.watched = std::move(watched);
+  target.silence = {};
+  target.last_sign.reset();
+  target.beats = false;
+  target.well = Duration::zero();
 }
 
-Target target_of_unknown_past() {
+void clear(Target& target, std::string text) {
+  target.active = target.handed_off = target.beats = false;
+  target.tries = target.failed = 0;
+  target.restarts.clear();
+  target.intent.reset();
+  target.well = target.silence.silent = Duration::zero();
+  target.telling.open.clear();
+  target.telling.raise(Event::cleared, std::move(text));
+}
+
+Target target_of_unknown_past(std::string text) {
   Target target;
   target.active = target.handed_off = true;
+  target.telling.raise(Event::state_lost, std::move(text));
   return target;
 }
 

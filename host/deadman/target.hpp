@@ -8,9 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "deadman/event.hpp"
 #include "deadman/silence.hpp"
+#include "deadman/telling.hpp"
 
 namespace host::deadman {
+
+// The most that `max_retries` may be: so many restarts are remembered.
+inline constexpr int kMostRetries = 10;
 
 // What holds for a target. All times are of CLOCK_MONOTONIC.
 struct Rules {
@@ -18,26 +23,9 @@ struct Rules {
   bool restarts = false;                      // there is something to restart
   int max_retries = 3;                        // restarts in a window, and in a row without health
   Duration window = std::chrono::hours(1);
-  Duration pause = std::chrono::minutes(2);  // after the first restart; doubled after each further
+  Duration pause = std::chrono::minutes(10);  // after the first restart; doubled after each further
   Duration healthy_after = std::chrono::minutes(30);  // of signs that go on: it is well again
 };
-
-// What happened to a target, as records name it.
-enum class Event {
-  died,             // no sign for too long; the flag went up
-  restarting,       // decided, and about to be done
-  restarted,        // the service manager took it
-  restart_failed,   // it did not
-  restart_unknown,  // who was about to do it died; it counts as done
-  handed_off,       // nothing more is done about it
-  healthy,          // signs came for long enough; the flag went down
-  unwatchable,      // what it leaves can't be believed, or not be seen
-  watchable,        // it can again
-  cleared,          // a person took flag and hand-off away
-  alert_failed,     // nobody could be told
-  state_lost,       // what was kept of it was damaged
-};
-[[nodiscard]] std::string_view name(Event event) noexcept;
 
 struct Happening {
   Event event;
@@ -50,25 +38,25 @@ struct Intent {
   bool operator==(const Intent&) const = default;
 };
 
-// Somebody is to be told.
-struct Alert {
-  Event event;
-  std::string text;
-  int failures = 0;
-};
-
-// What is kept of one target.
+// What is kept of one target. How long ago something was is counted in time that was seen to pass,
+// over all boots: so it is at least as long ago, and nothing is ever forgotten too early.
 struct Target {
+  std::string watched;  // what its signs come from; see watch_another()
   Silence silence;
-  bool active = false;             // the flag: it is dead, or not yet proven well
-  bool handed_off = false;         // nothing is restarted until a person clears it
-  int tries = 0;                   // restarts since it was last well
-  std::vector<Duration> restarts;  // of the last window, by the clock of the last look's boot
-  bool beats = false;              // it gave a sign since the last restart or death
-  Duration well{};                 // for so long by now
-  std::string trouble;             // why it can't be watched; "" when it can
+  std::optional<WallTime> last_sign;  // for people
+  bool active = false;                // the flag: it is dead, or not yet proven well
+  bool handed_off = false;            // nothing is restarted until a person clears it
+  int tries = 0;                      // restarts since it was last well
+  int failed = 0;                     // of these, what the service manager did not take
+  std::vector<Duration> restarts;     // how long ago, newest last: the last kMostRetries
+  bool beats = false;                 // it gave a sign since the last restart or death
+  Duration well{};                    // for so long by now
+  std::string trouble;                // why it can't be watched; "" when it can
+  Duration troubled{};                // for so long by now
+  bool trouble_told = false;          // a person was to be told
+  Duration trouble_pause{};           // before which that is not told again
   std::optional<Intent> intent;
-  std::optional<Alert> alert;
+  Telling telling;
 };
 
 struct Decision {
@@ -79,22 +67,30 @@ struct Decision {
 
 // Takes a look in and decides. Never decides a restart beyond the rules, at a first look, of what
 // shows life, or of what was never seen alive. What happened and concerns a person is in
-// `target.alert`.
+// `target.telling`.
 [[nodiscard]] Decision judge(Target& target, const Rules& rules, const Sign& sign,
                              const Moment& now);
 
 // Counts the restart and starts the silence anew. The caller keeps the target before it acts.
-// REQUIRES: judge() said so at `now`
-void begin_restart(Target& target, const Moment& now, WallTime at);
+// REQUIRES: judge() said so at this moment
+void begin_restart(Target& target, WallTime at);
+
+// Restarts so far within the window.
+[[nodiscard]] int restarts_within(const Target& target, Duration window);
 
 // How long after the last restart the next one may come.
 [[nodiscard]] Duration pause_after(const Rules& rules, int tries);
 
-// A person's word: flag and hand-off go, what was counted is forgotten. What was seen is kept.
-void clear(Target& target);
+// Its signs come from something else now: what was seen of the other says nothing. What was done
+// counts on.
+void watch_another(Target& target, std::string watched);
+
+// A person's word: flag and hand-off go, what was counted is forgotten, and that is told as `text`
+// instead of all that was open. What was seen is kept.
+void clear(Target& target, std::string text);
 
 // For a target whose past is lost: nothing can be said about how often it was restarted, so hands
-// off.
-[[nodiscard]] Target target_of_unknown_past();
+// off, which is told as `text`.
+[[nodiscard]] Target target_of_unknown_past(std::string text);
 
 }  // namespace host::deadman

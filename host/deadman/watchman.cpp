@@ -55,11 +55,6 @@ Settings settings_for(const Paths& paths, bool dry_run) {
   return settings;
 }
 
-Target target_of(const State& state, const std::string& name) {
-  const auto found = state.targets.find(name);
-  return found == state.targets.end() ? Target() : found->second;
-}
-
 }  // namespace
 
 Survey survey(const Paths& paths, bool dry_run) {
@@ -87,21 +82,18 @@ Looked Watchman::look(const LookOrder& order) const {
   if (seen_from_inside(watch)) return look_and_act(all, std::move(watch), order);
   Looked looked{.watch = std::move(watch), .dry_run = all.dry_run};
   looked.state = read_state(state_path(paths_, all.dry_run));
-  looked.standing = standing_of(looked.watch, target_of(looked.state, order.watch), now());
+  looked.standing = standing_of(looked.watch, looked.state, now());
   return looked;
 }
 
 Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder& order) const {
   Looked looked{.watch = watch, .dry_run = all.dry_run};
-  if (!order.may_restart) {
-    watch.rules.restarts = false;
-    watch.restart.reset();
-  }
+  if (!order.may_restart) watch.rules.restarts = false;
   const Settings one{.dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
   auto file = open_state(state_path(paths_, all.dry_run));
-  State& state = looked.state = file.load(all.names(), clock_.wall());
+  State& state = looked.state = file.load(all, clock_.wall());
   const auto sign_of = [&](const Watch& each) -> Sign {
-    const Silence& kept = state.targets[each.name].silence;
+    const Silence& kept = state.target(each).silence;
     // Its unit as declared: also who may not restart it flags nothing that is just being started.
     return unless_at_work(look_at(each, order, kept.mark), looked.watch, kept, now(), runner_);
   };
@@ -113,7 +105,7 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
                           .look = sign_of,
                           .keep = [&](const State& kept) { file.save(kept); }})
                        .run();
-  looked.standing = standing_of(looked.watch, target_of(state, order.watch), now());
+  looked.standing = standing_of(looked.watch, state, now());
   return looked;
 }
 

@@ -32,14 +32,16 @@ class WatchmanTest : public ::testing::Test {
     beat("first");
     configure("");
   }
-  void configure(const std::string& more) {
+  void configure(const std::string& more, const std::string& task = "train") {
     write_atomically(folder_ / "deadman.yaml",
                      more +
                          "watch:\n"
                          "  hermes: { stamp: " +
                          stamp() +
                          ", restart: { unit: h.service } }\n"
-                         "  nightly: { task: train, restart: { unit: t.service } }\n"
+                         "  nightly: { task: " +
+                         task +
+                         ", restart: { unit: t.service } }\n"
                          "  ada: { work: { repositories: [org/app], user: ada } }\n"
                          "  host: { host: true }\n",
                      0600);
@@ -103,6 +105,23 @@ TEST_F(WatchmanTest, WhoMayNotRestartFlagsAlone) {
   EXPECT_TRUE(look(mine).watch.restart) << "what is declared is told all the same";
 }
 
+TEST_F(WatchmanTest, WhoMayNotRestartCountsWithWhoMay) {
+  look(order("hermes"));
+  pass(3h, order("hermes"));
+  auto mine = order("hermes");
+  mine.may_restart = false;
+  EXPECT_TRUE(look(mine).standing.handed_off);
+  EXPECT_EQ(look(mine).standing.tries, 3);
+}
+
+TEST_F(WatchmanTest, TheMarkOfATaskIsNoneOfAnother) {
+  tasks_["train"] = "job 7";
+  look(order("nightly"));
+  configure("", "tune");
+  tasks_ = {{"tune", ""}};
+  EXPECT_EQ(look(order("nightly")).standing.state, "waiting");
+}
+
 TEST_F(WatchmanTest, TheOneShotAndTheHostShareTheirThreeRestarts) {
   look(order("hermes"));
   for (int minute = 0; minute < 600; ++minute) {
@@ -113,7 +132,7 @@ TEST_F(WatchmanTest, TheOneShotAndTheHostShareTheirThreeRestarts) {
     }
     const auto settings = seen_from_outside(load_settings(settings_path(paths_), paths_));
     StateFile file(state_file());
-    State state = file.load(settings.names(), clock_.wall());
+    State state = file.load(settings, clock_.wall());
     Round(settings, state,
           {.clock = clock_,
            .boot = "one",
@@ -150,9 +169,9 @@ TEST_F(WatchmanTest, ARestartOfTheHostIsNoSignOfATask) {
 TEST_F(WatchmanTest, ATaskThatDoesNotRunHereCantBeWatched) {
   tasks_.clear();
   const auto looked = look(order("nightly"));
-  EXPECT_EQ(looked.standing.state, "unwatchable");
   EXPECT_THAT(looked.standing.text, HasSubstr("no task \"train\" runs on this host"));
-  EXPECT_THAT(pass(3h, order("nightly")), IsEmpty());
+  EXPECT_THAT(pass(3h, order("nightly")), ElementsAre("unwatchable"));
+  EXPECT_EQ(look(order("nightly")).standing.state, "unwatchable");
   EXPECT_THAT(runner_.of(kSystemctl), IsEmpty());
 }
 
@@ -196,7 +215,7 @@ TEST_F(WatchmanTest, ADryRunHasAStateOfItsOwnAndRunsNothing) {
   EXPECT_THAT(runner_.errands, IsEmpty());
   EXPECT_FALSE(std::filesystem::exists(state_file()));
   EXPECT_TRUE(survey(paths_, true).settings.dry_run);
-  EXPECT_TRUE(survey(paths_, true).state.targets.at("hermes").handed_off);
+  EXPECT_TRUE(survey(paths_, true).state.targets.at("system:h.service").handed_off);
   EXPECT_TRUE(survey(paths_).state.targets.empty());
 }
 
@@ -231,7 +250,7 @@ TEST_F(WatchmanTest, TellsWhatIsWatchedAndHowItStands) {
   look(order("hermes"));
   const auto seen = survey(paths_);
   EXPECT_THAT(seen.settings.names(), ElementsAre("ada", "hermes", "host", "nightly"));
-  const auto all = standings(seen.settings, seen.state, {"one", 100h});
+  const auto all = standings(seen.settings, seen.state, {"one", 100h + 1min});
   EXPECT_EQ(all.at(1).state, "alive");
   EXPECT_EQ(all.at(0).watched, "work of ada in org/app");
   EXPECT_EQ(all.at(3).watched, "task train");
