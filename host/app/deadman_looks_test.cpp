@@ -186,8 +186,9 @@ TEST_F(DeadmanLooksTest, WhatAOneShotRecordedIsTakenOverOnce) {
   read();
   {
     deadman::StateFile file(deadman::state_path(paths_, false));
-    auto state = file.load({"hermes"}, loop_.clock().wall());
-    state.targets["hermes"].active = true;
+    const auto all = deadman::load_settings(deadman::settings_path(paths_), paths_);
+    auto state = file.load(all, loop_.clock().wall());
+    state.target(all.find("hermes")).active = true;
     state.add({.at = loop_.clock().wall(), .target = "hermes", .text = "died"});
     file.save(state);
   }

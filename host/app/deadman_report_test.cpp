@@ -51,6 +51,7 @@ TEST_F(DeadmanReport, AFlagAndAHandOffAreToldWithWhatToDo) {
 
 TEST_F(DeadmanReport, WhatCantBeWatchedIsTold) {
   hermes().trouble = "/s/hermes is a symbolic link";
+  hermes().trouble_told = true;
   EXPECT_THAT(deadman_attention(report()),
               ElementsAre("hermes: unwatchable; /s/hermes is a symbolic link"));
 }

@@ -85,13 +85,10 @@ int status(Session& session, const Given& given) {
   work_as_owner(session);
   const auto settings = shown_settings(session, given);
   const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
-  const auto at = now();
-  auto all = deadman::standings(settings, state, at);
-  const auto looks = last_looks(state, at);
-  mark_unlooked(all, looks);
-  print_standings(session.out, all, looks, settings.dry_run, session.json);
+  const auto all = deadman::standings(settings, state, now());
+  print_standings(session.out, all, settings.dry_run, session.json);
   for (const auto& each : all)
-    if (deadman::needs_a_person(each) || each.state == "unlooked") return 1;
+    if (deadman::needs_a_person(each)) return 1;
   return 0;
 }
 
@@ -135,12 +132,13 @@ int clear(Session& session, const Given& given) {
   const auto& watch = named(settings, given);
   const auto at = SystemClock().wall();
   auto file = take_turn(session, settings);
-  auto state = file.load(settings.names(), at);
-  deadman::clear(state.targets[watch.name]);
+  auto state = file.load(settings, at);
+  const auto text = "was cleared by user " + std::to_string(caller);
+  deadman::clear(state.target(watch), text);
   state.add({.at = at,
              .target = watch.name,
              .event = deadman::Event::cleared,
-             .text = "was cleared by user " + std::to_string(caller),
+             .text = text,
              .evidence = {{"uid", caller}}});
   file.save(state);
   if (session.json)

@@ -253,6 +253,10 @@ TEST_F(DeadmanCommandTest, ThatNobodyCouldBeToldIsSaid) {
 TEST_F(DeadmanCommandTest, AStampFolderForEverybodyIsRefusedAloud) {
   ::chmod((folder_ / "stamps").c_str(), 0777);
   EXPECT_EQ(run({"deadman", "--once"}), 0);
+  auto state = deadman::read_state(state_file());
+  state.targets.at("hermes").troubled = std::chrono::minutes(10);
+  deadman::StateFile(state_file()).save(state);
+  EXPECT_EQ(run({"deadman", "--once"}), 0);
   EXPECT_THAT(out_.str(), HasSubstr("can be written by others"));
   EXPECT_EQ(run({"deadman", "status"}), 1);
   EXPECT_THAT(out_.str(), HasSubstr("unwatchable"));

@@ -124,7 +124,7 @@ std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& wat
                  .keep = [](const State&) {}});
     for (auto& record : round.run()) all.push_back({clock.boot(), std::move(record)});
   };
-  const Target& target = state.targets[watch.name];
+  const Target& target = state.target(watch);
   // As often as the timer looks; where pauses are of days, more coarsely.
   const auto step = std::max(std::min<Duration>(watch.rules.after / 2, std::chrono::minutes(1)),
                              watch.rules.pause / 16);
