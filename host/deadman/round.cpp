@@ -12,7 +12,7 @@
 namespace host::deadman {
 namespace {
 
-constexpr std::size_t kLongestMark = 1000;  // bytes
+constexpr std::size_t kLongestMark = 500;  // bytes; see kStateBytes
 
 std::string_view name_of(Sign::Kind kind) {
   switch (kind) {
