@@ -62,25 +62,6 @@ deadman::Settings shown_settings(const Session& session, const Given& given) {
   return settings;
 }
 
-LastLooks last_looks(const deadman::State& state, const deadman::Moment& now) {
-  LastLooks all;
-  for (const auto& [name, target] : state.targets)
-    if (!target.silence.begins_anew(now)) all[name] = now.at - target.silence.looked.at;
-  return all;
-}
-
-// How a watch stands is worth nothing when the looks stay away.
-void mark_unlooked(std::vector<deadman::Standing>& standings, const LastLooks& looks) {
-  for (auto& each : standings) {
-    const auto look = looks.find(each.name);
-    if (look == looks.end() || look->second <= kStandsStill) continue;
-    each.state = "unlooked";
-    each.text +=
-        (each.text.empty() ? "" : "; ") + ("nobody has looked for " + deadman::brief(look->second) +
-                                           ": see after " + each.looked_at_by);
-  }
-}
-
 int status(Session& session, const Given& given) {
   work_as_owner(session);
   const auto settings = shown_settings(session, given);

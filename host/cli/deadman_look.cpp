@@ -47,8 +47,8 @@ Sign look_at_host(const Session& session) {
 }
 
 deadman::Silence silence_of(const deadman::State& state, const deadman::Watch& watch) {
-  const auto kept = state.targets.find(watch.name);
-  return kept == state.targets.end() ? deadman::Silence() : kept->second.silence;
+  const auto* kept = state.find(watch);
+  return kept == nullptr ? deadman::Silence() : kept->silence;
 }
 
 // One that waited in vain for another deadman is not at fault while that one looks.
@@ -99,7 +99,7 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
   auto watches = deadman::seen_from_outside(all).watches;
   const SystemClock clock;
   auto file = take_turn(session, all);
-  auto state = file.load(all.names(), clock.wall());
+  auto state = file.load(all, clock.wall());
   put_in_order(watches, state);
   std::vector<deadman::Record> records;
   for (auto& watch : watches) {
@@ -113,7 +113,8 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
              .host_name = this_machine(),
              .runner = runner,
              .look = [&](const auto& each) { return sign_of(session, each, state, runner); },
-             .keep = [&](const deadman::State& kept) { file.save(kept); }})
+             .keep = [&](const deadman::State& kept) { file.save(kept); },
+             .unit_state = [&](const auto& each) { return describe_unit(each, runner); }})
             .run();
     records.insert(records.end(), more.begin(), more.end());
   }

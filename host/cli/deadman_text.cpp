@@ -34,19 +34,10 @@ void print_records(std::ostream& out, const std::vector<deadman::Record>& record
 }
 
 void print_standings(std::ostream& out, const std::vector<deadman::Standing>& standings,
-                     const LastLooks& looks, bool dry_run, bool json) {
-  const auto last_look = [&](const deadman::Standing& standing) -> std::optional<Duration> {
-    const auto found = looks.find(standing.name);
-    return found == looks.end() ? std::nullopt : std::optional(found->second);
-  };
+                     bool dry_run, bool json) {
   if (json) {
     Json rows = Json::array();
-    for (const auto& standing : standings) {
-      rows.push_back(deadman::to_json(standing));
-      const auto ago = last_look(standing);
-      rows.back()["last_look_seconds"] =
-          ago ? Json(std::chrono::duration<double>(*ago).count()) : Json();
-    }
+    for (const auto& standing : standings) rows.push_back(deadman::to_json(standing));
     out << to_indented_text({{"dry_run", dry_run}, {"watches", rows}}) << '\n';
     return;
   }
@@ -54,11 +45,10 @@ void print_standings(std::ostream& out, const std::vector<deadman::Standing>& st
   Table table({"WATCH", "STATE", "SILENT", "DEAD AFTER", "TRIES", "FLAG", "HANDS OFF", "LAST LOOK",
                "WATCHED"});
   for (const auto& each : standings) {
-    const auto ago = last_look(each);
     table.add({each.name, each.state, deadman::brief(each.silent), format_duration(each.after),
                std::to_string(each.tries) + "/" + std::to_string(each.max_retries),
                each.active ? "up" : "-", each.handed_off ? "yes" : "-",
-               ago ? deadman::brief(*ago) + " ago" : "-", each.watched});
+               each.last_look ? deadman::brief(*each.last_look) + " ago" : "-", each.watched});
   }
   table.print(out);
   for (const auto& each : standings)

@@ -16,11 +16,8 @@ void print_json(std::ostream& out, const std::string& key,
                 const std::vector<deadman::Record>& records);
 void print_records(std::ostream& out, const std::vector<deadman::Record>& records);
 
-// How long ago each watch was looked at, by name; one that was not in this boot is left out.
-using LastLooks = std::map<std::string, Duration>;
-
 void print_standings(std::ostream& out, const std::vector<deadman::Standing>& standings,
-                     const LastLooks& looks, bool dry_run, bool json);
+                     bool dry_run, bool json);
 
 void print_rehearsal(std::ostream& out, const deadman::Watch& watch,
                      const std::vector<deadman::Rehearsed>& all,

@@ -97,14 +97,16 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
     // Its unit as declared: also who may not restart it flags nothing that is just being started.
     return unless_at_work(look_at(each, order, kept.mark), looked.watch, kept, now(), runner_);
   };
-  looked.records = Round(one, state,
-                         {.clock = clock_,
-                          .boot = boot_,
-                          .host_name = host_name_,
-                          .runner = runner_,
-                          .look = sign_of,
-                          .keep = [&](const State& kept) { file.save(kept); }})
-                       .run();
+  looked.records =
+      Round(one, state,
+            {.clock = clock_,
+             .boot = boot_,
+             .host_name = host_name_,
+             .runner = runner_,
+             .look = sign_of,
+             .keep = [&](const State& kept) { file.save(kept); },
+             .unit_state = [&](const Watch&) { return describe_unit(looked.watch, runner_); }})
+          .run();
   looked.standing = standing_of(looked.watch, state, now());
   return looked;
 }
