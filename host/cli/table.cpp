@@ -5,6 +5,8 @@
 #include <ostream>
 #include <string_view>
 
+#include "base/utf8.hpp"
+
 namespace host::cli {
 namespace {
 
@@ -13,29 +15,6 @@ std::size_t width(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
     return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
   }));
-}
-
-constexpr char32_t kNone = 0xffffffff;
-
-struct Character {
-  char32_t point = kNone;  // kNone: no UTF-8, one byte
-  std::size_t size = 1;
-};
-
-// RFC 3629, without the overlong forms that hide what a character is.
-Character character_at(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() - at < size) return {};
-  char32_t point = first & (0x7fu >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    point = point << 6 | (byte(i) & 0x3fu);
-  }
-  const bool overlong = (size == 3 && point < 0x800) || (size == 4 && point < 0x10000);
-  return overlong || point > 0x10ffff ? Character{} : Character{point, size};
 }
 
 bool is_control(char32_t point) {
@@ -71,7 +50,7 @@ std::string printable(std::string text, bool lines) {
   for (std::size_t at = 0; at < text.size();) {
     const auto [point, size] = character_at(text, at);
     const bool kept = lines && (point == '\n' || point == '\t');
-    if (point == kNone || (is_control(point) && !kept))
+    if (!point || (is_control(*point) && !kept))
       safe += '?';
     else
       safe.append(text, at, size);

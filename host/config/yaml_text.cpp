@@ -5,33 +5,10 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
+
 namespace host {
 namespace {
-
-// The length of the UTF-8 sequence that starts `text`, or 0 (RFC 3629: no overlong forms, no
-// surrogates, nothing above U+10FFFF).
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  std::size_t length = 0;
-  unsigned char low = 0x80, high = 0xBF;
-  if (first >= 0xC2 && first <= 0xDF) {
-    length = 2;
-  } else if (first >= 0xE0 && first <= 0xEF) {
-    length = 3;
-    if (first == 0xE0) low = 0xA0;
-    if (first == 0xED) high = 0x9F;
-  } else if (first >= 0xF0 && first <= 0xF4) {
-    length = 4;
-    if (first == 0xF0) low = 0x90;
-    if (first == 0xF4) high = 0x8F;
-  }
-  if (length == 0 || text.size() < length || byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  return length;
-}
 
 bool is_control(unsigned char byte) {
   return (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F;
@@ -46,8 +23,8 @@ std::optional<BadBytes> find_bad_bytes(std::string_view text) {
     if (byte == 0) return BadBytes{at, "a NUL byte; expected text, this looks like a binary file"};
     if (is_control(byte))
       return BadBytes{at, fmt::format("control character 0x{:02X}; expected text", byte)};
-    const std::size_t length = sequence_length(text);
-    if (length == 0)
+    const auto [point, length] = character_at(text, 0);
+    if (!point)
       return BadBytes{at, fmt::format("byte 0x{:02X} is not UTF-8; expected UTF-8 text", byte)};
     if (byte == '\n') {
       ++at.line;

@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kLongestPath = 4096;
 constexpr std::size_t kDeepest = 64;
-constexpr char32_t kNoCharacter = 0xFFFFFFFF;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
@@ -27,29 +26,6 @@ std::vector<std::string_view> parts_of(std::string_view path) {
   }
 }
 
-// Takes the first character off `text`; kNoCharacter when that is no UTF-8.
-char32_t next_character(std::string_view& text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  const std::size_t size = first < 0x80   ? 1
-                           : first < 0xC2 ? 0
-                           : first < 0xE0 ? 2
-                           : first < 0xF0 ? 3
-                           : first < 0xF5 ? 4
-                                          : 0;
-  if (size == 0 || text.size() < size) return kNoCharacter;
-  char32_t value = size == 1 ? first : first & (0x7FU >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte & 0xC0) != 0x80) return kNoCharacter;
-    value = value << 6 | (byte & 0x3F);
-  }
-  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (value < kLeast[size] || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000))
-    return kNoCharacter;
-  text.remove_prefix(size);
-  return value;
-}
-
 bool is_control(char32_t c) {
   return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
 }
@@ -61,12 +37,13 @@ bool is_hidden(char32_t c) {
 }
 
 std::optional<std::string> character_fault(std::string_view path) {
-  while (!path.empty()) {
-    const char32_t c = next_character(path);
-    if (c == kNoCharacter) return "is no UTF-8";
-    if (is_control(c)) return "holds a control character";
-    if (is_hidden(c)) return "holds a character that is not seen";
-    if (c == U'\\') return "holds a backslash";
+  for (std::size_t at = 0; at < path.size();) {
+    const auto [point, size] = character_at(path, at);
+    if (!point) return "is no UTF-8";
+    if (is_control(*point)) return "holds a control character";
+    if (is_hidden(*point)) return "holds a character that is not seen";
+    if (point == U'\\') return "holds a backslash";
+    at += size;
   }
   return std::nullopt;
 }
@@ -75,13 +52,11 @@ std::optional<std::string> character_fault(std::string_view path) {
 // blanks and dots at its end, in lower case.
 std::string canonical(std::string_view part) {
   std::string out;
-  while (!part.empty()) {
-    std::string_view rest = part;
-    const char32_t c = next_character(rest);
-    const auto size = c == kNoCharacter ? 1 : part.size() - rest.size();
-    if (c == U':') break;
-    if (c == kNoCharacter || !is_hidden(c)) out.append(part.substr(0, size));
-    part.remove_prefix(size);
+  for (std::size_t at = 0; at < part.size();) {
+    const auto [point, size] = character_at(part, at);
+    if (point == U':') break;
+    if (!point || !is_hidden(*point)) out.append(part.substr(at, size));
+    at += size;
   }
   while (!out.empty() && (out.back() == ' ' || out.back() == '.')) out.pop_back();
   std::transform(out.begin(), out.end(), out.begin(), lower);

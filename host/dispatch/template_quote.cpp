@@ -10,31 +10,8 @@
 namespace host::dispatch {
 namespace {
 
-constexpr char32_t kNoCharacter = 0xffffffff;
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 constexpr std::string_view kEmpty = "(empty)";
-
-struct Character {
-  char32_t point = kNoCharacter;  // or: not UTF-8, one byte
-  std::size_t size = 1;
-};
-
-// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
-Character character_at(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() - at < size) return {};
-  char32_t point = first & (0x7fu >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    point = point << 6 | (byte(i) & 0x3fu);
-  }
-  const bool overlong = (size == 3 && point < 0x800) || (size == 4 && point < 0x10000);
-  const bool surrogate = point >= 0xd800 && point < 0xe000;
-  return overlong || surrogate || point > 0x10ffff ? Character{} : Character{point, size};
-}
 
 bool breaks_line(char32_t point) {
   return point == '\n' || point == '\r' || point == 0x0b || point == 0x0c || point == 0x85 ||
@@ -120,11 +97,11 @@ std::string plain_text(std::string_view value) {
   for (std::size_t at = 0; at < value.size();) {
     const auto [point, size] = character_at(value, at);
     const bool half = point == '\r' && at + 1 < value.size() && value[at + 1] == '\n';
-    if (point == kNoCharacter)
+    if (!point)
       result += kReplacement;
-    else if (breaks_line(point))
+    else if (breaks_line(*point))
       result += half ? "" : "\n";
-    else if (!is_unseen(point))
+    else if (!is_unseen(*point))
       result.append(value, at, size);
     at += size;
   }
