@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "base/failpoint.hpp"
 
 namespace host {
 namespace {
