@@ -193,7 +193,7 @@ std::vector<Command> deadman_commands() {
        .arguments = "",
        .summary = "show how each watch stands",
        .details =
-           "As the last look saw it. STATE: unseen (no look in this boot yet), waiting (never gave "
+           "As the last look saw it. STATE: unseen (nobody has looked yet), waiting (never gave "
            "a sign of life, so it is not restarted either), alive, silent, restarted (and no sign "
            "since), recovering (signs again, not yet for long enough), unwatchable, unlooked "
            "(nobody has looked for five minutes). Exit status 0 when all is well, 1 when a flag is "

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <ostream>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -82,8 +83,10 @@ Sign sign_of(const Session& session, const deadman::Watch& watch, const deadman:
 }
 
 // The host first; then whoever was looked at last. So one at which every look hangs comes at the
-// end, behind those that it could hold up.
+// end, behind those that it could hold up. Those that nobody has looked at yet, as after a boot,
+// come in another order each time, lest such a one be always their first.
 void put_in_order(std::vector<deadman::Watch>& watches, const deadman::State& state) {
+  std::shuffle(watches.begin(), watches.end(), std::mt19937(std::random_device()()));
   const auto rank = [&, at = now()](const deadman::Watch& watch) {
     const auto kept = silence_of(state, watch);
     return std::pair(watch.kind != deadman::Watch::Kind::host,

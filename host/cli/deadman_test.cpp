@@ -79,6 +79,7 @@ TEST_F(DeadmanCommandTest, WhatWasSeenOfOneIsKeptBeforeTheNextIsLookedAt) {
             " }, b: { stamp: " + stamp() + " } }\n");
   ASSERT_EQ(run({"deadman", "--once"}), 0) << err_.str();
   auto before = deadman::read_state(state_file());
+  before.targets.at("a").silence.looked.at -= std::chrono::seconds(1);
   before.targets.at("b").silence.silent = std::chrono::minutes(10);
   deadman::StateFile(state_file()).save(before);
   ASSERT_EQ(run({"deadman", "--once"}), 0) << err_.str();

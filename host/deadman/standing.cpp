@@ -9,7 +9,9 @@ constexpr Duration kUnlookedAfter = std::chrono::minutes(5);
 
 std::string state_of(const Target& target, const Rules& rules, const Moment& now) {
   const Silence& silence = target.silence;
-  if (silence.begins_anew(now)) return "unseen";
+  // In an earlier boot somebody looked, and now the machine is up for so long without.
+  const bool forgotten = !silence.looked.boot.empty() && now.at > kUnlookedAfter;
+  if (silence.begins_anew(now)) return forgotten ? "unlooked" : "unseen";
   if (now.at - silence.looked.at > kUnlookedAfter) return "unlooked";
   if (target.trouble_told) return "unwatchable";
   if (!silence.ever) return "waiting";
@@ -26,8 +28,9 @@ std::string text_of(const Standing& standing, const Target& target) {
   if (!target.trouble.empty()) add(target.trouble);
   if (standing.state == "unseen") add("looked at by " + standing.looked_at_by);
   if (standing.state == "unlooked")
-    add("nobody has looked for " + brief(*standing.last_look) + ": see after " +
-        standing.looked_at_by);
+    add((standing.last_look ? "nobody has looked for " + brief(*standing.last_look)
+                            : "nobody has looked in this boot") +
+        ": see after " + standing.looked_at_by);
   if (standing.untold_since)
     add("nobody could be told since " + format_utc(*standing.untold_since));
   return text;

@@ -16,7 +16,7 @@ struct Standing {
   std::string kind;          // "stamp", "host", "task", "work"
   std::string watched;       // see watched()
   std::string looked_at_by;  // see looked_at_by()
-  // unseen (nobody has looked in this boot), unlooked (nobody has looked lately), unwatchable (for
+  // unseen (nobody has looked yet), unlooked (nobody has looked lately), unwatchable (for
   // a while), waiting, alive, silent, restarted (and no sign since), recovering
   std::string state;
   std::optional<Duration> last_look;  // how long ago; none in this boot

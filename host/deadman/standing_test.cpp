@@ -13,8 +13,8 @@ using ::testing::HasSubstr;
 
 class StandingTest : public ::testing::Test {
  protected:
-  [[nodiscard]] Standing of_hermes() const {
-    return standings(hermes_settings(), state_, {"one", 1h}).at(0);
+  [[nodiscard]] Standing of_hermes(Duration up = 1h) const {
+    return standings(hermes_settings(), state_, {"one", up}).at(0);
   }
   [[nodiscard]] Target& target() { return state_.target(hermes_settings().watches[0]); }
   void looked_at() { target().silence = {{"one", 59min}, "mark", false, true, 3min}; }
@@ -22,12 +22,19 @@ class StandingTest : public ::testing::Test {
   State state_;
 };
 
-TEST_F(StandingTest, OneThatNobodyLookedAtInThisBootIsUnseen) {
+TEST_F(StandingTest, OneThatNobodyLookedAtYetIsUnseen) {
   EXPECT_EQ(of_hermes().state, "unseen");
   looked_at();
   EXPECT_EQ(of_hermes().state, "alive");
+}
+
+TEST_F(StandingTest, OneThatNobodyLooksAtAfterABootIsSoonUnlooked) {
+  looked_at();
   target().silence.looked.boot = "zero";
-  EXPECT_EQ(of_hermes().state, "unseen");
+  EXPECT_EQ(of_hermes(4min).state, "unseen");
+  EXPECT_EQ(of_hermes(6min).state, "unlooked");
+  EXPECT_THAT(of_hermes(6min).text, HasSubstr("nobody has looked in this boot"));
+  EXPECT_TRUE(needs_a_person(of_hermes(6min)));
 }
 
 TEST_F(StandingTest, TheWayFromDeathToHealthShows) {

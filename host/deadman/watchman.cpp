@@ -35,10 +35,11 @@ Sign look_at_task(const std::string& task, const std::map<std::string, std::stri
   return mark.empty() ? Sign{Sign::Kind::missing, ""} : Sign{Sign::Kind::there, mark};
 }
 
-Sign look_at(const Watch& watch, const LookOrder& order, const std::string& kept) {
-  if (order.sign) return *order.sign;
-  return watch.kind == Watch::Kind::task ? look_at_task(watch.task, order.tasks, kept)
-                                         : look_at_stamp(watch.stamp, watch.user);
+// What needs nothing that is kept; none for a task.
+std::optional<Sign> look_outside(const Watch& watch, const LookOrder& order) {
+  if (order.sign) return order.sign;
+  if (watch.kind == Watch::Kind::task) return std::nullopt;
+  return look_at_stamp(watch.stamp, watch.user);
 }
 
 // One that is at work in another process is no failure of this one.
@@ -90,12 +91,16 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
   Looked looked{.watch = watch, .dry_run = all.dry_run};
   if (!order.may_restart) watch.rules.restarts = false;
   const Settings one{.dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
+  // Before the lock is taken: a look that hangs, as at a file system that is gone, must not keep
+  // the one-shots from theirs.
+  const auto seen = look_outside(looked.watch, order);
   auto file = open_state(state_path(paths_, all.dry_run));
   State& state = looked.state = file.load(all, clock_.wall());
   const auto sign_of = [&](const Watch& each) -> Sign {
     const Silence& kept = state.target(each).silence;
     // Its unit as declared: also who may not restart it flags nothing that is just being started.
-    return unless_at_work(look_at(each, order, kept.mark), looked.watch, kept, now(), runner_);
+    return unless_at_work(seen ? *seen : look_at_task(each.task, order.tasks, kept.mark),
+                          looked.watch, kept, now(), runner_);
   };
   looked.records =
       Round(one, state,

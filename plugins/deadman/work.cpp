@@ -163,7 +163,8 @@ std::optional<timmy::Sign> patience(const timmy::Context& ctx, const std::string
 }  // namespace
 
 std::optional<timmy::Sign> look_at_work(const timmy::Context& ctx, const timmy::Watch& watch) {
-  const std::string key = "work/" + watch.name;
+  // What was seen of one user says nothing about another who takes the watch over.
+  const std::string key = "work/" + watch.name + "/" + watch.user;
   const std::string away = "away/" + watch.name;
   const Json kept = ctx.state().get(key).value_or(Json::object());
   Seen seen(kept);

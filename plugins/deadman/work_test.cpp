@@ -40,6 +40,14 @@ TEST_F(Work, OneWhoNeverDidAnythingIsMissing) {
   EXPECT_EQ(sign()["kind"], "missing") << "others' work is none of ada's";
 }
 
+TEST_F(Work, AnotherUserInTheSameWatchWasNeverSeen) {
+  comment("ada");
+  EXPECT_EQ(sign()["kind"], "there");
+  deadman_.watches.clear();
+  deadman_.add_work("ada", {"org/app"}, "bob");
+  EXPECT_EQ(sign()["kind"], "missing") << "ada's work keeps nobody else alive, nor makes him dead";
+}
+
 TEST_F(Work, EachKindOfWorkChangesTheMark) {
   comment("ada");
   auto last = sign();
@@ -137,7 +145,7 @@ TEST_F(Work, AMarkIsKeptBeforeItIsHandedIn) {
   comment("ada");
   world_.fail("process/1.look", timmy::Permanent("denied", "not now"));
   EXPECT_FALSE(run().ok());
-  const Json kept = world_.state.at("work/ada");
+  const Json kept = world_.state.at("work/ada/ada");
   world_.succeed("process/1.look");
   EXPECT_EQ(sign()["mark"], kept["mark"]);
 }
