@@ -45,7 +45,7 @@ struct Watch {
   std::string kind;         // "stamp", "host", "task", "work"
   std::string watched;      // for people
   std::string state;        // "unseen", "waiting", "alive", "silent", "restarted", "recovering",
-                            // "unwatchable"
+                            // "unwatchable", "unlooked"
   std::string text;         // what a person should know; may be empty
   bool active = false;      // its flag, deadman_active, is up: it is dead, or not yet proven well
   bool handed_off = false;  // nothing more is done until a person clears it
