@@ -20,18 +20,23 @@ std::string code(std::string text) {
   return "`" + text + "`";
 }
 
+// Nobody can tell whether it lives.
+bool is_dark(const timmy::Watch& watch) {
+  return watch.state == "unwatchable" || watch.state == "unlooked";
+}
+
 // Another one whenever the issue has something else to say.
 std::string edition(const timmy::Watch& watch) {
   const auto last = watch.history.empty() ? 0 : watch.history.back().number;
   return watch.state_id + "/" + std::to_string(last) + (watch.active ? "/active" : "") +
-         (watch.handed_off ? "/handed_off" : "") +
-         (watch.state == "unwatchable" ? "/unwatchable" : "");
+         (watch.handed_off ? "/handed_off" : "") + (is_dark(watch) ? "/" + watch.state : "");
 }
 
 std::string title(const timmy::Watch& watch, const std::string& host) {
   const auto about = watch.name + " on " + host;
   if (watch.handed_off) return "Deadman: hands off " + about + ", a person is needed";
   if (watch.active) return "Deadman: " + about + " gives no sign of life";
+  if (watch.state == "unlooked") return "Deadman: nobody looks at " + about + " any more";
   return "Deadman: " + about + " can't be watched";
 }
 
@@ -76,7 +81,7 @@ std::string key_of(const std::string& watch) { return std::string(kIssue) + watc
 }  // namespace
 
 bool needs_a_person(const timmy::Watch& watch) {
-  return watch.active || watch.handed_off || watch.state == "unwatchable";
+  return watch.active || watch.handed_off || is_dark(watch);
 }
 
 void Alerts::bring_up_to_date(const timmy::Context& ctx, const timmy::Watch& watch) const {
