@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where agents work: a clone for each item, in a folder of its own.
+//
+//   NAME/tree         the clone; all that the cage shows, and all that the agent may write
+//   NAME/record.json  what the host knows of it
+//   NAME/bundle       what was last taken out of it
+//
+// A clone shares no file with the mirror that it was made from (no hard links, no alternates) and
+// has no remote. Once an agent has run in it the host runs git there no more: its configuration is
+// the agent's. Work leaves as a bundle (clone_bundle.hpp).
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "workspaces/clone_record.hpp"
+#include "workspaces/git.hpp"
+#include "workspaces/mirror.hpp"
+
+namespace host::workspaces {
+
+struct Clone {
+  std::filesystem::path folder;
+  CloneRecord record;
+
+  [[nodiscard]] std::filesystem::path tree() const { return folder / "tree"; }
+  [[nodiscard]] std::filesystem::path bundle() const { return folder / "bundle"; }
+  [[nodiscard]] std::string name() const { return folder.filename().string(); }
+};
+
+struct CloneRequest {
+  WorkItem item;
+  std::string branch;       // for the agent's commits: branch_of(item)
+  std::string base_branch;  // at the forge
+  // Whose commits they are to be, as git config has it: no '<', '>' or control characters.
+  std::string author = "timmy-host";
+  std::string address = "timmy-host@localhost";
+  // Go on from what was imported for this branch before, if there is any.
+  bool resume = false;
+};
+
+struct CloneList {
+  std::vector<Clone> clones;            // the longest unused first
+  std::vector<std::string> unreadable;  // folders whose record can't be read
+};
+
+// The folder with all clones. Blocks; any thread, one at a time for each item.
+class Clones {
+ public:
+  // Makes the folder (0700) if it is not there, and removes what was half made or half removed when
+  // a host ended.
+  Clones(const Git& git, std::filesystem::path folder, const Clock& clock);
+
+  // Makes one from the mirror as it is. Throws Error{conflict} when the item has one already,
+  // {not_found} when the forge has no such base branch, {invalid} for a name that git does not
+  // take.
+  [[nodiscard]] Clone make(const Mirror& mirror, const CloneRequest& request) const;
+
+  [[nodiscard]] std::optional<Clone> find(const WorkItem& item) const;
+  [[nodiscard]] CloneList list() const;
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+
+  // Writes its record down, as used now.
+  void save(Clone& clone) const;
+  // For good, with all in it, whatever modes and however deep. Whether it may go is the caller's to
+  // know (disk.hpp).
+  void remove(const Clone& clone) const;
+
+ private:
+  void fill(const std::filesystem::path& tree, const Mirror& mirror, const CloneRequest& request,
+            const ObjectId& base, const ObjectId& start) const;
+
+  const Git* git_;
+  std::filesystem::path folder_;
+  const Clock* clock_;
+};
+
+}  // namespace host::workspaces

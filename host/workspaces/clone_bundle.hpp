@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "workspaces/clone.hpp"
+#include "workspaces/git_process.hpp"
+
+namespace host::workspaces {
+
+// A program to run in an item's cage.
+struct CagedCommand {
+  std::vector<std::string> arguments;  // the first is the program, an absolute path
+  std::filesystem::path folder;        // where it runs: the clone's tree
+  Duration limit = std::chrono::minutes(5);
+};
+
+// Runs programs in the cage that an item's agent has: same files, same network, no credential. The
+// caller of this room has one.
+class CagedRunner {
+ public:
+  virtual ~CagedRunner() = default;
+  // As run_bounded().
+  virtual BoundedEnding run(const CagedCommand& command, const OutputSink& sink) = 0;
+};
+
+// Has git, in the cage, put what HEAD has beyond the clone's base into `clone.bundle()`: whatever
+// branch the agent is on. At most `most_bytes`. False: there are no commits. Here the agent's own
+// configuration is in force, and what comes out is worth no more than the agent's word: only
+// import_work() says what is in it. Throws Error{too_large}, {timed_out}, {invalid} when git fails
+// in this clone.
+[[nodiscard]] bool bundle_work(CagedRunner& cage, const Git& git, const Clone& clone,
+                               std::uint64_t most_bytes);
+
+}  // namespace host::workspaces

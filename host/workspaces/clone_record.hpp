@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "workspaces/git_name.hpp"
+
+namespace host::workspaces {
+
+// What the host knows of a clone. Kept beside it, where its agent can't write.
+struct CloneRecord {
+  WorkItem item;
+  std::string branch;
+  std::string base_branch;
+  ObjectId base;                     // where the item's work begins
+  std::optional<ObjectId> imported;  // what was last taken out of it
+  WallTime made{};
+  WallTime used{};  // when a run last began or ended in it
+  bool operator==(const CloneRecord&) const = default;
+};
+
+// Throws Error{corrupt} naming the file when it holds something else, and as read_file().
+[[nodiscard]] CloneRecord read_record(const std::filesystem::path& file);
+void write_record(const std::filesystem::path& file, const CloneRecord& record);
+
+}  // namespace host::workspaces

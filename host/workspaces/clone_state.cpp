@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspaces/clone_state.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/error.hpp"
+#include "workspaces/clone_refs.hpp"
+#include "workspaces/clone_remove.hpp"
+#include "workspaces/git_error.hpp"
+#include "workspaces/git_path.hpp"
+
+namespace host::workspaces {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr std::size_t kLargestIndex = std::size_t{128} << 20;
+// Reading files that the agent chose, a FIFO among them, may take for ever.
+constexpr Duration kLimit = 60s;
+
+// What git leaves while something is half done, or keeps in other places than refs.
+constexpr std::array kUnfinished = {"MERGE_HEAD",
+                                    "CHERRY_PICK_HEAD",
+                                    "REVERT_HEAD",
+                                    "REBASE_HEAD",
+                                    "rebase-merge",
+                                    "rebase-apply",
+                                    "BISECT_START",
+                                    "sequencer",
+                                    "worktrees",
+                                    "modules",
+                                    "objects/info/alternates"};
+
+CloneState kept(std::string reason) { return {false, std::move(reason)}; }
+
+// A folder for copies, gone with this.
+class Desk {
+ public:
+  explicit Desk(const Clone& clone) : folder_(clone.folder / "inspection") {
+    remove_tree(folder_);
+    make_directories(folder_, 0700);
+  }
+  ~Desk() {
+    try {
+      remove_tree(folder_);
+    } catch (const Error&) {  // the next look removes it
+    }
+  }
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+  [[nodiscard]] fs::path operator/(const char* name) const { return folder_ / name; }
+
+ private:
+  fs::path folder_;
+};
+
+// Whether refs of the mirror lead to each of these. An object that it lacks makes git fail.
+bool all_in_mirror(const Mirror& mirror, const CloneRefs& refs) {
+  std::string ids;
+  for (const auto& [name, id] : refs.ids) ids += id.text() + "\n";
+  const auto input = memory_file(ids);
+  auto command = mirror.command({"rev-list", "--max-count=1", "--stdin", "--not", "--all"});
+  command.input = input.get();
+  command.limit = kLimit;
+  const auto ending = mirror.git().run(command);
+  return ending.status == 0 && ending.output.empty();
+}
+
+std::string first_missing(const Mirror& mirror, const CloneRefs& refs) {
+  for (const auto& [name, id] : refs.ids) {
+    CloneRefs one;
+    one.ids.emplace(name, id);
+    if (!all_in_mirror(mirror, one)) return name;
+  }
+  return "a ref";
+}
+
+bool is_staged(const Mirror& mirror, const Clone& clone, const ObjectId& head, const Desk& desk) {
+  const auto index = clone.tree() / ".git" / "index";
+  if (!fs::is_regular_file(fs::symlink_status(index)))
+    throw Error(Code::invalid, "its index is no file");
+  const auto copy = desk / "staged";
+  write_atomically(copy, read_file(index, kLargestIndex), 0600);
+  auto command = mirror.command({"diff-index", "--cached", "--quiet", head.text(), "--"});
+  command.environment = {{"GIT_INDEX_FILE", copy.string()}};
+  command.limit = kLimit;
+  return mirror.git().run(command).status != 0;
+}
+
+// The first file that is not as in `head`; empty when there is none.
+std::string first_change(const Mirror& mirror, const Clone& clone, const ObjectId& head,
+                         const Desk& desk) {
+  const std::map<std::string, std::string> environment = {
+      {"GIT_INDEX_FILE", (desk / "index").string()}};
+  auto read = mirror.command({"read-tree", head.text()});
+  read.environment = environment;
+  (void)mirror.git().must(read, "reading the tree of a clone's HEAD");
+  auto look = mirror.command(
+      {"ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard"});
+  look.environment = environment;
+  look.work_tree = clone.tree();
+  look.limit = kLimit;
+  std::string found;
+  look.sink = [&](std::string_view piece) {
+    found.append(piece.substr(0, 4096));
+    return false;
+  };
+  const auto ending = mirror.git().run(look);
+  if (!found.empty()) return shown_path(found.substr(0, found.find('\0')));
+  // What can't be read is told there, and the status is 0 all the same.
+  if (ending.status != 0 || !ending.errors.empty())
+    throw Error(Code::io, "its files can't be compared: " + ending.errors);
+  return {};
+}
+
+CloneState judge(const Mirror& mirror, const Clone& clone) {
+  const auto git_dir = clone.tree() / ".git";
+  if (!fs::is_directory(fs::symlink_status(git_dir))) return kept(".git is no folder");
+  for (const char* name : kUnfinished)
+    if (fs::exists(fs::symlink_status(git_dir / name)))
+      return kept(fmt::format(".git/{} is there", name));
+  const auto refs = read_refs(git_dir);
+  const auto head = refs.ids.find("HEAD");
+  if (head == refs.ids.end()) return kept("HEAD has no commit");
+  if (!all_in_mirror(mirror, refs)) return kept(first_missing(mirror, refs) + " was not imported");
+  const Desk desk(clone);
+  if (is_staged(mirror, clone, head->second, desk)) return kept("changes are staged");
+  const auto change = first_change(mirror, clone, head->second, desk);
+  if (!change.empty()) return kept(change + " is not committed");
+  return {true, {}};
+}
+
+}  // namespace
+
+CloneState inspect(const Mirror& mirror, const Clone& clone) {
+  try {
+    return judge(mirror, clone);
+  } catch (const Error& error) {
+    return kept(error.message());
+  } catch (const fs::filesystem_error& failed) {
+    return kept(failed.what());
+  }
+}
+
+}  // namespace host::workspaces

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspaces/disk.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "workspaces/clone_remove.hpp"
+
+namespace host::workspaces {
+namespace {
+
+constexpr std::size_t kMostNamed = 5;
+
+std::string kept_text(const DiskReport& report) {
+  std::string text;
+  for (std::size_t i = 0; i < report.kept.size() && i < kMostNamed; ++i)
+    text +=
+        fmt::format("{}{} ({})", i == 0 ? "" : ", ", report.kept[i].name, report.kept[i].reason);
+  if (report.kept.size() > kMostNamed)
+    text += fmt::format(" and {} more", report.kept.size() - kMostNamed);
+  return text;
+}
+
+}  // namespace
+
+bool DiskRoom::fits(std::size_t clones, std::uint64_t bytes) const {
+  std::error_code failed;
+  const auto space = std::filesystem::space(clones_->folder(), failed);
+  return clones < limits_.clones && bytes < limits_.clone_bytes &&
+         (failed || space.available >= limits_.free_bytes);
+}
+
+DiskReport DiskRoom::make_room(const std::set<std::string>& in_use) const {
+  const auto list = clones_->list();
+  DiskReport report;
+  std::size_t count = list.clones.size() + list.unreadable.size();
+  std::uint64_t bytes = bytes_in(clones_->folder());
+  for (const auto& clone : list.clones) {
+    if (fits(count, bytes)) return report;
+    const auto state = in_use.contains(clone.name())
+                           ? CloneState{false, "in use"}
+                           : inspect(mirror_of_(clone.record.item.repository), clone);
+    if (!state.clean) {
+      report.kept.push_back({clone.name(), state.reason});
+      continue;
+    }
+    clones_->remove(clone);
+    report.removed.push_back(clone.name());
+    --count;
+    bytes = bytes_in(clones_->folder());
+  }
+  if (fits(count, bytes)) return report;
+  for (const auto& name : list.unreadable)
+    report.kept.push_back({name, "its record can't be read"});
+  throw Error(Code::unavailable,
+              fmt::format("there is no room for another clone: {} clones, {} bytes; kept are {}",
+                          count, bytes, kept_text(report)),
+              "Take out of them what is of use and remove them, free some space, or raise the "
+              "limits.");
+}
+
+}  // namespace host::workspaces

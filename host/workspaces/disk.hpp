@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "workspaces/clone.hpp"
+#include "workspaces/clone_state.hpp"
+
+namespace host::workspaces {
+
+struct DiskLimits {
+  std::size_t clones = 16;
+  std::uint64_t clone_bytes = std::uint64_t{20} << 30;  // of all clones together
+  std::uint64_t free_bytes = std::uint64_t{1} << 30;    // left on their file system
+};
+
+struct DiskReport {
+  std::vector<std::string> removed;  // clones, by name
+  struct Kept {
+    std::string name;
+    std::string reason;  // "src/a.c is not committed", "in use"
+  };
+  std::vector<Kept> kept;  // that were looked at and could not go
+};
+
+// Keeps the clones within bounds: the longest unused goes first, and none that holds work that was
+// not imported, ever. Blocks; one thread.
+class DiskRoom {
+ public:
+  // The mirror of a repository, made if it isn't there.
+  using MirrorOf = std::function<Mirror(const std::string& repository)>;
+
+  // `clones` outlives it.
+  DiskRoom(const Clones& clones, MirrorOf mirror_of, DiskLimits limits)
+      : clones_(&clones), mirror_of_(std::move(mirror_of)), limits_(limits) {}
+
+  // Makes room for one more clone. `in_use`: names of clones that a run is in; they stay as they
+  // are. Throws Error{unavailable} naming what is in the way when there is no room to be had.
+  DiskReport make_room(const std::set<std::string>& in_use) const;
+
+ private:
+  [[nodiscard]] bool fits(std::size_t clones, std::uint64_t bytes) const;
+
+  const Clones* clones_;
+  MirrorOf mirror_of_;
+  DiskLimits limits_;
+};
+
+}  // namespace host::workspaces

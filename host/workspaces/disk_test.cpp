@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspaces/disk.hpp"
+
+#include "workspaces/git_fixture.hpp"
+
+namespace host::workspaces {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class DiskTest : public ForgeTest {
+ protected:
+  void SetUp() override {
+    ForgeTest::SetUp();
+    if (!IsSkipped()) fetch();
+  }
+  // A clone that was last used that many hours from the start.
+  Clone clone_at(std::int64_t hour) {
+    clock_.now = WallTime(std::chrono::hours(hour));
+    return make_clone(hour);
+  }
+  DiskReport make_room(const DiskLimits& limits, const std::set<std::string>& in_use = {}) {
+    return DiskRoom(
+               *clones_, [this](const std::string&) { return *mirror_; }, limits)
+        .make_room(in_use);
+  }
+  static constexpr std::uint64_t kPlenty = std::uint64_t{1} << 60;
+};
+
+TEST_F(DiskTest, RemovesNothingWhileThereIsRoom) {
+  (void)clone_at(1);
+  EXPECT_THAT(make_room({.clones = 2, .free_bytes = 0}).removed, IsEmpty());
+}
+
+TEST_F(DiskTest, TheLongestUnusedGoesFirst) {
+  const auto newer = clone_at(3);
+  const auto oldest = clone_at(1);
+  const auto old = clone_at(2);
+  EXPECT_THAT(make_room({.clones = 3, .free_bytes = 0}).removed, ElementsAre(oldest.name()));
+  EXPECT_FALSE(fs::exists(oldest.folder));
+  EXPECT_THAT(make_room({.clones = 1, .free_bytes = 0}).removed,
+              ElementsAre(old.name(), newer.name()));
+}
+
+TEST_F(DiskTest, WorkIsNeverRemoved) {
+  const auto committed = clone_at(1);
+  agent_commits(committed);
+  const auto dirty = clone_at(2);
+  put(dirty.tree() / "new", "x");
+  const auto clean = clone_at(3);
+  const auto report = make_room({.clones = 3, .free_bytes = 0});
+  EXPECT_THAT(report.removed, ElementsAre(clean.name()));
+  ASSERT_EQ(report.kept.size(), 2u);
+  EXPECT_EQ(report.kept[0].name, committed.name());
+  EXPECT_THAT(report.kept[0].reason, HasSubstr("was not imported"));
+  EXPECT_THAT(report.kept[1].reason, HasSubstr("new is not committed"));
+
+  const auto error = error_of([&] { return make_room({.clones = 1, .free_bytes = 0}); });
+  EXPECT_EQ(error->code(), Code::unavailable);
+  EXPECT_THAT(error->message(), HasSubstr(committed.name()));
+  EXPECT_TRUE(fs::exists(committed.tree()));
+  EXPECT_TRUE(fs::exists(dirty.tree() / "new"));
+}
+
+TEST_F(DiskTest, WorkThatWasImportedMayGo) {
+  const auto clone = clone_at(1);
+  agent_commits(clone);
+  ASSERT_TRUE(bundle(clone));
+  ASSERT_THAT(take_in(clone).problems, IsEmpty());
+  EXPECT_THAT(make_room({.clones = 1, .free_bytes = 0}).removed, ElementsAre(clone.name()));
+}
+
+TEST_F(DiskTest, WorkWhoseImportWasRefusedStays) {
+  const auto clone = clone_at(1);
+  put(clone.tree() / "-rf", "x");
+  agent_commits(clone);
+  ASSERT_TRUE(bundle(clone));
+  ASSERT_FALSE(take_in(clone).problems.empty());
+  EXPECT_THROW((void)make_room({.clones = 1, .free_bytes = 0}), Error);
+  EXPECT_TRUE(fs::exists(clone.tree()));
+}
+
+TEST_F(DiskTest, WhatARunIsInStays) {
+  const auto used = clone_at(1);
+  const auto other = clone_at(2);
+  EXPECT_THAT(make_room({.clones = 2, .free_bytes = 0}, {used.name()}).removed,
+              ElementsAre(other.name()));
+  EXPECT_THROW((void)make_room({.clones = 1, .free_bytes = 0}, {used.name()}), Error);
+}
+
+TEST_F(DiskTest, BytesAreBoundedToo) {
+  const auto one = clone_at(1);
+  const auto two = clone_at(2);
+  EXPECT_THAT(make_room({.clone_bytes = kPlenty, .free_bytes = 0}).removed, IsEmpty());
+  EXPECT_THAT(make_room({.clone_bytes = 4096, .free_bytes = 0}).removed,
+              ElementsAre(one.name(), two.name()));
+}
+
+TEST_F(DiskTest, SpaceIsLeftOnTheDisk) {
+  const auto clone = clone_at(1);
+  const auto error = error_of([&] { return make_room({.free_bytes = kPlenty}); });
+  EXPECT_EQ(error->code(), Code::unavailable);
+  EXPECT_FALSE(fs::exists(clone.folder)) << "what could go went";
+}
+
+TEST_F(DiskTest, AFolderThatCannotBeReadCountsAndStays) {
+  put(clones_->folder() / "broken" / "record.json", "{");
+  put(clones_->folder() / "broken" / "tree" / "precious", "x");
+  const auto error = error_of([&] { return make_room({.clones = 1, .free_bytes = 0}); });
+  EXPECT_THAT(error->message(), HasSubstr("broken"));
+  EXPECT_TRUE(fs::exists(clones_->folder() / "broken" / "tree" / "precious"));
+}
+
+}  // namespace
+}  // namespace host::workspaces

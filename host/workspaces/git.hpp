@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// git, run by the host as a list of arguments. Nothing that a repository, an agent, the machine's
+// or the user's configuration says makes it run anything else: see closed_settings() in git.cpp.
+// It is run only in folders that no agent can write; in an agent's clone it is run by the cage.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "workspaces/git_credential.hpp"
+#include "workspaces/git_process.hpp"
+
+namespace host::workspaces {
+
+// The one way in which a command may reach another repository.
+enum class GitProtocol { none, file, http, https };
+
+struct GitCommand {
+  std::vector<std::string> arguments;              // after "git": {"fetch", "--quiet", ...}
+  std::filesystem::path git_dir;                   // absolute; empty: none (init, version)
+  std::filesystem::path work_tree;                 // absolute; empty: none
+  std::map<std::string, std::string> environment;  // on top of the closed one
+  std::vector<std::pair<std::string, std::string>> settings;  // likewise, as "http.sslCAInfo"
+  GitProtocol protocol = GitProtocol::none;
+  const GitCredential* credential = nullptr;
+  int input = -1;  // a descriptor to read from; -1: none
+  int held = -1;   // a descriptor that it keeps open until it has ended: a lock
+  Duration limit = std::chrono::seconds(60);
+  std::size_t most_output = std::size_t{1} << 20;
+  std::uint64_t largest_file = std::uint64_t{8} << 30;  // that it may write
+  // Takes the output instead of GitEnding::output, and most_output counts for nothing.
+  OutputSink sink;
+};
+
+struct GitEnding {
+  int status = 0;
+  std::string output;
+  std::string errors;    // one line, printable, bounded, without the credential
+  bool stopped = false;  // the sink had enough; the status means nothing
+};
+
+struct GitSettings {
+  // An absolute path. The default is where Debian has it.
+  std::filesystem::path program = "/usr/bin/git";
+  // A folder of the host's own that stays empty: git's home. Made if it is not there.
+  std::filesystem::path home;
+  std::filesystem::path ca_file;  // for forges with a certificate of their own; empty: the system's
+  std::uint64_t most_memory = std::uint64_t{2} << 30;  // of each git process
+};
+
+// Thread-safe; every call blocks until git has ended.
+class Git {
+ public:
+  // Throws Error{unsupported} when there is no git, or one before 2.39 (Debian 12's): older ones
+  // lack safe.bareRepository and fixes that this relies on.
+  explicit Git(GitSettings settings);
+
+  // Runs it. A status that is not 0 is no exception. Throws Error{timed_out}, {too_large} past
+  // most_output, {io} when it can't be started or died of a signal.
+  [[nodiscard]] GitEnding run(const GitCommand& command) const;
+
+  // Runs it and returns what it printed. Throws, for a status that is not 0, an Error that says
+  // what kind of failure it is and what to do (git_error.hpp). `doing`: "fetching org/app".
+  std::string must(const GitCommand& command, std::string_view doing) const;
+
+  [[nodiscard]] const std::filesystem::path& program() const { return settings_.program; }
+
+ private:
+  [[nodiscard]] SpawnRequest spawn_request(const GitCommand& command) const;
+
+  GitSettings settings_;
+};
+
+}  // namespace host::workspaces

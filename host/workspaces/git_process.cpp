@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspaces/git_process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/error.hpp"
+
+namespace host::workspaces {
+namespace {
+
+using Instant = std::chrono::steady_clock::time_point;
+
+class Pipe {
+ public:
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw system_error("making a pipe");
+    read_ = Fd(ends[0]);
+    write_ = Fd(ends[1]);
+    (void)::fcntl(read_.get(), F_SETFL, O_NONBLOCK);
+  }
+  [[nodiscard]] int reader() const { return read_.get(); }
+  [[nodiscard]] int writer() const { return write_.get(); }
+  void close_writer() { write_.reset(); }
+
+  enum class State { open, ended, enough };
+  // Hands out what is there now.
+  State take(const OutputSink& sink) {
+    std::array<char, 65536> block;
+    for (;;) {
+      const auto got = ::read(read_.get(), block.data(), block.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EAGAIN) return State::open;
+      if (got <= 0) return State::ended;
+      if (!sink({block.data(), static_cast<std::size_t>(got)})) return State::enough;
+    }
+  }
+
+ private:
+  Fd read_, write_;
+};
+
+void limit_resource(pid_t pid, __rlimit_resource resource, std::uint64_t most) {
+  const rlimit limit{most, most};
+  // It may have ended already, which its exit status tells.
+  if (::prlimit(pid, resource, &limit, nullptr) != 0 && errno != ESRCH)
+    throw system_error("limiting a program");
+}
+
+void limit_resources(const Child& child, const BoundedRun& run) {
+  limit_resource(child.pid(), RLIMIT_CORE, 0);
+  if (run.most_memory != 0) limit_resource(child.pid(), RLIMIT_DATA, run.most_memory);
+  if (run.largest_file != 0) limit_resource(child.pid(), RLIMIT_FSIZE, run.largest_file);
+}
+
+BoundedEnding ending_of(const Child::Exit& exit) {
+  BoundedEnding ending;
+  ending.kind = exit.signalled ? BoundedEnding::Kind::signalled : BoundedEnding::Kind::exited;
+  ending.number = exit.number;
+  return ending;
+}
+
+// Kills it, and says why it ended.
+BoundedEnding end_early(Child& child, BoundedEnding::Kind kind) {
+  child = Child();
+  BoundedEnding ending;
+  ending.kind = kind;
+  return ending;
+}
+
+struct Streams {
+  Pipe output, errors;
+  std::array<pollfd, 3> watched{};
+
+  // Takes what both hold. False: the sink has enough.
+  bool take(const OutputSink& sink, const OutputSink& keep_errors) {
+    const auto state = watched[1].fd < 0 ? Pipe::State::ended : output.take(sink);
+    if (state == Pipe::State::enough) return false;
+    // A stream's end may come before the program's, and poll would tell it without end.
+    if (state == Pipe::State::ended) watched[1].fd = -1;
+    if (watched[2].fd >= 0 && errors.take(keep_errors) == Pipe::State::ended) watched[2].fd = -1;
+    return true;
+  }
+};
+
+BoundedEnding watch(Child& child, Streams& streams, Duration limit, const OutputSink& sink,
+                    const OutputSink& keep_errors) {
+  const Instant end = std::chrono::steady_clock::now() + limit;
+  streams.watched = {{{child.pidfd(), POLLIN, 0},
+                      {streams.output.reader(), POLLIN, 0},
+                      {streams.errors.reader(), POLLIN, 0}}};
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return end_early(child, BoundedEnding::Kind::timed_out);
+    (void)::poll(streams.watched.data(), streams.watched.size(),
+                 static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
+    if (!streams.take(sink, keep_errors)) return end_early(child, BoundedEnding::Kind::stopped);
+    if (const auto exit = child.reap()) {
+      // What it printed last may have come after the look above.
+      if (!streams.take(sink, keep_errors)) return end_early(child, BoundedEnding::Kind::stopped);
+      return ending_of(*exit);
+    }
+  }
+}
+
+}  // namespace
+
+BoundedEnding run_bounded(const BoundedRun& run, const OutputSink& sink) {
+  Streams streams;
+  auto request = run.request;
+  if (run.input >= 0) request.descriptors.emplace_back(run.input, 0);
+  request.descriptors.emplace_back(streams.output.writer(), 1);
+  request.descriptors.emplace_back(streams.errors.writer(), 2);
+  auto child = spawn(request);
+  streams.output.close_writer();
+  streams.errors.close_writer();
+  limit_resources(child, run);
+  std::string errors;
+  const auto keep_errors = [&](std::string_view piece) {
+    errors.append(piece.substr(0, run.most_errors - errors.size()));
+    return true;
+  };
+  auto ending = watch(child, streams, run.limit, sink, keep_errors);
+  ending.errors = std::move(errors);
+  return ending;
+}
+
+Fd memory_file(std::string_view text) {
+  Fd fd(::memfd_create("timmy-input", MFD_CLOEXEC));
+  if (!fd) throw system_error("making a file in memory");
+  for (std::size_t at = 0; at < text.size();) {
+    const auto written =
+        ::pwrite(fd.get(), text.data() + at, text.size() - at, static_cast<off_t>(at));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw system_error("writing a file in memory");
+    at += static_cast<std::size_t>(written);
+  }
+  return fd;
+}
+
+}  // namespace host::workspaces

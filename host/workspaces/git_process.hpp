@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/process.hpp"
+
+namespace host::workspaces {
+
+// Takes a piece of what a program prints. False: that is enough, end the program.
+using OutputSink = std::function<bool(std::string_view)>;
+
+// A program to run to its end, within bounds.
+struct BoundedRun {
+  SpawnRequest request;  // its descriptors 0 to 2 are set here
+  int input = -1;        // its standard input, read from where it stands; -1: none
+  Duration limit = std::chrono::seconds(60);
+  std::uint64_t most_memory = 0;    // bytes of data (RLIMIT_DATA); 0: unbounded
+  std::uint64_t largest_file = 0;   // bytes that it may write to one file; 0: unbounded
+  std::size_t most_errors = 16384;  // of its standard error, the first bytes
+};
+
+struct BoundedEnding {
+  enum class Kind { exited, signalled, timed_out, stopped };  // stopped: by the sink
+  Kind kind = Kind::exited;
+  int number = 0;      // the exit status, or the signal
+  std::string errors;  // its standard error, bounded
+
+  [[nodiscard]] bool ok() const { return kind == Kind::exited && number == 0; }
+};
+
+// Runs it and hands `sink` what it prints. What is left of its process group when it ends, or at
+// its limit, is killed. Blocks; any thread that may wait. Throws Error when it can't be started,
+// and what the sink throws.
+[[nodiscard]] BoundedEnding run_bounded(const BoundedRun& run, const OutputSink& sink);
+
+// A file in memory that holds `text`, at its start: for a program's standard input. Throws.
+[[nodiscard]] Fd memory_file(std::string_view text);
+
+}  // namespace host::workspaces

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspaces/git_process.hpp"
+
+#include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/test_folder.hpp"
+
+namespace host::workspaces {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = BoundedEnding::Kind;
+using ::testing::HasSubstr;
+
+BoundedRun shell(const std::string& script) {
+  BoundedRun run;
+  run.request.program = "/bin/sh";
+  run.request.arguments = {"sh", "-c", script};
+  run.request.environment = {{"PATH", "/usr/bin:/bin"}};
+  return run;
+}
+
+struct Seen {
+  BoundedEnding ending;
+  std::string output;
+};
+
+Seen run(const BoundedRun& bounded, std::size_t most = SIZE_MAX) {
+  Seen seen;
+  seen.ending = run_bounded(bounded, [&](std::string_view piece) {
+    seen.output.append(piece);
+    return seen.output.size() <= most;
+  });
+  return seen;
+}
+
+TEST(RunBounded, HandsOutOutputAndKeepsErrorsApart) {
+  const auto seen = run(shell("echo out; echo wrong >&2; exit 3"));
+  EXPECT_EQ(seen.ending.kind, Kind::exited);
+  EXPECT_EQ(seen.ending.number, 3);
+  EXPECT_FALSE(seen.ending.ok());
+  EXPECT_EQ(seen.output, "out\n");
+  EXPECT_EQ(seen.ending.errors, "wrong\n");
+}
+
+TEST(RunBounded, TakesAllThatWasPrintedBeforeTheEnd) {
+  EXPECT_EQ(run(shell("head -c 3000000 /dev/zero")).output.size(), 3'000'000u);
+}
+
+TEST(RunBounded, GivesTheInputFromWhereItStands) {
+  auto command = shell("cat");
+  const auto input = memory_file("skipped, read");
+  ASSERT_EQ(::lseek(input.get(), 9, SEEK_SET), 9);
+  command.input = input.get();
+  EXPECT_EQ(run(command).output, "read");
+  EXPECT_EQ(run(shell("cat")).output, "") << "without one it reads nothing";
+}
+
+TEST(RunBounded, EndsWhatTheSinkHasEnoughOfWithAllThatItStarted) {
+  Fd started;
+  const auto ending = run_bounded(shell("sleep 1000 & echo $!; wait"), [&](std::string_view pid) {
+    started = Fd(static_cast<int>(::syscall(SYS_pidfd_open, std::stoi(std::string(pid)), 0)));
+    return false;
+  });
+  EXPECT_EQ(ending.kind, Kind::stopped);
+  ASSERT_TRUE(started);
+  pollfd ended{started.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&ended, 1, 10'000), 1) << "what it started lives";
+}
+
+TEST(RunBounded, EndsWhatPrintsWithoutEnd) {
+  EXPECT_EQ(run(shell("yes"), 100'000).ending.kind, Kind::stopped);
+}
+
+TEST(RunBounded, EndsWhatTakesTooLong) {
+  auto command = shell("sleep 1000");
+  command.limit = 50ms;
+  EXPECT_EQ(run(command).ending.kind, Kind::timed_out);
+}
+
+TEST(RunBounded, DoesNotWaitForWhoInheritedItsOutput) {
+  auto command = shell("setsid sleep 20 & exit 0");
+  command.limit = 10s;
+  EXPECT_EQ(run(command).ending.kind, Kind::exited);
+}
+
+TEST(RunBounded, KeepsOnlyTheFirstErrors) {
+  auto command = shell("yes wrong | head -c 100000 >&2; exit 1");
+  command.most_errors = 10;
+  EXPECT_EQ(run(command).ending.errors, "wrong\nwron");
+}
+
+TEST(RunBounded, BoundsTheFilesThatItWrites) {
+  const TestFolder folder;
+  const auto large = folder / "large";
+  auto command =
+      shell("while head -c 65536 /dev/zero >> " + large.string() + "; do :; done; exit 7");
+  command.largest_file = std::uint64_t{1} << 20;
+  EXPECT_EQ(run(command).ending.number, 7);
+  EXPECT_EQ(std::filesystem::file_size(large), std::uint64_t{1} << 20);
+}
+
+TEST(RunBounded, WhatCannotBeStartedIsAnError) {
+  BoundedRun missing;
+  missing.request.program = "/no/such/program";
+  missing.request.arguments = {"program"};
+  EXPECT_THROW((void)run(missing), Error);
+}
+
+}  // namespace
+}  // namespace host::workspaces

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspaces/import.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "workspaces/import_bundle.hpp"
+#include "workspaces/import_checks.hpp"
+#include "workspaces/import_quarantine.hpp"
+
+namespace host::workspaces {
+namespace {
+
+// The bundle, open, with its size checked.
+Fd open_bundle(const ImportRequest& request) {
+  const auto& path = request.bundle;
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file) throw system_error("opening \"" + path.string() + "\"");
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode))
+    throw Error(Code::invalid, "\"" + path.string() + "\" is no regular file");
+  const auto most = request.rules.limits.bundle_bytes;
+  if (static_cast<std::uint64_t>(info.st_size) > most)
+    throw Error(Code::too_large,
+                fmt::format("the bundle is {} bytes, and {} are the most", info.st_size, most),
+                "Leave built files and data out of the commits.");
+  return file;
+}
+
+BundleHeader read_header(const Fd& file) {
+  std::string bytes(kBundleHeader, '\0');
+  const auto got = ::pread(file.get(), bytes.data(), bytes.size(), 0);
+  if (got < 0) throw system_error("reading a bundle");
+  bytes.resize(static_cast<std::size_t>(got));
+  return parse_bundle_header(bytes);
+}
+
+void check_header(const Mirror& mirror, const BundleHeader& header, const ImportRequest& request) {
+  if (header.objects > request.rules.limits.objects)
+    throw Error(Code::too_large,
+                fmt::format("the bundle says that it has {} objects, and {} are the most",
+                            header.objects, request.rules.limits.objects));
+  for (const auto& each : header.prerequisites)
+    if (!mirror.is_ancestor(each, request.base))
+      throw Error(Code::invalid,
+                  fmt::format("the bundle builds on {}, which is not behind the base {}",
+                              each.text(), request.base.text()),
+                  "Work on the clone's own branch, and merge nothing but it.");
+}
+
+// A tag, a tree or an object that is here already is no work.
+void check_head(const NewObjects& objects, const ObjectId& head) {
+  const auto object = objects.find(head.text());
+  if (object == objects.end() || object->second.type != "commit")
+    throw Error(Code::invalid,
+                fmt::format("{} is no commit that came with the bundle", head.text()));
+}
+
+// Writes what `head` needs beyond `base` into the mirror as one pack, and nothing else that the
+// agent put into its own.
+void keep_objects(const Quarantine& quarantine, const ObjectId& head, const ObjectId& base) {
+  const auto& mirror = quarantine.mirror();
+  const auto input = memory_file(head.text() + "\n^" + base.text() + "\n");
+  auto pack = quarantine.command({"pack-objects", "--revs", "--quiet", "--delta-base-offset",
+                                  (mirror.git_dir() / "objects" / "pack" / "pack").string()});
+  pack.input = input.get();
+  (void)quarantine.must(pack, "taking in the work's objects");
+}
+
+void move_ref(const Mirror& mirror, int held, const std::string& branch,
+              const std::optional<ObjectId>& old, const ObjectId& head) {
+  auto update = mirror.command({"update-ref", "--no-deref", Mirror::work_ref(branch), head.text(),
+                                old ? old->text() : std::string(40, '0')});
+  update.held = held;
+  const auto ending = mirror.git().run(update);
+  if (ending.status != 0)
+    throw Error(Code::conflict, "the work's ref does not move: " + ending.errors);
+}
+
+}  // namespace
+
+ImportResult import_work(const Mirror& mirror, const ImportRequest& request) {
+  check_branch(request.branch, "the branch");
+  const auto& limits = request.rules.limits;
+  const auto file = open_bundle(request);
+  const auto header = read_header(file);
+  check_header(mirror, header, request);
+  if (::lseek(file.get(), static_cast<off_t>(header.pack_at), SEEK_SET) < 0)
+    throw system_error("reading a bundle");
+
+  const auto lock = mirror.lock();
+  const auto old = mirror.work_head(request.branch);
+  const Quarantine quarantine(mirror, lock.fd(), limits.limit);
+  quarantine.take(file.get(), limits.bundle_bytes);
+  const auto objects = quarantine.objects(limits);
+  check_head(objects, header.head);
+  const auto commits = check_history(quarantine, objects, header.head, request.base, limits);
+  ImportResult result{.head = header.head, .commits = commits.size()};
+  const auto changes = changes_of(quarantine, commits, limits);
+  check_changes(quarantine, objects, changes, request.rules, result);
+  check_case(quarantine, changes, limits, result);
+  if (!result.problems.empty()) return result;
+  keep_objects(quarantine, header.head, request.base);
+  move_ref(mirror, lock.fd(), request.branch, old, header.head);
+  return result;
+}
+
+}  // namespace host::workspaces

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspaces/mirror.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace host::workspaces {
+namespace {
+
+namespace fs = std::filesystem;
+
+// All of a mirror's configuration. Written anew whenever it is opened.
+constexpr std::string_view kConfig =
+    "[core]\n"
+    "\trepositoryFormatVersion = 0\n"
+    "\tfileMode = true\n"
+    "\tbare = true\n"
+    "\thooksPath = /dev/null\n"
+    "\tfsync = all\n"
+    "[gc]\n"
+    "\tauto = 0\n"
+    "[maintenance]\n"
+    "\tauto = false\n"
+    "[uploadpack]\n"
+    "\tallowAnySHA1InWant = true\n";
+
+// Large enough for any fetch's pack, small enough to leave a disk alive.
+constexpr std::uint64_t kLargestPack = std::uint64_t{8} << 30;
+
+void check_closed(const fs::path& folder) {
+  struct stat info {};
+  if (::lstat(folder.c_str(), &info) != 0)
+    throw system_error("examining \"" + folder.string() + "\"");
+  if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 077) != 0)
+    throw Error(Code::denied,
+                "\"" + folder.string() + "\" is no folder of this host's user's alone",
+                "Run: chmod 700 " + folder.string());
+}
+
+bool is_check_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  });
+}
+
+void remove_lock_files(const fs::path& git_dir) {
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator at(git_dir, ignored), end; at != end;
+       at.increment(ignored)) {
+    const auto name = at->path().filename().string();
+    if (at->path().extension() == ".lock" || name.starts_with("tmp_"))
+      fs::remove_all(at->path(), ignored);
+  }
+}
+
+}  // namespace
+
+MirrorLock::MirrorLock(const fs::path& path)
+    : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+  if (!file_) throw system_error("opening \"" + path.string() + "\"");
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  while (::fcntl(file_.get(), F_OFD_SETLKW, &whole) != 0)
+    if (errno != EINTR) throw system_error("locking \"" + path.string() + "\"");
+}
+
+Mirror::Mirror(const Git& git, fs::path folder) : git_(&git), folder_(std::move(folder)) {
+  make_directories(folder_, 0700);
+  check_closed(folder_);
+  create();
+}
+
+void Mirror::create() const {
+  const auto held = lock();
+  make_directories(quarantines(), 0700);
+  if (!fs::exists(git_dir() / "HEAD")) {
+    auto init =
+        GitCommand{.arguments = {"init", "--quiet", "--bare",
+                                 "--template=", "--initial-branch=none", git_dir().string()}};
+    init.held = held.fd();
+    (void)git_->must(init, "making a mirror in " + folder_.string());
+  }
+  const auto config = git_dir() / "config";
+  if (!fs::exists(config) || read_file(config, 1 << 16) != kConfig)
+    write_atomically(config, kConfig, 0600);
+}
+
+void Mirror::fetch(const GitRemote& remote, const GitCredential* credential,
+                   const std::vector<std::string>& tolerated) const {
+  const bool tls = check_git_url(remote.url, remote.allow_plaintext) == "https";
+  auto fetch = command({"fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
+                        "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=", "--",
+                        remote.url, "+refs/heads/*:refs/forge/heads/*"});
+  fetch.protocol = tls ? GitProtocol::https : GitProtocol::http;
+  fetch.credential = credential;
+  fetch.limit = remote.limit;
+  fetch.largest_file = kLargestPack;
+  // Always a pack, never a file for each object.
+  fetch.settings = {{"fetch.unpackLimit", "1"}};
+  for (const auto& check : tolerated) {
+    if (!is_check_name(check))
+      throw Error(Code::invalid, "\"" + check + "\" is no name of a check of git-fsck(1)");
+    fetch.settings.emplace_back("fetch.fsck." + check, "ignore");
+  }
+  const auto held = lock();
+  fetch.held = held.fd();
+  (void)git_->must(fetch, "fetching " + remote.repository);
+}
+
+std::optional<ObjectId> Mirror::head(const std::string& ref) const {
+  const auto ending =
+      git_->run(command({"rev-parse", "--verify", "--quiet", "--end-of-options", ref}));
+  std::string_view text = ending.output;
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return ending.status == 0 ? ObjectId::parse(text) : std::nullopt;
+}
+
+std::optional<ObjectId> Mirror::forge_head(std::string_view branch) const {
+  check_branch(branch, "the branch");
+  return head(forge_ref(branch));
+}
+
+std::optional<ObjectId> Mirror::work_head(std::string_view branch) const {
+  check_branch(branch, "the branch");
+  return head(work_ref(branch));
+}
+
+bool Mirror::is_ancestor(const ObjectId& older, const ObjectId& newer) const {
+  return git_->run(command({"merge-base", "--is-ancestor", older.text(), newer.text()})).status ==
+         0;
+}
+
+void Mirror::recover() const {
+  const auto held = lock();
+  remove_lock_files(git_dir());
+  std::error_code ignored;
+  for (const auto& left : fs::directory_iterator(quarantines(), ignored))
+    fs::remove_all(left.path(), ignored);
+}
+
+GitCommand Mirror::command(std::vector<std::string> arguments) const {
+  GitCommand command;
+  command.arguments = std::move(arguments);
+  command.git_dir = git_dir();
+  return command;
+}
+
+std::string Mirror::work_ref(std::string_view branch) {
+  return fmt::format("refs/timmy/work/{}", branch);
+}
+
+std::string Mirror::forge_ref(std::string_view branch) {
+  return fmt::format("refs/forge/heads/{}", branch);
+}
+
+}  // namespace host::workspaces

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The host's own copy of a forge's repository. No agent can reach it: it lies in a folder with mode
+// 0700 that the cage does not show, and shares no file with a clone. Only here git runs with a
+// credential.
+//
+//   refs/forge/heads/*   the forge's branches, as last fetched
+//   refs/timmy/work/*    what was imported from agents, by branch
+//
+// It has no branch or tag besides, no hook, no remote and no alternate.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.hpp"
+#include "workspaces/git.hpp"
+#include "workspaces/git_name.hpp"
+
+namespace host::workspaces {
+
+// A repository at the forge.
+struct GitRemote {
+  std::string repository;  // "owner/name", for errors
+  std::string url;         // checked by whoever uses it
+  bool allow_plaintext = false;
+  Duration limit = std::chrono::minutes(10);  // for one fetch or push
+};
+
+// Held while something changes a mirror. git processes hold it too until they have ended: those of
+// a host that was killed keep the next host waiting, not racing.
+class MirrorLock {
+ public:
+  // Waits for it. Throws Error{io}.
+  explicit MirrorLock(const std::filesystem::path& file);
+  [[nodiscard]] int fd() const { return file_.get(); }
+
+ private:
+  Fd file_;
+};
+
+// Cheap to make anew. Every call blocks; one mirror may be used from many threads and processes.
+class Mirror {
+ public:
+  // Opens the mirror in that folder and makes it if it is not there. Throws Error{denied} when the
+  // folder could be entered by others.
+  Mirror(const Git& git, std::filesystem::path folder);
+
+  // Takes the forge's branches as they are now; those that are gone there go here. Each object is
+  // checked (transfer.fsckObjects); `tolerated` names checks that an old repository may fail, such
+  // as "zeroPaddedFilemode" (git-fsck(1)). Throws as git_error() says.
+  void fetch(const GitRemote& remote, const GitCredential* credential,
+             const std::vector<std::string>& tolerated = {}) const;
+
+  // The commit of a branch at the forge, and of one that was imported.
+  [[nodiscard]] std::optional<ObjectId> forge_head(std::string_view branch) const;
+  [[nodiscard]] std::optional<ObjectId> work_head(std::string_view branch) const;
+
+  // Whether `older` is `newer` or behind it. False when the mirror lacks one.
+  [[nodiscard]] bool is_ancestor(const ObjectId& older, const ObjectId& newer) const;
+
+  // Removes what a host that was killed left behind: git's lock files, unfinished packs,
+  // quarantines. Call it at start, before anything else.
+  void recover() const;
+
+  [[nodiscard]] MirrorLock lock() const { return MirrorLock(folder_ / "lock"); }
+  // A command on this mirror.
+  [[nodiscard]] GitCommand command(std::vector<std::string> arguments) const;
+  [[nodiscard]] const Git& git() const { return *git_; }
+  [[nodiscard]] std::filesystem::path git_dir() const { return folder_ / "git"; }
+  // For imports; on the mirror's file system.
+  [[nodiscard]] std::filesystem::path quarantines() const { return folder_ / "quarantine"; }
+
+  [[nodiscard]] static std::string work_ref(std::string_view branch);
+  [[nodiscard]] static std::string forge_ref(std::string_view branch);
+
+ private:
+  void create() const;
+  [[nodiscard]] std::optional<ObjectId> head(const std::string& ref) const;
+
+  const Git* git_;
+  std::filesystem::path folder_;
+};
+
+}  // namespace host::workspaces
