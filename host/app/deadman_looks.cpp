@@ -72,7 +72,7 @@ DeadmanLooks::DeadmanLooks(Options options, Loop& loop, Store& store, const Cloc
       store_(store),
       clock_(clock),
       log_(std::move(log)),
-      watchman_(options_.paths, clock, runner, options_.boot, options_.host_name),
+      watchman_(options_.paths, clock, runner, options_.boot, options_.host_name, options_.stamps),
       survey_(Error(Code::not_found, "nobody has looked yet")),
       thread_(std::make_unique<Thread>(options_.most_waiting)) {}
 

@@ -24,6 +24,7 @@ class DeadmanLooks final : public DeadmanDesk {
     std::string host_name;
     std::string boot;               // this_boot()
     std::size_t most_waiting = 64;  // looks; the next are refused as rate_limited
+    deadman::StampLooker stamps{};
   };
 
   // Loop, store, clock and runner outlive it. The runner is called on another thread.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -231,6 +232,32 @@ TEST_F(DeadmanLooksTest, ARestartThatTakesLongHoldsUpNobodyAndLooksAreBounded) {
   runner_.open();
   loop_.run_until([&] { return answered == 5; });
   EXPECT_EQ(runner_.runs(), 1);
+}
+
+TEST_F(DeadmanLooksTest, ALookThatHangsKeepsNeitherOthersNorTheHostsEnd) {
+  std::promise<void> back;
+  {
+    const auto hang = [gone = back.get_future().share()](const auto&, const auto&) {
+      gone.wait();
+      return deadman::Sign{};
+    };
+    DeadmanLooks looks({.paths = paths_,
+                        .host_name = "allegro",
+                        .boot = "one",
+                        .stamps = deadman::StampLooker(1ms, hang)},
+                       loop_, store_, loop_.clock(), runner_, Log::to_memory(lines_));
+    looks.set_tasks({"train"});
+    std::vector<std::string> told;
+    for (const auto* name : {"hermes", "train", "hermes"})
+      looks.look({.watch = name}, [&](const Result<deadman::Looked>& looked) {
+        told.push_back(looked.value().standing.text);
+      });
+    loop_.run_until([&] { return told.size() == 3; });
+    EXPECT_THAT(told[0], HasSubstr("takes longer than 1ms"));
+    EXPECT_THAT(told[1], HasSubstr("no sign of life was ever seen"));
+    EXPECT_EQ(told[2], told[0]);
+  }
+  back.set_value();
 }
 
 TEST_F(DeadmanLooksTest, AFaultOfDeadmanYamlIsLoggedOnceAndReported) {

@@ -16,7 +16,7 @@
 #include "cli/table.hpp"
 #include "deadman/own_fault.hpp"
 #include "deadman/round.hpp"
-#include "deadman/stamp.hpp"
+#include "deadman/stamp_looker.hpp"
 #include "deadman/turn.hpp"
 #include "deadman/unit_state.hpp"
 
@@ -64,8 +64,9 @@ bool another_looks(const Error& error, const std::filesystem::path& state) {
 deadman::Moment now() { return {this_boot(), awake()}; }
 
 Sign look_at(const Session& session, const deadman::Watch& watch) {
-  return watch.kind == deadman::Watch::Kind::host ? look_at_host(session)
-                                                  : deadman::look_at_stamp(watch.stamp, watch.user);
+  return watch.kind == deadman::Watch::Kind::host
+             ? look_at_host(session)
+             : deadman::StampLooker().look(watch.stamp, watch.user);
 }
 
 deadman::StateFile take_turn(const Session& session, const deadman::Settings& settings) {

@@ -29,6 +29,7 @@ struct Sign {
   };
   Kind kind = Kind::missing;
   std::string mark;
+  bool operator==(const Sign&) const = default;
 };
 
 // What one look means.

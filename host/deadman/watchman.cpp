@@ -2,7 +2,6 @@
 #include "deadman/watchman.hpp"
 
 #include "base/error.hpp"
-#include "deadman/stamp.hpp"
 #include "deadman/unit_state.hpp"
 
 namespace host::deadman {
@@ -35,13 +34,6 @@ Sign look_at_task(const std::string& task, const std::map<std::string, std::stri
   return mark.empty() ? Sign{Sign::Kind::missing, ""} : Sign{Sign::Kind::there, mark};
 }
 
-// What needs nothing that is kept; none for a task.
-std::optional<Sign> look_outside(const Watch& watch, const LookOrder& order) {
-  if (order.sign) return order.sign;
-  if (watch.kind == Watch::Kind::task) return std::nullopt;
-  return look_at_stamp(watch.stamp, watch.user);
-}
-
 // One that is at work in another process is no failure of this one.
 StateFile open_state(const std::filesystem::path& path) try {
   return StateFile(path);
@@ -65,18 +57,19 @@ Survey survey(const Paths& paths, bool dry_run) {
 }
 
 Watchman::Watchman(Paths paths, const Clock& clock, Runner& runner, std::string boot,
-                   std::string host_name)
+                   std::string host_name, StampLooker stamps)
     : paths_(std::move(paths)),
       clock_(clock),
       runner_(runner),
       boot_(std::move(boot)),
-      host_name_(std::move(host_name)) {}
+      host_name_(std::move(host_name)),
+      stamps_(std::move(stamps)) {}
 
 Moment Watchman::now() const {
   return {boot_, std::chrono::duration_cast<Duration>(clock_.monotonic().time_since_epoch())};
 }
 
-Looked Watchman::look(const LookOrder& order) const {
+Looked Watchman::look(const LookOrder& order) {
   const auto all = settings_for(paths_, order.dry_run);
   Watch watch = all.find(order.watch);
   check_sign(watch, order);
@@ -87,7 +80,14 @@ Looked Watchman::look(const LookOrder& order) const {
   return looked;
 }
 
-Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder& order) const {
+// What needs nothing that is kept; none for a task.
+std::optional<Sign> Watchman::look_outside(const Watch& watch, const LookOrder& order) {
+  if (order.sign) return order.sign;
+  if (watch.kind == Watch::Kind::task) return std::nullopt;
+  return stamps_.look(watch.stamp, watch.user);
+}
+
+Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder& order) {
   Looked looked{.watch = watch, .dry_run = all.dry_run};
   if (!order.may_restart) watch.rules.restarts = false;
   const Settings one{.dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
