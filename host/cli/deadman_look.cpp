@@ -19,6 +19,7 @@
 #include "deadman/stamp_looker.hpp"
 #include "deadman/turn.hpp"
 #include "deadman/unit_state.hpp"
+#include "deadman/upkeep.hpp"
 
 namespace host::cli {
 namespace {
@@ -104,8 +105,8 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
   const SystemClock clock;
   auto file = take_turn(session, all);
   auto state = file.load(all, clock.wall());
+  auto records = deadman::bring_into_line(state, all, now(), clock.wall());
   put_in_order(watches, state);
-  std::vector<deadman::Record> records;
   for (auto& watch : watches) {
     const deadman::Settings one{
         .dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
@@ -130,6 +131,7 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
 std::vector<deadman::Record> say(const Session& session, const deadman::Settings& all) {
   auto settings = deadman::seen_from_outside(all);
   auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
+  (void)deadman::carry_over(state, all);
   settings.dry_run = true;
   deadman::ProgramRunner runner(Environment::of_process());
   const SystemClock clock;

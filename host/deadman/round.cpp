@@ -7,12 +7,9 @@
 
 #include "base/error.hpp"
 #include "base/failpoint.hpp"
-#include "base/utf8.hpp"
 
 namespace host::deadman {
 namespace {
-
-constexpr std::size_t kLongestMark = 500;  // bytes; see kStateBytes
 
 std::string_view name_of(Sign::Kind kind) {
   switch (kind) {
@@ -21,13 +18,6 @@ std::string_view name_of(Sign::Kind kind) {
     case Sign::Kind::untrusted: return "untrusted";
   }
   return "untrusted";
-}
-
-// As it comes back from the disk, where bytes that are no UTF-8 don't last: else it would differ
-// from itself at each look.
-std::string lasting(std::string text) {
-  cut_text(text, kLongestMark);
-  return Json::parse(host::to_text(Json(text))).get<std::string>();
 }
 
 // What systemd knows it by, to be looked up in the journal.

@@ -20,6 +20,9 @@ struct Moment {
 // In whole seconds, for people; "0s" for less.
 [[nodiscard]] std::string brief(Duration duration);
 
+// Of a mark, in bytes: it is kept, and only compared.
+inline constexpr std::size_t kLongestMark = 500;
+
 // What one look found.
 struct Sign {
   enum class Kind {

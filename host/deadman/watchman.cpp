@@ -3,12 +3,10 @@
 
 #include "base/error.hpp"
 #include "deadman/unit_state.hpp"
+#include "deadman/upkeep.hpp"
 
 namespace host::deadman {
 namespace {
-
-// A mark is kept in the state, and only compared.
-constexpr std::size_t kLongestMark = 500;
 
 void check_sign(const Watch& watch, const LookOrder& order) {
   const bool work = watch.kind == Watch::Kind::work;
@@ -53,6 +51,7 @@ Settings settings_for(const Paths& paths, bool dry_run) {
 Survey survey(const Paths& paths, bool dry_run) {
   Survey survey{.settings = settings_for(paths, dry_run)};
   survey.state = read_state(state_path(paths, survey.settings.dry_run));
+  (void)carry_over(survey.state, survey.settings);
   return survey;
 }
 
@@ -76,6 +75,7 @@ Looked Watchman::look(const LookOrder& order) {
   if (seen_from_inside(watch)) return look_and_act(all, std::move(watch), order);
   Looked looked{.watch = std::move(watch), .dry_run = all.dry_run};
   looked.state = read_state(state_path(paths_, all.dry_run));
+  (void)carry_over(looked.state, all);
   looked.standing = standing_of(looked.watch, looked.state, now());
   return looked;
 }
@@ -96,13 +96,14 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
   const auto seen = look_outside(looked.watch, order);
   auto file = open_state(state_path(paths_, all.dry_run));
   State& state = looked.state = file.load(all, clock_.wall());
+  looked.records = bring_into_line(state, all, now(), clock_.wall());
   const auto sign_of = [&](const Watch& each) -> Sign {
     const Silence& kept = state.target(each).silence;
     // Its unit as declared: also who may not restart it flags nothing that is just being started.
     return unless_at_work(seen ? *seen : look_at_task(each.task, order.tasks, kept.mark),
                           looked.watch, kept, now(), runner_);
   };
-  looked.records =
+  const auto records =
       Round(one, state,
             {.clock = clock_,
              .boot = boot_,
@@ -112,6 +113,7 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
              .keep = [&](const State& kept) { file.save(kept); },
              .unit_state = [&](const Watch&) { return describe_unit(looked.watch, runner_); }})
           .run();
+  looked.records.insert(looked.records.end(), records.begin(), records.end());
   looked.standing = standing_of(looked.watch, state, now());
   return looked;
 }
