@@ -56,6 +56,9 @@ class DeadmanLooks final : public DeadmanDesk {
   // Runs `work` on the thread and hands what it returns, or its Error, to `reply` on the loop.
   template <class T, class Work>
   void ask(Work work, Reply<T> reply);
+  // That, as work for the thread.
+  template <class T, class Work>
+  [[nodiscard]] std::function<void()> answering(Work work, Reply<T> reply);
   void note(const Result<deadman::Survey>& survey);
   void note(const deadman::Looked& looked);
   void take_over(bool dry_run, const deadman::State& state);

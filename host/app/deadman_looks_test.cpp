@@ -234,6 +234,30 @@ TEST_F(DeadmanLooksTest, ARestartThatTakesLongHoldsUpNobodyAndLooksAreBounded) {
   EXPECT_EQ(runner_.runs(), 1);
 }
 
+TEST_F(DeadmanLooksTest, HoweverManyLooksWaitItReadsHowThingsStand) {
+  ASSERT_TRUE(look("hermes").ok());
+  for (int minute = 0; minute < 9; ++minute) {
+    loop_.fake_clock().advance(1min);
+    ASSERT_TRUE(look("hermes").ok());
+  }
+  loop_.fake_clock().advance(1min);
+  std::vector<std::string> reports;
+  const auto ask = [&] {
+    looks_.look({.watch = "hermes", .may_restart = true}, [&](const Result<deadman::Looked>&) {
+      reports.push_back(to_text(looks_.report()));
+    });
+  };
+  ask();
+  runner_.wait_begun();
+  for (int i = 0; i < 3; ++i) ask();
+  configure("  ada: { stamp: /stamps/ada }\n  hermes: { stamp: /stamps/hermes }\n");
+  looks_.read();
+  runner_.open();
+  loop_.run_until([&] { return reports.size() == 4; });
+  EXPECT_THAT(reports[1], HasSubstr("ada")) << "before the looks that waited";
+  EXPECT_EQ(looks_.report()["fault"], "");
+}
+
 TEST_F(DeadmanLooksTest, ALookThatHangsKeepsNeitherOthersNorTheHostsEnd) {
   std::promise<void> back;
   {

@@ -7,7 +7,8 @@ namespace host::deadman {
 
 StateFile take_turn(const std::filesystem::path& file, Duration limit,
                     const std::function<void(Duration)>& pause) {
-  constexpr Duration kStep = std::chrono::milliseconds(200);
+  // Short, so that the gaps between the looks of one that looks without a pause are found.
+  constexpr Duration kStep = std::chrono::milliseconds(20);
   for (Duration waited{};; waited += kStep) {
     try {
       return StateFile(file);

@@ -47,7 +47,8 @@ class TurnTest : public ::testing::Test {
 
 TEST_F(TurnTest, ComesWhenTheOtherHasEnded) {
   int pauses = 0;
-  const auto pause = [&](Duration) {
+  const auto pause = [&](Duration time) {
+    EXPECT_LE(time, 20ms) << "a gap between a busy one's looks is missed";
     if (++pauses == 3) end_the_other();
   };
   EXPECT_NO_THROW((void)take_turn(file_, 30s, pause));
