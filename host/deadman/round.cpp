@@ -16,6 +16,7 @@ std::string_view name_of(Sign::Kind kind) {
     case Sign::Kind::there: return "there";
     case Sign::Kind::missing: return "missing";
     case Sign::Kind::untrusted: return "untrusted";
+    case Sign::Kind::at_work: return "at_work";
   }
   return "untrusted";
 }

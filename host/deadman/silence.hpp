@@ -29,6 +29,7 @@ struct Sign {
     there,      // `mark` changes with each sign of life
     missing,    // there is none; `mark` may say how that was found
     untrusted,  // what is there can't be believed, or not be seen; `mark` says why
+    at_work,    // somebody is just starting, stopping or reloading it; `mark` says so
   };
   Kind kind = Kind::missing;
   std::string mark;
@@ -49,6 +50,10 @@ struct Sight {
 };
 [[nodiscard]] std::string_view name(Sight::Life life) noexcept;
 
+// Work in hand excuses silence for so long in all, whatever the work says of itself: a stop that
+// never ends must not keep a dead one from being found.
+inline constexpr Duration kLongestWork = std::chrono::hours(1);
+
 // What is kept of one target between looks.
 struct Silence {
   Moment looked;     // the last look; its boot is "" before the first
@@ -58,6 +63,10 @@ struct Silence {
   bool gone = false;
   bool ever = false;  // a sign was seen once, in this boot or an earlier one
   Duration silent{};  // since the last change seen
+  // For so long, since the last change seen, silence said nothing because somebody was at work on
+  // it, and whether it did at the last look. See kLongestWork.
+  Duration excused{};
+  bool excusing = false;
 
   // Whether a look now is the first of its boot, so that nothing measured before counts. A clock
   // behind the last look's, as after a virtual machine's restored snapshot, is another boot too.

@@ -53,6 +53,8 @@ Json to_json(const Target& target) {
             {"gone", target.silence.gone},
             {"ever", target.silence.ever},
             {"silent", target.silence.silent.count()},
+            {"excused", target.silence.excused.count()},
+            {"excusing", target.silence.excusing},
             {"active", target.active},
             {"handed_off", target.handed_off},
             {"tries", target.tries},
@@ -121,7 +123,9 @@ Target target_of(const Json& json) {
                     .mark = json.at("mark").get<std::string>(),
                     .gone = json.at("gone").get<bool>(),
                     .ever = json.at("ever").get<bool>(),
-                    .silent = duration_of(json.at("silent"))};
+                    .silent = duration_of(json.at("silent")),
+                    .excused = duration_of(json.value("excused", Json(0))),
+                    .excusing = json.value("excusing", false)};
   if (json.contains("last_sign")) target.last_sign = time_of(json.at("last_sign"));
   if (json.contains("intent")) target.intent = Intent{time_of(json.at("intent"))};
   if (json.contains("unwatched")) target.unwatched = duration_of(json.at("unwatched"));

@@ -32,7 +32,7 @@ class StateTest : public ::testing::Test {
     target.watch = "hermes";
     target.unwatched = 6min;
     target.watched = "/stamps/hermes";
-    target.silence = {{"boot one", 5h}, "1:2.3:4", true, true, 7min};
+    target.silence = {{"boot one", 5h}, "1:2.3:4", true, true, 7min, 4min, true};
     target.active = target.handed_off = target.beats = true;
     target.last_sign = WallTime(3s);
     target.tries = 3;
@@ -81,6 +81,8 @@ TEST_F(StateTest, ComesBackAsItWas) {
   EXPECT_EQ(back.telling.goes, (std::vector<Duration>{2min, 1min}));
   EXPECT_EQ(back.trouble_pause, 4min);
   EXPECT_EQ(back.watch, "hermes");
+  EXPECT_EQ(back.silence.excused, 4min);
+  EXPECT_TRUE(back.silence.excusing);
   EXPECT_EQ(back.unwatched, 6min);
   struct stat info {};
   ASSERT_EQ(::stat(file().c_str(), &info), 0);
