@@ -149,7 +149,7 @@ void clear(Target& target, std::string text) {
   target.tries = target.failed = 0;
   target.restarts.clear();
   target.intent.reset();
-  target.well = target.silence.silent = Duration::zero();
+  target.well = target.silence.silent = target.silence.excused = Duration::zero();
   target.telling.open.clear();
   target.telling.raise(Event::cleared, std::move(text));
 }

@@ -45,8 +45,8 @@ struct UnitState {
 
 // The sign as it is to be judged: where a watch has been silent for half of its time, and its unit
 // is being started, stopped or reloaded, that silence says nothing, and the sign becomes at_work;
-// but for kLongestWork in all until a sign of life comes. Asks only then. `kept` is what was kept of it. Where nothing can be asked the sign stays as it
-// is.
+// but for kLongestWork in all until a sign of life comes. Asks only then. `kept` is what was kept
+// of it. Where nothing can be asked the sign stays as it is.
 [[nodiscard]] Sign unless_at_work(Sign sign, const Watch& watch, const Silence& kept,
                                   const Moment& now, Runner& runner);
 
