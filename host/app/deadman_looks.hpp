@@ -30,8 +30,8 @@ class DeadmanLooks final : public DeadmanDesk {
   // Loop, store, clock and runner outlive it. The runner is called on another thread.
   DeadmanLooks(Options options, Loop& loop, Store& store, const Clock& clock,
                deadman::Runner& runner, Log log);
-  // Waits for the look that is being taken: what it has decided must be recorded. A minute at
-  // worst.
+  // Waits for the look that is being taken: what it has decided must be recorded. A minute
+  // and a half at worst.
   ~DeadmanLooks() override;
 
   // DeadmanDesk:

@@ -138,7 +138,8 @@ int test(Session& session, const Given& given) {
   const auto settings = settings_of(session, given);
   const auto& watch = named(settings, given);
   std::optional<deadman::Sign> sign;
-  if (seen_from_outside(watch)) sign = look_at(session, watch);
+  deadman::StampLooker stamps;
+  if (seen_from_outside(watch)) sign = look_at(session, watch, stamps);
   deadman::ProgramRunner runner(Environment::of_process());
   const auto lacks =
       deadman::shortcomings(settings, watch, sign, {.runner = runner, .user = ::geteuid()});

@@ -16,7 +16,6 @@
 #include "cli/table.hpp"
 #include "deadman/own_fault.hpp"
 #include "deadman/round.hpp"
-#include "deadman/stamp_looker.hpp"
 #include "deadman/turn.hpp"
 #include "deadman/unit_state.hpp"
 #include "deadman/upkeep.hpp"
@@ -64,10 +63,9 @@ bool another_looks(const Error& error, const std::filesystem::path& state) {
 
 deadman::Moment now() { return {this_boot(), awake()}; }
 
-Sign look_at(const Session& session, const deadman::Watch& watch) {
-  return watch.kind == deadman::Watch::Kind::host
-             ? look_at_host(session)
-             : deadman::StampLooker().look(watch.stamp, watch.user);
+Sign look_at(const Session& session, const deadman::Watch& watch, deadman::StampLooker& stamps) {
+  return watch.kind == deadman::Watch::Kind::host ? look_at_host(session)
+                                                  : stamps.look(watch.stamp, watch.user);
 }
 
 deadman::StateFile take_turn(const Session& session, const deadman::Settings& settings) {
@@ -79,9 +77,9 @@ namespace {
 
 // As a round is to judge it.
 Sign sign_of(const Session& session, const deadman::Watch& watch, const deadman::State& state,
-             deadman::Runner& runner) {
-  return deadman::unless_at_work(look_at(session, watch), watch, silence_of(state, watch), now(),
-                                 runner);
+             deadman::StampLooker& stamps, deadman::Runner& runner) {
+  return deadman::unless_at_work(look_at(session, watch, stamps), watch, silence_of(state, watch),
+                                 now(), runner);
 }
 
 // The host first; then whoever was looked at last. So one at which every look hangs comes at the
@@ -107,6 +105,8 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
   auto state = file.load(all, clock.wall());
   auto records = deadman::bring_into_line(state, all, now(), clock.wall());
   put_in_order(watches, state);
+  deadman::StampLooker stamps;
+  deadman::Patience patience;
   for (auto& watch : watches) {
     const deadman::Settings one{
         .dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
@@ -117,10 +117,11 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
              .boot = this_boot(),
              .host_name = this_machine(),
              .runner = runner,
-             .look = [&](const auto& each) { return sign_of(session, each, state, runner); },
+             .look =
+                 [&](const auto& each) { return sign_of(session, each, state, stamps, runner); },
              .keep = [&](const deadman::State& kept) { file.save(kept); },
              .unit_state = [&](const auto& each) { return describe_unit(each, runner); }})
-            .run();
+            .run(patience);
     records.insert(records.end(), more.begin(), more.end());
   }
   return records;
@@ -132,6 +133,7 @@ std::vector<deadman::Record> say(const Session& session, const deadman::Settings
   auto settings = deadman::seen_from_outside(all);
   auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
   (void)deadman::carry_over(state, all);
+  deadman::StampLooker stamps;
   settings.dry_run = true;
   deadman::ProgramRunner runner(Environment::of_process());
   const SystemClock clock;
@@ -141,7 +143,8 @@ std::vector<deadman::Record> say(const Session& session, const deadman::Settings
               .boot = this_boot(),
               .host_name = this_machine(),
               .runner = runner,
-              .look = [&](const auto& watch) { return sign_of(session, watch, state, runner); },
+              .look =
+                  [&](const auto& watch) { return sign_of(session, watch, state, stamps, runner); },
               .keep = [](const deadman::State&) {}})
       .run();
 }

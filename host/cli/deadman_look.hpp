@@ -7,6 +7,7 @@
 
 #include "cli/command.hpp"
 #include "deadman/settings.hpp"
+#include "deadman/stamp_looker.hpp"
 #include "deadman/state.hpp"
 
 namespace host::cli {
@@ -22,7 +23,8 @@ inline constexpr Duration kStandsStill = std::chrono::minutes(5);
                                            const deadman::Settings& settings);
 
 // REQUIRES: seen_from_outside(watch)
-[[nodiscard]] deadman::Sign look_at(const Session& session, const deadman::Watch& watch);
+[[nodiscard]] deadman::Sign look_at(const Session& session, const deadman::Watch& watch,
+                                    deadman::StampLooker& stamps);
 
 // What a look by `settings` would do now. Does and keeps nothing.
 [[nodiscard]] std::vector<deadman::Record> say(const Session& session,

@@ -11,6 +11,9 @@
 namespace host::deadman {
 namespace {
 
+// With less an alert is not begun: it might fail for that alone.
+constexpr Duration kLeastPatience = std::chrono::seconds(15);
+
 std::string_view name_of(Sign::Kind kind) {
   switch (kind) {
     case Sign::Kind::there: return "there";
@@ -38,6 +41,11 @@ bool is_grave(const Decision& decision) {
 }  // namespace
 
 std::vector<Record> Round::run() {
+  Patience patience;
+  return run(patience);
+}
+
+std::vector<Record> Round::run(Patience& patience) {
   if (outside_.boot.empty())
     throw Error(Code::unsupported, "this kernel has no name for its boot",
                 "The deadman needs /proc/sys/kernel/random/boot_id.");
@@ -47,7 +55,7 @@ std::vector<Record> Round::run() {
                         [](const Watch* watch) { return watch->kind == Watch::Kind::host; });
   for (const auto* watch : order) look_at(*watch);
   outside_.keep(state_);
-  for (const auto* watch : order) tell(*watch, state_.target(*watch).telling);
+  for (const auto* watch : order) tell(*watch, state_.target(*watch).telling, patience);
   return std::move(recorded_);
 }
 
@@ -135,15 +143,17 @@ void Round::restart(const Watch& watch, Target& target, Json evidence) {
   outside_.keep(state_);
 }
 
-void Round::tell(const Watch& watch, Telling& telling) {
+void Round::tell(const Watch& watch, Telling& telling, Patience& patience) {
   if (settings_.dry_run) telling.open.clear();
   // What holds waits until there is an `alert`.
   if (settings_.alert.empty()) telling.drop_news();
-  if (settings_.alert.empty() || !telling.is_due()) return;
+  if (settings_.alert.empty() || !telling.is_due() || patience.left < kLeastPatience) return;
   telling.begin();
   outside_.keep(state_);
-  while (!telling.open.empty()) {
-    const auto ending = run_alert(watch, telling.open.front());
+  while (!telling.open.empty() && patience.left >= kLeastPatience) {
+    const auto begun = outside_.clock.monotonic();
+    const auto ending = run_alert(watch, telling.open.front(), patience.left);
+    patience.left -= std::chrono::duration_cast<Duration>(outside_.clock.monotonic() - begun);
     if (ending.ok)
       telling.told();
     else if (telling.failed(outside_.clock.wall()))
@@ -154,7 +164,7 @@ void Round::tell(const Watch& watch, Telling& telling) {
   }
 }
 
-Ending Round::run_alert(const Watch& watch, const Alert& alert) const {
+Ending Round::run_alert(const Watch& watch, const Alert& alert, Duration limit) const {
   const Target& target = *state_.find(watch);
   const Json line{
       {"host", outside_.host_name},
@@ -164,7 +174,8 @@ Ending Round::run_alert(const Watch& watch, const Alert& alert) const {
       {"active", target.active},
       {"handed_off", target.handed_off},
       {"at", format_utc(outside_.clock.wall())}};
-  return outside_.runner.run({.arguments = settings_.alert, .input = host::to_text(line) + "\n"});
+  return outside_.runner.run(
+      {.arguments = settings_.alert, .input = host::to_text(line) + "\n", .limit = limit});
 }
 
 void Round::record(const Watch& watch, Event event, std::string text, Json evidence) {

@@ -17,8 +17,9 @@ namespace host::deadman {
 // users that is away answers no call, and nothing but the end of the process ends such a call. So
 // each look is taken by a thread of its own. One that takes too long is left behind with it and
 // says nothing either way; until it ends, the next looks at that stamp say so at once, so there is
-// never more than one thread a stamp. What is left behind ends with the process and keeps neither
-// this object nor the process from their ends. One thread at a time.
+// never more than one thread a stamp. The more of them hang, the shorter is waited for the next, so
+// that a hundred take half a minute in all. What is left behind ends with the process and keeps
+// neither this object nor the process from their ends. One thread at a time.
 class StampLooker {
  public:
   using Look = std::function<Sign(const std::filesystem::path& stamp, const std::string& user)>;
