@@ -30,12 +30,20 @@ std::string unit_of(const Watch& watch) {
                                      : watch.restart->unit;
 }
 
+bool is_among(const Decision& decision, Event event) {
+  return std::any_of(decision.happenings.begin(), decision.happenings.end(),
+                     [&](const Happening& each) { return each.event == event; });
+}
+
 // Whether more is to be known than what was seen.
 bool is_grave(const Decision& decision) {
-  return decision.restart ||
-         std::any_of(decision.happenings.begin(), decision.happenings.end(), [](const auto& each) {
-           return each.event == Event::died || each.event == Event::handed_off;
-         });
+  return decision.restart || is_among(decision, Event::died) ||
+         is_among(decision, Event::handed_off);
+}
+
+// As the end of a text; `seen`: see Outside::unit_state.
+std::string said_by_systemd(const std::string& seen) {
+  return seen.empty() ? "" : "; systemd: " + lasting(seen);
 }
 
 }  // namespace
@@ -73,7 +81,14 @@ void Round::look_at(const Watch& watch) {
   Json evidence = evidence_of(watch, sign, now);
   if (watch.restart && outside_.unit_state && !settings_.dry_run && is_grave(decision))
     evidence["systemd"] = outside_.unit_state(watch);
-  for (const auto& each : decision.happenings) record(watch, each.event, each.text, evidence);
+  for (const auto& each : decision.happenings) {
+    auto text = each.text;
+    if (Alert* const told = target.telling.find(each.event);
+        told && each.event == Event::handed_off)
+      // Why it was in vain: a start limit, say, that a person has to lift first.
+      told->text = text += said_by_systemd(evidence.value("systemd", ""));
+    record(watch, each.event, std::move(text), evidence);
+  }
   if (decision.restart) restart(watch, target, std::move(evidence));
 }
 

@@ -169,6 +169,18 @@ TEST_F(RoundTest, ThreeInVainAndAPersonIsToldOnce) {
   EXPECT_EQ(Json::parse(runner_.of("/alert")[1].input)["event"], "handed_off");
 }
 
+TEST_F(RoundTest, AHandOffSaysHowSystemdSeesTheUnit) {
+  look();
+  pass(24h);
+  EXPECT_EQ(last().event, Event::handed_off);
+  EXPECT_THAT(last().text, HasSubstr("after 3 restarts; hands off until it is cleared; systemd: "
+                                     "failed, start-limit-hit"));
+  const auto told = Json::parse(runner_.of("/alert")[1].input)["text"].get<std::string>();
+  EXPECT_EQ(told, "hermes " + last().text);
+  EXPECT_THAT(state_.records[0].text, ::testing::Not(HasSubstr("systemd: ")))
+      << "of a death it is evidence alone";
+}
+
 TEST_F(RoundTest, AnAlertThatFailsIsTriedUntilSomebodyIsTold) {
   runner_.alert_ending = {false, "status 7"};
   look();
