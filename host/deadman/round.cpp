@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/failpoint.hpp"
+#include "deadman/unit_state.hpp"
 
 namespace host::deadman {
 namespace {
@@ -22,12 +23,6 @@ std::string_view name_of(Sign::Kind kind) {
     case Sign::Kind::at_work: return "at_work";
   }
   return "untrusted";
-}
-
-// What systemd knows it by, to be looked up in the journal.
-std::string unit_of(const Watch& watch) {
-  return watch.restart->unit.empty() ? "timmy-deadman-" + watch.name + ".service"
-                                     : watch.restart->unit;
 }
 
 bool is_among(const Decision& decision, Event event) {
@@ -124,7 +119,7 @@ Json Round::evidence_of(const Watch& watch, const Sign& sign, const Moment& now)
                 {"boot", now.boot},
                 {"monotonic", brief(now.at)}};
   if (target.last_sign) evidence["last_sign"] = format_utc(*target.last_sign);
-  if (watch.restart) evidence["unit"] = unit_of(watch);
+  if (watch.restart) evidence["unit"] = unit_of(*watch.restart, watch.name);
   if (settings_.dry_run) evidence["dry_run"] = true;
   return evidence;
 }
@@ -153,7 +148,7 @@ void Round::restart(const Watch& watch, Target& target, Json evidence) {
   const auto text =
       ending.ok ? std::string("systemd took the restart") : "the restart failed: " + ending.text;
   record(watch, ending.ok ? Event::restarted : Event::restart_failed, text,
-         {{"command", errand.arguments}, {"unit", unit_of(watch)}});
+         {{"command", errand.arguments}, {"unit", unit_of(*watch.restart, watch.name)}});
   if (Alert* const death = target.telling.find(Event::died)) death->then = lasting(text);
   outside_.keep(state_);
 }
@@ -161,7 +156,10 @@ void Round::restart(const Watch& watch, Target& target, Json evidence) {
 void Round::tell(const Watch& watch, Telling& telling, Patience& patience) {
   if (settings_.dry_run) telling.open.clear();
   // What holds waits until there is an `alert`.
-  if (settings_.alert.empty()) telling.drop_news();
+  if (settings_.alert.empty()) {
+    telling.drop_news();
+    telling.failures = 0;  // nobody is tried to be told
+  }
   if (settings_.alert.empty() || !telling.is_due() || patience.left < kLeastPatience) return;
   telling.begin();
   outside_.keep(state_);

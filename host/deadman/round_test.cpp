@@ -215,6 +215,17 @@ TEST_F(RoundTest, AnAlertThatEndsTheDeadmanItselfIsBounded) {
   EXPECT_EQ(goes, 6);
 }
 
+TEST_F(RoundTest, WithoutAnAlertNobodyIsTriedToBeToldInVain) {
+  runner_.alert_ending = {false, "status 7"};
+  look();
+  pass(10min);
+  EXPECT_GT(target().telling.failures, 0);
+  settings_.alert.clear();
+  pass(1min);
+  EXPECT_EQ(target().telling.failures, 0);
+  EXPECT_NE(target().telling.find(Event::died), nullptr) << "it waits for an alert";
+}
+
 TEST_F(RoundTest, AllAlertsOfALookTogetherHaveOneLimitAndNoneIsLost) {
   settings_.watches[0].rules.restarts = false;
   for (int i = 0; i < 9; ++i) {

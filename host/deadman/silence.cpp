@@ -11,16 +11,6 @@ std::string brief(Duration duration) {
   return whole.count() == 0 ? "0s" : format_duration(whole);
 }
 
-std::string_view name(Sight::Life life) noexcept {
-  switch (life) {
-    case Sight::Life::waiting: return "waiting";
-    case Sight::Life::alive: return "alive";
-    case Sight::Life::silent: return "silent";
-    case Sight::Life::unsure: return "unsure";
-  }
-  return "unsure";
-}
-
 bool Silence::begins_anew(const Moment& now) const {
   return now.boot.empty() || now.boot != looked.boot || now.at < looked.at;
 }

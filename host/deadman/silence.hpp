@@ -4,11 +4,13 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/clock.hpp"
 
 namespace host::deadman {
+
+// Looks come each minute: when they stay away for so long, the looker is what needs looking after.
+inline constexpr Duration kUnlookedAfter = std::chrono::minutes(5);
 
 // When a look was taken: CLOCK_MONOTONIC, which nobody can set and which stands while the machine
 // is suspended, so that neither a clock set back nor a laptop that slept makes anybody dead.
@@ -48,7 +50,6 @@ struct Sight {
   bool beat = false;  // a sign of life came since the last look
   Duration since{};   // and this long after the one before
 };
-[[nodiscard]] std::string_view name(Sight::Life life) noexcept;
 
 // Work in hand excuses silence for so long in all, whatever the work says of itself: a stop that
 // never ends must not keep a dead one from being found.

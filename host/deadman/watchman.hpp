@@ -42,8 +42,8 @@ struct Looked {
   State state;                  // as it is kept now
 };
 
-// Blocking: reads, syncs, and runs programs for a minute and a half at worst. One call at a time in a process
-// (see StateFile), from any thread.
+// Blocking: reads, syncs, and runs programs for a minute and a half at worst. One call at a time in
+// a process (see StateFile), from any thread.
 class Watchman {
  public:
   // Clock and runner outlive it.

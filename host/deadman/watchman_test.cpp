@@ -270,7 +270,9 @@ TEST_F(WatchmanTest, WhileAnotherDeadmanIsAtWorkItIsForLater) {
 TEST_F(WatchmanTest, TellsWhatIsWatchedAndHowItStands) {
   look(order("hermes"));
   const auto seen = survey(paths_);
-  EXPECT_THAT(seen.settings.names(), ElementsAre("ada", "hermes", "host", "nightly"));
+  std::vector<std::string> names;
+  for (const auto& watch : seen.settings.watches) names.push_back(watch.name);
+  EXPECT_THAT(names, ElementsAre("ada", "hermes", "host", "nightly"));
   const auto all = standings(seen.settings, seen.state, {"one", 100h + 1min});
   EXPECT_EQ(all.at(1).state, "alive");
   EXPECT_EQ(all.at(0).watched, "work of ada in org/app");
