@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/deadman_look.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,8 +10,10 @@
 #include <thread>
 #include <utility>
 
+#include "app/offline.hpp"
 #include "base/boot.hpp"
 #include "base/error.hpp"
+#include "base/result.hpp"
 #include "cli/table.hpp"
 #include "deadman/own_fault.hpp"
 #include "deadman/round.hpp"
@@ -54,14 +55,19 @@ deadman::Silence silence_of(const deadman::State& state, const deadman::Watch& w
 
 // One that waited in vain for another deadman is not at fault while that one looks.
 bool another_looks(const Error& error, const std::filesystem::path& state) {
-  struct stat info {};
-  return error.code() == Code::already_running && ::stat(state.c_str(), &info) == 0 &&
-         SystemClock().wall() - WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) < kStandsStill;
+  return error.code() == Code::already_running &&
+         deadman::was_kept_lately(state, SystemClock().wall());
 }
 
 }  // namespace
 
 deadman::Moment now() { return {this_boot(), awake()}; }
+
+std::string named_host(const Session& session) {
+  const auto loaded =
+      attempt([&] { return load_or_default(session.config, session.host_name, session.paths); });
+  return loaded.ok() ? loaded.value().config.host_name : this_machine();
+}
 
 Sign look_at(const Session& session, const deadman::Watch& watch, deadman::StampLooker& stamps) {
   return watch.kind == deadman::Watch::Kind::host ? look_at_host(session)
@@ -107,6 +113,7 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
   put_in_order(watches, state);
   deadman::StampLooker stamps;
   deadman::Patience patience;
+  const auto host_name = named_host(session);
   for (auto& watch : watches) {
     const deadman::Settings one{
         .dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
@@ -115,7 +122,7 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
             one, state,
             {.clock = clock,
              .boot = this_boot(),
-             .host_name = this_machine(),
+             .host_name = host_name,
              .runner = runner,
              .look =
                  [&](const auto& each) { return sign_of(session, each, state, stamps, runner); },
@@ -141,7 +148,7 @@ std::vector<deadman::Record> say(const Session& session, const deadman::Settings
              settings, state,
              {.clock = clock,
               .boot = this_boot(),
-              .host_name = this_machine(),
+              .host_name = named_host(session),
               .runner = runner,
               .look =
                   [&](const auto& watch) { return sign_of(session, watch, state, stamps, runner); },
@@ -157,7 +164,7 @@ std::vector<deadman::Record> act(const Session& session, const deadman::Settings
     const Error error = current_error();
     if (settings.dry_run || another_looks(error, deadman::state_path(session.paths, false))) throw;
     const auto told =
-        deadman::tell_own_fault({this_machine(), error.what(), SystemClock().wall()},
+        deadman::tell_own_fault({named_host(session), error.what(), SystemClock().wall()},
                                 settings.alert, session.paths.run / "deadman-failed", runner);
     if (told && !told->ok) session.err << "nobody could be told: " << printable(told->text) << '\n';
     throw;
