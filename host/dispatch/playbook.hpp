@@ -41,8 +41,9 @@ struct Step {
 };
 
 struct WorkspaceSettings {
-  std::string base;  // branch; empty: the repository's default
-  Template branch;   // made of the item's number alone
+  // A branch; empty: the repository's default. What the work goes to is branch_of(item) of
+  // workspaces/git_name.hpp, whatever the playbook.
+  std::string base;
   std::vector<Step> setup;
 };
 

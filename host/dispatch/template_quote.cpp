@@ -113,7 +113,6 @@ std::string quote_line(std::string_view value, TemplatePlace place) {
     case TemplatePlace::prompt: return in_quotation_marks(one_line(value));
     case TemplatePlace::title: return without_references(one_line(value));
     case TemplatePlace::body: return code_span(one_line(value));
-    case TemplatePlace::branch: break;
   }
   return {};
 }

@@ -31,7 +31,6 @@ inline constexpr std::size_t kQuotedText = 16 * 1024;  // bytes of several lines
 // A value made plain, as above.
 [[nodiscard]] std::string plain_text(std::string_view value);
 
-// Not for a branch's name, which has no such variables: there both give "".
 [[nodiscard]] std::string quote_line(std::string_view value, TemplatePlace place);
 // Several lines without a line feed at the end.
 [[nodiscard]] std::string quote_text(std::string_view value, TemplatePlace place);
