@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/bounded_process.hpp"
 #include "workspaces/clone.hpp"
-#include "workspaces/git_process.hpp"
 
 namespace host::workspaces {
 

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/bounded_process.hpp"
 #include "base/clock.hpp"
 #include "workspaces/git_credential.hpp"
-#include "workspaces/git_process.hpp"
 
 namespace host::workspaces {
 

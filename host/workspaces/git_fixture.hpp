@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bounded_process.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
@@ -25,7 +26,6 @@
 #include "workspaces/clone_bundle.hpp"
 #include "workspaces/git.hpp"
 #include "workspaces/git_http_server.hpp"
-#include "workspaces/git_process.hpp"
 #include "workspaces/import.hpp"
 #include "workspaces/mirror.hpp"
 #include "workspaces/push.hpp"

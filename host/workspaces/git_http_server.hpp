@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "workspaces/git_process.hpp"
+#include "base/bounded_process.hpp"
 #include "http/server.hpp"
 
 namespace host::workspaces {

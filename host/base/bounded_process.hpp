@@ -9,7 +9,7 @@
 #include "base/clock.hpp"
 #include "base/process.hpp"
 
-namespace host::workspaces {
+namespace host {
 
 // Takes a piece of what a program prints. False: that is enough, end the program.
 using OutputSink = std::function<bool(std::string_view)>;
@@ -41,4 +41,4 @@ struct BoundedEnding {
 // A file in memory that holds `text`, at its start: for a program's standard input. Throws.
 [[nodiscard]] Fd memory_file(std::string_view text);
 
-}  // namespace host::workspaces
+}  // namespace host

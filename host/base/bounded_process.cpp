@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "workspaces/git_process.hpp"
+#include "base/bounded_process.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 #include "base/error.hpp"
 
-namespace host::workspaces {
+namespace host {
 namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
@@ -33,16 +33,13 @@ class Pipe {
   void close_writer() { write_.reset(); }
 
   enum class State { open, ended, enough };
-  // Hands out what is there now.
+  // Hands out some of what is there now: as much as a pipe holds, for there may be no end of it.
   State take(const OutputSink& sink) {
     std::array<char, 65536> block;
-    for (;;) {
-      const auto got = ::read(read_.get(), block.data(), block.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0 && errno == EAGAIN) return State::open;
-      if (got <= 0) return State::ended;
-      if (!sink({block.data(), static_cast<std::size_t>(got)})) return State::enough;
-    }
+    const auto got = ::read(read_.get(), block.data(), block.size());
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return State::open;
+    if (got <= 0) return State::ended;
+    return sink({block.data(), static_cast<std::size_t>(got)}) ? State::open : State::enough;
   }
 
  private:
@@ -81,7 +78,7 @@ struct Streams {
   Pipe output, errors;
   std::array<pollfd, 3> watched{};
 
-  // Takes what both hold. False: the sink has enough.
+  // Takes some of what both hold. False: the sink has enough.
   bool take(const OutputSink& sink, const OutputSink& keep_errors) {
     const auto state = watched[1].fd < 0 ? Pipe::State::ended : output.take(sink);
     if (state == Pipe::State::enough) return false;
@@ -106,7 +103,8 @@ BoundedEnding watch(Child& child, Streams& streams, Duration limit, const Output
                  static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
     if (!streams.take(sink, keep_errors)) return end_early(child, BoundedEnding::Kind::stopped);
     if (const auto exit = child.reap()) {
-      // What it printed last may have come after the look above.
+      // What it printed last may have come after the look above: one look more, and no more than
+      // a pipe holds of what it left behind.
       if (!streams.take(sink, keep_errors)) return end_early(child, BoundedEnding::Kind::stopped);
       return ending_of(*exit);
     }
@@ -148,4 +146,4 @@ Fd memory_file(std::string_view text) {
   return fd;
 }
 
-}  // namespace host::workspaces
+}  // namespace host
