@@ -34,8 +34,9 @@ struct GitRemote {
 // a host that was killed keep the next host waiting, not racing.
 class MirrorLock {
  public:
-  // Waits for it. Throws Error{io}.
-  explicit MirrorLock(const std::filesystem::path& file);
+  // Waits for it: longer than any one step of git's may take. Throws Error{io}, {unavailable} when
+  // it does not come free.
+  explicit MirrorLock(const std::filesystem::path& file, Duration limit = std::chrono::minutes(30));
   [[nodiscard]] int fd() const { return file_.get(); }
 
  private:
@@ -63,8 +64,11 @@ class Mirror {
   [[nodiscard]] bool is_ancestor(const ObjectId& older, const ObjectId& newer) const;
 
   // Removes what a host that was killed left behind: git's lock files, unfinished packs,
-  // quarantines. Call it at start, before anything else.
+  // quarantines. Call it at start, before anything else. Throws Error{io}, {unavailable}.
   void recover() const;
+  // Removes the packs and objects that a git which was ended has left half written: it has no time
+  // to. Whoever holds the lock has no git of its own running.
+  void remove_unfinished(const MirrorLock& held) const;
 
   [[nodiscard]] MirrorLock lock() const { return MirrorLock(folder_ / "lock"); }
   // A command on this mirror.
