@@ -85,14 +85,14 @@ Clone Clones::make(const Mirror& mirror, const CloneRequest& request) const {
         fmt::format("{} has no branch \"{}\"", request.item.repository, request.base_branch),
         "Name a branch that the forge has as the playbook's base.");
   auto start = base;
-  if (const auto work = request.resume ? mirror.work_head(request.branch) : std::nullopt) {
+  const auto work = mirror.work_head(request.branch);
+  if (request.resume && work) {
     start = work;
     base = merge_base(mirror, *work, *base);
   }
   const auto now = clock_->wall();
   Clone clone{folder_ / name,
-              {request.item, request.branch, request.base_branch, *base,
-               start == base ? std::nullopt : start, now, now}};
+              {request.item, request.branch, request.base_branch, *base, work, now, now}};
   const auto half = folder_ / (std::string(kHalfMade) + name);
   remove_tree(half);
   make_directories(half, 0700);

@@ -90,6 +90,13 @@ class OpenCage final : public CagedRunner {
   }
 };
 
+// Rules that deny nothing.
+inline ImportRules open_rules() {
+  ImportRules rules;
+  rules.denied = [](std::string_view) { return std::nullopt; };
+  return rules;
+}
+
 class WallOfTest final : public Clock {
  public:
   [[nodiscard]] WallTime wall() const override { return now; }
@@ -178,8 +185,13 @@ class ForgeTest : public GitTest {
   bool bundle(const Clone& clone) {
     return bundle_work(cage_, *git_, clone, std::uint64_t{64} << 20);
   }
-  ImportResult take_in(const Clone& clone, const ImportRules& rules = {}) {
-    return import_work(*mirror_, {clone.bundle(), clone.record.base, clone.record.branch, rules});
+  // As a host that knows what was taken in before.
+  ImportResult take_in(const Clone& clone, const ImportRules& rules = open_rules()) {
+    return import_work(*mirror_, {.bundle = clone.bundle(),
+                                  .base = clone.record.base,
+                                  .branch = clone.record.branch,
+                                  .expected = mirror_->work_head(clone.record.branch),
+                                  .rules = rules});
   }
   PushResult push_head(const ObjectId& head, std::optional<ObjectId> expected = {}) {
     return push(*mirror_, remote(), &*credential_, {head, branch_of(item()), std::move(expected)});
