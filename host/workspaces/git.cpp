@@ -79,6 +79,9 @@ std::map<std::string, std::string> closed_environment(const std::filesystem::pat
       {"GIT_CONFIG_SYSTEM", "/dev/null"},
       {"GIT_CONFIG_GLOBAL", "/dev/null"},
       {"GIT_ATTR_NOSYSTEM", "1"},
+      // What a later git may have as its defaults: ObjectId and CloneRefs read these forms alone.
+      {"GIT_DEFAULT_HASH", "sha1"},
+      {"GIT_DEFAULT_REF_FORMAT", "files"},
       {"GIT_NO_REPLACE_OBJECTS", "1"},
       {"GIT_OPTIONAL_LOCKS", "0"},
       {"GIT_TERMINAL_PROMPT", "0"},

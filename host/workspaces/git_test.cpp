@@ -52,6 +52,8 @@ TEST(Git, PassesNothingOfTheHostsEnvironment) {
   EXPECT_THAT(seen, HasSubstr("GIT_CONFIG_GLOBAL=/dev/null"));
   EXPECT_THAT(seen, HasSubstr("GIT_TERMINAL_PROMPT=0"));
   EXPECT_THAT(seen, HasSubstr("LC_ALL=C"));
+  EXPECT_THAT(seen, HasSubstr("GIT_DEFAULT_HASH=sha1"));
+  EXPECT_THAT(seen, HasSubstr("GIT_DEFAULT_REF_FORMAT=files"));
 }
 
 TEST(Git, BoundsOutputAndTime) {
