@@ -5,12 +5,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <vector>
 
 #include "base/error.hpp"
 
@@ -46,17 +46,23 @@ class Pipe {
   Fd read_, write_;
 };
 
-void limit_resource(pid_t pid, __rlimit_resource resource, std::uint64_t most) {
-  const rlimit limit{most, most};
-  // It may have ended already, which its exit status tells.
-  if (::prlimit(pid, resource, &limit, nullptr) != 0 && errno != ESRCH)
-    throw system_error("limiting a program");
-}
+// Of util-linux, which each Debian has.
+constexpr const char* kLimiter = "/usr/bin/prlimit";
 
-void limit_resources(const Child& child, const BoundedRun& run) {
-  limit_resource(child.pid(), RLIMIT_CORE, 0);
-  if (run.most_memory != 0) limit_resource(child.pid(), RLIMIT_DATA, run.most_memory);
-  if (run.largest_file != 0) limit_resource(child.pid(), RLIMIT_FSIZE, run.largest_file);
+// Has the limits in force before the program's first instruction, and so in all that it starts: set
+// from here they would come when it runs already.
+void limit_resources(SpawnRequest& request, const BoundedRun& run) {
+  if (::access(request.program.c_str(), X_OK) != 0)
+    throw system_error("starting " + request.program.string());
+  std::vector<std::string> arguments = {kLimiter, "--core=0"};
+  if (run.most_memory != 0) arguments.push_back("--data=" + std::to_string(run.most_memory));
+  if (run.largest_file != 0) arguments.push_back("--fsize=" + std::to_string(run.largest_file));
+  arguments.emplace_back("--");
+  arguments.push_back(request.program.string());
+  if (!request.arguments.empty())
+    arguments.insert(arguments.end(), request.arguments.begin() + 1, request.arguments.end());
+  request.program = kLimiter;
+  request.arguments = std::move(arguments);
 }
 
 BoundedEnding ending_of(const Child::Exit& exit) {
@@ -119,10 +125,10 @@ BoundedEnding run_bounded(const BoundedRun& run, const OutputSink& sink) {
   if (run.input >= 0) request.descriptors.emplace_back(run.input, 0);
   request.descriptors.emplace_back(streams.output.writer(), 1);
   request.descriptors.emplace_back(streams.errors.writer(), 2);
+  limit_resources(request, run);
   auto child = spawn(request);
   streams.output.close_writer();
   streams.errors.close_writer();
-  limit_resources(child, run);
   std::string errors;
   const auto keep_errors = [&](std::string_view piece) {
     errors.append(piece.substr(0, run.most_errors - errors.size()));

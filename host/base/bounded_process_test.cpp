@@ -123,6 +123,20 @@ TEST(RunBounded, BoundsTheFilesThatItWrites) {
   EXPECT_EQ(std::filesystem::file_size(large), std::uint64_t{1} << 20);
 }
 
+TEST(RunBounded, ItsLimitsAreInForceFromTheStart) {
+  auto command = shell("ulimit -Hc; ulimit -Hf; ulimit -Hd");
+  command.largest_file = std::uint64_t{1} << 20;
+  command.most_memory = std::uint64_t{64} << 20;
+  EXPECT_EQ(run(command).output, "0\n2048\n65536\n");
+}
+
+TEST(RunBounded, GivesTheArgumentsAsTheyAre) {
+  BoundedRun odd;
+  odd.request.program = "/usr/bin/printf";
+  odd.request.arguments = {"printf", "%s.", "--core=1", "", "--", "a b"};
+  EXPECT_EQ(run(odd).output, "--core=1..--.a b.");
+}
+
 TEST(RunBounded, WhatCannotBeStartedIsAnError) {
   BoundedRun missing;
   missing.request.program = "/no/such/program";
