@@ -68,6 +68,8 @@ struct DiffRules {
 
   // The pattern that denies this path, "src/main.c" as git names it; empty: none.
   [[nodiscard]] std::string denying(std::string_view path) const;
+  // The pattern that denies what a link or submodule at this path would bring; empty: none.
+  [[nodiscard]] std::string denying_below(std::string_view path) const;
 };
 
 // Says that tests have run: a pattern in a gate's output or in a file.

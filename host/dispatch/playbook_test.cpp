@@ -264,6 +264,7 @@ TEST(Playbooks, SayInWordsWhatTheirGatesCheck) {
       "diff: { files: 2 }, tests: [{ command: unit, pattern: passed }] }\n")));
   EXPECT_THAT(rules, Contains(HasSubstr("at most 2 files and 600 lines")));
   EXPECT_THAT(rules, Contains(HasSubstr(".gitea/workflows")));
+  EXPECT_THAT(rules, Contains(HasSubstr("No commit message closes another issue")));
   EXPECT_THAT(rules, Contains("unit ends with status 0 within 1m30s: make check"));
   EXPECT_THAT(rules, Contains("The output of unit has a match of passed."));
   EXPECT_THAT(rules, Contains("It merges with the base without a conflict."));
