@@ -147,6 +147,7 @@ SpawnRequest Git::spawn_request(const GitCommand& command) const {
   request.arguments.insert(request.arguments.end(), command.arguments.begin(),
                            command.arguments.end());
   request.environment = closed_environment(settings_.home);
+  if (command.far) request.environment.insert(settings_.proxy.begin(), settings_.proxy.end());
   request.environment.insert(command.environment.begin(), command.environment.end());
   const auto protocol = name(command.protocol);
   request.environment["GIT_ALLOW_PROTOCOL"] = protocol;

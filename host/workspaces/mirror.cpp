@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "http/url.hpp"
 
 namespace host::workspaces {
 namespace {
@@ -34,6 +35,9 @@ constexpr std::string_view kConfig =
 
 // Large enough for any fetch's pack, small enough to leave a disk alive.
 constexpr std::uint64_t kLargestPack = std::uint64_t{8} << 30;
+
+// What a clone or an import that began before may still need.
+constexpr const char* kOld = "1.hour.ago";
 
 constexpr auto kLockPause = std::chrono::milliseconds(50);
 
@@ -125,13 +129,10 @@ void Mirror::create() const {
 
 void Mirror::fetch(const GitRemote& remote, const GitCredential* credential,
                    const std::vector<std::string>& tolerated) const {
-  const bool tls = check_git_url(remote.url, remote.allow_plaintext) == "https";
-  auto fetch = command({"fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
-                        "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=", "--",
-                        remote.url, "+refs/heads/*:refs/forge/heads/*"});
-  fetch.protocol = tls ? GitProtocol::https : GitProtocol::http;
-  fetch.credential = credential;
-  fetch.limit = remote.limit;
+  auto fetch = remote_command({"fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
+                               "--no-auto-maintenance", "--no-recurse-submodules",
+                               "--refmap=", "--", remote.url, "+refs/heads/*:refs/forge/heads/*"},
+                              remote, credential);
   fetch.largest_file = kLargestPack;
   // Always a pack, never a file for each object.
   fetch.settings = {{"fetch.unpackLimit", "1"}};
@@ -182,6 +183,49 @@ void Mirror::recover() const {
   remove(found_below(git_dir(), is_lock));
   remove_unfinished(held);
   remove(found_below(quarantines(), [](const auto&) { return true; }));
+}
+
+void Mirror::forget_work(std::string_view branch) const {
+  check_branch(branch, "the branch");
+  const auto held = lock();
+  auto forget = command({"update-ref", "--no-deref", "-d", work_ref(branch)});
+  forget.held = held.fd();
+  (void)git_->must(forget, fmt::format("giving up the work on {}", branch));
+}
+
+void Mirror::tidy(Duration limit, std::size_t most_packs) const {
+  const auto held = lock();
+  const auto packs = found_below(git_dir() / "objects" / "pack", [](const auto& entry) {
+    return entry.path().extension() == ".pack";
+  });
+  if (packs.size() <= most_packs) return;
+  const auto run = [&](std::vector<std::string> arguments) {
+    auto step = command(std::move(arguments));
+    step.held = held.fd();
+    step.limit = limit;
+    step.largest_file = kLargestPack;
+    step.settings = {{"pack.windowMemory", "128m"}, {"pack.deltaCacheSize", "64m"}};
+    (void)git_->must(step, "tidying up " + folder_.string());
+  };
+  try {
+    run({"pack-refs", "--all"});
+    run({"repack", "-A", "-d", "--quiet", std::string("--unpack-unreachable=") + kOld});
+    run({"prune", std::string("--expire=") + kOld});
+  } catch (const Error&) {
+    remove_unfinished(held);
+    throw;
+  }
+}
+
+GitCommand Mirror::remote_command(std::vector<std::string> arguments, const GitRemote& remote,
+                                  const GitCredential* credential) const {
+  const bool tls = check_git_url(remote.url, remote.allow_plaintext) == "https";
+  auto reach = command(std::move(arguments));
+  reach.protocol = tls ? GitProtocol::https : GitProtocol::http;
+  reach.credential = credential;
+  reach.far = !parse_url(remote.url).loopback();
+  reach.limit = remote.limit;
+  return reach;
 }
 
 GitCommand Mirror::command(std::vector<std::string> arguments) const {

@@ -238,6 +238,45 @@ TEST_F(MirrorTest, ALockThatNeverComesFreeIsGivenUp) {
   EXPECT_THAT(error->next_step(), HasSubstr("fuser"));
 }
 
+TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
+  fetch();
+  put(person() / "work", "x");
+  const auto work = person_commits("work", "timmy/issue-12");
+  fetch();
+  plain_git(mirror_->git_dir(), {"update-ref", Mirror::work_ref("timmy/issue-12"), work.text()});
+  plain_git(forge_repo(), {"branch", "-D", "timmy/issue-12"});
+  plain_git(person(), {"reset", "--quiet", "--hard", "HEAD^"});
+  person_commits("third");
+  fetch();
+  const auto packs = [&] {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(mirror_->git_dir() / "objects" / "pack"))
+      if (entry.path().extension() == ".pack") found.push_back(entry.path());
+    return found;
+  };
+  const auto made_old = [&] {
+    for (const auto& pack : packs())
+      fs::last_write_time(pack, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  };
+  ASSERT_EQ(packs().size(), 3u);
+  mirror_->tidy(60s, 3);
+  EXPECT_EQ(packs().size(), 3u) << "they are few enough";
+  made_old();
+  mirror_->tidy(60s, 2);
+  EXPECT_EQ(packs().size(), 1u);
+  EXPECT_EQ(mirror_->work_head("timmy/issue-12"), work) << "what a ref leads to stays";
+  EXPECT_EQ(mirror_->forge_head("main"), at_forge("main"));
+
+  mirror_->forget_work("timmy/issue-12");
+  mirror_->forget_work("timmy/issue-12");
+  EXPECT_EQ(mirror_->work_head("timmy/issue-12"), std::nullopt);
+  made_old();
+  mirror_->tidy(60s, 0);
+  EXPECT_THROW(plain_git(mirror_->git_dir(), {"cat-file", "-t", work.text()}), std::runtime_error);
+  EXPECT_EQ(mirror_->forge_head("main"), at_forge("main"));
+  EXPECT_NO_THROW(plain_git(mirror_->git_dir(), {"fsck", "--strict"}));
+}
+
 bool is_locked(const fs::path& file) {
   const Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
   struct flock whole {};
