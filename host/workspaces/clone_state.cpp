@@ -153,10 +153,15 @@ std::string first_hidden(const Mirror& mirror, const Clone& clone, const Desk& d
   list.most_output = kMostIgnored;
   const auto left_out = mirror.git().must(list, "listing what a clone ignores");
   std::set<std::string_view> names;
-  each_part(left_out, [&](std::string_view name) { names.insert(name); });
+  std::string asked;
+  each_part(left_out, [&](std::string_view name) {
+    names.insert(name);
+    // A name that begins with ':' would be taken for more than a name.
+    asked.append("./").append(name).push_back('\0');
+  });
   if (names.empty()) return {};
   auto ask = look_at_files(mirror, clone, desk, {"check-ignore", "-z", "--stdin", "--verbose"});
-  const auto input = memory_file(left_out);
+  const auto input = memory_file(asked);
   ask.input = input.get();
   // Source, line, pattern and name of each.
   std::array<std::string, 4> fields;
@@ -167,7 +172,8 @@ std::string first_hidden(const Mirror& mirror, const Clone& clone, const Desk& d
     kept.erase(0, each_part(kept, [&](std::string_view field) {
                  fields[at] = field;
                  at = (at + 1) % fields.size();
-                 if (at == 0 && hidden.empty() && names.contains(fields[0])) hidden = fields[3];
+                 if (at == 0 && hidden.empty() && names.contains(fields[0]))
+                   hidden = fields[3].substr(2);
                }));
     return hidden.empty();
   };

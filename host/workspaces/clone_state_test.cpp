@@ -111,7 +111,10 @@ TEST_F(CloneStateTest, WhatAnIgnoreFileThatIsNotCommittedLeavesOutIs) {
   EXPECT_THAT(reason(), HasSubstr("new/.gitignore is not committed"));
   fs::remove_all(tree() / "new");
   put(tree() / "src" / "main.o", "built");
+  put(tree() / ":(literal)x.o", "a name that means more to git");
   EXPECT_EQ(reason(), "clean");
+  put(tree() / ":(top)work" / ".gitignore", "*\n");
+  EXPECT_THAT(reason(), HasSubstr(":(top)work/.gitignore is left out"));
 }
 
 // As in a folder of dependencies: what is ignored whole has ignore files of its own.

@@ -137,7 +137,10 @@ Git::Git(GitSettings settings) : settings_(std::move(settings)) {
 SpawnRequest Git::spawn_request(const GitCommand& command) const {
   SpawnRequest request;
   request.program = settings_.program;
-  request.arguments = {"git", "--no-pager", "--no-optional-locks", "--literal-pathspecs"};
+  request.arguments = {"git", "--no-pager", "--no-optional-locks"};
+  // This one has no patterns to take paths for, and refuses to be told so.
+  if (command.arguments.front() != "check-ignore")
+    request.arguments.emplace_back("--literal-pathspecs");
   if (!command.git_dir.empty())
     request.arguments.push_back("--git-dir=" + command.git_dir.string());
   if (!command.work_tree.empty()) {

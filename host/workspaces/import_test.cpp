@@ -372,7 +372,8 @@ TEST_F(ImportTest, CommitMessagesCloseNothingButTheirOwnIssue) {
 TEST_F(ImportTest, AMessageThatNobodyCanReadIsRefused) {
   agent_commits(*clone_, std::string(70'000, 'x'));
   expect_problem(open_rules(), "", "more than 64 KiB");
-  plain_git(clone_->tree(), {"-c", "i18n.commitEncoding=UTF-7", "commit", "--quiet", "--amend",
+  plain_git(clone_->tree(), {"reset", "--quiet", "--hard", clone_->record.base.text()});
+  plain_git(clone_->tree(), {"-c", "i18n.commitEncoding=UTF-7", "commit", "--quiet",
                              "--allow-empty", "-m", "fixes +ACM-3"});
   expect_problem(open_rules(), "", "not in UTF-8");
 }
