@@ -74,9 +74,18 @@ void keep_objects(const Quarantine& quarantine, const ObjectId& head, const Obje
   (void)quarantine.must(pack, "taking in the work's objects");
 }
 
-void check_expected(const Mirror& mirror, const ImportRequest& request) {
-  const auto there = mirror.work_head(request.branch);
-  if (there == request.expected) return;
+// What the branch's ref is, to move it from there. Work that goes on from what is there takes
+// nobody's place, whatever was expected: a host that ended before it could note an import has that
+// come again.
+std::optional<ObjectId> check_expected(const Quarantine& quarantine, const ImportRequest& request,
+                                       const ObjectId& head) {
+  const auto there = quarantine.mirror().work_head(request.branch);
+  if (there == request.expected) return there;
+  if (there) {
+    const auto goes_on =
+        quarantine.command({"merge-base", "--is-ancestor", there->text(), head.text()});
+    if (quarantine.run(goes_on).status == 0) return there;
+  }
   const auto shown = [](const std::optional<ObjectId>& id) { return id ? id->text() : "nothing"; };
   throw Error(Code::conflict,
               fmt::format("the work on {} is at {}, and this one goes on from {}", request.branch,
@@ -85,16 +94,17 @@ void check_expected(const Mirror& mirror, const ImportRequest& request) {
 }
 
 // Nobody else holds the lock: what fails here is the disk's, unless a person was at the mirror.
-void move_ref(const Mirror& mirror, const MirrorLock& held, const ImportRequest& request,
-              const ObjectId& head) {
-  auto update =
-      mirror.command({"update-ref", "--no-deref", Mirror::work_ref(request.branch), head.text(),
-                      request.expected ? request.expected->text() : std::string(40, '0')});
+void move_ref(const Mirror& mirror, const MirrorLock& held, const std::string& branch,
+              const std::optional<ObjectId>& from, const ObjectId& head) {
+  auto update = mirror.command({"update-ref", "--no-deref", Mirror::work_ref(branch), head.text(),
+                                from ? from->text() : std::string(40, '0')});
   update.held = held.fd();
   const auto ending = mirror.git().run(update);
   if (ending.status == 0) return;
-  check_expected(mirror, request);
-  throw git_error("taking in the work on " + request.branch, ending.status, ending.errors);
+  if (mirror.work_head(branch) != from)
+    throw Error(Code::conflict, fmt::format("the work on {} was moved meanwhile", branch),
+                "Leave the mirror to the host.");
+  throw git_error("taking in the work on " + branch, ending.status, ending.errors);
 }
 
 }  // namespace
@@ -109,11 +119,11 @@ ImportResult import_work(const Mirror& mirror, const ImportRequest& request) {
     throw system_error("reading a bundle");
 
   const auto lock = mirror.lock();
-  check_expected(mirror, request);
   const Quarantine quarantine(mirror, lock.fd(), limits.limit);
   quarantine.take(file.get(), limits.bundle_bytes);
   const auto objects = quarantine.objects(limits, header.objects);
   check_head(objects, header.head);
+  const auto from = check_expected(quarantine, request, header.head);
   const auto commits = check_history(quarantine, objects, header.head, request.base, limits);
   check_origin(quarantine, objects, header.head, request.base, limits);
   ImportResult result{.head = header.head, .commits = commits.size()};
@@ -128,7 +138,7 @@ ImportResult import_work(const Mirror& mirror, const ImportRequest& request) {
     mirror.remove_unfinished(lock);
     throw;
   }
-  move_ref(mirror, lock, request, header.head);
+  move_ref(mirror, lock, request.branch, from, header.head);
   return result;
 }
 

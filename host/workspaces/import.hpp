@@ -52,7 +52,8 @@ struct ImportRequest {
   ObjectId base;       // what the work must descend from: the clone's
   std::string branch;  // its name at the host and at the forge
   // What the mirror's ref for it is, as far as this work knows (CloneRecord::imported): nothing,
-  // none. Two playbooks on one issue have one branch, and neither may take the other's place.
+  // none. Two playbooks on one issue have one branch, and neither may take the other's place. Work
+  // that descends from what is there is always taken, so that an import may be done again.
   std::optional<ObjectId> expected;
   ImportRules rules;
 };

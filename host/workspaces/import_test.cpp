@@ -297,6 +297,28 @@ TEST_F(ImportTest, NeverTakesThePlaceOfWorkThatItDoesNotKnow) {
       << "one that is made later knows of it";
 }
 
+// The ref has moved, and the clone's record does not know.
+TEST_F(ImportTest, MayBeDoneAgainByAHostThatEndedBeforeItNotedIt) {
+  put(clone_->tree() / "a", "1");
+  const auto first = agent_commits(*clone_);
+  ASSERT_TRUE(bundle(*clone_));
+  const auto take = [&] {
+    return import_work(*mirror_, {.bundle = clone_->bundle(),
+                                  .base = clone_->record.base,
+                                  .branch = clone_->record.branch,
+                                  .expected = std::nullopt,
+                                  .rules = open_rules()})
+        .head;
+  };
+  EXPECT_EQ(take(), first);
+  EXPECT_EQ(take(), first);
+  put(clone_->tree() / "a", "2");
+  const auto second = agent_commits(*clone_, "more");
+  ASSERT_TRUE(bundle(*clone_));
+  EXPECT_EQ(take(), second);
+  EXPECT_EQ(mirror_->work_head(clone_->record.branch), second);
+}
+
 TEST_F(ImportTest, ADiskThatFailsIsNoConflict) {
   agent_commits(*clone_);
   ASSERT_TRUE(bundle(*clone_));
