@@ -11,6 +11,7 @@
 
 #include "app/forge_report.hpp"
 #include "base/json.hpp"
+#include "config/host_config.hpp"
 #include "dispatch/selection.hpp"
 
 namespace host {
