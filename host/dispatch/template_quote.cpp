@@ -40,14 +40,19 @@ bool is_digit(std::string_view text, std::size_t at) {
   return at < text.size() && text[at] >= '0' && text[at] <= '9';
 }
 
+bool is_letter(char c, char lower) { return c == lower || c == lower - 'a' + 'A'; }
+
+bool in_word(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
 // Whether what begins a reference ends with the byte at `at`: "#7", "!7", "GH-7", "https://...".
 bool refers(std::string_view line, std::size_t at) {
   if (line[at] == '#' || line[at] == '!') return is_digit(line, at + 1);
-  const auto upto = line.substr(0, at + 1);
-  if (upto.ends_with("://")) return true;
-  return line[at] == '-' && is_digit(line, at + 1) &&
-         (upto.ends_with("GH-") || upto.ends_with("gh-") || upto.ends_with("Gh-") ||
-          upto.ends_with("gH-"));
+  if (line.substr(0, at + 1).ends_with("://")) return true;
+  if (line[at] != '-' || at < 2 || !is_digit(line, at + 1)) return false;
+  return is_letter(line[at - 1], 'h') && is_letter(line[at - 2], 'g') &&
+         (at == 2 || !in_word(line[at - 3]));
 }
 
 // What the forge would take for a reference is none any more.
