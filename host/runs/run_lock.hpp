@@ -4,6 +4,8 @@
 // it is gone: before an item is started again, its last run must have ended.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <functional>
 
@@ -19,13 +21,22 @@ namespace host::runs {
 // the supervisor). Throws Error{conflict} when it is held, Error{io}.
 [[nodiscard]] Fd take_lock(const std::filesystem::path& lock);
 
+// What is in the file, so that what outlives the lock can be told, too: a run's processes are
+// killed a moment after its supervisor's descriptors are closed.
+struct LockRecord {
+  pid_t supervisor = 0;
+  pid_t first = 0;               // the run's first process: with it all others have gone
+  std::filesystem::path cgroup;  // of the run; empty: none
+};
+void write_lock_record(int lock, const LockRecord& record);
+
 // Whether something of the run is still there. No file: no. Throws Error{io} when that can't be
 // told. Any thread.
 [[nodiscard]] bool still_runs(const std::filesystem::path& lock);
 
 // Calls `ended` on the loop once nothing of the run is left, never from inside this call: looks
 // each 50 ms, with a pause that grows to a second. Where a cgroup held the run, what is left in it
-// is killed. Destroying the Timer stops it.
+// is killed. Destroying it stops that.
 class LockWait {
  public:
   LockWait(Loop& loop, std::filesystem::path lock, std::function<void()> ended);
