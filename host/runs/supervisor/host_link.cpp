@@ -17,7 +17,8 @@ constexpr int kPatienceMs = 10'000;
 
 }  // namespace
 
-HostLink::HostLink(Fd socket) : socket_(std::move(socket)) {}
+HostLink::HostLink(Fd socket, RunFrameReader reader)
+    : socket_(std::move(socket)), reader_(std::move(reader)) {}
 
 bool HostLink::full() const { return !gone_ && out_.size() >= kFull; }
 
@@ -43,13 +44,9 @@ std::vector<HostLink::Said> HostLink::receive() {
   std::vector<Said> said;
   std::array<char, 16 * 1024> block;
   const auto got = ::recv(socket_.get(), block.data(), block.size(), MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return said;
-  if (got <= 0) {
-    gone_ = true;
-    return said;
-  }
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) gone_ = true;
   try {
-    reader_.feed({block.data(), static_cast<std::size_t>(got)});
+    if (got > 0) reader_.feed({block.data(), static_cast<std::size_t>(got)});
     while (const auto frame = reader_.next())
       said.push_back({frame->type, std::string(frame->body)});
   } catch (const Error&) {

@@ -12,7 +12,8 @@ namespace host::runs::supervisor {
 // A supervisor's end of the channel to its host. Never blocks, but for finish().
 class HostLink {
  public:
-  explicit HostLink(Fd socket);
+  // `reader`: what was read of it before, of which receive() hands out the rest.
+  HostLink(Fd socket, RunFrameReader reader);
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
   [[nodiscard]] bool gone() const { return gone_; }
@@ -24,7 +25,7 @@ class HostLink {
   void send(RunFrameType type, std::string_view body);
   void send_some();
   // What the host said since; copies of the frames' bodies. A host that breaks the protocol is
-  // gone.
+  // gone. Does not wait.
   struct Said {
     RunFrameType type;
     std::string body;

@@ -40,14 +40,13 @@ void end_with_parent(const char* parent) {
 // A host that goes before it has said what to run wants nothing.
 supervisor::Task first_task() {
   supervisor::Task task;
-  RunFrameReader reader;
   std::vector<Fd> descriptors;
   for (;;) {
     auto received = receive_with_descriptors(kChannel, 64 * 1024);
     if (received.bytes.empty()) ::_exit(0);
     for (auto& each : received.descriptors) descriptors.push_back(std::move(each));
-    reader.feed(received.bytes);
-    const auto frame = reader.next();
+    task.reader.feed(received.bytes);
+    const auto frame = task.reader.next();
     if (!frame) continue;
     const auto json = parse_json(frame->body, "the run to supervise");
     if (frame->type != RunFrameType::spec || json.value("version", 0) != kRunFrameVersion)

@@ -47,7 +47,7 @@ class Supervision {
  public:
   explicit Supervision(Task task)
       : spec_(std::move(task.spec)),
-        host_(std::move(task.channel)),
+        host_(std::move(task.channel), std::move(task.reader)),
         lock_(std::move(task.lock)),
         input_(std::move(task.input)) {
     take_signals();
@@ -56,7 +56,9 @@ class Supervision {
 
   void run() {
     try {
+      take_host();
       for (const auto& namespaces : namespaces_to_try(spec_.network == Network::meter_only)) {
+        if (stop_ || host_.gone()) break;
         if (!begin(namespaces)) continue;
         watch_until_gone();
         if (!again_) break;
@@ -418,7 +420,7 @@ class Supervision {
                              .out_of_memory = out_of_memory,
                              .most_memory = spec_.limits.memory});
     if (!started_) {
-      ending.kind = Kind::not_started;
+      if (stop_ != Kind::cancelled) ending.kind = Kind::not_started;
       ending.evidence = !failed_.empty() ? failed_
                         : stop_          ? why_
                                          : "its first process ended before the program began";

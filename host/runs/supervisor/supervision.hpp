@@ -5,6 +5,7 @@
 
 #include "base/file.hpp"
 #include "runs/run.hpp"
+#include "runs/run_frame.hpp"
 
 namespace host::runs::supervisor {
 
@@ -12,6 +13,7 @@ namespace host::runs::supervisor {
 struct Task {
   RunSpec spec;
   Fd channel;                     // to the host
+  RunFrameReader reader;          // with what the host has said besides
   Fd lock;                        // held as long as something of the run is left
   Fd input;                       // or none
   std::filesystem::path cgroups;  // a delegated folder for the run's; empty: there is none
