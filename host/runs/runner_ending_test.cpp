@@ -119,7 +119,9 @@ TEST_F(RunEnds, WithinItsProcessesWhenItIsAForkBomb) {
   const auto ending = run(made);
   // The kernel keeps it small until the deadline; where it can't, it is seen and ended.
   EXPECT_THAT(ending.kind, testing::AnyOf(Kind::deadline, Kind::processes)) << ending.evidence;
-  if (ending.kind == Kind::deadline) EXPECT_LE(ending.usage.peak_processes, 41);
+  if (ending.kind == Kind::deadline) {
+    EXPECT_LE(ending.usage.peak_processes, 41);
+  }
   EXPECT_FALSE(still_runs(lock(made)));
 }
 
