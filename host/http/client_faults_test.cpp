@@ -5,6 +5,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <optional>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/loop.hpp"
@@ -41,7 +43,7 @@ class ClientFaultsTest : public ::testing::Test {
   }
   Result<HttpResponse> send(HttpRequest request) {
     std::optional<Result<HttpResponse>> result;
-    client_.send(std::move(request), [&](Result<HttpResponse> got) { result = std::move(got); });
+    client_->send(std::move(request), [&](Result<HttpResponse> got) { result = std::move(got); });
     run_until(context_, [&] { return result.has_value(); });
     return result ? *result : Error(Code::internal, "nothing came");
   }
@@ -61,7 +63,7 @@ class ClientFaultsTest : public ::testing::Test {
     options.connect_timeout = 2s;
     return options;
   }();
-  CurlClient client_{context_, loop_, options_};
+  std::optional<CurlClient> client_{std::in_place, context_, loop_, options_};
 };
 
 TEST_F(ClientFaultsTest, RefusedIsUnavailableAndNothingWasSent) {
@@ -158,6 +160,37 @@ TEST_F(ClientFaultsTest, APostIsNeverWrittenTwiceWhenAConnectionDies) {
   EXPECT_EQ(posts, 1);
 }
 
+TEST_F(ClientFaultsTest, NeitherIsOneThatGoesOverAConnectionThatWasKept) {
+  std::vector<RawServer::Socket> posts;
+  serve([&](const RawServer::Socket& socket, const std::string&) {
+    posts.push_back(socket);
+    if (posts.size() > 1) return socket->close();
+    asio::write(*socket, asio::buffer(kHello));
+  });
+  options_.reuse_for_posts = 10s;
+  client_.emplace(context_, loop_, options_);
+  EXPECT_TRUE(send(request("POST")).ok());
+  EXPECT_EQ(failure(request("POST")).code(), Code::unavailable);
+  // libcurl connects again, and is kept from writing.
+  ASSERT_EQ(posts.size(), 2u) << "the second once";
+  EXPECT_EQ(posts[0], posts[1]) << "both over the same";
+  EXPECT_TRUE(*sent_);
+}
+
+TEST_F(ClientFaultsTest, APostTakesNoKeptConnectionThatItsPeerHasClosed) {
+  RawServer::Socket first;
+  serve([&](const RawServer::Socket& socket, const std::string&) {
+    if (!first) first = socket;
+    asio::write(*socket, asio::buffer(kHello));
+  });
+  options_.reuse_for_posts = 10s;
+  client_.emplace(context_, loop_, options_);
+  EXPECT_TRUE(send(request("POST")).ok());
+  first->close();
+  EXPECT_TRUE(send(request("POST")).ok());
+  EXPECT_EQ(server_->connections(), 2);
+}
+
 TEST_F(ClientFaultsTest, AReadOverAConnectionThatDiedMeanwhileIsRepeated) {
   RawServer::Socket first;
   serve([&](const RawServer::Socket& socket, const std::string&) {
@@ -206,10 +239,10 @@ TEST_F(ClientFaultsTest, OthersGoOnWhileOnePeerHangs) {
     if (received.starts_with("GET")) asio::write(*socket, asio::buffer(kHello));
   });
   bool hung = true;
-  client_.send(request("POST", 60s), [&](const Result<HttpResponse>&) { hung = false; });
+  client_->send(request("POST", 60s), [&](const Result<HttpResponse>&) { hung = false; });
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(send(request()).ok());
   EXPECT_TRUE(hung);
-  EXPECT_EQ(client_.active(), 1u);
+  EXPECT_EQ(client_->active(), 1u);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ struct RunContext {
   WriteTerms writes;
   int written = 0;               // writes that it asked for and was allowed, by any service
   bool refused_writing = false;  // that it reached its cap is in the audit
+  int looks = 0;                 // of process/1
 
   // Jobs that follow this one, in the transaction of its end, when it ends in the way that each
   // names.
@@ -64,6 +65,7 @@ struct RunContext {
 
   int attempt = 0;
   std::string pipeline;                   // whose budget its tokens count for
+  std::optional<IssueName> issue;         // likewise: that which the job is about
   bool bypassable = false;                // it could reach a model without the host
   std::optional<std::int64_t> token_day;  // of its first reservation: its reports are of it, too
   std::vector<Report> reports;            // what it said that it used; charged however it ends

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -69,9 +70,17 @@ class ThreadedStore::Worker {
 
   void submit_all(std::vector<Operation> operations) {
     if (operations.empty()) return;
+    bool wakes = true;
     {
       const std::scoped_lock lock(mutex_);
       if (waiting_ + operations.size() <= options_.capacity) {
+        const bool urgent = std::any_of(operations.begin(), operations.end(),
+                                        [](const auto& each) { return !each.patient; });
+        // The first that is patient has the thread look at the clock.
+        wakes = urgent || incoming_.empty();
+        urgent_ = urgent_ || urgent;
+        if (incoming_.empty())
+          patient_until_ = std::chrono::steady_clock::now() + options_.patience;
         waiting_ += operations.size();
         if (incoming_.empty()) {
           incoming_ = std::move(operations);
@@ -84,7 +93,7 @@ class ThreadedStore::Worker {
       }
     }
     if (operations.empty()) {
-      wake_.notify_one();
+      if (wakes) wake_.notify_one();
     } else {
       refuse(std::move(operations));
     }
@@ -98,6 +107,7 @@ class ThreadedStore::Worker {
       if (stats_.failed) throw Error(Code::io, "the store has stopped after a failure of the disk");
       waiters_.push_back({incoming_.size(), &answered});
       ++waiting_;
+      urgent_ = true;
       incoming_.push_back({std::move(work), {}});
     }
     wake_.notify_one();
@@ -234,6 +244,10 @@ class ThreadedStore::Worker {
     } else if (!wake_.wait_for(lock, kRestAfter, some)) {
       return true;
     }
+    if (!backup_ && !incoming_.empty())
+      wake_.wait_until(lock, patient_until_,
+                       [&] { return urgent_ || stopping_ || backup_wanted_; });
+    urgent_ = false;
     taken_.swap(incoming_);
     taken_waiters_ = std::exchange(waiters_, {});
     return !taken_.empty() || !stopping_;
@@ -343,8 +357,13 @@ class ThreadedStore::Worker {
     auto answers = std::make_shared<std::vector<Answer>>();
     answers->reserve(group.size());
     for (std::size_t i = 0; i < group.size(); ++i) {
-      answers->push_back({std::move(group[i]), errors[i]});
+      if (group[i].door) {
+        answer_at_door(std::move(group[i]), errors[i]);
+      } else {
+        answers->push_back({std::move(group[i]), errors[i]});
+      }
     }
+    if (answers->empty()) return;
     post([answers](LoopState&) {
       for (auto& [operation, error] : *answers) {
         if (operation.done) operation.done(error ? Status(*error) : Status(Done{}));
@@ -352,12 +371,28 @@ class ThreadedStore::Worker {
     });
   }
 
+  static void answer_at_door(Operation operation, const std::optional<Error>& error) {
+    const auto door = operation.door;
+    door->post([answer = std::make_shared<Answer>(Answer{std::move(operation), error})] {
+      const auto& [answered, failure] = *answer;
+      if (answered.done) answered.done(failure ? Status(*failure) : Status(Done{}));
+    });
+  }
+
   void refuse(std::vector<Operation> operations) {
-    auto refused = std::make_shared<std::vector<Operation>>(std::move(operations));
-    post([refused, capacity = options_.capacity](LoopState&) {
-      const Error error(Code::rate_limited,
-                        fmt::format("{} operations wait for the disk already", capacity),
-                        "Ask again later.");
+    const Error error(Code::rate_limited,
+                      fmt::format("{} operations wait for the disk already", options_.capacity),
+                      "Ask again later.");
+    auto refused = std::make_shared<std::vector<Operation>>();
+    for (auto& operation : operations) {
+      if (operation.door) {
+        answer_at_door(std::move(operation), error);
+      } else {
+        refused->push_back(std::move(operation));
+      }
+    }
+    if (refused->empty()) return;
+    post([refused, error](LoopState&) {
       for (auto& operation : *refused) {
         if (operation.done) operation.done(error);
       }
@@ -411,6 +446,8 @@ class ThreadedStore::Worker {
   std::vector<Operation> incoming_;
   std::vector<Waiter> waiters_;
   std::size_t waiting_ = 0;
+  bool urgent_ = false;  // somebody waits for one of those that came in
+  std::chrono::steady_clock::time_point patient_until_;  // while some have come in
   bool stopping_ = false;
   StoreStats stats_;
 

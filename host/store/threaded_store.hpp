@@ -20,6 +20,7 @@ struct StoreOptions {
   std::uint64_t check_in_background = 256ull << 20;  // bytes; smaller files are checked at once
   Duration lock_wait = std::chrono::seconds(5);      // for a lock of another program's
   Duration probe_every = std::chrono::seconds(1);    // while nothing can be written
+  Duration patience = std::chrono::milliseconds(2);  // of an operation that is patient
   std::string vfs;                                   // a registered SQLite VFS; empty: the system's
 };
 
@@ -35,8 +36,8 @@ class ThreadedStore final : public Store {
   // Opens, checks and migrates, then starts the thread. Loop outlives the store. `fatal` is called
   // on the loop, once, when the store can't go on: end the host. Throws Error.
   ThreadedStore(StoreOptions options, Loop& loop, Log log, std::function<void(const Error&)> fatal);
-  // Runs and commits what was asked for (its replies are not called), checkpoints, notes the clean
-  // stop.
+  // Runs and commits what was asked for (its replies are not called, but for those at a door),
+  // checkpoints, notes the clean stop.
   ~ThreadedStore() override;
 
   // Called on the loop each time the store becomes unwritable or writable again. Loop thread.

@@ -77,6 +77,69 @@ TEST_F(ThreadedStoreTest, what_was_answered_is_there_after_reopening) {
   EXPECT_EQ(events(), 1);
 }
 
+TEST_F(ThreadedStoreTest, who_brings_a_door_is_answered_there_whatever_the_answer) {
+  open({.capacity = 3});  // that which holds the thread among them
+  FakeLoop others;
+  const auto door = std::make_shared<LoopDoor>(others);
+  std::vector<std::string> answers;
+  const auto ask = [&](const char* name, bool works) {
+    store_->run(
+        [works](Unit& unit) {
+          add_event(unit, "a");
+          if (!works) throw Error(Code::conflict, "no");
+        },
+        [&answers, name](const Status& status) {
+          answers.push_back(std::string(name) + (status ? " done" : " refused"));
+        },
+        door);
+  };
+  auto release = hold();
+  // Of another thread, as whoever has a loop of its own.
+  std::thread([&] { ask("first", true), ask("second", false), ask("third", true); }).join();
+  release.set_value();
+  wait([&] { return others.drain(), answers.size() == 3; });
+  EXPECT_THAT(answers,
+              testing::UnorderedElementsAre("first done", "second refused", "third refused"));
+  EXPECT_EQ(events(), 1);
+  ask("late", true);
+  door->close();
+  EXPECT_EQ(events(), 2) << "is stored all the same";
+  others.drain();
+  loop_.drain();
+  EXPECT_EQ(answers.size(), 3u);
+}
+
+TEST_F(ThreadedStoreTest, what_nobody_waits_for_shares_the_commit_of_what_comes_next) {
+  open({.patience = std::chrono::hours(1)});
+  const auto before = store_->stats().commits;
+  std::vector<std::string> answers;
+  const auto ask = [&](const char* name, bool patient) {
+    store_->run([](Unit& unit) { add_event(unit, "a"); },
+                [&answers, name](const Status& status) {
+                  if (status) answers.push_back(name);
+                },
+                nullptr, patient);
+  };
+  ask("patient", true);
+  ask("another", true);
+  ask("urgent", false);
+  wait([&] { return answers.size() == 3; });
+  EXPECT_THAT(answers, testing::ElementsAre("patient", "another", "urgent"));
+  EXPECT_EQ(store_->stats().commits, before + 1);
+  ask("last", true);
+  store_.reset();
+  open();
+  EXPECT_EQ(events(), 4) << "a store that ends waits for nobody";
+}
+
+TEST_F(ThreadedStoreTest, what_nobody_waits_for_does_not_wait_for_ever) {
+  open({.patience = std::chrono::milliseconds(1)});
+  bool answered = false;
+  store_->run([](Unit& unit) { add_event(unit, "a"); },
+              [&](const Status& status) { answered = status.ok(); }, nullptr, true);
+  wait([&] { return answered; });
+}
+
 TEST_F(ThreadedStoreTest, a_reader_sees_it_when_it_is_answered) {
   open();
   bool seen = false;
