@@ -183,6 +183,7 @@ std::vector<std::pair<std::string_view, const InForce::Layer*>> InForce::layers(
           {"private root", &private_root},
           {"network", &network},
           {"cgroup", &cgroup},
+          {"processes", &processes},
           {"landlock", &landlock},
           {"seccomp", &seccomp}};
 }

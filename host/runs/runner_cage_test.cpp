@@ -158,14 +158,6 @@ TEST_F(RunCage, ShowsItNoOtherProcesses) {
   EXPECT_EQ(outcome(spec({"processes"})), "process 1\nprocess 2\n");
 }
 
-TEST_F(RunCage, BoundsItsThreads) {
-  auto made = spec({"threads"});
-  made.limits.processes = 20;
-  made.limits.wall = std::chrono::seconds(1);
-  const auto ending = run(made);
-  EXPECT_THAT(ending.kind, AnyOf(RunEnding::Kind::deadline, RunEnding::Kind::processes));
-}
-
 TEST_F(RunCage, BlotsKnownSecretsOutOfItsOutput) {
   redactor_->add(Secret("s3cr3t-value"));
   const auto made = spec({"print", "key s3cr3t-value!"});
