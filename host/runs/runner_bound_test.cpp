@@ -83,7 +83,7 @@ TEST_F(RunBound, HoldsAForkBombWhileItsSupervisorIsFrozen) {
   // Frozen in time it is as full as it can be soon. Where it was ended before, that is no less.
   const auto below = supervisor::Processes::below(record.first);
   int seen = 0;
-  for (int looks = 0; looks < 100; ++looks) {
+  for (int looks = 0; looks < 30; ++looks) {
     context_.restart();
     context_.run_one_for(std::chrono::milliseconds(10));
     seen = std::max(seen, below.measure().tasks);
@@ -95,7 +95,7 @@ TEST_F(RunBound, HoldsAForkBombWhileItsSupervisorIsFrozen) {
   bool gone = false;
   const LockWait wait_for_lock(loop_, lock(made), [&] { gone = true; });
   EXPECT_TRUE(run_until([&] { return gone; }));
-  EXPECT_THAT(below.pids(), testing::IsEmpty());
+  EXPECT_EQ(below.measure().tasks, 0);
 }
 
 TEST_F(RunBound, LeavesTheMachinesOwnBoundAlone) {
