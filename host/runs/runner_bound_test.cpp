@@ -3,11 +3,10 @@
 // A fork bomb in a run, where the kernel keeps it small: also while its supervisor does not run.
 // Nowhere else is one lit.
 #include <signal.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/json.hpp"
 #include "runs/run_bench.hpp"
-#include "runs/supervisor/process_bound.hpp"
 #include "runs/supervisor/processes.hpp"
 
 namespace host::runs {
@@ -80,7 +79,7 @@ TEST_F(RunBound, HoldsAForkBombWhileItsSupervisorIsFrozen) {
     ::kill(record.supervisor, SIGSTOP);
   });
   ASSERT_TRUE(run_until([&] { return record.supervisor != 0 || ending_; }));
-  // Frozen in time it is as full as it can be soon. Where it was ended before, that is no less.
+  // Where the supervisor was quicker there is nothing to see, which is no fault.
   const auto below = supervisor::Processes::below(record.first);
   int seen = 0;
   for (int looks = 0; looks < 30; ++looks) {
@@ -102,6 +101,14 @@ TEST_F(RunBound, LeavesTheMachinesOwnBoundAlone) {
   const auto before = read_file("/proc/sys/kernel/pid_max", 100);
   EXPECT_EQ(run(bounded({"exit", "0"})).kind, Kind::exited);
   EXPECT_EQ(read_file("/proc/sys/kernel/pid_max", 100), before);
+}
+
+TEST_F(RunBound, IsTheKernelsForWhoMayMakeUserNamespacesAndIsNotRoot) {
+  if (::geteuid() == 0) GTEST_SKIP() << "this is root, whom no RLIMIT_NPROC binds";
+  const bool in_force = holds();
+  if (!in_force_ || !in_force_->pid_namespace.in_force)
+    GTEST_SKIP() << "this user can't have namespaces here";
+  EXPECT_TRUE(in_force) << why_not_;
 }
 
 TEST_F(RunBound, IsNotSaidOfARunWithoutALimit) {
