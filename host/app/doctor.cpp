@@ -12,6 +12,7 @@
 #include "control/admin_client.hpp"
 #include "gitea/token.hpp"
 #include "plugins/catalogue.hpp"
+#include "runs/containment.hpp"
 #include "services/gitea_scopes.hpp"
 #include "store/open.hpp"
 
@@ -39,6 +40,7 @@ class Examination {
     check("database", [this] { look_at_database(); });
     check("worker", [this] { add(Grade::ok, "worker", Installation::find().worker.string()); });
     check("cage", [this] { list_layers(); });
+    check("runs", [this] { look_at_runs(); });
     check("plugins", [this] { look_at_plugins(); });
     check("gitea token", [this] { look_at_token(); });
     check("gitea", [this] { ask_gitea(); });
@@ -136,6 +138,26 @@ class Examination {
             "Plugins are less contained here than docs/guarantees.md says; use a kernel that has "
             "it.");
     }
+  }
+
+  // In a folder that a runner service sees, too; its /tmp is its own.
+  void look_at_runs() try {
+    std::error_code ignored;
+    const bool there = std::filesystem::is_directory(paths_.timmy_home, ignored);
+    const auto supervisors =
+        runs::supervisors_at(paths_.runner_socket(), Installation::find().supervisor);
+    const auto in_force = runs::probe_containment(
+        *supervisors, there ? paths_.timmy_home : std::filesystem::temp_directory_path());
+    for (const auto& [layer, state] : in_force.layers())
+      add(Grade::ok, "runs",
+          fmt::format("{}{}{}", layer, state->in_force ? " " : " is not in force: ",
+                      state->in_force && state->detail.empty() ? "in force" : state->detail));
+    for (const auto& line : runs::what_is_not_held(in_force))
+      add(Grade::warn, "runs", line, "docs/runs.md says what each layer needs.");
+  } catch (const Error& error) {
+    // A service of another user's, which this one can't ask.
+    if (error.code() != Code::denied) throw;
+    add(Grade::warn, "runs", error.message(), "Ask again as that user.");
   }
 
   void look_at_plugins() {
