@@ -28,6 +28,10 @@ void InlineStore::submit_all(std::vector<Operation> operations) {
   for (auto& operation : operations) {
     const Status status = run_one(operation);
     if (!operation.done) continue;
+    if (operation.door) {
+      operation.door->post([done = std::move(operation.done), status] { done(status); });
+      continue;
+    }
     loop_.post([alive = std::weak_ptr(alive_), done = std::move(operation.done), status] {
       if (!alive.expired()) done(status);
     });
@@ -46,6 +50,7 @@ void InlineStore::rehearse(Operation& operation) {
 }
 
 Status InlineStore::run_one(Operation& operation) {
+  const std::scoped_lock lock(mutex_);
   Status status = Done{};
   if (failures_left_ > 0) {
     --failures_left_;
@@ -61,7 +66,13 @@ Status InlineStore::run_one(Operation& operation) {
 
 void InlineStore::when_checked(std::function<void()> then) { loop_.post(std::move(then)); }
 
+StoreStats InlineStore::stats() const {
+  const std::scoped_lock lock(mutex_);
+  return stats_;
+}
+
 void InlineStore::fail_next(Error error, int count) {
+  const std::scoped_lock lock(mutex_);
   failure_ = std::move(error);
   failures_left_ = count;
 }

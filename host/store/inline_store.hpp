@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "base/loop.hpp"
@@ -22,7 +23,7 @@ class InlineStore final : public Store {
 
   void submit_all(std::vector<Operation> operations) override;
   void when_checked(std::function<void()> then) override;
-  [[nodiscard]] StoreStats stats() const override { return stats_; }
+  [[nodiscard]] StoreStats stats() const override;
 
   // The next `count` operations are answered with this Error and not run.
   void fail_next(Error error, int count = 1);
@@ -34,6 +35,7 @@ class InlineStore final : public Store {
   void rehearse(Operation& operation);
   [[nodiscard]] Status run_one(Operation& operation);
   Loop& loop_;
+  mutable std::mutex mutex_;  // over the rest: operations with a door come from other threads
   std::unique_ptr<GroupCommit> commit_;
   Unit rehearsal_;
   StoreStats stats_;

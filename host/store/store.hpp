@@ -27,6 +27,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/loop_door.hpp"
 #include "base/result.hpp"
 #include "store/unit.hpp"
 
@@ -62,13 +63,16 @@ class Store {
     Work work;
     Reply<Done> done;    // may be empty
     bool reads = false;  // writes nothing, and so is served by an unwritable store too
+    // Where it is answered; empty: on the store's own loop.
+    std::shared_ptr<LoopDoor> door = nullptr;
   };
 
   virtual ~Store() = default;
 
   // Asks for operations, kept in this order and, if the queue takes them, in one group. Loop
-  // thread. Each `done` is called on the loop with success when its operation is durable. When the
-  // request queue is full each is answered with Error{rate_limited} and none runs.
+  // thread; any other, too, where each has a door. Each `done` is called on its loop with success
+  // when its operation is durable. When the request queue is full each is answered with
+  // Error{rate_limited} and none runs.
   virtual void submit_all(std::vector<Operation> operations) = 0;
 
   void submit(Work work, Reply<Done> done) {
@@ -78,18 +82,23 @@ class Store {
   }
 
   // submit() for work that returns something: `done` gets what the last run of it returned.
+  // `door` as in Operation.
   template <class W, class R = std::invoke_result_t<W&, Unit&>,
             class V = std::conditional_t<std::is_void_v<R>, Done, R>>
-  void run(W work, Reply<std::type_identity_t<V>> done) {
+  void run(W work, Reply<std::type_identity_t<V>> done, std::shared_ptr<LoopDoor> door = nullptr) {
     auto slot = std::make_shared<std::optional<V>>();
-    submit(into(std::move(work), slot), [slot, done = std::move(done)](Status status) {
-      if (!done) return;
-      if (status) {
-        done(std::move(**slot));
-      } else {
-        done(status.error());
-      }
-    });
+    std::vector<Operation> one;
+    one.push_back({into(std::move(work), slot),
+                   [slot, done = std::move(done)](Status status) {
+                     if (!done) return;
+                     if (status) {
+                       done(std::move(**slot));
+                     } else {
+                       done(status.error());
+                     }
+                   },
+                   false, std::move(door)});
+    submit_all(std::move(one));
   }
 
   // Runs the work and waits until it is durable. Throws its Error. Blocks the caller: only before

@@ -343,8 +343,13 @@ class ThreadedStore::Worker {
     auto answers = std::make_shared<std::vector<Answer>>();
     answers->reserve(group.size());
     for (std::size_t i = 0; i < group.size(); ++i) {
-      answers->push_back({std::move(group[i]), errors[i]});
+      if (group[i].door) {
+        answer_at_door(std::move(group[i]), errors[i]);
+      } else {
+        answers->push_back({std::move(group[i]), errors[i]});
+      }
     }
+    if (answers->empty()) return;
     post([answers](LoopState&) {
       for (auto& [operation, error] : *answers) {
         if (operation.done) operation.done(error ? Status(*error) : Status(Done{}));
@@ -352,12 +357,28 @@ class ThreadedStore::Worker {
     });
   }
 
+  static void answer_at_door(Operation operation, const std::optional<Error>& error) {
+    const auto door = operation.door;
+    door->post([answer = std::make_shared<Answer>(Answer{std::move(operation), error})] {
+      const auto& [answered, failure] = *answer;
+      if (answered.done) answered.done(failure ? Status(*failure) : Status(Done{}));
+    });
+  }
+
   void refuse(std::vector<Operation> operations) {
-    auto refused = std::make_shared<std::vector<Operation>>(std::move(operations));
-    post([refused, capacity = options_.capacity](LoopState&) {
-      const Error error(Code::rate_limited,
-                        fmt::format("{} operations wait for the disk already", capacity),
-                        "Ask again later.");
+    const Error error(Code::rate_limited,
+                      fmt::format("{} operations wait for the disk already", options_.capacity),
+                      "Ask again later.");
+    auto refused = std::make_shared<std::vector<Operation>>();
+    for (auto& operation : operations) {
+      if (operation.door) {
+        answer_at_door(std::move(operation), error);
+      } else {
+        refused->push_back(std::move(operation));
+      }
+    }
+    if (refused->empty()) return;
+    post([refused, error](LoopState&) {
       for (auto& operation : *refused) {
         if (operation.done) operation.done(error);
       }

@@ -35,8 +35,8 @@ class ThreadedStore final : public Store {
   // Opens, checks and migrates, then starts the thread. Loop outlives the store. `fatal` is called
   // on the loop, once, when the store can't go on: end the host. Throws Error.
   ThreadedStore(StoreOptions options, Loop& loop, Log log, std::function<void(const Error&)> fatal);
-  // Runs and commits what was asked for (its replies are not called), checkpoints, notes the clean
-  // stop.
+  // Runs and commits what was asked for (its replies are not called, but for those at a door),
+  // checkpoints, notes the clean stop.
   ~ThreadedStore() override;
 
   // Called on the loop each time the store becomes unwritable or writable again. Loop thread.

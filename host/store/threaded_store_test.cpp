@@ -77,6 +77,38 @@ TEST_F(ThreadedStoreTest, what_was_answered_is_there_after_reopening) {
   EXPECT_EQ(events(), 1);
 }
 
+TEST_F(ThreadedStoreTest, who_brings_a_door_is_answered_there_whatever_the_answer) {
+  open({.capacity = 2});
+  FakeLoop others;
+  const auto door = std::make_shared<LoopDoor>(others);
+  std::vector<std::string> answers;
+  const auto ask = [&](const char* name, bool works) {
+    store_->run(
+        [works](Unit& unit) {
+          add_event(unit, "a");
+          if (!works) throw Error(Code::conflict, "no");
+        },
+        [&answers, name](const Status& status) {
+          answers.push_back(std::string(name) + (status ? " done" : " refused"));
+        },
+        door);
+  };
+  auto release = hold();
+  // Of another thread, as whoever has a loop of its own.
+  std::thread([&] { ask("first", true), ask("second", false), ask("third", true); }).join();
+  release.set_value();
+  wait([&] { return others.drain(), answers.size() == 3; });
+  EXPECT_THAT(answers,
+              testing::UnorderedElementsAre("first done", "second refused", "third refused"));
+  EXPECT_EQ(events(), 1);
+  ask("late", true);
+  door->close();
+  EXPECT_EQ(events(), 2) << "is stored all the same";
+  others.drain();
+  loop_.drain();
+  EXPECT_EQ(answers.size(), 3u);
+}
+
 TEST_F(ThreadedStoreTest, a_reader_sees_it_when_it_is_answered) {
   open();
   bool seen = false;
