@@ -6,6 +6,7 @@
 
 #include "tokens/granting.hpp"
 #include "tokens/kept_settings.hpp"
+#include "tokens/ledger_desk.hpp"
 #include "tokens/ledger_start.hpp"
 #include "tokens/pause_table.hpp"
 #include "tokens/pause_watch.hpp"
@@ -17,18 +18,6 @@ namespace {
 constexpr Duration kTryAgain = std::chrono::seconds(1);
 // By how much a clock may be corrected without a word.
 constexpr Duration kShiftToTell = std::chrono::minutes(10);
-
-// Whether the store may take the same operation later.
-bool is_store_busy(const Error& error) {
-  return error.code() == Code::io || error.code() == Code::unavailable ||
-         error.code() == Code::rate_limited;
-}
-
-// For whoever asks for tokens {rate_limited} is a cap's word.
-Error as_unavailable(const Error& error) {
-  if (error.code() != Code::rate_limited) return error;
-  return {Code::unavailable, error.message(), error.next_step()};
-}
 
 Error no_budget() {
   return {Code::unavailable, "there is no budget, so no tokens are granted",
@@ -49,6 +38,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
         boot_(std::move(boot)),
         day_(clock_, boot_, std::nullopt) {}
 
+  void open_desk();
   void recover(Reply<Recovery> done);
   void set_budget(Budget budget, Reply<Done> done);
   void withdraw_budget(Reply<Done> done);
@@ -68,6 +58,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   [[nodiscard]] std::int64_t budget_generation() const { return budget_generation_; }
   void set_budget_handler(std::function<void()> handler) { budget_handler_ = std::move(handler); }
   [[nodiscard]] DayClock& day() { return day_; }
+  [[nodiscard]] const std::shared_ptr<LedgerDesk>& desk() const { return desk_; }
   [[nodiscard]] PauseWatch& pauses() { return pauses_; }
   void set_rows_handler(std::function<void()> handler) { rows_handler_ = std::move(handler); }
   void rows_added() const {
@@ -90,6 +81,9 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
 
   [[nodiscard]] LedgerTerms terms();
   void take_budget(std::optional<Budget> budget);
+  void take_day(const DayClock& day);
+  void kept_day(std::int64_t day);
+  void publish();
   void begun(Changed changed);
   void warn_of_clock() const;
   void take_notes(const LedgerNotes& notes);
@@ -108,6 +102,7 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   std::function<void()> budget_handler_;
   std::shared_ptr<const Budget> shared_budget_ = std::make_shared<const Budget>();
   PauseWatch pauses_{store_, loop_, day_, log_};
+  std::shared_ptr<LedgerDesk> desk_;
   std::function<void()> rows_handler_;
   std::vector<std::function<void()>> again_;
   Timer again_timer_;
@@ -121,6 +116,37 @@ void Ledger::Impl::take_budget(std::optional<Budget> budget) {
   budget_ = std::move(budget);
   shared_budget_ = std::make_shared<const Budget>(budget_.value_or(Budget()));
   if (budget_) day_.set_zone(BudgetZone::load(budget_->zone));
+  publish();
+}
+
+void Ledger::Impl::take_day(const DayClock& day) {
+  day_ = day;
+  kept_day(day.anchor().day);
+}
+
+void Ledger::Impl::kept_day(std::int64_t day) {
+  kept_day_ = day;
+  publish();
+}
+
+void Ledger::Impl::publish() {
+  if (budget_ && kept_day_)
+    desk_->open(shared_budget_, day_, *kept_day_);
+  else
+    desk_->close();
+}
+
+void Ledger::Impl::open_desk() {
+  desk_ = std::make_shared<LedgerDesk>(
+      store_, clock_, host_name_,
+      [weak = weak_from_this(), loop = &loop_](LedgerNotes notes, bool rows) {
+        loop->post([weak, notes = std::move(notes), rows] {
+          const auto self = weak.lock();
+          if (!self) return;
+          self->take_notes(notes);
+          if (rows) self->rows_added();
+        });
+      });
 }
 
 void Ledger::Impl::begun(Changed changed) {
@@ -140,8 +166,7 @@ void Ledger::Impl::recover(Reply<Recovery> done) {
                if (!start.budget_fault.empty())
                  self->log_.error("the kept budget is of no use, no tokens are granted: {}",
                                   start.budget_fault);
-               self->day_ = DayClock(self->clock_, self->boot_, start.anchor);
-               self->kept_day_ = start.anchor.day;
+               self->take_day(DayClock(self->clock_, self->boot_, start.anchor));
                self->take_budget(std::move(start.budget));
                self->budget_generation_ = start.budget_generation;
                self->pauses_.take(std::move(start.pauses));
@@ -213,8 +238,7 @@ void Ledger::Impl::accept_clock(Reply<Done> done) {
         const auto self = weak.lock();
         if (!self) return;
         if (!changed) return done(changed.error());
-        self->day_ = day;
-        self->kept_day_ = day.anchor().day;
+        self->take_day(day);
         self->begun(std::move(changed.value()));
         done(Done{});
       });
@@ -268,7 +292,7 @@ void Ledger::Impl::ask(Work work, Reply<T> done) {
         const auto self = weak.lock();
         if (!self) return;
         if (!result) return done(as_unavailable(result.error()));
-        if (anchor) self->kept_day_ = anchor->day;
+        if (anchor) self->kept_day(anchor->day);
         auto& granted = result.value();
         self->take_notes(granted.notes);
         if (granted.refusal) return done(Error(*granted.refusal));
@@ -311,7 +335,9 @@ void Ledger::Impl::take_notes(const LedgerNotes& notes) {
 Ledger::Ledger(Store& store, Loop& loop, const Clock& clock, Log log, std::string host_name,
                std::string boot)
     : impl_(std::make_shared<Impl>(store, loop, clock, std::move(log), std::move(host_name),
-                                   std::move(boot))) {}
+                                   std::move(boot))) {
+  impl_->open_desk();
+}
 Ledger::~Ledger() = default;
 
 void Ledger::recover(Reply<Recovery> done) { impl_->recover(std::move(done)); }
@@ -383,6 +409,8 @@ void Ledger::release(ReservationId reservation, Reply<Done> done) {
       },
       std::move(done));
 }
+
+std::shared_ptr<LedgerDesk> Ledger::desk() const { return impl_->desk(); }
 
 std::function<void(Unit&)> Ledger::reporting(Spender spender, std::vector<Report> reports,
                                              std::optional<std::int64_t> day) {

@@ -32,6 +32,8 @@
 
 namespace host {
 
+class LedgerDesk;
+
 class Ledger {
  public:
   // Store, loop and clock outlive it. `host_name` is in each row. `boot` names the machine's boot.
@@ -84,6 +86,10 @@ class Ledger {
   // The run is over: what is free goes back. Open holds stay until they are settled. A second time
   // changes nothing.
   void release(ReservationId reservation, Reply<Done> done);
+
+  // For hold(), settle() and drop() of other threads: the same caps, decided at the same place. It
+  // may be kept, but nothing be asked of it once this has gone.
+  [[nodiscard]] std::shared_ptr<LedgerDesk> desk() const;
 
   // What a task says that it used without the host's seeing it, in the transaction of its
   // completion: made on the loop, called on the store thread. Only what exceeds what the host has

@@ -25,6 +25,7 @@ struct LedgerTerms {
 struct LedgerNotes {
   std::optional<PipelinePause> pause;
   std::vector<std::string> warnings;
+  [[nodiscard]] bool any() const { return pause || !warnings.empty(); }
 };
 
 // Granted, or refused by a cap, which is no error of the unit of work: the pause that it causes is
