@@ -74,8 +74,11 @@ RunTerms RunRoutes::terms_in(const Json& request) {
   terms.spender.pipeline = text_in(request, "pipeline");
   if (terms.spender.pipeline.empty()) terms.spender.pipeline = kTask;
   terms.spender.playbook = text_in(request, "playbook");
-  if (const auto issue = text_in(request, "issue"); !issue.empty())
-    std::tie(terms.spender.repo, terms.spender.issue) = issue_in(issue);
+  if (const auto text = text_in(request, "issue"); !text.empty()) {
+    auto issue = parse_issue(text);
+    terms.spender.repo = std::move(issue.repo);
+    terms.spender.issue = issue.number;
+  }
   const Json reserve = request.value("reserve", Json(0));
   if (!reserve.is_number_integer() || reserve < 0)
     throw Error(Code::usage, "reserve must be a number of tokens");

@@ -117,7 +117,7 @@ void show(const TokenSources& sources, const ServerRequest& request, Reply<Json>
   const int limit = static_cast<int>(number(request, "limit", 100, 1, kLongestPage));
   if ((job != 0) + !run.empty() + !issue.empty() != 1)
     throw Error(Code::usage, "what is to be shown?", "Name one of job, run and issue.");
-  const auto on = issue.empty() ? std::pair<std::string, std::int64_t>() : issue_in(issue);
+  const auto on = issue.empty() ? IssueName() : parse_issue(issue);
   read(
       *sources.store,
       [=](Unit& unit) {
@@ -129,8 +129,8 @@ void show(const TokenSources& sources, const ServerRequest& request, Reply<Json>
           rows = rows_of_run(unit, run, limit + 1);
           total = find_account(unit, 0, Dimension::run, run);
         } else {
-          rows = rows_of_issue(unit, on.first, on.second, limit + 1);
-          total = find_account(unit, 0, Dimension::issue, issue_account(on.first, on.second));
+          rows = rows_of_issue(unit, on.repo, on.number, limit + 1);
+          total = find_account(unit, 0, Dimension::issue, issue_account(on.repo, on.number));
         }
         const bool more = std::ssize(rows) > limit;
         if (more) rows.pop_back();
@@ -244,19 +244,6 @@ Json tokens_status(const TokenSources& sources) {
           {"until", format_utc(sources.ledger->next_reset())},
           {"pauses", pauses_json(sources.ledger->pauses())},
           {"export", sources.export_state ? sources.export_state() : Json()}};
-}
-
-std::pair<std::string, std::int64_t> issue_in(const std::string& text) {
-  const auto hash = text.rfind('#');
-  std::int64_t issue = 0;
-  if (hash != std::string::npos) {
-    const auto [end, failed] =
-        std::from_chars(text.data() + hash + 1, text.data() + text.size(), issue);
-    if (failed == std::errc{} && end == text.data() + text.size() && issue > 0 &&
-        text.substr(0, hash).find('/') != std::string::npos)
-      return {text.substr(0, hash), issue};
-  }
-  throw Error(Code::usage, "\"" + text + "\" is no issue, expected owner/name#12");
 }
 
 void accept_clock(const TokenSources& sources, Reply<Json> done) {

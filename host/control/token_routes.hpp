@@ -43,9 +43,6 @@ void read_tokens(const TokenSources& sources, const ServerRequest& request, Repl
 // For GET /v1/status, without a look at the store: {"budget", "until", "pauses", "export"}.
 [[nodiscard]] Json tokens_status(const TokenSources& sources);
 
-// "owner/name#12". Throws Error{usage} for anything else.
-[[nodiscard]] std::pair<std::string, std::int64_t> issue_in(const std::string& text);
-
 // POST /v1/tokens/accept-clock: {"day", "until", "shift_seconds"}, the last by how much the clock
 // had been set.
 void accept_clock(const TokenSources& sources, Reply<Json> done);

@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "services/budget_wait.hpp"
-#include "services/reported_usage.hpp"
+#include "services/job_issue.hpp"
 #include "tokens/ledger.hpp"
 #include "tokens/model_call.hpp"
 
@@ -37,7 +37,7 @@ class ModelService final : public Service {
            Reply<Json> reply) {
     ModelCall call;
     call.route = granted_route(*run, params);
-    call.spender = spender_of(*run);
+    call.spender = spender_of_call(*run, params);
     call.kind = kind;
     call.request = object_parameter(params, "request");
     call.timeout = milliseconds_parameter(params, "timeout_ms", std::chrono::minutes(10));
@@ -45,6 +45,9 @@ class ModelService final : public Service {
       call.reservation = ReservationId(number);
       if (!run->reservations.contains(*call.reservation))
         throw Error(Code::usage, "the run has no open reservation " + std::to_string(number));
+      if (call.spender.issue_of_call)
+        throw Error(Code::usage, "a call counts for the issue of its reservation",
+                    "Name the issue with tokens/1.reserve.");
     }
     // A call without a reservation takes one of its own.
     if (!run->token_day) run->token_day = ledger_->today();

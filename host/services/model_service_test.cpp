@@ -95,6 +95,26 @@ TEST_F(ModelServiceTest, ARowSaysWhetherTheRunCouldHaveDoneWithoutTheHost) {
   EXPECT_THAT(rows("SELECT bypassable FROM ledger ORDER BY id"), ElementsAre("0", "1"));
 }
 
+TEST_F(ModelServiceTest, AnIssuesCapBindsTheCallsThatNameIt) {
+  Budget budget;
+  budget.caps[Dimension::issue][""] = {.tokens = Tokens(10'000)};
+  budget.caps[Dimension::issue]["org/app#8"] = {.tokens = Tokens(5)};
+  ledger_.set_budget(budget, [](const Status& status) { ASSERT_TRUE(status.ok()); });
+  loop_.drain();
+  auto run = open({{"model", {"main"}}, {"gitea.read", {"org/app"}}});
+  http_.enqueue(200, kAnswer);
+  ASSERT_TRUE(chat(*run, {{"issue", "org/app#7"}}).ok());
+  EXPECT_THAT(rows("SELECT repo || '#' || issue || ' ' || (input + output) FROM ledger"),
+              ElementsAre("org/app#7 15"));
+  EXPECT_EQ(chat(*run, {{"issue", "org/app#8"}}).error().code(), Code::denied);
+  const auto reservation = call(*run, "tokens/1.reserve", {{"tokens", 100}}).value();
+  EXPECT_EQ(chat(*run, {{"issue", "org/app#7"}, {"reservation", reservation["reservation"]}})
+                .error()
+                .code(),
+            Code::usage)
+      << "its reservation is for none";
+}
+
 TEST_F(ModelServiceTest, ARunIsOneRunHoweverManyCallsItMakes) {
   Budget budget;
   budget.caps[Dimension::day][""] = {.runs = 1};

@@ -50,6 +50,10 @@ Spender spender_of(const RunContext& run) {
   spender.job = run.run.job;
   spender.attempt = run.attempt;
   spender.run = fmt::format("{}.{}", run.run.job.value(), run.run.lease.value());
+  if (run.issue) {
+    spender.repo = run.issue->repo;
+    spender.issue = run.issue->number;
+  }
   spender.bypassable = run.bypassable;
   return spender;
 }

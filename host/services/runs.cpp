@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "services/job_issue.hpp"
 #include "services/reported_usage.hpp"
 #include "services/state_service.hpp"
 
@@ -45,6 +46,7 @@ void Runs::opened(const ClaimedJob& job, const RunnableTask& task) {
   context->writes = terms.writes;
   context->attempt = job.attempt;
   context->pipeline = terms.pipeline.empty() ? task.name : std::move(terms.pipeline);
+  context->issue = issue_of_job(job.payload, context->grants);
   context->bypassable = terms.bypassable;
   services_->open(std::move(context));
 }

@@ -64,6 +64,7 @@ struct RunContext {
 
   int attempt = 0;
   std::string pipeline;                   // whose budget its tokens count for
+  std::optional<IssueName> issue;         // likewise: that which the job is about
   bool bypassable = false;                // it could reach a model without the host
   std::optional<std::int64_t> token_day;  // of its first reservation: its reports are of it, too
   std::vector<Report> reports;            // what it said that it used; charged however it ends

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "services/budget_wait.hpp"
+#include "services/job_issue.hpp"
 #include "services/reported_usage.hpp"
 #include "services/token_json.hpp"
 #include "store/store.hpp"
@@ -71,7 +72,7 @@ class TokensService final : public Service {
     std::optional<ModelName> model;
     if (said.model != ModelName()) model = model_of(said, "reserve");
     const Tokens tokens(number_parameter(params, "tokens", 0, 1, kMostTokensOfARun.count()));
-    ledger_->reserve({spender_of(*run), tokens, model},
+    ledger_->reserve({spender_of_call(*run, params), tokens, model},
                      [run, ledger = ledger_, day = ledger_->today(), asked = moment_of(*ledger_),
                       reply = std::move(reply)](Result<ReservationId> id) {
                        if (!id.ok()) {

@@ -15,7 +15,8 @@ class Store;
 // tokens/1: what a plugin says of tokens that the host doesn't see, and what it may read of the
 // account.
 //
-//   reserve  {tokens, provider?, model?} -> {reservation}   of the run's; given back at its end
+//   reserve  {tokens, provider?, model?, issue?} -> {reservation}   of the run's; given back at its
+//                                                                   end
 //   settle   {reservation, provider, model, USAGE} -> {}    a call of its own inside it; at once
 //   release  {reservation} -> {}
 //   report   {provider?, model?, USAGE} -> {}               charged with the run's end, however it
@@ -25,7 +26,8 @@ class Store;
 //   rotate_log {keep?} -> {file}                            puts token_usage.jsonl away
 //
 // USAGE is input_tokens, output_tokens, cache_read_tokens?, cache_write_tokens?, reasoning_tokens?.
-// The first four need no grant: they only spend the plugin's own pipeline. `tokens.read` names the
+// The first four need no grant: they only spend the plugin's own pipeline. `issue` (owner/name#12)
+// is as services/job_issue.hpp has it. `tokens.read` names the
 // pipelines that standings and usage tell of; what is about no pipeline needs "*". `tokens.rotate`
 // (any value) is for rotate_log.
 //

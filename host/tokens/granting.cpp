@@ -109,10 +109,13 @@ Granted<ReservationId> grant_reservation(Unit& unit, const LedgerTerms& terms,
   check_range(ask.tokens, kMostTokensOfARun, "what a run reserves");
   if (ask.model) (void)price_for(terms, ask.spender, *ask.model);
   const auto keys = accounts_of(ask.spender, ask.model, terms.today);
-  // With which models a run has begun nobody knows: there each reservation counts.
+  // With which models a run has begun nobody knows, nor with which of the issues that its calls
+  // name: there each reservation counts.
   const bool begun = has_begun(unit, ask.spender);
-  const auto runs_more = [begun](const AccountKey& key) {
-    return begun && key.dimension != Dimension::model ? 0 : 1;
+  const auto runs_more = [begun, by_call = ask.spender.issue_of_call](const AccountKey& key) {
+    const bool each =
+        key.dimension == Dimension::model || (by_call && key.dimension == Dimension::issue);
+    return begun && !each ? 0 : 1;
   };
   std::vector<Shortage> shortages;
   LedgerNotes notes;

@@ -2,7 +2,10 @@
 #include "tokens/spender.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
+
+#include "base/error.hpp"
 
 namespace host {
 
@@ -24,6 +27,23 @@ ModelName model_named(std::string_view provider, std::string_view model) {
   while (!named.provider.empty() && named.model.starts_with(named.provider + "/"))
     named.model.erase(0, named.provider.size() + 1);
   return named;
+}
+
+IssueName parse_issue(const std::string& text) {
+  const auto hash = text.rfind('#');
+  std::int64_t number = 0;
+  if (hash != std::string::npos) {
+    const auto [end, failed] =
+        std::from_chars(text.data() + hash + 1, text.data() + text.size(), number);
+    if (failed == std::errc{} && end == text.data() + text.size() && number > 0 &&
+        text.substr(0, hash).find('/') != std::string::npos)
+      return {text.substr(0, hash), number};
+  }
+  throw Error(Code::usage, "\"" + text + "\" is no issue, expected owner/name#12");
+}
+
+bool same_issue(const IssueName& a, const IssueName& b) {
+  return a.number == b.number && folded(a.repo) == folded(b.repo);
 }
 
 }  // namespace host

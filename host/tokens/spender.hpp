@@ -25,6 +25,17 @@ struct ModelName {
 // the provider before the model, however often, is not of its name.
 [[nodiscard]] ModelName model_named(std::string_view provider, std::string_view model);
 
+// An issue of the forge, or a pull request, which is one to it.
+struct IssueName {
+  std::string repo;  // "owner/name"
+  std::int64_t number = 0;
+  [[nodiscard]] std::string text() const { return repo + "#" + std::to_string(number); }
+};
+// Of "owner/name#12". Throws Error{usage}.
+[[nodiscard]] IssueName parse_issue(const std::string& text);
+// Upper and lower case of a repository are the same to the forge.
+[[nodiscard]] bool same_issue(const IssueName& a, const IssueName& b);
+
 // On whose account tokens go: what a row of the ledger says besides numbers, and by which caps
 // apply. Empty where it doesn't apply.
 struct Spender {
@@ -37,7 +48,8 @@ struct Spender {
   std::string run;   // "12.3": job and lease; or of a run that is no job, its id
   std::string repo;  // "owner/name"
   std::int64_t issue = 0;
-  bool bypassable = false;  // it could reach a model without the host
+  bool issue_of_call = false;  // the call alone names it: the run may be about others, too
+  bool bypassable = false;     // it could reach a model without the host
 };
 
 }  // namespace host
