@@ -18,10 +18,13 @@ long Figures::trend() const {
   return std::lround((static_cast<double>(yesterday) / before - 1) * 100);
 }
 
-std::vector<Figures> figures_by(const timmy::Context& ctx, const std::string& dimension) {
+AllFigures figures_by(const timmy::Context& ctx, const std::string& dimension) {
   std::map<std::string, Figures> all;
+  AllFigures figures;
   const auto add = [&](int days, auto into) {
-    for (const auto& total : ctx.tokens().usage(dimension, days)) into(all[total.name], total);
+    const auto [totals, cut] = ctx.tokens().totals(dimension, days);
+    figures.cut = figures.cut || cut;
+    for (const auto& total : totals) into(all[total.name], total);
   };
   // The service tells of the last so many days together: what is older is the difference.
   add(1, [](Figures& one, const timmy::TokenTotal& total) {
@@ -35,7 +38,7 @@ std::vector<Figures> figures_by(const timmy::Context& ctx, const std::string& di
   add(2 + kWeek, [](Figures& one, const timmy::TokenTotal& total) {
     one.week = total.usage.total() - one.today - one.yesterday;
   });
-  std::vector<Figures> list;
+  auto& list = figures.rows;
   for (auto& [name, one] : all) {
     one.name = name;
     one.yesterday = std::max<std::int64_t>(one.yesterday, 0);
@@ -46,7 +49,7 @@ std::vector<Figures> figures_by(const timmy::Context& ctx, const std::string& di
   std::stable_sort(list.begin(), list.end(), [](const Figures& a, const Figures& b) {
     return a.yesterday + a.today > b.yesterday + b.today;
   });
-  return list;
+  return figures;
 }
 
 std::string trend_text(const Figures& figures) {

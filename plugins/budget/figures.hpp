@@ -20,10 +20,14 @@ struct Figures {
   [[nodiscard]] long trend() const;
 };
 
+struct AllFigures {
+  std::vector<Figures> rows;
+  bool cut = false;  // more was used than is looked at: some are missing, or too small
+};
+
 // By "day", "pipeline" or "model". Most of yesterday and today first; without those that used
 // nothing in all the time.
-[[nodiscard]] std::vector<Figures> figures_by(const timmy::Context& ctx,
-                                              const std::string& dimension);
+[[nodiscard]] AllFigures figures_by(const timmy::Context& ctx, const std::string& dimension);
 
 // "+20%", "-5%", "new".
 [[nodiscard]] std::string trend_text(const Figures& figures);

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kRows = 20;  // of a table
 constexpr int kIssueDays = 8;
+constexpr const char* kCut =
+    "\nMore was used than is looked at: some are missing here, or too small.\n";
 constexpr const char* kTitle = "Token report";
 
 // As code, so that the forge makes neither a mention nor a reference of it.
@@ -56,7 +58,7 @@ std::string dollars(double amount) {
 }
 
 std::string table(const timmy::Context& ctx, const std::string& dimension) {
-  const auto all = figures_by(ctx, dimension);
+  const auto [all, cut] = figures_by(ctx, dimension);
   if (all.empty()) return "Nothing in the last 9 days.\n\n";
   std::string text = "| " + dimension +
                      " | today | yesterday | a day in the 7 before | trend | cost yesterday |\n"
@@ -68,17 +70,17 @@ std::string table(const timmy::Context& ctx, const std::string& dimension) {
             trend_text(each) + " | " +
             (each.cost_yesterday > 0 ? dollars(each.cost_yesterday) : "") + " |\n";
   }
-  return text + more(all.size());
+  return text + more(all.size()) + (cut ? kCut : "");
 }
 
 std::string issues(const timmy::Context& ctx) {
-  const auto all = ctx.tokens().usage("issue", kIssueDays);
+  const auto [all, cut] = ctx.tokens().totals("issue", kIssueDays);
   if (all.empty()) return "None in the last 8 days.\n";
   std::string text = "| issue | tokens, all in all | calls |\n|---|--:|--:|\n";
   for (std::size_t i = 0; i < std::min(all.size(), kRows); ++i)
     text += "| " + code(all[i].name) + " | " + grouped(all[i].usage.total()) + " | " +
             grouped(all[i].calls) + " |\n";
-  return text + more(all.size());
+  return text + more(all.size()) + (cut ? kCut : "");
 }
 
 }  // namespace

@@ -77,6 +77,17 @@ TEST_F(Report, CutsLongTables) {
   EXPECT_THAT(body(), AllOf(HasSubstr("`m19`"), Not(HasSubstr("`m20`")), HasSubstr("and 5 more.")));
 }
 
+TEST_F(Report, SaysWhereMoreWasUsedThanItKnowsOf) {
+  account_.spend("issue", "org/app#7", 1, {10, 0, 0, 0, 0});
+  EXPECT_THAT(body(), Not(HasSubstr("some are missing")));
+  account_.usage_cut = true;
+  EXPECT_THAT(body(), HasSubstr("some are missing"));
+  account_ = {};
+  account_.usage_cut = true;
+  account_.spend("pipeline", "nightly", 1, {10, 0, 0, 0, 0});
+  EXPECT_THAT(body(), HasSubstr("some are missing"));
+}
+
 TEST_F(Report, ARepositoryThatRefusesKeepsNoOtherFromItsTurn) {
   const auto outcome = run("token_report", {{"report", {"org/gone", "org/ops"}}});
   EXPECT_EQ(outcome.code, "incomplete");

@@ -20,6 +20,10 @@ class TokensTest : public AnyTaskTest {
   static Json hello() {
     return {{"model", "small"}, {"messages", {{{"role", "user"}, {"content", "hello"}}}}};
   }
+  Outcome run_about(const Json& payload, std::function<void(timmy::Context&)> task) {
+    the_task = [&](const timmy::Job&, timmy::Context& ctx) { return task(ctx), Json(); };
+    return plugin_.run("any", payload);
+  }
   Outcome ask(const timmy::ModelOptions& options = {}) {
     return run([&](timmy::Context& ctx) -> Json {
       return {{"said", ctx.model().chat("main", hello(), options).text()}};
@@ -171,6 +175,54 @@ TEST_F(TokensTest, TheAccountIsRead) {
                 return Json();
               }).ok());
   EXPECT_THAT(world_.account.rotated, ElementsAre(7));
+}
+
+TEST_F(TokensTest, TheCapOfAnIssueBindsTheCallsThatNameIt) {
+  world_.account.left_of_issue["org/app#7"] = 30;
+  EXPECT_TRUE(run([&](timmy::Context& ctx) -> Json {
+                (void)ctx.model().chat("main", hello(), {.issue = "org/app#7"});
+                const auto mine = ctx.tokens().reserve(17, "", "", "org/app#7");
+                EXPECT_THROW((void)ctx.model().chat("main", hello(), {.issue = "org/app#7"}),
+                             timmy::Permanent);
+                (void)ctx.model().chat("main", hello(), {.reservation = mine});
+                (void)ctx.model().chat("main", hello(), {.issue = "org/app#8"});
+                (void)ctx.model().chat("main", hello());
+                EXPECT_THROW((void)ctx.tokens().reserve(1, "", "", "seven"), timmy::Permanent);
+                return Json();
+              }).ok());
+  EXPECT_EQ(world_.account.left_of_issue["org/app#7"], 4) << "what it reserved went back";
+  std::vector<std::string> issues;
+  for (const auto& each : world_.account.charged) issues.push_back(each.issue);
+  EXPECT_THAT(issues, ElementsAre("org/app#7", "org/app#7", "org/app#8", ""));
+}
+
+TEST_F(TokensTest, AJobAboutAnIssueCountsForItWhateverItsCallsSay) {
+  world_.account.left_of_issue["org/app#7"] = 20;
+  const Json about{{"repo", "org/app"}, {"number", 7}};
+  const auto spends_twice = run_about(about, [&](timmy::Context& ctx) {
+    (void)ctx.model().chat("main", hello());
+    EXPECT_EQ(world_.account.charged.back().issue, "org/app#7");
+    (void)ctx.model().chat("main", hello());
+  });
+  EXPECT_EQ(spends_twice.code, "denied");
+  const auto on_another = run_about(about, [&](timmy::Context& ctx) {
+    (void)ctx.model().chat("main", hello(), {.issue = "org/app#8"});
+  });
+  EXPECT_EQ(on_another.code, "usage");
+  EXPECT_TRUE(ask().ok()) << "the next job is about none";
+}
+
+TEST_F(TokensTest, TotalsSayWhetherTheyAreAll) {
+  world_.account.spend("issue", "org/app#7", 0, {10, 5, 0, 0, 0});
+  for (const bool cut : {false, true}) {
+    world_.account.usage_cut = cut;
+    EXPECT_TRUE(run([&](timmy::Context& ctx) -> Json {
+                  const auto all = ctx.tokens().totals("issue");
+                  EXPECT_EQ(all.cut, cut);
+                  EXPECT_EQ(all.totals.at(0).usage.total(), 15);
+                  return Json();
+                }).ok());
+  }
 }
 
 TEST(ModelReplyTest, SaysWhatAProviderSaidAndNothingElse) {

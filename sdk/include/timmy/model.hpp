@@ -47,6 +47,10 @@ struct ModelOptions {
   // Of tokens/1.reserve. Zero: the call asks for what it needs by itself.
   std::int64_t reservation = 0;
   Milliseconds timeout{600'000};
+  // "owner/name#12": counts against the caps of this issue, too. Of a job whose payload names one
+  // ("repo" and "number", as webhooks do) every call does, and no other may be named. Needs
+  // gitea.read or gitea.write for the repository; not with a reservation, which has its own.
+  std::string issue{};
 };
 
 // What a call was charged.
@@ -145,6 +149,7 @@ class Model {
                                const ModelOptions& options) const {
     Json params{{"route", route}, {"request", request}, {"timeout_ms", options.timeout.count()}};
     if (options.reservation != 0) params["reservation"] = options.reservation;
+    if (!options.issue.empty()) params["issue"] = options.issue;
     const Json answer = caller_.call(method, params);
     ModelReply reply{answer.at("reply")};
     if (const auto charged = answer.find("charged"); charged != answer.end())

@@ -134,9 +134,9 @@ class World {
  private:
   friend class Plugin;
 
-  void begin_run(const std::string& key) {
+  void begin_run(const std::string& key, const Json& payload) {
     forge.set_job(key);
-    account.begin_run();
+    account.begin_run(payload);
     staged_state_.clear();
     staged_jobs_.clear();
   }
@@ -329,7 +329,7 @@ class Plugin {
     const timmy_run run = run_of(*world_);
     const Borrowed name(task);
     const Borrowed text(detail::dump(job));
-    world_->begin_run(options.key);
+    world_->begin_run(options.key, job.at("payload"));
     Outcome outcome;
     timmy_reply reply = reply_to(outcome);
     outcome.status = table_->run(self_, &run, name.str(), text.str(), &reply);

@@ -29,6 +29,12 @@ struct TokenTotal {
   }
 };
 
+struct TokenTotals {
+  std::vector<TokenTotal> totals;  // most first
+  // There is more in these days than was looked at: names are missing, or sums are too small.
+  bool cut = false;
+};
+
 // A cap of token_budget.json, and how it stands.
 struct TokenStanding {
   struct Amount {
@@ -97,12 +103,14 @@ class Tokens {
 
   // So many tokens are this run's, until it ends or releases them. Throws as Model::chat where a
   // cap is in the way. `provider` and `model`, both or neither: where there is only one, so that
-  // its cap counts too.
+  // its cap counts too. `issue` as in ModelOptions: what is used inside counts for it.
   [[nodiscard]] std::int64_t reserve(std::int64_t tokens, const std::string& provider = {},
-                                     const std::string& model = {}) const {
+                                     const std::string& model = {},
+                                     const std::string& issue = {}) const {
     Json params{{"tokens", tokens}};
     if (!provider.empty()) params["provider"] = provider;
     if (!model.empty()) params["model"] = model;
+    if (!issue.empty()) params["issue"] = issue;
     return caller_.call("tokens/1.reserve", params).at("reservation").get<std::int64_t>();
   }
   // A call was made inside the reservation and used this: charged at once, whatever becomes of the
@@ -129,11 +137,15 @@ class Tokens {
   // By "day", "pipeline", "playbook" or "model": what was used today, or in the last so many days,
   // most first. By "issue" or "run": of those that used any in these days, all that each ever did.
   // At most 1,000.
-  [[nodiscard]] std::vector<TokenTotal> usage(const std::string& dimension, int days = 1) const {
+  [[nodiscard]] TokenTotals totals(const std::string& dimension, int days = 1) const {
     const Json answer = caller_.call("tokens/1.usage", {{"dimension", dimension}, {"days", days}});
-    std::vector<TokenTotal> all;
-    for (const auto& each : answer.at("usage")) all.push_back(TokenTotal::from(each));
+    TokenTotals all{{}, answer.value("cut", false)};
+    for (const auto& each : answer.at("usage")) all.totals.push_back(TokenTotal::from(each));
     return all;
+  }
+  // The same for whom it is no matter whether that is all.
+  [[nodiscard]] std::vector<TokenTotal> usage(const std::string& dimension, int days = 1) const {
+    return totals(dimension, days).totals;
   }
   [[nodiscard]] TokenStandings standings() const {
     const Json answer = caller_.call("tokens/1.standings", Json::object());

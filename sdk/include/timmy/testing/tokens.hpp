@@ -27,12 +27,16 @@ class Account {
     std::string provider;
     std::string model;
     TokenUsage usage;
+    std::string issue{};  // "owner/name#12": that it counts for
   };
 
   // What the cap has left; nullopt: there is none. Calls and reservations beyond it are refused as
   // by the host.
   std::optional<std::int64_t> left;
   bool renews = true;  // whether the cap begins anew: refused as Retryable, else as Permanent
+  // What caps have left that are over one issue, by "owner/name#12", over all runs. These never
+  // begin anew.
+  std::map<std::string, std::int64_t> left_of_issue;
   // What was charged: calls to models, what was settled, and what runs reported, in that order.
   std::vector<Used> charged;
   std::map<std::int64_t, std::int64_t> reservations;  // what is free of those that are open
@@ -41,6 +45,7 @@ class Account {
   Json pauses = Json::array();
   std::string day = "2026-01-05";
   std::string next_reset = "2026-01-06T00:00:00Z";
+  bool usage_cut = false;    // `cut` of tokens/1.usage: there is more than it tells
   bool log_exists = true;    // there is a token_usage.jsonl to put away
   std::vector<int> rotated;  // `keep` of each rotate_log
 
@@ -94,24 +99,46 @@ class Account {
     throw Permanent("usage", "tokens/1 has no method \"" + std::string(method) + "\"");
   }
 
-  // Takes what a call needs. Throws as the host does where the cap has less.
-  void take(const Used& used, std::int64_t reservation = 0) {
+  // Takes what a call needs. Throws as the host does where a cap has less.
+  void take(Used used, std::int64_t reservation = 0) {
     if (reservation != 0) {
       const auto found = reservations.find(reservation);
       if (found == reservations.end()) throw Permanent("usage", "no such reservation");
+      used.issue = issue_of_[reservation];
       const auto from = std::min(found->second, used.usage.total());
-      must_have(used.usage.total() - from);
+      must_have(used.usage.total() - from, used.issue);
       found->second -= from;
-      take_off(used.usage.total() - from);
+      take_off(used.usage.total() - from, used.issue);
     } else {
-      must_have(used.usage.total());
-      take_off(used.usage.total());
+      must_have(used.usage.total(), used.issue);
+      take_off(used.usage.total(), used.issue);
     }
-    charged.push_back(used);
     seen_ += used.usage.total();
+    charged.push_back(std::move(used));
   }
 
-  void begin_run() { reports_.clear(), seen_ = 0; }
+  // A job with this payload begins.
+  void begin_run(const Json& payload = Json::object()) {
+    reports_.clear(), seen_ = 0;
+    job_issue_.clear();
+    if (!payload.is_object()) return;
+    const auto repo = payload.find("repo");
+    const auto number = payload.find("number");
+    if (repo != payload.end() && repo->is_string() && number != payload.end() &&
+        number->is_number_integer() && *number > 0)
+      job_issue_ = repo->get<std::string>() + "#" + number->dump();
+  }
+  // The issue that a call with these parameters counts for. Throws as the host does.
+  [[nodiscard]] std::string issue_of(const Json& params) const {
+    const std::string said = params.value("issue", "");
+    if (said.empty()) return job_issue_;
+    if (!job_issue_.empty() && said != job_issue_)
+      throw Permanent("usage", "the job is about " + job_issue_ + ", and not about " + said);
+    const auto hash = said.find('#');
+    if (hash == std::string::npos || said.find('/') > hash || hash + 1 == said.size())
+      throw Permanent("usage", "\"" + said + "\" is no issue, expected owner/name#12");
+    return said;
+  }
   // What a run reported is charged however it ends, as far as nobody has seen it; what it reserved
   // goes back.
   void end_run(const Json& result) {
@@ -124,11 +151,12 @@ class Account {
       report.usage.input -= input;
       report.usage.output -= known - input;
       if (report.usage.total() == 0) continue;
-      take_off(report.usage.total());
+      report.issue = job_issue_;
+      take_off(report.usage.total(), report.issue);
       charged.push_back(report);
     }
     reports_.clear();
-    for (const auto& [id, free] : std::exchange(reservations, {})) take_off(-free);
+    for (const auto& [id, free] : std::exchange(reservations, {})) take_off(-free, issue_of_[id]);
   }
 
  private:
@@ -154,7 +182,12 @@ class Account {
     return used;
   }
 
-  void must_have(std::int64_t tokens) const {
+  void must_have(std::int64_t tokens, const std::string& issue) const {
+    if (const auto cap = left_of_issue.find(issue);
+        cap != left_of_issue.end() && tokens > cap->second)
+      throw Permanent("denied", "the cap over " + issue + " has " + std::to_string(cap->second) +
+                                    " tokens left and " + std::to_string(tokens) +
+                                    " were asked for; it never begins anew");
     if (!left || tokens <= *left) return;
     const auto text = "the cap has " + std::to_string(*left) + " tokens left and " +
                       std::to_string(tokens) + " were asked for";
@@ -162,8 +195,10 @@ class Account {
     throw Permanent("denied", text + "; it never begins anew");
   }
   // What a cap lacks already it can't have less of: what was used is used.
-  void take_off(std::int64_t tokens) {
+  void take_off(std::int64_t tokens, const std::string& issue) {
     if (left) *left = std::max<std::int64_t>(*left - tokens, 0);
+    if (const auto cap = left_of_issue.find(issue); cap != left_of_issue.end())
+      cap->second = std::max<std::int64_t>(cap->second - tokens, 0);
   }
 
   [[nodiscard]] std::int64_t reservation_of(const Json& params) const {
@@ -174,7 +209,7 @@ class Account {
   }
   void give_back(const Json& params) {
     const auto found = reservations.find(params.at("reservation").get<std::int64_t>());
-    take_off(-found->second);
+    take_off(-found->second, issue_of_[found->first]);
     reservations.erase(found);
   }
   static void must_name_model(const Used& used, const std::string& method) {
@@ -186,18 +221,22 @@ class Account {
     if (!model.provider.empty() || !model.model.empty()) must_name_model(model, "reserve");
     const auto tokens = params.at("tokens").get<std::int64_t>();
     if (tokens < 1) throw Permanent("usage", "parameter \"tokens\" must be 1 at least");
-    must_have(tokens);
-    take_off(tokens);
+    const auto issue = issue_of(params);
+    must_have(tokens, issue);
+    take_off(tokens, issue);
     reservations[++last_reservation_] = tokens;
+    issue_of_[last_reservation_] = issue;
     return {{"reservation", last_reservation_}};
   }
   Json settle(const Json& params) {
-    auto& free = reservations.at(reservation_of(params));
-    const auto used = used_of(params);
+    const auto id = reservation_of(params);
+    auto& free = reservations.at(id);
+    auto used = used_of(params);
     must_name_model(used, "settle");
+    used.issue = issue_of_[id];
     const auto from = std::min(free, used.usage.total());
     free -= from;
-    take_off(used.usage.total() - from);
+    take_off(used.usage.total() - from, used.issue);
     charged.push_back(used);
     seen_ += used.usage.total();
     return Json::object();
@@ -227,7 +266,7 @@ class Account {
     std::stable_sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) {
       return a.at("total_tokens") > b.at("total_tokens");
     });
-    return {{"usage", rows}};
+    return {{"usage", rows}, {"cut", usage_cut}};
   }
 
   Json rotate(const Json& params) {
@@ -239,6 +278,8 @@ class Account {
   std::vector<Used> reports_;
   std::int64_t seen_ = 0;  // of the run, by the host
   std::int64_t last_reservation_ = 0;
+  std::string job_issue_;                         // of the run's job; empty: it is about none
+  std::map<std::int64_t, std::string> issue_of_;  // by reservation
 };
 
 // Models that say what the test wants.
@@ -280,7 +321,10 @@ class Models {
     if (answers_.empty()) answer_with("ok");
     const ModelReply reply{answers_.front()};
     const auto usage = reply.usage().value_or(TokenUsage{});
-    account.take({provider, model, usage}, params.value("reservation", std::int64_t{0}));
+    const auto reservation = params.value("reservation", std::int64_t{0});
+    if (reservation != 0 && params.contains("issue"))
+      throw Permanent("usage", "a call counts for the issue of its reservation");
+    account.take({provider, model, usage, account.issue_of(params)}, reservation);
     if (answers_.size() > 1) answers_.pop_front();
     Json charged = usage.json();
     charged["total_tokens"] = usage.total();
