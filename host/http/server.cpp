@@ -218,15 +218,21 @@ class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
 
   // Whether the one that has been idle longest could be closed. closed() comes from inside.
   bool evict() {
-    std::shared_ptr<HttpSession> oldest;
-    for (const auto& session : sessions_)
-      if (session->idle() && (!oldest || session->idle_since() < oldest->idle_since()))
-        oldest = session;
+    auto oldest = oldest_that(&HttpSession::idle);
+    if (!oldest) oldest = oldest_that(&HttpSession::unadmitted);
     if (!oldest) return false;
     evicting_ = true;
     oldest->abort();
     evicting_ = false;
     return true;
+  }
+
+  [[nodiscard]] std::shared_ptr<HttpSession> oldest_that(bool (HttpSession::*is)() const) const {
+    std::shared_ptr<HttpSession> oldest;
+    for (const auto& session : sessions_)
+      if (((*session).*is)() && (!oldest || session->idle_since() < oldest->idle_since()))
+        oldest = session;
+    return oldest;
   }
 
   void closed(HttpSession& session) {

@@ -92,9 +92,12 @@ class HttpServer {
   using Respond = std::function<void(ServerResponse)>;
   // What it throws becomes a 500 without details.
   using Handler = std::function<void(ServerRequest, Respond)>;
-  // Sees a request whose body is still to come, by its head alone. With an answer it is refused:
-  // the body is not read, and the connection ends. What it throws becomes a 500.
-  using Admission = std::function<std::optional<ServerResponse>(const ServerRequest& head)>;
+  // Sees each request by its head alone, before its body is read. With an answer it is refused: the
+  // body is not read, and the connection ends. What it throws becomes a 500. `seat`, empty before,
+  // is kept until the answer is out or nobody takes it any more. A server with an admission that is
+  // full gives up the oldest connection that it has not admitted for one that knocks.
+  using Admission = std::function<std::optional<ServerResponse>(const ServerRequest& head,
+                                                                std::shared_ptr<void>& seat)>;
 
   HttpServer(boost::asio::io_context& context, Handler handler, HttpServerLimits limits = {},
              Admission admission = {});

@@ -104,12 +104,16 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     socket_.close(ignored);
     timer_.cancel();
     stream_.reset();
+    seat_.reset();
     tell_gone();
     owner_->closed(*this);
   }
 
   [[nodiscard]] bool idle() const override { return state_ == State::idle && answers_ > 0; }
   [[nodiscard]] TimePoint idle_since() const override { return idle_since_; }
+  [[nodiscard]] bool unadmitted() const override {
+    return owner_->admission && !admitted_ && (state_ == State::idle || state_ == State::receiving);
+  }
 
  private:
   enum class State { idle, receiving, answering, sending, streaming, lingering, closed };
@@ -135,6 +139,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     if (last_) return abort();
     state_ = State::idle;
     idle_since_ = TimePoint::clock::now();
+    seat_.reset();
+    admitted_ = false;
     if (buffer_.size() > 0) return receive();
     deadline(answers_ > 0 ? owner_->limits.idle_time : owner_->limits.receive_time,
              [](Session& self) { self.abort(); });
@@ -161,11 +167,13 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void received_head(const error_code& no_head) {
     if (state_ != State::receiving) return;
-    if (no_head || parser_->is_done()) return received(no_head);
-    if (slow_) return refuse(http::status::request_timeout);
+    if (no_head) return received(no_head);
+    if (slow_ && !parser_->is_done()) return refuse(http::status::request_timeout);
     if (owner_->admission) {
       if (auto refusal = admit()) return refuse(std::move(*refusal));
+      admitted_ = true;
     }
+    if (parser_->is_done()) return received(no_head);
     http::async_read(socket_, buffer_, *parser_,
                      [self = shared_from_this()](const error_code& failed, std::size_t) {
                        self->received(failed);
@@ -174,7 +182,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   std::optional<ServerResponse> admit() {
     try {
-      return owner_->admission(to_request(parser_->get(), peer_));
+      return owner_->admission(to_request(parser_->get(), peer_), seat_);
     } catch (...) {
       return ServerResponse{500, {}, "", std::nullopt, nullptr};
     }
@@ -210,6 +218,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void refuse(ServerResponse response) {
     last_ = refused_ = true;
+    seat_.reset();
     method_ = http::verb::get;
     reply(std::move(response));
   }
@@ -383,6 +392,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   std::string raw_;
   std::shared_ptr<ServerStream> stream_;
   std::function<void()> gone_;
+  std::shared_ptr<void> seat_;  // the admission's
+  bool admitted_ = false;
   bool chunked_ = true;
   bool more_ = true;  // requests, after the stream
   http::verb method_ = http::verb::get;

@@ -33,6 +33,8 @@ class HttpSession {
   using TimePoint = std::chrono::steady_clock::time_point;
   [[nodiscard]] virtual bool idle() const = 0;
   [[nodiscard]] virtual TimePoint idle_since() const = 0;
+  // Nothing is known yet of the request that it brings, since idle_since().
+  [[nodiscard]] virtual bool unadmitted() const = 0;
 };
 
 [[nodiscard]] std::shared_ptr<HttpSession> make_session(HttpSession::Socket socket, HttpPeer peer,

@@ -190,7 +190,7 @@ TEST_F(ServerTest, WhoeverWorksOnAnAnswerThatCameTooLateIsTold) {
 }
 
 TEST_F(ServerTest, ARequestIsRefusedByItsHeadBeforeItsBodyIsRead) {
-  serve(hello(), {}, [](const ServerRequest& head) -> std::optional<ServerResponse> {
+  serve(hello(), {}, [](const ServerRequest& head, auto&) -> std::optional<ServerResponse> {
     if (head.path == "/throw") throw std::runtime_error("inner secret");
     if (head.header("x-key") != nullptr) return std::nullopt;
     return ServerResponse{401, {}, "no", std::nullopt, nullptr};
@@ -207,8 +207,53 @@ TEST_F(ServerTest, ARequestIsRefusedByItsHeadBeforeItsBodyIsRead) {
               StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(requests_.at(0).body, "body");
   EXPECT_THAT(exchange("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-              StartsWith("HTTP/1.1 200"))
-      << "without a body there is nothing to keep from coming";
+              StartsWith("HTTP/1.1 401"))
+      << "also one that has no body";
+}
+
+TEST_F(ServerTest, ASeatIsKeptFromTheHeadUntilTheAnswerIsOut) {
+  const auto seats = std::make_shared<int>(0);
+  std::vector<HttpServer::Respond> waiting;
+  serve([&](ServerRequest, const HttpServer::Respond& respond) { waiting.push_back(respond); }, {},
+        [&](const ServerRequest&, std::shared_ptr<void>& seat) {
+          EXPECT_EQ(seat, nullptr);
+          ++*seats;
+          seat = std::shared_ptr<void>(nullptr, [seats](void*) { --*seats; });
+          return std::nullopt;
+        });
+  RawClient first(context_, port_);
+  first.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+  run_until(context_, [&] { return *seats == 1; });
+  EXPECT_TRUE(waiting.empty()) << "its body is still to come";
+  first.say("body");
+  run_until(context_, [&] { return waiting.size() == 1; });
+  EXPECT_EQ(*seats, 1);
+  waiting[0]({200, {}, "hello", std::nullopt});
+  run_until(context_, [&] { return first.heard("hello") && *seats == 0; });
+  EXPECT_FALSE(first.closed());
+  first.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return *seats == 1; });
+  {
+    RawClient gone(context_, port_);
+    gone.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+    run_until(context_, [&] { return *seats == 2; });
+  }
+  run_until(context_, [&] { return *seats == 1; });
+}
+
+TEST_F(ServerTest, WhenFullWhoeverSaysNothingMakesRoomForOneThatKnocks) {
+  HttpServerLimits limits;
+  limits.connections = 2;
+  int admitted = 0;
+  serve(hello(), limits, [&](const ServerRequest&, auto&) { return ++admitted, std::nullopt; });
+  RawClient half(context_, port_);
+  half.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+  run_until(context_, [&] { return admitted == 1; });
+  RawClient silent(context_, port_), next(context_, port_);
+  next.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(context_, [&] { return silent.closed() && next.heard("hello"); });
+  half.say("body");
+  run_until(context_, [&] { return half.heard("hello"); });
 }
 
 TEST_F(ServerTest, WhenFullTheLongestIdleConnectionMakesRoom) {

@@ -35,6 +35,9 @@ struct MeterOptions {
   std::size_t calls_of_run = 8;                   // at once; more wait
   std::size_t waiting_of_run = 64;                // more are refused
   std::size_t connections = 1024;
+  // With a request each, from its head to the last byte of its answer; one more is refused. More
+  // than its calls, and a tenth of all, so that no run keeps the others out.
+  std::size_t connections_of_run = 96;
   // So often a run may have its upstream asked for its models; in between it gets the last list.
   Duration models_every = std::chrono::seconds(10);
   Duration last_writes =

@@ -80,10 +80,7 @@ MeterRuns::PlacePointer MeterRuns::take_place(const SocketAddress& where) {
         handle(std::move(request), std::move(respond));
       },
       limits_of(options_),
-      // Before megabytes are read for somebody who has no key.
-      [this](const ServerRequest& head) {
-        return whose(head) ? std::nullopt : std::optional(error_answer(kUnknown));
-      });
+      [this](const ServerRequest& head, std::shared_ptr<void>& seat) { return admit(head, seat); });
   const auto address = server->listen_tcp(where);
   return places_.insert(places_.end(), Place{address, std::move(server)});
 }
@@ -109,7 +106,8 @@ MeterParts MeterRuns::parts() const {
 void MeterRuns::open(Opening opening) {
   const auto id = opening.id;
   ++here_->runs;
-  runs_.emplace(id, std::make_shared<Run>(Run{std::move(opening), here_, {}, {}, nullptr}));
+  runs_.emplace(id,
+                std::make_shared<Run>(Run{std::move(opening), here_, {}, {}, nullptr, nullptr}));
 }
 
 void MeterRuns::close(const std::string& id, std::function<void()> done) {
@@ -158,6 +156,20 @@ MeterRuns::RunPointer MeterRuns::whose(const ServerRequest& request) const {
   for (const auto& [id, run] : runs_)
     if (CRYPTO_memcmp(run->opening.key_hash.data(), hash.data(), hash.size()) == 0) found = run;
   return found && !found->closed ? found : nullptr;
+}
+
+// Before megabytes are read for somebody who has no key, or has enough of them already.
+std::optional<ServerResponse> MeterRuns::admit(const ServerRequest& head,
+                                               std::shared_ptr<void>& seat) const {
+  const auto run = whose(head);
+  if (!run) return error_answer(kUnknown);
+  if (*run->seats >= options_.connections_of_run)
+    return error_answer({429, "requests", "rate_limit_exceeded",
+                         "this run has " + std::to_string(*run->seats) +
+                             " connections with a request each, and more are not taken"});
+  ++*run->seats;
+  seat = std::shared_ptr<void>(nullptr, [seats = run->seats](void*) { --*seats; });
+  return std::nullopt;
 }
 
 void MeterRuns::handle(ServerRequest request, HttpServer::Respond respond) {

@@ -74,10 +74,14 @@ class MeterRuns {
     std::deque<std::shared_ptr<MeterCall>> waiting;
     std::function<void()> closed;  // set: no call starts any more
     std::shared_ptr<Listing> listing;
+    // Of its connections that have a request. The server may keep one for longer than this lives.
+    std::shared_ptr<std::size_t> seats = std::make_shared<std::size_t>(0);
   };
   using RunPointer = std::shared_ptr<Run>;
 
   void forget(const Run& run);
+  [[nodiscard]] std::optional<ServerResponse> admit(const ServerRequest& head,
+                                                    std::shared_ptr<void>& seat) const;
   void handle(ServerRequest request, HttpServer::Respond respond);
   void answer_call(const RunPointer& run, ModelCallKind kind, ServerRequest request,
                    HttpServer::Respond respond);
