@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <utility>
 
 namespace host {
 namespace {
@@ -16,6 +17,12 @@ struct PendingTimer final : Timer::Pending {
   ~PendingTimer() override { *alive = false; }
 };
 
+// Of what is due at once: no timer of the kernel's is set for it.
+struct PendingPost final : Timer::Pending {
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+  ~PendingPost() override { *alive = false; }
+};
+
 }  // namespace
 
 AsioLoop::AsioLoop(boost::asio::io_context& context, const Clock& clock)
@@ -24,6 +31,13 @@ AsioLoop::AsioLoop(boost::asio::io_context& context, const Clock& clock)
 void AsioLoop::post(std::function<void()> work) { boost::asio::post(*context_, std::move(work)); }
 
 Timer AsioLoop::after(Duration delay, std::function<void()> work) {
+  if (delay <= Duration::zero()) {
+    auto pending = std::make_unique<PendingPost>();
+    post([alive = pending->alive, work = std::move(work)] {
+      if (*alive) work();
+    });
+    return Timer(std::move(pending));
+  }
   auto pending = std::make_unique<PendingTimer>(*context_);
   pending->timer.expires_after(delay);
   pending->timer.async_wait(

@@ -43,5 +43,22 @@ TEST(AsioLoop, CancelledTimersDoNotFireAndKeepNothingAlive) {
   EXPECT_THAT(fired, ElementsAre(1));
 }
 
+TEST(AsioLoop, WhatIsDueAtOnceComesInTurnAndMayBeCancelledToo) {
+  boost::asio::io_context context;
+  const SystemClock clock;
+  AsioLoop loop(context, clock);
+  std::vector<int> fired;
+  Timer self, gone;
+  loop.post([&] {
+    self = loop.after(0ms, [&] { fired.push_back(1), self.cancel(); });
+    gone = loop.after(-1ms, [&] { fired.push_back(2); });
+    loop.post([&] { fired.push_back(3), gone.cancel(); });
+    gone.cancel();
+    EXPECT_TRUE(fired.empty());
+  });
+  EXPECT_GT(context.poll(), 0u) << "without a wait";
+  EXPECT_THAT(fired, ElementsAre(1, 3));
+}
+
 }  // namespace
 }  // namespace host
