@@ -53,7 +53,7 @@ std::string block_of_events() {
   return block;
 }
 
-// An upstream on a thread of its own. What it streams it makes as it goes.
+// An upstream on a thread of its own. What it streams it makes as it goes. It keeps connections.
 class Upstream {
  public:
   Upstream() : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}) {
@@ -86,19 +86,25 @@ class Upstream {
     acceptor_.async_accept(peer->socket, [this, peer](auto failed) {
       if (failed) return;
       peer->socket.set_option(tcp::no_delay(true));
-      asio::async_read_until(peer->socket, peer->received, kLastOfBody,
-                             [this, peer](auto broken, auto size) {
-                               if (!broken) answer(peer, size);
-                             });
+      read(peer);
       accept();
     });
   }
+  void read(const PeerPointer& peer) {
+    asio::async_read_until(peer->socket, peer->received, kLastOfBody,
+                           [this, peer](auto broken, auto size) {
+                             if (!broken) answer(peer, size);
+                           });
+  }
   void answer(const PeerPointer& peer, std::size_t size) {
     const std::string asked(static_cast<const char*>(peer->received.data().data()), size);
+    peer->received.consume(size);
     if (asked.find("\"stream\":true") == std::string::npos)
-      return send(peer, fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                                    "Content-Length: {}\r\n\r\n{}",
-                                    std::strlen(kReply), kReply));
+      return send(peer,
+                  fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                              "Content-Length: {}\r\n\r\n{}",
+                              std::strlen(kReply), kReply),
+                  [this, peer] { read(peer); });
     peer->left = blocks;
     const auto head = std::make_shared<std::string>(
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
@@ -112,9 +118,11 @@ class Upstream {
       if (!failed) stream(peer);
     });
   }
-  static void send(const PeerPointer& peer, std::string last) {
+  static void send(const PeerPointer& peer, std::string last, std::function<void()> then = {}) {
     const auto bytes = std::make_shared<std::string>(std::move(last));
-    asio::async_write(peer->socket, asio::buffer(*bytes), [peer, bytes](auto, auto) {});
+    asio::async_write(peer->socket, asio::buffer(*bytes), [peer, bytes, then](auto failed, auto) {
+      if (!failed && then) then();
+    });
   }
 
   const std::string block_ = block_of_events();
@@ -130,7 +138,7 @@ class Field {
       : store_({.path = folder_.path() / "host.db"}, loop_, log_,
                [](const Error& error) { throw error; }),
         ledger_(store_, loop_, clock_, log_, "bench"),
-        http_(context_, loop_) {
+        http_(context_, loop_, keeping()) {
     wait<Ledger::Recovery>([&](auto done) { ledger_.recover(done); });
     wait<Done>([&](auto done) {
       ledger_.set_budget(parse_budget(R"({"day": {"tokens": 1000000000000}})", "bench"), done);
@@ -206,6 +214,12 @@ class Field {
   Upstream upstream;
 
  private:
+  // As clients and servers of models do.
+  static CurlOptions keeping() {
+    CurlOptions options;
+    options.reuse_for_posts = std::chrono::seconds(1);
+    return options;
+  }
   struct Reader : std::enable_shared_from_this<Reader> {
     Reader(asio::io_context& context, std::uint16_t port) : socket(context) {
       socket.connect({asio::ip::address_v4::loopback(), port});

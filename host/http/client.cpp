@@ -116,6 +116,9 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_kept));
+    // What can't be repeated does not share its connection with others, to be lost with them.
+    if (options_.reuse_for_posts > Duration::zero())
+      curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
   }
 
   void shut() {

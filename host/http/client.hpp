@@ -66,7 +66,8 @@ class HttpClient {
   //   too_large    the reply's headers or body passed their cap
   //   denied       the server's certificate isn't trusted
   //   usage        the request itself is malformed: URL, method or header
-  // A POST or PATCH is written to a new connection, never silently written twice.
+  // A POST or PATCH is never silently written twice. It goes over a new connection unless
+  // CurlOptions::reuse_for_posts says otherwise.
   virtual void send(HttpRequest request, Reply<HttpResponse> reply) = 0;
 
   // Sends, and hands over the reply's status and headers as soon as they are there. The body, of
@@ -93,6 +94,10 @@ struct CurlOptions {
   Duration connect_timeout = std::chrono::seconds(10);
   std::size_t header_cap = std::size_t{256} << 10;
   int connections_kept = 8;
+  // A POST or PATCH, too, goes over a kept connection that has been idle for no longer than this,
+  // in whole seconds. A server that closes it at the same moment makes it {unavailable}, though it
+  // may have been sent. Zero: each gets a new one.
+  Duration reuse_for_posts{};
   // Connections, TLS state and buffers are given back after this long without a request.
   Duration idle_after = std::chrono::minutes(2);
   // Certificates to trust instead of the system's; empty: the system's.

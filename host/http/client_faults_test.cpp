@@ -5,6 +5,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/loop.hpp"
@@ -41,7 +42,7 @@ class ClientFaultsTest : public ::testing::Test {
   }
   Result<HttpResponse> send(HttpRequest request) {
     std::optional<Result<HttpResponse>> result;
-    client_.send(std::move(request), [&](Result<HttpResponse> got) { result = std::move(got); });
+    client_->send(std::move(request), [&](Result<HttpResponse> got) { result = std::move(got); });
     run_until(context_, [&] { return result.has_value(); });
     return result ? *result : Error(Code::internal, "nothing came");
   }
@@ -61,7 +62,7 @@ class ClientFaultsTest : public ::testing::Test {
     options.connect_timeout = 2s;
     return options;
   }();
-  CurlClient client_{context_, loop_, options_};
+  std::optional<CurlClient> client_{std::in_place, context_, loop_, options_};
 };
 
 TEST_F(ClientFaultsTest, RefusedIsUnavailableAndNothingWasSent) {
@@ -158,6 +159,35 @@ TEST_F(ClientFaultsTest, APostIsNeverWrittenTwiceWhenAConnectionDies) {
   EXPECT_EQ(posts, 1);
 }
 
+TEST_F(ClientFaultsTest, NeitherIsOneThatGoesOverAConnectionThatWasKept) {
+  int posts = 0;
+  serve([&](const RawServer::Socket& socket, const std::string& received) {
+    if (received.starts_with("POST") && ++posts > 1) return socket->close();
+    asio::write(*socket, asio::buffer(kHello));
+  });
+  options_.reuse_for_posts = 10s;
+  client_.emplace(context_, loop_, options_);
+  EXPECT_TRUE(send(request("POST")).ok());
+  EXPECT_EQ(failure(request("POST")).code(), Code::unavailable);
+  EXPECT_EQ(posts, 2) << "the second once";
+  EXPECT_EQ(server_->connections(), 1) << "both over the same";
+  EXPECT_TRUE(*sent_);
+}
+
+TEST_F(ClientFaultsTest, APostTakesNoKeptConnectionThatItsPeerHasClosed) {
+  RawServer::Socket first;
+  serve([&](const RawServer::Socket& socket, const std::string&) {
+    if (!first) first = socket;
+    asio::write(*socket, asio::buffer(kHello));
+  });
+  options_.reuse_for_posts = 10s;
+  client_.emplace(context_, loop_, options_);
+  EXPECT_TRUE(send(request("POST")).ok());
+  first->close();
+  EXPECT_TRUE(send(request("POST")).ok());
+  EXPECT_EQ(server_->connections(), 2);
+}
+
 TEST_F(ClientFaultsTest, AReadOverAConnectionThatDiedMeanwhileIsRepeated) {
   RawServer::Socket first;
   serve([&](const RawServer::Socket& socket, const std::string&) {
@@ -206,10 +236,10 @@ TEST_F(ClientFaultsTest, OthersGoOnWhileOnePeerHangs) {
     if (received.starts_with("GET")) asio::write(*socket, asio::buffer(kHello));
   });
   bool hung = true;
-  client_.send(request("POST", 60s), [&](const Result<HttpResponse>&) { hung = false; });
+  client_->send(request("POST", 60s), [&](const Result<HttpResponse>&) { hung = false; });
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(send(request()).ok());
   EXPECT_TRUE(hung);
-  EXPECT_EQ(client_.active(), 1u);
+  EXPECT_EQ(client_->active(), 1u);
 }
 
 }  // namespace

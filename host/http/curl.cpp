@@ -90,7 +90,7 @@ CurlTransfer::CurlTransfer(HttpRequest request, Reply<HttpResponse> reply,
   set(CURLOPT_URL, request_.url.c_str());
   set(CURLOPT_USERAGENT,
       options.user_agent.empty() ? "timmy-host/" TIMMY_VERSION : options.user_agent.c_str());
-  set_method();
+  set_method(options);
   set_headers();
   set_limits(options);
   set_way(options);
@@ -110,7 +110,7 @@ void CurlTransfer::set(CURLoption option, Value value) {
                 "libcurl option " + std::to_string(option) + ": " + curl_easy_strerror(failed));
 }
 
-void CurlTransfer::set_method() {
+void CurlTransfer::set_method(const CurlOptions& options) {
   const std::string& method = request_.method;
   const bool carries =
       !request_.body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
@@ -125,8 +125,13 @@ void CurlTransfer::set_method() {
   }
   if (method != (carries ? "POST" : "GET")) set(CURLOPT_CUSTOMREQUEST, method.c_str());
   // libcurl writes a request a second time, whatever its method, when a connection that it had
-  // kept turns out to be dead. A new connection can't be.
-  if (!repeatable(method)) set(CURLOPT_FRESH_CONNECT, 1L);
+  // kept turns out to be dead. A new connection can't be; on an old one on_sending() is in between.
+  if (repeatable(method)) return;
+  const auto whole = std::chrono::floor<std::chrono::seconds>(options.reuse_for_posts).count();
+  if (whole > 0)
+    set(CURLOPT_MAXAGE_CONN, static_cast<long>(whole));
+  else
+    set(CURLOPT_FRESH_CONNECT, 1L);
 }
 
 void CurlTransfer::set_headers() {
@@ -232,6 +237,7 @@ std::size_t CurlTransfer::pour(std::string_view bytes) {
 
 int CurlTransfer::on_sending(void* self, char*, char*, int, int) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
+  if (transfer.sent_ && !repeatable(transfer.request_.method)) return CURL_PREREQFUNC_ABORT;
   transfer.sent_ = true;
   if (transfer.request_.sent) *transfer.request_.sent = true;
   return CURL_PREREQFUNC_OK;

@@ -76,7 +76,7 @@ class CurlTransfer {
 
   template <class Value>
   void set(CURLoption option, Value value);
-  void set_method();
+  void set_method(const CurlOptions& options);
   void set_headers();
   void set_limits(const CurlOptions& options);
   void set_way(const CurlOptions& options);

@@ -33,6 +33,9 @@ HttpServerLimits limits_of(const MeterOptions& options) {
 CurlOptions client_options() {
   CurlOptions options;
   options.connections_kept = 64;
+  // Less than any server keeps one: those of models close what has been idle for two seconds or
+  // more.
+  options.reuse_for_posts = std::chrono::seconds(1);
   return options;
 }
 
