@@ -5,6 +5,13 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <thread>
+
+#include "base/test_folder.hpp"
+#include "store/threaded_store.hpp"
 #include "tokens/ledger_fixture.hpp"
 
 namespace host {
@@ -155,6 +162,133 @@ TEST_F(CallLedgerTest, NobodyIsAnsweredWhoHasGone) {
   drain();
   EXPECT_FALSE(hold_);
   EXPECT_EQ(held(), 30) << "charged at the next start";
+}
+
+// A thread with a loop of its own, whose runs hold and settle until they are refused.
+class Caller {
+ public:
+  Caller(Ledger& ledger, Loop& ledgers, int number, std::atomic<int>& running)
+      : calls_(make_call_ledger(ledger, ledgers, loop_)), number_(number), running_(running) {}
+
+  void begin(int runs) {
+    running_ += left_ = runs;
+    thread_ = std::thread([this, runs] {
+      for (int run = 1; run <= runs; ++run) reserve(run);
+      io_.run();
+    });
+  }
+  void join() { thread_.join(); }
+  [[nodiscard]] int granted() const { return granted_; }
+
+ private:
+  void reserve(int run) {
+    Spender who;
+    who.pipeline = "race";
+    who.run = std::to_string(number_) + "." + std::to_string(run);
+    calls_->reserve({who, Tokens(run % 2 == 0 ? 100 : 0), {}},
+                    [this](Result<ReservationId> id) { id ? hold(id.value()) : finish(); });
+  }
+  void hold(ReservationId reservation) {
+    calls_->hold(reservation, {kModel, Tokens(20), Tokens(80), Tokens(0)},
+                 [this, reservation](Result<Hold> hold) {
+                   if (!hold) return release(reservation);
+                   // The next one is asked for before this one is known to be settled.
+                   if (++granted_ % 7 == 0) return drop(reservation, hold.value());
+                   settle(reservation, hold.value());
+                 });
+  }
+  void settle(ReservationId reservation, const Hold& hold) {
+    const TokenUsage usage{hold.input, Tokens(hold.output.count() / 2), {}, {}, {}};
+    calls_->settle(hold.id, {usage}, [](const Result<Charge>& charge) { EXPECT_TRUE(charge); });
+    this->hold(reservation);
+  }
+  void drop(ReservationId reservation, const Hold& hold) {
+    calls_->drop(hold.id, [](const Status& dropped) { EXPECT_TRUE(dropped); });
+    this->hold(reservation);
+  }
+  void release(ReservationId reservation) {
+    calls_->release(reservation, [this](const Status&) { finish(); });
+  }
+  void finish() {
+    --running_;
+    if (--left_ == 0) guard_.reset();
+  }
+
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      io_.get_executor()};
+  SystemClock clock_;
+  AsioLoop loop_{io_, clock_};
+  std::unique_ptr<CallLedger> calls_;
+  int number_;
+  int left_ = 0;
+  int granted_ = 0;
+  std::atomic<int>& running_;
+  std::thread thread_;
+};
+
+class CallLedgerRaceTest : public testing::Test {
+ protected:
+  // Alternates between two budgets of the same cap, and looks at each instant between.
+  void change_budgets(bool other) {
+    const auto budget = parse_budget(std::string(R"({"pipelines": {"race": {"tokens": 20000, )") +
+                                         R"("warn_at": )" + (other ? "0.5" : "0.6") + "}}}",
+                                     "f");
+    ledger_.set_budget(budget, [this, other](const Status& set) {
+      EXPECT_TRUE(set);
+      ledger_.standings([](const Result<std::vector<Standing>>& standings) {
+        for (const auto& one : standings.value())
+          EXPECT_LE(one.settled + one.held + one.reserved, *one.cap.tokens);
+      });
+      if (running_ > 0) change_budgets(!other);
+    });
+  }
+  std::int64_t number(const char* sql) {
+    return store_.run_now([sql](Unit& unit) {
+      auto& row = unit.query(sql);
+      row.step();
+      return row.integer(0);
+    });
+  }
+
+  TestFolder folder_;
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      io_.get_executor()};
+  SystemClock clock_;
+  AsioLoop loop_{io_, clock_};
+  Log log_ = Log::to_memory(std::make_shared<std::vector<std::string>>());
+  ThreadedStore store_{
+      {.path = folder_ / "host.db"}, loop_, log_, [](const Error& error) { throw error; }};
+  Ledger ledger_{store_, loop_, clock_, log_, "allegro", "boot 1"};
+  std::atomic<int> running_ = 1;
+};
+
+TEST_F(CallLedgerRaceTest, ThreadsRaceForTheLastTokensOfABudgetThatChangesAndNoneGetsPast) {
+  ledger_.recover([&](const Result<Ledger::Recovery>& recovered) {
+    EXPECT_TRUE(recovered);
+    change_budgets(false);
+  });
+  while (!ledger_.budget()) io_.run_one();
+  std::vector<std::unique_ptr<Caller>> callers;
+  for (int i = 1; i <= 3; ++i) {
+    callers.push_back(std::make_unique<Caller>(ledger_, loop_, i, running_));
+    callers.back()->begin(5);
+  }
+  --running_;
+  while (running_ > 0) io_.run_one_for(std::chrono::milliseconds(50));
+  int granted = 0;
+  for (const auto& each : callers) each->join(), granted += each->granted();
+  guard_.reset();
+  io_.run();
+  callers.clear();
+  EXPECT_GT(granted, 200);
+  EXPECT_EQ(number("SELECT count(*) FROM holds"), 0);
+  EXPECT_EQ(number("SELECT count(*) FROM reservations"), 0);
+  const auto settled = number("SELECT settled FROM accounts WHERE name='race'");
+  EXPECT_EQ(settled, number("SELECT sum(input + output) FROM ledger"));
+  EXPECT_LE(settled, 20000);
+  EXPECT_GT(settled, 17000) << "as far as there was any";
 }
 
 }  // namespace
