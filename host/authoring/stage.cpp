@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "services/gitea_service.hpp"
 #include "services/http_service.hpp"
+#include "services/job_issue.hpp"
 #include "services/jobs_service.hpp"
 #include "services/model_service.hpp"
 #include "services/state_service.hpp"
@@ -105,6 +106,7 @@ void Stage::claim(const PluginEntry& plugin, const std::string& task, Reply<Clai
     context->key = job.key;
     context->grants = plugin.grants;
     context->writes = plugin.writes;
+    context->issue = issue_of_job(job.payload, context->grants);
     services_.open(std::move(context));
     done(std::move(job));
   });

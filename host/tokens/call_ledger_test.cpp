@@ -33,7 +33,7 @@ class CallLedgerTest : public LedgerTest {
     calls_->hold(reservation_, {kModel, Tokens(input), Tokens(output), Tokens(output)},
                  [this](Result<Hold> hold) { hold_ = std::move(hold); });
   }
-  void ask_settle(HoldId hold, std::int64_t input, std::int64_t output) {
+  void say_settled(HoldId hold, std::int64_t input, std::int64_t output) {
     charge_.reset();
     calls_->settle(hold, {TokenUsage{Tokens(input), Tokens(output), {}, {}, {}}},
                    [this](Result<Charge> charge) { charge_ = std::move(charge); });
@@ -58,7 +58,7 @@ TEST_F(CallLedgerTest, ACallNeedsNoTurnOfTheLedgersLoop) {
   callers_.drain();
   ASSERT_TRUE(hold_ && hold_->ok());
   EXPECT_EQ(held(), 30);
-  ask_settle(hold_->value().id, 10, 5);
+  say_settled(hold_->value().id, 10, 5);
   callers_.drain();
   ASSERT_TRUE(charge_ && charge_->ok());
   EXPECT_EQ(settled(), 15);
@@ -74,7 +74,7 @@ TEST_F(CallLedgerTest, ACallNeedsNoTurnOfTheLedgersLoop) {
 TEST_F(CallLedgerTest, TheNextHoldComesBehindTheSettlementOfTheOneBefore) {
   ask_hold(500, 500);
   callers_.drain();
-  ask_settle(hold_->value().id, 10, 5);
+  say_settled(hold_->value().id, 10, 5);
   ask_hold(400, 500);
   callers_.drain();
   EXPECT_TRUE(hold_->ok()) << "what was settled is free for it";
@@ -93,7 +93,7 @@ TEST_F(CallLedgerTest, WhatADecisionLeadsToBesidesItsAnswerBelongsToTheLedgersLo
   EXPECT_TRUE(ledger_->pauses().contains("nightly"));
   ask_hold(10, 10);
   callers_.drain();
-  ask_settle(hold_->value().id, 10, 5);
+  say_settled(hold_->value().id, 10, 5);
   callers_.drain();
   EXPECT_EQ(rows, 0);
   loop_.drain();
@@ -143,14 +143,14 @@ TEST_F(CallLedgerTest, WhatTheStoreCannotWriteIsSettledOnceItCan) {
   ask_hold(10, 20);
   callers_.drain();
   store_.fail_next(Error(Code::unavailable, "the disk is full"), 2);
-  ask_settle(hold_->value().id, 10, 5);
+  say_settled(hold_->value().id, 10, 5);
   drain();
   EXPECT_FALSE(charge_);
   loop_.advance(std::chrono::seconds(2));
   callers_.drain();
   ASSERT_TRUE(charge_ && charge_->ok());
   EXPECT_EQ(settled(), 15);
-  ask_settle(hold_->value().id, 10, 5);
+  say_settled(hold_->value().id, 10, 5);
   callers_.drain();
   ASSERT_TRUE(charge_ && !charge_->ok());
   EXPECT_EQ(charge_->error().code(), Code::conflict);

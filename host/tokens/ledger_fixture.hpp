@@ -10,6 +10,7 @@
 #include "base/fake_loop.hpp"
 #include "store/inline_store.hpp"
 #include "tokens/account_table.hpp"
+#include "tokens/call_ledger.hpp"
 #include "tokens/ledger.hpp"
 
 namespace host {
@@ -23,8 +24,10 @@ class LedgerTest : public testing::Test {
 
   // A host's start: after the first one, as after a crash.
   Ledger::Recovery start(const std::string& boot = "boot 1") {
+    desk_.reset();
     ledger_ = std::make_unique<Ledger>(store_, loop_, loop_.clock(), Log::to_memory(lines_),
                                        "allegro", boot);
+    desk_ = make_call_ledger(*ledger_, loop_, loop_);
     ledger_->set_pause_handler([this] { ++pause_changes_; });
     return wait<Ledger::Recovery>([&](auto done) { ledger_->recover(done); }).value();
   }
@@ -63,19 +66,23 @@ class LedgerTest : public testing::Test {
   }
   Result<Hold> hold(ReservationId reservation, std::int64_t input, std::int64_t output,
                     std::optional<std::int64_t> least = {}, const ModelName& model = kModel) {
+    const HoldAsk ask{model, Tokens(input), Tokens(output), Tokens(least.value_or(output))};
     return wait<Hold>([&](auto done) {
-      ledger_->hold(reservation,
-                    {model, Tokens(input), Tokens(output), Tokens(least.value_or(output))}, done);
+      at_desk_ ? desk_->hold(reservation, ask, done) : ledger_->hold(reservation, ask, done);
     });
   }
   Result<Charge> settle(HoldId hold, std::int64_t input, std::int64_t output) {
     return settle(hold, {TokenUsage{Tokens(input), Tokens(output), {}, {}, {}}});
   }
   Result<Charge> settle(HoldId hold, const Settlement& settlement) {
-    return wait<Charge>([&](auto done) { ledger_->settle(hold, settlement, done); });
+    return wait<Charge>([&](auto done) { ask_settle(hold, settlement, done); });
+  }
+  void ask_settle(HoldId hold, const Settlement& settlement, const Reply<Charge>& done) {
+    at_desk_ ? desk_->settle(hold, settlement, done) : ledger_->settle(hold, settlement, done);
   }
   Status drop(HoldId hold) {
-    return wait<Done>([&](auto done) { ledger_->drop(hold, done); });
+    return wait<Done>(
+        [&](auto done) { at_desk_ ? desk_->drop(hold, done) : ledger_->drop(hold, done); });
   }
   Status release(ReservationId reservation) {
     return wait<Done>([&](auto done) { ledger_->release(reservation, done); });
@@ -124,6 +131,8 @@ class LedgerTest : public testing::Test {
   InlineStore store_{loop_};
   std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
   std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<CallLedger> desk_;
+  bool at_desk_ = false;  // hold(), settle() and drop() go by way of that
   int pause_changes_ = 0;
 };
 

@@ -3,8 +3,9 @@
 // The ledger against a plain model of it, over thousands of random histories: runs that reserve,
 // hold, settle, drop, release, overrun and report; hosts that die and start again; clocks that are
 // set, days that end, machines that boot; caps that are raised and lowered; a store that can't
-// write. After every step each account is what adding up gives, and none is further above its cap
-// than what was just used past its hold, or reported.
+// write. Calls ask now over the loop, now at the desk, as those of other threads do. After every
+// step each account is what adding up gives, and none is further above its cap than what was just
+// used past its hold, or reported.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -68,6 +69,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
   }
 
   void take_step() {
+    at_desk_ = one_in(2);
     switch (any(0, 19)) {
       case 0: return any_clock();
       case 1: return one_in(3) ? boot() : crash();
@@ -220,8 +222,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     past_cost_ = std::max<std::int64_t>(cost - held.cost, 0);
     (void)break_store();
     std::optional<Tokens> overrun;
-    ledger_->settle(HoldId(id), end,
-                    [&](Result<Charge> charge) { overrun = charge.value().overrun; });
+    ask_settle(HoldId(id), end, [&](Result<Charge> charge) { overrun = charge.value().overrun; });
     loop_.advance(std::chrono::seconds(1));
     ASSERT_EQ(overrun, Tokens(past_));
     model_.settle(id, used, cost);
