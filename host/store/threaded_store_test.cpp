@@ -78,7 +78,7 @@ TEST_F(ThreadedStoreTest, what_was_answered_is_there_after_reopening) {
 }
 
 TEST_F(ThreadedStoreTest, who_brings_a_door_is_answered_there_whatever_the_answer) {
-  open({.capacity = 2});
+  open({.capacity = 3});  // that which holds the thread among them
   FakeLoop others;
   const auto door = std::make_shared<LoopDoor>(others);
   std::vector<std::string> answers;
