@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <optional>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/loop.hpp"
@@ -160,17 +161,19 @@ TEST_F(ClientFaultsTest, APostIsNeverWrittenTwiceWhenAConnectionDies) {
 }
 
 TEST_F(ClientFaultsTest, NeitherIsOneThatGoesOverAConnectionThatWasKept) {
-  int posts = 0;
-  serve([&](const RawServer::Socket& socket, const std::string& received) {
-    if (received.starts_with("POST") && ++posts > 1) return socket->close();
+  std::vector<RawServer::Socket> posts;
+  serve([&](const RawServer::Socket& socket, const std::string&) {
+    posts.push_back(socket);
+    if (posts.size() > 1) return socket->close();
     asio::write(*socket, asio::buffer(kHello));
   });
   options_.reuse_for_posts = 10s;
   client_.emplace(context_, loop_, options_);
   EXPECT_TRUE(send(request("POST")).ok());
   EXPECT_EQ(failure(request("POST")).code(), Code::unavailable);
-  EXPECT_EQ(posts, 2) << "the second once";
-  EXPECT_EQ(server_->connections(), 1) << "both over the same";
+  // libcurl connects again, and is kept from writing.
+  ASSERT_EQ(posts.size(), 2u) << "the second once";
+  EXPECT_EQ(posts[0], posts[1]) << "both over the same";
   EXPECT_TRUE(*sent_);
 }
 
