@@ -100,6 +100,18 @@ TEST_F(CallLedgerTest, WhatADecisionLeadsToBesidesItsAnswerBelongsToTheLedgersLo
   EXPECT_TRUE(ledger_->pauses().contains("nightly"));
 }
 
+TEST_F(CallLedgerTest, APauseThatIsHeardOfLateIsNotOneThatANewBudgetHasEnded) {
+  budget(R"({"pipelines": {"nightly": {"tokens": 40, "when_reached": "pause"}}})");
+  ask_hold(20, 20);
+  callers_.drain();
+  say_settled(hold_->value().id, 20, 20);
+  budget(R"({"pipelines": {"nightly": {"tokens": 400, "when_reached": "pause"}}})");
+  EXPECT_EQ(number("SELECT count(*) FROM token_pauses"), 0);
+  drain();
+  ASSERT_TRUE(charge_ && charge_->ok());
+  EXPECT_TRUE(ledger_->pauses().empty());
+}
+
 TEST_F(CallLedgerTest, ABudgetCountsForCallsFromWhenItIsInForce) {
   budget(R"({"day": {"tokens": 20}})");
   ask_hold(10, 20);

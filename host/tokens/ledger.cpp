@@ -143,7 +143,10 @@ void Ledger::Impl::open_desk() {
         loop->post([weak, notes = std::move(notes), rows] {
           const auto self = weak.lock();
           if (!self) return;
-          self->take_notes(notes);
+          for (const auto& warning : notes.warnings) self->log_.warn("{}", warning);
+          // It comes by another way than answers of the store to this loop, and so may be late:
+          // what ended the pause may have been heard of already.
+          if (notes.pause) self->pauses_.reread();
           if (rows) self->rows_added();
         });
       });
