@@ -237,7 +237,9 @@ void Executor::ask_later(Lane& lane, const std::string& name, Duration pause) {
 
 void Executor::start(const std::string& name, std::vector<ClaimedJob> jobs) {
   auto& lane = lanes_.at(name);
-  if (draining_ || !lane.task) {
+  // Whoever was told of a pause sees nothing begin after it.
+  if (draining_ || !lane.task || blocked(*lane.task)) {
+    lane.hungry = true;
     std::vector<RunId> runs;
     for (const auto& job : jobs) runs.push_back(job.run);
     change_claimed(lane, -static_cast<int>(runs.size()));

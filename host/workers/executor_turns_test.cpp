@@ -191,6 +191,38 @@ TEST_F(ExecutorTest, WhatIsPausedIsNotClaimedAndGoesOnWhenResumed) {
   EXPECT_THAT(pool_.order, ElementsAre(id));
 }
 
+TEST_F(ExecutorTest, WhatIsOnItsWayAsItsTaskIsPausedGoesBackAtNoCost) {
+  set({task("work")});
+  std::optional<JobId> id;
+  const auto note = [&](Result<std::vector<Inserted>> inserted) { id = inserted.value().at(0).id; };
+  // Both are written in one commit: room is offered before anybody has heard of the pause.
+  queue_.set_paused(Pausable::task, "work", true, {});
+  queue_.insert({{.task = "work"}}, note);
+  loop_.drain();
+  EXPECT_THAT(pool_.order, IsEmpty()) << "it begins after its task was said to be paused";
+  EXPECT_EQ(show(*id).state, JobState::available);
+  EXPECT_EQ(show(*id).attempt, 0);
+  EXPECT_EQ(executor_.load().claimed, 0);
+  queue_.set_paused(Pausable::task, "work", false,
+                    [this](Result<bool>) { executor_.look_again(); });
+  loop_.drain();
+  EXPECT_THAT(pool_.order, ElementsAre(*id));
+}
+
+TEST_F(ExecutorTest, WhatIsClaimedAsItsSystemGoesAwayIsTakenWhenItIsBack) {
+  const auto id = insert("needs").at(0);
+  auto needs = task("needs");
+  needs.waits_for = {"gitea"};
+  executor_.set_tasks({{"needs", needs}});  // asks for a claim
+  executor_.set_available("gitea", false);
+  loop_.drain();
+  EXPECT_THAT(pool_.order, IsEmpty());
+  EXPECT_EQ(show(id).attempt, 0);
+  executor_.set_available("gitea", true);
+  loop_.drain();
+  EXPECT_THAT(pool_.order, ElementsAre(id));
+}
+
 TEST_F(ExecutorTest, ARateLimitedTaskGoesOnWhenItMay) {
   auto limited = task("work", 3);
   limited.rate = {.runs = 2, .per = 1min};

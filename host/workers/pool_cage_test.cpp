@@ -86,8 +86,8 @@ TEST_F(PoolCage, W12NothingOfTheHostsEnvironmentOrFilesIsInAWorker) {
               testing::UnorderedElementsAre("PATH", "LANG", "HOME", "TMPDIR", "TIMMY_SCRATCH"));
   for (const auto& each : seen["open"])
     EXPECT_FALSE(each["device"] == secret.st_dev && each["inode"] == secret.st_ino) << each;
-  // 0 to 2, the channel, and the three by which a worker watches itself.
-  EXPECT_EQ(seen["open"].size(), 7u) << seen["open"];
+  // 0 to 2, the channel and what waits for it, and the three by which a worker watches itself.
+  EXPECT_EQ(seen["open"].size(), 8u) << seen["open"];
 }
 
 TEST_F(PoolCage, W12ReadsWhatEveryProgramNeedsAndNotWhatIsBesideIt) {

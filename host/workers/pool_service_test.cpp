@@ -25,6 +25,16 @@ TEST_F(PoolService, ACallNamesItsRunAndGetsItsAnswer) {
   EXPECT_EQ(services.calls[0].params, R"({"a":1})");
 }
 
+TEST_F(PoolService, CallsOfManyThreadsGetEachItsOwnAnswerInWhateverOrder) {
+  const auto run = submit("call_from_threads", {{"threads", 9}});
+  ASSERT_TRUE(run_until([&] { return services.unanswered.size() == 9; }));
+  for (std::size_t i = 9; i-- > 0;) services.unanswered[i](services.calls[i].params);
+  const auto answers = parse_json(verdict(run).result, "answers").at("answers");
+  ASSERT_EQ(answers.size(), 9u);
+  for (std::size_t i = 0; i < 9; ++i)
+    EXPECT_EQ(answers[i], R"({"thread":)" + std::to_string(i) + "}");
+}
+
 TEST_F(PoolService, AnErrorSaysWhetherTryingAgainMayHelp) {
   services.answers = [](const ServiceCall& call) -> Result<std::string> {
     if (call.method == "test/1.refused") return Error(Code::not_granted, "no", "Grant it");

@@ -45,9 +45,15 @@ timmy_status Calls::make(RunId run, const std::atomic<bool>& stop, std::string_v
     forget();
     throw;
   }
-  lock.lock();
-  const bool woken =
-      changed_.wait_until(lock, until, [&] { return waiting.answered || stop.load(); });
+  const auto over = [&] { return waiting.answered || stop.load(); };
+  bool woken = false;
+  if (reading_.on_task_thread()) {
+    woken = reading_.read_until([&] { return std::scoped_lock(mutex_), over(); }, until);
+    lock.lock();
+  } else {
+    lock.lock();
+    woken = changed_.wait_until(lock, until, over);
+  }
   waiting_.erase(id);
   lock.unlock();
   if (waiting.answered) return deliver(waiting.body, reply);

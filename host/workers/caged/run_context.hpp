@@ -13,13 +13,14 @@
 #include <string_view>
 
 #include "workers/caged/link.hpp"
+#include "workers/caged/reading.hpp"
 
 namespace host::caged {
 
 // Service calls that wait for their answer. Any thread.
 class Calls {
  public:
-  explicit Calls(Link& link) : link_(link) {}
+  Calls(Link& link, Reading& reading) : link_(link), reading_(reading) {}
 
   // Sends a call of `run` and waits for its answer, at most until `until`, or until `stop` is set
   // and wake() called. Fills `reply`.
@@ -43,6 +44,7 @@ class Calls {
   };
 
   Link& link_;
+  Reading& reading_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t next_ = 1;

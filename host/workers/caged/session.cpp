@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <thread>
 
 #include "base/error.hpp"
@@ -38,53 +37,45 @@ Duration cpu_used(const rusage& usage) {
 
 Session::Session(int channel, Fd plugin, FrameDecoder decoder, Hello hello, CageReport cage,
                  Leftovers leftovers, PeakMemory memory)
-    : channel_(channel),
-      plugin_(std::move(plugin)),
+    : plugin_(std::move(plugin)),
       decoder_(std::move(decoder)),
       hello_(std::move(hello)),
       cage_(std::move(cage)),
       leftovers_(std::move(leftovers)),
       memory_(std::move(memory)),
       link_(channel),
-      calls_(link_),
+      reading_(channel,
+               [this](std::string_view bytes) {
+                 decoder_.feed(bytes);
+                 take_frames();
+               }),
+      calls_(link_, reading_),
       host_table_{sizeof(timmy_host), TIMMY_ABI_MINOR, this, &Session::log} {}
 
 void Session::serve() {
-  std::thread([this] { work(); }).detach();
   take_frames();
-  std::array<char, 64 * 1024> bytes;
-  for (;;) {
-    const ssize_t got = ::read(channel_, bytes.data(), bytes.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) ::_exit(0);
-    decoder_.feed({bytes.data(), static_cast<std::size_t>(got)});
-    take_frames();
-  }
+  std::thread([this] { work(); }).detach();
+  reading_.stand_ready();
 }
 
 void Session::take_frames() {
-  bool jobs = false;
-  while (const auto frame = decoder_.next()) {
-    if (frame->type == FrameType::job) {
-      const std::scoped_lock lock(mutex_);
-      inbox_.push_back({frame->run, std::string(frame->body)});
-      jobs = true;
-    } else {
-      take_frame(*frame);
-    }
-  }
-  if (jobs) changed_.notify_one();
+  while (const auto frame = decoder_.next()) take_frame(*frame);
 }
 
 void Session::take_frame(const Frame& frame) {
   switch (frame.type) {
+    case FrameType::job: {
+      const std::scoped_lock lock(mutex_);
+      inbox_.push_back({frame.run, std::string(frame.body)});
+      return;
+    }
     case FrameType::cancel: return cancel(frame.run);
     case FrameType::withdraw: return drop(frame.run);
     case FrameType::answer: return calls_.answer(frame.body);
     case FrameType::quit: {
       const std::scoped_lock lock(mutex_);
       quit_ = true;
-      return changed_.notify_one();
+      return;
     }
     default: throw Error(Code::invalid, "a frame of type " + std::to_string(int(frame.type)));
   }
@@ -112,6 +103,7 @@ void Session::drop(RunId run) {
 
 void Session::work() {
   const EndsProcess guard;
+  reading_.set_task_thread();
   make_plugin();
   Queued job;
   while (next_job(job)) run(job);
@@ -141,25 +133,26 @@ void Session::make_plugin() {
 }
 
 bool Session::next_job(Queued& job) {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    if (!quit_ && (inbox_.empty() || ended_)) {
-      // Nothing to put the last result together with: it goes out now.
-      lock.unlock();
-      link_.flush();
-      lock.lock();
-      changed_.wait(lock, [&] { return quit_ || (!inbox_.empty() && !ended_); });
-    }
-    if (quit_) return false;
-    if (inbox_.empty() || ended_) continue;
-    job = std::move(inbox_.front());
-    inbox_.pop_front();
-    break;
+  auto next = take_job(job);
+  if (next == Next::none) {
+    // Nothing to put the last result together with: it goes out now.
+    link_.flush();
+    reading_.read_until([&] { return (next = take_job(job)) != Next::none; });
   }
+  return next == Next::job;
+}
+
+// A job is out of the inbox and the current one in one step: a cancel finds it in either.
+Session::Next Session::take_job(Queued& job) {
+  const std::scoped_lock lock(mutex_);
+  if (quit_) return Next::quit;
+  if (inbox_.empty() || ended_) return Next::none;
+  job = std::move(inbox_.front());
+  inbox_.pop_front();
   const auto timeout = decode_job(job.body).timeout;
   current_ = &contexts_.emplace_back(calls_, job.run, std::chrono::steady_clock::now() + timeout);
   if (contexts_.size() > kContextsKept) contexts_.pop_front();
-  return true;
+  return Next::job;
 }
 
 void Session::run(const Queued& job) {

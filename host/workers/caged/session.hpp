@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -12,14 +11,15 @@
 #include "workers/caged/library.hpp"
 #include "workers/caged/link.hpp"
 #include "workers/caged/peak_memory.hpp"
+#include "workers/caged/reading.hpp"
 #include "workers/caged/run_context.hpp"
 #include "workers/message.hpp"
 
 namespace host::caged {
 
-// A worker at work, in its cage. Two threads: this one reads the channel, so that a cancel and the
-// end of file are seen while plugin code runs; the task thread makes the plugin and runs the jobs,
-// one after another, in the order in which they came.
+// A worker at work, in its cage. Two threads: this one reads the channel while plugin code runs
+// (reading.hpp); the task thread makes the plugin and runs the jobs, one after another, in the
+// order in which they came.
 class Session {
  public:
   // `channel` is not owned; `plugin` has the plugin's bytes; `decoder` may hold frames that came
@@ -37,8 +37,9 @@ class Session {
     RunId run;
     std::string body;
   };
+  enum class Next { none, job, quit };
 
-  // Reading thread.
+  // The thread whose turn it is to read.
   void take_frames();
   void take_frame(const Frame& frame);
   void cancel(RunId run);
@@ -49,6 +50,7 @@ class Session {
   void work();
   void make_plugin();
   [[nodiscard]] bool next_job(Queued& job);
+  [[nodiscard]] Next take_job(Queued& job);
   void run(const Queued& job);
   void set_cpu_limit();
   [[nodiscard]] bool time_to_measure();
@@ -58,7 +60,6 @@ class Session {
 
   static void log(void* ctx, std::int32_t level, timmy_str text);
 
-  int channel_;
   Fd plugin_;
   FrameDecoder decoder_;
   Hello hello_;
@@ -66,6 +67,7 @@ class Session {
   Leftovers leftovers_;
   PeakMemory memory_;
   Link link_;
+  Reading reading_;
   Calls calls_;
   timmy_host host_table_;
 
@@ -81,7 +83,6 @@ class Session {
   Leftovers::Counts left_;
 
   std::mutex mutex_;  // guards the rest
-  std::condition_variable changed_;
   std::deque<Queued> inbox_;
   bool quit_ = false;
   bool ended_ = false;  // a run failed: no further one begins here

@@ -127,6 +127,20 @@ timmy_status call_service(Run& run) {
   return TIMMY_OK;
 }
 
+// Calls from several threads at once, the run's own among them; each says who it is.
+timmy_status call_from_threads(Run& run) {
+  std::vector<Json> answers(run.payload.at("threads").get<std::size_t>());
+  const auto ask = [&](std::size_t i) {
+    answers[i] = call(run.table, "test/1.who", {{"thread", i}}, 0).at("result");
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < answers.size(); ++i) threads.emplace_back(ask, i);
+  ask(0);
+  for (auto& thread : threads) thread.join();
+  run.result({{"answers", answers}});
+  return TIMMY_OK;
+}
+
 // Calls through a handle that is dead by then, and prints what came of it.
 timmy_status call_late(Run& run) {
   std::thread([table = run.table] {
@@ -313,6 +327,7 @@ const std::map<std::string, Task>& tasks() {
       {"wait", wait_for_cancel},
       {"sleep", [](Run& run) { return sleep_ms(run.payload.value("ms", 1)), TIMMY_OK; }},
       {"call", call_service},
+      {"call_from_threads", call_from_threads},
       {"remaining", ask_remaining},
       {"late", call_late},
       {"log", log_and_print},
