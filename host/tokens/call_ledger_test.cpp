@@ -38,6 +38,10 @@ class CallLedgerTest : public LedgerTest {
     calls_->settle(hold, {TokenUsage{Tokens(input), Tokens(output), {}, {}, {}}},
                    [this](Result<Charge> charge) { charge_ = std::move(charge); });
   }
+  // The store has it, and the ledger doesn't know yet.
+  void change_budget(const std::string& json) {
+    ledger_->set_budget(parse_budget(json, "f"), [](const Status&) {});
+  }
   // As far as both loops come by themselves.
   void drain() {
     for (int turn = 0; turn < 4; ++turn) loop_.drain(), callers_.drain();
@@ -124,6 +128,42 @@ TEST_F(CallLedgerTest, ABudgetCountsForCallsFromWhenItIsInForce) {
   drain();
   ASSERT_TRUE(hold_ && !hold_->ok());
   EXPECT_EQ(hold_->error().code(), Code::unavailable);
+}
+
+TEST_F(CallLedgerTest, NothingByAnOldBudgetReachesTheStoreBehindTheNextOne) {
+  change_budget(R"({"day": {"tokens": 20}})");
+  ask_hold(10, 20);
+  callers_.drain();
+  EXPECT_FALSE(hold_) << "it waits for what the store says of the new one";
+  EXPECT_EQ(held(), 0);
+  drain();
+  ASSERT_TRUE(hold_ && !hold_->ok());
+  EXPECT_THAT(hold_->error().what(), HasSubstr("20 tokens"));
+  ask_hold(10, 10);
+  callers_.drain();
+  EXPECT_TRUE(hold_ && hold_->ok()) << "and the desk is open again";
+}
+
+TEST_F(CallLedgerTest, AChangeThatCannotBeWrittenLeavesTheOldBudgetInForce) {
+  store_.fail_next(Error(Code::unavailable, "the disk is full"));
+  change_budget(R"({"day": {"tokens": 20}})");
+  ask_hold(10, 20);
+  drain();
+  EXPECT_TRUE(hold_ && hold_->ok());
+  ask_hold(10, 20);
+  callers_.drain();
+  EXPECT_TRUE(hold_ && hold_->ok());
+}
+
+TEST_F(CallLedgerTest, ACapThatIsGonePausesNobodyAnyMore) {
+  budget(R"({"pipelines": {"nightly": {"tokens": 40, "when_reached": "pause"}}})");
+  ask_hold(20, 20);
+  callers_.drain();
+  change_budget(R"({"pipelines": {"nightly": {"tokens": 400, "when_reached": "pause"}}})");
+  say_settled(hold_->value().id, 20, 20);
+  drain();
+  ASSERT_TRUE(charge_ && charge_->ok());
+  EXPECT_TRUE(ledger_->pauses().empty());
 }
 
 TEST_F(CallLedgerTest, TheFirstOfADayTakesItsDayOverTheLedgersLoop) {
