@@ -166,6 +166,18 @@ TEST_F(CallLedgerTest, ACapThatIsGonePausesNobodyAnyMore) {
   EXPECT_TRUE(ledger_->pauses().empty());
 }
 
+TEST_F(CallLedgerTest, TheNextHoldDoesNotOvertakeASettlementThatWaitedForABudget) {
+  ask_hold(500, 500);
+  callers_.drain();
+  ledger_->set_budget(parse_budget(R"({"day": {"tokens": 1001}})", "f"), [this](const Status&) {
+    ask_hold(400, 500);  // the desk takes it, while the settlement is still to reach the ledger
+  });
+  say_settled(hold_->value().id, 10, 5);
+  drain();
+  ASSERT_TRUE(hold_);
+  EXPECT_TRUE(hold_->ok());
+}
+
 TEST_F(CallLedgerTest, TheFirstOfADayTakesItsDayOverTheLedgersLoop) {
   loop_.fake_clock().suspend(hours(24));
   ask_hold(1, 1);
