@@ -2,9 +2,9 @@
 //
 // Random histories of two agents, the units they are restarted by, their watches in deadman.yaml,
 // the deadman's own state and whoever is to be told, against a plain list of what was truly done:
-// watches that are renamed and changed, whose `restart` is added, removed and corrected, rules that
-// change, boots, a deadman that is killed at any keep, restart or alert and finds what the disk
-// has, alerts that fail, agents that flap, and persons who clear.
+// watches that are renamed, changed, taken out and put back, whose `restart` is added, removed and
+// corrected, rules that change, boots, a deadman that is killed at any keep, restart or alert and
+// finds what the disk has, alerts that fail, agents that flap, and persons who clear.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,7 +38,8 @@ struct Agent {
   std::string name;   // of its watch
   std::string stamp;  // where it leaves its signs
   std::string own_unit;
-  std::string unit;  // by which it is restarted; may be empty
+  std::string unit;    // by which it is restarted; may be empty
+  bool listed = true;  // deadman.yaml names it
   bool living = true;
   bool trusted = true;
   int beats = 0;
@@ -76,6 +77,10 @@ class World final : public Runner {
       case 11: deadly_ = pick(0, 2) == 0; break;
       case 12:
       case 13: edit_restart(any()); break;
+      case 14: any().listed = false; break;
+      case 15:
+      case 16:
+      case 17: any().listed = true; break;
       default: break;
     }
     minute();
@@ -120,15 +125,20 @@ class World final : public Runner {
     boot_ = "boot " + std::to_string(++boots_);
     clock_.since_boot = 1min;
   }
+  // Whether somebody has looked by its present name and restart: one that gets another name and
+  // another restart between two looks is another watch.
+  [[nodiscard]] bool is_known(const Agent& agent) const {
+    const auto* const known = kept_state_.find(watch_of(agent));
+    return known != nullptr && known->watch == agent.name;
+  }
   // One without a restart is known by its name alone: another name is another watch.
   void rename(Agent& agent) {
-    if (!agent.name.empty() && agent.unit.empty()) return;
+    if (!agent.name.empty() && (agent.unit.empty() || !is_known(agent))) return;
     agent.name = "name-" + std::to_string(names_++);
   }
-  // Adds, removes or corrects it, unless nobody has looked by its present name yet.
+  // Adds, removes or corrects it.
   void edit_restart(Agent& agent) {
-    const auto* const known = kept_state_.find(watch_of(agent));
-    if (known == nullptr || known->watch != agent.name) return;
+    if (!is_known(agent)) return;
     const std::array<std::string, 3> choice{"", "spare-" + agent.own_unit, agent.own_unit};
     agent.unit = choice.at(static_cast<std::size_t>(pick(0, 2)));
     if (agent.handed_off) ++carried_over_;
@@ -144,7 +154,8 @@ class World final : public Runner {
 
   [[nodiscard]] Settings settings() const {
     Settings all{.alert = {"/alert"}};
-    for (const auto& agent : agents_) all.watches.push_back(watch_of(agent));
+    for (const auto& agent : agents_)
+      if (agent.listed) all.watches.push_back(watch_of(agent));
     return all;
   }
   [[nodiscard]] Watch watch_of(const Agent& agent) const {
@@ -154,14 +165,17 @@ class World final : public Runner {
     return watch;
   }
 
-  // As `status` would show it.
+  // As `status` would show it, were all listed.
   [[nodiscard]] Target kept(const Agent& agent) const {
     State state = kept_state_;
-    (void)carry_over(state, settings());
+    Settings all;
+    for (const auto& each : agents_) all.watches.push_back(watch_of(each));
+    (void)carry_over(state, all);
     return state.target(watch_of(agent));
   }
 
   void person_clears(Agent& agent) {
+    if (!agent.listed) return;
     auto state = parse_state(disk_);
     (void)bring_into_line(state, settings(), now(), clock_.wall());
     clear(state.target(watch_of(agent)), "was cleared");
