@@ -32,9 +32,10 @@ namespace host::cli {
 [[nodiscard]] std::vector<deadman::Record> say(const Session& session,
                                                const deadman::Settings& settings);
 
-// Looks, acts and keeps. Where that can't be, somebody is told (see tell_own_fault()), and the
-// Error goes on.
-[[nodiscard]] std::vector<deadman::Record> act(const Session& session,
-                                               const deadman::Settings& settings);
+// Looks, and with the state in hand then acts and keeps. Where that can't be, somebody is told (see
+// tell_own_fault()), and the Error goes on.
+[[nodiscard]] std::vector<deadman::Record> act(
+    const Session& session, const deadman::Settings& settings,
+    deadman::StampLooker stamps = deadman::StampLooker());
 
 }  // namespace host::cli

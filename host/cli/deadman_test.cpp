@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,32 @@ TEST_F(DeadmanCommandTest, ThatNobodyLooksIsSeen) {
   EXPECT_GT(Json::parse(out_.str())["watches"][0]["last_look_seconds"], 300);
   EXPECT_EQ(run({"deadman", "--once"}), 0);
   EXPECT_EQ(run({"deadman", "status"}), 0);
+}
+
+// By a lock of the other sort, since a process's own never stand in its way.
+bool is_locked(const Fd& lock) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return ::fcntl(lock.get(), F_OFD_GETLK, &whole) != 0 || whole.l_type != F_UNLCK;
+}
+
+TEST_F(DeadmanCommandTest, NobodyWaitsForTheLockWhileAStampIsLookedAt) {
+  EXPECT_EQ(run({"deadman", "--once"}), 0) << err_.str();
+  Session session{.out = out_, .err = err_, .paths = Paths::from(Environment::of_process())};
+  int looks = 0;
+  const Fd lock(::open((state_file().string() + ".lock").c_str(), O_RDWR | O_CLOEXEC));
+  const auto look = [&](const auto&, const auto&) {
+    EXPECT_FALSE(is_locked(lock));
+    ++looks;
+    return deadman::Sign{deadman::Sign::Kind::there, "m"};
+  };
+  const auto settings =
+      deadman::load_settings(deadman::settings_path(session.paths), session.paths);
+  (void)act(session, settings, deadman::StampLooker(std::chrono::hours(1), look));
+  EXPECT_EQ(looks, 1);
+  const deadman::StateFile held(state_file());
+  EXPECT_TRUE(is_locked(lock)) << "this shows nothing";
 }
 
 TEST_F(DeadmanCommandTest, WhatWasSeenOfOneIsKeptBeforeTheNextIsLookedAt) {
