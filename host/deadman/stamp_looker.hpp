@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "deadman/silence.hpp"
@@ -32,9 +33,17 @@ class StampLooker {
 
  private:
   class Visit;
+  using Key = std::pair<std::filesystem::path, std::string>;  // stamp and user
+  struct LeftBehind {
+    std::shared_ptr<Visit> visit;
+    Duration waited;  // before it was
+  };
+  // How many looks hang now.
+  [[nodiscard]] std::size_t hanging();
+
   Duration limit_;
   Look look_;
-  std::map<std::filesystem::path, std::shared_ptr<Visit>> left_behind_;
+  std::map<Key, LeftBehind> left_behind_;
 };
 
 }  // namespace host::deadman
