@@ -53,9 +53,12 @@ class Judge {
   void watch_trouble(const Sign& sign, Duration passed) {
     const auto before = std::exchange(target_.trouble, trouble_of(sign));
     if (target_.trouble.empty()) {
-      if (std::exchange(target_.trouble_told, false))
-        alert(Event::watchable, "can be watched again");
       target_.troubled = Duration::zero();
+      if (!target_.trouble_told || may_be_dying()) return;
+      target_.trouble_told = false;
+      // Who is dead is told to be so.
+      if (decision_.sight.life != Sight::Life::silent)
+        alert(Event::watchable, "can be watched again");
       return;
     }
     if (!before.empty()) target_.troubled += std::min(passed, rules_.after / 2);
@@ -65,6 +68,12 @@ class Judge {
     target_.trouble_told = true;
     target_.trouble_pause = rules_.window;
     alert(Event::unwatchable, "can't be watched: " + target_.trouble);
+  }
+
+  // As after a stop that never ended, and is no excuse any more: good news would be out of place.
+  [[nodiscard]] bool may_be_dying() const {
+    return decision_.sight.life == Sight::Life::alive && !decision_.sight.beat &&
+           target_.silence.silent >= rules_.after / 2;
   }
 
   void take_life() {
