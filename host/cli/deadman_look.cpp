@@ -67,7 +67,8 @@ deadman::Moment now() { return {this_boot(), awake()}; }
 std::string named_host(const Session& session) {
   const auto loaded =
       attempt([&] { return load_or_default(session.config, session.host_name, session.paths); });
-  return loaded.ok() ? loaded.value().config.host_name : this_machine();
+  if (loaded.ok()) return loaded.value().config.host_name;
+  return session.host_name.empty() ? this_machine() : session.host_name;
 }
 
 Sign look_at(const Session& session, const deadman::Watch& watch, deadman::StampLooker& stamps) {
@@ -129,6 +130,8 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
   if (clock.monotonic() - asked > kFresh) seen = look_at_all(session, watches, stamps);
   auto state = file.load(all, clock.wall());
   auto records = deadman::bring_into_line(state, all, now(), clock.wall());
+  // A round keeps it; without one it would be carried over at each look.
+  if (watches.empty()) file.save(state);
   put_in_order(watches, state);
   deadman::Patience patience;
   for (auto& watch : watches) {
