@@ -103,17 +103,35 @@ void put_in_order(std::vector<deadman::Watch>& watches, const deadman::State& st
                    [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
 }
 
-// Whose turn it is may be long in coming; what was seen before is old then.
-constexpr Duration kFresh = std::chrono::seconds(1);
+// A sign that is older is not judged: what came since would count as silence.
+constexpr Duration kFresh = std::chrono::seconds(2);
 
-using Seen = std::map<std::string, Sign>;  // by watch
+// What is seen of all before the lock is taken: a look that hangs, as at a file system that is
+// gone, must not keep the running host from its looks.
+class Signs {
+ public:
+  Signs(const Session& session, const std::vector<deadman::Watch>& watches,
+        deadman::StampLooker& stamps)
+      : session_(session), stamps_(stamps) {
+    for (const auto& watch : watches) (void)fresh(watch);
+  }
+  // Looks again where the lock, or what was done about others, took its time. What hung before is
+  // known to hang, and not waited for.
+  const Sign& fresh(const deadman::Watch& watch) {
+    auto& [sign, at] = seen_[watch.name];
+    const auto now = SystemClock().monotonic();
+    if (at == MonotonicTime() || now - at > kFresh) {
+      sign = look_at(session_, watch, stamps_);
+      at = SystemClock().monotonic();
+    }
+    return sign;
+  }
 
-Seen look_at_all(const Session& session, const std::vector<deadman::Watch>& watches,
-                 deadman::StampLooker& stamps) {
-  Seen seen;
-  for (const auto& watch : watches) seen[watch.name] = look_at(session, watch, stamps);
-  return seen;
-}
+ private:
+  const Session& session_;
+  deadman::StampLooker& stamps_;
+  std::map<std::string, std::pair<Sign, MonotonicTime>> seen_;  // by watch
+};
 
 // Each by a round of its own, so that what was seen of it is kept before the next is judged.
 std::vector<deadman::Record> look_and_act(const Session& session, const deadman::Settings& all,
@@ -121,13 +139,8 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
   auto watches = deadman::seen_from_outside(all).watches;
   const SystemClock clock;
   const auto host_name = named_host(session);
-  // Before the lock is taken: a look that hangs, as at a file system that is gone, must not keep
-  // the running host from its looks.
-  auto seen = look_at_all(session, watches, stamps);
-  const auto asked = clock.monotonic();
+  Signs signs(session, watches, stamps);
   auto file = take_turn(session, all);
-  // What hung just now is known to hang, and not waited for again.
-  if (clock.monotonic() - asked > kFresh) seen = look_at_all(session, watches, stamps);
   auto state = file.load(all, clock.wall());
   auto records = deadman::bring_into_line(state, all, now(), clock.wall());
   // A round keeps it; without one it would be carried over at each look.
@@ -146,7 +159,7 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
              .runner = runner,
              .look =
                  [&](const auto& each) {
-                   return as_judged(seen.at(each.name), each, state, runner);
+                   return as_judged(signs.fresh(each), each, state, runner);
                  },
              .keep = [&](const deadman::State& kept) { file.save(kept); },
              .unit_state = [&](const auto& each) { return describe_unit(each, runner); }})
