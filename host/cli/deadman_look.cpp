@@ -104,7 +104,7 @@ void put_in_order(std::vector<deadman::Watch>& watches, const deadman::State& st
 }
 
 // A sign that is older is not judged: what came since would count as silence.
-constexpr Duration kFresh = std::chrono::seconds(2);
+constexpr Duration kFresh = std::chrono::seconds(5);
 
 // What is seen of all before the lock is taken: a look that hangs, as at a file system that is
 // gone, must not keep the running host from its looks.
