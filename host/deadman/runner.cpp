@@ -76,7 +76,7 @@ Ending ending_of(const Child::Exit& exit, const Tail& tail) {
 }
 
 // What SIGKILL does not end, in a call to a file system that is away, say, holds up nobody.
-void end(Child& child) {
+void kill_and_reap(Child& child) {
   constexpr int kMoment = 2000;  // milliseconds
   child.signal_group(SIGKILL);
   pollfd ended{child.pidfd(), POLLIN, 0};
@@ -92,7 +92,7 @@ Ending watch(Child& child, Tail& tail, Duration limit) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
-      end(child);
+      kill_and_reap(child);
       return {false, "took longer than " + format_duration(limit)};
     }
     (void)::poll(watched.data(), watched.size(), static_cast<int>(left.count()));
