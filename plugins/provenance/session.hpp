@@ -45,6 +45,15 @@ struct Message {
   std::string digest;  // SHA-256 of the raw row, in hexadecimal
 };
 
+// What a session is to its parent.
+enum class Descent {
+  none,          // it has none
+  continuation,  // the same conversation after a compression
+  branch,        // somebody went another way from a point of it
+  reset,         // somebody began anew after it
+  subagent,      // the parent's agent asked for it: its user is no person
+};
+
 struct Tokens {
   std::int64_t input = 0, output = 0, cache_read = 0, cache_write = 0, reasoning = 0;
   bool known = false;  // all of them 0 beside messages: nobody counted
@@ -57,7 +66,8 @@ struct Session {
   std::string user;
   std::string provider;
   std::string model;
-  std::string parent;  // the session that this one continues or branches from
+  std::string parent;  // the session that this one descends from
+  Descent descent = Descent::none;
   std::string end_reason;
   std::optional<Instant> started, ended;
   bool live = false;  // somebody may still be writing it
