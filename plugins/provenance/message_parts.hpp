@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace provenance {
+
+// The JSON of a content that Hermes stored as parts: what follows "\0json:", or "\1json:" since
+// schema 30. Empty: it is a text.
+[[nodiscard]] std::string_view parts_of(std::string_view content);
+
+struct JoinedParts {
+  std::string text;     // of the parts that are text, a line feed between two
+  std::string trouble;  // empty: all of it was text
+};
+
+// `json`: a list of parts, or one part.
+[[nodiscard]] JoinedParts join_parts(std::string_view json);
+
+}  // namespace provenance
