@@ -195,6 +195,17 @@ TEST_F(IngestTest, TheSameWordsComeOutOnce) {
   expect_valid();
 }
 
+TEST_F(IngestTest, WhatWasADuplicateComesWhenTheOtherIsNoMore) {
+  stores_.put(simple("s", "a", "A"));
+  stores_.put(simple("t", "a", "A"));
+  ingest();
+  stores_.put(simple("s", "a", "changed"));
+  ingest();
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("A", "changed"));
+  expect_valid();
+}
+
 TEST_F(IngestTest, WhatASessionNoLongerSaysGoes) {
   stores_.put(Writer("s").user("a").says("A").user("b").says("B").done());
   ingest();
