@@ -36,12 +36,13 @@ void RedactionHints::add(const Hint& hint) {
     return;
   }
   hints_.push_back(hint);
-  for (unsigned first = 0; first < 256; ++first)
+  for (unsigned first = 0; first < 256; ++first) {
+    if (!fits(hint.text[0], static_cast<char>(first), hint.any_case)) continue;
     for (unsigned second = 0; second < 256; ++second)
-      if (fits(hint.text[0], static_cast<char>(first), hint.any_case) &&
-          fits(hint.text[1], static_cast<char>(second), hint.any_case))
+      if (fits(hint.text[1], static_cast<char>(second), hint.any_case))
         mark(static_cast<unsigned char>(first), static_cast<unsigned char>(second),
              hints_.size() - 1);
+  }
 }
 
 void RedactionHints::mark(unsigned char first, unsigned char second, std::size_t hint) {
