@@ -70,6 +70,8 @@ constexpr const char* kMetadata = R"(  - name: metadata
       dtype: string
     - name: source
       dtype: string
+    - name: descent
+      dtype: string
     - name: store
       struct:
       - name: kind

@@ -58,6 +58,12 @@ std::size_t clean_until(std::string_view bytes, std::size_t at) {
 
 bool is_clean(std::string_view bytes) { return clean_until(bytes, 0) == bytes.size(); }
 
+bool is_utf8(std::string_view bytes) {
+  for (std::size_t at = clean_until(bytes, 0); at < bytes.size(); at = clean_until(bytes, at + 1))
+    if (bytes[at] != 0) return false;
+  return true;
+}
+
 std::string cleaned(std::string_view bytes) {
   std::string text;
   text.reserve(bytes.size());

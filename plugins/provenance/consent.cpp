@@ -37,7 +37,9 @@ std::optional<Consent> consent_named(std::string_view name) {
 }
 
 Kin kin_of(const Session& session) {
-  return {session.id, session.parent, session.source, session.user, session.started};
+  // Who began anew took nothing along.
+  const bool anew = session.descent == Descent::reset;
+  return {session.id, anew ? "" : session.parent, session.source, session.user, session.started};
 }
 
 ConsentPolicy ConsentPolicy::load(const std::string& path) {

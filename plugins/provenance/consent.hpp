@@ -34,7 +34,9 @@ struct ConsentRule {
 
 // Who a session is, as far as consent goes.
 struct Kin {
-  std::string id, parent, source, user;
+  std::string id;
+  std::string parent;  // whose words are in it
+  std::string source, user;
   std::optional<Instant> started;
 };
 [[nodiscard]] Kin kin_of(const Session& session);

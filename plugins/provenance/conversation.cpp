@@ -52,10 +52,7 @@ std::optional<Instant> instant_of(double seconds) {
 
 std::string Conversation::text(const std::string& anchor, const char* what,
                                std::string_view bytes) {
-  if (is_clean(bytes)) return std::string(bytes);
-  note_damage(reading_.session, anchor,
-              std::string(what) + " has bytes that are no UTF-8, or a NUL");
-  return cleaned(bytes);
+  return clean_text(reading_.session, anchor, what, bytes);
 }
 
 bool Conversation::add(RawMessage raw) {
@@ -98,12 +95,14 @@ void Conversation::judge(RawMessage& raw, Message& message) {
   message.at = raw.at;
   if (raw.seconds) {
     message.at = instant_of(*raw.seconds);
-    if (!message.at) note_damage(reading_.session, raw.anchor, "its timestamp is no time");
+    if (!message.at) remark(raw.anchor, "its timestamp is no time");
   }
   if (const auto parts = raw.parts ? raw.content : parts_of(raw.content); !parts.empty()) {
     auto joined = join_parts(parts);
     message.content = std::move(joined.text);
-    if (!joined.trouble.empty()) note_damage(reading_.session, raw.anchor, joined.trouble);
+    message.partial = !joined.left_out.empty();
+    if (message.partial) remark(raw.anchor, joined.left_out);
+    if (!joined.trouble.empty()) note(raw.anchor, joined.trouble);
   } else {
     message.content = text(raw.anchor, "content", raw.content);
   }
@@ -113,7 +112,8 @@ void Conversation::judge(RawMessage& raw, Message& message) {
 void Conversation::read_calls(const RawMessage& raw, Message& message) {
   auto read = read_tool_calls(raw.calls);
   message.calls = std::move(read.calls);
-  if (!read.trouble.empty()) note_damage(reading_.session, raw.anchor, read.trouble);
+  if (!read.trouble.empty()) note(raw.anchor, read.trouble);
+  if (!read.oddity.empty()) remark(raw.anchor, read.oddity);
   for (auto& [other, id] : read.other_ids) other_ids_[std::move(other)] = std::move(id);
 }
 
@@ -132,6 +132,10 @@ bool Conversation::is_copy(const Message& message) const {
 
 void Conversation::note(const std::string& anchor, const std::string& what) {
   note_damage(reading_.session, anchor, what);
+}
+
+void Conversation::remark(const std::string& anchor, const std::string& what) {
+  provenance::remark(reading_.session, anchor, what);
 }
 
 void Conversation::finish() {

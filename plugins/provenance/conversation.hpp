@@ -40,8 +40,9 @@ class Conversation {
 
   // False: the session is over its cap, and no further message is taken.
   bool add(RawMessage raw);
-  // Notes what could not be read of a message, or that nothing could.
+  // Notes what could not be read of a message, or that nothing could; or what is odd in it.
   void note(const std::string& anchor, const std::string& what);
+  void remark(const std::string& anchor, const std::string& what);
   // Gives each tool's result the call that it answers and the tool's name.
   void finish();
   [[nodiscard]] bool is_full() const { return full_; }

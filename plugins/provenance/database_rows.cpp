@@ -8,7 +8,6 @@
 #include <limits>
 #include <tuple>
 
-#include "clean_text.hpp"
 #include "descent.hpp"
 
 namespace provenance {
@@ -164,17 +163,14 @@ std::optional<SessionRow> DatabaseRows::of(const std::string& id, Instant now) {
 
 std::string DatabaseRows::text_in(const Statement& row, int column, const char* what,
                                   Session& session) {
-  const auto text = row.text(column);
-  if (is_clean(text)) return std::string(text);
-  note_damage(session, std::string("sessions:") + what, "has bytes that are no UTF-8, or a NUL");
-  return cleaned(text);
+  return clean_text(session, "sessions", what, row.text(column));
 }
 
 std::optional<Instant> DatabaseRows::time_in(const Statement& row, int column, const char* what,
                                              Session& session) {
   if (row.is_null(column)) return std::nullopt;
   const auto time = row.is_number(column) ? instant_of(row.real(column)) : std::nullopt;
-  if (!time) note_damage(session, std::string("sessions:") + what, "is no time");
+  if (!time) remark(session, std::string("sessions:") + what, "is no time");
   return time;
 }
 
@@ -213,8 +209,8 @@ void DatabaseRows::read_tokens(const Statement& row, Session& session) {
   for (const auto& [column, count] : all) {
     *count = row.integer(column);
     if (*count < 0) {
-      note_damage(session, std::string("sessions:") + kSession[static_cast<std::size_t>(column)],
-                  "is below 0");
+      remark(session, std::string("sessions:") + kSession[static_cast<std::size_t>(column)],
+             "is below 0");
       *count = 0;
     }
     tokens.known = tokens.known || *count > 0;
@@ -278,6 +274,7 @@ RawMessage DatabaseRows::message_in(const Statement& row) {
 void DatabaseRows::read_messages(SessionRow& session) {
   auto& reading = session.reading;
   const auto damaged = reading.session.damaged.size();
+  const auto remarks = reading.session.remarks.size();
   reading.session.messages.reserve(
       std::min(static_cast<std::size_t>(session.messages), caps_.messages));
   Conversation quick(caps_, reading);
@@ -285,6 +282,7 @@ void DatabaseRows::read_messages(SessionRow& session) {
   reading.rows = 0;
   reading.session.messages.clear();
   reading.session.damaged.resize(damaged);
+  reading.session.remarks.resize(remarks);
   Conversation careful(caps_, reading);
   read_each(session, careful);
   careful.finish();

@@ -20,6 +20,17 @@ class Marks final : public JsonVisitor {
 
 }  // namespace
 
+std::string_view to_text(Descent descent) {
+  switch (descent) {
+    case Descent::none: return "none";
+    case Descent::continuation: return "continuation";
+    case Descent::branch: return "branch";
+    case Descent::reset: return "reset";
+    case Descent::subagent: return "subagent";
+  }
+  return "none";
+}
+
 Descent marked_descent(std::string_view model_config) {
   Marks marks;
   // What is no JSON has no marks.

@@ -7,6 +7,8 @@
 
 namespace provenance {
 
+[[nodiscard]] std::string_view to_text(Descent descent);
+
 // By the marks that Hermes leaves in a session's model_config, a JSON text; none: it has no mark.
 [[nodiscard]] Descent marked_descent(std::string_view model_config);
 

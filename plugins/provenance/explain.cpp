@@ -2,6 +2,7 @@
 #include <timmy/failure.hpp>
 #include <timmy/time.hpp>
 
+#include "descent.hpp"
 #include "index.hpp"
 #include "judgement.hpp"
 #include "output.hpp"
@@ -66,6 +67,8 @@ Json explain(const Settings& settings, SessionSource& source, const std::string&
               {"messages", session->messages.size()},
               {"live", session->live},
               {"damaged", session->damaged},
+              {"remarks", session->remarks},
+              {"descent", to_text(session->descent)},
               {"lineage", lineage_json(lineage ? *lineage : Lineage{kin_of(*session)})},
               {"policy_problem", policy.problem() ? Json(*policy.problem()) : Json()},
               {"verdict", flaw.empty() ? "by_turn" : flaw},

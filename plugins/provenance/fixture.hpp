@@ -112,12 +112,14 @@ class FakeStores : public SessionSource {
     std::erase_if(all_, [&](const auto& each) { return each.second.id == id; });
   }
 
-  timmy::Json read(const timmy::Json& cursor, const std::function<void(Session&&)>& take) override {
+  Passed read(const timmy::Json& cursor, const std::function<void(Session&&)>& take) override {
     const auto after = cursor.is_null() ? 0 : cursor.at("change").get<int>();
     for (const auto& [change, session] : all_)
       if (change > after) take(Session(session));
-    return {{"change", change_}};
+    return {{{"change", change_}}, troubles};
   }
+  std::vector<std::string> troubles;
+
   std::optional<Session> find(const std::string& id) override {
     for (const auto& [change, session] : all_)
       if (session.id == id) return session;

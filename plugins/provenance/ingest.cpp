@@ -87,13 +87,14 @@ class Run {
     if (anew) index_.forget_digests();
     SessionIntake intake({settings_, policy_, judge_, redactor_, source_, index_, draft,
                           output_.manifest().generation + 1, order_.progress});
-    Json cursor = source_.read(anew ? Json() : order_.saved.at("cursor"),
+    auto passed = source_.read(anew ? Json() : order_.saved.at("cursor"),
                                [&](Session&& session) { intake.take(session); });
+    result_["troubles"] = std::move(passed.troubles);
     const auto& seen = intake.seen();
     const bool again = leads_to_more(seen, draft);
     finish(draft, anew || seen.changed > 0);
     tell(seen);
-    return {{{"cursor", again ? Json() : std::move(cursor)},
+    return {{{"cursor", again ? Json() : std::move(passed.cursor)},
              {"generation", output_.manifest().generation}},
             std::move(result_)};
   }

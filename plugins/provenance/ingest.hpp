@@ -25,7 +25,7 @@ struct IngestOrder {
 
 struct Ingested {
   timmy::Json saved;   // for the next run, once this one is known to have ended well
-  timmy::Json result;  // for people
+  timmy::Json result;  // for people; "troubles": what could not be read
 };
 
 // Brings the output up to what the sessions, the policy and the settings come to: finishes what a

@@ -143,7 +143,7 @@ TEST_F(IngestTest, AWithdrawalLeavesNothingAndIsRecorded) {
 TEST_F(IngestTest, AWithdrawalIsDoneAlsoWhereNoStoreCanBeRead) {
   class Unreadable : public SessionSource {
    public:
-    Json read(const Json&, const std::function<void(Session&&)>&) override {
+    Passed read(const Json&, const std::function<void(Session&&)>&) override {
       throw timmy::Retryable("io", "no store");
     }
     std::optional<Session> find(const std::string&) override { return std::nullopt; }

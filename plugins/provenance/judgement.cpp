@@ -39,10 +39,15 @@ std::optional<Instant> time_of(const Session& session, const Pair& pair) {
 }
 
 std::optional<Instant> end_of(const Session& session, const Pair& pair) {
+  const auto& rows = session.messages;
   std::optional<Instant> last;
   for (auto row = pair.first_row; row <= pair.last_row; ++row)
-    if (const auto& at = session.messages[row].at; at && (!last || *at > *last)) last = at;
-  return last ? last : session.ended;
+    if (rows[row].at) last = std::max(last, rows[row].at);
+  if (rows[pair.last_row].at) return last;
+  // No later than whatever comes next; where nothing says when that was, nobody knows.
+  for (auto row = pair.last_row + 1; row < rows.size(); ++row)
+    if (rows[row].at) return std::max(last, rows[row].at);
+  return session.ended ? std::max(last, session.ended) : std::nullopt;
 }
 
 Judge::Judge(const Settings& settings, const ConsentPolicy& policy)

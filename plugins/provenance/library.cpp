@@ -201,13 +201,16 @@ Library::Pass Library::read(const Cursors& since, Instant now,
 
 std::optional<Session> Library::find(const std::string& id, Instant now) {
   std::vector<Reading> versions;
+  std::size_t databases = 0;
   for (const auto& source : sources_) {
     try {
       if (auto version = source->find(id, now, 0)) versions.push_back(std::move(*version));
     } catch (const Unreadable&) {
       // A pass would do without it as well.
+      source->close();
     }
-    source->close();
+    source->troubles.clear();
+    if (source->is_database() && ++databases > kOpenDatabases) source->close();
   }
   if (versions.empty()) return std::nullopt;
   return merge(std::move(versions)).session;

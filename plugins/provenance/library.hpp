@@ -42,7 +42,8 @@ class Library {
   [[nodiscard]] Pass read(const Cursors& since, Instant now,
                           const std::function<bool(Session&&)>& each);
 
-  // The session of that id, as a pass would hand it over.
+  // The session of that id, as a pass would hand it over. Keeps open what it looked into, for the
+  // next one; not within a pass of the same library.
   [[nodiscard]] std::optional<Session> find(const std::string& id, Instant now);
 
  private:

@@ -7,7 +7,14 @@
 namespace provenance {
 namespace {
 
-constexpr std::string_view kOfItsOwnRow = "sessions:";
+// What was noted of a session's own row, not of its messages.
+bool is_of_its_row(const std::string& note) { return note.starts_with("sessions:"); }
+
+// Notes of one version's own row, and of another's messages.
+void join_notes(std::vector<std::string>& own, std::vector<std::string>& others) {
+  std::erase_if(own, [](const auto& note) { return !is_of_its_row(note); });
+  own.insert(own.end(), others.begin(), others.end());
+}
 
 void take_over(std::string& known, const std::string& other) {
   if (known.empty()) known = other;
@@ -42,10 +49,8 @@ Reading merge(std::vector<Reading> versions) {
     for (auto at = std::next(first); at != versions.end(); ++at) fill(first->session, at->session);
   if (most != first) {
     auto& head = first->session;
-    std::erase_if(head.damaged, [](const auto& each) { return !each.starts_with(kOfItsOwnRow); });
-    auto& damaged = most->session.damaged;
-    damaged.insert(damaged.begin(), head.damaged.begin(), head.damaged.end());
-    head.damaged = std::move(damaged);
+    join_notes(head.damaged, most->session.damaged);
+    join_notes(head.remarks, most->session.remarks);
     head.store = std::move(most->session.store);
     head.messages = std::move(most->session.messages);
     first->rows = most->rows;

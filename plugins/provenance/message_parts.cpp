@@ -33,8 +33,8 @@ class Joiner final : public JsonVisitor {
   }
   [[nodiscard]] JoinedParts joined() {
     if (others_ > 0)
-      joined_.trouble = "left out of its content is what is no text: " + first_ +
-                        (others_ > 1 ? " and " + std::to_string(others_ - 1) + " more" : "");
+      joined_.left_out = "left out of its content is what is no text: " + first_ +
+                         (others_ > 1 ? " and " + std::to_string(others_ - 1) + " more" : "");
     return std::move(joined_);
   }
 
@@ -69,7 +69,7 @@ JoinedParts join_parts(std::string_view json) {
   Joiner joiner;
   const auto wrong = walk_json(json, one ? JsonShape::object : JsonShape::list, joiner);
   if (wrong.empty()) return joiner.joined();
-  return {cleaned(json), "its content is marked as JSON, but " + wrong};
+  return {cleaned(json), "", "its content is marked as JSON, but " + wrong};
 }
 
 }  // namespace provenance

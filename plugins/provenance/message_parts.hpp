@@ -11,8 +11,9 @@ namespace provenance {
 [[nodiscard]] std::string_view parts_of(std::string_view content);
 
 struct JoinedParts {
-  std::string text;     // of the parts that are text, a line feed between two
-  std::string trouble;  // empty: all of it was text
+  std::string text;      // of the parts that are text, a line feed between two
+  std::string left_out;  // that something in it was no text
+  std::string trouble;   // why none of it could be read as parts
 };
 
 // `json`: a list of parts, or one part.

@@ -84,6 +84,7 @@ class Reader {
  private:
   void take(std::size_t row) {
     const Message& message = session_.messages[row];
+    if (message.partial) partial_ = std::min(partial_, row);
     switch (message.role) {
       case Role::system: turns_.entries.push_back({&message, {}, nullptr}); break;
       case Role::user: take_user(message, row); break;
@@ -173,6 +174,7 @@ class Reader {
     const Entry& last = turns_.entries[pair.end - 1];
     if (last.message->role != Role::assistant || last.message->content.empty())
       pair.flaw = Flaw::unfinished;
+    if (pair.flaw == Flaw::none && partial_ <= pair.last_row) pair.flaw = Flaw::not_text;
   }
 
   [[nodiscard]] bool asks(const Pair& pair) const {
@@ -189,6 +191,7 @@ class Reader {
   bool open_ = false;      // a turn has begun
   bool answered_ = false;  // and somebody answered
   std::size_t answer_end_ = 0;
+  std::size_t partial_ = kNone;  // the first row of which only the text is there
 };
 
 // What follows `"name":` where that stands as a member, not inside a string.
@@ -226,6 +229,7 @@ std::string_view to_text(Flaw flaw) {
     case Flaw::unfinished: return "unfinished";
     case Flaw::missing_result: return "missing_result";
     case Flaw::orphan_result: return "orphan_result";
+    case Flaw::not_text: return "not_text";
   }
   return "";
 }

@@ -42,6 +42,7 @@ enum class Flaw {
   unfinished,      // the answer ends before its words: interrupted
   missing_result,  // a call was never answered
   orphan_result,   // a result whose call is not there
+  not_text,        // in it, or before it, was more than text
 };
 [[nodiscard]] std::string_view to_text(Flaw flaw);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <timmy/time.hpp>
 
+#include "descent.hpp"
 #include "json_text.hpp"
 #include "judgement.hpp"
 
@@ -213,6 +214,7 @@ void SessionLines::append_metadata(std::string& out, const Pair& pair, const Pai
   text("consent_rule", facts.decision.rule);
   text("license", facts.license);
   text("source", session_.source);
+  text("descent", to_text(session_.descent));
   out += "\"store\":{";
   append_member(out, "kind", to_text(session_.store.kind));
   out += ',';

@@ -4,6 +4,7 @@
 
 #include "ingest.hpp"
 #include "report.hpp"
+#include "saved_state.hpp"
 #include "settings.hpp"
 #include "stores.hpp"
 #include "validation.hpp"
@@ -13,8 +14,6 @@ namespace provenance {
 using timmy::Json;
 
 namespace {
-
-constexpr const char* kSaved = "ingest";  // the key of state/1
 
 std::string text_in(const timmy::Job& job, const char* key, const char* example) {
   const auto found = job.payload.find(key);
@@ -75,20 +74,23 @@ class Provenance {
     return validate_file(path, settings_, Percent(ctx, size_of(path)));
   }
 
-  Json tell(const timmy::Job&, timmy::Context&) { return report(settings_); }
+  Json tell(const timmy::Job&, timmy::Context& ctx) {
+    return report(settings_, SavedState(ctx).troubles());
+  }
 
   // Payload: {"session": ID}.
-  Json explain(const timmy::Job& job, timmy::Context&) {
-    const auto stores = open_stores(config_);
+  Json explain(const timmy::Job& job, timmy::Context& ctx) {
+    const auto stores = open_stores(config_, [&ctx] { return ctx.cancelled(); });
     return provenance::explain(settings_, *stores,
                                text_in(job, "session", R"({"session": "20260330_141139_a1b2c3"})"));
   }
 
  private:
   Json run(timmy::Context& ctx, bool anew) {
-    const auto stores = open_stores(config_);
+    const auto stores = open_stores(config_, [&ctx] { return ctx.cancelled(); });
+    SavedState state(ctx);
     IngestOrder order;
-    order.saved = ctx.state().get(kSaved).value_or(Json());
+    order.saved = state.saved();
     order.anew = anew;
     order.now = timmy::format_time(ctx.now());
     order.progress = [&ctx](const std::string& text) {
@@ -99,8 +101,10 @@ class Provenance {
     if (const auto problem = ingested.result.find("policy_problem");
         problem != ingested.result.end())
       ctx.log.warn("nothing new may be used: ", problem->get<std::string>());
+    for (const auto& trouble : ingested.result.at("troubles"))
+      ctx.log.warn(trouble.get<std::string>());
     // Counts with the job's completion: a run that is lost is done again from where it began.
-    ctx.state().put(kSaved, ingested.saved);
+    state.put(ingested);
     return std::move(ingested.result);
   }
 

@@ -39,8 +39,15 @@ struct Reading {
 // each as hexadecimal digits and a line feed.
 void seal(Reading& reading);
 
-// Notes what could not be read of a session, in `damaged`: at most 20, and that there are more.
+// Notes what could not be read of a session, in `damaged`, or what is odd in it, in `remarks`: at
+// most 20 each, and that there are more.
 void note_damage(Session& session, const std::string& place, const std::string& what);
+void remark(Session& session, const std::string& place, const std::string& what);
+
+// A text of a session as it can be handed on; what had to be replaced in it is noted, by `place`
+// and `what` it is: a NUL is odd, bytes that are no UTF-8 are lost.
+[[nodiscard]] std::string clean_text(Session& session, const std::string& place, const char* what,
+                                     std::string_view bytes);
 
 // Where the reading of a source stands: JSON of less than 10 KiB, to be kept and given back as it
 // is. null: nothing was read yet, and so is what isn't understood.

@@ -8,7 +8,7 @@ namespace provenance {
 
 using timmy::Json;
 
-Json report(const Settings& settings) {
+Json report(const Settings& settings, Json troubles) {
   const FolderLock lock(settings.folder);
   const Output output(settings, [](std::string_view) {});
   const Manifest& manifest = output.manifest();
@@ -29,6 +29,7 @@ Json report(const Settings& settings) {
           {"rejected_sessions", totals.rejected_sessions},
           {"redactions", redactions_json(manifest.redactions())},
           {"sources", totals.stores},
+          {"troubles", std::move(troubles)},
           {"withdrawals", manifest.withdrawals},
           {"policy",
            {{"file", settings.policy.string()},

@@ -40,6 +40,7 @@ struct Message {
   std::string call_id;          // of a tool's result: whose it is; "" where the store lost it
   std::string tool_name;
   std::string finish_reason;
+  bool partial = false;  // there was more in it than text, such as an image
   std::optional<Instant> at;
   std::string anchor;  // where it stands in its store: "messages:17", "line:3", "/messages/4"
   std::string digest;  // SHA-256 of the raw row, in hexadecimal
@@ -72,8 +73,10 @@ struct Session {
   std::optional<Instant> started, ended;
   bool live = false;  // somebody may still be writing it
   Tokens tokens;
-  std::vector<Message> messages;     // in their order; those that count, see docs
-  std::vector<std::string> damaged;  // what could not be read of it, each with its place
+  std::vector<Message> messages;  // in their order; those that count, see docs
+  // What of it could not be read, each with its place: some of its words are missing.
+  std::vector<std::string> damaged;
+  std::vector<std::string> remarks;  // what is odd in it, though all its words are there; likewise
   std::string digest;                // SHA-256 over its own row and the digests of its messages
 };
 

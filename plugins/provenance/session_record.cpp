@@ -27,7 +27,7 @@ class Record final : public JsonVisitor {
   void inner_end(std::string_view raw) override {
     const auto anchor = place_ + "/messages/" + std::to_string(count_++);
     if (conversation_.add(members_.message(anchor, raw, hash_)) && !members_.trouble().empty())
-      conversation_.note(anchor, members_.trouble());
+      conversation_.remark(anchor, members_.trouble());
     members_.clear();
   }
   void stray(JsonValue&) override {
@@ -65,13 +65,13 @@ class Record final : public JsonVisitor {
   }
   void take_time(const std::string& key, std::optional<Instant>& time, const JsonValue& value) {
     time = instant_in(value.text);
-    if (!time) note_damage(session_, place_ + "/" + key, "is no time");
+    if (!time) remark(session_, place_ + "/" + key, "is no time");
   }
   void take_number(const std::string& key, double number) {
     if (key == "started_at" || key == "ended_at") {
       auto& time = key == "started_at" ? session_.started : session_.ended;
       time = instant_of(number);
-      if (!time) note_damage(session_, place_ + "/" + key, "is no time");
+      if (!time) remark(session_, place_ + "/" + key, "is no time");
       return;
     }
     auto& tokens = session_.tokens;

@@ -48,7 +48,7 @@ class Calls final : public JsonVisitor {
   }
   void inner_end(std::string_view) override {
     if (call_.id.empty()) call_.id = call_id_;
-    if (call_.id.empty()) trouble("a tool call has no id");
+    if (call_.id.empty()) read.oddity = "a tool call has no id";
     if (call_.name.empty()) trouble("a tool call has no name");
     call_.arguments_json = is_json(call_.arguments);
     if (!call_id_.empty() && call_id_ != call_.id) read.other_ids.emplace_back(call_id_, call_.id);

@@ -15,6 +15,7 @@ struct ReadCalls {
   // What calls are also known by, and the id that they have here.
   std::vector<std::pair<std::string, std::string>> other_ids;
   std::string trouble;  // empty: all of it was read
+  std::string oddity;   // of what was
 };
 
 // Of the JSON in which Hermes keeps an assistant's calls: a list of

@@ -63,7 +63,7 @@ std::optional<Reading> read_transcript(const OpenFile& file, const std::string& 
     }
     if (conversation.add(line.members.message(anchor, text, hash)) &&
         !line.members.trouble().empty())
-      conversation.note(anchor, line.members.trouble());
+      conversation.remark(anchor, line.members.trouble());
   }
   if (lines.has_failed())
     conversation.note("line:" + std::to_string(lines.number() + 1),

@@ -84,9 +84,25 @@ std::string content_of(const Ordered& pair, Sha256& hash) {
 
 void check_metadata(const Ordered& metadata, Consent least) {
   check_keys(metadata, "metadata",
-             {"id", "tokens", "schema", "session_id", "turn", "timestamp", "timestamp_of",
-              "model_provider", "model_name", "consent_level", "consent_rule", "license", "source",
-              "store", "context_messages", "context_left_out", "tool_call_trajectory", "redactions",
+             {"id",
+              "tokens",
+              "schema",
+              "session_id",
+              "turn",
+              "timestamp",
+              "timestamp_of",
+              "model_provider",
+              "model_name",
+              "consent_level",
+              "consent_rule",
+              "license",
+              "source",
+              "descent",
+              "store",
+              "context_messages",
+              "context_left_out",
+              "tool_call_trajectory",
+              "redactions",
               "chain"});
   require(text_in(metadata, "schema", "metadata") == kPairSchema,
           "its schema is not " + std::string(kPairSchema));
