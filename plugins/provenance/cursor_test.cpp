@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+// After it: it takes what GoogleTest defines.
 #include <rapidcheck/gtest.h>
 
 #include <map>
@@ -216,7 +219,7 @@ class FolderCursor : public testing::Test {
  protected:
   void snapshot(const std::string& id, const std::string& text) {
     const auto path = folder_.path() / ("session_" + id + ".json");
-    write_file(
+    put_file(
         path.string() + ".tmp",
         R"({"session_id":")" + id + R"(","messages":[{"role":"user","content":")" + text + "\"}]}");
     settle(path.string() + ".tmp");
@@ -290,7 +293,7 @@ TEST(ExportCursor, IsOfTheWholeFile) {
   std::string text;
   for (int i = 0; i < 10; ++i)
     text += R"({"id":"s)" + std::to_string(i) + R"(","ended_at":1780000000,"messages":[]})" + "\n";
-  write_file(path, text);
+  put_file(path, text);
   settle(path);
   ExportReader reader(path, Caps());
   Cursor cursor;
@@ -304,7 +307,7 @@ TEST(ExportCursor, IsOfTheWholeFile) {
   }
   EXPECT_THAT(ids, SizeIs(10));
   EXPECT_TRUE(reader.unchanged(cursor, kNow));
-  write_file(path, text + text);
+  put_file(path, text + text);
   EXPECT_FALSE(reader.unchanged(cursor, kNow));
   EXPECT_THAT(read_from(reader, cursor).sessions, SizeIs(20));
 }

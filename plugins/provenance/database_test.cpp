@@ -229,8 +229,10 @@ TEST_F(Database, PartsAreTextAndWhatIsNoneIsTold) {
   db.close();
   const auto session = read_one();
   EXPECT_THAT(contents_of(session), ElementsAre("look", "look"));
-  EXPECT_THAT(session.damaged,
+  EXPECT_THAT(session.damaged, IsEmpty());
+  EXPECT_THAT(session.remarks,
               ElementsAre(HasSubstr("messages:1: left out"), HasSubstr("messages:2: left out")));
+  EXPECT_TRUE(session.messages[0].partial) << "its words alone are not what was said";
 }
 
 // The digest of a row is of what row_hash.hpp says, in the order of the columns that docs name.

@@ -48,10 +48,12 @@ TEST_F(Hostile, TextsThatAreNoneAreMendedAndTold) {
   EXPECT_THAT(contents_of(session), ElementsAre("a\xEF\xBF\xBD"
                                                 "b",
                                                 "\xEF\xBF\xBD(", "b\xEF\xBF\xBD"));
-  EXPECT_THAT(session.damaged,
-              ElementsAre(HasSubstr("sessions:model: has bytes"), HasSubstr("messages:1: content"),
-                          HasSubstr("messages:2: finish_reason"), HasSubstr("messages:2: content"),
-                          HasSubstr("messages:3: content")));
+  EXPECT_THAT(
+      session.damaged,
+      ElementsAre(HasSubstr("sessions: model has bytes"), HasSubstr("messages:2: finish_reason"),
+                  HasSubstr("messages:2: content"), HasSubstr("messages:3: content")));
+  EXPECT_THAT(session.remarks, ElementsAre("messages:1: content has a NUL"))
+      << "which is a character as any other, only that trainers can't read it";
 }
 
 TEST_F(Hostile, TimesThatAreNoneAreNotThereAndTold) {
@@ -69,8 +71,9 @@ TEST_F(Hostile, TimesThatAreNoneAreNotThereAndTold) {
   EXPECT_EQ(session.ended, std::nullopt);
   EXPECT_FALSE(session.live) << "it has ended, whenever that was";
   for (const auto& message : session.messages) EXPECT_EQ(message.at, std::nullopt);
-  EXPECT_THAT(session.damaged, SizeIs(6));
-  EXPECT_THAT(session.damaged, Contains("messages:2: its timestamp is no time"));
+  EXPECT_THAT(session.damaged, IsEmpty()) << "all of its words are there";
+  EXPECT_THAT(session.remarks, SizeIs(6));
+  EXPECT_THAT(session.remarks, Contains("messages:2: its timestamp is no time"));
 }
 
 TEST_F(Hostile, CallsThatAreNoJsonAreTold) {
@@ -163,12 +166,13 @@ TEST_F(Hostile, TokensBelowNothingAreNone) {
   const auto session = read_one();
   EXPECT_EQ(session.tokens.input, 0);
   EXPECT_FALSE(session.tokens.known);
-  EXPECT_THAT(session.damaged, ElementsAre("sessions:input_tokens: is below 0"));
+  EXPECT_THAT(session.damaged, IsEmpty());
+  EXPECT_THAT(session.remarks, ElementsAre("sessions:input_tokens: is below 0"));
 }
 
 TEST_F(Hostile, WhatIsNoDatabaseSaysSo) {
   for (const auto& text : {std::string(), std::string(50, 'x'), std::string(5000, 'x')}) {
-    write_file(path(), text);
+    put_file(path(), text);
     settle(path());
     DatabaseReader reader(path(), caps_);
     EXPECT_THAT([&] { (void)read_from(reader); },
@@ -203,7 +207,7 @@ TEST_F(Hostile, ATornDatabaseIsNeverFatal) {
     auto torn = whole;
     for (std::size_t at = page * 4096; at < page * 4096 + 600; ++at)
       torn[at] = static_cast<char>(at * 7919 + page);
-    write_file(path(), torn);
+    put_file(path(), torn);
     settle(path());
     try {
       (void)read();
@@ -233,10 +237,10 @@ TEST_F(Hostile, IsReadNoFurtherThanItIsToldTo) {
 // Ids are names that others chose.
 
 TEST_F(Hostile, AnIdThatIsAPathIsNone) {
-  write_file(folder_.path() / "secret.jsonl", R"({"role":"user","content":"secret"})"
-                                              "\n");
+  put_file(folder_.path() / "secret.jsonl", R"({"role":"user","content":"secret"})"
+                                            "\n");
   const auto sessions = folder_.path() / "sessions";
-  write_file(sessions / "session_ok.json", R"({"session_id":"ok","messages":[]})");
+  put_file(sessions / "session_ok.json", R"({"session_id":"ok","messages":[]})");
   FolderReader reader(sessions, caps_);
   for (const std::string id : {"../secret", "/etc/passwd", "..", ".", "", "a/b"})
     EXPECT_FALSE(reader.find(id, kNow, 0)) << id;
@@ -251,12 +255,12 @@ TEST_F(Hostile, AnIdThatIsAPathIsNone) {
 
 TEST_F(Hostile, NoLinkIsFollowedAndNothingThatWaits) {
   const auto sessions = folder_.path() / "sessions";
-  write_file(folder_.path() / "outside.jsonl", R"({"role":"user","content":"outside"})"
-                                               "\n");
+  put_file(folder_.path() / "outside.jsonl", R"({"role":"user","content":"outside"})"
+                                             "\n");
   fs::create_directories(sessions / "saved");
   fs::create_symlink(folder_.path() / "outside.jsonl", sessions / "link.jsonl");
-  write_file(sessions / "saved/old.jsonl", R"({"role":"user","content":"old"})"
-                                           "\n");
+  put_file(sessions / "saved/old.jsonl", R"({"role":"user","content":"old"})"
+                                         "\n");
   ASSERT_EQ(::mkfifo((sessions / "pipe.jsonl").c_str(), 0600), 0);
   FolderReader reader(sessions, caps_);
   EXPECT_THAT(read_from(reader).sessions, IsEmpty());
@@ -268,8 +272,8 @@ TEST_F(Hostile, WhatIsNoSessionIsNotRead) {
   const std::string one = R"({"session_id":"x","messages":[{"role":"user","content":"x"}]})";
   for (const char* name : {"sessions.json", "request_dump_x_1.json", ".sessions_ab.tmp", "x.json",
                            "session_x.json.tmp", "session_.json", ".hidden.jsonl", "notes.txt"})
-    write_file(sessions / name, one);
-  write_file(sessions / "session_x.json", one);
+    put_file(sessions / name, one);
+  put_file(sessions / "session_x.json", one);
   FolderReader reader(sessions, caps_);
   EXPECT_THAT(ids_of(read_from(reader).sessions), ElementsAre("x"));
 }
@@ -281,13 +285,13 @@ TEST_F(Hostile, FilesAreBoundedInSizeAndDepthAndNumber) {
   const auto message = [](const std::string& text) {
     return R"({"role":"user","content":")" + text + "\"}";
   };
-  write_file(sessions / "session_big.json",
-             R"({"session_id":"big","messages":[)" + message(std::string(20'000, 'x')) + "]}");
-  write_file(sessions / "session_deep.json",
-             R"({"session_id":"deep","messages":[{"role":"user","content":)" +
-                 std::string(1000, '[') + std::string(1000, ']') + "}]}");
-  write_file(sessions / "long.jsonl",
-             message(std::string(2'000, 'x')) + "\n" + message("short") + "\n");
+  put_file(sessions / "session_big.json",
+           R"({"session_id":"big","messages":[)" + message(std::string(20'000, 'x')) + "]}");
+  put_file(sessions / "session_deep.json",
+           R"({"session_id":"deep","messages":[{"role":"user","content":)" +
+               std::string(1000, '[') + std::string(1000, ']') + "}]}");
+  put_file(sessions / "long.jsonl",
+           message(std::string(2'000, 'x')) + "\n" + message("short") + "\n");
   FolderReader reader(sessions, caps_);
   const auto damage_of = [&](const char* id) { return reader.find(id, kNow, 0)->session.damaged; };
   EXPECT_THAT(damage_of("big"), ElementsAre("/: has more than 10000 bytes"));

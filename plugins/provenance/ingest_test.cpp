@@ -238,6 +238,65 @@ TEST_F(IngestTest, ADamagedSessionAndOneWithoutAModelMakeNone) {
   EXPECT_THAT(pairs(), IsEmpty());
 }
 
+TEST_F(IngestTest, WhatIsOddInASessionKeepsNothingOut) {
+  auto odd = simple("s", "a", "A");
+  odd.remarks = {"sessions:ended_at: is no time", "messages:2: content has a NUL"};
+  stores_.put(odd);
+  EXPECT_EQ(ingest().at("rejected"), Json::object());
+  EXPECT_THAT(answers(), ElementsAre("A"));
+}
+
+// The last row's time is lost, and the one before it would be covered.
+TEST_F(IngestTest, AnAnswerOfWhichNobodyKnowsTheTimeIsNotCoveredByAGrantThatEnds) {
+  allow({rule("own", "internal", {{"source", "cli"}, {"until", "2026-03-30T14:11:42Z"}})});
+  Writer writer("s");
+  writer.user("a").says("A").user("b").says("B");
+  writer.raw().messages[1].at.reset();  // between :40 and :42
+  stores_.put(writer.done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"no_consent", 2}}));
+  writer.raw().id = "t";
+  writer.raw().messages[2].at = writer.raw().messages[3].at = at("2026-03-30T14:11:41Z");
+  writer.raw().messages[3].at.reset();  // nobody knows
+  stores_.put(writer.done());
+  EXPECT_EQ(ingest().at("emitted"), 1);
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  writer.raw().id = "u";
+  writer.raw().messages[0].content = "another";
+  writer.raw().ended = at("2026-03-30T14:11:41Z");
+  stores_.put(writer.done());
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("A", "A", "B"));
+}
+
+TEST_F(IngestTest, WhoBeganAnewTookNothingAlongWhoWentOnDid) {
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("back", "none", {{"session", "parent"}})});
+  stores_.put(simple("parent", "p", "P"));
+  const std::pair<Descent, std::string> children[] = {{Descent::reset, "R"},
+                                                      {Descent::continuation, "C"},
+                                                      {Descent::branch, "B"},
+                                                      {Descent::subagent, "S"}};
+  for (const auto& [descent, word] : children) {
+    auto child = Writer(word).child_of("parent").user(word).says(word).done();
+    child.descent = descent;
+    stores_.put(child);
+  }
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"withdrawn", 4}}));
+  EXPECT_THAT(answers(), ElementsAre("R"));
+  EXPECT_EQ(pairs().at(0).at("metadata").at("descent"), "reset");
+  EXPECT_THAT(pairs().at(0).at("metadata").at("chain").at("lineage"), IsEmpty());
+  allow({rule("own", "internal", {{"source", "cli"}})});
+  ingest();
+  std::map<std::string, std::string> descents;
+  for (const auto& pair : pairs())
+    descents[pair.at("response").at(0).at("content")] = pair.at("metadata").at("descent");
+  EXPECT_EQ(descents["S"], "subagent")
+      << "who asked is no person, which a trainer may want to know";
+  EXPECT_EQ(descents["P"], "none");
+  EXPECT_THAT(answers(), SizeIs(5));
+  expect_valid();
+}
+
 TEST_F(IngestTest, AParentThatComesLateLetsItsChildIn) {
   stores_.put(Writer("child", "tool").child_of("parent").user("a").says("A").done());
   EXPECT_EQ(ingest().at("rejected_sessions"), (Json{{"broken_lineage", 1}}));

@@ -205,7 +205,9 @@ TEST(ToolCalls, SayWhatIsWrongWithThemAndKeepTheRest) {
   EXPECT_EQ(torn.calls.at(0).arguments, R"({"x": )");
   EXPECT_FALSE(torn.calls.at(0).arguments_json);
   EXPECT_EQ(torn.trouble, "");
-  EXPECT_EQ(read_tool_calls(R"([{"function":{"name":"f"}}])").trouble, "a tool call has no id");
+  // As old versions wrote them.
+  EXPECT_EQ(read_tool_calls(R"([{"name":"f","arguments":"{}"}])").oddity, "a tool call has no id");
+  EXPECT_EQ(read_tool_calls(R"([{"name":"f","arguments":"{}"}])").trouble, "");
   EXPECT_EQ(read_tool_calls(R"([{"id":"a"}])").trouble, "a tool call has no name");
   EXPECT_EQ(read_tool_calls("[1]").trouble, "a tool call is no object");
   EXPECT_THAT(read_tool_calls("nonsense").trouble, HasSubstr("its tool_calls: no JSON"));
@@ -223,7 +225,8 @@ TEST(MessageParts, AreJoinedAndWhatIsNoTextIsTold) {
   const auto joined = join_parts(
       R"([{"type":"text","text":"one"},{"type":"image_url","image_url":{"url":"data:"}},"two",3])");
   EXPECT_EQ(joined.text, "one\ntwo");
-  EXPECT_EQ(joined.trouble, "left out of its content is what is no text: image_url and 1 more");
+  EXPECT_EQ(joined.trouble, "");
+  EXPECT_EQ(joined.left_out, "left of its content is what is no text: image_url and 1 more");
   EXPECT_EQ(join_parts(R"({"type":"text","text":"alone"})").text, "alone");
   const auto torn = join_parts(R"([{"type":"text)");
   EXPECT_EQ(torn.text, R"([{"type":"text)");

@@ -42,16 +42,19 @@ class SeveralStores : public testing::Test {
   }
   void snapshot(const std::string& id, int count) {
     const auto path = in("hermes/sessions/session_" + id + ".json");
-    write_file(path, "{\n  \"session_id\": \"" + id +
-                         "\",\n  \"platform\": \"snapshot\",\n  \"message_count\": " +
-                         std::to_string(count) + ",\n  \"messages\": [" +
-                         messages(count, "snapshot") + "]}");
-    settle(path);
+    // Replaced, as Hermes does it.
+    put_file(in("hermes/next"), "{\n  \"session_id\": \"" + id +
+                                    "\",\n  \"platform\": \"snapshot\",\n  \"message_count\": " +
+                                    std::to_string(count) + ",\n  \"messages\": [" +
+                                    messages(count, "snapshot") + "]}");
+    settle(in("hermes/next"));
+    fs::create_directories(fs::path(path).parent_path());
+    fs::rename(in("hermes/next"), path);
   }
   void export_of(const std::string& id, int count) {
-    write_file(in("out/all.jsonl"),
-               R"({"id":")" + id + R"(","source":"export","ended_at":1780000000,"messages":[)" +
-                   messages(count, "export") + "]}\n");
+    put_file(in("out/all.jsonl"), R"({"id":")" + id +
+                                      R"(","source":"export","ended_at":1780000000,"messages":[)" +
+                                      messages(count, "export") + "]}\n");
     settle(in("out/all.jsonl"));
   }
   void database(const std::string& name, const std::string& id, int count) {
@@ -73,7 +76,7 @@ TEST_F(SeveralStores, HaveEachSessionOnce) {
   database("runs/7/state.db", "b", 1);
   snapshot("a", 3);
   snapshot("c", 1);
-  write_file(in("transcripts/d.jsonl"), messages(1, "transcript") + "\n");
+  put_file(in("transcripts/d.jsonl"), messages(1, "transcript") + "\n");
   export_of("b", 1);
   const auto all = read();
   EXPECT_THAT(ids_of(all), UnorderedElementsAre("a", "b", "c", "d"));
@@ -158,7 +161,7 @@ TEST_F(SeveralStores, OneThatCantBeReadKeepsNoOtherFromItsTurn) {
   database("runs/7/state.db", "b", 1);
   (void)read();
   const auto before = cursors_;
-  write_file(in("hermes/state.db"), "ruined");
+  put_file(in("hermes/state.db"), "ruined");
   settle(in("hermes/state.db"));
   snapshot("c", 1);
   EXPECT_THAT(ids_of(read()), ElementsAre("c"));

@@ -173,6 +173,21 @@ TEST(PairsOf, WhatStandsBeforeTheFirstQuestionIsContext) {
   EXPECT_EQ(turns.pairs[0].turn, 1u);
 }
 
+TEST(PairsOf, WhatWasMoreThanTextSpoilsItsTurnAndThoseThatFollow) {
+  Writer writer("s");
+  writer.user("a").says("A").user("look").says("A cat.").user("b").says("B");
+  writer.raw().messages[2].partial = true;
+  EXPECT_THAT(flaws(pairs_of(writer.done())),
+              ElementsAre(Flaw::none, Flaw::not_text, Flaw::not_text));
+}
+
+TEST(PairsOf, WhatWasMoreThanTextBehindAnAnswerIsTheNextTurns) {
+  Writer writer("s");
+  writer.user("a").says("A").system("A picture:").user("b").says("B");
+  writer.raw().messages[2].partial = true;
+  EXPECT_THAT(flaws(pairs_of(writer.done())), ElementsAre(Flaw::none, Flaw::not_text));
+}
+
 TEST(PairsOf, NothingComesOfNothing) {
   EXPECT_THAT(pairs_of(Writer("s").done()).pairs, IsEmpty());
   EXPECT_THAT(pairs_of(Writer("s").system("x").says("y").result("1", "z").done()).pairs, IsEmpty());

@@ -82,8 +82,9 @@ TEST_F(Samples, TheTranscriptOfAGateway) {
   EXPECT_EQ(session.messages[2].tool_name, "web_search");
   EXPECT_EQ(session.messages[2].anchor, "line:4");
   EXPECT_FALSE(session.tokens.known);
-  EXPECT_THAT(session.damaged, SizeIs(4));
-  EXPECT_EQ(session.damaged[0], "line:2: its timestamp \"t1\" is no time");
+  EXPECT_THAT(session.damaged, IsEmpty());
+  ASSERT_THAT(session.remarks, SizeIs(4));
+  EXPECT_EQ(session.remarks[0], "line:2: its timestamp \"t1\" is no time");
 }
 
 TEST_F(Samples, TheGatewaysIndexIsNoSession) {

@@ -52,7 +52,7 @@ inline void settle(const fs::path& path) {
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), both, 0), 0);
 }
 
-inline void write_file(const fs::path& path, const std::string& text) {
+inline void put_file(const fs::path& path, const std::string& text) {
   fs::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << text;
 }

@@ -21,7 +21,7 @@ class StoresFound : public testing::Test {
 TEST_F(StoresFound, AreFoundBelowWhatIsNamed) {
   for (const char* file : {"hermes/state.db", "hermes/profiles/work/state.db", "runs/7/state.db",
                            "runs/8/state.db", "out/a.jsonl", "out/b.txt", "single.json"})
-    write_file(in(file), "x");
+    put_file(in(file), "x");
   for (const char* folder : {"hermes/sessions", "hermes/profiles/work/sessions", "transcripts"})
     fs::create_directories(in(folder));
   const auto stores = find_stores({.homes = {in("hermes"), in("hermes")},
@@ -44,8 +44,8 @@ TEST_F(StoresFound, ThatAreNotThereAreNoTrouble) {
 }
 
 TEST_F(StoresFound, MayBeNamedByALinkButHaveNoneFollowed) {
-  write_file(in("real/state.db"), "x");
-  write_file(in("elsewhere/state.db"), "x");
+  put_file(in("real/state.db"), "x");
+  put_file(in("elsewhere/state.db"), "x");
   fs::create_directories(in("elsewhere/sessions"));
   fs::create_directory_symlink(in("real"), in("link"));
   fs::create_directory_symlink(in("elsewhere/sessions"), in("real/sessions"));
@@ -62,7 +62,7 @@ class Files : public testing::Test {
  protected:
   [[nodiscard]] fs::path in(const std::string& name) const { return folder_.path() / name; }
   Session snapshot(const std::string& text) {
-    write_file(in("session_a.json"), text);
+    put_file(in("session_a.json"), text);
     FolderReader reader(folder_.path(), Caps());
     return reader.find("a", kNow, 0).value().session;
   }
@@ -140,7 +140,7 @@ TEST_F(Files, ASnapshotIsASession) {
 }
 
 TEST_F(Files, ASnapshotThatHasNoMoreIsNotReadFurther) {
-  write_file(in("session_a.json"), kSnapshot);
+  put_file(in("session_a.json"), kSnapshot);
   FolderReader reader(folder_.path(), Caps());
   EXPECT_TRUE(reader.find("a", kNow, 2));
   EXPECT_FALSE(reader.find("a", kNow, 3));
@@ -160,7 +160,7 @@ TEST_F(Files, ASnapshotThatIsTornHasNoMessages) {
 }
 
 TEST_F(Files, ATranscriptLosesTornLinesAndNothingElse) {
-  write_file(
+  put_file(
       in("t.jsonl"),
       R"({"role":"session_meta","tools":[],"model":"m","platform":"telegram","timestamp":"2026-05-28T12:00:00Z"})"
       "\n\n"
@@ -179,13 +179,13 @@ TEST_F(Files, ATranscriptLosesTornLinesAndNothingElse) {
 }
 
 TEST_F(Files, OfASnapshotAndATranscriptWhatHasMoreCounts) {
-  write_file(in("session_a.json"), kSnapshot);
+  put_file(in("session_a.json"), kSnapshot);
   std::string transcript = R"({"role":"session_meta","platform":"telegram"})"
                            "\n";
   for (int i = 0; i < 4; ++i)
     transcript += R"({"role":"user","content":"line"})"
                   "\n";
-  write_file(in("a.jsonl"), transcript);
+  put_file(in("a.jsonl"), transcript);
   FolderReader reader(folder_.path(), Caps());
   const auto session = reader.find("a", kNow, 0).value().session;
   EXPECT_THAT(session.messages, SizeIs(4));
@@ -202,7 +202,7 @@ TEST_F(Files, AnExportHasASessionALine) {
            R"(","timestamp":1780000001,"active":1},{"role":"user","content":"rewound","active":0}]})"
            "\n";
   };
-  write_file(
+  put_file(
       in("all.jsonl"),
       line(
           "a",
@@ -234,7 +234,7 @@ TEST_F(Files, LinesAreFoundHoweverTheyLieInWhatIsRead) {
     sizes.push_back(i * 131 % 9000);
     text += std::string(sizes.back(), 'x') + "\n";
   }
-  write_file(in("lines"), text + "tail");
+  put_file(in("lines"), text + "tail");
   const auto folder = OpenFile::folder(folder_.path());
   const auto file = OpenFile::in(folder.get(), "lines");
   LineReader lines(file, 8000);
