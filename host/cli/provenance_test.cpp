@@ -24,10 +24,16 @@ class ProvenanceCommandTest : public CommandTest {
                                  {"attempts", attempts}});
   }
   static Json ingested() {
-    return {
-        {"sessions", 12}, {"changed", 3},   {"emitted", 5},
-        {"replaced", 1},  {"waiting", 1},   {"pairs", 40},
-        {"files", 2},     {"withdrawn", 4}, {"rejected", {{"third_party", 2}, {"duplicate", 1}}}};
+    return {{"sessions", 12},
+            {"changed", 3},
+            {"emitted", 5},
+            {"replaced", 1},
+            {"waiting", 1},
+            {"pairs", 40},
+            {"files", 2},
+            {"withdrawn", 4},
+            {"rejected", {{"third_party", 2}, {"duplicate", 1}}},
+            {"troubles", Json::array({"/h/state.db can't be read"})}};
   }
   FakeHost host_{Paths::from(Environment::of_process())};
 };
@@ -39,6 +45,7 @@ TEST_F(ProvenanceCommandTest, IngestSaysWhatCameAndWhatDidNot) {
 5 pairs came out, 1 went, 1 wait for their session's end
 40 pairs stand in 2 files
 4 pairs were withdrawn
+not read: /h/state.db can't be read
 
 Turns that were rejected
   REASON       COUNT
@@ -80,6 +87,7 @@ TEST_F(ProvenanceCommandTest, ReportSaysWhatStandsAndWhyTheRestDoesNot) {
       {"rejected_sessions", {{"damaged", 1}}},
       {"redactions", {{"email", 8}}},
       {"sources", {{"database /h/state.db", 12}}},
+      {"troubles", Json::array({"/h/runs/1/state.db can't be read"})},
       {"withdrawals",
        {{{"at", "2026-05-01T10:00:00Z"}, {"withdrawn", 4}, {"changed", 0}, {"generation", 8}}}},
       {"policy", {{"file", "/t/policy.json"}, {"rules", 2}, {"problem", "no \x1b"}}},
@@ -89,6 +97,7 @@ TEST_F(ProvenanceCommandTest, ReportSaysWhatStandsAndWhyTheRestDoesNot) {
   EXPECT_EQ(out_.str(), R"(40 pairs in 2 files, 4 KiB, of 12 sessions
   /t/provenance, generation 9
 nothing new may be used: no ?
+not read: /h/runs/1/state.db can't be read
 policy, config or rules have changed since: the next run sees to it
 
 Turns that were rejected

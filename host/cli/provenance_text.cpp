@@ -36,6 +36,11 @@ void print_problem(std::ostream& out, const Json& problem) {
     out << "nothing new may be used: " << printable(problem.get<std::string>()) << '\n';
 }
 
+// A line for each of them.
+void print_notes(std::ostream& out, const std::string& title, const Json& notes) {
+  for (const auto& note : notes) out << title << ": " << printable(note.get<std::string>()) << '\n';
+}
+
 // All of it, or nothing.
 void print_whole(std::ostream& screen, const std::function<void(std::ostream&)>& print) try {
   std::ostringstream out;
@@ -82,6 +87,7 @@ void print_ingested(std::ostream& screen, const Json& result) {
     if (const Json withdrawn = result.value("withdrawn", Json()); withdrawn.is_number())
       out << withdrawn << " pairs were withdrawn\n";
     print_problem(out, result.value("policy_problem", Json()));
+    print_notes(out, "not read", result.value("troubles", Json::array()));
     print_counts(out, "Turns that were rejected", "REASON", result.at("rejected"));
   });
 }
@@ -101,6 +107,7 @@ void print_provenance(std::ostream& screen, const Json& report) {
         << printable(report.at("folder").get<std::string>()) << ", generation "
         << number(report, "generation") << '\n';
     print_problem(out, report.at("policy").at("problem"));
+    print_notes(out, "not read", report.value("troubles", Json::array()));
     if (!report.at("current").get<bool>())
       out << "policy, config or rules have changed since: the next run sees to it\n";
     print_counts(out, "Turns that were rejected", "REASON", report.at("rejected"));
@@ -129,8 +136,8 @@ void print_session(std::ostream& screen, const Json& explanation) {
                      store.at("path").get<std::string>())
         << '\n';
     print_problem(out, explanation.at("policy_problem"));
-    for (const auto& place : explanation.at("damaged"))
-      out << "damaged: " << printable(place.get<std::string>()) << '\n';
+    print_notes(out, "damaged", explanation.at("damaged"));
+    print_notes(out, "odd", explanation.value("remarks", Json::array()));
     if (explanation.at("verdict") != "by_turn")
       out << "rejected whole: " << printable(explanation.at("verdict").get<std::string>()) << '\n';
     print_lineage(out, explanation.at("lineage"));

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
-#include <timmy/job.hpp>
 
 #include "json_text.hpp"
+#include "json_walk.hpp"
 #include "pair_hash.hpp"
 
 namespace provenance {
@@ -32,7 +32,7 @@ std::size_t rule_named(std::string_view name) {
 bool looks_like_json(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos || (text[first] != '{' && text[first] != '[')) return false;
-  return timmy::Json::accept(text.begin(), text.end());
+  return is_json(text);
 }
 
 // An escape that a match begins with stays whole, as in the source text "\nada@example.org".
