@@ -65,7 +65,7 @@ TEST_F(ProvenanceCommandTest, ValidateShowsTheFirstOffence) {
   EXPECT_THAT(host_.requests(), Contains(HasSubstr(R"({"file":"/data/pairs.jsonl"})")));
   serve({{"pairs", 3}, {"bytes", 4096}});
   EXPECT_EQ(run({"provenance", "validate"}), 0) << err_.str();
-  EXPECT_EQ(out_.str(), "3 pairs, 4 KiB, each with its anchor, consent, licence and hashes\n");
+  EXPECT_EQ(out_.str(), "3 pairs, 4KiB, each with its anchor, consent, licence and hashes\n");
 }
 
 TEST_F(ProvenanceCommandTest, AFileIsNamedWhole) {
@@ -94,7 +94,7 @@ TEST_F(ProvenanceCommandTest, ReportSaysWhatStandsAndWhyTheRestDoesNot) {
       {"current", false}};
   serve(report);
   EXPECT_EQ(run({"provenance", "report"}), 0) << err_.str();
-  EXPECT_EQ(out_.str(), R"(40 pairs in 2 files, 4 KiB, of 12 sessions
+  EXPECT_EQ(out_.str(), R"(40 pairs in 2 files, 4KiB, of 12 sessions
   /t/provenance, generation 9
 nothing new may be used: no ?
 not read: /h/runs/1/state.db can't be read
@@ -152,12 +152,12 @@ TEST_F(ProvenanceCommandTest, ExplainSaysOfEachTurnWhatBecomesOfIt) {
   database /h/state.db
 
 SESSION  SOURCE  USER  STARTED
-s        tool          
+s        tool
 p        cli     ada   2026-05-01T10:00:00Z
 
 TURN  AT                    CALLS  VERDICT  RULE  CONSENT
 1     2026-05-01T10:01:00Z  2      emitted  own   internal
-2                           0      live           
+2                           0      live
 )");
   EXPECT_EQ(run({"provenance", "explain"}), 64);
 }
