@@ -226,7 +226,7 @@ TEST(MessageParts, AreJoinedAndWhatIsNoTextIsTold) {
       R"([{"type":"text","text":"one"},{"type":"image_url","image_url":{"url":"data:"}},"two",3])");
   EXPECT_EQ(joined.text, "one\ntwo");
   EXPECT_EQ(joined.trouble, "");
-  EXPECT_EQ(joined.left_out, "left of its content is what is no text: image_url and 1 more");
+  EXPECT_EQ(joined.left_out, "left out of its content is what is no text: image_url and 1 more");
   EXPECT_EQ(join_parts(R"({"type":"text","text":"alone"})").text, "alone");
   const auto torn = join_parts(R"([{"type":"text)");
   EXPECT_EQ(torn.text, R"([{"type":"text)");

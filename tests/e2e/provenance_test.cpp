@@ -210,9 +210,9 @@ TEST_F(ProvenanceProcessTest, AStoreThatIsBeingWrittenIsReadAndLeftAsItIs) {
            everything().find("While it is open.") != std::string::npos;
   })) << provenance({"report"}).out
       << log();
-  ASSERT_EQ(
-      sqlite3_exec(opened, "UPDATE sessions SET title = 'still mine'", nullptr, nullptr, nullptr),
-      SQLITE_OK)
+  ASSERT_EQ(sqlite3_exec(opened, "UPDATE sessions SET title = 'mine' WHERE id = 'live'", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK)
       << sqlite3_errmsg(opened);
   stop();
 }
