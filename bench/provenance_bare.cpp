@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 std::size_t parse(std::string_view text) {
   if (text.empty() || (text.front() != '{' && text.front() != '[')) return text.size();
-  return host::Json::parse(text).size();
+  return host::Json::parse(text, nullptr, false).size();
 }
 
 std::size_t parse_database(const fs::path& path) {

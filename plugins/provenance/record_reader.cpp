@@ -26,7 +26,7 @@ bool RecordReader::next() {
 }
 
 void RecordReader::gather() {
-  gathered_ = "{";
+  gathered_ = text_;
   while (lines_.next()) {
     too_long_ =
         too_long_ || lines_.is_too_long() || gathered_.size() + lines_.line().size() >= longest_;
