@@ -17,6 +17,7 @@
 namespace provenance {
 namespace {
 
+constexpr off_t kOnItsWay = 8 << 20;
 constexpr std::size_t kBlock = 1 << 20;
 
 void write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
@@ -96,7 +97,13 @@ void NewFile::append(std::string_view bytes) {
 
 void NewFile::flush() {
   write_all(file_.get(), buffer_, path_);
+  written_ += static_cast<off_t>(buffer_.size());
   buffer_.clear();
+  // On its way to the disk while more is made, so that seal() waits for little. Where that can't be
+  // asked for, seal() does it all.
+  if (written_ - started_ < kOnItsWay) return;
+  (void)::sync_file_range(file_.get(), started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
+  started_ = written_;
 }
 
 void NewFile::seal() {

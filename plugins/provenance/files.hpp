@@ -56,6 +56,7 @@ class NewFile {
   std::filesystem::path path_;
   Descriptor file_;
   std::string buffer_;
+  off_t written_ = 0, started_ = 0;  // bytes; and of those, which were sent on their way
 };
 
 // A small file, replaced as a whole and durably.
