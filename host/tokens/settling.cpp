@@ -59,6 +59,8 @@ void charge_account(Unit& unit, const LedgerTerms& terms, const std::string& pip
   add_to_account(unit, key, more, terms.wall);
   const auto after = read_account(unit, key);
   warn_of(key, *cap, before, after, notes);
+  // Whoever used nothing is no reason to pause, however little there was before.
+  if (more.used.total() == Tokens() && more.cost_settled == Cost()) return;
   if (cap->when != WhenReached::pause || !is_used_up(*cap, after)) return;
   const bool by_tokens = cap->tokens && after.settled >= *cap->tokens;
   pause_pipeline(unit, terms, pipeline, key,
