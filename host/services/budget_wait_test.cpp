@@ -176,14 +176,24 @@ TEST_F(BudgetWaitTest, AnEndThatTheStoreTakesOnlyAfterTheChangeWaitsForNothing) 
 TEST_F(BudgetWaitTest, ABudgetThatComesWhileTheAnswerIsOnItsWayDidNotRefuse) {
   const auto run = open(nullptr);
   std::optional<Result<std::string>> answer;
-  // The reservation is asked for under the old one, and answered after the new one is in force.
-  ledger_.set_budget(capped(1000), [](const Status& status) { ASSERT_TRUE(status.ok()); });
+  // The reservation is asked for under the old one, and answered as the new one is on its way.
   table_.call({run->run, run->plugin, run->task, "tokens/1.reserve", R"({"tokens": 60})"},
               [&](Result<std::string> reply) { answer = std::move(reply); });
+  ledger_.set_budget(capped(1000), [](const Status& status) { ASSERT_TRUE(status.ok()); });
   loop_.drain();
   ASSERT_EQ(answer->error().code(), Code::rate_limited);
   end(run->run);
   EXPECT_THAT(states(), ElementsAre("available"));
+}
+
+TEST_F(BudgetWaitTest, WhatIsAskedForBehindABudgetGoesByIt) {
+  const auto run = open(nullptr);
+  std::optional<Result<std::string>> answer;
+  ledger_.set_budget(capped(1000), [](const Status& status) { ASSERT_TRUE(status.ok()); });
+  table_.call({run->run, run->plugin, run->task, "tokens/1.reserve", R"({"tokens": 60})"},
+              [&](Result<std::string> reply) { answer = std::move(reply); });
+  loop_.drain();
+  EXPECT_TRUE(answer->ok());
 }
 
 TEST_F(BudgetWaitTest, WithoutABudgetTheyWaitForOne) {

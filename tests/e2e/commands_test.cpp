@@ -199,7 +199,7 @@ TEST_F(CommandsTest, StatusAndTasksComeFromTheRunningHost) {
   EXPECT_EQ(json({"enqueue", "echo", "--wait"})["state"], "completed");
   EXPECT_THAT(run({"status"}),
               AllOf(HasSubstr("pid " + std::to_string(host().pid())), HasSubstr("1 completed"),
-                    HasSubstr("3 ready of 6"), HasSubstr(forge_.url())));
+                    HasSubstr("3 ready of 7"), HasSubstr(forge_.url())));
   EXPECT_EQ(json({"status"})["pid"], host().pid());
   EXPECT_THAT(run({"--list-tasks"}), AllOf(ContainsRegex("TASK +PLUGIN"), HasSubstr("echo_wait"),
                                            HasSubstr("gitea.write: demo/*")));
