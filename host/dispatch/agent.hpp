@@ -54,9 +54,10 @@ struct AgentLaunch {
   std::vector<std::string> arguments;              // the first is the program
   std::map<std::string, std::string> environment;  // all of it; holds the run's key
   std::filesystem::path folder;                    // where it runs
-  std::string input;                               // its whole standard input
-  std::vector<std::filesystem::path> folders;      // to be made, in this order, 0700; in scratch
-  std::vector<AgentFile> files;                    // likewise
+  std::filesystem::path scratch;
+  std::string input;                           // its whole standard input
+  std::vector<std::filesystem::path> folders;  // to be made, in this order, 0700; in scratch
+  std::vector<AgentFile> files;                // likewise
   std::vector<AgentCopy> copies;
   std::vector<std::filesystem::path> readable;  // in the cage, besides what it always shows
   std::vector<std::filesystem::path> writable;
