@@ -15,18 +15,13 @@
 
 #include "base/result.hpp"
 #include "dispatch/playbook.hpp"
+#include "dispatch/verify.hpp"
 #include "gitea/gitea.hpp"
 #include "tokens/banned.hpp"
 
 namespace host::dispatch {
 
 inline constexpr std::string_view kQualityContext = "timmy/quality-gate";
-
-// A model that the run's calls went to.
-struct UsedModel {
-  std::string provider;  // of the route
-  std::string model;
-};
 
 // What the host knows of its own pull request.
 struct SealedWork {
@@ -57,10 +52,6 @@ struct QualityVerdict {
   std::vector<std::string> signed_off;  // logins whose approval counts
 };
 [[nodiscard]] std::string_view name(QualityVerdict::State state) noexcept;
-
-// Which of the models are refused by model.banned as it is now, a line each.
-[[nodiscard]] std::vector<std::string> banned_models(const std::vector<UsedModel>& models,
-                                                     const BannedModels& banned);
 
 // Of somebody's reviews the last that approves or asks for changes counts. An approval counts when
 // it is of the head, neither stale nor dismissed, by somebody who may write and is neither the

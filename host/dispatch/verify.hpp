@@ -15,7 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redactor.hpp"
 #include "dispatch/lanes.hpp"
 #include "dispatch/playbook.hpp"
 #include "tokens/banned.hpp"
@@ -57,29 +59,47 @@ struct WorkVerdict {
 // {{gates.results}}: a table in Markdown of every check, in the host's words alone.
 [[nodiscard]] std::string results_table(const WorkVerdict& verdict);
 
-// What is verified. Everything outlives the call.
+// A model that the run's calls went to, as the ledger has it.
+struct UsedModel {
+  std::string provider;  // of the route
+  std::string model;
+  bool operator==(const UsedModel&) const = default;
+};
+// Which of them model.banned refuses as it is now, and by what, a line each.
+[[nodiscard]] std::vector<std::string> banned_models(const std::vector<UsedModel>& models,
+                                                     const BannedModels& banned);
+
+// What is verified. What is pointed to outlives the call.
 struct VerifyRequest {
   const Playbook* playbook = nullptr;
   const Lane* lane = nullptr;
-  const workspaces::Mirror* mirror = nullptr;
-  std::int64_t number = 0;               // of the issue
-  std::string repository;                // "owner/name"
-  workspaces::ObjectId base;             // the clone's: what the work began from
-  workspaces::ObjectId head;             // as imported
-  std::string base_branch;               // at the forge
-  const BannedModels* banned = nullptr;  // model.banned of host.yaml; null: nothing is
-  // A checkout of `head` in which nothing of the agent's has run: its own tree may hold files that
-  // are in no commit. Setup and commands run there.
+  const workspaces::Mirror* mirror = nullptr;  // fetched just before
+  std::string repository;                      // "owner/name"
+  std::int64_t number = 0;                     // of the issue
+  workspaces::ObjectId base;                   // the clone's: what the work began from
+  workspaces::ObjectId head;                   // as imported
+  std::string base_branch;                     // at the forge
+  // A checkout of `head` in which nothing of the agent's has run (VerifyClone): the agent's own
+  // tree may hold files that are in no commit, and programs that say what they are to say.
   std::filesystem::path tree;
+  std::string author = "timmy-host@localhost";  // whose commits the clone makes: the address
+  std::vector<UsedModel> models;
+  const BannedModels* banned = nullptr;               // model.banned of host.yaml; null: nothing is
+  const Redactor* redactor = nullptr;                 // the host's own secrets; null: it has none
+  std::string path = "/usr/local/bin:/usr/bin:/bin";  // where commands without '/' are looked for
 };
 
-// All checks of a playbook whose report is a pull request. Commands run one after the other, each
-// on what the ones before it left; after one that failed the rest is not run. Blocks. Throws Error.
+// All checks of a playbook whose report is a pull request. First what can be read in the mirror,
+// all of it; then setup and commands, in `tree`, each on what the ones before it left: after one
+// that failed the rest is not run. `cage` runs them as the item's agent was, without a model; both
+// streams go to the sink, or the errors into the ending. Blocks. Throws Error; {not_found} for a
+// command that neither the machine nor the base has.
 [[nodiscard]] WorkVerdict verify_work(const VerifyRequest& request, workspaces::CagedRunner& cage);
 
 // The checks of a playbook whose report is a comment: there is a report, nothing in it looks like a
 // credential, and it holds nothing banned.
-[[nodiscard]] WorkVerdict verify_report(const Playbook& playbook, const std::string& report);
+[[nodiscard]] WorkVerdict verify_report(const Playbook& playbook, const std::string& report,
+                                        const Redactor* redactor);
 
 // What the import says, as the one check of a verdict, for work that it did not take in.
 [[nodiscard]] WorkVerdict refused_import(const workspaces::ImportResult& result);

@@ -57,8 +57,8 @@ std::vector<WorkCommit> read_commits(const Mirror& mirror, const ObjectId& base,
     const auto author = one.find('\x01', 41);
     if (!id || one.size() < 42 || author == one.npos)
       throw Error(Code::corrupt, "git log prints what it should not");
-    commits.push_back({*id, std::string(one.substr(41, author - 41)),
-                       std::string(one.substr(author + 1))});
+    commits.push_back(
+        {*id, std::string(one.substr(41, author - 41)), std::string(one.substr(author + 1))});
   }
   return commits;
 }
@@ -66,8 +66,8 @@ std::vector<WorkCommit> read_commits(const Mirror& mirror, const ObjectId& base,
 // "12\t3\tpath": with every file taken for text there is no other form.
 std::vector<FileLines> read_files(const Mirror& mirror, const ObjectId& base,
                                   const ObjectId& head) {
-  const std::vector<std::string> common{"-r",          "-z",       "--no-renames",
-                                        "--no-ext-diff", "--no-textconv", base.text(), head.text()};
+  const std::vector<std::string> common{
+      "-r", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", base.text(), head.text()};
   const auto ask = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), common.begin(), common.end());
     return listed(mirror, std::move(arguments), "reading what the work changes");
@@ -170,10 +170,10 @@ bool for_each_added(const Mirror& mirror, const ObjectId& base, const ObjectId& 
                     const AddedLines::Each& each) {
   AddedLines lines(each);
   std::uint64_t bytes = 0;
-  auto command = mirror.command({"log", "-m", "-p", "--text", "--no-renames", "--unified=0",
-                                 "--no-prefix", "--no-color", "--no-ext-diff", "--no-textconv",
-                                 "--no-show-signature", "--inter-hunk-context=0",
-                                 "--format=commit %H", range(base, head)});
+  auto command =
+      mirror.command({"log", "-m", "-p", "--text", "--no-renames", "--unified=0", "--no-prefix",
+                      "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature",
+                      "--inter-hunk-context=0", "--format=commit %H", range(base, head)});
   command.limit = kLimit;
   command.sink = [&](std::string_view piece) {
     bytes += piece.size();

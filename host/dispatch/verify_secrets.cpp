@@ -6,66 +6,59 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <string>
-#include <vector>
 
 namespace host::dispatch {
 namespace {
 
+// Whether its form alone tells, or its value must be of random letters, too: the pattern's group.
+enum class Tells { form, value };
+
 struct Rule {
+  Rule(std::string_view rule_name, const char* text, Tells what)
+      : name(rule_name), pattern(text), tells(what) {}
   std::string_view name;
   RE2 pattern;
-  // Whether the pattern's group must be of random letters: its form alone is anybody's.
-  bool looks_random;
+  Tells tells;
 };
 
-const std::vector<Rule>& rules() {
-  const auto make = [] {
-    std::vector<std::tuple<std::string_view, const char*, bool>> all{
-        {"a private key", R"(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)", false},
-        {"an AWS access key", R"(\b((?:AKIA|ASIA)[0-9A-Z]{16})\b)", false},
-        {"a GitHub token", R"(\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50}))", false},
-        {"a GitLab token", R"(\bglpat-[A-Za-z0-9_-]{20})", false},
-        {"a Slack token", R"(\bxox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{10})", false},
-        {"a key of a model's provider",
-         R"(\b(sk-(?:proj-|ant-|or-v1-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}))", true},
-        {"a Google API key", R"(\bAIza[0-9A-Za-z_-]{35})", false},
-        {"a Stripe key", R"(\b[rs]k_live_[0-9A-Za-z]{16})", false},
-        {"an npm token", R"(\bnpm_[A-Za-z0-9]{36}\b)", false},
-        {"a PyPI token", R"(\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{40})", false},
-        {"a Hugging Face token", R"(\b(hf_[A-Za-z0-9]{30,})\b)", true},
-        {"a signed web token",
-         R"(\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})", false},
-        {"a password in a URL", R"(\b[a-z][a-z0-9+.-]{1,20}://[^/\s:@"']{1,64}:([^/\s:@"']{6,128})@)",
-         true},
-        {"an Authorization header",
-         R"((?i)\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{16,}))",
-         true},
-        {"a credential that is set to a value",
-         R"re((?i)(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential)[a-z0-9_]*["']?\s*(?::=|=>|[:=])\s*["'`]([^"'`\s]{12,200})["'`])re",
-         true},
-        {"a credential that is set to a value",
-         R"re(^\s*(?:export\s+|set\s+|-\s+)?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY)[A-Z0-9_]*\s*[:=]\s*([^"'`\s]{12,200})\s*$)re",
-         true},
-    };
-    return all;
+const auto& rules() {
+  static const Rule kRules[] = {
+      {"a private key", R"(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)", Tells::form},
+      {"an AWS access key", R"(\b((?:AKIA|ASIA)[0-9A-Z]{16})\b)", Tells::form},
+      {"a GitHub token", R"(\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50}))",
+       Tells::form},
+      {"a GitLab token", R"(\bglpat-[A-Za-z0-9_-]{20})", Tells::form},
+      {"a Slack token", R"(\bxox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{10})", Tells::form},
+      {"a key of a model's provider",
+       R"(\b(sk-(?:proj-|ant-|or-v1-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}))", Tells::value},
+      {"a Google API key", R"(\bAIza[0-9A-Za-z_-]{35})", Tells::form},
+      {"a Stripe key", R"(\b[rs]k_live_[0-9A-Za-z]{16})", Tells::form},
+      {"an npm token", R"(\bnpm_[A-Za-z0-9]{36}\b)", Tells::form},
+      {"a PyPI token", R"(\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{40})", Tells::form},
+      {"a Hugging Face token", R"(\b(hf_[A-Za-z0-9]{30,})\b)", Tells::value},
+      {"a signed web token",
+       R"(\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})", Tells::form},
+      {"a password in a URL", R"(\b[a-z][a-z0-9+.-]{1,20}://[^/\s:@"']{1,64}:([^/\s:@"']{6,128})@)",
+       Tells::value},
+      {"an Authorization header",
+       R"((?i)\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{16,}))",
+       Tells::value},
+      {"a credential that is set to a value",
+       R"re((?i)(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential)[a-z0-9_]*["']?\s*(?::=|=>|[:=])\s*["'`]([^"'`\s]{12,200})["'`])re",
+       Tells::value},
+      {"a credential that is set to a value",
+       R"re(^\s*(?:export\s+|set\s+|-\s+)?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY)[A-Z0-9_]*\s*[:=]\s*([^"'`\s]{12,200})\s*$)re",
+       Tells::value},
   };
-  static const std::vector<Rule>* const kRules = [&] {
-    // Never destroyed: a check may run in any thread, at any time.
-    auto* made = new std::vector<Rule>();
-    const auto all = make();
-    made->reserve(all.size());
-    for (const auto& [name, pattern, looks_random] : all)
-      made->emplace_back(Rule{name, RE2(pattern), looks_random});
-    return made;
-  }();
-  return *kRules;
+  return kRules;
 }
 
 bool says_that_it_is_none(const std::string& folded) {
-  constexpr std::array kWords{"example", "changeme", "change-me", "placeholder", "dummy",
-                              "your",    "xxxx",     "****",      "....",        "redacted",
-                              "insert",  "replace",  "not-a-",    "fake",        "canary",
+  constexpr std::array kWords{"example", "changeme",   "change-me", "placeholder", "dummy",
+                              "your",    "xxxx",       "****",      "....",        "redacted",
+                              "insert",  "replace",    "not-a-",    "fake",        "canary",
                               "test",    "1234567890", "abcdef"};
   return std::any_of(kWords.begin(), kWords.end(),
                      [&](const char* word) { return folded.find(word) != std::string::npos; });
@@ -117,7 +110,7 @@ std::string_view credential_in(std::string_view line) {
   }
   for (const auto& rule : rules()) {
     re2::StringPiece rest(line.data(), line.size());
-    if (!rule.looks_random) {
+    if (rule.tells == Tells::form) {
       if (RE2::PartialMatch(rest, rule.pattern)) return rule.name;
       continue;
     }
