@@ -95,7 +95,8 @@ struct AgentPlaces {
 };
 
 // Runs a program of the agent's in a cage that shows it nothing of the machine but `readable`,
-// without a network, and waits for it: for "--version" and the like.
+// without a network, in a folder of its own with a HOME there, and waits for it: for "--version"
+// and the like.
 struct ProbeAnswer {
   bool ran = false;    // else `output` says why it did not
   int status = 0;      // 128 + signal

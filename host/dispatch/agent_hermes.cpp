@@ -166,7 +166,6 @@ std::string ask(const fs::path& program, const AgentPlaces& places, const AgentP
   AgentLaunch launch;
   launch.arguments = {program.string()};
   launch.arguments.insert(launch.arguments.end(), arguments.begin(), arguments.end());
-  launch.folder = "/";
   launch.environment = {{"PATH", places.path}, {"LANG", "C.UTF-8"},
                         {"TERM", "dumb"},      {"NO_COLOR", "1"},
                         {"COLUMNS", "200"},    {"PYTHONDONTWRITEBYTECODE", "1"}};

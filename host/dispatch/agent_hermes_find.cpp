@@ -53,7 +53,8 @@ class Readable {
     std::error_code none;
     const auto real = fs::canonical(path, none);
     for (const auto& each : {path, real})
-      if (!none && is_fit_to_show(each, *places_) && std::find(all_.begin(), all_.end(), each) == all_.end())
+      if (!none && is_fit_to_show(each, *places_) &&
+          std::find(all_.begin(), all_.end(), each) == all_.end())
         all_.push_back(each);
   }
   [[nodiscard]] std::vector<fs::path> all() && { return std::move(all_); }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/utf8.hpp"
@@ -18,7 +19,7 @@ namespace host::dispatch {
 namespace {
 
 namespace fs = std::filesystem;
-using workspaces::BoundedEnding;
+using Ending = decltype(std::declval<workspaces::CagedRunner&>().run({}, {}));
 using State = Check::State;
 
 constexpr std::size_t kMostFile = KeptOutput::kHead + KeptOutput::kTail;
@@ -94,14 +95,12 @@ class CommandChecks {
     return check;
   }
 
-  [[nodiscard]] static std::string how_it_ended(const BoundedEnding& ending, const Step& step) {
+  [[nodiscard]] static std::string how_it_ended(const Ending& ending, const Step& step) {
     switch (ending.kind) {
-      case BoundedEnding::Kind::exited: return fmt::format("ended with status {}", ending.number);
-      case BoundedEnding::Kind::signalled:
-        return fmt::format("was killed by signal {}", ending.number);
-      case BoundedEnding::Kind::timed_out:
-        return "was not done after " + format_duration(step.timeout);
-      case BoundedEnding::Kind::stopped: break;
+      case Ending::Kind::exited: return fmt::format("ended with status {}", ending.number);
+      case Ending::Kind::signalled: return fmt::format("was killed by signal {}", ending.number);
+      case Ending::Kind::timed_out: return "was not done after " + format_duration(step.timeout);
+      case Ending::Kind::stopped: break;
     }
     return "was stopped";
   }
