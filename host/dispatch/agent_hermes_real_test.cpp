@@ -81,7 +81,7 @@ class ScriptedModel {
     }
     if (request.has("GET ")) return peer.say(http_reply(R"({"data": [{"id": "small-1"}]})"));
     const auto asked = request.json();
-    const bool first = asked.contains("tools") && !std::exchange(called_, true);
+    const bool first = asked.contains("tools") && !called_.exchange(true);
     const bool stream = asked.value("stream", false);
     if (!first) return say(peer, {{"role", "assistant"}, {"content", "All done."}}, "stop", stream);
     const Json call{

@@ -65,19 +65,20 @@ std::string list_of(const std::vector<std::string>& lines) {
   return text;
 }
 
-std::string tokens_in_words(const ReportFacts& facts) {
-  return facts.tokens_whole
-             ? fmt::format("{} tokens", facts.tokens)
-             : fmt::format("{} tokens at most, since not every call said how many", facts.tokens);
-}
-
-std::string made_by(const Playbook& playbook, const ReportFacts& facts) {
-  auto text = fmt::format("Playbook {}, run {}, {}: {} {}, {}.", playbook.name, facts.run,
-                          facts.agent, facts.attempts, facts.attempts == 1 ? "attempt" : "attempts",
-                          tokens_in_words(facts));
+std::string caveats(const ReportFacts& facts) {
+  std::string text;
+  if (!facts.tokens_whole)
+    text += " It is so many tokens at most: not every call said how many it used.";
   if (facts.bypassable)
     text += " It could reach models past the host's meter, so what it used there is not known.";
   return text;
+}
+
+std::string made_by(const Playbook& playbook, const ReportFacts& facts) {
+  return fmt::format("Playbook {}, run {}, {}: {} {}, {} tokens.", playbook.name, facts.run,
+                     facts.agent, facts.attempts, facts.attempts == 1 ? "attempt" : "attempts",
+                     facts.tokens) +
+         caveats(facts);
 }
 
 // What the host adds, whatever the template says.
@@ -87,7 +88,12 @@ std::string behind(const Playbook& playbook, const ReportFacts& facts, bool with
   if (!facts.verdict.notes.empty())
     text +=
         "\nTo look at in a review, since no gate decides it:\n\n" + list_of(facts.verdict.notes);
-  return text + "\n" + made_by(playbook, facts) + "\n";
+  const auto& body = playbook.report.body;
+  const bool told = body.uses("run.id") && body.uses("run.tokens");
+  return text + "\n" +
+         (told ? fmt::format("Made by {}.{}", facts.agent, caveats(facts))
+               : made_by(playbook, facts)) +
+         "\n";
 }
 
 std::string gates_in_words(const WorkVerdict& verdict) {
