@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/error.hpp"
 #include "dispatch/agent_scratch.hpp"
 
@@ -39,7 +41,7 @@ class CommandAgent final : public Agent {
   // With the folder that it really lies in: what it is made of mostly lies beside it.
   void add_program(AgentLaunch& launch) const {
     const auto real = fs::canonical(program_);
-    for (const auto& path : {program_, real, real.parent_path()})
+    for (const auto& path : std::set{program_, real, real.parent_path()})
       if (is_fit_to_show(path, places_)) launch.readable.push_back(path);
   }
 

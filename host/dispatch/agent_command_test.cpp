@@ -82,9 +82,8 @@ TEST_F(CommandAgents, ReadWhatTheirProgramIsMadeOfButNoHome) {
   fs::create_directories(folder_ / "bin");
   fs::create_symlink(folder_ / "opt" / "agent" / "main", folder_ / "bin" / "linked");
   const auto linked = agent(command_settings(folder_ / "bin" / "linked"))->launch(task());
-  EXPECT_THAT(linked.readable,
-              ElementsAre(folder_ / "bin" / "linked", folder_ / "opt" / "agent" / "main",
-                          folder_ / "opt" / "agent"));
+  EXPECT_THAT(linked.readable, ElementsAre(folder_ / "bin" / "linked", folder_ / "opt" / "agent",
+                                           folder_ / "opt" / "agent" / "main"));
   program(home() / "agent");
   const auto homely = agent(command_settings("~/agent"))->launch(task());
   EXPECT_THAT(homely.readable, ElementsAre(home() / "agent"));

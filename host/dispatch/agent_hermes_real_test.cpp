@@ -135,41 +135,51 @@ class RealHermes : public AgentTest {
     if (program_.empty())
       GTEST_SKIP() << "no Hermes here; name one as TIMMY_HERMES (pip install hermes-agent)";
   }
-  [[nodiscard]] std::unique_ptr<Agent> agent() const {
+  // `help`: what it says instead of its own --help; empty: that.
+  [[nodiscard]] std::unique_ptr<Agent> agent(const std::string& help = {}) const {
     auto settings = hermes_settings();
     settings.program = program_;
     settings.toolsets = {"terminal", "file"};
     return make_agent(settings, places(), [&](const AgentLaunch& launch) -> ProbeAnswer {
+      if (!help.empty() && launch.arguments.back() == "--help") return {true, 0, help};
       const auto ran = run_open(launch, folder_ / "home");
       return {true, ran.status, ran.output};
     });
   }
+  // Has it mend something, and looks at where it went for that.
+  void work(const Agent& agent) {
+    write(hermes_home() / "config.yaml",
+          "model: { default: big-1, provider: openrouter, api_key: sk-operators-canary }\n");
+    write(hermes_home() / ".env", "OPENROUTER_API_KEY=sk-operators-canary\n");
+    ScriptedModel model("printf fixed > FIXED; printf 'Mended.' > \"$TIMMY_REPORT_FILE\"");
+    auto asked = task("Mend it. Ticket-7731.");
+    asked.model_url = model.url();
+    const auto launch = agent.launch(asked);
+    prepare(launch);
+    const auto ran = run_open(launch, folder_ / "home");
+    SCOPED_TRACE(agent.description() + "\n" + ran.output);
+    EXPECT_EQ(ran.status, 0);
+    end_ = agent.judge({.number = ran.status, .tail = ran.output});
+    EXPECT_EQ(end_.kind, AgentEnd::Kind::ended);
+    ASSERT_TRUE(fs::exists(tree() / "FIXED"));
+    EXPECT_EQ(read_file(asked.report_file, 100), "Mended.");
+    EXPECT_THAT(model.bodies(), HasSubstr("Ticket-7731"));
+    EXPECT_THAT(model.bodies(), Not(HasSubstr("canary")));
+    ASSERT_FALSE(model.heads().empty());
+    EXPECT_THAT(model.heads(), Each(HasSubstr("run-key-5f2c")));
+    EXPECT_FALSE(fs::exists(hermes_home() / "state.db"));
+    (void)keep(launch, folder_ / "kept");
+    EXPECT_TRUE(fs::exists(folder_ / "kept" / "state.db"));
+  }
+  AgentEnd end_;
   std::string program_;
 };
 
-TEST_F(RealHermes, WorksThroughTheMeterAloneAndLeavesItsState) {
-  write(hermes_home() / "config.yaml",
-        "model: { default: big-1, provider: openrouter, api_key: sk-operators-canary }\n");
-  write(hermes_home() / ".env", "OPENROUTER_API_KEY=sk-operators-canary\n");
-  ScriptedModel model("printf fixed > FIXED; printf 'Mended.' > \"$TIMMY_REPORT_FILE\"");
-  auto asked = task("Mend it. Ticket-7731.");
-  asked.model_url = model.url();
-  const auto made = agent();
-  const auto launch = made->launch(asked);
-  prepare(launch);
-  const auto ran = run_open(launch, folder_ / "home");
-  SCOPED_TRACE(made->description() + "\n" + ran.output);
-  EXPECT_EQ(ran.status, 0);
-  EXPECT_EQ(made->judge({.number = ran.status, .tail = ran.output}).kind, AgentEnd::Kind::ended);
-  ASSERT_TRUE(fs::exists(tree() / "FIXED"));
-  EXPECT_EQ(read_file(asked.report_file, 100), "Mended.");
-  EXPECT_THAT(model.bodies(), HasSubstr("Ticket-7731"));
-  EXPECT_THAT(model.bodies(), Not(HasSubstr("canary")));
-  ASSERT_FALSE(model.heads().empty());
-  EXPECT_THAT(model.heads(), Each(HasSubstr("run-key-5f2c")));
-  EXPECT_FALSE(fs::exists(hermes_home() / "state.db"));
-  (void)keep(launch, folder_ / "kept");
-  EXPECT_TRUE(fs::exists(folder_ / "kept" / "state.db"));
+TEST_F(RealHermes, WorksThroughTheMeterAloneAndLeavesItsState) { work(*agent()); }
+
+TEST_F(RealHermes, WorksInTheWayOfTheOldestToo) {
+  work(*agent(kHelp06));
+  EXPECT_NE(end_.session, "");
 }
 
 }  // namespace
