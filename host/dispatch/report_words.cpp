@@ -9,7 +9,7 @@ namespace host::dispatch {
 
 std::string disarmed(std::string_view words) {
   static const RE2 kOrder(
-      R"((?i)(\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|reopen(?:s|ed)?)\s*:?\s*(?:[\w.-]+/[\w.-]+)?[#!])(\d))");
+      R"((?i)(\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|implement(?:s|ed)?|reopen(?:s|ed)?)\s*:?\s*(?:(?:[\w.-]+/[\w.-]+)?[#!]|gh-))(\d))");
   static const RE2 kPage(R"((?i)(/(?:issues|pulls?)/)(\d))");
   auto text = plain_text(words);
   RE2::GlobalReplace(&text, kOrder, R"(\1 \2)");

@@ -46,9 +46,9 @@ struct Order {
 
 std::vector<Order> orders_in(std::string_view message) {
   static const RE2 kShort(
-      R"((?i)(?:^|[^\w])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|reopen(?:s|ed)?)\s*:?\s*([\w.-]+/[\w.-]+)?[#!](\d{1,18}))");
+      R"((?i)(?:^|[^\w])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|implement(?:s|ed)?|reopen(?:s|ed)?)\s*:?\s*(?:([\w.-]+/[\w.-]+)?[#!]|gh-)(\d{1,18}))");
   static const RE2 kUrl(
-      R"((?i)(?:^|[^\w])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|reopen(?:s|ed)?)\s*:?\s*https?://\S*?/([\w.-]+/[\w.-]+)/(?:issues|pulls?)/(\d{1,18}))");
+      R"((?i)(?:^|[^\w])(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?|implement(?:s|ed)?|reopen(?:s|ed)?)\s*:?\s*https?://\S*?/([\w.-]+/[\w.-]+)/(?:issues|pulls?)/(\d{1,18}))");
   std::vector<Order> orders;
   for (const RE2* pattern : {&kShort, &kUrl}) {
     auto rest = piece(message);

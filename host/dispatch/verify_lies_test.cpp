@@ -198,8 +198,9 @@ TEST_F(AnAgent, ThatWritesTheHostsTrailersItselfIsRefused) {
 
 TEST_F(AnAgent, ThatClosesOtherIssuesInItsCommitsIsRefused) {
   mend();
-  for (const auto* words : {"Closes #99", "this FIXES: other/repo#12", "resolved !7", "reopens #3",
-                            "close https://git.example.org/org/app/issues/99", "fix\n#99"})
+  for (const auto* words :
+       {"Closes #99", "this FIXES: other/repo#12", "resolved !7", "reopens #3", "fixes GH-3",
+        "close https://git.example.org/org/app/issues/99", "fix\n#99"})
     EXPECT_EQ(
         check_messages(
             {{{workspaces::ObjectId::parse(std::string(40, 'a')).value(), "a", words}}, {}, {}},
@@ -283,6 +284,7 @@ TEST(AnAgentsWords, AreNoMarkerAndNoOrderInTheHostsTexts) {
   EXPECT_EQ(disarmed("Closes #99, fixes org/app#7"), "Closes # 99, fixes org/app# 7");
   EXPECT_EQ(disarmed("closes https://git.example.org/org/app/issues/99"),
             "closes https://git.example.org/org/app/issues/ 99");
+  EXPECT_EQ(disarmed("fixes GH-3"), "fixes GH- 3");
   EXPECT_EQ(disarmed("see #99 and it's fine"), "see #99 and it's fine");
 }
 
