@@ -87,6 +87,9 @@ struct Position {
 // What it makes of the visit to the gate that it is made from; nothing: the visit goes on.
 [[nodiscard]] std::optional<GateVerdict> verdict_of(Move move) noexcept;
 
+// Item::source of what a person ordered.
+inline constexpr std::string_view kByOperator = "operator";
+
 struct Item {
   ItemId id;
   std::int64_t revision = 0;  // grows with every change; a step that was overtaken is refused
@@ -95,7 +98,7 @@ struct Item {
   bool is_pull = false;
   std::string title;      // when it was last read
   std::string playbook;   // by name
-  std::string source;     // "matching", "operator", "plugin triage", "deadman"
+  std::string source;     // "matching", kByOperator, "plugin triage", "deadman"
   bool matched = true;    // it fitted the playbook when it was taken: it must go on fitting
   std::string lane;       // from route on
   std::string own_login;  // of the host's user, when it was taken
@@ -107,6 +110,7 @@ struct Item {
   WallTime due{};             // not before
 
   std::string run;          // of the attempt under way, or the last; see run_name()
+  bool run_open = false;    // it was started, and what became of it is not dealt with yet
   int runs = 0;             // started, whatever became of them
   int attempts = 0;         // of these, those that count; see Playbook::limits
   int interruptions = 0;    // of these, those that a host's end cut short

@@ -333,6 +333,7 @@ CREATE TABLE items(
   interruptions INTEGER NOT NULL,
   tokens INTEGER NOT NULL,
   feedback TEXT NOT NULL,
+  run_open INTEGER NOT NULL,
   branch TEXT NOT NULL,
   base_branch TEXT NOT NULL,
   base TEXT NOT NULL,
