@@ -108,6 +108,7 @@ struct Item {
   std::string reason;         // why it waits, or how it ended; for people
   std::int64_t instance = 0;  // of the host that runs its step; 0: none does
   WallTime due{};             // not before
+  std::string stop;           // why a person wants it stopped; empty: nobody does. ask_stop()
 
   std::string run;          // of the attempt under way, or the last; see run_name()
   bool run_open = false;    // it was started, and what became of it is not dealt with yet

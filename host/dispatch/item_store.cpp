@@ -18,14 +18,14 @@ namespace {
   "revision, repository, number, is_pull, title, playbook, source, matched, lane, own_login, "   \
   "assignees, gate, state, reason, instance, due, run, runs, attempts, interruptions, tokens, "  \
   "feedback, run_open, branch, base_branch, base, head, pushed, pull, created, updated, ended, " \
-  "rearmed, id"
+  "rearmed, stop, id"
 constexpr int kColumns = 34;
 
 constexpr std::size_t kTitleBytes = 500;
 
 std::string assignees_text(const Item& item) { return to_text(Json(item.assignees)); }
 
-// In the order of ITEM_COLUMNS, without the id.
+// In the order of ITEM_COLUMNS, but for what ask_stop() writes, and the id.
 void bind_item(Statement& row, const Item& item) {
   row.bind_all(item.revision, item.repository, item.number, item.is_pull, item.title, item.playbook,
                item.source, item.matched, item.lane, item.own_login, assignees_text(item),
@@ -74,6 +74,7 @@ Item read_row(const Statement& row) {
   item.updated = row.time(at++);
   item.ended = row.optional_time(at++);
   item.rearmed = number() != 0;
+  item.stop = text();
   item.id = ItemId(number());
   return item;
 }
@@ -153,11 +154,18 @@ void open_again(Item& item) {
   item.tokens = 0;
   item.feedback.clear();
   item.lane.clear();
+  item.stop.clear();
 }
 
 }  // namespace
 
 Item insert_item(Unit& unit, Item item, WallTime now) {
+  auto& earlier = unit.query(
+      "SELECT pushed FROM items WHERE repository=? AND number=? AND branch=? AND pushed<>'' ORDER "
+      "BY id DESC LIMIT 1",
+      item.repository, item.number, item.branch);
+  if (earlier.step()) item.pushed = earlier.string(0);
+  earlier.reset();
   item.revision = 1;
   item.created = item.updated = now;
   cut_text(item.title, kTitleBytes);
@@ -167,8 +175,9 @@ Item insert_item(Unit& unit, Item item, WallTime now) {
       "lane, own_login, assignees, gate, state, reason, instance, due, run, runs, attempts, "
       "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, pushed, pull, "
       "created, "
-      "updated, ended, rearmed) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "updated, ended, rearmed, stop) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
   bind_item(row, item);
   row.run();
   item.id = ItemId(unit.last_rowid());
@@ -188,6 +197,7 @@ Item move_item(Unit& unit, Item item, Move move, const MoveNote& note, WallTime 
   if (move == Move::reopen) {
     open_again(item);
     take_claim(unit, item, now);
+    unit.run("UPDATE items SET stop='' WHERE id=?", item.id);
   }
   if (!item.live()) {
     item.ended = now;
@@ -203,6 +213,17 @@ Item move_item(Unit& unit, Item item, Move move, const MoveNote& note, WallTime 
 
 Item save_item(Unit& unit, Item item, WallTime now) {
   write_row(unit, item, now);
+  return item;
+}
+
+Item ask_stop(Unit& unit, ItemId id, const std::string& reason) {
+  auto item = read_item(unit, id);
+  if (!item.live())
+    throw Error(Code::conflict,
+                fmt::format("item {} has ended: it is {}", id.value(), name(item.at.state)));
+  item.stop = reason;
+  cut_text(item.stop, kReasonBytes);
+  unit.run("UPDATE items SET stop=? WHERE id=?", item.stop, id);
   return item;
 }
 

@@ -19,7 +19,8 @@ class Unit;
 namespace host::dispatch {
 
 // Takes an issue in: the row, and the claim on (repository, number), which is unique whatever the
-// playbook, and compared without case. Throws Error{conflict} naming the item that has it.
+// playbook, and compared without case. Throws Error{conflict} naming the item that has it. What an
+// earlier item of the issue pushed to the same branch is this one's as well.
 [[nodiscard]] Item insert_item(Unit& unit, Item item, WallTime now);
 
 // What goes with a move.
@@ -33,6 +34,10 @@ struct MoveNote {
 [[nodiscard]] Item move_item(Unit& unit, Item item, Move move, const MoveNote& note, WallTime now);
 // The same without a move.
 [[nodiscard]] Item save_item(Unit& unit, Item item, WallTime now);
+
+// Somebody wants it stopped: kept until it is, whatever step is under way. Throws Error{not_found},
+// and {conflict} when it has ended.
+[[nodiscard]] Item ask_stop(Unit& unit, ItemId id, const std::string& reason);
 
 [[nodiscard]] std::optional<Item> find_item(Unit& unit, ItemId id);
 // Throws Error{not_found}.

@@ -343,7 +343,8 @@ CREATE TABLE items(
   created INTEGER NOT NULL,
   updated INTEGER NOT NULL,
   ended INTEGER,
-  rearmed INTEGER NOT NULL) STRICT;
+  rearmed INTEGER NOT NULL,
+  stop TEXT NOT NULL) STRICT;
 CREATE INDEX items_live ON items(id) WHERE ended IS NULL;
 CREATE INDEX items_issue ON items(repository, number);
 CREATE INDEX items_ended ON items(ended) WHERE ended IS NOT NULL;
