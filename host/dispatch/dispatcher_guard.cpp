@@ -57,6 +57,11 @@ std::string shown(const PullRequest& pull) {
   return fmt::format("pull request {} by {}", pull.number, pull.user);
 }
 
+// A commit that the host pushed for the item, or is about to.
+bool is_own(const Item& item, const std::string& sha) {
+  return !sha.empty() && (sha == item.pushed || sha == item.sealed);
+}
+
 }  // namespace
 
 bool names_issue(std::string_view text, std::string_view repository, std::int64_t number) {
@@ -80,10 +85,8 @@ GuardVerdict judge(const Item& item, const std::string& branch, const GuardFacts
                       {"user", pull.user},
                       {"head", pull.head.branch},
                       {"names", names}});
-    const bool ours =
-        from_branch && open && same_name(pull.user, item.own_login) &&
-        (pull.number == item.pull || (!item.pushed.empty() && pull.head.sha == item.pushed) ||
-         (!item.head.empty() && pull.head.sha == item.head));
+    const bool ours = from_branch && open && same_name(pull.user, item.own_login) &&
+                      (pull.number == item.pull || is_own(item, pull.head.sha));
     if (ours && !verdict.own) {
       verdict.own = pull;
       continue;
@@ -94,7 +97,7 @@ GuardVerdict judge(const Item& item, const std::string& branch, const GuardFacts
                                           from_branch ? "comes from " + branch : "names it"));
   }
   const auto& there = facts.branch;
-  if (there && there->sha != item.pushed && there->sha != item.head)
+  if (there && !is_own(item, there->sha))
     verdict.reasons.push_back(fmt::format("branch {} is at the forge already", branch));
   verdict.evidence = {{"pulls", std::move(looked)},
                       {"branch", {{"name", branch}, {"at", there ? Json(there->sha) : Json()}}},

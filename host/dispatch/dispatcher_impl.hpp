@@ -155,12 +155,17 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void verified(Live& live, Result<Verdict> verdict);
 
   void report(Live& live);
-  void push(Live& live, const GuardVerdict& verdict);
+  void judge_report(Live& live, const GuardVerdict& verdict);
+  void seal(Live& live, const std::vector<GateVisit>& visits);
+  void sealed(Live& live, std::string commit);
+  void push(Live& live);
   void pushed(Live& live, Result<PushedWork> result);
   void open_pull(Live& live, const GuardVerdict& verdict);
   void publish(Live& live);
   void publish_now(Live& live, const std::vector<GateVisit>& visits);
   void published(Live& live, Result<Reported> result);
+  // With what the gates before have left.
+  void with_visits(Live& live, void (Impl::*then)(Live&, const std::vector<GateVisit>&));
   // Others work on it: the item stops. False: nobody does.
   bool stop_for(Live& live, const GuardVerdict& verdict);
 

@@ -51,13 +51,15 @@ struct ImportedWork {
 
 struct PushedWork {
   enum class Kind {
-    pushed,  // the forge's branch is Item::head, now or by an earlier try
-    moved,   // somebody else put something there
-    refused  // the forge says no
+    pushed,   // the forge's branch is Item::sealed, now or by an earlier try
+    moved,    // somebody else put something there
+    refused,  // the forge says no
   };
   Kind kind = Kind::pushed;
   std::string text;  // what the forge says
 };
+
+struct ReportOrder;
 
 // Clones, mirrors, pushes: workspaces/.
 class Workspaces {
@@ -68,7 +70,10 @@ class Workspaces {
   // Takes in what is committed in the clone. Nothing of the item's may be running. An item without
   // a clone has nothing.
   virtual void take_in(ItemWork work, Reply<ImportedWork> reply) = 0;
-  // Makes Item::head the forge's Item::branch, which must be as Item::pushed says, or there
+  // The host's own commit on top of Item::head, whose message says what was verified. The reply is
+  // its name.
+  virtual void seal(ReportOrder order, Reply<std::string> reply) = 0;
+  // Makes Item::sealed the forge's Item::branch, which must be as Item::pushed says, or there
   // already.
   virtual void push(ItemWork work, Reply<PushedWork> reply) = 0;
   // The item has ended: its clone may go, if there is nothing in it that was not taken in.

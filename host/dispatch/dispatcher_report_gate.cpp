@@ -16,14 +16,31 @@ void Dispatcher::Impl::report(Live& live) {
   fresh(live, [this](Live& at) {
     at.reported = true;
     if (at.playbook->report.kind == ReportKind::comment) return publish(at);
-    guard(at, next(&Impl::push));
+    guard(at, next(&Impl::judge_report));
   });
 }
 
-void Dispatcher::Impl::push(Live& live, const GuardVerdict& verdict) {
+void Dispatcher::Impl::judge_report(Live& live, const GuardVerdict& verdict) {
   if (stop_for(live, verdict)) return;
   if (live.item.head.empty())
     return commit(live, Move::fail, {.reason = "there is nothing to push", .evidence = {}});
+  if (!live.item.sealed.empty()) return push(live);
+  with_visits(live, &Impl::seal);
+}
+
+void Dispatcher::Impl::seal(Live& live, const std::vector<GateVisit>& visits) {
+  world_.workspaces.seal({work_of(live), last_run(visits), last_verdict(visits)},
+                         need<std::string>(live, next(&Impl::sealed)));
+}
+
+// Its name is on the disk before the forge has it: so who finds it there knows whose it is.
+void Dispatcher::Impl::sealed(Live& live, std::string commit) {
+  live.item.sealed = std::move(commit);
+  keep(live, next(&Impl::push));
+}
+
+void Dispatcher::Impl::push(Live& live) {
+  if (break_off(live)) return;
   world_.workspaces.push(work_of(live), whatever<PushedWork>(live, next(&Impl::pushed)));
 }
 
@@ -39,7 +56,7 @@ void Dispatcher::Impl::pushed(Live& live, Result<PushedWork> result) {
     return commit(live, Move::fail,
                   {.reason = fmt::format("the forge refused {}: {}", live.item.branch, text),
                    .evidence = {}});
-  live.item.pushed = live.item.head;
+  live.item.pushed = live.item.sealed;
   keep(live, [this](Live& at) {
     // Others had the time that a push takes.
     if (!break_off(at)) guard(at, next(&Impl::open_pull));
@@ -50,9 +67,12 @@ void Dispatcher::Impl::open_pull(Live& live, const GuardVerdict& verdict) {
   if (!stop_for(live, verdict)) publish(live);
 }
 
-void Dispatcher::Impl::publish(Live& live) {
+void Dispatcher::Impl::publish(Live& live) { with_visits(live, &Impl::publish_now); }
+
+void Dispatcher::Impl::with_visits(Live& live,
+                                   void (Impl::*then)(Live&, const std::vector<GateVisit>&)) {
   world_.store.run([id = live.item.id](Unit& unit) { return gate_visits(unit, id); },
-                   need<std::vector<GateVisit>>(live, next(&Impl::publish_now)));
+                   need<std::vector<GateVisit>>(live, next(then)));
 }
 
 void Dispatcher::Impl::publish_now(Live& live, const std::vector<GateVisit>& visits) {

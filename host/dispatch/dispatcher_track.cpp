@@ -87,7 +87,10 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
     refused = work.error();
   }
   const ImportedWork came = work.ok() ? std::move(work).value() : ImportedWork{};
-  if (!came.head.empty()) live.item.head = came.head;
+  if (!came.head.empty() && came.head != live.item.head) {
+    live.item.head = came.head;
+    live.item.sealed.clear();
+  }
   live.item.run_open = false;
   Json evidence{{"run", to_json(facts)}, {"work", to_json(came)}};
   if (!live.item.stop.empty() || !live.hand_to.empty()) {
@@ -118,10 +121,7 @@ void Dispatcher::Impl::apply(Live& live, const Outcome& outcome, Json evidence) 
 }
 
 void Dispatcher::Impl::verify(Live& live) {
-  fresh(live, [this](Live& at) {
-    world_.store.run([id = at.item.id](Unit& unit) { return gate_visits(unit, id); },
-                     need<std::vector<GateVisit>>(at, next(&Impl::verify_now)));
-  });
+  fresh(live, [this](Live& at) { with_visits(at, &Impl::verify_now); });
 }
 
 void Dispatcher::Impl::verify_now(Live& live, const std::vector<GateVisit>& visits) {

@@ -234,6 +234,7 @@ Json to_json(const Item& item) {
           {"base_branch", text_or_null(item.base_branch)},
           {"base", text_or_null(item.base)},
           {"head", text_or_null(item.head)},
+          {"sealed", text_or_null(item.sealed)},
           {"pushed", text_or_null(item.pushed)},
           {"pull", item.pull == 0 ? Json() : Json(item.pull)},
           {"created", format_utc(item.created)},

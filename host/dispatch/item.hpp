@@ -122,6 +122,7 @@ struct Item {
   std::string base_branch;  // likewise
   std::string base;         // a commit: where its work begins; empty: no clone yet
   std::string head;         // a commit: what came in; empty: nothing did
+  std::string sealed;       // a commit: the host's own on top of `head`, to be pushed; empty: none
   std::string pushed;       // a commit: what the host made of the branch at the forge; empty: none
   std::int64_t pull = 0;    // number of the pull request that it opened; 0: none
 

@@ -14,12 +14,13 @@
 namespace host::dispatch {
 namespace {
 
-#define ITEM_COLUMNS                                                                             \
-  "revision, repository, number, is_pull, title, playbook, source, matched, lane, own_login, "   \
-  "assignees, gate, state, reason, instance, due, run, runs, attempts, interruptions, tokens, "  \
-  "feedback, run_open, branch, base_branch, base, head, pushed, pull, created, updated, ended, " \
+#define ITEM_COLUMNS                                                                              \
+  "revision, repository, number, is_pull, title, playbook, source, matched, lane, own_login, "    \
+  "assignees, gate, state, reason, instance, due, run, runs, attempts, interruptions, tokens, "   \
+  "feedback, run_open, branch, base_branch, base, head, sealed, pushed, pull, created, updated, " \
+  "ended, "                                                                                       \
   "rearmed, stop, id"
-constexpr int kColumns = 34;
+constexpr int kColumns = 35;
 
 constexpr std::size_t kTitleBytes = 500;
 
@@ -31,8 +32,8 @@ void bind_item(Statement& row, const Item& item) {
                item.source, item.matched, item.lane, item.own_login, assignees_text(item),
                name(item.at.gate), name(item.at.state), item.reason, item.instance, item.due,
                item.run, item.runs, item.attempts, item.interruptions, item.tokens, item.feedback,
-               item.run_open, item.branch, item.base_branch, item.base, item.head, item.pushed,
-               item.pull, item.created, item.updated, item.ended, item.rearmed);
+               item.run_open, item.branch, item.base_branch, item.base, item.head, item.sealed,
+               item.pushed, item.pull, item.created, item.updated, item.ended, item.rearmed);
 }
 
 Item read_row(const Statement& row) {
@@ -68,6 +69,7 @@ Item read_row(const Statement& row) {
   item.base_branch = text();
   item.base = text();
   item.head = text();
+  item.sealed = text();
   item.pushed = text();
   item.pull = number();
   item.created = row.time(at++);
@@ -104,10 +106,11 @@ void write_row(Unit& unit, Item& item, WallTime now) {
   auto& row = unit.prepare(
       "UPDATE items SET (revision, repository, number, is_pull, title, playbook, source, matched, "
       "lane, own_login, assignees, gate, state, reason, instance, due, run, runs, attempts, "
-      "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, pushed, pull, "
+      "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, sealed, pushed, "
+      "pull, "
       "created, "
       "updated, ended, rearmed) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id=? AND revision=?");
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id=? AND revision=?");
   bind_item(row, item);
   row.bind(kColumns, item.id).bind(kColumns + 1, before);
   row.run();
@@ -173,11 +176,12 @@ Item insert_item(Unit& unit, Item item, WallTime now) {
   auto& row = unit.prepare(
       "INSERT INTO items(revision, repository, number, is_pull, title, playbook, source, matched, "
       "lane, own_login, assignees, gate, state, reason, instance, due, run, runs, attempts, "
-      "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, pushed, pull, "
+      "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, sealed, pushed, "
+      "pull, "
       "created, "
       "updated, ended, rearmed, stop) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
       "?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
   bind_item(row, item);
   row.run();
   item.id = ItemId(unit.last_rowid());

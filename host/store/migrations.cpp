@@ -338,6 +338,7 @@ CREATE TABLE items(
   base_branch TEXT NOT NULL,
   base TEXT NOT NULL,
   head TEXT NOT NULL,
+  sealed TEXT NOT NULL,
   pushed TEXT NOT NULL,
   pull INTEGER NOT NULL,
   created INTEGER NOT NULL,
