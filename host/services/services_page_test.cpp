@@ -71,5 +71,11 @@ TEST(ServicesPage, HasARowForEachMethodOfTheDeadman) {
   EXPECT_EQ(rows, Rows{});
 }
 
+TEST(ServicesPage, HasARowForEachMethodOfPlaybooks) {
+  EXPECT_EQ(documented("playbooks/1"),
+            (Rows{{"dispatch", "`playbooks.dispatch` for `name`"},
+                  {"status", "`playbooks.dispatch` for its playbook"}}));
+}
+
 }  // namespace
 }  // namespace host
