@@ -43,10 +43,10 @@ class PlaybooksService final : public Service {
   // Before the plugin hears of it.
   void audit(const RunContext& run, const PlaybookDesk::Order& order, Result<Json> taken,
              Reply<Json> reply) {
-    const AuditEntry entry{clock_->wall(), audited_as(run), "playbooks/1.dispatch",
-                           fmt::format("{}#{} by {}", order.repository, order.number,
-                                       order.playbook),
-                           taken.ok() ? "ok" : taken.error().what()};
+    const AuditEntry entry{
+        clock_->wall(), audited_as(run), "playbooks/1.dispatch",
+        fmt::format("{}#{} by {}", order.repository, order.number, order.playbook),
+        taken.ok() ? "ok" : taken.error().what()};
     store_->submit([entry](Unit& unit) { write_audit(unit, entry); },
                    [taken = std::move(taken), reply = std::move(reply)](const Status& written) {
                      if (!written.ok()) return reply(written.error());

@@ -49,8 +49,9 @@ class PlaybooksServiceTest : public ServiceBench {
  protected:
   PlaybooksServiceTest() { table_.add(make_playbooks_service(desk_, store_, loop_.clock())); }
   std::vector<std::string> audited() {
-    return rows("SELECT who || ': ' || target || ': ' || result FROM audit "
-                "WHERE what = 'playbooks/1.dispatch' ORDER BY id");
+    return rows(
+        "SELECT who || ': ' || target || ': ' || result FROM audit "
+        "WHERE what = 'playbooks/1.dispatch' ORDER BY id");
   }
 
   FakePlaybookDesk desk_{loop_};
@@ -106,10 +107,9 @@ TEST_F(PlaybooksServiceTest, ItemsOfOtherPlaybooksAreNotTold) {
 TEST_F(PlaybooksServiceTest, AnUnknownMethodOrAMissingNumberIsRefused) {
   const auto run = open({{"playbooks.dispatch", {"*"}}});
   EXPECT_EQ(call(*run, "playbooks/1.run", {}).error().code(), Code::usage);
-  EXPECT_EQ(call(*run, "playbooks/1.dispatch", {{"name", "x"}, {"repository", "org/app"}})
-                .error()
-                .code(),
-            Code::usage);
+  EXPECT_EQ(
+      call(*run, "playbooks/1.dispatch", {{"name", "x"}, {"repository", "org/app"}}).error().code(),
+      Code::usage);
 }
 
 }  // namespace

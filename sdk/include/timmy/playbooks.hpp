@@ -15,7 +15,7 @@ namespace timmy {
 struct WorkItem {
   std::int64_t item = 0;  // its number; 0 in a dry run, which takes nothing
   std::string playbook;
-  std::string repository;   // "owner/name"
+  std::string repository;  // "owner/name"
   std::int64_t issue = 0;
   std::string gate;    // "intake", "triage", "route", "track", "verify", "report"
   std::string state;   // "waiting", "running"; ended: "done", "declined", "failed", "stopped"
