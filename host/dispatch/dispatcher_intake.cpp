@@ -8,6 +8,7 @@
 #include "dispatch/dispatcher_choice.hpp"
 #include "dispatch/dispatcher_impl.hpp"
 #include "dispatch/dispatcher_reconcile.hpp"
+#include "workspaces/git_name.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -150,7 +151,7 @@ Item Dispatcher::Impl::new_item(const ItemFacts& facts, const Playbook& playbook
   item.source = std::move(source);
   item.own_login = own_login_;
   item.assignees = facts.assignees;
-  item.branch = playbook.workspace.branch.render({{"issue.number", std::to_string(facts.number)}});
+  item.branch = workspaces::branch_of({facts.repository, facts.number, playbook.name});
   item.due = now();
   return item;
 }
