@@ -73,6 +73,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> budget_commands();        // budget show|explain|check
 [[nodiscard]] std::vector<Command> deadman_commands();       // deadman --once|status|clear|...
 [[nodiscard]] std::vector<Command> playbook_commands();      // playbooks list|check|show|explain
+[[nodiscard]] std::vector<Command> item_commands();          // playbooks dispatch|runs|logs|...
 [[nodiscard]] std::vector<Command> webhook_commands();       // webhooks list|replay
 [[nodiscard]] std::vector<Command> config_commands();        // check-config, config show
 [[nodiscard]] std::vector<Command> reload_commands();        // reload
