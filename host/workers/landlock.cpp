@@ -42,6 +42,8 @@ constexpr std::uint64_t kWrite = kRead | LANDLOCK_ACCESS_FS_WRITE_FILE |
                                  LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
                                  LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |
                                  LANDLOCK_ACCESS_FS_REFER | kTruncate;
+constexpr std::uint64_t kRun = kRead | LANDLOCK_ACCESS_FS_EXECUTE;
+constexpr std::uint64_t kWork = kWrite | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_SOCK;
 constexpr std::uint64_t kDevice =
     LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate;
 // What may be said about a single file.
@@ -65,8 +67,9 @@ int LandlockRules::kernel_abi() {
   return abi > 0 ? static_cast<int>(abi) : 0;
 }
 
-LandlockRules::LandlockRules(int abi) : abi_(abi) {
-  RulesetAttributes attributes{handled_files(abi), abi >= 4 ? kBindAndConnect : 0,
+LandlockRules::LandlockRules(int abi, Tcp tcp) : abi_(abi) {
+  RulesetAttributes attributes{handled_files(abi),
+                               abi >= 4 && tcp == Tcp::denied ? kBindAndConnect : 0,
                                abi >= 6 ? kSocketsAndSignals : 0};
   const auto size = kSizes[abi >= 6 ? 2 : abi >= 4 ? 1 : 0];
   ruleset_ = Fd(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
@@ -81,6 +84,16 @@ void LandlockRules::allow_write(const std::filesystem::path& path, Links links) 
 }
 void LandlockRules::allow_device(const std::filesystem::path& path) {
   allow(path, kDevice, Links::followed);
+}
+
+void LandlockRules::allow_run(const std::filesystem::path& path, Links links) {
+  allow(path, kRun, links);
+}
+void LandlockRules::allow_work(const std::filesystem::path& path, Links links) {
+  allow(path, kWork, links);
+}
+void LandlockRules::allow_terminals(const std::filesystem::path& folder) {
+  allow(folder, kDevice | LANDLOCK_ACCESS_FS_READ_DIR | kDeviceIoctl, Links::followed);
 }
 
 void LandlockRules::allow(const std::filesystem::path& path, std::uint64_t access, Links links) {

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where supervisors come from: this process starts them, or the runner service does.
+#pragma once
+
+#include <filesystem>
+
+#include "base/file.hpp"
+#include "base/process.hpp"
+
+namespace host::runs {
+
+// A supervisor that has been told nothing yet. Closing the channel ends it and its run.
+struct Supervisor {
+  Fd channel;
+  Child child;  // none: another process started it
+};
+
+class Supervisors {
+ public:
+  virtual ~Supervisors() = default;
+  // Throws Error. Does not wait.
+  [[nodiscard]] virtual Supervisor start() = 0;
+};
+
+// Starts them itself. They end with this process: from the thread that lives as long as it does.
+class OwnSupervisors final : public Supervisors {
+ public:
+  // `program`: timmy-supervisor. `cgroups`: a folder in which it may make cgroups; empty: none.
+  explicit OwnSupervisors(std::filesystem::path program, std::filesystem::path cgroups = {})
+      : program_(std::move(program)), cgroups_(std::move(cgroups)) {}
+  [[nodiscard]] Supervisor start() override;
+
+ private:
+  std::filesystem::path program_;
+  std::filesystem::path cgroups_;
+};
+
+// Asks the runner service: a connection is a run.
+class ServiceSupervisors final : public Supervisors {
+ public:
+  explicit ServiceSupervisors(std::filesystem::path socket) : socket_(std::move(socket)) {}
+  // Throws Error{unavailable} when it does not answer, {denied} when it is not this user's.
+  [[nodiscard]] Supervisor start() override;
+
+ private:
+  std::filesystem::path socket_;
+};
+
+// Starts timmy-supervisor with `channel` as its end. Throws.
+[[nodiscard]] Child start_supervisor(const std::filesystem::path& program,
+                                     const std::filesystem::path& cgroups, int channel);
+
+// Whether the other end of a UNIX socket is this process's user.
+[[nodiscard]] bool is_own_user(int socket);
+
+}  // namespace host::runs
