@@ -52,16 +52,6 @@ Json to_json(const ImportedWork& work) {
           {"problems", work.problems}};
 }
 
-Json to_json(const Verdict& verdict) {
-  Json checks = Json::array();
-  for (const auto& check : verdict.checks)
-    checks.push_back({{"name", check.name}, {"passed", check.passed}, {"text", check.text}});
-  return {{"passed", verdict.passed},
-          {"checks", std::move(checks)},
-          {"feedback", verdict.feedback},
-          {"facts", verdict.evidence}};
-}
-
 RunFacts last_run(const std::vector<GateVisit>& visits) {
   RunFacts facts;
   for (const auto& visit : visits) {
@@ -78,18 +68,12 @@ RunFacts last_run(const std::vector<GateVisit>& visits) {
   return facts;
 }
 
-Verdict last_verdict(const std::vector<GateVisit>& visits) {
-  Verdict verdict;
+WorkVerdict last_verdict(const std::vector<GateVisit>& visits) {
+  WorkVerdict verdict;
   for (const auto& visit : visits) {
     const auto found = visit.evidence.find("verdict");
-    if (visit.gate != Gate::verify || found == visit.evidence.end()) continue;
-    verdict = {};
-    verdict.passed = found->value("passed", false);
-    for (const auto& check : found->value("checks", Json::array()))
-      verdict.checks.push_back(
-          {check.value("name", ""), check.value("passed", false), check.value("text", "")});
-    verdict.feedback = found->value("feedback", "");
-    verdict.evidence = found->value("facts", Json::object());
+    if (visit.gate == Gate::verify && found != visit.evidence.end())
+      verdict = parse_verdict(*found);
   }
   return verdict;
 }

@@ -13,11 +13,10 @@ namespace host::dispatch {
 
 [[nodiscard]] Json to_json(const RunFacts& facts);
 [[nodiscard]] Json to_json(const ImportedWork& work);
-[[nodiscard]] Json to_json(const Verdict& verdict);
 
 // Of the last visit to track that has a run in its evidence; without one as if nothing had run.
 [[nodiscard]] RunFacts last_run(const std::vector<GateVisit>& visits);
 // Of the last visit to verify that has a verdict; without one it is not passed.
-[[nodiscard]] Verdict last_verdict(const std::vector<GateVisit>& visits);
+[[nodiscard]] WorkVerdict last_verdict(const std::vector<GateVisit>& visits);
 
 }  // namespace host::dispatch

@@ -240,14 +240,16 @@ class FakeVerifier final : public Verifier, public FakeOutside {
   std::vector<ItemId> cancelled;
   std::size_t asked = 0;
 
-  void verify(VerifyOrder order, Reply<Verdict> reply) override {
+  void verify(VerifyOrder order, Reply<WorkVerdict> reply) override {
     ++asked;
     answer(std::move(reply), [this, order = std::move(order)] {
-      Verdict verdict;
-      verdict.passed = passes(order);
-      verdict.checks = {{"command verify", verdict.passed, "12 tests"}};
-      if (!verdict.passed) verdict.feedback = "test_x failed";
-      return verdict;
+      if (passes(order))
+        return WorkVerdict{{{.name = "command verify", .summary = "12 tests"}}, {}};
+      return WorkVerdict{{{.name = "command verify",
+                           .state = Check::State::failed,
+                           .summary = "ended with status 1",
+                           .evidence = "test_x failed"}},
+                         {}};
     });
   }
   void cancel(ItemId item) override { cancelled.push_back(item); }
@@ -262,21 +264,21 @@ class FakeReporter final : public Reporter {
   std::vector<ReportOrder> orders;
   bool waits_for_approval = false;
 
-  void publish(ReportOrder order, Reply<Reported> reply) override {
+  void publish(ReportOrder order, Reply<Publication> reply) override {
     orders.push_back(order);
     const auto& item = order.work.item;
     const auto repo = parse_repo_name(item.repository);
     if (order.work.playbook->report.kind == ReportKind::comment)
-      return forge_->keep_comment(repo, item.number, order.facts.report, "item",
-                                  [reply](Result<Comment> comment) {
-                                    if (!comment.ok()) return reply(comment.error());
-                                    reply(Reported{0, comment.value().html_url, true, "commented"});
-                                  });
+      return forge_->keep_comment(
+          repo, item.number, order.facts.report, "item", [reply](Result<Comment> comment) {
+            if (!comment.ok()) return reply(comment.error());
+            reply(Publication{0, comment.value().html_url, true, "commented"});
+          });
     NewPull wanted{item.branch, item.base_branch, "Mend it", "Closes " + item.subject()};
     forge_->create_pr(repo, wanted, [reply, waits = waits_for_approval](Result<PullRequest> pull) {
       if (!pull.ok()) return reply(pull.error());
-      reply(Reported{pull.value().number, pull.value().html_url, !waits,
-                     waits ? "waits for an approval" : "opened"});
+      reply(Publication{pull.value().number, pull.value().html_url, !waits,
+                        waits ? "waits for an approval" : "opened"});
     });
   }
   void tell(Item item, std::string text, Reply<Done> reply) override {

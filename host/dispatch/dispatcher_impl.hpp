@@ -152,7 +152,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
 
   void verify(Live& live);
   void verify_now(Live& live, const std::vector<GateVisit>& visits);
-  void verified(Live& live, Result<Verdict> verdict);
+  void verified(Live& live, Result<WorkVerdict> verdict);
 
   void report(Live& live);
   void judge_report(Live& live, const GuardVerdict& verdict);
@@ -163,7 +163,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void open_pull(Live& live, const GuardVerdict& verdict);
   void publish(Live& live);
   void publish_now(Live& live, const std::vector<GateVisit>& visits);
-  void published(Live& live, Result<Reported> result);
+  void published(Live& live, Result<Publication> result);
   // With what the gates before have left.
   void with_visits(Live& live, void (Impl::*then)(Live&, const std::vector<GateVisit>&));
   // Others work on it: the item stops. False: nobody does.

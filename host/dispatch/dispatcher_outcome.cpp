@@ -100,18 +100,18 @@ Outcome outcome_of_run(const Item& item, const Playbook& playbook, const RunFact
   return outcome_of_work(item, playbook, facts, work);
 }
 
-Outcome outcome_of_gates(const Item& item, const Playbook& playbook, const Verdict& verdict) {
+Outcome outcome_of_gates(const Item& item, const Playbook& playbook, const WorkVerdict& verdict) {
   std::vector<std::string> failed;
   for (const auto& check : verdict.checks)
-    if (!check.passed) failed.push_back(check.name);
-  if (verdict.passed && failed.empty())
+    if (check.state != Check::State::passed) failed.push_back(check.name);
+  if (verdict.passed())
     return {.move = Move::pass,
             .reason = fmt::format("{} checks passed", verdict.checks.size()),
             .feedback = {},
             .counts = false,
             .delay = {}};
   return again(item, playbook, item.attempts, 0,
-               fmt::format("not passed: {}", fmt::join(failed, ", ")), verdict.feedback);
+               fmt::format("not passed: {}", fmt::join(failed, ", ")), feedback(verdict));
 }
 
 }  // namespace host::dispatch

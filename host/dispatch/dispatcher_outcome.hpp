@@ -33,6 +33,6 @@ struct OutcomeTerms {
 
 // Of the host's own gates.
 [[nodiscard]] Outcome outcome_of_gates(const Item& item, const Playbook& playbook,
-                                       const Verdict& verdict);
+                                       const WorkVerdict& verdict);
 
 }  // namespace host::dispatch

@@ -19,6 +19,7 @@
 #include "dispatch/item.hpp"
 #include "dispatch/lanes.hpp"
 #include "dispatch/playbook.hpp"
+#include "dispatch/verify.hpp"
 #include "gitea/types.hpp"
 
 namespace host::dispatch {
@@ -129,19 +130,6 @@ class AgentRuns {
   virtual void settle(std::string run, Reply<RunFacts> ended) = 0;
 };
 
-struct CheckResult {
-  std::string name;  // "command verify", "diff", "secrets" ...
-  bool passed = false;
-  std::string text;  // what it found, for people and the agent; bounded
-};
-
-struct Verdict {
-  bool passed = false;
-  std::vector<CheckResult> checks;
-  std::string feedback;  // for the agent's next attempt; bounded
-  Json evidence = Json::object();
-};
-
 struct VerifyOrder {
   ItemWork work;   // with base and head
   RunFacts facts;  // of the last attempt; its report is only quoted
@@ -152,7 +140,7 @@ class Verifier {
  public:
   virtual ~Verifier() = default;
   // Nothing of it runs any more when the reply comes. An Error: there is no verdict.
-  virtual void verify(VerifyOrder order, Reply<Verdict> reply) = 0;
+  virtual void verify(VerifyOrder order, Reply<WorkVerdict> reply) = 0;
   // The same as AgentRuns::cancel(), of the verification of an item.
   virtual void cancel(ItemId item) = 0;
 };
@@ -160,10 +148,10 @@ class Verifier {
 struct ReportOrder {
   ItemWork work;  // pushed, unless the report is a comment
   RunFacts facts;
-  Verdict verdict;
+  WorkVerdict verdict;
 };
 
-struct Reported {
+struct Publication {
   std::int64_t pull = 0;  // 0: a comment
   std::string url;
   bool finished = true;  // false: there is more to do later (a merge, when it is approved)
@@ -174,7 +162,7 @@ struct Reported {
 class Reporter {
  public:
   virtual ~Reporter() = default;
-  virtual void publish(ReportOrder order, Reply<Reported> reply) = 0;
+  virtual void publish(ReportOrder order, Reply<Publication> reply) = 0;
   // A comment on the item, one for each item and kept up to date: why it was stopped or failed.
   virtual void tell(Item item, std::string text, Reply<Done> reply) = 0;
 };

@@ -77,17 +77,19 @@ void Dispatcher::Impl::with_visits(Live& live,
 
 void Dispatcher::Impl::publish_now(Live& live, const std::vector<GateVisit>& visits) {
   world_.reporter.publish({work_of(live), last_run(visits), last_verdict(visits)},
-                          whatever<Reported>(live, next(&Impl::published)));
+                          whatever<Publication>(live, next(&Impl::published)));
 }
 
-void Dispatcher::Impl::published(Live& live, Result<Reported> result) {
+void Dispatcher::Impl::published(Live& live, Result<Publication> result) {
   if (!result.ok()) return break_off(live) ? void() : fall(live, result.error());
-  const auto& reported = result.value();
-  live.item.pull = reported.pull;
-  Json evidence{{"pull", reported.pull == 0 ? Json() : Json(reported.pull)}, {"url", reported.url}};
-  if (reported.finished)
-    return commit(live, Move::pass, {.reason = reported.reason, .evidence = std::move(evidence)});
-  wait(live, reported.reason, settings_.approval_poll, std::move(evidence));
+  const auto& publication = result.value();
+  live.item.pull = publication.pull;
+  Json evidence{{"pull", publication.pull == 0 ? Json() : Json(publication.pull)},
+                {"url", publication.url}};
+  if (publication.finished)
+    return commit(live, Move::pass,
+                  {.reason = publication.reason, .evidence = std::move(evidence)});
+  wait(live, publication.reason, settings_.approval_poll, std::move(evidence));
 }
 
 }  // namespace host::dispatch

@@ -127,10 +127,10 @@ void Dispatcher::Impl::verify(Live& live) {
 void Dispatcher::Impl::verify_now(Live& live, const std::vector<GateVisit>& visits) {
   live.verifying = true;
   world_.verifier.verify({work_of(live), last_run(visits)},
-                         whatever<Verdict>(live, next(&Impl::verified)));
+                         whatever<WorkVerdict>(live, next(&Impl::verified)));
 }
 
-void Dispatcher::Impl::verified(Live& live, Result<Verdict> verdict) {
+void Dispatcher::Impl::verified(Live& live, Result<WorkVerdict> verdict) {
   live.verifying = false;
   if (break_off(live)) return;
   if (!verdict.ok()) return fall(live, verdict.error());
