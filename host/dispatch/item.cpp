@@ -144,18 +144,18 @@ std::optional<GateVerdict> verdict_of(Move move) noexcept {
 
 std::string Item::subject() const { return fmt::format("{}#{}", repository, number); }
 
-std::string run_name(ItemId item, int run) { return fmt::format("{}.{}", item.value(), run); }
+std::string run_name(ItemId item, int run) { return fmt::format("d{}.{}", item.value(), run); }
 
 std::optional<ItemId> item_of_run(std::string_view run) {
   const auto dot = run.find('.');
-  if (dot == std::string_view::npos) return std::nullopt;
+  if (dot == std::string_view::npos || !run.starts_with('d')) return std::nullopt;
   const auto number = [](std::string_view text) -> std::optional<std::int64_t> {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < 1) return std::nullopt;
     return value;
   };
-  const auto item = number(run.substr(0, dot));
+  const auto item = number(run.substr(1, dot - 1));
   if (!item || !number(run.substr(dot + 1))) return std::nullopt;
   return ItemId(*item);
 }

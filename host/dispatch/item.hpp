@@ -137,7 +137,7 @@ struct Item {
   [[nodiscard]] std::string subject() const;
 };
 
-// "12.3": item and number of the run. Of letters that fit a file's name.
+// "d12.3": item and number of the run, in letters that fit a file's name; not as a job's run.
 [[nodiscard]] std::string run_name(ItemId item, int run);
 // The item of such a name; nothing: it is none.
 [[nodiscard]] std::optional<ItemId> item_of_run(std::string_view run);

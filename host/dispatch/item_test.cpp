@@ -87,8 +87,8 @@ TEST(Item, NamesAreReadBack) {
 }
 
 TEST(Item, ARunIsNamedByItsItem) {
-  EXPECT_EQ(run_name(ItemId(12), 3), "12.3");
-  EXPECT_EQ(item_of_run("12.3"), ItemId(12));
+  EXPECT_EQ(run_name(ItemId(12), 3), "d12.3");
+  EXPECT_EQ(item_of_run("d12.3"), ItemId(12));
   for (const char* text : {"", "12", "12.", ".3", "x.3", "12.x", "12.3x", "0.1", "-1.1"})
     EXPECT_FALSE(item_of_run(text)) << text;
 }
