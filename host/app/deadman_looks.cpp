@@ -30,20 +30,31 @@ class DeadmanLooks::Thread {
     if (thread_.joinable()) thread_.join();
   }
 
-  // Throws Error{rate_limited} when too many wait. Loop thread.
+  // In its turn. Throws Error{rate_limited} when too many wait. Loop thread.
   void run(std::function<void()> work) {
-    if (!thread_.joinable()) thread_ = std::thread([this] { serve(); });
-    {
-      const std::scoped_lock lock(mutex_);
+    put([&] {
       if (waiting_.size() >= most_waiting_)
         throw Error(Code::rate_limited, "too many looks of the deadman wait already",
                     "Look again in a minute.");
       waiting_.push_back(std::move(work));
+    });
+  }
+  // Before all that wait. Loop thread, which sees to it that these are few.
+  void run_next(std::function<void()> work) {
+    put([&] { waiting_.push_front(std::move(work)); });
+  }
+
+ private:
+  template <class Put>
+  void put(Put put) {
+    if (!thread_.joinable()) thread_ = std::thread([this] { serve(); });
+    {
+      const std::scoped_lock lock(mutex_);
+      put();
     }
     wake_.notify_one();
   }
 
- private:
   void serve() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -72,7 +83,7 @@ DeadmanLooks::DeadmanLooks(Options options, Loop& loop, Store& store, const Cloc
       store_(store),
       clock_(clock),
       log_(std::move(log)),
-      watchman_(options_.paths, clock, runner, options_.boot, options_.host_name),
+      watchman_(options_.paths, clock, runner, options_.boot, options_.host_name, options_.stamps),
       survey_(Error(Code::not_found, "nobody has looked yet")),
       thread_(std::make_unique<Thread>(options_.most_waiting)) {}
 
@@ -80,15 +91,18 @@ DeadmanLooks::~DeadmanLooks() = default;
 
 template <class T, class Work>
 void DeadmanLooks::ask(Work work, Reply<T> reply) {
-  const std::weak_ptr<int> alive = alive_;
-  const auto queued = attempt([&] {
-    thread_->run([&loop = loop_, alive, work = std::move(work), reply] {
-      loop.post([alive, reply, result = attempt(work)] {
-        if (!alive.expired()) reply(result);
-      });
-    });
-  });
+  const auto queued = attempt([&] { thread_->run(answering<T>(std::move(work), reply)); });
   if (!queued.ok()) loop_.post([reply, error = queued.error()] { reply(error); });
+}
+
+template <class T, class Work>
+std::function<void()> DeadmanLooks::answering(Work work, Reply<T> reply) {
+  return [&loop = loop_, alive = std::weak_ptr<int>(alive_), work = std::move(work),
+          reply = std::move(reply)] {
+    loop.post([alive, reply, result = attempt(work)] {
+      if (!alive.expired()) reply(result);
+    });
+  };
 }
 
 void DeadmanLooks::survey(bool dry_run, Reply<deadman::Survey> reply) {
@@ -134,7 +148,10 @@ void DeadmanLooks::read() {
   };
   std::error_code ignored;
   const auto file = deadman::settings_path(options_.paths);
-  if (std::filesystem::exists(file, ignored)) return survey(false, done);
+  // However many looks a plugin has asked for: what `status` tells must not wait behind them.
+  if (std::filesystem::exists(file, ignored))
+    return thread_->run_next(answering<deadman::Survey>(
+        [paths = options_.paths] { return deadman::survey(paths); }, done));
   done(Error(Code::not_found, "there is no " + file.string()));
 }
 

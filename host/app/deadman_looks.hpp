@@ -24,13 +24,14 @@ class DeadmanLooks final : public DeadmanDesk {
     std::string host_name;
     std::string boot;               // this_boot()
     std::size_t most_waiting = 64;  // looks; the next are refused as rate_limited
+    deadman::StampLooker stamps{};
   };
 
   // Loop, store, clock and runner outlive it. The runner is called on another thread.
   DeadmanLooks(Options options, Loop& loop, Store& store, const Clock& clock,
                deadman::Runner& runner, Log log);
-  // Waits for the look that is being taken: what it has decided must be recorded. A minute at
-  // worst.
+  // Waits for the look that is being taken: what it has decided must be recorded. A minute
+  // and a half at worst.
   ~DeadmanLooks() override;
 
   // DeadmanDesk:
@@ -55,6 +56,9 @@ class DeadmanLooks final : public DeadmanDesk {
   // Runs `work` on the thread and hands what it returns, or its Error, to `reply` on the loop.
   template <class T, class Work>
   void ask(Work work, Reply<T> reply);
+  // That, as work for the thread.
+  template <class T, class Work>
+  [[nodiscard]] std::function<void()> answering(Work work, Reply<T> reply);
   void note(const Result<deadman::Survey>& survey);
   void note(const deadman::Looked& looked);
   void take_over(bool dry_run, const deadman::State& state);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -231,6 +232,56 @@ TEST_F(DeadmanLooksTest, ARestartThatTakesLongHoldsUpNobodyAndLooksAreBounded) {
   runner_.open();
   loop_.run_until([&] { return answered == 5; });
   EXPECT_EQ(runner_.runs(), 1);
+}
+
+TEST_F(DeadmanLooksTest, HoweverManyLooksWaitItReadsHowThingsStand) {
+  ASSERT_TRUE(look("hermes").ok());
+  for (int minute = 0; minute < 9; ++minute) {
+    loop_.fake_clock().advance(1min);
+    ASSERT_TRUE(look("hermes").ok());
+  }
+  loop_.fake_clock().advance(1min);
+  std::vector<std::string> reports;
+  const auto ask = [&] {
+    looks_.look({.watch = "hermes", .may_restart = true}, [&](const Result<deadman::Looked>&) {
+      reports.push_back(to_text(looks_.report()));
+    });
+  };
+  ask();
+  runner_.wait_begun();
+  for (int i = 0; i < 3; ++i) ask();
+  configure("  ada: { stamp: /stamps/ada }\n  hermes: { stamp: /stamps/hermes }\n");
+  looks_.read();
+  runner_.open();
+  loop_.run_until([&] { return reports.size() == 4; });
+  EXPECT_THAT(reports[1], HasSubstr("ada")) << "before the looks that waited";
+  EXPECT_EQ(looks_.report()["fault"], "");
+}
+
+TEST_F(DeadmanLooksTest, ALookThatHangsKeepsNeitherOthersNorTheHostsEnd) {
+  std::promise<void> back;
+  {
+    const auto hang = [gone = back.get_future().share()](const auto&, const auto&) {
+      gone.wait();
+      return deadman::Sign{};
+    };
+    DeadmanLooks looks({.paths = paths_,
+                        .host_name = "allegro",
+                        .boot = "one",
+                        .stamps = deadman::StampLooker(1ms, hang)},
+                       loop_, store_, loop_.clock(), runner_, Log::to_memory(lines_));
+    looks.set_tasks({"train"});
+    std::vector<std::string> told;
+    for (const auto* name : {"hermes", "train", "hermes"})
+      looks.look({.watch = name}, [&](const Result<deadman::Looked>& looked) {
+        told.push_back(looked.value().standing.text);
+      });
+    loop_.run_until([&] { return told.size() == 3; });
+    EXPECT_THAT(told[0], HasSubstr("takes longer than 1ms"));
+    EXPECT_THAT(told[1], HasSubstr("no sign of life was ever seen"));
+    EXPECT_EQ(told[2], told[0]);
+  }
+  back.set_value();
 }
 
 TEST_F(DeadmanLooksTest, AFaultOfDeadmanYamlIsLoggedOnceAndReported) {

@@ -13,6 +13,7 @@
 #include "deadman/rehearsal.hpp"
 #include "deadman/standing.hpp"
 #include "deadman/time_limit.hpp"
+#include "deadman/upkeep.hpp"
 
 namespace host::cli {
 namespace {
@@ -65,7 +66,8 @@ deadman::Settings shown_settings(const Session& session, const Given& given) {
 int status(Session& session, const Given& given) {
   work_as_owner(session);
   const auto settings = shown_settings(session, given);
-  const auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
+  auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
+  (void)deadman::carry_over(state, settings);
   const auto all = deadman::standings(settings, state, now());
   print_standings(session.out, all, settings.dry_run, session.json);
   for (const auto& each : all)
@@ -114,6 +116,7 @@ int clear(Session& session, const Given& given) {
   const auto at = SystemClock().wall();
   auto file = take_turn(session, settings);
   auto state = file.load(settings, at);
+  (void)deadman::bring_into_line(state, settings, now(), at);
   const auto text = "was cleared by user " + std::to_string(caller);
   deadman::clear(state.target(watch), text);
   state.add({.at = at,
@@ -135,7 +138,8 @@ int test(Session& session, const Given& given) {
   const auto settings = settings_of(session, given);
   const auto& watch = named(settings, given);
   std::optional<deadman::Sign> sign;
-  if (seen_from_outside(watch)) sign = look_at(session, watch);
+  deadman::StampLooker stamps;
+  if (seen_from_outside(watch)) sign = look_at(session, watch, stamps);
   deadman::ProgramRunner runner(Environment::of_process());
   const auto lacks =
       deadman::shortcomings(settings, watch, sign, {.runner = runner, .user = ::geteuid()});

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/deadman_look.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,14 +10,16 @@
 #include <thread>
 #include <utility>
 
+#include "app/offline.hpp"
 #include "base/boot.hpp"
 #include "base/error.hpp"
+#include "base/result.hpp"
 #include "cli/table.hpp"
 #include "deadman/own_fault.hpp"
 #include "deadman/round.hpp"
-#include "deadman/stamp.hpp"
 #include "deadman/turn.hpp"
 #include "deadman/unit_state.hpp"
+#include "deadman/upkeep.hpp"
 
 namespace host::cli {
 namespace {
@@ -54,18 +55,23 @@ deadman::Silence silence_of(const deadman::State& state, const deadman::Watch& w
 
 // One that waited in vain for another deadman is not at fault while that one looks.
 bool another_looks(const Error& error, const std::filesystem::path& state) {
-  struct stat info {};
-  return error.code() == Code::already_running && ::stat(state.c_str(), &info) == 0 &&
-         SystemClock().wall() - WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) < kStandsStill;
+  return error.code() == Code::already_running &&
+         deadman::was_kept_lately(state, SystemClock().wall());
 }
 
 }  // namespace
 
 deadman::Moment now() { return {this_boot(), awake()}; }
 
-Sign look_at(const Session& session, const deadman::Watch& watch) {
+std::string named_host(const Session& session) {
+  const auto loaded =
+      attempt([&] { return load_or_default(session.config, session.host_name, session.paths); });
+  return loaded.ok() ? loaded.value().config.host_name : this_machine();
+}
+
+Sign look_at(const Session& session, const deadman::Watch& watch, deadman::StampLooker& stamps) {
   return watch.kind == deadman::Watch::Kind::host ? look_at_host(session)
-                                                  : deadman::look_at_stamp(watch.stamp, watch.user);
+                                                  : stamps.look(watch.stamp, watch.user);
 }
 
 deadman::StateFile take_turn(const Session& session, const deadman::Settings& settings) {
@@ -77,9 +83,9 @@ namespace {
 
 // As a round is to judge it.
 Sign sign_of(const Session& session, const deadman::Watch& watch, const deadman::State& state,
-             deadman::Runner& runner) {
-  return deadman::unless_at_work(look_at(session, watch), watch, silence_of(state, watch), now(),
-                                 runner);
+             deadman::StampLooker& stamps, deadman::Runner& runner) {
+  return deadman::unless_at_work(look_at(session, watch, stamps), watch, silence_of(state, watch),
+                                 now(), runner);
 }
 
 // The host first; then whoever was looked at last. So one at which every look hangs comes at the
@@ -103,8 +109,11 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
   const SystemClock clock;
   auto file = take_turn(session, all);
   auto state = file.load(all, clock.wall());
+  auto records = deadman::bring_into_line(state, all, now(), clock.wall());
   put_in_order(watches, state);
-  std::vector<deadman::Record> records;
+  deadman::StampLooker stamps;
+  deadman::Patience patience;
+  const auto host_name = named_host(session);
   for (auto& watch : watches) {
     const deadman::Settings one{
         .dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
@@ -113,12 +122,13 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
             one, state,
             {.clock = clock,
              .boot = this_boot(),
-             .host_name = this_machine(),
+             .host_name = host_name,
              .runner = runner,
-             .look = [&](const auto& each) { return sign_of(session, each, state, runner); },
+             .look =
+                 [&](const auto& each) { return sign_of(session, each, state, stamps, runner); },
              .keep = [&](const deadman::State& kept) { file.save(kept); },
              .unit_state = [&](const auto& each) { return describe_unit(each, runner); }})
-            .run();
+            .run(patience);
     records.insert(records.end(), more.begin(), more.end());
   }
   return records;
@@ -129,6 +139,8 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
 std::vector<deadman::Record> say(const Session& session, const deadman::Settings& all) {
   auto settings = deadman::seen_from_outside(all);
   auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
+  (void)deadman::carry_over(state, all);
+  deadman::StampLooker stamps;
   settings.dry_run = true;
   deadman::ProgramRunner runner(Environment::of_process());
   const SystemClock clock;
@@ -136,9 +148,10 @@ std::vector<deadman::Record> say(const Session& session, const deadman::Settings
              settings, state,
              {.clock = clock,
               .boot = this_boot(),
-              .host_name = this_machine(),
+              .host_name = named_host(session),
               .runner = runner,
-              .look = [&](const auto& watch) { return sign_of(session, watch, state, runner); },
+              .look =
+                  [&](const auto& watch) { return sign_of(session, watch, state, stamps, runner); },
               .keep = [](const deadman::State&) {}})
       .run();
 }
@@ -151,7 +164,7 @@ std::vector<deadman::Record> act(const Session& session, const deadman::Settings
     const Error error = current_error();
     if (settings.dry_run || another_looks(error, deadman::state_path(session.paths, false))) throw;
     const auto told =
-        deadman::tell_own_fault({this_machine(), error.what(), SystemClock().wall()},
+        deadman::tell_own_fault({named_host(session), error.what(), SystemClock().wall()},
                                 settings.alert, session.paths.run / "deadman-failed", runner);
     if (told && !told->ok) session.err << "nobody could be told: " << printable(told->text) << '\n';
     throw;

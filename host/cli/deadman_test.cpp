@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "cli/command_fixture.hpp"
+#include "cli/deadman_look.hpp"
 #include "cli/fake_host.hpp"
 #include "deadman/state.hpp"
 
@@ -205,6 +206,29 @@ TEST_F(DeadmanCommandTest, TheHostLivesWhileItAnswers) {
   run({"deadman", "--once"});
   run({"deadman", "status", "--json"});
   EXPECT_EQ(Json::parse(out_.str())["watches"][0]["state"], "alive") << "not at the first silence";
+}
+
+TEST_F(DeadmanCommandTest, TheHostIsNamedAsHostYamlNamesIt) {
+  Session session{.out = out_, .err = err_, .paths = Paths::from(Environment::of_process())};
+  session.config = folder_ / "host.yaml";
+  session.host_name = "allegro.example.org";
+  write_atomically(session.config, "hosts: { allegro: {} }\n", 0600);
+  EXPECT_EQ(named_host(session), "allegro");
+  write_atomically(session.config, "hosts: [\n", 0600);
+  EXPECT_NE(named_host(session), "");
+  EXPECT_NE(named_host(session), "allegro") << "it does without";
+}
+
+TEST_F(DeadmanCommandTest, AnEditOfTheRestartLeavesTheFlagUp) {
+  run({"deadman", "--once"});
+  age();
+  run({"deadman", "--once"});
+  configure("watch: { hermes: { stamp: " + stamp() + ", restart: { unit: h.service } } }\n");
+  EXPECT_EQ(run({"deadman", "status"}), 1);
+  EXPECT_THAT(out_.str(), ContainsRegex("hermes +silent .* up ")) << "before the next look";
+  EXPECT_EQ(run({"deadman", "clear", "hermes"}), 0) << err_.str();
+  EXPECT_EQ(run({"deadman", "history", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out_.str())["history"][1]["event"], "carried_over");
 }
 
 TEST_F(DeadmanCommandTest, ATestShowsADeathToItsEnd) {

@@ -10,9 +10,10 @@
 namespace host::deadman {
 namespace {
 
-constexpr std::array<std::string_view, 12> kNames{
-    "died",    "restarting",  "restarted", "restart_failed", "restart_unknown", "handed_off",
-    "healthy", "unwatchable", "watchable", "cleared",        "alert_failed",    "state_lost"};
+constexpr std::array<std::string_view, 14> kNames{
+    "died",         "restarting", "restarted",    "restart_failed", "restart_unknown",
+    "handed_off",   "healthy",    "unwatchable",  "watchable",      "cleared",
+    "alert_failed", "state_lost", "carried_over", "forgotten"};
 
 }  // namespace
 

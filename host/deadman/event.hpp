@@ -19,6 +19,8 @@ enum class Event {
   cleared,          // a person took flag and hand-off away
   alert_failed,     // nobody could be told
   state_lost,       // what was kept of it was damaged
+  carried_over,     // its `restart` was changed, and what was known of it holds on
+  forgotten,        // no watch names it any more, so what was known of it is gone
 };
 [[nodiscard]] std::string_view name(Event event) noexcept;
 // Throws Error{invalid} for a name of none.

@@ -7,46 +7,48 @@
 
 #include "base/error.hpp"
 #include "base/failpoint.hpp"
-#include "base/utf8.hpp"
+#include "deadman/unit_state.hpp"
 
 namespace host::deadman {
 namespace {
 
-constexpr std::size_t kLongestMark = 500;  // bytes; see kStateBytes
+// With less an alert is not begun: it might fail for that alone.
+constexpr Duration kLeastPatience = std::chrono::seconds(15);
 
 std::string_view name_of(Sign::Kind kind) {
   switch (kind) {
     case Sign::Kind::there: return "there";
     case Sign::Kind::missing: return "missing";
     case Sign::Kind::untrusted: return "untrusted";
+    case Sign::Kind::at_work: return "at_work";
   }
   return "untrusted";
 }
 
-// As it comes back from the disk, where bytes that are no UTF-8 don't last: else it would differ
-// from itself at each look.
-std::string lasting(std::string text) {
-  cut_text(text, kLongestMark);
-  return Json::parse(host::to_text(Json(text))).get<std::string>();
-}
-
-// What systemd knows it by, to be looked up in the journal.
-std::string unit_of(const Watch& watch) {
-  return watch.restart->unit.empty() ? "timmy-deadman-" + watch.name + ".service"
-                                     : watch.restart->unit;
+bool is_among(const Decision& decision, Event event) {
+  return std::any_of(decision.happenings.begin(), decision.happenings.end(),
+                     [&](const Happening& each) { return each.event == event; });
 }
 
 // Whether more is to be known than what was seen.
 bool is_grave(const Decision& decision) {
-  return decision.restart ||
-         std::any_of(decision.happenings.begin(), decision.happenings.end(), [](const auto& each) {
-           return each.event == Event::died || each.event == Event::handed_off;
-         });
+  return decision.restart || is_among(decision, Event::died) ||
+         is_among(decision, Event::handed_off);
+}
+
+// As the end of a text; `seen`: see Outside::unit_state.
+std::string said_by_systemd(const std::string& seen) {
+  return seen.empty() ? "" : "; systemd: " + lasting(seen);
 }
 
 }  // namespace
 
 std::vector<Record> Round::run() {
+  Patience patience;
+  return run(patience);
+}
+
+std::vector<Record> Round::run(Patience& patience) {
   if (outside_.boot.empty())
     throw Error(Code::unsupported, "this kernel has no name for its boot",
                 "The deadman needs /proc/sys/kernel/random/boot_id.");
@@ -56,7 +58,7 @@ std::vector<Record> Round::run() {
                         [](const Watch* watch) { return watch->kind == Watch::Kind::host; });
   for (const auto* watch : order) look_at(*watch);
   outside_.keep(state_);
-  for (const auto* watch : order) tell(*watch, state_.target(*watch).telling);
+  for (const auto* watch : order) tell(*watch, state_.target(*watch).telling, patience);
   return std::move(recorded_);
 }
 
@@ -74,7 +76,14 @@ void Round::look_at(const Watch& watch) {
   Json evidence = evidence_of(watch, sign, now);
   if (watch.restart && outside_.unit_state && !settings_.dry_run && is_grave(decision))
     evidence["systemd"] = outside_.unit_state(watch);
-  for (const auto& each : decision.happenings) record(watch, each.event, each.text, evidence);
+  for (const auto& each : decision.happenings) {
+    auto text = each.text;
+    if (Alert* const told = target.telling.find(each.event);
+        told && each.event == Event::handed_off)
+      // Why it was in vain: a start limit, say, that a person has to lift first.
+      told->text = text += said_by_systemd(evidence.value("systemd", ""));
+    record(watch, each.event, std::move(text), evidence);
+  }
   if (decision.restart) restart(watch, target, std::move(evidence));
 }
 
@@ -110,7 +119,7 @@ Json Round::evidence_of(const Watch& watch, const Sign& sign, const Moment& now)
                 {"boot", now.boot},
                 {"monotonic", brief(now.at)}};
   if (target.last_sign) evidence["last_sign"] = format_utc(*target.last_sign);
-  if (watch.restart) evidence["unit"] = unit_of(watch);
+  if (watch.restart) evidence["unit"] = unit_of(*watch.restart, watch.name);
   if (settings_.dry_run) evidence["dry_run"] = true;
   return evidence;
 }
@@ -139,20 +148,25 @@ void Round::restart(const Watch& watch, Target& target, Json evidence) {
   const auto text =
       ending.ok ? std::string("systemd took the restart") : "the restart failed: " + ending.text;
   record(watch, ending.ok ? Event::restarted : Event::restart_failed, text,
-         {{"command", errand.arguments}, {"unit", unit_of(watch)}});
+         {{"command", errand.arguments}, {"unit", unit_of(*watch.restart, watch.name)}});
   if (Alert* const death = target.telling.find(Event::died)) death->then = lasting(text);
   outside_.keep(state_);
 }
 
-void Round::tell(const Watch& watch, Telling& telling) {
+void Round::tell(const Watch& watch, Telling& telling, Patience& patience) {
   if (settings_.dry_run) telling.open.clear();
   // What holds waits until there is an `alert`.
-  if (settings_.alert.empty()) telling.drop_news();
-  if (settings_.alert.empty() || !telling.is_due()) return;
+  if (settings_.alert.empty()) {
+    telling.drop_news();
+    telling.failures = 0;  // nobody is tried to be told
+  }
+  if (settings_.alert.empty() || !telling.is_due() || patience.left < kLeastPatience) return;
   telling.begin();
   outside_.keep(state_);
-  while (!telling.open.empty()) {
-    const auto ending = run_alert(watch, telling.open.front());
+  while (!telling.open.empty() && patience.left >= kLeastPatience) {
+    const auto begun = outside_.clock.monotonic();
+    const auto ending = run_alert(watch, telling.open.front(), patience.left);
+    patience.left -= std::chrono::duration_cast<Duration>(outside_.clock.monotonic() - begun);
     if (ending.ok)
       telling.told();
     else if (telling.failed(outside_.clock.wall()))
@@ -163,7 +177,7 @@ void Round::tell(const Watch& watch, Telling& telling) {
   }
 }
 
-Ending Round::run_alert(const Watch& watch, const Alert& alert) const {
+Ending Round::run_alert(const Watch& watch, const Alert& alert, Duration limit) const {
   const Target& target = *state_.find(watch);
   const Json line{
       {"host", outside_.host_name},
@@ -173,7 +187,8 @@ Ending Round::run_alert(const Watch& watch, const Alert& alert) const {
       {"active", target.active},
       {"handed_off", target.handed_off},
       {"at", format_utc(outside_.clock.wall())}};
-  return outside_.runner.run({.arguments = settings_.alert, .input = host::to_text(line) + "\n"});
+  return outside_.runner.run(
+      {.arguments = settings_.alert, .input = host::to_text(line) + "\n", .limit = limit});
 }
 
 void Round::record(const Watch& watch, Event event, std::string text, Json evidence) {

@@ -28,6 +28,12 @@ struct Outside {
   std::function<std::string(const Watch&)> unit_state = {};
 };
 
+// How long somebody may be told, by all alerts of a look together: one `alert` that hangs must not
+// hold up what comes after it. What finds too little left waits for the next look.
+struct Patience {
+  Duration left = std::chrono::seconds(30);
+};
+
 // Whoever calls run() holds the state alone meanwhile (StateFile). Blocking.
 class Round {
  public:
@@ -41,14 +47,16 @@ class Round {
   // what `keep` throws, with nothing done since the last keep; Error{unsupported} without a name
   // for the boot.
   std::vector<Record> run();
+  // With what earlier rounds of the same look have left of it.
+  std::vector<Record> run(Patience& patience);
 
  private:
   void look_at(const Watch& watch);
   void note_open_intent(const Watch& watch, Target& target);
   [[nodiscard]] Sign sign_of(const Watch& watch) const;
   void restart(const Watch& watch, Target& target, Json evidence);
-  void tell(const Watch& watch, Telling& telling);
-  [[nodiscard]] Ending run_alert(const Watch& watch, const Alert& alert) const;
+  void tell(const Watch& watch, Telling& telling, Patience& patience);
+  [[nodiscard]] Ending run_alert(const Watch& watch, const Alert& alert, Duration limit) const;
   void record(const Watch& watch, Event event, std::string text, Json evidence = Json::object());
   [[nodiscard]] Json evidence_of(const Watch& watch, const Sign& sign, const Moment& now) const;
 

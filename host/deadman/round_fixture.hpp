@@ -25,6 +25,8 @@ class FakeRunner final : public Runner {
       return answer;
     }
     errands.push_back(errand);
+    if (clock != nullptr && errand.arguments.front() == "/alert")
+      clock->advance(std::min(alert_takes, errand.limit));
     return errand.arguments.front() == "/alert" ? alert_ending : restart_ending;
   }
   [[nodiscard]] std::vector<Errand> of(const std::string& program) const {
@@ -37,6 +39,8 @@ class FakeRunner final : public Runner {
   std::vector<Errand> errands;
   std::vector<Errand> questions;
   Ending answer{false, "no systemd"};
+  FakeClock* clock = nullptr;  // which an alert moves
+  Duration alert_takes{};
   Ending restart_ending{true, "status 0"};
   Ending alert_ending{true, "status 0"};
 };

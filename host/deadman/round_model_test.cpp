@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random histories of two units, the agents in them, their watches in deadman.yaml, the deadman's
-// own state and whoever is to be told, against a plain list of what was truly done: watches that
-// are renamed, swapped and changed, rules that change, boots, a deadman that is killed at any
-// keep, restart or alert and finds what the disk has, alerts that fail, agents that flap, and
-// persons who clear.
+// Random histories of two agents, the units they are restarted by, their watches in deadman.yaml,
+// the deadman's own state and whoever is to be told, against a plain list of what was truly done:
+// watches that are renamed and changed, whose `restart` is added, removed and corrected, rules that
+// change, boots, a deadman that is killed at any keep, restart or alert and finds what the disk
+// has, alerts that fail, agents that flap, and persons who clear.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,13 +12,14 @@
 #include <random>
 
 #include "deadman/round_fixture.hpp"
+#include "deadman/upkeep.hpp"
 
 namespace host::deadman {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kUnits = 2;
+constexpr std::size_t kAgents = 2;
 
 struct Killed {};
 
@@ -32,14 +33,16 @@ class MachineClock final : public Clock {
   Duration since_boot = 1min;
 };
 
-// A unit of the service manager, and what there is to know of it.
-struct Unit {
-  std::string name;
+// One that is watched, and what there is to know of it.
+struct Agent {
+  std::string name;   // of its watch
+  std::string stamp;  // where it leaves its signs
+  std::string own_unit;
+  std::string unit;  // by which it is restarted; may be empty
   bool living = true;
   bool trusted = true;
-  int stamp = 0;
-  std::vector<Duration> restarts;  // what may have been done, since a person's word
-  bool handed_off = false;         // as it was kept
+  int beats = 0;
+  bool handed_off = false;  // as it was kept
   bool told_of_hand_off = false;
   std::vector<Duration> goes;  // when its alerts were run
 };
@@ -47,9 +50,12 @@ struct Unit {
 class World final : public Runner {
  public:
   explicit World(unsigned seed) : random_(seed) {
-    for (std::size_t i = 0; i < kUnits; ++i) units_[i].name = "u" + std::to_string(i) + ".service";
+    for (auto& agent : agents_) {
+      rename(agent);
+      agent.stamp = "/stamps/" + agent.name;
+      agent.unit = agent.own_unit = agent.name + ".service";
+    }
     change_rules();
-    rename();
   }
 
   void step() {
@@ -59,15 +65,17 @@ class World final : public Runner {
       case 2: any().living ^= true; break;
       case 3:
       case 4: any().trusted ^= true; break;
-      case 5: rename(); break;
+      case 5: rename(any()); break;
       case 6: change_rules(); break;
-      case 7: std::swap(stamps_[0], stamps_[1]); break;
+      case 7: std::swap(agents_[0].stamp, agents_[1].stamp); break;
       case 8: alert_works_ = !alert_works_; break;
       case 9: takes_restarts_ = !takes_restarts_; break;
       case 10:
         if (pick(0, 9) == 0) person_clears(any());
         break;
       case 11: deadly_ = pick(0, 2) == 0; break;
+      case 12:
+      case 13: edit_restart(any()); break;
       default: break;
     }
     minute();
@@ -80,8 +88,8 @@ class World final : public Runner {
       maybe_die();
       return ending;
     }
-    Unit& unit = unit_named(errand.arguments.back());
-    EXPECT_TRUE(kept(unit).intent) << "it is done before it is kept";
+    const auto& unit = errand.arguments.back();
+    EXPECT_TRUE(kept_state_.targets["system:" + unit].intent) << "it is done before it is kept";
     ++restarts_done_;
     maybe_die();
     return {takes_restarts_, "status"};
@@ -91,14 +99,14 @@ class World final : public Runner {
   [[nodiscard]] int hand_offs() const { return hand_offs_; }
   [[nodiscard]] int deaths() const { return deaths_; }
   [[nodiscard]] int alerts() const { return alerts_; }
+  [[nodiscard]] int carried_over() const { return carried_over_; }
 
  private:
   int pick(int least, int most) { return std::uniform_int_distribution<int>(least, most)(random_); }
-  Unit& any() { return units_[static_cast<std::size_t>(pick(0, kUnits - 1))]; }
-  Unit& unit_named(const std::string& name) {
-    return name == units_[0].name ? units_[0] : units_[1];
+  Agent& any() { return agents_[static_cast<std::size_t>(pick(0, kAgents - 1))]; }
+  Agent& agent_named(const std::string& name) {
+    return name == agents_[0].name ? agents_[0] : agents_[1];
   }
-  Unit& unit_of(const Watch& watch) { return unit_named(watch.restart->unit); }
 
   // The deadman's process ends here and now.
   void maybe_die() {
@@ -112,9 +120,18 @@ class World final : public Runner {
     boot_ = "boot " + std::to_string(++boots_);
     clock_.since_boot = 1min;
   }
-  void rename() {
-    for (auto& name : names_) name = "name-" + std::to_string(pick(0, 5)) + name.substr(0, 1);
-    if (names_[0] == names_[1]) names_[1] += "x";
+  // One without a restart is known by its name alone: another name is another watch.
+  void rename(Agent& agent) {
+    if (!agent.name.empty() && agent.unit.empty()) return;
+    agent.name = "name-" + std::to_string(names_++);
+  }
+  // Adds, removes or corrects it, unless nobody has looked by its present name yet.
+  void edit_restart(Agent& agent) {
+    const auto* const known = kept_state_.find(watch_of(agent));
+    if (known == nullptr || known->watch != agent.name) return;
+    const std::array<std::string, 3> choice{"", "spare-" + agent.own_unit, agent.own_unit};
+    agent.unit = choice.at(static_cast<std::size_t>(pick(0, 2)));
+    if (agent.handed_off) ++carried_over_;
   }
   void change_rules() {
     rules_ = {.after = std::chrono::minutes(pick(2, 15)),
@@ -127,62 +144,71 @@ class World final : public Runner {
 
   [[nodiscard]] Settings settings() const {
     Settings all{.alert = {"/alert"}};
-    for (std::size_t i = 0; i < kUnits; ++i)
-      all.watches.push_back({.name = names_[i],
-                             .stamp = stamps_[i],
-                             .rules = rules_,
-                             .restart = Restart{.unit = units_[i].name}});
+    for (const auto& agent : agents_) all.watches.push_back(watch_of(agent));
     return all;
   }
-
-  [[nodiscard]] const Target& kept(const Unit& unit) {
-    return kept_state_.targets["system:" + unit.name];
+  [[nodiscard]] Watch watch_of(const Agent& agent) const {
+    Watch watch{.name = agent.name, .stamp = agent.stamp, .rules = rules_};
+    watch.rules.restarts = !agent.unit.empty();
+    if (watch.rules.restarts) watch.restart = Restart{.unit = agent.unit};
+    return watch;
   }
 
-  void person_clears(Unit& unit) {
+  // As `status` would show it.
+  [[nodiscard]] Target kept(const Agent& agent) const {
+    State state = kept_state_;
+    (void)carry_over(state, settings());
+    return state.target(watch_of(agent));
+  }
+
+  void person_clears(Agent& agent) {
     auto state = parse_state(disk_);
-    clear(state.targets["system:" + unit.name], "was cleared");
+    (void)bring_into_line(state, settings(), now(), clock_.wall());
+    clear(state.target(watch_of(agent)), "was cleared");
+    agent.handed_off = false;
+    restarts_[agent.unit].clear();
     keep(state);
-    unit.restarts.clear();
-    unit.handed_off = false;
   }
+  [[nodiscard]] Moment now() const { return {boot_, clock_.since_boot}; }
 
   // Without the records, on which nothing is decided.
   void keep(State state) {
     state.records.clear();
     disk_ = to_text(state);
     kept_state_ = parse_state(disk_);
-    for (auto& unit : units_) {
-      const Target& target = kept(unit);
-      if (target.handed_off && !unit.handed_off) {
-        unit.told_of_hand_off = false;
+    for (auto& agent : agents_) {
+      const Target target = kept(agent);
+      ASSERT_TRUE(target.handed_off || !agent.handed_off) << "a hand-off went without a word";
+      if (target.handed_off && !agent.handed_off) {
+        agent.told_of_hand_off = false;
         ++hand_offs_;
       }
-      unit.handed_off = target.handed_off;
+      agent.handed_off = target.handed_off;
     }
   }
 
   void minute() {
     clock_.awake += 1min;
     clock_.since_boot += 1min;
-    for (auto& unit : units_) unit.stamp += unit.living ? 1 : 0;
+    for (auto& agent : agents_) agent.beats += agent.living ? 1 : 0;
     try {
       look();
     } catch (const Killed&) {
     }
-    for (auto& unit : units_) check(unit);
+    for (auto& agent : agents_) check(agent);
   }
 
   // A process of its own: all that it knows is on the disk.
   void look() {
     const auto all = settings();
     State state = parse_state(disk_);
+    (void)bring_into_line(state, all, now(), clock_.wall());
     Round(all, state,
           {.clock = clock_,
            .boot = boot_,
            .host_name = "allegro",
            .runner = *this,
-           .look = [&](const Watch& watch) { return sign_of(unit_of(watch)); },
+           .look = [&](const Watch& watch) { return sign_of(agent_named(watch.name)); },
            .keep =
                [&](const State& now) {
                  maybe_die();
@@ -192,44 +218,45 @@ class World final : public Runner {
         .run();
   }
 
-  static Sign sign_of(const Unit& unit) {
-    if (unit.trusted) return {Sign::Kind::there, std::to_string(unit.stamp)};
-    return {Sign::Kind::untrusted, "a link, at \xff " + std::to_string(unit.stamp)};
+  static Sign sign_of(const Agent& agent) {
+    if (agent.trusted) return {Sign::Kind::there, std::to_string(agent.beats)};
+    return {Sign::Kind::untrusted, "a link, at \xff " + std::to_string(agent.beats)};
   }
 
   // Each intent that reaches the disk may have been carried out.
   void count_restarts() {
-    for (auto& unit : units_) {
-      const Target& target = kept(unit);
+    for (const auto& agent : agents_) {
+      const Target target = kept(agent);
+      auto& restarts = restarts_[agent.unit];
       if (!target.intent) continue;
-      if (!unit.restarts.empty() && unit.restarts.back() == clock_.awake) continue;
+      if (!restarts.empty() && restarts.back() == clock_.awake) continue;
       if (target.intent->at != clock_.wall()) continue;
-      ASSERT_FALSE(unit.living && unit.trusted) << "a living one is restarted";
-      unit.restarts.push_back(clock_.awake);
-      const auto within =
-          std::count_if(unit.restarts.begin(), unit.restarts.end(),
-                        [&](Duration at) { return clock_.awake - at < rules_.window; });
-      ASSERT_LE(within, rules_.max_retries) << unit.name;
+      ASSERT_FALSE(agent.living && agent.trusted) << "a living one is restarted";
+      restarts.push_back(clock_.awake);
+      const auto within = std::count_if(restarts.begin(), restarts.end(), [&](Duration at) {
+        return clock_.awake - at < rules_.window;
+      });
+      ASSERT_LE(within, rules_.max_retries) << agent.unit;
     }
   }
 
   Ending alert(const Json& told) {
-    const auto name = told["target"].get<std::string>();
-    Unit& unit = units_[name == names_[0] ? 0 : 1];
+    Agent& agent = agent_named(told["target"].get<std::string>());
     ++alerts_;
-    if (unit.goes.empty() || unit.goes.back() != clock_.awake) unit.goes.push_back(clock_.awake);
+    if (agent.goes.empty() || agent.goes.back() != clock_.awake) agent.goes.push_back(clock_.awake);
     if (!alert_works_) return {false, "status 1"};
-    if (told["event"] == "handed_off") unit.told_of_hand_off = true;
+    if (told["event"] == "handed_off") agent.told_of_hand_off = true;
     return {true, ""};
   }
 
-  void check(Unit& unit) {
-    std::erase_if(unit.goes, [&](Duration at) { return clock_.awake - at >= 8h; });
-    ASSERT_LE(unit.goes.size(), 14u) << "alerts without end";
-    const Target& target = kept(unit);
+  void check(Agent& agent) {
+    std::erase_if(agent.goes, [&](Duration at) { return clock_.awake - at >= 8h; });
+    ASSERT_LE(agent.goes.size(), 14u) << "alerts without end";
+    const Target target = kept(agent);
     auto telling = target.telling;
     ASSERT_LE(telling.open.size(), 5u);
-    if (target.handed_off && !unit.told_of_hand_off) {
+    ASSERT_TRUE(target.handed_off || !agent.handed_off) << "a hand-off went by an edit";
+    if (target.handed_off && !agent.told_of_hand_off) {
       ASSERT_NE(telling.find(Event::handed_off), nullptr) << "a hand-off that nobody is told of";
     }
   }
@@ -238,17 +265,19 @@ class World final : public Runner {
   MachineClock clock_;
   std::string boot_ = "boot 0";
   int boots_ = 0;
-  std::array<Unit, kUnits> units_;
-  std::array<std::string, kUnits> names_, stamps_{"/stamps/a", "/stamps/b"};
+  int names_ = 0;
+  std::array<Agent, kAgents> agents_;
+  // By unit: what may have been done, since a person's word.
+  std::map<std::string, std::vector<Duration>> restarts_;
   Rules rules_;
   std::string disk_ = to_text(State{.id = "s"});
   State kept_state_;
   bool alert_works_ = true, takes_restarts_ = true, deadly_ = false;
-  int restarts_done_ = 0, hand_offs_ = 0, deaths_ = 0, alerts_ = 0;
+  int restarts_done_ = 0, hand_offs_ = 0, deaths_ = 0, alerts_ = 0, carried_over_ = 0;
 };
 
 TEST(RoundModel, NoUnitIsRestartedBeyondItsLimitAndNoAlertIsLost) {
-  int restarts = 0, hand_offs = 0, deaths = 0, alerts = 0;
+  int restarts = 0, hand_offs = 0, deaths = 0, alerts = 0, carried_over = 0;
   for (unsigned seed = 0; seed < 10; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world(seed);
@@ -260,11 +289,13 @@ TEST(RoundModel, NoUnitIsRestartedBeyondItsLimitAndNoAlertIsLost) {
     hand_offs += world.hand_offs();
     deaths += world.deaths();
     alerts += world.alerts();
+    carried_over += world.carried_over();
   }
   EXPECT_GT(restarts, 30) << "these histories prove little";
   EXPECT_GT(hand_offs, 10) << "these histories prove little";
   EXPECT_GT(deaths, 30) << "these histories prove little";
   EXPECT_GT(alerts, 50) << "these histories prove little";
+  EXPECT_GT(carried_over, 10) << "these histories prove little";
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "base/process.hpp"
+#include "deadman/way.hpp"
 
 namespace host::deadman {
 namespace {
@@ -94,11 +95,16 @@ Ending watch(Child& child, Tail& tail, Duration limit) {
 }  // namespace
 
 void check_program(const std::string& program) {
-  if (const Fd fd(::open(program.c_str(), O_PATH | O_CLOEXEC)); fd)
+  // What it leads to now is looked at below; here, who could make it lead elsewhere.
+  const Way way(std::nullopt, "", "put it into a folder where others may not write");
+  if (const Fd fd(::open(program.c_str(), O_PATH | O_CLOEXEC)); fd) {
+    (void)way.follow(program);
     return check_trusted(fd.get(), program, true);
+  }
   const auto folder = std::filesystem::path(program).parent_path();
   const Fd fd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd) throw system_error("starting " + program);
+  (void)way.follow(folder);
   check_trusted(fd.get(), folder, true);
 }
 

@@ -30,9 +30,9 @@ class Runner {
   virtual Ending run(const Errand& errand) = 0;
 };
 
-// Whether others could have written what would be run: as check_trusted(), sticky folders above
-// allowed. Of a program that is not there, whether others could put it there. Throws
-// Error{denied}, {not_found}, {io}.
+// Whether others could have written what would be run, or put one of the symbolic links on the way
+// to it: as check_trusted() and Way::follow(), sticky folders above allowed. Of a program that is
+// not there, whether others could put it there. Throws Error{denied}, {not_found}, {io}.
 void check_program(const std::string& program);
 
 // The real one. A program gets PATH, a home, where the user's service manager is, and nothing else

@@ -82,6 +82,29 @@ TEST(ProgramRunner, RunsNothingThatOthersCouldHaveWritten) {
   EXPECT_FALSE(std::filesystem::exists(ran));
 }
 
+TEST(ProgramRunner, EachLinkOnTheWayToAProgramIsFollowedOnlyWhereNobodyElseCouldHavePutIt) {
+  const TestFolder folder;
+  const auto open = folder / "open";
+  std::filesystem::create_directory(open);
+  std::filesystem::create_symlink("/bin/true", open / "program");
+  std::filesystem::create_directory_symlink("/bin", open / "bin");
+  std::filesystem::create_symlink("open/program", folder / "near");
+  const std::vector<std::string> ways{(open / "program").string(), (open / "bin/true").string(),
+                                      (folder / "near").string()};
+  for (const auto& way : ways) EXPECT_TRUE(run({.arguments = {way}}).ok) << way;
+  EXPECT_NO_THROW(check_program((open / "bin/no-such").string()));
+  for (const mode_t mode : {0777, 01777}) {
+    ::chmod(open.c_str(), mode);
+    for (const auto& way : ways) {
+      const auto refused = run({.arguments = {way}});
+      EXPECT_FALSE(refused.ok) << way;
+      EXPECT_THAT(refused.text, HasSubstr("is a symbolic link, and " + open.string()));
+      EXPECT_FALSE(run({.arguments = {"/bin/true"}, .programs = {way}}).ok) << way;
+    }
+    EXPECT_THROW(check_program((open / "bin/no-such").string()), Error);
+  }
+}
+
 TEST(ProgramRunner, WhatIsNotThereMustNotBePutThereByOthers) {
   const TestFolder folder;
   EXPECT_NO_THROW(check_program((folder / "later").string()));

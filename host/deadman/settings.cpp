@@ -229,12 +229,6 @@ std::string_view looked_at_by(const Watch& watch) {
                                   : "a plugin of the running host";
 }
 
-std::vector<std::string> Settings::names() const {
-  std::vector<std::string> all;
-  for (const auto& watch : watches) all.push_back(watch.name);
-  return all;
-}
-
 const Watch& Settings::find(const std::string& name) const {
   std::string all;
   for (const auto& watch : watches) {

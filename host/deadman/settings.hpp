@@ -63,7 +63,6 @@ struct Settings {
 
   // Throws Error{not_found} naming those that there are.
   [[nodiscard]] const Watch& find(const std::string& name) const;
-  [[nodiscard]] std::vector<std::string> names() const;
 };
 
 [[nodiscard]] inline std::filesystem::path settings_path(const Paths& paths) {

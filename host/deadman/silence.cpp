@@ -2,22 +2,13 @@
 #include "deadman/silence.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace host::deadman {
 
 std::string brief(Duration duration) {
   const auto whole = std::chrono::floor<std::chrono::seconds>(duration);
   return whole.count() == 0 ? "0s" : format_duration(whole);
-}
-
-std::string_view name(Sight::Life life) noexcept {
-  switch (life) {
-    case Sight::Life::waiting: return "waiting";
-    case Sight::Life::alive: return "alive";
-    case Sight::Life::silent: return "silent";
-    case Sight::Life::unsure: return "unsure";
-  }
-  return "unsure";
 }
 
 bool Silence::begins_anew(const Moment& now) const {
@@ -27,10 +18,14 @@ bool Silence::begins_anew(const Moment& now) const {
 Sight Silence::look(const Sign& sign, const Moment& now, Duration after) {
   const bool first = begins_anew(now);
   const auto passed = first ? Duration::zero() : std::min(now.at - looked.at, after / 2);
-  if (first) silent = Duration::zero();
+  if (first) silent = excused = Duration::zero();
+  // Only where it was at work at both ends of the time between.
+  const bool at_work = sign.kind == Sign::Kind::at_work;
+  if (const bool before = std::exchange(excusing, at_work); at_work && before && !first)
+    excused += now.at - looked.at;
   looked = now;
   // Time in which nothing could be seen is nobody's silence.
-  if (sign.kind == Sign::Kind::untrusted) return {Sight::Life::unsure};
+  if (sign.kind == Sign::Kind::untrusted || at_work) return {Sight::Life::unsure};
   const bool there = sign.kind == Sign::Kind::there;
   ever = ever || there;
   const Duration since = silent + passed;
@@ -38,7 +33,7 @@ Sight Silence::look(const Sign& sign, const Moment& now, Duration after) {
   if (there && sign.mark != mark) {
     mark = sign.mark;
     gone = false;
-    silent = Duration::zero();
+    silent = excused = Duration::zero();
     if (!first) return {Sight::Life::alive, true, since};
   } else if (!there && !gone && !mark.empty()) {  // a change as well: somebody took it away
     gone = true;

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/clock.hpp"
 
 namespace host::deadman {
+
+// Looks come each minute: when they stay away for so long, the looker is what needs looking after.
+inline constexpr Duration kUnlookedAfter = std::chrono::minutes(5);
 
 // When a look was taken: CLOCK_MONOTONIC, which nobody can set and which stands while the machine
 // is suspended, so that neither a clock set back nor a laptop that slept makes anybody dead.
@@ -20,15 +22,20 @@ struct Moment {
 // In whole seconds, for people; "0s" for less.
 [[nodiscard]] std::string brief(Duration duration);
 
+// Of a mark, in bytes: it is kept, and only compared.
+inline constexpr std::size_t kLongestMark = 500;
+
 // What one look found.
 struct Sign {
   enum class Kind {
     there,      // `mark` changes with each sign of life
     missing,    // there is none; `mark` may say how that was found
     untrusted,  // what is there can't be believed, or not be seen; `mark` says why
+    at_work,    // somebody is just starting, stopping or reloading it; `mark` says so
   };
   Kind kind = Kind::missing;
   std::string mark;
+  bool operator==(const Sign&) const = default;
 };
 
 // What one look means.
@@ -43,7 +50,10 @@ struct Sight {
   bool beat = false;  // a sign of life came since the last look
   Duration since{};   // and this long after the one before
 };
-[[nodiscard]] std::string_view name(Sight::Life life) noexcept;
+
+// Work in hand excuses silence for so long in all, whatever the work says of itself: a stop that
+// never ends must not keep a dead one from being found.
+inline constexpr Duration kLongestWork = std::chrono::hours(1);
 
 // What is kept of one target between looks.
 struct Silence {
@@ -54,6 +64,10 @@ struct Silence {
   bool gone = false;
   bool ever = false;  // a sign was seen once, in this boot or an earlier one
   Duration silent{};  // since the last change seen
+  // For so long, since the last change seen, silence said nothing because somebody was at work on
+  // it, and whether it did at the last look. See kLongestWork.
+  Duration excused{};
+  bool excusing = false;
 
   // Whether a look now is the first of its boot, so that nothing measured before counts. A clock
   // behind the last look's, as after a virtual machine's restored snapshot, is another boot too.

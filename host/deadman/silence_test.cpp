@@ -38,7 +38,7 @@ TEST_P(SilenceStory, IsJudgedSo) {
   int number = 0;
   for (const auto& look : GetParam().looks) {
     const auto sight = silence.look(look.sign, {look.boot, look.at}, kAfter);
-    EXPECT_EQ(name(sight.life), name(look.expected)) << "look " << number;
+    EXPECT_EQ(sight.life, look.expected) << "look " << number;
     ++number;
   }
 }

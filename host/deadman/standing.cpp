@@ -4,9 +4,6 @@
 namespace host::deadman {
 namespace {
 
-// Looks come each minute: when they stay away for so long, the looker is what needs looking after.
-constexpr Duration kUnlookedAfter = std::chrono::minutes(5);
-
 std::string state_of(const Target& target, const Rules& rules, const Moment& now) {
   const Silence& silence = target.silence;
   // In an earlier boot somebody looked, and now the machine is up for so long without.

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 
 namespace host::deadman {
 namespace {
@@ -44,13 +45,16 @@ Json to_json(const Telling& telling) {
 }
 
 Json to_json(const Target& target) {
-  Json json{{"watched", target.watched},
+  Json json{{"watch", target.watch},
+            {"watched", target.watched},
             {"boot", target.silence.looked.boot},
             {"looked", target.silence.looked.at.count()},
             {"mark", target.silence.mark},
             {"gone", target.silence.gone},
             {"ever", target.silence.ever},
             {"silent", target.silence.silent.count()},
+            {"excused", target.silence.excused.count()},
+            {"excusing", target.silence.excusing},
             {"active", target.active},
             {"handed_off", target.handed_off},
             {"tries", target.tries},
@@ -65,6 +69,7 @@ Json to_json(const Target& target) {
             {"telling", to_json(target.telling)}};
   if (target.last_sign) json["last_sign"] = format_utc(*target.last_sign);
   if (target.intent) json["intent"] = format_utc(target.intent->at);
+  if (target.unwatched) json["unwatched"] = target.unwatched->count();
   return json;
 }
 
@@ -100,7 +105,8 @@ Telling telling_of(const Json& json) {
 }
 
 Target target_of(const Json& json) {
-  Target target{.watched = json.at("watched").get<std::string>(),
+  Target target{.watch = json.value("watch", ""),
+                .watched = json.at("watched").get<std::string>(),
                 .active = json.at("active").get<bool>(),
                 .handed_off = json.at("handed_off").get<bool>(),
                 .tries = count_of(json.at("tries")),
@@ -117,9 +123,12 @@ Target target_of(const Json& json) {
                     .mark = json.at("mark").get<std::string>(),
                     .gone = json.at("gone").get<bool>(),
                     .ever = json.at("ever").get<bool>(),
-                    .silent = duration_of(json.at("silent"))};
+                    .silent = duration_of(json.at("silent")),
+                    .excused = duration_of(json.value("excused", Json(0))),
+                    .excusing = json.value("excusing", false)};
   if (json.contains("last_sign")) target.last_sign = time_of(json.at("last_sign"));
   if (json.contains("intent")) target.intent = Intent{time_of(json.at("intent"))};
+  if (json.contains("unwatched")) target.unwatched = duration_of(json.at("unwatched"));
   return target;
 }
 
@@ -147,6 +156,9 @@ State state_of(const Json& json) {
                 "Use the timmy-host that wrote it, or a later one.");
   State state{.id = json.at("id").get<std::string>(),
               .last_record = json.at("last_record").get<std::int64_t>()};
+  if (json.contains("kept_up"))
+    state.kept_up = {json.at("kept_up").at("boot").get<std::string>(),
+                     duration_of(json.at("kept_up").at("at"))};
   for (const auto& [name, target] : json.at("targets").items())
     state.targets[name] = target_of(target);
   for (const auto& record : json.at("records")) {
@@ -168,9 +180,20 @@ void State::add(Record record) {
   }
 }
 
+Target& State::target(const Watch& watch) {
+  Target& target = targets[subject(watch)];
+  target.watch = watch.name;
+  return target;
+}
+
 const Target* State::find(const Watch& watch) const {
   const auto found = targets.find(subject(watch));
   return found == targets.end() ? nullptr : &found->second;
+}
+
+std::string lasting(std::string text) {
+  cut_text(text, kLongestMark);
+  return Json::parse(host::to_text(Json(text))).get<std::string>();
 }
 
 Json to_json(const Record& record) {
@@ -183,6 +206,7 @@ std::string to_text(const State& state) {
   Json json{{"version", kVersion},
             {"id", state.id},
             {"last_record", state.last_record},
+            {"kept_up", {{"boot", state.kept_up.boot}, {"at", state.kept_up.at.count()}}},
             {"targets", Json::object()},
             {"records", Json::array()}};
   for (const auto& [name, target] : state.targets) json["targets"][name] = to_json(target);
@@ -262,7 +286,7 @@ State StateFile::load(const Settings& all, WallTime now) {
     state.id = new_id();
     const auto text = error.message() + "; hands off until it is cleared";
     for (const auto& watch : all.watches) {
-      state.target(watch) = target_of_unknown_past(text);
+      state.targets[subject(watch)] = target_of_unknown_past(text);
       state.add({.at = now,
                  .target = watch.name,
                  .event = Event::state_lost,
@@ -274,6 +298,15 @@ State StateFile::load(const Settings& all, WallTime now) {
   return state;
 }
 
-void StateFile::save(const State& state) { write_atomically(file_, to_text(state), 0600); }
+void StateFile::save(const State& state) {
+  const auto text = to_text(state);
+  if (text.size() > kStateBytes)
+    throw Error(Code::too_large,
+                fmt::format("what the deadman would keep in {} is larger than {} bytes",
+                            file_.string(), kStateBytes),
+                "Nothing more is kept or done. Take watches out of deadman.yaml, or shorten what "
+                "they name; or move the file away, and what was known of all of them is gone.");
+  write_atomically(file_, text, 0600);
+}
 
 }  // namespace host::deadman

@@ -40,12 +40,17 @@ struct State {
   std::map<std::string, Target> targets;  // by subject()
   std::deque<Record> records;             // the last ones, oldest first: see kMostRecords
   std::size_t record_bytes = 0;           // of these, as text
+  Moment kept_up;                         // when it was last brought into line with deadman.yaml
 
   void add(Record record);
-  // Made, where nothing is kept of it yet.
-  [[nodiscard]] Target& target(const Watch& watch) { return targets[subject(watch)]; }
+  // Made, where nothing is kept of it yet; under the watch's name from now on.
+  [[nodiscard]] Target& target(const Watch& watch);
   [[nodiscard]] const Target* find(const Watch& watch) const;
 };
+
+// The text as it comes back from the file, where bytes that are no UTF-8 don't last, cut to what is
+// kept of one: else it would differ from itself at each look.
+[[nodiscard]] std::string lasting(std::string text);
 
 [[nodiscard]] Json to_json(const Record& record);
 [[nodiscard]] std::string to_text(const State& state);
@@ -69,7 +74,8 @@ class StateFile {
   // `all`, since nobody knows how often they were restarted; that is recorded and kept.
   [[nodiscard]] State load(const Settings& all, WallTime now);
 
-  // When this returns it is on the disk, whole; when it throws Error, the old one is.
+  // When this returns it is on the disk, whole; when it throws Error, the old one is. {too_large}
+  // for more than kStateBytes, which could not be read again.
   void save(const State& state);
 
  private:

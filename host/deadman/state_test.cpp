@@ -27,10 +27,12 @@ class StateTest : public ::testing::Test {
     ::chmod(file().c_str(), 0600);
   }
   [[nodiscard]] static State sample() {
-    State state{.id = "abc"};
+    State state{.id = "abc", .kept_up = {"boot one", 6h}};
     Target& target = state.targets["system:h.service"];
+    target.watch = "hermes";
+    target.unwatched = 6min;
     target.watched = "/stamps/hermes";
-    target.silence = {{"boot one", 5h}, "1:2.3:4", true, true, 7min};
+    target.silence = {{"boot one", 5h}, "1:2.3:4", true, true, 7min, 4min, true};
     target.active = target.handed_off = target.beats = true;
     target.last_sign = WallTime(3s);
     target.tries = 3;
@@ -78,6 +80,10 @@ TEST_F(StateTest, ComesBackAsItWas) {
   EXPECT_EQ(back.telling.open.at(0).then, "systemd took it");
   EXPECT_EQ(back.telling.goes, (std::vector<Duration>{2min, 1min}));
   EXPECT_EQ(back.trouble_pause, 4min);
+  EXPECT_EQ(back.watch, "hermes");
+  EXPECT_EQ(back.silence.excused, 4min);
+  EXPECT_TRUE(back.silence.excusing);
+  EXPECT_EQ(back.unwatched, 6min);
   struct stat info {};
   ASSERT_EQ(::stat(file().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
@@ -115,6 +121,22 @@ TEST_F(StateTest, TheLargestIsStillRead) {
   StateFile kept(file());
   kept.save(state);
   EXPECT_EQ(read_state(file()).targets.size(), 101u);
+}
+
+TEST_F(StateTest, OneThatCouldNotBeReadAgainIsRefusedAloudAndTheOldOneStays) {
+  StateFile kept(file());
+  kept.save(sample());
+  State state = sample();
+  for (std::size_t i = 0; i < kStateBytes / 1000; ++i)
+    state.targets["watch-" + std::to_string(i)].trouble = std::string(1000, 'x');
+  try {
+    kept.save(state);
+    FAIL() << "it was kept";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::too_large);
+    EXPECT_THAT(error.what(), HasSubstr("Take watches out of deadman.yaml"));
+  }
+  EXPECT_EQ(to_text(read_state(file())), to_text(sample()));
 }
 
 TEST_F(StateTest, WhereThereIsNoneNothingWasSeen) {

@@ -149,7 +149,10 @@ void clear(Target& target, std::string text) {
   target.tries = target.failed = 0;
   target.restarts.clear();
   target.intent.reset();
-  target.well = target.silence.silent = Duration::zero();
+  target.well = target.silence.silent = target.silence.excused = Duration::zero();
+  // What still can't be watched is told anew when it has stood for a while.
+  target.trouble_told = false;
+  target.troubled = target.trouble_pause = Duration::zero();
   target.telling.open.clear();
   target.telling.raise(Event::cleared, std::move(text));
 }

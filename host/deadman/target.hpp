@@ -41,7 +41,9 @@ struct Intent {
 // What is kept of one target. How long ago something was is counted in time that was seen to pass,
 // over all boots: so it is at least as long ago, and nothing is ever forgotten too early.
 struct Target {
-  std::string watched;  // what its signs come from; see watch_another()
+  std::string watch;                  // by which name it was watched last; may be empty
+  std::optional<Duration> unwatched;  // for so long no watch names it; none while one does
+  std::string watched;                // what its signs come from; see watch_another()
   Silence silence;
   std::optional<WallTime> last_sign;  // for people
   bool active = false;                // the flag: it is dead, or not yet proven well

@@ -324,6 +324,16 @@ TEST_F(TargetTest, AClearIsToldInsteadOfAllElse) {
   EXPECT_EQ(text_of(Event::cleared), "was cleared by ada");
 }
 
+TEST_F(TargetTest, WhatCantBeWatchedIsToldAnewAfterAClear) {
+  target_.trouble = "a link";
+  target_.trouble_told = true;
+  target_.troubled = target_.trouble_pause = 1h;
+  clear(target_, "");
+  EXPECT_FALSE(target_.trouble_told) << "or status would go on saying so";
+  EXPECT_EQ(target_.troubled, 0min);
+  EXPECT_EQ(target_.trouble_pause, 0min);
+}
+
 TEST_F(TargetTest, OneWhosePastIsLostIsWatchedAndNotRestarted) {
   target_ = target_of_unknown_past("lost");
   live(1min);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deadman/turn.hpp"
 
+#include <sys/stat.h>
+
 #include "base/error.hpp"
 
 namespace host::deadman {
 
 StateFile take_turn(const std::filesystem::path& file, Duration limit,
                     const std::function<void(Duration)>& pause) {
-  constexpr Duration kStep = std::chrono::milliseconds(200);
+  // Short, so that the gaps between the looks of one that looks without a pause are found.
+  constexpr Duration kStep = std::chrono::milliseconds(20);
   for (Duration waited{};; waited += kStep) {
     try {
       return StateFile(file);
@@ -16,6 +19,13 @@ StateFile take_turn(const std::filesystem::path& file, Duration limit,
     }
     pause(kStep);
   }
+}
+
+bool was_kept_lately(const std::filesystem::path& file, WallTime now) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) return false;
+  const WallTime kept(std::chrono::seconds(info.st_mtim.tv_sec));
+  return kept <= now && now - kept < kUnlookedAfter;
 }
 
 }  // namespace host::deadman

@@ -13,4 +13,8 @@ namespace host::deadman {
 [[nodiscard]] StateFile take_turn(const std::filesystem::path& file, Duration limit,
                                   const std::function<void(Duration)>& pause);
 
+// Whether a look that was kept in `file` is no longer ago than looks may stay away. One from the
+// future is of a clock that was set back since, and says nothing.
+[[nodiscard]] bool was_kept_lately(const std::filesystem::path& file, WallTime now);
+
 }  // namespace host::deadman

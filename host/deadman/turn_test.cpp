@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,7 +48,8 @@ class TurnTest : public ::testing::Test {
 
 TEST_F(TurnTest, ComesWhenTheOtherHasEnded) {
   int pauses = 0;
-  const auto pause = [&](Duration) {
+  const auto pause = [&](Duration time) {
+    EXPECT_LE(time, 20ms) << "a gap between a busy one's looks is missed";
     if (++pauses == 3) end_the_other();
   };
   EXPECT_NO_THROW((void)take_turn(file_, 30s, pause));
@@ -64,6 +66,20 @@ TEST_F(TurnTest, IsNotWaitedForWithoutEnd) {
     EXPECT_NE(error.message().find(std::to_string(other_)), std::string::npos);
   }
   EXPECT_EQ(paused, 30s);
+}
+
+TEST(WasKeptLately, IsSaidOfWhatWasKeptWithinFiveMinutesAndNotOfTheFuture) {
+  const TestFolder folder;
+  const auto file = folder / "state.json";
+  const WallTime kept(10'000s);
+  EXPECT_FALSE(was_kept_lately(file, kept)) << "there is none";
+  write_atomically(file, "{}", 0600);
+  const timespec times[2] = {{10'000, 0}, {10'000, 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, file.c_str(), times, 0), 0);
+  EXPECT_TRUE(was_kept_lately(file, kept));
+  EXPECT_TRUE(was_kept_lately(file, kept + 299s));
+  EXPECT_FALSE(was_kept_lately(file, kept + 300s));
+  EXPECT_FALSE(was_kept_lately(file, kept - 1h)) << "of a clock that was set back since";
 }
 
 TEST_F(TurnTest, NothingElseIsTriedAgain) {

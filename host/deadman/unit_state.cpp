@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view kProperties =
     "LoadState,ActiveState,SubState,Result,NRestarts,StateChangeTimestampMonotonic";
-constexpr Duration kLongestWork = std::chrono::hours(1);
 
 Error unknown_form(const std::string& why) {
   return Error(Code::invalid, "systemctl show answered in an unknown form: " + why);
@@ -133,12 +132,12 @@ bool is_at_work_on(const UnitState& state, const Moment& now) {
 Sign unless_at_work(Sign sign, const Watch& watch, const Silence& kept, const Moment& now,
                     Runner& runner) {
   if (!watch.restart || watch.restart->unit.empty() || sign.kind == Sign::Kind::untrusted ||
-      !nears_death(sign, watch, kept, now))
+      kept.excused >= kLongestWork || !nears_death(sign, watch, kept, now))
     return sign;
   const auto& unit = watch.restart->unit;
   const auto state = attempt([&] { return ask_for_unit(watch.restart->manager, unit, runner); });
   if (!state.ok() || !is_at_work_on(state.value(), now)) return sign;
-  return {Sign::Kind::untrusted, unit + " is " + state.value().active};
+  return {Sign::Kind::at_work, unit + " is " + state.value().active};
 }
 
 }  // namespace host::deadman

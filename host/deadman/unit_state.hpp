@@ -44,9 +44,9 @@ struct UnitState {
 [[nodiscard]] bool is_at_work_on(const UnitState& state, const Moment& now);
 
 // The sign as it is to be judged: where a watch has been silent for half of its time, and its unit
-// is being started, stopped or reloaded, that silence says nothing, and the sign becomes untrusted.
-// Asks only then. `kept` is what was kept of it. Where nothing can be asked the sign stays as it
-// is.
+// is being started, stopped or reloaded, that silence says nothing, and the sign becomes at_work;
+// but for kLongestWork in all until a sign of life comes. Asks only then. `kept` is what was kept
+// of it. Where nothing can be asked the sign stays as it is.
 [[nodiscard]] Sign unless_at_work(Sign sign, const Watch& watch, const Silence& kept,
                                   const Moment& now, Runner& runner);
 

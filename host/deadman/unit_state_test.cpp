@@ -108,9 +108,47 @@ class UnlessAtWorkTest : public ::testing::Test {
 
 TEST_F(UnlessAtWorkTest, SilenceOfAUnitThatIsBeingStartedSaysNothing) {
   runner_.answer = {true, "status 0", answer("activating", "start")};
-  EXPECT_EQ(judged(silent_).kind, Sign::Kind::untrusted);
+  EXPECT_EQ(judged(silent_).kind, Sign::Kind::at_work);
   EXPECT_EQ(judged(silent_).mark, "h.service is activating");
-  EXPECT_EQ(judged({Sign::Kind::missing, ""}).kind, Sign::Kind::untrusted);
+  EXPECT_EQ(judged({Sign::Kind::missing, ""}).kind, Sign::Kind::at_work);
+}
+
+TEST_F(UnlessAtWorkTest, AStopThatNeverEndsIsADeathAfterAnHour) {
+  const Duration after = watch_.rules.after;
+  Duration at = 1h + 2min;
+  const auto look = [&](const std::string& active) {
+    // It has just gone from one way of stopping to the next, as it says itself.
+    runner_.answer = {true, "status 0",
+                      "LoadState=loaded\nActiveState=" + active +
+                          "\nSubState=stop\nResult=success\nNRestarts=0\n"
+                          "StateChangeTimestampMonotonic=" +
+                          std::to_string(at.count()) + "\n"};
+    const Moment now{"one", at};
+    const auto sight = kept_.look(unless_at_work(silent_, watch_, kept_, now, runner_), now, after);
+    at += 1min;
+    return sight.life;
+  };
+  Duration begun = at;
+  while (look("deactivating") == Sight::Life::unsure) ASSERT_LE(at - begun, 62min);
+  EXPECT_GE(at - begun, 60min);
+  while (look("deactivating") != Sight::Life::silent) ASSERT_LE(at - begun, 62min + after);
+  // A sign of life, and it may take an hour again.
+  (void)kept_.look({Sign::Kind::there, "2"}, {"one", at}, after);
+  kept_.mark = "1";
+  kept_.silent = 9min;
+  EXPECT_EQ(look("activating"), Sight::Life::unsure);
+}
+
+TEST_F(UnlessAtWorkTest, OnlyTimeAtWorkIsExcusedTime) {
+  const auto look = [&](Sign::Kind kind, Duration at) {
+    (void)kept_.look({kind, "1"}, {"one", at}, watch_.rules.after);
+  };
+  look(Sign::Kind::at_work, 2h);
+  EXPECT_EQ(kept_.excused, 0min) << "it may have begun just now";
+  look(Sign::Kind::at_work, 2h + 5min);
+  look(Sign::Kind::untrusted, 2h + 7min);
+  look(Sign::Kind::at_work, 2h + 9min);
+  EXPECT_EQ(kept_.excused, 5min);
 }
 
 TEST_F(UnlessAtWorkTest, OfOneThatRunsOrCantBeAskedForItIsSilence) {

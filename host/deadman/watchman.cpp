@@ -2,14 +2,11 @@
 #include "deadman/watchman.hpp"
 
 #include "base/error.hpp"
-#include "deadman/stamp.hpp"
 #include "deadman/unit_state.hpp"
+#include "deadman/upkeep.hpp"
 
 namespace host::deadman {
 namespace {
-
-// A mark is kept in the state, and only compared.
-constexpr std::size_t kLongestMark = 500;
 
 void check_sign(const Watch& watch, const LookOrder& order) {
   const bool work = watch.kind == Watch::Kind::work;
@@ -35,13 +32,6 @@ Sign look_at_task(const std::string& task, const std::map<std::string, std::stri
   return mark.empty() ? Sign{Sign::Kind::missing, ""} : Sign{Sign::Kind::there, mark};
 }
 
-// What needs nothing that is kept; none for a task.
-std::optional<Sign> look_outside(const Watch& watch, const LookOrder& order) {
-  if (order.sign) return order.sign;
-  if (watch.kind == Watch::Kind::task) return std::nullopt;
-  return look_at_stamp(watch.stamp, watch.user);
-}
-
 // One that is at work in another process is no failure of this one.
 StateFile open_state(const std::filesystem::path& path) try {
   return StateFile(path);
@@ -61,33 +51,43 @@ Settings settings_for(const Paths& paths, bool dry_run) {
 Survey survey(const Paths& paths, bool dry_run) {
   Survey survey{.settings = settings_for(paths, dry_run)};
   survey.state = read_state(state_path(paths, survey.settings.dry_run));
+  (void)carry_over(survey.state, survey.settings);
   return survey;
 }
 
 Watchman::Watchman(Paths paths, const Clock& clock, Runner& runner, std::string boot,
-                   std::string host_name)
+                   std::string host_name, StampLooker stamps)
     : paths_(std::move(paths)),
       clock_(clock),
       runner_(runner),
       boot_(std::move(boot)),
-      host_name_(std::move(host_name)) {}
+      host_name_(std::move(host_name)),
+      stamps_(std::move(stamps)) {}
 
 Moment Watchman::now() const {
   return {boot_, std::chrono::duration_cast<Duration>(clock_.monotonic().time_since_epoch())};
 }
 
-Looked Watchman::look(const LookOrder& order) const {
+Looked Watchman::look(const LookOrder& order) {
   const auto all = settings_for(paths_, order.dry_run);
   Watch watch = all.find(order.watch);
   check_sign(watch, order);
   if (seen_from_inside(watch)) return look_and_act(all, std::move(watch), order);
   Looked looked{.watch = std::move(watch), .dry_run = all.dry_run};
   looked.state = read_state(state_path(paths_, all.dry_run));
+  (void)carry_over(looked.state, all);
   looked.standing = standing_of(looked.watch, looked.state, now());
   return looked;
 }
 
-Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder& order) const {
+// What needs nothing that is kept; none for a task.
+std::optional<Sign> Watchman::look_outside(const Watch& watch, const LookOrder& order) {
+  if (order.sign) return order.sign;
+  if (watch.kind == Watch::Kind::task) return std::nullopt;
+  return stamps_.look(watch.stamp, watch.user);
+}
+
+Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder& order) {
   Looked looked{.watch = watch, .dry_run = all.dry_run};
   if (!order.may_restart) watch.rules.restarts = false;
   const Settings one{.dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
@@ -96,13 +96,14 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
   const auto seen = look_outside(looked.watch, order);
   auto file = open_state(state_path(paths_, all.dry_run));
   State& state = looked.state = file.load(all, clock_.wall());
+  looked.records = bring_into_line(state, all, now(), clock_.wall());
   const auto sign_of = [&](const Watch& each) -> Sign {
     const Silence& kept = state.target(each).silence;
     // Its unit as declared: also who may not restart it flags nothing that is just being started.
     return unless_at_work(seen ? *seen : look_at_task(each.task, order.tasks, kept.mark),
                           looked.watch, kept, now(), runner_);
   };
-  looked.records =
+  const auto records =
       Round(one, state,
             {.clock = clock_,
              .boot = boot_,
@@ -112,6 +113,7 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
              .keep = [&](const State& kept) { file.save(kept); },
              .unit_state = [&](const Watch&) { return describe_unit(looked.watch, runner_); }})
           .run();
+  looked.records.insert(looked.records.end(), records.begin(), records.end());
   looked.standing = standing_of(looked.watch, state, now());
   return looked;
 }

@@ -11,6 +11,7 @@
 
 #include "config/paths.hpp"
 #include "deadman/round.hpp"
+#include "deadman/stamp_looker.hpp"
 #include "deadman/standing.hpp"
 
 namespace host::deadman {
@@ -41,29 +42,31 @@ struct Looked {
   State state;                  // as it is kept now
 };
 
-// Blocking: reads, syncs, and runs programs for a minute at worst. One call at a time in a process
-// (see StateFile), from any thread.
+// Blocking: reads, syncs, and runs programs for a minute and a half at worst. One call at a time in
+// a process (see StateFile), from any thread.
 class Watchman {
  public:
   // Clock and runner outlive it.
-  Watchman(Paths paths, const Clock& clock, Runner& runner, std::string boot,
-           std::string host_name);
+  Watchman(Paths paths, const Clock& clock, Runner& runner, std::string boot, std::string host_name,
+           StampLooker stamps = StampLooker());
 
   // Looks at one watch, and acts as a Round does. At the host itself it does not look: it only
   // tells how that stands. Throws besides Error{not_found} for a watch that there is not, {usage}
   // for a sign where none belongs or none where one does, {unavailable} while another deadman is at
   // work.
-  [[nodiscard]] Looked look(const LookOrder& order) const;
+  [[nodiscard]] Looked look(const LookOrder& order);
 
  private:
   [[nodiscard]] Moment now() const;
-  [[nodiscard]] Looked look_and_act(const Settings& all, Watch watch, const LookOrder& order) const;
+  [[nodiscard]] std::optional<Sign> look_outside(const Watch& watch, const LookOrder& order);
+  [[nodiscard]] Looked look_and_act(const Settings& all, Watch watch, const LookOrder& order);
 
   Paths paths_;
   const Clock& clock_;
   Runner& runner_;
   std::string boot_;
   std::string host_name_;
+  StampLooker stamps_;
 };
 
 }  // namespace host::deadman

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <future>
+
 #include "base/error.hpp"
 #include "base/test_folder.hpp"
 #include "deadman/round_fixture.hpp"
@@ -93,6 +95,25 @@ TEST_F(WatchmanTest, AStampThatStandsStillIsADeathThatIsRestarted) {
   EXPECT_EQ(after.standing.tries, 1);
   EXPECT_THAT(after.state.records, SizeIs(3));
   EXPECT_EQ(read_state(state_file()).last_record, 3) << "as the one-shot will find it";
+}
+
+TEST_F(WatchmanTest, AStampAtWhichLooksHangIsNobodyElses) {
+  std::promise<void> back;
+  Watchman watchman(paths_, clock_, runner_, "one", "allegro",
+                    StampLooker(1ms, [gone = back.get_future().share()](const auto&, const auto&) {
+                      gone.wait();
+                      return Sign{};
+                    }));
+  EXPECT_THAT(watchman.look(order("hermes")).standing.text, HasSubstr("takes longer than 1ms"));
+  EXPECT_EQ(watchman.look(order("nightly")).standing.state, "waiting");
+  std::vector<std::string> events;
+  for (int minute = 0; minute < 180; ++minute) {
+    clock_.advance(1min);
+    for (const auto& record : watchman.look(order("hermes")).records)
+      events.emplace_back(name(record.event));
+  }
+  EXPECT_THAT(events, ElementsAre("unwatchable")) << "nobody is dead for it";
+  back.set_value();
 }
 
 TEST_F(WatchmanTest, WhoMayNotRestartFlagsAlone) {
@@ -249,7 +270,9 @@ TEST_F(WatchmanTest, WhileAnotherDeadmanIsAtWorkItIsForLater) {
 TEST_F(WatchmanTest, TellsWhatIsWatchedAndHowItStands) {
   look(order("hermes"));
   const auto seen = survey(paths_);
-  EXPECT_THAT(seen.settings.names(), ElementsAre("ada", "hermes", "host", "nightly"));
+  std::vector<std::string> names;
+  for (const auto& watch : seen.settings.watches) names.push_back(watch.name);
+  EXPECT_THAT(names, ElementsAre("ada", "hermes", "host", "nightly"));
   const auto all = standings(seen.settings, seen.state, {"one", 100h + 1min});
   EXPECT_EQ(all.at(1).state, "alive");
   EXPECT_EQ(all.at(0).watched, "work of ada in org/app");

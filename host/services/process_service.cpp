@@ -12,6 +12,9 @@ using deadman::State;
 using deadman::Watch;
 
 constexpr std::size_t kHistory = 10;  // records of one watch
+// Of a run: twice as many as there may be watches. Each takes the lock that `deadman --once` waits
+// for, so a run that looked without end would put that out.
+constexpr int kMostLooks = 200;
 
 Sign sign_of(const Json& json) {
   const auto kind = text_parameter(json, "kind");
@@ -99,6 +102,11 @@ class ProcessService final : public Service {
     order.dry_run = run->writes.dry_run;
     const auto sign = object_parameter(params, "sign");
     if (!sign.empty()) order.sign = sign_of(sign);
+    if (run->looks >= kMostLooks)
+      throw Error(Code::rate_limited,
+                  "this run has looked " + std::to_string(kMostLooks) + " times already",
+                  "Look once at each watch, and again in the next run.");
+    ++run->looks;
     desk_->look(std::move(order), [run, reply = std::move(reply)](Result<deadman::Looked> looked) {
       reply(attempt([&] { return looked_json(*run, looked.value()); }));
     });

@@ -38,6 +38,8 @@ class DeadmanDesk {
 // for the name a look restarts; without it a death is flagged and told. In a dry run of the plugin,
 // as in one of deadman.yaml, nothing is run.
 //
+// A run looks 200 times at most; what is more is refused as rate_limited.
+//
 // `desk` outlives the service.
 [[nodiscard]] std::unique_ptr<Service> make_process_service(DeadmanDesk& desk);
 

@@ -126,6 +126,18 @@ TEST_F(ProcessServiceTest, TheSignOfWorkIsHandedOn) {
   EXPECT_EQ(hand_in("there").error().code(), Code::usage);
 }
 
+TEST_F(ProcessServiceTest, ARunThatLooksWithoutEndIsStopped) {
+  const auto run = open({{"process.watch", {"*"}}});
+  const auto look = [&](RunContext& by) {
+    return call(by, "process/1.look", {{"name", "hermes"}});
+  };
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(look(*run).ok());
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(look(*run).error().code(), Code::rate_limited);
+  EXPECT_THAT(desk_.orders, SizeIs(200));
+  EXPECT_TRUE(call(*run, "process/1.watches").ok()) << "it may still ask how things stand";
+  EXPECT_TRUE(look(*open({{"process.watch", {"*"}}})).ok()) << "another run";
+}
+
 TEST_F(ProcessServiceTest, ADryRunOfThePluginIsOne) {
   const auto run = open({{"process.watch", {"*"}}});
   run->writes.dry_run = true;

@@ -48,6 +48,7 @@ struct RunContext {
   WriteTerms writes;
   int written = 0;               // writes that it asked for and was allowed, by any service
   bool refused_writing = false;  // that it reached its cap is in the audit
+  int looks = 0;                 // of process/1
 
   // Jobs that follow this one, in the transaction of its end, when it ends in the way that each
   // names.

@@ -65,6 +65,9 @@ class Store {
     bool reads = false;  // writes nothing, and so is served by an unwritable store too
     // Where it is answered; empty: on the store's own loop.
     std::shared_ptr<LoopDoor> door = nullptr;
+    // Nobody waits for it: it may wait a moment for one for which somebody does, and share its
+    // commit.
+    bool patient = false;
   };
 
   virtual ~Store() = default;
@@ -82,10 +85,11 @@ class Store {
   }
 
   // submit() for work that returns something: `done` gets what the last run of it returned.
-  // `door` as in Operation.
+  // `door` and `patient` as in Operation.
   template <class W, class R = std::invoke_result_t<W&, Unit&>,
             class V = std::conditional_t<std::is_void_v<R>, Done, R>>
-  void run(W work, Reply<std::type_identity_t<V>> done, std::shared_ptr<LoopDoor> door = nullptr) {
+  void run(W work, Reply<std::type_identity_t<V>> done, std::shared_ptr<LoopDoor> door = nullptr,
+           bool patient = false) {
     auto slot = std::make_shared<std::optional<V>>();
     std::vector<Operation> one;
     one.push_back({into(std::move(work), slot),
@@ -97,7 +101,7 @@ class Store {
                        done(status.error());
                      }
                    },
-                   false, std::move(door)});
+                   false, std::move(door), patient});
     submit_all(std::move(one));
   }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -69,9 +70,17 @@ class ThreadedStore::Worker {
 
   void submit_all(std::vector<Operation> operations) {
     if (operations.empty()) return;
+    bool wakes = true;
     {
       const std::scoped_lock lock(mutex_);
       if (waiting_ + operations.size() <= options_.capacity) {
+        const bool urgent = std::any_of(operations.begin(), operations.end(),
+                                        [](const auto& each) { return !each.patient; });
+        // The first that is patient has the thread look at the clock.
+        wakes = urgent || incoming_.empty();
+        urgent_ = urgent_ || urgent;
+        if (incoming_.empty())
+          patient_until_ = std::chrono::steady_clock::now() + options_.patience;
         waiting_ += operations.size();
         if (incoming_.empty()) {
           incoming_ = std::move(operations);
@@ -84,7 +93,7 @@ class ThreadedStore::Worker {
       }
     }
     if (operations.empty()) {
-      wake_.notify_one();
+      if (wakes) wake_.notify_one();
     } else {
       refuse(std::move(operations));
     }
@@ -98,6 +107,7 @@ class ThreadedStore::Worker {
       if (stats_.failed) throw Error(Code::io, "the store has stopped after a failure of the disk");
       waiters_.push_back({incoming_.size(), &answered});
       ++waiting_;
+      urgent_ = true;
       incoming_.push_back({std::move(work), {}});
     }
     wake_.notify_one();
@@ -234,6 +244,10 @@ class ThreadedStore::Worker {
     } else if (!wake_.wait_for(lock, kRestAfter, some)) {
       return true;
     }
+    if (!backup_ && !incoming_.empty())
+      wake_.wait_until(lock, patient_until_,
+                       [&] { return urgent_ || stopping_ || backup_wanted_; });
+    urgent_ = false;
     taken_.swap(incoming_);
     taken_waiters_ = std::exchange(waiters_, {});
     return !taken_.empty() || !stopping_;
@@ -432,6 +446,8 @@ class ThreadedStore::Worker {
   std::vector<Operation> incoming_;
   std::vector<Waiter> waiters_;
   std::size_t waiting_ = 0;
+  bool urgent_ = false;  // somebody waits for one of those that came in
+  std::chrono::steady_clock::time_point patient_until_;  // while some have come in
   bool stopping_ = false;
   StoreStats stats_;
 

@@ -20,6 +20,7 @@ struct StoreOptions {
   std::uint64_t check_in_background = 256ull << 20;  // bytes; smaller files are checked at once
   Duration lock_wait = std::chrono::seconds(5);      // for a lock of another program's
   Duration probe_every = std::chrono::seconds(1);    // while nothing can be written
+  Duration patience = std::chrono::milliseconds(2);  // of an operation that is patient
   std::string vfs;                                   // a registered SQLite VFS; empty: the system's
 };
 

@@ -109,6 +109,37 @@ TEST_F(ThreadedStoreTest, who_brings_a_door_is_answered_there_whatever_the_answe
   EXPECT_EQ(answers.size(), 3u);
 }
 
+TEST_F(ThreadedStoreTest, what_nobody_waits_for_shares_the_commit_of_what_comes_next) {
+  open({.patience = std::chrono::hours(1)});
+  const auto before = store_->stats().commits;
+  std::vector<std::string> answers;
+  const auto ask = [&](const char* name, bool patient) {
+    store_->run([](Unit& unit) { add_event(unit, "a"); },
+                [&answers, name](const Status& status) {
+                  if (status) answers.push_back(name);
+                },
+                nullptr, patient);
+  };
+  ask("patient", true);
+  ask("another", true);
+  ask("urgent", false);
+  wait([&] { return answers.size() == 3; });
+  EXPECT_THAT(answers, testing::ElementsAre("patient", "another", "urgent"));
+  EXPECT_EQ(store_->stats().commits, before + 1);
+  ask("last", true);
+  store_.reset();
+  open();
+  EXPECT_EQ(events(), 4) << "a store that ends waits for nobody";
+}
+
+TEST_F(ThreadedStoreTest, what_nobody_waits_for_does_not_wait_for_ever) {
+  open({.patience = std::chrono::milliseconds(1)});
+  bool answered = false;
+  store_->run([](Unit& unit) { add_event(unit, "a"); },
+              [&](const Status& status) { answered = status.ok(); }, nullptr, true);
+  wait([&] { return answered; });
+}
+
 TEST_F(ThreadedStoreTest, a_reader_sees_it_when_it_is_answered) {
   open();
   bool seen = false;

@@ -35,14 +35,15 @@ void LedgerDesk::close() {
 }
 
 template <class T, class Work>
-bool LedgerDesk::ask(const std::shared_ptr<LoopDoor>& door, Work work, Reply<Granted<T>> done) {
+bool LedgerDesk::ask(const std::shared_ptr<LoopDoor>& door, Work work, Reply<Granted<T>> done,
+                     bool patient) {
   const std::scoped_lock lock(mutex_);
   if (!budget_ || day_clock_->today() != day_) return false;
   LedgerTerms terms{budget_, day_clock_->zone(), host_name_,
                     day_,    day_clock_->now(),  clock_.wall()};
   store_.run(
       [work = std::move(work), terms = std::move(terms)](Unit& unit) { return work(unit, terms); },
-      std::move(done), door);
+      std::move(done), door, patient);
   return true;
 }
 
@@ -75,7 +76,8 @@ bool LedgerDesk::settle(const std::shared_ptr<LoopDoor>& door, HoldId hold,
         if (!result) return done(result.error());
         tell(std::move(result.value().notes), true);
         done(*result.value().value);
-      });
+      },
+      true);
 }
 
 bool LedgerDesk::drop(const std::shared_ptr<LoopDoor>& door, HoldId hold, const Reply<Done>& done) {
@@ -87,7 +89,8 @@ bool LedgerDesk::drop(const std::shared_ptr<LoopDoor>& door, HoldId hold, const 
       },
       [done](const Result<Granted<Done>>& result) {
         done(result ? Status(Done{}) : Status(result.error()));
-      });
+      },
+      true);
 }
 
 }  // namespace host

@@ -42,7 +42,8 @@ class LedgerDesk {
   void close();
 
   // Any thread. As Ledger's functions of the same names, answered at `door`; but {unavailable} and
-  // {io} of the last two are not tried again. False: not asked, it has to go over the loop.
+  // {io} of the last two are not tried again, and nobody waits for these two: a call's end shares
+  // the commit of the next call's hold. False: not asked, it has to go over the loop.
   [[nodiscard]] bool hold(const std::shared_ptr<LoopDoor>& door, ReservationId reservation,
                           const HoldAsk& ask, const Reply<Hold>& done);
   [[nodiscard]] bool settle(const std::shared_ptr<LoopDoor>& door, HoldId hold,
@@ -52,7 +53,8 @@ class LedgerDesk {
 
  private:
   template <class T, class Work>
-  [[nodiscard]] bool ask(const std::shared_ptr<LoopDoor>& door, Work work, Reply<Granted<T>> done);
+  [[nodiscard]] bool ask(const std::shared_ptr<LoopDoor>& door, Work work, Reply<Granted<T>> done,
+                         bool patient = false);
 
   Store& store_;
   const Clock& clock_;

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/stamp_looker.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+namespace host::deadman {
+namespace {
+
+Sign untrusted(std::string why) { return {Sign::Kind::untrusted, std::move(why)}; }
+
+}  // namespace
+
+// One look, shared by who waits for it and the thread that takes it.
+class StampLooker::Visit {
+ public:
+  void end(Sign sign) {
+    const std::scoped_lock lock(mutex_);
+    sign_ = std::move(sign);
+    ended_.notify_all();
+  }
+  // None when it takes longer.
+  [[nodiscard]] std::optional<Sign> wait(Duration limit) {
+    std::unique_lock lock(mutex_);
+    ended_.wait_for(lock, limit, [this] { return sign_.has_value(); });
+    return sign_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::optional<Sign> sign_;
+};
+
+StampLooker::StampLooker(Duration limit, Look look) : limit_(limit), look_(std::move(look)) {}
+
+Sign StampLooker::look(const std::filesystem::path& stamp, const std::string& user) {
+  // The same text each time, so that it is told once.
+  const auto hangs = [&] {
+    return untrusted("looking at " + stamp.string() + " takes longer than " +
+                     format_duration(limit_) + "; see after its file system and the directory of " +
+                     "users");
+  };
+  if (const auto last = left_behind_.find(stamp); last != left_behind_.end()) {
+    if (!last->second->wait(Duration::zero())) return hangs();
+    left_behind_.erase(last);
+  }
+  const auto visit = std::make_shared<Visit>();
+  try {
+    std::thread([visit, look = look_, stamp, user] {
+      try {
+        visit->end(look(stamp, user));
+      } catch (const std::exception& failure) {
+        visit->end(untrusted(failure.what()));
+      }
+    }).detach();
+  } catch (const std::system_error& failure) {
+    return untrusted(std::string("no thread can be had to look at it: ") + failure.what());
+  }
+  const auto hanging = std::min<std::size_t>(left_behind_.size(), 5);
+  if (auto sign = visit->wait(limit_ / (1 << hanging))) return *std::move(sign);
+  left_behind_.emplace(stamp, visit);
+  return hangs();
+}
+
+}  // namespace host::deadman

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "deadman/silence.hpp"
+#include "deadman/stamp.hpp"
+
+namespace host::deadman {
+
+// Looks at stamps without ever waiting longer than `limit` for one: a file system or a directory of
+// users that is away answers no call, and nothing but the end of the process ends such a call. So
+// each look is taken by a thread of its own. One that takes too long is left behind with it and
+// says nothing either way; until it ends, the next looks at that stamp say so at once, so there is
+// never more than one thread a stamp. The more of them hang, the shorter is waited for the next, so
+// that a hundred take half a minute in all. What is left behind ends with the process and keeps
+// neither this object nor the process from their ends. One thread at a time.
+class StampLooker {
+ public:
+  using Look = std::function<Sign(const std::filesystem::path& stamp, const std::string& user)>;
+
+  // `look` may still be running when this object is gone.
+  explicit StampLooker(Duration limit = std::chrono::seconds(5), Look look = look_at_stamp);
+
+  // See look_at_stamp(). Never throws for what is on the disk.
+  [[nodiscard]] Sign look(const std::filesystem::path& stamp, const std::string& user);
+
+ private:
+  class Visit;
+  Duration limit_;
+  Look look_;
+  std::map<std::filesystem::path, std::shared_ptr<Visit>> left_behind_;
+};
+
+}  // namespace host::deadman

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deadman/stamp_looker.hpp"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <future>
+
+#include "base/file.hpp"
+#include "base/test_folder.hpp"
+
+namespace host::deadman {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// A file system where every look at /away hangs until it is back.
+class StampLookerTest : public ::testing::Test {
+ protected:
+  StampLookerTest() {
+    look_ = [back = back_.get_future().share(), looks = looks_](const auto& stamp, const auto&) {
+      ++*looks;
+      if (stamp == "/away") back.wait();
+      return Sign{Sign::Kind::there, stamp.string()};
+    };
+  }
+  ~StampLookerTest() override { come_back(); }
+  void come_back() {
+    if (!std::exchange(is_back_, true)) back_.set_value();
+  }
+
+  std::promise<void> back_;
+  bool is_back_ = false;
+  std::shared_ptr<std::atomic<int>> looks_ = std::make_shared<std::atomic<int>>(0);
+  StampLooker::Look look_;
+};
+
+TEST_F(StampLookerTest, SaysWhatIsSeen) {
+  const TestFolder folder;
+  write_atomically(folder / "stamp", "x", 0644);
+  StampLooker looker;
+  EXPECT_EQ(looker.look(folder / "stamp", ""), look_at_stamp(folder / "stamp", ""));
+  EXPECT_EQ(looker.look(folder / "stamp", "").kind, Sign::Kind::there);
+  EXPECT_EQ(looker.look(folder / "none", "").kind, Sign::Kind::missing);
+}
+
+TEST_F(StampLookerTest, ALookThatHangsSaysNothingEitherWayAndHoldsUpNoOther) {
+  StampLooker looker(1ms, look_);
+  const auto hung = looker.look("/away", "");
+  EXPECT_EQ(hung.kind, Sign::Kind::untrusted);
+  EXPECT_THAT(hung.mark, AllOf(HasSubstr("/away"), HasSubstr("longer than 1ms")));
+  StampLooker patient(1h, look_);
+  EXPECT_EQ(patient.look("/here", "").kind, Sign::Kind::there);
+}
+
+TEST_F(StampLookerTest, WhileOneHangsTheNextIsAnsweredAtOnceAndWithTheSameWords) {
+  StampLooker looker(1ms, look_);
+  const auto hung = looker.look("/away", "");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(looker.look("/away", ""), hung);
+  EXPECT_EQ(*looks_, 1) << "a thread for each look";
+}
+
+TEST_F(StampLookerTest, WhatComesBackIsSeenAgain) {
+  StampLooker looker(1ms, look_);
+  (void)looker.look("/away", "");
+  come_back();
+  while (looker.look("/away", "").kind != Sign::Kind::there) {
+  }
+}
+
+TEST_F(StampLookerTest, WhatItThrowsIsWhyNothingIsSeen) {
+  StampLooker looker(1h, [](const auto&, const auto&) -> Sign {
+    throw std::runtime_error("too many open files");
+  });
+  const Sign expected{Sign::Kind::untrusted, "too many open files"};
+  EXPECT_EQ(looker.look("/s", ""), expected);
+}
+
+}  // namespace
+}  // namespace host::deadman
