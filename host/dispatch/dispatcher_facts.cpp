@@ -52,18 +52,23 @@ Json to_json(const ImportedWork& work) {
           {"problems", work.problems}};
 }
 
+RunFacts run_facts_from(const Json& json) {
+  RunFacts facts;
+  facts.run = json.value("run", "");
+  facts.how = end_named(json.value("how", ""));
+  facts.status = json.value("status", 0);
+  facts.reason = json.value("reason", "");
+  facts.tokens = json.value("tokens", std::int64_t{0});
+  facts.report = json.value("report", "");
+  facts.evidence = json.value("facts", Json::object());
+  return facts;
+}
+
 RunFacts last_run(const std::vector<GateVisit>& visits) {
   RunFacts facts;
   for (const auto& visit : visits) {
     const auto found = visit.evidence.find("run");
-    if (visit.gate != Gate::track || found == visit.evidence.end()) continue;
-    facts.run = found->value("run", "");
-    facts.how = end_named(found->value("how", ""));
-    facts.status = found->value("status", 0);
-    facts.reason = found->value("reason", "");
-    facts.tokens = found->value("tokens", std::int64_t{0});
-    facts.report = found->value("report", "");
-    facts.evidence = found->value("facts", Json::object());
+    if (visit.gate == Gate::track && found != visit.evidence.end()) facts = run_facts_from(*found);
   }
   return facts;
 }

@@ -13,6 +13,8 @@ namespace host::dispatch {
 
 [[nodiscard]] Json to_json(const RunFacts& facts);
 [[nodiscard]] Json to_json(const ImportedWork& work);
+// What to_json() made.
+[[nodiscard]] RunFacts run_facts_from(const Json& json);
 
 // Of the last visit to track that has a run in its evidence; without one as if nothing had run.
 [[nodiscard]] RunFacts last_run(const std::vector<GateVisit>& visits);

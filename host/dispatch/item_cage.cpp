@@ -151,6 +151,7 @@ runs::RunEnding ItemCages::run(runs::RunSpec spec, const workspaces::OutputSink&
   workspaces::remove_tree(spec.scratch);
   make_directories(spec.scratch, 0700);
   spec.writable.push_back(spec.scratch);
+  if (spec.folder.empty()) spec.folder = spec.scratch;
   for (const auto& [name, value] : runs::base_environment(spec.scratch))
     spec.environment.try_emplace(name, value);
   const auto waiting = std::make_shared<Waiting>();

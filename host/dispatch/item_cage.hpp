@@ -71,8 +71,9 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   // close().
   ItemCages(Loop& loop, runs::Runner& runner, CageFolders folders, std::int64_t life);
 
-  // Runs it to its end, in a scratch folder of its own, and gives `sink` what it printed. `begun`
-  // is called once cancel() can find it. Throws Error{unavailable}. Any thread but the loop's.
+  // Runs it to its end, with a scratch folder of its own (where it stands, if it has no other), and
+  // gives `sink` what it printed. `begun` is called once cancel() can find it. Throws
+  // Error{unavailable}. Any thread but the loop's.
   runs::RunEnding run(runs::RunSpec spec, const workspaces::OutputSink& sink,
                       const std::function<void()>& begun = {});
   // A new one, fit for RunSpec::id.
