@@ -16,7 +16,7 @@ std::string comments_of(const std::vector<Comment>& comments) {
   std::string text;
   for (const auto& comment : comments)
     text += fmt::format("{}{}, {}:\n{}\n", text.empty() ? "" : "\n", comment.user,
-                        format_utc(comment.created_at), comment.body);
+                        comment.created_at ? format_utc(*comment.created_at) : "", comment.body);
   return text;
 }
 

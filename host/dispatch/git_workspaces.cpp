@@ -66,7 +66,7 @@ class Preparation {
     for (const auto& step : work_.playbook->workspace.setup) {
       ++number;
       workspaces::CagedCommand command{
-          .arguments = step.run, .folder = clone.tree(), .limit = step.timeout, .environment = {}};
+          .arguments = step.run, .folder = clone.tree(), .limit = step.timeout};
       const auto ending = cage.run(command, [](std::string_view) { return true; });
       if (!ending.ok())
         throw Error(Code::invalid,

@@ -42,7 +42,6 @@ BoundedEnding ItemCage::run(const workspaces::CagedCommand& command,
   spec.id = cages_->next_id();
   spec.arguments = command.arguments;
   spec.folder = command.folder;
-  spec.environment = command.environment;
   spec.writable = {command.folder};
   spec.network =
       playbook_->network == Network::open ? runs::Network::open : runs::Network::meter_only;
