@@ -12,11 +12,13 @@ Installation Installation::find() {
   const fs::path folder = found.program.parent_path();
   if (fs::exists(folder / "timmy-worker")) {
     found.worker = folder / "timmy-worker";
+    found.supervisor = folder / "timmy-supervisor";
     found.plugins = folder.parent_path() / "plugins";
     found.playbooks = folder.parent_path() / "playbooks";
     return found;
   }
   found.worker = (folder / TIMMY_WORKER_FROM_BIN).lexically_normal();
+  found.supervisor = found.worker.parent_path() / "timmy-supervisor";
   found.plugins = (folder / TIMMY_PLUGINS_FROM_BIN).lexically_normal();
   found.playbooks = (folder / TIMMY_PLAYBOOKS_FROM_BIN).lexically_normal();
   if (!fs::exists(found.worker))
