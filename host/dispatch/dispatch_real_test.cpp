@@ -135,10 +135,11 @@ class DispatchForReal : public VerifyTest {
   void agent_is(const std::string& script) {
     put_program(folder_ / "agent" / "agent", "#!/bin/sh\n" + script);
   }
-  void start_host(const std::string& limits = "") {
+  void start_host(const std::string& stall = "60s") {
     life_ = std::make_unique<Life>(*this);
     const auto text = playbook_text(
-        "bug-fixer", "limits: { attempts: 2, tokens: 10000, wall: 60s" + limits + " }\n" + kGates);
+        "bug-fixer",
+        "limits: { attempts: 2, tokens: 10000, wall: 2m, stall: " + stall + " }\n" + kGates);
     const Json lanes{
         {"lanes",
          {{"code",
@@ -207,7 +208,8 @@ TEST_F(DispatchForReal, AnIssueBecomesAPullRequest) {
   EXPECT_THAT(pull.body, HasSubstr("command verify"));
   EXPECT_EQ(at_forge(item.branch)->text(), item.sealed);
   EXPECT_EQ(at_forge("main")->text(), item.base);
-  EXPECT_TRUE(std::filesystem::is_empty(state() / "clones"));
+  EXPECT_TRUE(run_until([this] { return std::filesystem::is_empty(state() / "clones"); }))
+      << testing::PrintToString(*lines_);
   EXPECT_TRUE(std::filesystem::is_empty(state() / "s"));
 }
 
@@ -244,7 +246,7 @@ TEST_F(DispatchForReal, ACrashIsAnAttempt) {
 
 TEST_F(DispatchForReal, AStallIsEndedByFacts) {
   agent_is("sleep 600\n");
-  start_host(", stall: 1s");
+  start_host("1s");
   const auto item = ended_item();
   EXPECT_EQ(item.at, (Position{Gate::track, ItemState::failed}));
   EXPECT_THAT(item.reason, HasSubstr("output"));
