@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "app/dispatch_room.hpp"
 #include "app/enforcement.hpp"
 #include "app/forge_visit.hpp"
 #include "app/installation.hpp"
@@ -12,6 +13,7 @@
 #include "control/admin_client.hpp"
 #include "gitea/token.hpp"
 #include "plugins/catalogue.hpp"
+#include "runs/containment.hpp"
 #include "services/gitea_scopes.hpp"
 #include "store/open.hpp"
 
@@ -44,6 +46,7 @@ class Examination {
     check("gitea", [this] { ask_gitea(); });
     check("webhooks", [this] { look_at_webhooks(); });
     check("models", [this] { look_at_models(); });
+    check("agents", [this] { look_at_agents(); });
     return std::move(findings_);
   }
 
@@ -210,6 +213,22 @@ class Examination {
           fmt::format("route \"{}\" leads to {}, as {}", name, route.url, route.provider));
     }
     for (const auto& line : meter_bypasses(loaded_->config)) add(Grade::warn, "models", line);
+  }
+
+  // Only where they are used: what would hold an agent, and what is wrong with the playbooks.
+  void look_at_agents() {
+    if (!loaded_ || !dispatches(loaded_->config)) return;
+    for (const auto& fault : load_rules(loaded_->config, paths_).faults)
+      add(Grade::fail, "agents", fault, "See timmy-host playbooks check.");
+    const auto supervisors = make_supervisors(paths_, Installation::find().supervisor);
+    const auto in_force =
+        runs::probe_containment(*supervisors, std::filesystem::temp_directory_path());
+    for (const auto& [name, layer] : in_force.layers())
+      if (layer->in_force)
+        add(Grade::ok, "agents",
+            std::string(name) + (layer->detail.empty() ? "" : " " + layer->detail));
+    for (const auto& line : runs::what_is_not_held(in_force))
+      add(Grade::warn, "agents", line, "See docs/agents.md.");
   }
 
   void ask_gitea() {

@@ -249,7 +249,7 @@ TEST_F(DispatchForReal, AStallIsEndedByFacts) {
   start_host("1s");
   const auto item = ended_item();
   EXPECT_EQ(item.at, (Position{Gate::track, ItemState::failed}));
-  EXPECT_THAT(item.reason, HasSubstr("output"));
+  EXPECT_THAT(item.reason, HasSubstr("printed nothing"));
 }
 
 TEST_F(DispatchForReal, ARunThatAHostsEndCutShortIsMadeAgain) {
@@ -266,7 +266,7 @@ TEST_F(DispatchForReal, ARunThatAHostsEndCutShortIsMadeAgain) {
   EXPECT_EQ(item.at.state, ItemState::done) << item.reason;
   EXPECT_EQ(item.attempts, 1);
   EXPECT_EQ(item.runs, 2);
-  EXPECT_EQ(item.interruptions, 1);
+  EXPECT_GE(item.interruptions, 1);
 }
 
 }  // namespace
