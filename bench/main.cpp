@@ -13,6 +13,7 @@
 #include "gitea_bench.hpp"
 #include "host_bench.hpp"
 #include "meter_bench.hpp"
+#include "provenance_bench.hpp"
 #include "queue_bench.hpp"
 #include "schedule_bench.hpp"
 #include "sdk_bench.hpp"
@@ -40,6 +41,8 @@ const std::vector<Bench> kBenches{
     {{"gitea.triage_cold", "gitea.triage_warm"}, bench::triage_requests},
     {{"meter.added_latency.p50", "meter.added_latency.p99"}, bench::meter_latency},
     {{"meter.streams", "meter.streams.memory"}, bench::meter_streams},
+    {{"provenance.vs_python", "provenance.vs_parse", "provenance.pss"}, bench::provenance_ingest},
+    {{"provenance.unchanged"}, bench::provenance_unchanged},
     {{"sdk.call_roundtrip"}, bench::sdk_call_roundtrip},
     {{"sdk.pooled_run"}, bench::sdk_pooled_run},
     {{"sdk.fresh_run", "sdk.fresh_run.in_a_row"}, bench::sdk_fresh_run},

@@ -19,7 +19,8 @@ namespace host {
 // none.
 class DeadmanLooks::Thread {
  public:
-  explicit Thread(std::size_t most_waiting) : most_waiting_(most_waiting) {}
+  Thread(std::size_t most_waiting, std::function<std::thread(std::function<void()>)> start)
+      : most_waiting_(most_waiting), start_(std::move(start)) {}
   ~Thread() {
     {
       const std::scoped_lock lock(mutex_);
@@ -47,7 +48,7 @@ class DeadmanLooks::Thread {
  private:
   template <class Put>
   void put(Put put) {
-    if (!thread_.joinable()) thread_ = std::thread([this] { serve(); });
+    if (!thread_.joinable()) thread_ = start_([this] { serve(); });
     {
       const std::scoped_lock lock(mutex_);
       put();
@@ -69,6 +70,7 @@ class DeadmanLooks::Thread {
   }
 
   const std::size_t most_waiting_;
+  const std::function<std::thread(std::function<void()>)> start_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> waiting_;
@@ -85,7 +87,7 @@ DeadmanLooks::DeadmanLooks(Options options, Loop& loop, Store& store, const Cloc
       log_(std::move(log)),
       watchman_(options_.paths, clock, runner, options_.boot, options_.host_name, options_.stamps),
       survey_(Error(Code::not_found, "nobody has looked yet")),
-      thread_(std::make_unique<Thread>(options_.most_waiting)) {}
+      thread_(std::make_unique<Thread>(options_.most_waiting, options_.start)) {}
 
 DeadmanLooks::~DeadmanLooks() = default;
 
@@ -149,9 +151,16 @@ void DeadmanLooks::read() {
   std::error_code ignored;
   const auto file = deadman::settings_path(options_.paths);
   // However many looks a plugin has asked for: what `status` tells must not wait behind them.
-  if (std::filesystem::exists(file, ignored))
-    return thread_->run_next(answering<deadman::Survey>(
-        [paths = options_.paths] { return deadman::survey(paths); }, done));
+  if (std::filesystem::exists(file, ignored)) {
+    const auto queued = attempt([&] {
+      thread_->run_next(answering<deadman::Survey>(
+          [paths = options_.paths] { return deadman::survey(paths); }, done));
+    });
+    if (queued.ok()) return;
+    return loop_.post([done, alive = std::weak_ptr<int>(alive_), error = queued.error()] {
+      if (!alive.expired()) done(error);
+    });
+  }
   done(Error(Code::not_found, "there is no " + file.string()));
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "base/log.hpp"
 #include "base/loop.hpp"
@@ -25,13 +27,17 @@ class DeadmanLooks final : public DeadmanDesk {
     std::string boot;               // this_boot()
     std::size_t most_waiting = 64;  // looks; the next are refused as rate_limited
     deadman::StampLooker stamps{};
+    // Starts the thread of the looks. Throws where none is to be had.
+    std::function<std::thread(std::function<void()>)> start = [](auto work) {
+      return std::thread(std::move(work));
+    };
   };
 
   // Loop, store, clock and runner outlive it. The runner is called on another thread.
   DeadmanLooks(Options options, Loop& loop, Store& store, const Clock& clock,
                deadman::Runner& runner, Log log);
   // Waits for the look that is being taken: what it has decided must be recorded. A minute
-  // and a half at worst.
+  // and a half at worst, which TimeoutStopSec= of the unit leaves besides the grace for jobs.
   ~DeadmanLooks() override;
 
   // DeadmanDesk:

@@ -159,6 +159,26 @@ class DeadmanLooksTest : public ::testing::Test {
                       Log::to_memory(lines_)};
 };
 
+TEST_F(DeadmanLooksTest, WithoutAThreadThatIsSaidAndTheNextReadTriesAgain) {
+  bool refused = true;
+  DeadmanLooks looks({.paths = paths_,
+                      .host_name = "allegro",
+                      .boot = "one",
+                      .start =
+                          [&](auto work) {
+                            if (refused)
+                              throw std::system_error(EAGAIN, std::generic_category(), "a thread");
+                            return std::thread(std::move(work));
+                          }},
+                     loop_, store_, loop_.clock(), runner_, Log::to_memory(lines_));
+  looks.read();
+  loop_.run_until([&] { return !lines_->empty(); });
+  EXPECT_THAT(*lines_, Contains(HasSubstr("can't be read")));
+  refused = false;
+  looks.read();
+  loop_.run_until([&] { return looks.report().value("watches", Json::array()).size() == 2; });
+}
+
 TEST_F(DeadmanLooksTest, ALookIsAnsweredOnTheLoopAndAudited) {
   const auto loop_thread = std::this_thread::get_id();
   let_it_die();

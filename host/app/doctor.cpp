@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include "app/dispatch_room.hpp"
+#include "app/dispatch_rules.hpp"
 #include "app/enforcement.hpp"
 #include "app/forge_visit.hpp"
 #include "app/installation.hpp"
@@ -41,12 +41,13 @@ class Examination {
     check("database", [this] { look_at_database(); });
     check("worker", [this] { add(Grade::ok, "worker", Installation::find().worker.string()); });
     check("cage", [this] { list_layers(); });
+    check("runs", [this] { look_at_runs(); });
     check("plugins", [this] { look_at_plugins(); });
     check("gitea token", [this] { look_at_token(); });
     check("gitea", [this] { ask_gitea(); });
     check("webhooks", [this] { look_at_webhooks(); });
     check("models", [this] { look_at_models(); });
-    check("agents", [this] { look_at_agents(); });
+    check("playbooks", [this] { look_at_playbooks(); });
     return std::move(findings_);
   }
 
@@ -141,6 +142,26 @@ class Examination {
     }
   }
 
+  // In a folder that a runner service sees, too; its /tmp is its own.
+  void look_at_runs() try {
+    std::error_code ignored;
+    const bool there = std::filesystem::is_directory(paths_.timmy_home, ignored);
+    const auto supervisors =
+        runs::supervisors_at(paths_.runner_socket(), Installation::find().supervisor);
+    const auto in_force = runs::probe_containment(
+        *supervisors, there ? paths_.timmy_home : std::filesystem::temp_directory_path());
+    for (const auto& [layer, state] : in_force.layers())
+      add(Grade::ok, "runs",
+          fmt::format("{}{}{}", layer, state->in_force ? " " : " is not in force: ",
+                      state->in_force && state->detail.empty() ? "in force" : state->detail));
+    for (const auto& line : runs::what_is_not_held(in_force))
+      add(Grade::warn, "runs", line, "docs/runs.md says what each layer needs.");
+  } catch (const Error& error) {
+    // A service of another user's, which this one can't ask.
+    if (error.code() != Code::denied) throw;
+    add(Grade::warn, "runs", error.message(), "Ask again as that user.");
+  }
+
   void look_at_plugins() {
     if (!loaded_) return leave_out("plugins");
     const auto quarantine = stored_quarantine(paths_);
@@ -215,20 +236,10 @@ class Examination {
     for (const auto& line : meter_bypasses(loaded_->config)) add(Grade::warn, "models", line);
   }
 
-  // Only where they are used: what would hold an agent, and what is wrong with the playbooks.
-  void look_at_agents() {
+  void look_at_playbooks() {
     if (!loaded_ || !dispatches(loaded_->config)) return;
     for (const auto& fault : load_rules(loaded_->config, paths_).faults)
-      add(Grade::fail, "agents", fault, "See timmy-host playbooks check.");
-    const auto supervisors = make_supervisors(paths_, Installation::find().supervisor);
-    const auto in_force =
-        runs::probe_containment(*supervisors, std::filesystem::temp_directory_path());
-    for (const auto& [name, layer] : in_force.layers())
-      if (layer->in_force)
-        add(Grade::ok, "agents",
-            std::string(name) + (layer->detail.empty() ? "" : " " + layer->detail));
-    for (const auto& line : runs::what_is_not_held(in_force))
-      add(Grade::warn, "agents", line, "See docs/agents.md.");
+      add(Grade::fail, "playbooks", fault, "See timmy-host playbooks check.");
   }
 
   void ask_gitea() {

@@ -21,9 +21,10 @@ struct Finding {
 };
 [[nodiscard]] std::string_view name(Finding::Grade grade) noexcept;
 
-// Every check, whatever the others found. Reads files, starts a worker without a plugin, asks the
-// running host how it is and the forge who the token is; changes nothing. Blocks, as a rule for a
-// second, at most half a minute: worker, host and forge may each take a while to answer.
+// Every check, whatever the others found. Reads files, starts a worker without a plugin and a run
+// of /bin/true in a folder that it removes, asks the running host how it is and the forge who the
+// token is; changes nothing. Blocks, as a rule for a second, at most for a minute: worker,
+// supervisor, host and forge may each take a while to answer.
 [[nodiscard]] std::vector<Finding> examine(const std::filesystem::path& config,
                                            const std::string& host_name, const Paths& paths,
                                            const std::vector<std::filesystem::path>& plugin_dirs);

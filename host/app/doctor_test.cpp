@@ -76,6 +76,17 @@ TEST_F(DoctorTest, LookingChangesNothing) {
   EXPECT_EQ(files(), before);
 }
 
+TEST_F(DoctorTest, EachLayerAroundAnAgentIsNamedWithWhatBoundsItsProcesses) {
+  EXPECT_THAT(of("runs"), AllOf(HasSubstr("ok pid namespace "), HasSubstr("ok processes "),
+                                HasSubstr("ok seccomp "), Not(HasSubstr("fail "))));
+}
+
+TEST_F(DoctorTest, ARunnerServiceThatDoesNotAnswerFails) {
+  std::filesystem::create_directories(paths_.run);
+  std::ofstream(paths_.runner_socket()) << "";
+  EXPECT_THAT(of("runs"), AllOf(HasSubstr("fail the runner service"), Not(HasSubstr("ok "))));
+}
+
 TEST_F(DoctorTest, EachProblemOfAConfigIsAFindingAndWhatNeedsItIsLeftOut) {
   write_config("defaults:\n  gitea: { url: 7 }\n  pluggins: {}\n");
   EXPECT_THAT(of("config"), AllOf(HasSubstr("host.yaml:2:"), HasSubstr("\nfail "),

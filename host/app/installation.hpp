@@ -9,7 +9,7 @@ namespace host {
 // them, relative to the program, so that an installation can be moved as a whole.
 struct Installation {
   std::filesystem::path worker;      // timmy-worker
-  std::filesystem::path supervisor;  // timmy-supervisor, beside it
+  std::filesystem::path supervisor;  // timmy-supervisor
   std::filesystem::path plugins;     // the plugins that came with it
   std::filesystem::path playbooks;   // likewise
   std::filesystem::path program;     // timmy-host itself

@@ -11,6 +11,7 @@
 #include "app/meter_bypass.hpp"
 #include "app/model_routes.hpp"
 #include "app/plan.hpp"
+#include "app/playbook_report.hpp"
 #include "app/report.hpp"
 #include "plugins/catalogue.hpp"
 #include "plugins/plugin_file.hpp"
@@ -247,6 +248,9 @@ ConfigCheck offline_check(const std::filesystem::path& config, const std::string
     const auto loaded = load_host_config(config, host_name, paths, Environment::of_process());
     check.warnings = loaded.warnings;
     PluginCheck(config, paths, plugin_dirs, check).run(loaded);
+    const auto [errors, warnings] = examine_playbooks(loaded.config, paths);
+    check.errors.insert(check.errors.end(), errors.begin(), errors.end());
+    check.warnings.insert(check.warnings.end(), warnings.begin(), warnings.end());
   } catch (const ConfigError& error) {
     check.errors = error.problems();
   }

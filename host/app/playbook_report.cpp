@@ -32,10 +32,9 @@ std::string misnamed(const std::string& name, const PlaybookSet& set) {
   return near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near);
 }
 
-Loaded load(const ForgeAsker& asker) {
-  Loaded loaded;
-  loaded.config = load_or_default(asker.config, asker.host_name, asker.paths).config;
-  loaded.set = dispatch::load_playbooks(playbook_folders(loaded.config, asker.paths));
+Loaded load(HostConfig config, const Paths& paths) {
+  Loaded loaded{.config = std::move(config), .set = {}, .missing = {}};
+  loaded.set = dispatch::load_playbooks(playbook_folders(loaded.config, paths));
   for (const auto& folder : loaded.config.playbook_dirs)
     if (std::error_code ignored; !fs::is_directory(folder, ignored))
       loaded.set.warnings.push_back("playbook_dirs names " + folder.string() +
@@ -46,6 +45,10 @@ Loaded load(const ForgeAsker& asker) {
                                 fmt::format("playbooks.{} is no playbook that this host has{}",
                                             name, misnamed(name, loaded.set))});
   return loaded;
+}
+
+Loaded load(const ForgeAsker& asker) {
+  return load(load_or_default(asker.config, asker.host_name, asker.paths).config, asker.paths);
 }
 
 Json warnings_json(const Loaded& loaded) {
@@ -180,6 +183,20 @@ Json playbooks_check(const ForgeAsker& asker, const std::vector<fs::path>& files
   });
   const auto lanes = has_lanes ? dispatch::LanesFile{} : load(asker).set.lanes;
   return check_json(dispatch::check_playbooks(files, lanes), has_lanes, {});
+}
+
+PlaybookFindings examine_playbooks(const HostConfig& config, const Paths& paths) {
+  const auto is_on = [](const auto& each) { return each.second.enabled; };
+  if (std::none_of(config.playbooks.begin(), config.playbooks.end(), is_on)) return {};
+  const auto loaded = load(config, paths);
+  PlaybookFindings findings{.errors = loaded.missing, .warnings = loaded.set.warnings};
+  const auto take = [&](const std::vector<Problem>& problems) {
+    findings.errors.insert(findings.errors.end(), problems.begin(), problems.end());
+  };
+  take(loaded.set.lanes.problems);
+  for (const auto& file : loaded.set.files)
+    if (settings_of(config, file.name).enabled) take(file.problems);
+  return findings;
 }
 
 Json playbook_report(const ForgeAsker& asker, const std::string& name) {

@@ -15,7 +15,9 @@ class LoopDoor : public std::enable_shared_from_this<LoopDoor> {
  public:
   explicit LoopDoor(Loop& loop) : loop_(&loop) {}
 
-  // Runs `work` on the loop, unless the door is closed by then. Any thread.
+  // Runs `work` on the loop, unless the door is closed by then. Any thread. Work that doesn't run
+  // is let go on the loop's thread or on this one, so it must hold nothing that has to end on the
+  // loop.
   void post(std::function<void()> work);
   // On the loop's thread, or when that runs no more, and before the loop goes.
   void close();

@@ -162,6 +162,11 @@ std::optional<Child::Exit> Child::reap() {
   return exit;
 }
 
+void Child::abandon() noexcept {
+  pid_ = -1;
+  pidfd_.reset();
+}
+
 void hide_process() {
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) throw system_error("closing this process to others");
 }

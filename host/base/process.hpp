@@ -52,6 +52,10 @@ class Child {
   // Reaps the child if it has ended, else nullopt. What is left of its group is killed then.
   [[nodiscard]] std::optional<Exit> reap();
 
+  // Lets go of one that even SIGKILL does not end, as in a call to a file system that is away: it
+  // is neither killed nor waited for here, and its number stays taken until this process ends.
+  void abandon() noexcept;
+
  private:
   pid_t pid_ = -1;
   Fd pidfd_;

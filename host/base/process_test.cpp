@@ -115,6 +115,19 @@ std::string maker_of_a_file_in(const std::filesystem::path& folder, uid_t owner)
   return std::to_string(info.st_uid) + ":" + std::to_string(info.st_gid);
 }
 
+TEST(Child, OneThatIsAbandonedIsNeitherKilledNorWaitedFor) {
+  pid_t pid = 0;
+  {
+    auto child = spawn({.program = "/bin/sleep", .arguments = {"sleep", "60"}});
+    pid = child.pid();
+    child.abandon();
+    EXPECT_FALSE(child);
+  }
+  EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), 0) << "it ended";
+  ::kill(pid, SIGKILL);
+  EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
+}
+
 TEST(WorkAsOwnerTest, RootBecomesTheOwnerOfTheFolderForGood) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
   const TestFolder folder;

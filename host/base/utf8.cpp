@@ -24,6 +24,17 @@ Character character_at(std::string_view text, std::size_t at) noexcept {
   return {point, size};
 }
 
+bool is_control(char32_t point) noexcept { return point < 0x20 || (point >= 0x7F && point < 0xA0); }
+
+bool is_unseen(char32_t point) noexcept {
+  const auto within = [&](char32_t first, char32_t last) {
+    return point >= first && point <= last;
+  };
+  return point == 0xAD || point == 0x061C || point == 0x180E || point == 0x200B ||
+         within(0x200E, 0x200F) || within(0x202A, 0x202E) || within(0x2060, 0x206F) ||
+         point == 0xFEFF || within(0xFFF9, 0xFFFB) || within(0xE0000, 0xE007F);
+}
+
 bool cut_text(std::string& text, std::size_t most) {
   if (text.size() <= most) return false;
   while (most > 0 && continues(text[most])) --most;

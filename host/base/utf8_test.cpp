@@ -56,5 +56,20 @@ TEST(Utf8, ACutLeavesCharactersWhole) {
   EXPECT_EQ(text, "a");
 }
 
+TEST(Unseen, IsWhatMakesATextReadAsAnother) {
+  for (const char32_t point :
+       {0xADU, 0x061CU, 0x200BU, 0x200EU, 0x202EU, 0x2066U, 0xFEFFU, 0xE0041U})
+    EXPECT_TRUE(is_unseen(point)) << std::hex << static_cast<unsigned>(point);
+  for (const char32_t point : {0x20U, 0x0AU, 0x41U, 0x200CU, 0x200DU, 0xFE0FU, 0x1F600U})
+    EXPECT_FALSE(is_unseen(point)) << std::hex << static_cast<unsigned>(point);
+}
+
+TEST(ControlCharacters, AreThoseOfBothTables) {
+  for (const char32_t point : {0x00U, 0x0AU, 0x1FU, 0x7FU, 0x85U, 0x9FU})
+    EXPECT_TRUE(is_control(point)) << std::hex << static_cast<unsigned>(point);
+  for (const char32_t point : {0x20U, 0x7EU, 0xA0U, 0x2028U})
+    EXPECT_FALSE(is_control(point)) << std::hex << static_cast<unsigned>(point);
+}
+
 }  // namespace
 }  // namespace host

@@ -67,13 +67,11 @@ std::vector<Command> config_commands() {
        .arguments = "",
        .summary = "report every error in host.yaml, with its line",
        .details =
-           "Checks the whole file; and for every host's entry, the config of each plugin that "
-           "it enables "
-           "by the plugin's own schema. A plugin that is enabled here and not installed, or "
-           "refused, is "
-           "an error, a "
-           "missing grant a warning. Exit status 0 without errors, 78 with, 66 without a "
-           "file.",
+           "Checks the whole file; for every host's entry, the config of each plugin that it "
+           "enables "
+           "by the plugin's own schema; and here, the playbooks that it enables and the lanes. A "
+           "plugin or playbook that is enabled here and not installed, or refused, is an error, a "
+           "missing grant a warning. Exit status 0 without errors, 78 with, 66 without a file.",
        .examples = {"timmy-host --check-config",
                     "timmy-host --check-config --config ./host.yaml --json",
                     "timmy-host --check-config --host allegro"},

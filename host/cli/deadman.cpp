@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "cli/command.hpp"
 #include "cli/deadman_look.hpp"
+#include "cli/deadman_plugin.hpp"
 #include "cli/deadman_text.hpp"
 #include "cli/table.hpp"
 #include "deadman/rehearsal.hpp"
@@ -141,8 +142,10 @@ int test(Session& session, const Given& given) {
   deadman::StampLooker stamps;
   if (seen_from_outside(watch)) sign = look_at(session, watch, stamps);
   deadman::ProgramRunner runner(Environment::of_process());
-  const auto lacks =
+  auto lacks =
       deadman::shortcomings(settings, watch, sign, {.runner = runner, .user = ::geteuid()});
+  if (!seen_from_outside(watch))
+    for (auto& line : plugin_shortcomings(session, watch)) lacks.push_back(std::move(line));
   print_rehearsal(session.out, watch, deadman::rehearse_death(settings, watch), lacks,
                   session.json);
   return lacks.empty() ? 0 : 1;
@@ -239,7 +242,8 @@ std::vector<Command> deadman_commands() {
        .summary = "show what a death would lead to, without one",
        .details =
            "Plays the death of one watch from its last sign of life to the hand-off, in made-up "
-           "time, with the commands that would be run; and says what stands in the way on "
+           "time, with the commands and alerts that would be run; and says what stands in the way "
+           "on "
            "this machine. Does and keeps nothing. Exit status 1 when something stands in "
            "the way.",
        .examples = {"timmy-host deadman test hermes", "timmy-host deadman test host --json"},

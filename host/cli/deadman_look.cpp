@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <ostream>
 #include <random>
 #include <thread>
@@ -66,7 +67,8 @@ deadman::Moment now() { return {this_boot(), awake()}; }
 std::string named_host(const Session& session) {
   const auto loaded =
       attempt([&] { return load_or_default(session.config, session.host_name, session.paths); });
-  return loaded.ok() ? loaded.value().config.host_name : this_machine();
+  if (loaded.ok()) return loaded.value().config.host_name;
+  return session.host_name.empty() ? this_machine() : session.host_name;
 }
 
 Sign look_at(const Session& session, const deadman::Watch& watch, deadman::StampLooker& stamps) {
@@ -82,13 +84,12 @@ deadman::StateFile take_turn(const Session& session, const deadman::Settings& se
 namespace {
 
 // As a round is to judge it.
-Sign sign_of(const Session& session, const deadman::Watch& watch, const deadman::State& state,
-             deadman::StampLooker& stamps, deadman::Runner& runner) {
-  return deadman::unless_at_work(look_at(session, watch, stamps), watch, silence_of(state, watch),
-                                 now(), runner);
+Sign as_judged(Sign sign, const deadman::Watch& watch, const deadman::State& state,
+               deadman::Runner& runner) {
+  return deadman::unless_at_work(std::move(sign), watch, silence_of(state, watch), now(), runner);
 }
 
-// The host first; then whoever was looked at last. So one at which every look hangs comes at the
+// The host first; then whoever was judged longest ago. So one that ends this process comes at the
 // end, behind those that it could hold up. Those that nobody has looked at yet, as after a boot,
 // come in another order each time, lest such a one be always their first.
 void put_in_order(std::vector<deadman::Watch>& watches, const deadman::State& state) {
@@ -102,18 +103,50 @@ void put_in_order(std::vector<deadman::Watch>& watches, const deadman::State& st
                    [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
 }
 
-// Each by a round of its own, so that what was seen of it is kept before the next is looked at.
+// A sign that is older is not judged: what came since would count as silence.
+constexpr Duration kFresh = std::chrono::seconds(5);
+
+// What is seen of all before the lock is taken: a look that hangs, as at a file system that is
+// gone, must not keep the running host from its looks.
+class Signs {
+ public:
+  Signs(const Session& session, const std::vector<deadman::Watch>& watches,
+        deadman::StampLooker& stamps)
+      : session_(session), stamps_(stamps) {
+    for (const auto& watch : watches) (void)fresh(watch);
+  }
+  // Looks again where the lock, or what was done about others, took its time. What hung before is
+  // known to hang, and not waited for.
+  const Sign& fresh(const deadman::Watch& watch) {
+    auto& [sign, at] = seen_[watch.name];
+    const auto now = SystemClock().monotonic();
+    if (at == MonotonicTime() || now - at > kFresh) {
+      sign = look_at(session_, watch, stamps_);
+      at = SystemClock().monotonic();
+    }
+    return sign;
+  }
+
+ private:
+  const Session& session_;
+  deadman::StampLooker& stamps_;
+  std::map<std::string, std::pair<Sign, MonotonicTime>> seen_;  // by watch
+};
+
+// Each by a round of its own, so that what was seen of it is kept before the next is judged.
 std::vector<deadman::Record> look_and_act(const Session& session, const deadman::Settings& all,
-                                          deadman::Runner& runner) {
+                                          deadman::Runner& runner, deadman::StampLooker& stamps) {
   auto watches = deadman::seen_from_outside(all).watches;
   const SystemClock clock;
+  const auto host_name = named_host(session);
+  Signs signs(session, watches, stamps);
   auto file = take_turn(session, all);
   auto state = file.load(all, clock.wall());
   auto records = deadman::bring_into_line(state, all, now(), clock.wall());
+  // A round keeps it; without one it would be carried over at each look.
+  if (watches.empty()) file.save(state);
   put_in_order(watches, state);
-  deadman::StampLooker stamps;
   deadman::Patience patience;
-  const auto host_name = named_host(session);
   for (auto& watch : watches) {
     const deadman::Settings one{
         .dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
@@ -125,7 +158,9 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
              .host_name = host_name,
              .runner = runner,
              .look =
-                 [&](const auto& each) { return sign_of(session, each, state, stamps, runner); },
+                 [&](const auto& each) {
+                   return as_judged(signs.fresh(each), each, state, runner);
+                 },
              .keep = [&](const deadman::State& kept) { file.save(kept); },
              .unit_state = [&](const auto& each) { return describe_unit(each, runner); }})
             .run(patience);
@@ -144,22 +179,25 @@ std::vector<deadman::Record> say(const Session& session, const deadman::Settings
   settings.dry_run = true;
   deadman::ProgramRunner runner(Environment::of_process());
   const SystemClock clock;
-  return deadman::Round(
-             settings, state,
-             {.clock = clock,
-              .boot = this_boot(),
-              .host_name = named_host(session),
-              .runner = runner,
-              .look =
-                  [&](const auto& watch) { return sign_of(session, watch, state, stamps, runner); },
-              .keep = [](const deadman::State&) {}})
+  return deadman::Round(settings, state,
+                        {.clock = clock,
+                         .boot = this_boot(),
+                         .host_name = named_host(session),
+                         .runner = runner,
+                         .look =
+                             [&](const auto& watch) {
+                               return as_judged(look_at(session, watch, stamps), watch, state,
+                                                runner);
+                             },
+                         .keep = [](const deadman::State&) {}})
       .run();
 }
 
-std::vector<deadman::Record> act(const Session& session, const deadman::Settings& settings) {
+std::vector<deadman::Record> act(const Session& session, const deadman::Settings& settings,
+                                 deadman::StampLooker stamps) {
   deadman::ProgramRunner runner(Environment::of_process());
   try {
-    return look_and_act(session, settings, runner);
+    return look_and_act(session, settings, runner, stamps);
   } catch (...) {
     const Error error = current_error();
     if (settings.dry_run || another_looks(error, deadman::state_path(session.paths, false))) throw;

@@ -16,7 +16,7 @@ namespace host::cli {
 [[nodiscard]] deadman::Moment now();
 
 // By which name alerts tell of this host: the one that a running host goes by, too. Where host.yaml
-// can't be read it is the machine's own.
+// can't be read it is what --host says, or the machine's own.
 [[nodiscard]] std::string named_host(const Session& session);
 
 // What is kept, in this process's hands. Waits half a minute for another deadman to end. Throws
@@ -32,9 +32,10 @@ namespace host::cli {
 [[nodiscard]] std::vector<deadman::Record> say(const Session& session,
                                                const deadman::Settings& settings);
 
-// Looks, acts and keeps. Where that can't be, somebody is told (see tell_own_fault()), and the
-// Error goes on.
-[[nodiscard]] std::vector<deadman::Record> act(const Session& session,
-                                               const deadman::Settings& settings);
+// Looks, and with the state in hand then acts and keeps. Where that can't be, somebody is told (see
+// tell_own_fault()), and the Error goes on.
+[[nodiscard]] std::vector<deadman::Record> act(
+    const Session& session, const deadman::Settings& settings,
+    deadman::StampLooker stamps = deadman::StampLooker());
 
 }  // namespace host::cli

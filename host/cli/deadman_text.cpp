@@ -9,11 +9,16 @@ namespace host::cli {
 namespace {
 
 // For a person's eye: what is run is a list, never this text.
-std::string command_text(const Json& evidence) {
+std::string command_text(const Json& words) {
   std::string text;
-  for (const auto& word : evidence.value("command", Json::array()))
-    text += (text.empty() ? "" : " ") + word.get<std::string>();
+  for (const auto& word : words) text += (text.empty() ? "" : " ") + word.get<std::string>();
   return text;
+}
+
+// Of a rehearsal: the restart or the alert.
+Json what_runs(const deadman::Rehearsed& each) {
+  return each.alert.empty() ? each.record.evidence.value("command", Json::array())
+                            : Json(each.alert);
 }
 
 }  // namespace
@@ -64,7 +69,8 @@ void print_rehearsal(std::ostream& out, const deadman::Watch& watch,
       rows.push_back({{"after_seconds", std::chrono::duration<double>(each.after).count()},
                       {"event", deadman::name(each.record.event)},
                       {"text", each.record.text},
-                      {"command", each.record.evidence.value("command", Json::array())}});
+                      {"command", each.record.evidence.value("command", Json::array())},
+                      {"alert", each.alert}});
     out << to_indented_text({{"watch", watch.name},
                              {"looked_at_by", deadman::looked_at_by(watch)},
                              {"would", rows},
@@ -75,7 +81,7 @@ void print_rehearsal(std::ostream& out, const deadman::Watch& watch,
   Table table({"AFTER", "EVENT", "WHAT", "RUNS"});
   for (const auto& each : all)
     table.add({deadman::brief(each.after), std::string(deadman::name(each.record.event)),
-               each.record.text, command_text(each.record.evidence)});
+               each.record.text, command_text(what_runs(each))});
   table.print(out);
   out << "looked at by " << deadman::looked_at_by(watch) << '\n';
   for (const auto& lack : shortcomings) out << "! " << printable(lack) << '\n';

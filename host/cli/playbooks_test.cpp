@@ -72,6 +72,25 @@ TEST_F(PlaybookCommandTest, ACheckOfWhatIsThereIsQuietAndNamesTheFiles) {
   EXPECT_THAT(err_.str(), HasSubstr("playbooks.bug-fxier is no playbook"));
 }
 
+TEST_F(PlaybookCommandTest, CheckConfigLooksAtWhatIsOnAndAtTheLanes) {
+  EXPECT_EQ(run({"--check-config"}), 0) << out_.str() << err_.str();
+  write("playbooks/triage.yaml", "name: triage\nlimts: {}\n");
+  EXPECT_EQ(run({"--check-config"}), 0) << "it is off: " << out_.str();
+  write("playbooks/bug-fixer.yaml", "name: bug-fixer\nlimts: {}\n");
+  EXPECT_EQ(run({"--check-config"}), 78);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("playbooks/bug-fixer.yaml:2:1: limts"),
+                                Not(HasSubstr("triage.yaml"))));
+  std::filesystem::remove(folder_ / "playbooks/bug-fixer.yaml");
+  write("playbooks/agent-lanes.json", "{");
+  EXPECT_EQ(run({"--check-config"}), 78);
+  EXPECT_THAT(out_.str(), HasSubstr("agent-lanes.json:1:"));
+  write_config("defaults:\n  playbooks:\n    bug-fxier: { enabled: true }\n");
+  EXPECT_EQ(run({"--check-config"}), 78);
+  EXPECT_THAT(out_.str(), HasSubstr("did you mean \"bug-fixer\"?"));
+  write_config("defaults: {}\n");
+  EXPECT_EQ(run({"--check-config"}), 0) << "nothing is on: " << out_.str();
+}
+
 TEST_F(PlaybookCommandTest, FilesByNameAreCheckedWithoutAHostYaml) {
   std::filesystem::remove(folder_ / "host.yaml");
   write("mine.yaml",

@@ -17,12 +17,6 @@ std::size_t width(const std::string& text) {
   }));
 }
 
-bool is_control(char32_t point) {
-  const bool turns = point == 0x061c || point == 0x200e || point == 0x200f ||
-                     (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
-  return point < 0x20 || (point >= 0x7f && point < 0xa0) || turns;
-}
-
 }  // namespace
 
 void Table::print(std::ostream& out, const std::string& indent) const {
@@ -50,7 +44,7 @@ std::string printable(std::string text, bool lines) {
   for (std::size_t at = 0; at < text.size();) {
     const auto [point, size] = character_at(text, at);
     const bool kept = lines && (point == '\n' || point == '\t');
-    if (!point || (is_control(*point) && !kept))
+    if (!point || ((is_control(*point) || is_unseen(*point)) && !kept))
       safe += '?';
     else
       safe.append(text, at, size);

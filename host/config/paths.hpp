@@ -73,6 +73,8 @@ struct Paths {
   // Working folders of workers, one each, emptied when a worker ends.
   [[nodiscard]] std::filesystem::path scratch() const { return run / "scratch"; }
   [[nodiscard]] std::filesystem::path socket() const { return run / "host.sock"; }
+  // Where there is a runner service, it answers here.
+  [[nodiscard]] std::filesystem::path runner_socket() const { return run / "runner.sock"; }
   // The secret that a command must show to change something; mode 0600.
   [[nodiscard]] std::filesystem::path cookie() const { return run / "cookie"; }
   // Held by the running host with F_SETLK. Stands with the database: one state, one host.

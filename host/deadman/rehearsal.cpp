@@ -122,7 +122,11 @@ std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& wat
                        return Sign{Sign::Kind::there, "the last one"};
                      },
                  .keep = [](const State&) {}});
-    for (auto& record : round.run()) all.push_back({clock.boot(), std::move(record)});
+    for (auto& record : round.run()) {
+      const bool told = record.event == Event::died || record.event == Event::handed_off;
+      all.push_back(
+          {clock.boot(), std::move(record), told ? settings.alert : std::vector<std::string>()});
+    }
   };
   const Target& target = state.target(watch);
   // As often as the timer looks; where pauses are of days, more coarsely.

@@ -17,6 +17,7 @@ namespace host::deadman {
 struct Rehearsed {
   Duration after{};  // since the last sign of life
   Record record;
+  std::vector<std::string> alert;  // by which it would be told; empty: it is not
 };
 
 // What would be recorded if `watch` fell silent now and stayed so, until nothing more is done about

@@ -31,6 +31,9 @@ TEST(Rehearsal, ShowsADeathFromItsFirstMinuteToTheHandOff) {
   EXPECT_EQ(all[0].after, 10min);
   EXPECT_EQ(all[2].after, 20min);
   EXPECT_EQ(all[1].record.evidence["command"].back(), "h.service");
+  EXPECT_THAT(all[0].alert, ElementsAre("/alert"));
+  EXPECT_THAT(all[1].alert, IsEmpty());
+  EXPECT_THAT(all[4].alert, ElementsAre("/alert"));
 }
 
 TEST(Rehearsal, EndsAlsoWithoutARestartAndWithTheLongestPauses) {

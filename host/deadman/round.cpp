@@ -175,6 +175,10 @@ void Round::tell(const Watch& watch, Telling& telling, Patience& patience) {
     outside_.keep(state_);
     if (!ending.ok) return;
   }
+  // Each was told, as far as it went.
+  if (telling.open.empty()) return;
+  telling.put_off();
+  outside_.keep(state_);
 }
 
 Ending Round::run_alert(const Watch& watch, const Alert& alert, Duration limit) const {

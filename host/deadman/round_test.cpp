@@ -258,6 +258,25 @@ TEST_F(RoundTest, AllAlertsOfALookTogetherHaveOneLimitAndNoneIsLost) {
   for (const auto& [key, target] : state_.targets) EXPECT_THAT(target.telling.open, IsEmpty());
 }
 
+TEST_F(RoundTest, WhatASlowAlertLeavesNoTimeForIsToldAtTheNextLook) {
+  look();
+  clock_.advance(1min);
+  sign_.mark = "2";
+  for (const auto event : {Event::died, Event::unwatchable, Event::handed_off})
+    target().telling.raise(event, "text");
+  runner_.clock = &clock_;
+  runner_.alert_takes = 20s;
+  std::vector<std::size_t> told;
+  for (int looks = 0; looks < 3; ++looks) {
+    look();
+    clock_.advance(1min);
+    told.push_back(runner_.of("/alert").size());
+  }
+  EXPECT_THAT(told, ElementsAre(1, 2, 3));
+  target().telling.raise(Event::state_lost, "and then");
+  EXPECT_THAT(target().telling.goes, SizeIs(1)) << "in one go";
+}
+
 TEST_F(RoundTest, WithoutAnAlertWhatHoldsWaitsForOne) {
   settings_.alert.clear();
   look();

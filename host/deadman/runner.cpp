@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -74,13 +75,26 @@ Ending ending_of(const Child::Exit& exit, const Tail& tail) {
   return {!exit.signalled && exit.number == 0, std::move(text), tail.text()};
 }
 
+// What SIGKILL does not end, in a call to a file system that is away, say, holds up nobody.
+void kill_and_reap(Child& child) {
+  constexpr int kMoment = 2000;  // milliseconds
+  child.signal_group(SIGKILL);
+  pollfd ended{child.pidfd(), POLLIN, 0};
+  while (::poll(&ended, 1, kMoment) < 0 && errno == EINTR) {
+  }
+  if (!child.reap()) child.abandon();
+}
+
 Ending watch(Child& child, Tail& tail, Duration limit) {
   const Instant end = std::chrono::steady_clock::now() + limit;
   std::array<pollfd, 2> watched{{{child.pidfd(), POLLIN, 0}, {tail.reader(), POLLIN, 0}}};
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return {false, "took longer than " + format_duration(limit)};
+    if (left.count() <= 0) {
+      kill_and_reap(child);
+      return {false, "took longer than " + format_duration(limit)};
+    }
     (void)::poll(watched.data(), watched.size(), static_cast<int>(left.count()));
     // Its end may come before the program's, which poll would then tell without end.
     if (watched[1].fd >= 0 && !tail.take()) watched[1].fd = -1;

@@ -37,7 +37,8 @@ void check_program(const std::string& program);
 
 // The real one. A program gets PATH, a home, where the user's service manager is, and nothing else
 // of this process; what is left of its process group when it ends, or after its limit, is killed.
-// One that check_program() refuses is not run.
+// What even that does not end within two seconds is left behind. One that check_program() refuses
+// is not run; that looks at the file system, for which there is no limit.
 class ProgramRunner final : public Runner {
  public:
   explicit ProgramRunner(const Environment& environment);

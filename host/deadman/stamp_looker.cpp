@@ -39,15 +39,19 @@ class StampLooker::Visit {
 StampLooker::StampLooker(Duration limit, Look look) : limit_(limit), look_(std::move(look)) {}
 
 Sign StampLooker::look(const std::filesystem::path& stamp, const std::string& user) {
+  const Key key(stamp, user);
   // The same text each time, so that it is told once.
-  const auto hangs = [&] {
+  const auto hangs = [&](Duration waited) {
     return untrusted("looking at " + stamp.string() + " takes longer than " +
-                     format_duration(limit_) + "; see after its file system and the directory of " +
+                     format_duration(waited) + "; see after its file system and the directory of " +
                      "users");
   };
-  if (const auto last = left_behind_.find(stamp); last != left_behind_.end()) {
-    if (!last->second->wait(Duration::zero())) return hangs();
+  if (const auto last = left_behind_.find(key); last != left_behind_.end()) {
+    auto sign = last->second.visit->wait(Duration::zero());
+    if (!sign) return hangs(last->second.waited);
+    // It is what was seen at some time since, and whatever came later the next look sees.
     left_behind_.erase(last);
+    return *std::move(sign);
   }
   const auto visit = std::make_shared<Visit>();
   try {
@@ -61,10 +65,18 @@ Sign StampLooker::look(const std::filesystem::path& stamp, const std::string& us
   } catch (const std::system_error& failure) {
     return untrusted(std::string("no thread can be had to look at it: ") + failure.what());
   }
-  const auto hanging = std::min<std::size_t>(left_behind_.size(), 5);
-  if (auto sign = visit->wait(limit_ / (1 << hanging))) return *std::move(sign);
-  left_behind_.emplace(stamp, visit);
-  return hangs();
+  const auto limit = limit_ / (1 << std::min<std::size_t>(hanging(), 5));
+  if (auto sign = visit->wait(limit)) return *std::move(sign);
+  left_behind_.emplace(key, LeftBehind{visit, limit});
+  return hangs(limit);
+}
+
+// Those that ended meanwhile and that nobody asked for again, as nobody watches them any more, go.
+std::size_t StampLooker::hanging() {
+  std::erase_if(left_behind_, [](const auto& each) {
+    return each.second.visit->wait(Duration::zero()).has_value();
+  });
+  return left_behind_.size();
 }
 
 }  // namespace host::deadman

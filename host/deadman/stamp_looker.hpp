@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "deadman/silence.hpp"
@@ -19,7 +20,9 @@ namespace host::deadman {
 // says nothing either way; until it ends, the next looks at that stamp say so at once, so there is
 // never more than one thread a stamp. The more of them hang, the shorter is waited for the next, so
 // that a hundred take half a minute in all. What is left behind ends with the process and keeps
-// neither this object nor the process from their ends. One thread at a time.
+// neither this object nor the process from their ends; but for a wait that not even SIGKILL ends, as
+// FUSE has them, which keeps the process until it is over. What ended meanwhile is told at the next
+// look. One thread at a time.
 class StampLooker {
  public:
   using Look = std::function<Sign(const std::filesystem::path& stamp, const std::string& user)>;
@@ -32,9 +35,17 @@ class StampLooker {
 
  private:
   class Visit;
+  using Key = std::pair<std::filesystem::path, std::string>;  // stamp and user
+  struct LeftBehind {
+    std::shared_ptr<Visit> visit;
+    Duration waited;  // before it was
+  };
+  // How many looks hang now.
+  [[nodiscard]] std::size_t hanging();
+
   Duration limit_;
   Look look_;
-  std::map<std::filesystem::path, std::shared_ptr<Visit>> left_behind_;
+  std::map<Key, LeftBehind> left_behind_;
 };
 
 }  // namespace host::deadman

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
 
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
@@ -68,6 +69,39 @@ TEST_F(StampLookerTest, WhatComesBackIsSeenAgain) {
   come_back();
   while (looker.look("/away", "").kind != Sign::Kind::there) {
   }
+  EXPECT_EQ(*looks_, 1) << "what was seen at last is thrown away: a slow one is never seen";
+}
+
+TEST_F(StampLookerTest, OneStampOfTwoUsersIsTwo) {
+  StampLooker looker(1ms, look_);
+  (void)looker.look("/away", "ada");
+  EXPECT_EQ(looker.look("/away", "hermes").kind, Sign::Kind::untrusted);
+  EXPECT_EQ(*looks_, 2);
+}
+
+int threads() {
+  const std::filesystem::directory_iterator all("/proc/self/task");
+  return static_cast<int>(std::distance(begin(all), end(all)));
+}
+
+TEST_F(StampLookerTest, TheMoreOfThemHangNowTheShorterIsWaitedForTheNext) {
+  std::promise<void> later;
+  const auto look = [look = look_, gone = later.get_future().share()](const auto& stamp,
+                                                                      const auto& user) {
+    if (stamp == "/later") gone.wait();
+    return look(stamp, user);
+  };
+  StampLooker looker(8ms, look);
+  const auto before = threads();
+  EXPECT_THAT(looker.look("/away", "1").mark, HasSubstr("longer than 8ms"));
+  EXPECT_THAT(looker.look("/away", "2").mark, HasSubstr("longer than 4ms"));
+  EXPECT_THAT(looker.look("/away", "3").mark, HasSubstr("longer than 2ms"));
+  EXPECT_THAT(looker.look("/away", "1").mark, HasSubstr("longer than 8ms")) << "the same words";
+  come_back();
+  while (threads() > before) std::this_thread::yield();
+  EXPECT_THAT(looker.look("/later", "").mark, HasSubstr("longer than 8ms"))
+      << "it waits less for those that nobody asks for any more";
+  later.set_value();
 }
 
 TEST_F(StampLookerTest, WhatItThrowsIsWhyNothingIsSeen) {

@@ -108,6 +108,16 @@ TEST_F(StampTest, ALinkThatOthersCouldHavePutThereLeadsNowhere) {
   }
 }
 
+TEST_F(StampTest, AWayUpFromWhereOthersMayWriteLeadsNowhere) {
+  write();
+  std::filesystem::create_directories(folder_ / "open" / "down");
+  const auto name = stamp_.filename();
+  stamp_ = folder_ / "open" / "down" / ".." / ".." / "stamps" / name;
+  EXPECT_EQ(look().kind, Sign::Kind::there);
+  ::chmod((folder_ / "open").c_str(), 0777);
+  EXPECT_THAT(fault(), HasSubstr("open can be written by others")) << "down may become a link";
+}
+
 TEST_F(StampTest, LinksWithoutEndAreSaid) {
   std::filesystem::create_directory_symlink("loop", folder_ / "loop");
   stamp_ = folder_ / "loop" / "hermes.stamp";

@@ -286,7 +286,9 @@ State StateFile::load(const Settings& all, WallTime now) {
     state.id = new_id();
     const auto text = error.message() + "; hands off until it is cleared";
     for (const auto& watch : all.watches) {
-      state.targets[subject(watch)] = target_of_unknown_past(text);
+      // Under its name, or an edit of its `restart` would put hands on again.
+      Target& target = state.targets[subject(watch)] = target_of_unknown_past(text);
+      target.watch = watch.name;
       state.add({.at = now,
                  .target = watch.name,
                  .event = Event::state_lost,

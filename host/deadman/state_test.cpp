@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/test_folder.hpp"
 #include "deadman/round_fixture.hpp"
+#include "deadman/upkeep.hpp"
 
 namespace host::deadman {
 namespace {
@@ -160,6 +161,9 @@ TEST_F(StateTest, EachDamagedOneTakesHandsOffAndIsSetAside) {
       EXPECT_TRUE(state.targets.at("system:h.service").handed_off);
       EXPECT_NE(state.targets.at("host").telling.find(Event::state_lost), nullptr);
       EXPECT_EQ(state.records.size(), 2u);
+      all.watches[0].restart->unit = "corrected.service";
+      (void)carry_over(state, all);
+      EXPECT_TRUE(state.target(all.watches[0]).handed_off) << "an edit puts hands on again";
     }
     EXPECT_TRUE(read_state(file()).targets.at("system:h.service").handed_off)
         << "it is kept at once";

@@ -9,16 +9,23 @@
 namespace host::deadman {
 namespace {
 
+// What was done lies further back by what has passed since the last look, which is returned.
+Duration pass(Target& target, const Moment& now) {
+  const Silence& silence = target.silence;
+  const auto passed = silence.begins_anew(now) ? Duration::zero() : now.at - silence.looked.at;
+  for (auto& ago : target.restarts) ago += passed;
+  target.telling.pass(passed);
+  target.trouble_pause = std::max(Duration::zero(), target.trouble_pause - passed);
+  return passed;
+}
+
 class Judge {
  public:
   Judge(Target& target, const Rules& rules, const Moment& now)
       : target_(target), rules_(rules), now_(now) {}
 
   Decision take(const Sign& sign) {
-    const auto passed =
-        target_.silence.begins_anew(now_) ? Duration::zero() : now_.at - target_.silence.looked.at;
-    for (auto& ago : target_.restarts) ago += passed;
-    target_.telling.pass(passed);
+    const auto passed = pass(target_, now_);
     decision_.sight = target_.silence.look(sign, now_, rules_.after);
     watch_trouble(sign, passed);
     switch (decision_.sight.life) {
@@ -45,11 +52,13 @@ class Judge {
   // hands of those who are watched.
   void watch_trouble(const Sign& sign, Duration passed) {
     const auto before = std::exchange(target_.trouble, trouble_of(sign));
-    target_.trouble_pause = std::max(Duration::zero(), target_.trouble_pause - passed);
     if (target_.trouble.empty()) {
-      if (std::exchange(target_.trouble_told, false))
-        alert(Event::watchable, "can be watched again");
       target_.troubled = Duration::zero();
+      if (!target_.trouble_told || may_be_dying()) return;
+      target_.trouble_told = false;
+      // Who is dead is told to be so.
+      if (decision_.sight.life != Sight::Life::silent)
+        alert(Event::watchable, "can be watched again");
       return;
     }
     if (!before.empty()) target_.troubled += std::min(passed, rules_.after / 2);
@@ -59,6 +68,12 @@ class Judge {
     target_.trouble_told = true;
     target_.trouble_pause = rules_.window;
     alert(Event::unwatchable, "can't be watched: " + target_.trouble);
+  }
+
+  // As after a stop that never ended, and is no excuse any more: good news would be out of place.
+  [[nodiscard]] bool may_be_dying() const {
+    return decision_.sight.life == Sight::Life::alive && !decision_.sight.beat &&
+           target_.silence.silent >= rules_.after / 2;
   }
 
   void take_life() {
@@ -142,6 +157,12 @@ void watch_another(Target& target, std::string watched) {
   target.last_sign.reset();
   target.beats = false;
   target.well = Duration::zero();
+}
+
+void pass_unlooked(Target& target, const Moment& now) {
+  (void)pass(target, now);
+  // Else the next look would let the same time pass again.
+  target.silence.looked = now;
 }
 
 void clear(Target& target, std::string text) {

@@ -87,6 +87,10 @@ void begin_restart(Target& target, WallTime at);
 // counts on.
 void watch_another(Target& target, std::string watched);
 
+// Time passes for what was done and told, up to `now`, and none of it as silence: for a target that
+// nobody looks at.
+void pass_unlooked(Target& target, const Moment& now);
+
 // A person's word: flag and hand-off go, what was counted is forgotten, and that is told as `text`
 // instead of all that was open. What was seen is kept.
 void clear(Target& target, std::string text);

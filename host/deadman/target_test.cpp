@@ -257,6 +257,18 @@ TEST_F(TargetTest, WhatCantBeWatchedIsToldOnceAndLeftAlone) {
   EXPECT_THAT(restarts_, IsEmpty());
 }
 
+TEST_F(TargetTest, AfterAStopThatNeverEndedNoGoodNewsComesBeforeTheDeath) {
+  live(1min);
+  fall_silent(6min);
+  for (int i = 0; i < 60; ++i) {
+    now_ += 1min;
+    look({Sign::Kind::at_work, "h.service is being stopped"});
+  }
+  fall_silent(10min);
+  EXPECT_THAT(events_, ElementsAre("unwatchable", "died"));
+  EXPECT_FALSE(target_.trouble_told);
+}
+
 TEST_F(TargetTest, OneThatGoesToAndFroIsNotToldEachTime) {
   live(1min);
   const auto go_to_and_fro = [&](Duration away, Duration time) {

@@ -6,7 +6,8 @@
 namespace host::deadman {
 namespace {
 
-constexpr std::size_t kGoes = 7;  // after so many the pause has grown to its longest
+// After one less the pause has grown to its longest, and one may be put off.
+constexpr std::size_t kGoes = 8;
 constexpr Duration kFirstPause = std::chrono::minutes(1);
 constexpr Duration kLongestPause = std::chrono::hours(1);
 constexpr Duration kForgotten = std::chrono::hours(8);
@@ -60,6 +61,8 @@ void Telling::told() {
   open.erase(open.begin());
   failures = 0;
 }
+
+void Telling::put_off() { goes.pop_back(); }
 
 bool Telling::failed(WallTime now) {
   if (failures == 0) failing_since = now;

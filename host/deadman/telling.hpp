@@ -42,6 +42,8 @@ struct Telling {
   void begin();
   // The oldest was told.
   void told();
+  // There was no time for the rest, which is told at the next look: until then the go is not over.
+  void put_off();
   // It was not. Whether that is to be recorded: the first time, then about once a day.
   [[nodiscard]] bool failed(WallTime now);
 };

@@ -8,6 +8,10 @@
 
 namespace host::deadman {
 
+// How often who waits for its turn tries. Short, so that the gaps between the looks of one that
+// looks at many are found; such a one leaves gaps of two steps.
+inline constexpr Duration kTurnStep = std::chrono::milliseconds(20);
+
 // Takes the state's lock. While another deadman has it, tries again until `limit` has passed;
 // `pause` waits for so long as it is told. Throws what StateFile's constructor throws.
 [[nodiscard]] StateFile take_turn(const std::filesystem::path& file, Duration limit,

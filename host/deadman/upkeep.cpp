@@ -33,23 +33,33 @@ Target take_out(State& state, const std::string& key) {
   Target& old = state.targets.at(key);
   Target known = std::exchange(old, Target{.restarts = std::move(old.restarts)});
   known.restarts.clear();
+  old.silence.looked = known.silence.looked;  // up to which they have aged
   // Of a watch without a restart the name alone is the key: nothing is restarted by it.
   if (old.restarts.empty() || key == known.watch) state.targets.erase(key);
   return known;
 }
 
 // `known`, of the watch; `here`, of what it restarts from now on.
-Target merge(Target known, const Target& here) {
+Target merge(Target known, Target here) {
+  // Both as of the later of the two looks: what is then taken of either has aged up to it, once.
+  if (!here.silence.begins_anew(known.silence.looked))
+    pass_unlooked(here, known.silence.looked);
+  else if (!known.silence.begins_anew(here.silence.looked))
+    pass_unlooked(known, here.silence.looked);
   known.active = known.active || here.active;
   known.handed_off = known.handed_off || here.handed_off;
   if (here.tries > known.tries) {
     known.tries = here.tries;
     known.failed = here.failed;
   }
-  known.restarts = here.restarts;
+  known.restarts = std::move(here.restarts);
   if (!known.intent) known.intent = here.intent;
-  for (const auto& alert : here.telling.open)
-    if (known.telling.find(alert.event) == nullptr) known.telling.open.push_back(alert);
+  // What is told of the watch itself takes the place of what is about the same.
+  auto own = std::exchange(known.telling.open, std::move(here.telling.open));
+  for (auto& alert : own) {
+    known.telling.raise(alert.event, std::move(alert.text));
+    known.telling.open.back().then = std::move(alert.then);
+  }
   return known;
 }
 
@@ -96,7 +106,7 @@ class Upkeep {
       }
       // The first time it may have been watched until just now.
       target.unwatched = target.unwatched ? *target.unwatched + passed : Duration::zero();
-      for (auto& ago : target.restarts) ago += passed;
+      pass_unlooked(target, now);
     }
   }
 
@@ -140,7 +150,7 @@ std::vector<CarriedOver> carry_over(State& state, const Settings& all) {
   std::vector<CarriedOver> said;
   for (auto& [watch, known] : moving) {
     Target& target = state.target(*watch);
-    target = merge(std::move(known), target);
+    target = merge(std::move(known), std::move(target));
     target.unwatched.reset();
     if (const auto text = what_is_known(target); !text.empty())
       said.push_back({watch->name, "goes on as it was, with another `restart`: " + text});

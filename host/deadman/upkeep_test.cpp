@@ -139,6 +139,47 @@ TEST_F(UpkeepTest, AWatchThatIsTakenOutAndPutBackIsAsItWas) {
   EXPECT_THAT(pass(2h), IsEmpty()) << "its time begins anew";
 }
 
+TEST_F(UpkeepTest, TimeWithoutAWatchPassesOnceForWhatWasRestartedAndIsNoSilence) {
+  const auto before = settings_;
+  pass(1min);  // the state is brought into line, and hermes was looked at before
+  settings_.watches = {watch_of("other", "")};
+  pass(9min);
+  pass(20min);
+  settings_ = before;
+  pass(0min);
+  EXPECT_THAT(hermes().restarts, ElementsAre(70min, 60min, 40min));
+  at_ += 1min;
+  const Sign sign{Sign::Kind::there, "1"};
+  (void)judge(state_.target(settings_.watches[0]), settings_.watches[0].rules, sign, {boot_, at_});
+  EXPECT_THAT(hermes().restarts, ElementsAre(71min, 61min, 41min));
+  EXPECT_EQ(hermes().silence.silent, 13min);
+}
+
+TEST_F(UpkeepTest, WhatMovesAgesOnceThoughTheTwoWereLookedAtAtTwoTimes) {
+  settings_.watches = {watch_of("hermes", "right.service")};
+  look();
+  pass(20min);  // for h.service; at hermes itself nobody looks
+  settings_.watches = {watch_of("hermes", "h.service")};
+  pass(1min);
+  const Sign sign{Sign::Kind::there, "1"};
+  (void)judge(state_.target(settings_.watches[0]), settings_.watches[0].rules, sign, {boot_, at_});
+  EXPECT_THAT(hermes().restarts, ElementsAre(61min, 51min, 31min));
+}
+
+TEST_F(UpkeepTest, WhereTwoMeetNobodyIsToldOfADeathAndOfItsEnd) {
+  settings_.watches = {watch_of("hermes", "h.service"), watch_of("ada", "a.service")};
+  Target& ada = state_.target(settings_.watches[1]);
+  ada.watched = "/stamps/ada";
+  ada.telling.raise(Event::healthy, "is well");
+  state_.target(settings_.watches[0]).telling.raise(Event::died, "is dead");
+  settings_.watches = {watch_of("ada", "h.service")};
+  look();
+  auto telling = state_.target(settings_.watches[0]).telling;
+  EXPECT_EQ(telling.find(Event::died), nullptr);
+  EXPECT_NE(telling.find(Event::healthy), nullptr);
+  EXPECT_NE(telling.find(Event::handed_off), nullptr);
+}
+
 TEST_F(UpkeepTest, WhatBelongsToNoWatchIsForgottenInTimeAndThatIsSaid) {
   settings_.watches = {watch_of("other", "")};
   look();

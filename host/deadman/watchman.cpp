@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deadman/watchman.hpp"
 
+#include <thread>
+
 #include "base/error.hpp"
+#include "deadman/turn.hpp"
 #include "deadman/unit_state.hpp"
 #include "deadman/upkeep.hpp"
 
@@ -56,13 +59,31 @@ Survey survey(const Paths& paths, bool dry_run) {
 }
 
 Watchman::Watchman(Paths paths, const Clock& clock, Runner& runner, std::string boot,
-                   std::string host_name, StampLooker stamps)
+                   std::string host_name, StampLooker stamps, Pause pause)
     : paths_(std::move(paths)),
       clock_(clock),
       runner_(runner),
       boot_(std::move(boot)),
       host_name_(std::move(host_name)),
-      stamps_(std::move(stamps)) {}
+      stamps_(std::move(stamps)),
+      pause_(std::move(pause)) {}
+
+void Watchman::sleep(Duration time) { std::this_thread::sleep_for(time); }
+
+Patience& Watchman::patience() {
+  const auto now = clock_.monotonic();
+  if (!minute_ || now - *minute_ >= std::chrono::minutes(1)) {
+    minute_ = now;
+    patience_ = {};
+  }
+  return patience_;
+}
+
+// A run of the plugin looks at one after the other; who waits for the state must find a gap.
+void Watchman::let_others() {
+  constexpr Duration kGap = 2 * kTurnStep;
+  if (let_go_ && clock_.monotonic() - *let_go_ < kGap) pause_(kGap);
+}
 
 Moment Watchman::now() const {
   return {boot_, std::chrono::duration_cast<Duration>(clock_.monotonic().time_since_epoch())};
@@ -94,6 +115,7 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
   // Before the lock is taken: a look that hangs, as at a file system that is gone, must not keep
   // the one-shots from theirs.
   const auto seen = look_outside(looked.watch, order);
+  let_others();
   auto file = open_state(state_path(paths_, all.dry_run));
   State& state = looked.state = file.load(all, clock_.wall());
   looked.records = bring_into_line(state, all, now(), clock_.wall());
@@ -112,7 +134,8 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
              .look = sign_of,
              .keep = [&](const State& kept) { file.save(kept); },
              .unit_state = [&](const Watch&) { return describe_unit(looked.watch, runner_); }})
-          .run();
+          .run(patience());
+  let_go_ = clock_.monotonic();
   looked.records.insert(looked.records.end(), records.begin(), records.end());
   looked.standing = standing_of(looked.watch, state, now());
   return looked;

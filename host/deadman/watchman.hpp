@@ -4,6 +4,7 @@
 // `deadman --once`, so that what is bounded is bounded over both.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -46,18 +47,24 @@ struct Looked {
 // a process (see StateFile), from any thread.
 class Watchman {
  public:
-  // Clock and runner outlive it.
+  using Pause = std::function<void(Duration)>;
+
+  // Clock and runner outlive it. `pause` waits for so long as it is told.
   Watchman(Paths paths, const Clock& clock, Runner& runner, std::string boot, std::string host_name,
-           StampLooker stamps = StampLooker());
+           StampLooker stamps = StampLooker(), Pause pause = sleep);
 
   // Looks at one watch, and acts as a Round does. At the host itself it does not look: it only
   // tells how that stands. Throws besides Error{not_found} for a watch that there is not, {usage}
   // for a sign where none belongs or none where one does, {unavailable} while another deadman is at
-  // work.
+  // work. Between two looks it leaves the state to others for a moment, and all looks of a minute
+  // together have one Patience.
   [[nodiscard]] Looked look(const LookOrder& order);
 
  private:
+  static void sleep(Duration time);
   [[nodiscard]] Moment now() const;
+  [[nodiscard]] Patience& patience();
+  void let_others();
   [[nodiscard]] std::optional<Sign> look_outside(const Watch& watch, const LookOrder& order);
   [[nodiscard]] Looked look_and_act(const Settings& all, Watch watch, const LookOrder& order);
 
@@ -67,6 +74,10 @@ class Watchman {
   std::string boot_;
   std::string host_name_;
   StampLooker stamps_;
+  Pause pause_;
+  Patience patience_;  // for the minute that began then
+  std::optional<MonotonicTime> minute_;
+  std::optional<MonotonicTime> let_go_;  // when it last had the state
 };
 
 }  // namespace host::deadman

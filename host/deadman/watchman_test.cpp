@@ -14,6 +14,7 @@
 #include "base/test_folder.hpp"
 #include "deadman/round_fixture.hpp"
 #include "deadman/stamp.hpp"
+#include "deadman/turn.hpp"
 
 namespace host::deadman {
 namespace {
@@ -83,7 +84,11 @@ class WatchmanTest : public ::testing::Test {
   FakeClock clock_;
   FakeRunner runner_;
   std::map<std::string, std::string> tasks_{{"train", ""}};
-  Watchman watchman_{paths_, clock_, runner_, "one", "allegro"};
+  std::vector<Duration> pauses_;
+  Watchman watchman_{
+      paths_, clock_, runner_, "one", "allegro", StampLooker(), [this](Duration time) {
+        pauses_.push_back(time);
+      }};
 };
 
 TEST_F(WatchmanTest, AStampThatStandsStillIsADeathThatIsRestarted) {
@@ -244,6 +249,37 @@ TEST_F(WatchmanTest, WhatDeadmanYamlSaysOfADryRunHolds) {
   configure("dry_run: true\n");
   EXPECT_TRUE(look(order("hermes")).dry_run);
   EXPECT_FALSE(std::filesystem::exists(state_file()));
+}
+
+TEST_F(WatchmanTest, BetweenTwoLooksOthersHaveTwoStepsToFindTheStateFree) {
+  look(order("hermes"));
+  EXPECT_THAT(pauses_, IsEmpty());
+  look(order("nightly"));
+  EXPECT_THAT(pauses_, ElementsAre(2 * kTurnStep));
+  clock_.advance(2 * kTurnStep);
+  look(order("hermes"));
+  EXPECT_THAT(pauses_, SizeIs(1)) << "they had it";
+}
+
+TEST_F(WatchmanTest, TheAlertsOfAllLooksOfAMinuteTogetherHaveHalfAMinute) {
+  configure("alert: [/alert]\n");
+  tasks_["train"] = "job 7";
+  runner_.clock = &clock_;
+  runner_.alert_takes = 20s;
+  look(order("hermes"));
+  look(order("nightly"));
+  for (int minute = 0; minute < 9; ++minute) {
+    clock_.advance(1min);
+    look(order("hermes"));
+    look(order("nightly"));
+  }
+  clock_.advance(1min);
+  look(order("hermes"));
+  look(order("nightly"));
+  EXPECT_THAT(runner_.of("/alert"), SizeIs(1));
+  clock_.advance(1min);
+  look(order("nightly"));
+  EXPECT_THAT(runner_.of("/alert"), SizeIs(2)) << "it is told in the next minute";
 }
 
 // Holds the lock in a process of its own until it is told to end.

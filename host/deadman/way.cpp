@@ -46,7 +46,12 @@ fs::path Way::follow(const fs::path& path) const {
   for (int links = 0; !left.empty();) {
     const auto name = left.front();
     left.pop_front();
-    if (name == "..") at = at.parent_path();
+    if (name == "..") {
+      // Whoever may put a link in the place of what is left there would choose where that leads.
+      at = at.parent_path();
+      if (auto why = folder_fault(at); !why.empty())
+        throw Error(Code::denied, path.string() + " leads up to where others choose: " + why);
+    }
     if (name.empty() || name == "/" || name == "." || name == "..") continue;
     const auto next = at / name;
     struct stat info {};

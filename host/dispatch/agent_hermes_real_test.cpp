@@ -11,12 +11,12 @@
 #include <mutex>
 #include <thread>
 
+#include "base/bounded_process.hpp"
 #include "config/paths.hpp"
 #include "dispatch/agent_fixture.hpp"
 #include "dispatch/agent_hermes.hpp"
 #include "dispatch/agent_scratch.hpp"
 #include "tokens/fake_upstream.hpp"
-#include "workspaces/git_process.hpp"
 
 namespace host::dispatch {
 namespace {

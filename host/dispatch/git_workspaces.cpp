@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "dispatch/import_rules.hpp"
 #include "dispatch/item_account.hpp"
 #include "dispatch/report_facts.hpp"
 #include "workspaces/clone_state.hpp"
@@ -104,7 +105,9 @@ ImportedWork import(const GitWorld& world, const ItemWork& work) {
   workspaces::ImportRequest request{.bundle = clone->bundle(),
                                     .base = clone->record.base,
                                     .branch = clone->record.branch,
+                                    .expected = clone->record.imported,
                                     .rules = import_rules(*work.playbook, *work.lane)};
+  request.rules.closes = work.item.number;
   const auto result = import_work(world.git.mirror_of(work.item.repository), request);
   ImportedWork came;
   came.commits = result.commits;

@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Kind = runs::RunEnding::Kind;
-using workspaces::BoundedEnding;
 
 constexpr std::size_t kPiece = 256 * 1024;
 constexpr std::size_t kTail = 16 * 1024;
@@ -36,12 +35,12 @@ runs::RunLimits limits_of(const Playbook& playbook) {
   return limits;
 }
 
-BoundedEnding ItemCage::run(const workspaces::CagedCommand& command,
-                            const workspaces::OutputSink& sink) {
+BoundedEnding ItemCage::run(const workspaces::CagedCommand& command, const OutputSink& sink) {
   runs::RunSpec spec;
   spec.id = cages_->next_id();
   spec.arguments = command.arguments;
   spec.folder = command.folder;
+  spec.environment = command.environment;
   spec.writable = {command.folder};
   spec.network =
       playbook_->network == Network::open ? runs::Network::open : runs::Network::meter_only;
@@ -143,7 +142,7 @@ ItemCages::ItemCages(Loop& loop, runs::Runner& runner, CageFolders folders, std:
 
 std::string ItemCages::next_id() { return fmt::format("h{}.{}", life_, ++count_); }
 
-runs::RunEnding ItemCages::run(runs::RunSpec spec, const workspaces::OutputSink& sink,
+runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
                                const std::function<void()>& begun) {
   const auto id = spec.id;
   spec.scratch = folders_.scratch / id;

@@ -41,13 +41,12 @@ class ItemCage final : public workspaces::CagedRunner {
 
   // Throws Error{cancelled} after cancel(), {unavailable} when nothing can be started or the host
   // ends, {too_large} past the limits of memory, processes, disk or output.
-  workspaces::BoundedEnding run(const workspaces::CagedCommand& command,
-                                const workspaces::OutputSink& sink) override;
+  BoundedEnding run(const workspaces::CagedCommand& command, const OutputSink& sink) override;
   // What runs ends, and nothing is run any more. Any thread.
   void cancel(const std::string& why);
 
  private:
-  workspaces::BoundedEnding judge(const runs::RunEnding& ending, const std::string& tail) const;
+  BoundedEnding judge(const runs::RunEnding& ending, const std::string& tail) const;
   void check_cancelled() const;
 
   std::shared_ptr<ItemCages> cages_;
@@ -74,7 +73,7 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   // Runs it to its end, with a scratch folder of its own (where it stands, if it has no other), and
   // gives `sink` what it printed. `begun` is called once cancel() can find it. Throws
   // Error{unavailable}. Any thread but the loop's.
-  runs::RunEnding run(runs::RunSpec spec, const workspaces::OutputSink& sink,
+  runs::RunEnding run(runs::RunSpec spec, const OutputSink& sink,
                       const std::function<void()>& begun = {});
   // A new one, fit for RunSpec::id.
   [[nodiscard]] std::string next_id();

@@ -41,8 +41,9 @@ struct Step {
 };
 
 struct WorkspaceSettings {
-  std::string base;  // branch; empty: the repository's default
-  Template branch;   // made of the item's number alone
+  // A branch; empty: the repository's default. What the work goes to is branch_of(item) of
+  // workspaces/git_name.hpp, whatever the playbook.
+  std::string base;
   std::vector<Step> setup;
 };
 
@@ -67,6 +68,8 @@ struct DiffRules {
 
   // The pattern that denies this path, "src/main.c" as git names it; empty: none.
   [[nodiscard]] std::string denying(std::string_view path) const;
+  // The pattern that denies what a link or submodule at this path would bring; empty: none.
+  [[nodiscard]] std::string denying_below(std::string_view path) const;
 };
 
 // Says that tests have run: a pattern in a gate's output or in a file.

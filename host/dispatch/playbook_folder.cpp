@@ -71,6 +71,7 @@ LanesFile load_lanes(const fs::path& path, Read read) {
 struct Listing {
   std::vector<fs::path> playbooks;
   bool has_lanes = false;
+  std::string unread;  // why not all of it could be read
 };
 
 Listing list(const fs::path& folder, std::vector<std::string>& warnings) {
@@ -87,12 +88,12 @@ Listing list(const fs::path& folder, std::vector<std::string>& warnings) {
     if (path.extension() == ".yml")
       warnings.push_back(path.string() + " is passed over; a playbook's name ends with .yaml");
   }
-  if (error) warnings.push_back("can't read " + folder.string() + ": " + error.message());
+  if (error) listing.unread = "can't read " + folder.string() + ": " + error.message();
   std::sort(listing.playbooks.begin(), listing.playbooks.end());
   if (listing.playbooks.size() > kMostFiles) {
-    warnings.push_back(fmt::format(
-        "{} holds more than {} playbooks; those after {} are passed over", folder.string(),
-        kMostFiles, listing.playbooks[kMostFiles - 1].filename().string()));
+    listing.unread = fmt::format("{} holds more than {} playbooks; those after {} are passed over",
+                                 folder.string(), kMostFiles,
+                                 listing.playbooks[kMostFiles - 1].filename().string());
     listing.playbooks.resize(kMostFiles);
   }
   return listing;
@@ -141,17 +142,31 @@ const PlaybookFile* PlaybookSet::find(const std::string& name) const {
 PlaybookSet load_playbooks(const std::vector<fs::path>& folders) {
   PlaybookSet set;
   std::map<std::string, std::size_t> known;  // name -> index
+  std::string unread;                        // why nobody knows what a folder of higher rank has
   for (const auto& folder : folders) {
     const auto listing = list(folder, set.warnings);
     for (const auto& path : listing.playbooks) {
       const auto [at, fresh] = known.emplace(path.stem().string(), set.files.size());
-      if (fresh)
-        set.files.push_back(load_file(path, read_trusted));
-      else
+      if (!fresh) {
         set.files[at->second].shadowed.push_back(path);
+        continue;
+      }
+      set.files.push_back(load_file(path, read_trusted));
+      if (!unread.empty())
+        set.files.back().problems.push_back(
+            {path.string(), "", unread + "; what it has of this name would count instead"});
     }
-    if (listing.has_lanes && set.lanes.path.empty())
+    if (listing.has_lanes && set.lanes.path.empty()) {
       set.lanes = load_lanes(folder / kLanesFile, read_trusted);
+      if (!unread.empty()) {
+        set.lanes.lanes.reset();
+        set.lanes.problems.push_back(
+            {set.lanes.path.string(), "", unread + "; the lanes that it has would count instead"});
+      }
+    }
+    if (listing.unread.empty()) continue;
+    set.warnings.push_back(listing.unread);
+    if (unread.empty()) unread = listing.unread;
   }
   for (auto& file : set.files) check_together(file, set.lanes);
   sort_by_name(set.files);

@@ -43,7 +43,8 @@ struct PlaybookSet {
 
 // Reads what the folders hold, the first of highest rank: a name counts where it is found first,
 // also when that file is refused, so that a mistake in one's own playbook never brings back the one
-// that it replaced. Of agent-lanes.json the first counts. A playbook whose lane does not exist, or
+// that it replaced. For the same reason nothing counts that stands behind a folder which is there
+// and can't be read. Of agent-lanes.json the first counts. A playbook whose lane does not exist, or
 // whose agent and the lane's make none together, has that as a problem. Never throws for what the
 // files are.
 [[nodiscard]] PlaybookSet load_playbooks(const std::vector<std::filesystem::path>& folders);

@@ -15,6 +15,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class PlaybookFolders : public ::testing::Test {
@@ -66,6 +67,29 @@ TEST_F(PlaybookFolders, AMistakeBringsBackNothing) {
   EXPECT_THAT(said(set.files[0].problems), HasSubstr("has no \"lane\""));
   EXPECT_FALSE(set.lanes.lanes);
   EXPECT_THAT(said(set.lanes.problems), HasSubstr("own/agent-lanes.json:1:"));
+}
+
+// Nobody knows whether it has one of the name.
+TEST_F(PlaybookFolders, AFolderThatCannotBeReadBringsBackNothing) {
+  write("own/a.yaml", playbook_text("a"));
+  write("installed/b.yaml", playbook_text("b"));
+  std::filesystem::create_directory_symlink("loop", folder_ / "loop");
+  const auto set = load_playbooks({folder_ / "own", folder_ / "loop", folder_ / "installed"});
+  ASSERT_THAT(set.files, SizeIs(2));
+  EXPECT_THAT(said(set.find("a")->problems), Not(HasSubstr("can't read")))
+      << "what ranks higher counts";
+  EXPECT_FALSE(set.find("b")->usable());
+  EXPECT_THAT(said(set.find("b")->problems),
+              AllOf(HasSubstr("can't read"), HasSubstr((folder_ / "loop").string())));
+  EXPECT_FALSE(set.lanes.lanes) << "nor which lanes";
+  EXPECT_THAT(said(set.lanes.problems), HasSubstr("can't read"));
+  EXPECT_THAT(set.warnings, ElementsAre(HasSubstr("can't read")));
+}
+
+TEST_F(PlaybookFolders, AFolderWithTooManyBringsBackNothing) {
+  for (int i = 0; i < 501; ++i) write("own/a" + std::to_string(1000 + i) + ".yaml", "");
+  write("installed/a1500.yaml", playbook_text("a1500"));
+  EXPECT_FALSE(load().find("a1500")->usable());
 }
 
 TEST_F(PlaybookFolders, WhatOthersCanWriteIsRefused) {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "tokens/banned.hpp"
+#include "base/glob.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -21,6 +21,27 @@ std::vector<std::string_view> parts_of(std::string_view path) {
 }
 
 bool is_plain(std::string_view part) { return !part.empty() && part != "." && part != ".."; }
+
+// reached[i]: the pattern's parts so far fit the path's first i.
+using Reached = std::vector<bool>;
+
+Reached at_start(const std::vector<std::string_view>& given) {
+  Reached reached(given.size() + 1, false);
+  reached[0] = true;
+  return reached;
+}
+
+// With one part of the pattern more.
+Reached after(std::string_view part, const std::vector<std::string_view>& given,
+              const Reached& reached) {
+  Reached next(reached.size(), false);
+  for (std::size_t i = 0; i < reached.size(); ++i)
+    if (part == "**")
+      next[i] = reached[i] || (i > 0 && next[i - 1]);
+    else if (i > 0)
+      next[i] = reached[i - 1] && matches_glob(part, given[i - 1]);
+  return next;
+}
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -47,23 +68,27 @@ std::optional<std::string> path_pattern_fault(std::string_view pattern) {
 }
 
 bool path_matches(std::string_view pattern, std::string_view path) {
-  const auto wanted = parts_of(pattern), given = parts_of(path);
+  const auto given = parts_of(path);
   if (!std::all_of(given.begin(), given.end(), is_plain)) return false;
-  // reached[i]: the pattern's parts so far fit the path's first i.
-  std::vector<bool> reached(given.size() + 1, false);
-  reached[0] = true;
-  for (const auto part : wanted) {
-    std::vector<bool> next(reached.size(), false);
-    for (std::size_t i = 0; i < reached.size(); ++i) {
-      if (part == "**")
-        next[i] = reached[i] || (i > 0 && next[i - 1]);
-      else if (i > 0)
-        next[i] = reached[i - 1] && matches_glob(part, given[i - 1]);
-    }
-    reached = std::move(next);
-  }
+  auto reached = at_start(given);
+  for (const auto part : parts_of(pattern)) reached = after(part, given, reached);
   // What lies under a folder that fits, fits.
   return std::find(reached.begin(), reached.end(), true) != reached.end();
+}
+
+bool path_leads_to(std::string_view pattern, std::string_view path) {
+  const std::string low_pattern = lower(pattern), low_path = lower(path);
+  const auto given = parts_of(low_path);
+  auto wanted = parts_of(low_pattern);
+  wanted.pop_back();  // where the last part fits, too, it is the thing itself
+  auto reached = at_start(given);
+  bool anywhere = true;  // nothing but "**" so far
+  for (const auto part : wanted) {
+    reached = after(part, given, reached);
+    anywhere = anywhere && part == "**";
+    if (!anywhere && reached.back()) return true;
+  }
+  return false;
 }
 
 bool path_matches_any_case(std::string_view pattern, std::string_view path) {
@@ -71,20 +96,58 @@ bool path_matches_any_case(std::string_view pattern, std::string_view path) {
 }
 
 const std::vector<std::string>& locked_paths() {
-  static const std::vector<std::string> all = {".drone.yml",
+  static const std::vector<std::string> all = {".appveyor.yml",
+                                               ".build.yml",
+                                               ".buildkite",
+                                               ".builds",
+                                               ".circleci",
+                                               ".cirrus.star",
+                                               ".cirrus.yml",
+                                               ".crow",
+                                               ".drone.jsonnet",
+                                               ".drone.star",
+                                               ".drone.yml",
+                                               ".forgejo/CODEOWNERS",
+                                               ".forgejo/actions",
                                                ".forgejo/workflows",
+                                               ".gitea/CODEOWNERS",
+                                               ".gitea/actions",
                                                ".gitea/workflows",
                                                ".githooks",
+                                               ".github/CODEOWNERS",
+                                               ".github/actions",
                                                ".github/workflows",
                                                ".gitlab-ci.yml",
+                                               ".gitlab/CODEOWNERS",
+                                               ".gitlab/ci",
                                                ".gitmodules",
                                                ".husky",
+                                               ".lefthook",
+                                               ".lefthook.json",
+                                               ".lefthook.toml",
+                                               ".lefthook.yaml",
+                                               ".lefthook.yml",
+                                               ".overcommit.yml",
                                                ".pre-commit-config.yaml",
+                                               ".pre-commit-hooks.yaml",
+                                               ".semaphore",
+                                               ".teamcity",
                                                ".timmy",
+                                               ".travis.yml",
                                                ".woodpecker",
                                                ".woodpecker.yaml",
                                                ".woodpecker.yml",
-                                               "Jenkinsfile"};
+                                               "CODEOWNERS",
+                                               "Jenkinsfile",
+                                               "appveyor.yml",
+                                               "azure-pipelines.yml",
+                                               "bitbucket-pipelines.yml",
+                                               "cloudbuild.yaml",
+                                               "docs/CODEOWNERS",
+                                               "lefthook.json",
+                                               "lefthook.toml",
+                                               "lefthook.yaml",
+                                               "lefthook.yml"};
   return all;
 }
 

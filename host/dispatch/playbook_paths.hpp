@@ -23,9 +23,15 @@ namespace host::dispatch {
 // The same without ASCII case: for what is denied, where a file system may not tell "A" from "a".
 [[nodiscard]] bool path_matches_any_case(std::string_view pattern, std::string_view path);
 
+// Whether a link or a submodule in place of a folder at `path` would bring what `pattern` stands
+// for: a link ".gitea" has a ".gitea/workflows" of its own, wherever it leads. What a "**" at the
+// pattern's start stands for is denied there as it is elsewhere. Without ASCII case. REQUIRES:
+// pattern is one.
+[[nodiscard]] bool path_leads_to(std::string_view pattern, std::string_view path);
+
 // What no agent may change unless a playbook unlocks it: what is run with others' secrets (the
-// forge's workflows and the like, hooks), what names other repositories, and .timmy, where a
-// repository says how its work is verified.
+// forge's workflows and the like, hooks), what says who has to look at a change, what names other
+// repositories, and .timmy, where a repository says how its work is verified.
 [[nodiscard]] const std::vector<std::string>& locked_paths();
 
 }  // namespace host::dispatch

@@ -41,6 +41,49 @@ TEST(PlaybookPaths, WhatIsDeniedHasNoCase) {
   EXPECT_TRUE(path_matches_any_case("Jenkinsfile", "jenkinsfile"));
 }
 
+TEST(PlaybookPaths, ALinkAboveWhatIsDeniedLeadsToIt) {
+  EXPECT_TRUE(path_leads_to(".gitea/workflows", ".gitea"));
+  EXPECT_TRUE(path_leads_to(".gitea/workflows", ".Gitea"));
+  EXPECT_TRUE(path_leads_to("a/*/c/d", "a/b"));
+  EXPECT_TRUE(path_leads_to("a/*/c/d", "a/b/c"));
+  EXPECT_TRUE(path_leads_to("docs/**/x", "docs"));
+  EXPECT_TRUE(path_leads_to("docs/**/x", "docs/a/b"));
+  EXPECT_TRUE(path_leads_to("**/a/b", "x/a"));
+  EXPECT_FALSE(path_leads_to(".gitea/workflows", ".github"));
+  EXPECT_FALSE(path_leads_to(".gitea/workflows", ".gitea/workflows")) << "it is that itself";
+  EXPECT_FALSE(path_leads_to("src", "src"));
+  EXPECT_FALSE(path_leads_to("src", "lib"));
+  EXPECT_FALSE(path_leads_to("**/testdata", "x")) << "what it leads to is denied there";
+  EXPECT_FALSE(path_leads_to("a/*/c/d", "a/b/x"));
+}
+
+TEST(PlaybookPaths, WhatRunsWithTheSecretsOfOthersIsLocked) {
+  for (const auto* path : {".github/actions/x/action.yml",
+                           ".gitea/actions/x",
+                           ".forgejo/actions/x",
+                           ".circleci/config.yml",
+                           ".travis.yml",
+                           ".buildkite/pipeline.yml",
+                           "lefthook.yml",
+                           ".lefthook.yml",
+                           "CODEOWNERS",
+                           ".github/CODEOWNERS",
+                           "docs/CODEOWNERS",
+                           ".gitlab-ci.yml",
+                           "azure-pipelines.yml",
+                           "bitbucket-pipelines.yml",
+                           "Jenkinsfile",
+                           ".teamcity/settings.kts",
+                           ".woodpecker/a.yml",
+                           ".drone.yml",
+                           ".pre-commit-config.yaml",
+                           ".husky/pre-push"}) {
+    bool locked = false;
+    for (const auto& pattern : locked_paths()) locked |= path_matches_any_case(pattern, path);
+    EXPECT_TRUE(locked) << path;
+  }
+}
+
 TEST(PlaybookPaths, AWrongPatternSaysWhy) {
   EXPECT_THAT(*path_pattern_fault("/src"), HasSubstr("absolute"));
   for (const auto* pattern : {"", "src/", "a//b", "../x", "a/./b"})

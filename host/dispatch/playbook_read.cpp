@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 
 #include "base/error.hpp"
@@ -10,6 +9,7 @@
 #include "dispatch/playbook.hpp"
 #include "dispatch/playbook_paths.hpp"
 #include "dispatch/playbook_problems.hpp"
+#include "workspaces/git_name.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -42,21 +42,6 @@ const JsonSchema& schema() {
   static const JsonSchema loaded(parse_json(playbook_schema_text(), "playbook.schema.json"),
                                  "playbook.schema.json");
   return loaded;
-}
-
-// What git takes for a branch, and a little less (git-check-ref-format(1)).
-bool is_branch(std::string_view name) {
-  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c == '/';
-  });
-  if (!plain || name.empty() || name.front() == '-' || name.find("..") != name.npos) return false;
-  for (;;) {
-    const auto part = name.substr(0, name.find('/'));
-    if (part.empty() || part.front() == '.' || part.ends_with('.') || part.ends_with(".lock"))
-      return false;
-    if (part.size() == name.size()) return true;
-    name.remove_prefix(part.size() + 1);
-  }
 }
 
 using Words = std::vector<std::string>;
@@ -202,19 +187,17 @@ class PlaybookReader {
   void take_workspace(const Json& json) {
     auto& workspace = playbook_.workspace;
     workspace.base = json.value("base", "");
-    if (!workspace.base.empty() && !is_branch(workspace.base))
-      problems_.add("/workspace/base",
-                    fmt::format("is \"{}\", expected a branch's name", workspace.base));
+    check_base(workspace.base);
     workspace.setup = take_steps(json.at("setup"), "/workspace/setup");
-    const auto faults = problems_.count();
-    workspace.branch = take_template(json.at("branch"), "/workspace/branch", TemplatePlace::branch);
-    if (problems_.count() > faults) return;
-    if (!workspace.branch.uses("issue.number"))
-      problems_.add("/workspace/branch",
-                    "has no {{issue.number}}; expected it, so that each item has a branch of its "
-                    "own");
-    else if (!is_branch(workspace.branch.render({{"issue.number", "1"}})))
-      problems_.add("/workspace/branch", "makes no branch's name that git takes");
+  }
+
+  void check_base(const std::string& base) {
+    if (base.empty()) return;
+    try {
+      workspaces::check_branch(base, "the base branch");
+    } catch (const Error&) {
+      problems_.add("/workspace/base", fmt::format("is \"{}\", expected a branch's name", base));
+    }
   }
 
   void take_limits(const Json& json) {

@@ -27,6 +27,12 @@ std::string DiffRules::denying(std::string_view path) const {
   return {};
 }
 
+std::string DiffRules::denying_below(std::string_view path) const {
+  for (const auto& pattern : denied)
+    if (path_leads_to(pattern, path)) return pattern;
+  return {};
+}
+
 std::vector<std::string> gate_rules(const Playbook& playbook) {
   std::vector<std::string> rules;
   const auto& gates = playbook.gates;
@@ -34,6 +40,8 @@ std::vector<std::string> gate_rules(const Playbook& playbook) {
     rules.push_back(fmt::format("The change is committed, in at most {} files and {} lines.",
                                 gates.diff.files, gates.diff.lines));
     rules.push_back(fmt::format("It touches none of: {}.", fmt::join(gates.diff.denied, ", ")));
+    rules.emplace_back(
+        "No commit message closes another issue, as \"fixes #7\" would once it is merged.");
     for (const auto& step : gates.commands)
       rules.push_back(fmt::format("{} ends with status 0 within {}: {}", step.name,
                                   format_duration(step.timeout), words(step.run)));

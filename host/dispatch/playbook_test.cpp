@@ -52,7 +52,6 @@ matching:
 lane: code
 workspace:
   base: release/1.x
-  branch: work/{{issue.number}}
   setup: [{ run: [npm, ci], timeout: 5m }]
 agent: { model: gpt-4o, route: main, toolsets: [file], arguments: [--verbose] }
 network: open
@@ -84,7 +83,6 @@ prompt: Fix {{issue.title}}
   EXPECT_TRUE(RE2::PartialMatch("A Crash", *playbook.matching.title));
   EXPECT_EQ(playbook.lane, "code");
   EXPECT_EQ(playbook.workspace.base, "release/1.x");
-  EXPECT_EQ(playbook.workspace.branch.render({{"issue.number", "12"}}), "work/12");
   ASSERT_EQ(playbook.workspace.setup.size(), 1u);
   EXPECT_THAT(playbook.workspace.setup[0].run, ElementsAre("npm", "ci"));
   EXPECT_EQ(playbook.workspace.setup[0].timeout, 5min);
@@ -126,7 +124,6 @@ TEST(Playbooks, HaveDefaultsThatAreClosed) {
   EXPECT_FALSE(playbook.matching.pulls);
   EXPECT_THAT(playbook.matching.repositories, IsEmpty());
   EXPECT_EQ(playbook.network, Network::meter_only);
-  EXPECT_EQ(playbook.workspace.branch.render({{"issue.number", "12"}}), "timmy/issue-12");
   EXPECT_EQ(playbook.limits.wall, 1h);
   EXPECT_EQ(playbook.limits.stall, 5min);
   EXPECT_EQ(playbook.limits.tokens, 500000);
@@ -191,12 +188,12 @@ TEST(Playbooks, EachMistakeIsSaidWithItsPlace) {
            {"matching: { authors: [a], repositories: [app] }\n", "text such as \"org/*\""},
            {"matching: { authors: [a], title: \"(\" }\n", "is not a pattern that RE2 takes"},
            {"matching: { authors: [a], kinds: [issues] }\n", "did you mean \"issue\"?"},
-           {"workspace: { branch: work }\n", "has no {{issue.number}}"},
-           {"workspace: { branch: \"-{{issue.number}}\" }\n", "makes no branch's name"},
-           {"workspace: { branch: \"a..{{issue.number}}\" }\n", "makes no branch's name"},
-           {"workspace: { branch: \"{{issue.title}}-{{issue.number}}\" }\n",
-            "\"issue.title\" is no variable of a branch's name"},
+           // Two playbooks on one issue must meet at one branch: no playbook has a say in its name.
+           {"workspace: { branch: \"x/{{issue.number}}\" }\n",
+            "/f/p.yaml:6:14: workspace.branch is not a known key"},
            {"workspace: { base: a.lock }\n", "expected a branch's name"},
+           {"workspace: { base: HEAD }\n", "expected a branch's name"},
+           {"workspace: { base: \"@\" }\n", "expected a branch's name"},
            {"workspace: { setup: [{ run: [] }] }\n", "at least 1"},
            {"workspace: { setup: [{ run: \"npm ci\" }] }\n", "workspace.setup.0.run is \"npm ci\""},
            {"workspace: { setup: [{ run: [a, \"{{issue.title}}\"] }] }\n",
@@ -267,6 +264,7 @@ TEST(Playbooks, SayInWordsWhatTheirGatesCheck) {
       "diff: { files: 2 }, tests: [{ command: unit, pattern: passed }] }\n")));
   EXPECT_THAT(rules, Contains(HasSubstr("at most 2 files and 600 lines")));
   EXPECT_THAT(rules, Contains(HasSubstr(".gitea/workflows")));
+  EXPECT_THAT(rules, Contains(HasSubstr("No commit message closes another issue")));
   EXPECT_THAT(rules, Contains("unit ends with status 0 within 1m30s: make check"));
   EXPECT_THAT(rules, Contains("The output of unit has a match of passed."));
   EXPECT_THAT(rules, Contains("It merges with the base without a conflict."));

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/glob.hpp"
 #include "gitea/types.hpp"
-#include "tokens/banned.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -125,12 +125,8 @@ std::string_view name(PlaybookVerdict::Kind kind) noexcept {
 }
 
 bool repository_matches(std::string_view glob, std::string_view repository) {
-  if (glob == "*") return true;
-  const auto wanted = lower(glob), given = lower(repository);
-  const auto slash = wanted.find('/'), cut = given.find('/');
-  if (slash == std::string::npos || cut == std::string::npos) return false;
-  return matches_glob(wanted.substr(0, slash), given.substr(0, cut)) &&
-         matches_glob(wanted.substr(slash + 1), given.substr(cut + 1));
+  return glob == "*" ||
+         matches_glob(lower(glob), lower(repository), {.question_mark = false, .stops_at = '/'});
 }
 
 std::vector<PlaybookVerdict> choose_playbook(const ItemFacts& facts,

@@ -86,7 +86,6 @@ std::string quoted(const Variable& variable, Place place, const std::string& val
 std::string_view describe(TemplatePlace place) noexcept {
   switch (place) {
     case Place::prompt: return "a prompt";
-    case Place::branch: return "a branch's name";
     case Place::title: return "a title";
     case Place::body: return "a report's body";
   }
@@ -105,8 +104,7 @@ std::string_view name(VariableKind kind) noexcept {
 }
 
 const std::vector<Variable>& variables() {
-  constexpr auto prompt = Place::prompt, branch = Place::branch, title = Place::title,
-                 body = Place::body;
+  constexpr auto prompt = Place::prompt, title = Place::title, body = Place::body;
   static const std::vector<Variable> all = {
       {"gates.feedback",
        Kind::text,
@@ -119,7 +117,7 @@ const std::vector<Variable>& variables() {
       {"issue.comments", Kind::text, {prompt}, "its comments, oldest first"},
       {"issue.kind", Kind::name, {prompt, title, body}, "issue or pull request"},
       {"issue.labels", Kind::line, {prompt, body}, "its labels, with commas between"},
-      {"issue.number", Kind::number, {prompt, branch, title, body}, "its number"},
+      {"issue.number", Kind::number, {prompt, title, body}, "its number"},
       {"issue.title", Kind::line, {prompt, title, body}, "its title"},
       {"issue.url", Kind::line, {prompt, body}, "its page on the forge"},
       {"lane.name", Kind::name, {prompt, body}, "the lane that it goes through"},

@@ -17,11 +17,10 @@ namespace host::dispatch {
 // What a template is for. It decides which variables there are, and how a value is quoted.
 enum class TemplatePlace {
   prompt,  // what an agent reads
-  branch,  // the name of a git branch
   title,   // of a pull request: one line, plain text
   body,    // of a pull request or comment: Markdown
 };
-// "a prompt", "a branch's name" ..., for messages.
+// "a prompt", "a title" ..., for messages.
 [[nodiscard]] std::string_view describe(TemplatePlace place) noexcept;
 
 // What a variable's value is made of.

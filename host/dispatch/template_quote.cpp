@@ -18,17 +18,7 @@ bool breaks_line(char32_t point) {
          point == 0x2028 || point == 0x2029;
 }
 
-bool within(char32_t point, char32_t first, char32_t last) {
-  return point >= first && point <= last;
-}
-
-// Joiners and variation selectors stay: scripts and emoji need them.
-bool is_unseen(char32_t point) {
-  return (point < 0x20 && point != '\t') || within(point, 0x7f, 0x9f) || point == 0xad ||
-         point == 0x061c || point == 0x180e || point == 0x200b || within(point, 0x200e, 0x200f) ||
-         within(point, 0x202a, 0x202e) || within(point, 0x2060, 0x206f) || point == 0xfeff ||
-         within(point, 0xfff9, 0xfffb) || within(point, 0xe0000, 0xe007f);
-}
+bool is_dropped(char32_t point) { return (is_control(point) && point != '\t') || is_unseen(point); }
 
 std::string one_line(std::string_view value) {
   auto line = plain_text(value);
@@ -46,13 +36,31 @@ std::size_t longest_run(std::string_view text, char wanted) {
   return longest;
 }
 
+bool is_digit(std::string_view text, std::size_t at) {
+  return at < text.size() && text[at] >= '0' && text[at] <= '9';
+}
+
+bool is_letter(char c, char lower) { return c == lower || c == lower - 'a' + 'A'; }
+
+bool in_word(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+// Whether what begins a reference ends with the byte at `at`: "#7", "!7", "GH-7", "https://...".
+bool refers(std::string_view line, std::size_t at) {
+  if (line[at] == '#' || line[at] == '!') return is_digit(line, at + 1);
+  if (line.substr(0, at + 1).ends_with("://")) return true;
+  if (line[at] != '-' || at < 2 || !is_digit(line, at + 1)) return false;
+  return is_letter(line[at - 1], 'h') && is_letter(line[at - 2], 'g') &&
+         (at == 2 || !in_word(line[at - 3]));
+}
+
 // What the forge would take for a reference is none any more.
 std::string without_references(const std::string& line) {
   std::string result;
   for (std::size_t i = 0; i < line.size(); ++i) {
     result += line[i];
-    const bool digit = i + 1 < line.size() && line[i + 1] >= '0' && line[i + 1] <= '9';
-    if ((line[i] == '#' || line[i] == '!') && digit) result += ' ';
+    if (refers(line, i)) result += ' ';
   }
   return result;
 }
@@ -101,7 +109,7 @@ std::string plain_text(std::string_view value) {
       result += kReplacement;
     else if (breaks_line(*point))
       result += half ? "" : "\n";
-    else if (!is_unseen(*point))
+    else if (!is_dropped(*point))
       result.append(value, at, size);
     at += size;
   }
@@ -113,7 +121,6 @@ std::string quote_line(std::string_view value, TemplatePlace place) {
     case TemplatePlace::prompt: return in_quotation_marks(one_line(value));
     case TemplatePlace::title: return without_references(one_line(value));
     case TemplatePlace::body: return code_span(one_line(value));
-    case TemplatePlace::branch: break;
   }
   return {};
 }

@@ -3,10 +3,11 @@
 // How what people and agents wrote goes into a text of the host's: as a quotation that no value can
 // end, whatever it holds.
 //
-//   prompt  a line in double quotes, with \" and \\ for these two; of several lines each behind ">
-//   " title   plain, as one line; a "#" or "!" before a digit gets a space behind it, since the
-//   forge
-//           closes what "closes #7" in the title of a merged pull request names
+//   prompt  a line in double quotes, with \" and \\ for these two; of several lines each behind
+//           "> "
+//   title   plain, as one line; "#", "!" and "GH-" before a digit and "://" get a space behind
+//           them, since the forge closes what "closes #7" or "closes https://.../issues/7" in the
+//           title of a merged pull request names
 //   body    a line as a code span, several lines as a fenced code block, both between more
 //           backticks than stand together anywhere in the value: no mention, reference or markup in
 //           it counts
@@ -31,7 +32,6 @@ inline constexpr std::size_t kQuotedText = 16 * 1024;  // bytes of several lines
 // A value made plain, as above.
 [[nodiscard]] std::string plain_text(std::string_view value);
 
-// Not for a branch's name, which has no such variables: there both give "".
 [[nodiscard]] std::string quote_line(std::string_view value, TemplatePlace place);
 // Several lines without a line feed at the end.
 [[nodiscard]] std::string quote_text(std::string_view value, TemplatePlace place);

@@ -48,6 +48,10 @@ TEST(Quotes, OfTextInAPromptStandBeforeEachLine) {
 TEST(Quotes, OfATitleNameNothingThatTheForgeWouldClose) {
   EXPECT_EQ(quote_line("Crash, closes #7 and org/app#8, !9, C# and #", Place::title),
             "Crash, closes # 7 and org/app# 8, ! 9, C# and #");
+  EXPECT_EQ(quote_line("Fixes https://git.example.org/org/app/issues/3 and HTTP://x/pulls/3",
+                       Place::title),
+            "Fixes https:// git.example.org/org/app/issues/3 and HTTP:// x/pulls/3");
+  EXPECT_EQ(quote_line("closes GH-7, gh-8, high-9", Place::title), "closes GH- 7, gh- 8, high-9");
   EXPECT_EQ(quote_line("a\nb", Place::title), "a b");
 }
 

@@ -73,8 +73,8 @@ TEST(Templates, HaveNoLogicNoNestingAndNoFilters) {
 TEST(Templates, AVariableHasItsPlaces) {
   EXPECT_THAT(faults_of("{{issue.body}}", Place::title)[0].message,
               AllOf(HasSubstr("no variable of a title"), HasSubstr("issue.title")));
-  EXPECT_THAT(faults_of("{{playbook.name}}", Place::branch)[0].message,
-              HasSubstr("expected one of: issue.number"));
+  EXPECT_THAT(faults_of("{{run.tokens}}", Place::title)[0].message,
+              HasSubstr("expected one of: issue.kind, issue.number"));
   EXPECT_THAT(faults_of("{{run.report}}", Place::prompt), ::testing::SizeIs(1));
 }
 
@@ -103,14 +103,13 @@ TEST(Templates, KnowWhatTheyUse) {
   EXPECT_EQ(made.text(), "{{issue.number}}");
 }
 
-// What a branch's or a title's quoting can't hold must not be able to stand there.
+// What a title's quoting cannot hold must not be able to stand there.
 TEST(TemplateVariables, OfPeopleStandOnlyWhereTheyAreQuoted) {
   for (const auto& variable : variables())
     for (const auto place : variable.places) {
       const bool lines =
           variable.kind == VariableKind::text || variable.kind == VariableKind::block;
       EXPECT_FALSE(lines && place == Place::title) << variable.name;
-      EXPECT_TRUE(place != Place::branch || variable.kind == VariableKind::number) << variable.name;
     }
 }
 
@@ -125,10 +124,9 @@ TEST(TemplateVariables, AreThoseOfTheDocument) {
   for (const auto& variable : variables()) {
     std::string places;
     for (const auto place : variable.places)
-      places += std::string(places.empty() ? "" : ", ") + (place == Place::prompt   ? "prompt"
-                                                           : place == Place::branch ? "branch"
-                                                           : place == Place::title  ? "title"
-                                                                                    : "body");
+      places += std::string(places.empty() ? "" : ", ") + (place == Place::prompt  ? "prompt"
+                                                           : place == Place::title ? "title"
+                                                                                   : "body");
     known.push_back("| `" + std::string(variable.name) + "` | " + std::string(name(variable.kind)) +
                     " | " + places + " | " + std::string(variable.meaning) + " |");
   }

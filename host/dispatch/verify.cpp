@@ -144,18 +144,4 @@ WorkVerdict no_work() {
   return {{{"work", State::failed, "there is no commit on top of the base", {}}}, {}};
 }
 
-workspaces::ImportRules import_rules(const Playbook& playbook, const Lane& lane) {
-  workspaces::ImportRules rules;
-  rules.denied = [&playbook, &lane](std::string_view path) -> std::optional<std::string> {
-    const auto denying = playbook.gates.diff.denying(path);
-    if (!denying.empty()) return fmt::format("may not be touched ({})", denying);
-    const bool in_lane = lane.paths.empty() ||
-                         std::any_of(lane.paths.begin(), lane.paths.end(),
-                                     [&](const auto& each) { return path_matches(each, path); });
-    if (!in_lane) return "is not for this lane";
-    return std::nullopt;
-  };
-  return rules;
-}
-
 }  // namespace host::dispatch

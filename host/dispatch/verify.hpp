@@ -107,8 +107,4 @@ struct VerifyRequest {
 // There are no commits.
 [[nodiscard]] WorkVerdict no_work();
 
-// For the import: no path that the playbook denies, and only those of its lane. `playbook` and
-// `lane` outlive what is given back.
-[[nodiscard]] workspaces::ImportRules import_rules(const Playbook& playbook, const Lane& lane);
-
 }  // namespace host::dispatch

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "dispatch/import_rules.hpp"
 #include "dispatch/playbook_fixture.hpp"
 #include "dispatch/verify.hpp"
 #include "dispatch/verify_clone.hpp"

@@ -42,8 +42,8 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
   void send(HttpRequest request, Reply<HttpResponse> reply, std::shared_ptr<CurlFlow> flow = {}) {
     try {
       open();
-      auto transfer =
-          std::make_unique<CurlTransfer>(std::move(request), reply, options_, std::move(flow));
+      auto transfer = std::make_unique<CurlTransfer>(std::move(request), reply, options_, sockets_,
+                                                     std::move(flow));
       CURL* easy = transfer->easy();
       if (curl_multi_add_handle(multi_.get(), easy) != CURLM_OK)
         throw Error(Code::unavailable, "libcurl took no further request");
@@ -229,6 +229,11 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
       CURL* easy = message->easy_handle;
       const CURLcode code = message->data.result;
       const auto at = transfers_.find(easy);
+      if (code == CURLE_ABORTED_BY_CALLBACK && at->second->begin_anew()) {
+        curl_multi_remove_handle(multi_.get(), easy);
+        curl_multi_add_handle(multi_.get(), easy);
+        continue;
+      }
       auto result = at->second->result(code);
       if (const auto& flow = at->second->flow()) {
         flow->end = result.ok() ? Status(Done{}) : Status(result.error());
@@ -264,6 +269,7 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
   Timer timer_;
   Timer idle_;
   bool closed_ = false;
+  CurlSockets sockets_;
   CurlMulti multi_;
 };
 

@@ -94,9 +94,10 @@ struct CurlOptions {
   Duration connect_timeout = std::chrono::seconds(10);
   std::size_t header_cap = std::size_t{256} << 10;
   int connections_kept = 8;
-  // A POST or PATCH, too, goes over a kept connection that has been idle for no longer than this,
-  // in whole seconds. A server that closes it at the same moment makes it {unavailable}, though it
-  // may have been sent. Zero: each gets a new one.
+  // A POST or PATCH, too, goes over a kept connection that has been idle for less than this, in
+  // whole seconds, and on which nothing has come since its last reply: what came unasked would be
+  // taken for this one's. A server that closes it at the same moment makes it {unavailable}, though
+  // it may have been sent. Zero: each gets a new one.
   Duration reuse_for_posts{};
   // Connections, TLS state and buffers are given back after this long without a request.
   Duration idle_after = std::chrono::minutes(2);

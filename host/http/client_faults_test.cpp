@@ -191,6 +191,26 @@ TEST_F(ClientFaultsTest, APostTakesNoKeptConnectionThatItsPeerHasClosed) {
   EXPECT_EQ(server_->connections(), 2);
 }
 
+TEST_F(ClientFaultsTest, APostTakesNoAnswerThatCameBeforeItWasAsked) {
+  RawServer::Socket first;
+  int posts = 0;
+  serve([&](const RawServer::Socket& socket, const std::string&) {
+    if (!first) first = socket;
+    const auto body = "answer " + std::to_string(++posts);
+    asio::write(*socket, asio::buffer("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n" + body));
+  });
+  options_.reuse_for_posts = 10s;
+  client_.emplace(context_, loop_, options_);
+  EXPECT_EQ(send(request("POST")).value().body, "answer 1");
+  // The server says it a second time, later.
+  asio::write(*first,
+              asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nanswer 1")));
+  EXPECT_EQ(send(request("POST")).value().body, "answer 2");
+  EXPECT_EQ(server_->connections(), 2) << "nothing is asked on the first one any more";
+  EXPECT_EQ(send(request("POST")).value().body, "answer 3");
+  EXPECT_EQ(server_->connections(), 2) << "the new one is kept";
+}
+
 TEST_F(ClientFaultsTest, AReadOverAConnectionThatDiedMeanwhileIsRepeated) {
   RawServer::Socket first;
   serve([&](const RawServer::Socket& socket, const std::string&) {

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/curl.hpp"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -42,10 +48,45 @@ long milliseconds(Duration duration) {
   return static_cast<long>(std::max<decltype(rounded)>(rounded, 1));
 }
 
+using PortOf = int (*)(int, sockaddr*, socklen_t*);
+
+// Of one end of a connection, as getsockname() or getpeername() has it; 0: it has none.
+int port(PortOf end, curl_socket_t socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (end(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  if (address.ss_family == AF_INET)
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+  if (address.ss_family == AF_INET6)
+    return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+  return 0;
+}
+
 // Whether sending it twice might do its work twice (RFC 9110 9.2.2).
 bool repeatable(const std::string& method) { return method != "POST" && method != "PATCH"; }
 
 }  // namespace
+
+bool CurlSockets::silent(int local_port, int remote_port) const {
+  const auto found = std::find_if(open_.begin(), open_.end(), [&](curl_socket_t socket) {
+    return port(::getsockname, socket) == local_port && port(::getpeername, socket) == remote_port;
+  });
+  if (found == open_.end()) return false;
+  char byte = 0;
+  return ::recv(*found, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+curl_socket_t CurlSockets::open(const curl_sockaddr& address) {
+  const curl_socket_t socket =
+      ::socket(address.family, address.socktype | SOCK_CLOEXEC, address.protocol);
+  if (socket >= 0) open_.insert(socket);
+  return socket;
+}
+
+int CurlSockets::close(curl_socket_t socket) {
+  open_.erase(socket);
+  return ::close(socket);
+}
 
 CurlGlobal::CurlGlobal() {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -69,9 +110,11 @@ void check_request(const HttpRequest& request) {
 }
 
 CurlTransfer::CurlTransfer(HttpRequest request, Reply<HttpResponse> reply,
-                           const CurlOptions& options, std::shared_ptr<CurlFlow> flow)
+                           const CurlOptions& options, CurlSockets& sockets,
+                           std::shared_ptr<CurlFlow> flow)
     : request_(std::move(request)),
       reply_(std::move(reply)),
+      sockets_(sockets),
       flow_(std::move(flow)),
       header_cap_(options.header_cap) {
   check_request(request_);
@@ -100,6 +143,11 @@ CurlTransfer::CurlTransfer(HttpRequest request, Reply<HttpResponse> reply,
   set(CURLOPT_WRITEDATA, this);
   set(CURLOPT_PREREQFUNCTION, &on_sending);
   set(CURLOPT_PREREQDATA, this);
+  set(CURLOPT_OPENSOCKETFUNCTION, &on_open);
+  set(CURLOPT_OPENSOCKETDATA, this);
+  // The connection keeps these, whoever made it.
+  set(CURLOPT_CLOSESOCKETFUNCTION, &on_close);
+  set(CURLOPT_CLOSESOCKETDATA, &sockets_);
 }
 
 template <class Value>
@@ -128,8 +176,9 @@ void CurlTransfer::set_method(const CurlOptions& options) {
   // kept turns out to be dead. A new connection can't be; on an old one on_sending() is in between.
   if (repeatable(method)) return;
   const auto whole = std::chrono::floor<std::chrono::seconds>(options.reuse_for_posts).count();
+  // It counts whole seconds and takes one that is as old, so that 0 is anything below one.
   if (whole > 0)
-    set(CURLOPT_MAXAGE_CONN, static_cast<long>(whole));
+    set(CURLOPT_MAXAGE_CONN, static_cast<long>(whole - 1));
   else
     set(CURLOPT_FRESH_CONNECT, 1L);
 }
@@ -235,16 +284,39 @@ std::size_t CurlTransfer::pour(std::string_view bytes) {
   return bytes.size();
 }
 
-int CurlTransfer::on_sending(void* self, char*, char*, int, int) {
+int CurlTransfer::on_sending(void* self, char*, char*, int remote_port, int local_port) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
-  if (transfer.sent_ && !repeatable(transfer.request_.method)) return CURL_PREREQFUNC_ABORT;
+  if (!repeatable(transfer.request_.method)) {
+    if (transfer.sent_) return CURL_PREREQFUNC_ABORT;
+    transfer.stale_ = !transfer.opened_ && !transfer.sockets_.silent(local_port, remote_port);
+    if (transfer.stale_) return CURL_PREREQFUNC_ABORT;
+  }
   transfer.sent_ = true;
   if (transfer.request_.sent) *transfer.request_.sent = true;
   return CURL_PREREQFUNC_OK;
 }
 
+curl_socket_t CurlTransfer::on_open(void* self, curlsocktype, curl_sockaddr* address) {
+  auto& transfer = *static_cast<CurlTransfer*>(self);
+  transfer.opened_ = true;
+  return transfer.sockets_.open(*address);
+}
+
+int CurlTransfer::on_close(void* sockets, curl_socket_t socket) {
+  return static_cast<CurlSockets*>(sockets)->close(socket);
+}
+
+bool CurlTransfer::begin_anew() {
+  if (!std::exchange(stale_, false)) return false;
+  why_[0] = '\0';
+  set(CURLOPT_FRESH_CONNECT, 1L);
+  return true;
+}
+
 Result<HttpResponse> CurlTransfer::result(CURLcode code) {
   if (excess_ != Excess::none) return excess();
+  if (code == CURLE_ABORTED_BY_CALLBACK)
+    return failure(code, "the connection was closed before an answer came");
   if (code != CURLE_OK)
     return failure(code, why_[0] != '\0' ? why_.data() : curl_easy_strerror(code));
   // libcurl takes a connection that closes within the headers for the end of a reply.

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,20 @@ using CurlEasy = std::unique_ptr<CURL, CurlEasyCleanup>;
 using CurlMulti = std::unique_ptr<CURLM, CurlMultiCleanup>;
 using CurlList = std::unique_ptr<curl_slist, CurlListCleanup>;
 
+// The sockets that libcurl has open for a client, kept ones included.
+class CurlSockets {
+ public:
+  // Whether nothing has come on the connection between these ports since its last reply, not even
+  // its end. libcurl takes whatever has for the answer to what it sends next.
+  [[nodiscard]] bool silent(int local_port, int remote_port) const;
+
+  [[nodiscard]] curl_socket_t open(const curl_sockaddr& address);
+  int close(curl_socket_t socket);
+
+ private:
+  std::set<curl_socket_t> open_;
+};
+
 // Throws Error{usage} on a method or a header that could not be sent as it stands.
 void check_request(const HttpRequest& request);
 
@@ -59,13 +74,16 @@ struct CurlFlow {
 class CurlTransfer {
  public:
   // Throws Error{usage}, and unavailable when memory is short.
-  // `flow`: takes the reply as it comes, instead of `reply`.
+  // `sockets` outlives every connection. `flow`: takes the reply as it comes, instead of `reply`.
   CurlTransfer(HttpRequest request, Reply<HttpResponse> reply, const CurlOptions& options,
-               std::shared_ptr<CurlFlow> flow = nullptr);
+               CurlSockets& sockets, std::shared_ptr<CurlFlow> flow = nullptr);
   CurlTransfer(const CurlTransfer&) = delete;
   CurlTransfer& operator=(const CurlTransfer&) = delete;
 
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
+  // After libcurl is done with it: whether nothing was sent, since the connection that it would
+  // have gone over was no good any more. It is to be begun anew then, and goes over one of its own.
+  [[nodiscard]] bool begin_anew();
   // What it came to. Call once, after libcurl is done with it.
   [[nodiscard]] Result<HttpResponse> result(CURLcode code);
   [[nodiscard]] Reply<HttpResponse> take_reply() { return std::move(reply_); }
@@ -88,10 +106,13 @@ class CurlTransfer {
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
-  static int on_sending(void* self, char*, char*, int, int);
+  static int on_sending(void* self, char* remote, char* local, int remote_port, int local_port);
+  static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int on_close(void* sockets, curl_socket_t socket);
 
   HttpRequest request_;
   Reply<HttpResponse> reply_;
+  CurlSockets& sockets_;
   std::shared_ptr<CurlFlow> flow_;
   Url url_;
   CurlEasy easy_;
@@ -101,6 +122,8 @@ class CurlTransfer {
   std::size_t header_cap_;
   std::size_t header_bytes_ = 0;
   Excess excess_ = Excess::none;
+  bool opened_ = false;  // a connection of its own
+  bool stale_ = false;   // the kept one was no good
   bool sent_ = false;
   bool headers_ended_ = false;
 };

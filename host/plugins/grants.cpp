@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/glob.hpp"
 
 namespace host {
 namespace {
@@ -21,26 +22,6 @@ bool plain(std::string_view value) {
     if (slash == std::string_view::npos) return true;
     value.remove_prefix(slash + 1);
   }
-}
-
-// The usual two-pointer walk: on a mismatch the last star takes one byte more. Linear in practice,
-// never more than |glob| * |value|, without recursion.
-bool match(std::string_view glob, std::string_view value) {
-  std::size_t g = 0, v = 0, star = std::string_view::npos, resume = 0;
-  while (v < value.size()) {
-    if (g < glob.size() && glob[g] == '*') {
-      star = g++;
-      resume = v;
-    } else if (g < glob.size() && glob[g] == value[v]) {
-      ++g, ++v;
-    } else if (star != std::string_view::npos && value[resume] != '/') {
-      g = star + 1;
-      v = ++resume;
-    } else {
-      return false;
-    }
-  }
-  return glob.find_first_not_of('*', g) == std::string_view::npos;
 }
 
 // The grants whose values are repositories, which the forge takes for the same in either case
@@ -75,7 +56,7 @@ std::vector<std::string> globs_from(const std::string& grant, const Json& value)
 
 bool glob_matches(std::string_view glob, std::string_view value) {
   if (!plain(value)) return false;
-  return glob == "*" || match(glob, value);
+  return glob == "*" || matches_glob(glob, value, {.question_mark = false, .stops_at = '/'});
 }
 
 Grants::Grants(std::map<std::string, std::vector<std::string>> values) {

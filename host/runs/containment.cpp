@@ -49,6 +49,7 @@ RunSpec probe_spec(const fs::path& folder) {
   spec.environment = base_environment(spec.scratch);
   spec.meter = SocketAddress{"127.0.0.1", 9};
   spec.limits.wall = std::chrono::seconds(10);
+  spec.limits.processes = 64;
   return spec;
 }
 
@@ -104,6 +105,11 @@ std::vector<std::string> what_is_not_held(const InForce& in_force) {
     lines.emplace_back("an agent could pass the meter by: there is no network namespace");
   if (!in_force.private_root.in_force && !in_force.landlock.in_force)
     lines.emplace_back("an agent could read and change every file of the host's user");
+  if (!in_force.processes.in_force)
+    lines.emplace_back(
+        "a hostile agent could start processes until the machine has no more, unless its "
+        "supervisor "
+        "is quicker: nothing of the kernel's bounds them");
   if (!in_force.seccomp.in_force)
     lines.emplace_back("an agent could reach other programs of the host's user");
   return lines;

@@ -31,7 +31,8 @@ TEST(Containment, ThatCantBeAskedIsAnError) {
 
 TEST(Containment, ThatIsWholeHasNothingToSay) {
   InForce all;
-  all.pid_namespace = all.private_root = all.network = all.landlock = all.seccomp = {true, ""};
+  all.pid_namespace = all.private_root = all.network = {true, ""};
+  all.processes = all.landlock = all.seccomp = {true, ""};
   EXPECT_THAT(what_is_not_held(all), IsEmpty());
 }
 
@@ -40,6 +41,7 @@ TEST(Containment, SaysWhatAHostileAgentCould) {
   EXPECT_THAT(lines, Contains(HasSubstr("outlive its run")));
   EXPECT_THAT(lines, Contains(HasSubstr("pass the meter by")));
   EXPECT_THAT(lines, Contains(HasSubstr("every file")));
+  EXPECT_THAT(lines, Contains(HasSubstr("until the machine has no more")));
 }
 
 }  // namespace

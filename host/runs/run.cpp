@@ -53,7 +53,9 @@ bool is_text(std::string_view text) {
 }
 
 void check_path(const fs::path& path, const char* what) {
-  if (!path.is_absolute() || !is_text(path.native()) || path.lexically_normal() != path)
+  const bool ends_in_slash = path != "/" && !path.has_filename();
+  if (!path.is_absolute() || !is_text(path.native()) || path.lexically_normal() != path ||
+      ends_in_slash)
     refuse(std::string(what) + " \"" + path.string() +
            "\", expected an absolute path without \".\", \"..\" and a slash at its end");
   if (path == "/") refuse(std::string(what) + " \"/\" would be the whole machine");
@@ -183,6 +185,7 @@ std::vector<std::pair<std::string_view, const InForce::Layer*>> InForce::layers(
           {"private root", &private_root},
           {"network", &network},
           {"cgroup", &cgroup},
+          {"processes", &processes},
           {"landlock", &landlock},
           {"seccomp", &seccomp}};
 }

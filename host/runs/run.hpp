@@ -73,7 +73,8 @@ struct InForce {
   Layer pid_namespace;  // every descendant goes with its first process
   Layer private_root;   // what is not allowed can't even be seen; read-only but for `writable`
   Layer network;        // a network namespace with the meter alone; never with Network::open
-  Layer cgroup;         // memory and processes are bounded by the kernel, all are killed at once
+  Layer cgroup;         // of its own: all are killed at once; `detail` says what it bounds
+  Layer processes;      // limits.processes is the kernel's, also while no supervisor runs
   Layer landlock;       // files by allow-list
   Layer seccomp;        // system calls
   std::vector<std::string> notes;  // readable paths that are not there, and the like
@@ -106,7 +107,7 @@ struct RunEnding {
     deadline,     // limits.wall passed
     stalled,      // limits.stall passed
     memory,       // limits.memory; the kernel's, or measured
-    processes,    // limits.processes, where no limit of the kernel's could be had
+    processes,    // limits.processes, as measured: the kernel's bound is none, or a wider one
     disk,         // limits.disk, or the disk is as good as full
     output,       // limits.output_most
     cancelled,    // Runner::cancel()

@@ -112,17 +112,6 @@ TEST_F(RunEnds, WhenAllItsProcessesTogetherTakeTooMuchMemory) {
   EXPECT_TRUE(ending.killed);
 }
 
-TEST_F(RunEnds, WithinItsProcessesWhenItIsAForkBomb) {
-  auto made = spec({"bomb"});
-  made.limits.processes = 40;
-  made.limits.wall = std::chrono::seconds(2);
-  const auto ending = run(made);
-  // The kernel keeps it small until the deadline; where it can't, it is seen and ended.
-  EXPECT_THAT(ending.kind, testing::AnyOf(Kind::deadline, Kind::processes)) << ending.evidence;
-  if (ending.kind == Kind::deadline) EXPECT_LE(ending.usage.peak_processes, 41);
-  EXPECT_FALSE(still_runs(lock(made)));
-}
-
 TEST_F(RunEnds, WithNothingLeftThatHid) {
   const auto hidden = clone() / "hidden";
   const auto made = spec({"hide", hidden});

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -27,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kProcText = 1u << 20;
+constexpr auto kPatience = std::chrono::seconds(1);
 constexpr const char* kCgroups = "/sys/fs/cgroup";
 
 // What a run's host would hear from a supervisor that does not start it.
@@ -115,13 +117,29 @@ void RunnerService::accept_one() {
   if (!connection) return;
   // The socket's mode keeps others out, but root.
   if (!is_own_user(connection.get())) return refuse(connection.get(), "it is another user's run");
-  if (supervisors_.size() >= most_)
+  if (!has_room())
     return refuse(connection.get(),
                   "the runner has " + std::to_string(most_) + " runs already, its limit");
   try {
     supervisors_.push_back(start_supervisor(program_, cgroups_, connection.get()));
   } catch (const Error& error) {
     refuse(connection.get(), error.what());
+  }
+}
+
+// A supervisor that has told its run's ending goes in a moment, and whoever heard it may be here.
+bool RunnerService::has_room() {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    reap();
+    if (supervisors_.size() < most_) return true;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    std::vector<pollfd> going;
+    for (const auto& supervisor : supervisors_) going.push_back({supervisor.pidfd(), POLLIN, 0});
+    if (left.count() <= 0 ||
+        ::poll(going.data(), going.size(), static_cast<int>(left.count())) <= 0)
+      return false;
   }
 }
 

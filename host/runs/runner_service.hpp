@@ -24,6 +24,7 @@ class RunnerService {
 
  private:
   void accept_one();
+  bool has_room();
   void reap();
 
   Fd listener_;

@@ -58,4 +58,11 @@ Supervisor ServiceSupervisors::start() {
   return {std::move(socket), Child()};
 }
 
+std::unique_ptr<Supervisors> supervisors_at(const std::filesystem::path& socket,
+                                            const std::filesystem::path& program) {
+  std::error_code ignored;
+  if (std::filesystem::exists(socket, ignored)) return std::make_unique<ServiceSupervisors>(socket);
+  return std::make_unique<OwnSupervisors>(program);
+}
+
 }  // namespace host::runs

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 
 #include "base/file.hpp"
 #include "base/process.hpp"
@@ -46,6 +47,11 @@ class ServiceSupervisors final : public Supervisors {
  private:
   std::filesystem::path socket_;
 };
+
+// The service, where it has a socket, also one that nobody answers at any more: less holds a run
+// that is started without it. Else this process, with `program`.
+[[nodiscard]] std::unique_ptr<Supervisors> supervisors_at(const std::filesystem::path& socket,
+                                                          const std::filesystem::path& program);
 
 // Starts timmy-supervisor with `channel` as its end. Throws.
 [[nodiscard]] Child start_supervisor(const std::filesystem::path& program,

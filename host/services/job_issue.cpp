@@ -27,11 +27,11 @@ std::optional<IssueName> issue_of_job(std::string_view payload, const Grants& gr
   const auto parsed = attempt([&] { return parse_json(payload, "a payload"); });
   if (!parsed.ok() || !parsed.value().is_object()) return std::nullopt;
   const auto named = attempt([&] {
-    return IssueName{text_parameter(parsed.value(), "repo"),
-                     number_parameter(parsed.value(), "number", 0, 0)};
+    const IssueName issue{text_parameter(parsed.value(), "repo"),
+                          number_parameter(parsed.value(), "number", 0, 0)};
+    return parse_issue(issue.text());
   });
-  if (!named.ok() || named.value().number == 0 || !covers(grants, named.value().repo))
-    return std::nullopt;
+  if (!named.ok() || !covers(grants, named.value().repo)) return std::nullopt;
   return named.value();
 }
 

@@ -16,8 +16,9 @@ namespace host {
 
 struct RunContext;
 
-// Of a payload with "repo" and "number". Nothing where the plugin's grants don't cover that
-// repository: what it means by these words is its own affair then.
+// Of a payload with "repo" and "number". Nothing where these are no issue, as parse_issue() has it,
+// or the plugin's grants don't cover that repository: what it means by these words is its own
+// affair then.
 [[nodiscard]] std::optional<IssueName> issue_of_job(std::string_view payload, const Grants& grants);
 
 // On whose account a call goes that has these parameters: spender_of() the run, and where its job

@@ -28,6 +28,16 @@ TEST(JobIssue, IsWhatAPayloadNamesAsWebhooksDo) {
     EXPECT_FALSE(issue_of_job(payload, grants)) << payload;
 }
 
+TEST(JobIssue, HasARepositoryOfBoundedLength) {
+  const auto grants = Grants::from({{"gitea.read", {"*"}}});
+  const auto about = [](std::size_t bytes) {
+    return Json{{"number", 7}, {"repo", "org/" + std::string(bytes - 4, 'a')}}.dump();
+  };
+  EXPECT_TRUE(issue_of_job(about(200), grants));
+  EXPECT_FALSE(issue_of_job(about(201), grants));
+  EXPECT_FALSE(issue_of_job(R"({"number":7,"repo":"app"})", grants)) << "no owner/name";
+}
+
 TEST(JobIssue, IsNoneThatThePluginHasNothingToDoWith) {
   EXPECT_FALSE(issue_of_job(kAboutSeven, Grants()));
   EXPECT_FALSE(issue_of_job(kAboutSeven, Grants::from({{"gitea.read", {"org/web"}}})));
@@ -103,6 +113,8 @@ TEST_F(JobIssueTest, ACallOfAJobAboutNoneMayNameOne) {
   EXPECT_TRUE(reserve(*run, 60, "org/app#8").ok());
   EXPECT_EQ(reserve(*begin(kAboutSeven), 60).error().code(), Code::denied);
   EXPECT_EQ(reserve(*run, 1, "org/app").error().code(), Code::usage);
+  EXPECT_THAT(reserve(*run, 1, "org/" + std::string(200, 'a') + "#7").error().what(),
+              HasSubstr("longer than 200 bytes"));
   const auto foreign = reserve(*run, 1, "other/app#1");
   EXPECT_EQ(foreign.error().code(), Code::not_granted);
   EXPECT_THAT(foreign.error().what(), HasSubstr("gitea.read"));

@@ -45,7 +45,7 @@ class ModelService final : public Service {
       call.reservation = ReservationId(number);
       if (!run->reservations.contains(*call.reservation))
         throw Error(Code::usage, "the run has no open reservation " + std::to_string(number));
-      if (call.spender.issue_of_call)
+      if (!text_parameter(params, "issue", "").empty())
         throw Error(Code::usage, "a call counts for the issue of its reservation",
                     "Name the issue with tokens/1.reserve.");
     }

@@ -115,6 +115,18 @@ TEST_F(ModelServiceTest, AnIssuesCapBindsTheCallsThatNameIt) {
       << "its reservation is for none";
 }
 
+TEST_F(ModelServiceTest, AnIssueBesideAReservationIsRefusedBeItTheSame) {
+  auto run = begin();
+  run->issue = IssueName{"org/app", 7};
+  const auto reservation = call(*run, "tokens/1.reserve", {{"tokens", 100}}).value();
+  const auto refused =
+      chat(*run, {{"issue", "org/app#7"}, {"reservation", reservation["reservation"]}});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), Code::usage);
+  http_.enqueue(200, kAnswer);
+  EXPECT_TRUE(chat(*run, {{"issue", nullptr}, {"reservation", reservation["reservation"]}}).ok());
+}
+
 TEST_F(ModelServiceTest, ARunIsOneRunHoweverManyCallsItMakes) {
   Budget budget;
   budget.caps[Dimension::day][""] = {.runs = 1};

@@ -116,7 +116,9 @@ class ProcessService final : public Service {
     Json json = watch_json(run, looked.watch, looked.standing, looked.state);
     json["dry_run"] = looked.dry_run;
     json["records"] = Json::array();
-    for (const auto& record : looked.records) json["records"].push_back(told(record));
+    // Those of others, that were forgotten or carried over, are not this plugin's to hear of.
+    for (const auto& record : looked.records)
+      if (record.target == looked.watch.name) json["records"].push_back(told(record));
     return json;
   }
 

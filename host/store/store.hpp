@@ -63,10 +63,11 @@ class Store {
     Work work;
     Reply<Done> done;    // may be empty
     bool reads = false;  // writes nothing, and so is served by an unwritable store too
-    // Where it is answered; empty: on the store's own loop.
+    // Where it is answered; empty: on the store's own loop. Once it is closed `done` is let go on
+    // any thread, so it must hold nothing that has to end on its loop.
     std::shared_ptr<LoopDoor> door = nullptr;
-    // Nobody waits for it: it may wait a moment for one for which somebody does, and share its
-    // commit.
+    // May be answered a moment later (StoreOptions::patience at most), so that it shares the commit
+    // of the next one that may not.
     bool patient = false;
   };
 

@@ -20,7 +20,8 @@ namespace {
 // After this long without work the WAL is written back and memory given back. One wait, not a tick.
 constexpr auto kRestAfter = std::chrono::seconds(10);
 
-// Carries the operation back, so that what its closures hold is let go on the loop.
+// Carries the operation back, so that what its closures hold is let go on the loop; on the store's
+// thread where its door is closed.
 struct Answer {
   Store::Operation operation;
   std::optional<Error> error;

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "base/error.hpp"
+#include "base/glob.hpp"
 #include "tokens/spender.hpp"
 
 namespace host {
@@ -69,28 +70,6 @@ void check_entry(const std::string& entry, bool glob) {
 }
 
 }  // namespace
-
-// Goes back only to the last '*': never more than the product of both lengths.
-bool matches_glob(std::string_view glob, std::string_view text) {
-  std::size_t g = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t from = 0;
-  while (t < text.size()) {
-    if (g < glob.size() && glob[g] == '*') {
-      star = g++;
-      from = t;
-    } else if (g < glob.size() && (glob[g] == '?' || glob[g] == text[t])) {
-      ++g, ++t;
-    } else if (star != std::string_view::npos) {
-      g = star + 1;
-      t = ++from;
-    } else {
-      return false;
-    }
-  }
-  return glob.find_first_not_of('*', g) == std::string_view::npos;
-}
 
 std::string plain_model_name(std::string_view asked) {
   if (asked.empty() || asked.size() > kLongestName ||

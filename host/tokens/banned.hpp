@@ -9,9 +9,6 @@
 
 namespace host {
 
-// Whether `text` is of the form `glob`: '*' is any text, '?' any one byte. Both in lower case.
-[[nodiscard]] bool matches_glob(std::string_view glob, std::string_view text);
-
 // A name of a model in lower case. Throws Error{invalid} unless it is of plain letters, digits and
 // "._-+:/@~", at most 200 of them, with no part between slashes empty or of dots only: a name with
 // a space, an escape or a letter that looks like another is nobody's, and would pass for one that

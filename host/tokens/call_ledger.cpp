@@ -15,7 +15,7 @@ class LedgerCalls final : public CallLedger {
  public:
   LedgerCalls(Ledger& ledger, Loop& ledgers, Loop& callers)
       : ways_(std::make_shared<Ways>(
-            Ways{&ledger, &ledgers, ledger.desk(), std::make_shared<LoopDoor>(callers)})) {}
+            Ways{&ledger, &ledgers, ledger.desk(), std::make_shared<LoopDoor>(callers), 0})) {}
   ~LedgerCalls() override { ways_->door->close(); }
   LedgerCalls(const LedgerCalls&) = delete;
   LedgerCalls& operator=(const LedgerCalls&) = delete;
@@ -26,7 +26,7 @@ class LedgerCalls final : public CallLedger {
     });
   }
   void hold(ReservationId reservation, HoldAsk ask, Reply<Hold> done) override {
-    if (ways_->desk->hold(ways_->door, reservation, ask, done)) return;
+    if (ways_->ending == 0 && ways_->desk->hold(ways_->door, reservation, ask, done)) return;
     over([reservation, ask = std::move(ask), done = back(std::move(done))](Ledger& ledger) mutable {
       ledger.hold(reservation, std::move(ask), std::move(done));
     });
@@ -55,6 +55,7 @@ class LedgerCalls final : public CallLedger {
     Loop* ledgers;
     std::shared_ptr<LedgerDesk> desk;
     std::shared_ptr<LoopDoor> door;
+    int ending = 0;  // callers' loop: settlements on their way over the ledger's loop
 
     // Work that finds this object gone does nothing: the ledger may have gone with it. Both go on
     // the ledger's loop, where the work looks.
@@ -79,8 +80,14 @@ class LedgerCalls final : public CallLedger {
   // The way over the loop, where what must not be lost is tried for as long as it takes.
   template <class T, class Work>
   std::function<void()> insisting(const Reply<T>& done, Work work) {
-    return [weak = std::weak_ptr<Ways>(ways_), work, done = back(done)] {
-      Ways::over(weak, [work, done](Ledger& ledger) { work(ledger, done); });
+    const std::weak_ptr<Ways> weak = ways_;
+    const auto ended = back<T>([weak, done](Result<T> result) {
+      if (const auto ways = weak.lock()) --ways->ending;
+      done(std::move(result));
+    });
+    return [weak, work, ended] {
+      if (const auto ways = weak.lock()) ++ways->ending;
+      Ways::over(weak, [work, ended](Ledger& ledger) { work(ledger, ended); });
     };
   }
   template <class T>

@@ -2,6 +2,7 @@
 #include "tokens/ledger.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "tokens/granting.hpp"
@@ -84,6 +85,10 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   void take_day(const DayClock& day);
   void kept_day(std::int64_t day);
   void publish();
+  // A change of what is gone by. From begin_change() on nothing more reaches the store by the old
+  // terms; what is asked waits until end_change().
+  void begin_change();
+  void end_change();
   void begun(Changed changed);
   void warn_of_clock() const;
   void take_notes(const LedgerNotes& notes);
@@ -104,12 +109,15 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   PauseWatch pauses_{store_, loop_, day_, log_};
   std::shared_ptr<LedgerDesk> desk_;
   std::function<void()> rows_handler_;
+  bool changing_ = false;
+  std::deque<std::function<void()>> behind_change_;
   std::vector<std::function<void()>> again_;
   Timer again_timer_;
 };
 
 LedgerTerms Ledger::Impl::terms() {
-  return {shared_budget_, day_.zone(), host_name_, day_.today(), day_.now(), clock_.wall()};
+  return {shared_budget_, day_.zone(),   host_name_,        day_.today(),
+          day_.now(),     clock_.wall(), budget_generation_};
 }
 
 void Ledger::Impl::take_budget(std::optional<Budget> budget) {
@@ -130,10 +138,25 @@ void Ledger::Impl::kept_day(std::int64_t day) {
 }
 
 void Ledger::Impl::publish() {
-  if (budget_ && kept_day_)
-    desk_->open(shared_budget_, day_, *kept_day_);
+  if (budget_ && kept_day_ && !changing_)
+    desk_->open(shared_budget_, budget_generation_, day_, *kept_day_);
   else
     desk_->close();
+}
+
+void Ledger::Impl::begin_change() {
+  changing_ = true;
+  publish();
+}
+
+void Ledger::Impl::end_change() {
+  changing_ = false;
+  while (!changing_ && !behind_change_.empty()) {
+    const auto next = std::move(behind_change_.front());
+    behind_change_.pop_front();
+    next();
+  }
+  publish();
 }
 
 void Ledger::Impl::open_desk() {
@@ -143,7 +166,10 @@ void Ledger::Impl::open_desk() {
         loop->post([weak, notes = std::move(notes), rows] {
           const auto self = weak.lock();
           if (!self) return;
-          self->take_notes(notes);
+          for (const auto& warning : notes.warnings) self->log_.warn("{}", warning);
+          // It comes by another way than answers of the store to this loop, and so may be late:
+          // what ended the pause may have been heard of already.
+          if (notes.pause) self->pauses_.reread();
           if (rows) self->rows_added();
         });
       });
@@ -166,9 +192,9 @@ void Ledger::Impl::recover(Reply<Recovery> done) {
                if (!start.budget_fault.empty())
                  self->log_.error("the kept budget is of no use, no tokens are granted: {}",
                                   start.budget_fault);
+               self->budget_generation_ = start.budget_generation;
                self->take_day(DayClock(self->clock_, self->boot_, start.anchor));
                self->take_budget(std::move(start.budget));
-               self->budget_generation_ = start.budget_generation;
                self->pauses_.take(std::move(start.pauses));
                self->warn_of_clock();
                if (start.charged.holds > 0)
@@ -189,6 +215,9 @@ void Ledger::Impl::warn_of_clock() const {
 }
 
 void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
+  if (changing_)
+    return behind_change_.push_back(
+        [this, budget = std::move(budget), done] { set_budget(budget, done); });
   if (budget_ == budget)
     return loop_.post([weak = weak_from_this(), done = std::move(done)] {
       if (!weak.expired()) done(Done{});
@@ -199,6 +228,7 @@ void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
       if (!weak.expired()) done(error);
     });
   auto fresh = std::make_shared<const Budget>(std::move(budget));
+  begin_change();
   store_.run(
       [old = shared_budget_, fresh, terms = terms()](Unit& unit) {
         keep_budget(unit, *fresh);
@@ -208,24 +238,31 @@ void Ledger::Impl::set_budget(Budget budget, Reply<Done> done) {
       [weak = weak_from_this(), fresh, done = std::move(done)](Result<Changed> changed) {
         const auto self = weak.lock();
         if (!self) return;
-        if (!changed) return done(changed.error());
-        self->take_budget(*fresh);
-        self->begun(std::move(changed.value()));
-        done(Done{});
+        if (changed) {
+          self->take_budget(*fresh);
+          self->begun(std::move(changed.value()));
+        }
+        self->end_change();
+        done(changed ? Status(Done{}) : Status(changed.error()));
       });
 }
 
 void Ledger::Impl::withdraw_budget(Reply<Done> done) {
+  if (changing_) return behind_change_.push_back([this, done] { withdraw_budget(done); });
+  begin_change();
   store_.run([](Unit& unit) { forget_budget(unit); },
              [weak = weak_from_this(), done = std::move(done)](Status status) {
                const auto self = weak.lock();
                if (!self) return;
                if (status) self->take_budget(std::nullopt);
+               self->end_change();
                done(std::move(status));
              });
 }
 
 void Ledger::Impl::accept_clock(Reply<Done> done) {
+  if (changing_) return behind_change_.push_back([this, done] { accept_clock(done); });
+  begin_change();
   auto day = day_;
   day.accept();
   store_.run(
@@ -237,10 +274,12 @@ void Ledger::Impl::accept_clock(Reply<Done> done) {
       [weak = weak_from_this(), day, done = std::move(done)](Result<Changed> changed) {
         const auto self = weak.lock();
         if (!self) return;
-        if (!changed) return done(changed.error());
-        self->take_day(day);
-        self->begun(std::move(changed.value()));
-        done(Done{});
+        if (changed) {
+          self->take_day(day);
+          self->begun(std::move(changed.value()));
+        }
+        self->end_change();
+        done(changed ? Status(Done{}) : Status(changed.error()));
       });
 }
 
@@ -276,6 +315,8 @@ std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<
 
 template <class T, class Work>
 void Ledger::Impl::ask(Work work, Reply<T> done) {
+  if (changing_)
+    return behind_change_.push_back([this, work = std::move(work), done] { ask<T>(work, done); });
   if (!budget_)
     return loop_.post([weak = weak_from_this(), done = std::move(done)] {
       if (!weak.expired()) done(no_budget());
@@ -302,6 +343,9 @@ void Ledger::Impl::ask(Work work, Reply<T> done) {
 
 template <class T, class Work>
 void Ledger::Impl::insist(Work work, Reply<T> done) {
+  if (changing_)
+    return behind_change_.push_back(
+        [this, work = std::move(work), done] { insist<T>(work, done); });
   store_.run([work, terms = terms()](Unit& unit) { return work(unit, terms); },
              [weak = weak_from_this(), work, done = std::move(done)](Result<Granted<T>> result) {
                const auto self = weak.lock();

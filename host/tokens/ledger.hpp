@@ -52,9 +52,9 @@ class Ledger {
   };
   void recover(Reply<Recovery> done);
 
-  // Caps from when `done` is called, kept in the store for the next start. Where there has never
-  // been a budget, no reservation is granted. A pause whose cap has changed ends, unless the new
-  // one is reached, too.
+  // Caps from when `done` is called, kept in the store for the next start: what is asked until then
+  // waits for them. Where there has never been a budget, no reservation is granted. A pause whose
+  // cap has changed ends, unless the new one is reached, too.
   void set_budget(Budget budget, Reply<Done> done);
   // The file is gone: no reservation and no hold is granted any more, also after a restart.
   void withdraw_budget(Reply<Done> done);

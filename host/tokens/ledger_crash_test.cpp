@@ -16,6 +16,7 @@
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
 #include "store/threaded_store.hpp"
+#include "tokens/call_ledger.hpp"
 #include "tokens/ledger.hpp"
 
 namespace host {
@@ -45,6 +46,8 @@ class SmallHost {
   void stop() { io_.stop(); }
 
   Ledger& ledger() { return ledger_; }
+  // The way of the meter's calls, whose ends are patient.
+  CallLedger& calls() { return *calls_; }
   Store& store() { return store_; }
   [[nodiscard]] const Ledger::Recovery& recovered() const { return recovered_; }
 
@@ -57,6 +60,7 @@ class SmallHost {
   Log log_ = Log::to_memory(std::make_shared<std::vector<std::string>>());
   ThreadedStore store_;
   Ledger ledger_;
+  std::unique_ptr<CallLedger> calls_ = make_call_ledger(ledger_, loop_, loop_);
   Ledger::Recovery recovered_;
 };
 
@@ -106,7 +110,7 @@ class RandomRuns {
     Spender who;
     who.pipeline = "p" + std::to_string(life_ / 4) + "." + std::to_string(any(1, 3));
     who.run = run;
-    host_.ledger().reserve({who, Tokens(any(0, 60)), {}}, [this, run](Result<ReservationId> id) {
+    host_.calls().reserve({who, Tokens(any(0, 60)), {}}, [this, run](Result<ReservationId> id) {
       if (id) return hold(run, id.value());
       note("r " + run + " 0");
       next();
@@ -115,7 +119,7 @@ class RandomRuns {
 
   void hold(const std::string& run, ReservationId reservation) {
     const HoldAsk ask{kModel, Tokens(any(1, 30)), Tokens(any(10, 30)), Tokens(1)};
-    host_.ledger().hold(reservation, ask, [this, run, reservation](Result<Hold> hold) {
+    host_.calls().hold(reservation, ask, [this, run, reservation](Result<Hold> hold) {
       if (!hold) {
         note("r " + run + " 0");
         return release(reservation);
@@ -130,20 +134,20 @@ class RandomRuns {
     const auto how = any(0, 9);
     if (how == 0) return next();  // and stays open for the host after this one
     if (how == 1)
-      return host_.ledger().drop(id, [this, run, reservation](const Status&) {
+      return host_.calls().drop(id, [this, run, reservation](const Status&) {
         note("d " + run + " 0");
         release(reservation);
       });
     const auto used = how == 2 ? total + 5 : any(0, total);
     const Settlement settlement{TokenUsage{Tokens(used), {}, {}, {}, {}}};
-    host_.ledger().settle(id, settlement, [this, run, reservation, used](const Result<Charge>&) {
+    host_.calls().settle(id, settlement, [this, run, reservation, used](const Result<Charge>&) {
       note("s " + run + " " + std::to_string(used));
       release(reservation);
     });
   }
 
   void release(ReservationId reservation) {
-    host_.ledger().release(reservation, [this](const Status&) { next(); });
+    host_.calls().release(reservation, [this](const Status&) { next(); });
   }
 
   SmallHost& host_;

@@ -21,10 +21,11 @@ Error as_unavailable(const Error& error) {
 LedgerDesk::LedgerDesk(Store& store, const Clock& clock, std::string host_name, Tell tell)
     : store_(store), clock_(clock), host_name_(std::move(host_name)), tell_(std::move(tell)) {}
 
-void LedgerDesk::open(std::shared_ptr<const Budget> budget, const DayClock& clock,
-                      std::int64_t day) {
+void LedgerDesk::open(std::shared_ptr<const Budget> budget, std::int64_t generation,
+                      const DayClock& clock, std::int64_t day) {
   const std::scoped_lock lock(mutex_);
   budget_ = std::move(budget);
+  generation_ = generation;
   day_clock_ = clock;
   day_ = day;
 }
@@ -39,8 +40,8 @@ bool LedgerDesk::ask(const std::shared_ptr<LoopDoor>& door, Work work, Reply<Gra
                      bool patient) {
   const std::scoped_lock lock(mutex_);
   if (!budget_ || day_clock_->today() != day_) return false;
-  LedgerTerms terms{budget_, day_clock_->zone(), host_name_,
-                    day_,    day_clock_->now(),  clock_.wall()};
+  LedgerTerms terms{budget_,           day_clock_->zone(), host_name_, day_,
+                    day_clock_->now(), clock_.wall(),      generation_};
   store_.run(
       [work = std::move(work), terms = std::move(terms)](Unit& unit) { return work(unit, terms); },
       std::move(done), door, patient);

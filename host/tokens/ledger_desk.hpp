@@ -35,15 +35,18 @@ class LedgerDesk {
   // Closed. The first two outlive what is asked here.
   LedgerDesk(Store& store, const Clock& clock, std::string host_name, Tell tell);
 
-  // Ledger's loop. What was asked by other terms has reached the store when this returns.
-  // `day`: the one that the store knows of.
-  void open(std::shared_ptr<const Budget> budget, const DayClock& clock, std::int64_t day);
-  // Without a budget, or before anything is known.
+  // Ledger's loop. `day`: the one that the store knows of.
+  void open(std::shared_ptr<const Budget> budget, std::int64_t generation, const DayClock& clock,
+            std::int64_t day);
+  // Without a budget, before anything is known, and from before a change of the terms reaches the
+  // store until it is answered: what was asked has reached the store when this returns, and so
+  // nothing by the old terms comes behind the change.
   void close();
 
   // Any thread. As Ledger's functions of the same names, answered at `door`; but {unavailable} and
-  // {io} of the last two are not tried again, and nobody waits for these two: a call's end shares
-  // the commit of the next call's hold. False: not asked, it has to go over the loop.
+  // {io} of the last two are not tried again, and these two are patient: a call's end shares the
+  // commit of the next call's hold. Few wait for one, a run's ninth call at once and its closing,
+  // and these some 2 ms longer at most. False: not asked, it has to go over the loop.
   [[nodiscard]] bool hold(const std::shared_ptr<LoopDoor>& door, ReservationId reservation,
                           const HoldAsk& ask, const Reply<Hold>& done);
   [[nodiscard]] bool settle(const std::shared_ptr<LoopDoor>& door, HoldId hold,
@@ -60,9 +63,9 @@ class LedgerDesk {
   const Clock& clock_;
   const std::string host_name_;
   const Tell tell_;
-  // Held until the store has what is asked: no terms are old then that were not when it was asked.
-  std::mutex mutex_;
+  std::mutex mutex_;                      // held until the store has what is asked, see close()
   std::shared_ptr<const Budget> budget_;  // empty: closed
+  std::int64_t generation_ = 0;
   std::optional<DayClock> day_clock_;
   std::int64_t day_ = 0;
 };

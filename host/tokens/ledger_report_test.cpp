@@ -36,6 +36,17 @@ TEST_F(LedgerReportTest, what_the_host_did_not_see_is_charged) {
   EXPECT_EQ(number("SELECT min(bypassable) FROM ledger"), 1) << "it was not asked through the host";
 }
 
+TEST_F(LedgerReportTest, a_report_by_an_older_budget_is_charged_and_pauses_nobody) {
+  const auto work = ledger_->reporting(spender(), {{kModel, usage(60, 40)}});
+  budget(R"({"day": {"tokens": 200, "when_reached": "pause"}})");
+  (void)wait<Done>([&](auto done) { store_.submit(work, done); }).value();
+  EXPECT_EQ(account(Dimension::day).settled, Tokens(100));
+  EXPECT_EQ(number("SELECT count(*) FROM token_pauses"), 0);
+  EXPECT_TRUE(ledger_->pauses().empty());
+  report({{kModel, usage(200, 0)}}, spender("nightly", "1.2"));
+  EXPECT_TRUE(ledger_->pauses().contains("nightly")) << "the new cap does";
+}
+
 TEST_F(LedgerReportTest, money_that_no_cap_sees_is_told) {
   budget(
       R"({"models": {"*": {"cost": 1}}, "prices": {"openai/gpt-4o": {"input": 1, "output": 2}}})");

@@ -19,7 +19,7 @@ LedgerStart start_ledger(Unit& unit, const Clock& clock, const std::string& boot
     start.budget.reset();
     start.budget_fault = error.message();
   }
-  start.budget_generation = read_budget_generation(unit);
+  start.budget_generation = terms.generation = read_budget_generation(unit);
   DayClock day(clock, boot, read_kept_anchor(unit));
   day.set_zone(terms.zone);
   terms.budget = std::make_shared<const Budget>(start.budget.value_or(Budget()));

@@ -17,8 +17,9 @@ struct LedgerTerms {
   BudgetZone zone;
   std::string host;
   std::int64_t today = 0;
-  WallTime now;   // of the day's clock
-  WallTime wall;  // for rows
+  WallTime now;                 // of the day's clock
+  WallTime wall;                // for rows
+  std::int64_t generation = 0;  // of the budget
 };
 
 // What a unit of work leads to besides its answer.

@@ -345,6 +345,7 @@ TEST_F(MeterStreamTest, ClosingARunCutsItsStreamsAndSettlesThemFirst) {
 TEST_F(MeterStreamTest, AHundredStreamsAtOnceAreEachChargedTheirOwn) {
   MeterOptions options;
   options.calls_of_run = 100;
+  options.connections_of_run = 100;
   begin(options);
   std::vector<Peer> busy;
   upstream_.set_script([&](const Request&, const Peer& peer) {

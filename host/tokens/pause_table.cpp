@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokens/pause_table.hpp"
 
+#include "tokens/kept_settings.hpp"
 #include "tokens/refusal.hpp"
 
 namespace host {
@@ -9,6 +10,8 @@ void pause_pipeline(Unit& unit, const LedgerTerms& terms, const std::string& pip
                     const AccountKey& key, const std::string& what, LedgerNotes& notes) {
   const auto until = reset_of(key, terms.zone);
   if (pipeline.empty() || !until || *until <= terms.now) return;
+  // The cap may be another one by now, or gone, and nothing would end its pause.
+  if (read_budget_generation(unit) != terms.generation) return;
   PipelinePause pause{pipeline, what + " is reached", terms.now, *until, key.dimension, key.name};
   unit.run(
       "INSERT INTO token_pauses(pipeline, cause, since, until, dimension, name) "

@@ -13,7 +13,8 @@
 namespace host {
 
 // Pauses the pipeline until the account begins anew, where its cap says so, that is still to come,
-// and no longer pause stands; then it is in the notes. `what` of the cap: cap_text().
+// no longer pause stands, and the terms are of the present budget; then it is in the notes. Whoever
+// asks next goes by the new one. `what` of the cap: cap_text().
 void pause_pipeline(Unit& unit, const LedgerTerms& terms, const std::string& pipeline,
                     const AccountKey& key, const std::string& what, LedgerNotes& notes);
 

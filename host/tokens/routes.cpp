@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/glob.hpp"
 #include "base/result.hpp"
 #include "http/url.hpp"
 

@@ -8,6 +8,11 @@
 #include "base/error.hpp"
 
 namespace host {
+namespace {
+
+constexpr std::size_t kLongestRepo = 200;  // bytes
+
+}  // namespace
 
 std::string folded(std::string_view name) {
   std::string text(name);
@@ -31,6 +36,9 @@ ModelName model_named(std::string_view provider, std::string_view model) {
 
 IssueName parse_issue(const std::string& text) {
   const auto hash = text.rfind('#');
+  if (hash != std::string::npos && hash > kLongestRepo)
+    throw Error(Code::usage, "the name of a repository is longer than " +
+                                 std::to_string(kLongestRepo) + " bytes");
   std::int64_t number = 0;
   if (hash != std::string::npos) {
     const auto [end, failed] =

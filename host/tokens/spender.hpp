@@ -31,7 +31,7 @@ struct IssueName {
   std::int64_t number = 0;
   [[nodiscard]] std::string text() const { return repo + "#" + std::to_string(number); }
 };
-// Of "owner/name#12". Throws Error{usage}.
+// Of "owner/name#12", the repository of 200 bytes at most. Throws Error{usage}.
 [[nodiscard]] IssueName parse_issue(const std::string& text);
 // Upper and lower case of a repository are the same to the forge.
 [[nodiscard]] bool same_issue(const IssueName& a, const IssueName& b);

@@ -90,6 +90,15 @@ TEST_F(PoolFaults, W2NamesMemoryWhenALimitIsHit) {
   EXPECT_LT(ended.usage.max_rss_bytes, 128u << 20);
 }
 
+TEST_F(PoolFaults, ARunThatClosesWhatIsNotItsOwnEndsWithTheNextFrame) {
+  settings.cancel_grace = std::chrono::minutes(5);
+  const auto run = submit("close_others");
+  ASSERT_TRUE(run_until([&] { return services.logged("closing"); }));
+  pool().cancel(run);
+  EXPECT_EQ(name_of(verdict(run)), "cancelled");
+  EXPECT_EQ(result("echo", {{"fine", 1}}), Json({{"fine", 1}}));
+}
+
 TEST_F(PoolFaults, W3StopsAComputationAtItsDeadline) {
   settings.term_grace = 20s;
   const auto ended = verdict(submit("spin", {}, {.timeout = 50ms}));

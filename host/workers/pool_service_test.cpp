@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "workers/pool_fixture.hpp"
+#include "workers/sanitizers.hpp"
 
 namespace host {
 namespace {
@@ -84,6 +85,17 @@ TEST_F(PoolService, AnAnswerOfManyMegabytesArrivesWhole) {
   const auto ended = verdict(submit("call", {{"method", "test/1.large"}}));
   EXPECT_EQ(ended.code, "too_large") << "as a result it is too large, which shows that it arrived";
   EXPECT_THAT(ended.message, HasSubstr("the result has 62"));
+}
+
+TEST_F(PoolService, AnAnswerThatItsMemoryDoesNotHoldEndsTheWorkerAndSaysWhy) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's memory can't be limited";
+  spec->limits.memory_bytes = 64u << 20;
+  const std::string large = R"({"body":")" + std::string(15u << 20, 'x') + R"("})";
+  services.answers = [&](const ServiceCall&) { return Result<std::string>(large); };
+  const auto ended = verdict(submit("call_when_full", {{"method", "test/1.large"}}));
+  EXPECT_EQ(name_of(ended), "crashed");
+  EXPECT_EQ(ended.code, "memory");
+  EXPECT_EQ(result("echo", {{"fine", 1}}), Json({{"fine", 1}}));
 }
 
 TEST_F(PoolService, AnAnswerOverTheFramesCapIsAnError) {

@@ -51,6 +51,14 @@ GitCommand in_tree(const fs::path& tree, std::vector<std::string> arguments) {
   return command;
 }
 
+// What it is that can't be removed must not keep others from being made: the next host tries again.
+void remove_half(const fs::path& folder) noexcept {
+  try {
+    remove_tree(folder);
+  } catch (const std::exception&) {
+  }
+}
+
 ObjectId merge_base(const Mirror& mirror, const ObjectId& one, const ObjectId& other) {
   auto text = mirror.git().must(mirror.command({"merge-base", one.text(), other.text()}),
                                 "finding where earlier work began");
@@ -68,7 +76,7 @@ Clones::Clones(const Git& git, fs::path folder, const Clock& clock)
   for (const auto& entry : fs::directory_iterator(folder_))
     if (const auto name = entry.path().filename().string();
         name.starts_with(kHalfMade) || name.starts_with(kHalfRemoved))
-      remove_tree(entry.path());
+      remove_half(entry.path());
 }
 
 Clone Clones::make(const Mirror& mirror, const CloneRequest& request) const {
@@ -85,20 +93,25 @@ Clone Clones::make(const Mirror& mirror, const CloneRequest& request) const {
         fmt::format("{} has no branch \"{}\"", request.item.repository, request.base_branch),
         "Name a branch that the forge has as the playbook's base.");
   auto start = base;
-  if (const auto work = request.resume ? mirror.work_head(request.branch) : std::nullopt) {
+  const auto work = mirror.work_head(request.branch);
+  if (request.resume && work) {
     start = work;
     base = merge_base(mirror, *work, *base);
   }
   const auto now = clock_->wall();
   Clone clone{folder_ / name,
-              {request.item, request.branch, request.base_branch, *base,
-               start == base ? std::nullopt : start, now, now}};
+              {request.item, request.branch, request.base_branch, *base, work, now, now}};
   const auto half = folder_ / (std::string(kHalfMade) + name);
   remove_tree(half);
-  make_directories(half, 0700);
-  fill(half / "tree", mirror, request, *base, *start);
-  write_record(half / "record.json", clone.record);
-  fs::rename(half, clone.folder);
+  try {
+    make_directories(half, 0700);
+    fill(half / "tree", mirror, request, *base, *start);
+    write_record(half / "record.json", clone.record);
+    fs::rename(half, clone.folder);
+  } catch (...) {
+    remove_half(half);
+    throw;
+  }
   return clone;
 }
 

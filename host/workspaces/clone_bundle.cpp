@@ -33,7 +33,9 @@ CagedCommand command_for(const Git& git, const Clone& clone) {
   return {.arguments = {git.program().string(), "-c", "core.fsmonitor=false", "-c",
                         "core.hooksPath=/dev/null", "-c", "pack.threads=1", "bundle", "create",
                         "--quiet", "-", "HEAD", "^" + clone.record.base.text()},
-          .folder = clone.tree()};
+          .folder = clone.tree(),
+          // What git says is read below.
+          .environment = {{"LC_ALL", "C"}}};
 }
 
 }  // namespace

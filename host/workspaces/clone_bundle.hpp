@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "base/bounded_process.hpp"
 #include "workspaces/clone.hpp"
-#include "workspaces/git_process.hpp"
 
 namespace host::workspaces {
 
@@ -16,6 +17,7 @@ struct CagedCommand {
   std::vector<std::string> arguments;  // the first is the program, an absolute path
   std::filesystem::path folder;        // where it runs: the clone's tree
   Duration limit = std::chrono::minutes(5);
+  std::map<std::string, std::string> environment;  // on top of what the cage gives
 };
 
 // Runs programs in the cage that an item's agent has: same files, same network, no credential. The

@@ -15,8 +15,10 @@ struct CloneRecord {
   WorkItem item;
   std::string branch;
   std::string base_branch;
-  ObjectId base;                     // where the item's work begins
-  std::optional<ObjectId> imported;  // what was last taken out of it
+  ObjectId base;  // where the item's work begins
+  // What the mirror's ref for the branch is as far as this clone knows: what was there when it was
+  // made, or was last taken out of it. ImportRequest::expected.
+  std::optional<ObjectId> imported;
   WallTime made{};
   WallTime used{};  // when a run last began or ended in it
   bool operator==(const CloneRecord&) const = default;

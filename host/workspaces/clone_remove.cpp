@@ -11,8 +11,10 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -104,19 +106,68 @@ class Removal {
   std::size_t count_ = 0;
 };
 
-std::uint64_t bytes_below(int folder, int depth) {
-  std::uint64_t bytes = 0;
-  const auto listing = list(folder);
-  while (const char* name = next_name(listing)) {
+// A folder to be read, whatever its mode; what it was comes back when this goes. By what was
+// opened, never by name: where an agent is at work, a link may stand there by now.
+class Opened {
+ public:
+  Opened(int parent, const char* name)
+      : found_(::openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) {
     struct stat info {};
-    if (::fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
-    if (!S_ISDIR(info.st_mode) || depth == kDeepest) continue;
-    if (const Fd below(::openat(folder, name, kFolder)); below)
-      bytes += bytes_below(below.get(), depth + 1);
+    if (!found_ || ::fstat(found_.get(), &info) != 0) return;
+    mode_ = info.st_mode & 07777;
+    constexpr mode_t kNeeded = S_IRUSR | S_IXUSR;
+    lifted_ = (mode_ & kNeeded) != kNeeded && ::chmod(own_path().c_str(), mode_ | kNeeded) == 0;
   }
-  return bytes;
-}
+  ~Opened() {
+    if (lifted_) (void)::chmod(own_path().c_str(), mode_);
+  }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+
+  // Null: it can't be read.
+  [[nodiscard]] Listing list() const {
+    Fd copy(found_ ? ::openat(found_.get(), ".", kFolder) : -1);
+    Listing listing(copy ? ::fdopendir(copy.get()) : nullptr);
+    if (listing != nullptr) (void)copy.release();
+    return listing;
+  }
+  [[nodiscard]] int fd() const { return found_.get(); }
+
+ private:
+  [[nodiscard]] std::string own_path() const {
+    return fmt::format("/proc/self/fd/{}", found_.get());
+  }
+
+  Fd found_;
+  mode_t mode_ = 0;
+  bool lifted_ = false;
+};
+
+class Count {
+ public:
+  void add(const Opened& folder, int depth) {
+    const auto listing = folder.list();
+    if (listing == nullptr) return;
+    while (const char* name = next_name(listing)) {
+      struct stat info {};
+      if (::fstatat(folder.fd(), name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (is_new(info)) bytes_ += static_cast<std::uint64_t>(info.st_blocks) * 512;
+      if (S_ISDIR(info.st_mode) && depth < kDeepest) add(Opened(folder.fd(), name), depth + 1);
+    }
+  }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  // False: a name more of a file that was counted. Past kMostLinked each name counts.
+  bool is_new(const struct stat& info) {
+    if (S_ISDIR(info.st_mode) || info.st_nlink < 2 || linked_.size() == kMostLinked) return true;
+    return linked_.emplace(info.st_dev, info.st_ino).second;
+  }
+
+  static constexpr std::size_t kMostLinked = 200'000;
+  std::set<std::pair<dev_t, ino_t>> linked_;
+  std::uint64_t bytes_ = 0;
+};
 
 }  // namespace
 
@@ -130,8 +181,9 @@ void remove_tree(const std::filesystem::path& folder) {
 }
 
 std::uint64_t bytes_in(const std::filesystem::path& folder) {
-  const Fd top(::open(folder.c_str(), kFolder));
-  return top ? bytes_below(top.get(), 0) : 0;
+  Count count;
+  count.add(Opened(AT_FDCWD, folder.c_str()), 0);
+  return count.bytes();
 }
 
 }  // namespace host::workspaces

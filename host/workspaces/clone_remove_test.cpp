@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -89,6 +91,49 @@ TEST(BytesIn, EndsInWhatIsNestedWithoutEnd) {
   nest(folder / "top", 5'000);
   EXPECT_NO_THROW((void)bytes_in(folder / "top"));
   remove_tree(folder / "top");
+}
+
+// Root may read whatever the mode: the look is somebody else's, on a thread of its own.
+template <class Work>
+void as_nobody(const TestFolder& folder, const Work& work) {
+  constexpr uid_t kNobody = 65534;
+  const bool root = ::geteuid() == 0;
+  if (root) {
+    ASSERT_EQ(::chown(folder.path().c_str(), kNobody, kNobody), 0);
+    for (fs::recursive_directory_iterator at(folder.path()), end; at != end; ++at)
+      ASSERT_EQ(::lchown(at->path().c_str(), kNobody, kNobody), 0);
+  }
+  std::thread([&] {
+    if (root) ::setfsuid(kNobody);
+    work();
+  }).join();
+}
+
+TEST(BytesIn, CountsWhatWasMadeUnreadable) {
+  for (const mode_t mode : {0000U, 0100U, 0200U, 0400U}) {
+    const TestFolder folder;
+    fs::create_directories(folder / "top" / "a" / "b");
+    std::ofstream(folder / "top" / "a" / "b" / "file") << std::string(1'000'000, 'x');
+    as_nobody(folder, [&] {
+      ASSERT_EQ(::chmod((folder / "top" / "a" / "b").c_str(), mode), 0);
+      ASSERT_EQ(::chmod((folder / "top" / "a").c_str(), mode), 0);
+      std::uint64_t bytes = 0;
+      EXPECT_NO_THROW(bytes = bytes_in(folder / "top")) << mode;
+      EXPECT_GE(bytes, 1'000'000u) << mode;
+    });
+    struct stat info {};
+    ASSERT_EQ(::stat((folder / "top" / "a").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, mode) << "it is left as it was";
+  }
+}
+
+TEST(BytesIn, CountsAFileWithTwoNamesOnce) {
+  const TestFolder folder;
+  fs::create_directories(folder / "top" / "a");
+  std::ofstream(folder / "top" / "file") << std::string(1'000'000, 'x');
+  for (const char* name : {"b", "c", "a/d"})
+    fs::create_hard_link(folder / "top" / "file", folder / "top" / name);
+  EXPECT_LT(bytes_in(folder / "top"), 1'500'000u);
 }
 
 }  // namespace

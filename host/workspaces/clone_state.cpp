@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <iterator>
+#include <set>
 
 #include "base/error.hpp"
 #include "workspaces/clone_refs.hpp"
@@ -18,6 +20,8 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kLargestIndex = std::size_t{128} << 20;
+// Of the names of all files that are ignored; more are too many to look at.
+constexpr std::size_t kMostIgnored = std::size_t{64} << 20;
 // Reading files that the agent chose, a FIFO among them, may take for ever.
 constexpr Duration kLimit = 60s;
 
@@ -33,6 +37,17 @@ constexpr std::array kUnfinished = {"MERGE_HEAD",
                                     "worktrees",
                                     "modules",
                                     "objects/info/alternates"};
+
+// Calls each(part) for each part of `text` up to a zero byte. Returns how much that was.
+template <class Each>
+std::size_t each_part(std::string_view text, const Each& each) {
+  std::size_t at = 0;
+  for (auto end = text.find('\0'); end != text.npos; end = text.find('\0', at)) {
+    each(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return at;
+}
 
 CloneState kept(std::string reason) { return {false, std::move(reason)}; }
 
@@ -69,13 +84,21 @@ bool all_in_mirror(const Mirror& mirror, const CloneRefs& refs) {
   return ending.status == 0 && ending.output.empty();
 }
 
+// The first by name that the mirror lacks. By halves: each look is a git of its own, and an agent
+// may have made thousands of refs.
 std::string first_missing(const Mirror& mirror, const CloneRefs& refs) {
-  for (const auto& [name, id] : refs.ids) {
-    CloneRefs one;
-    one.ids.emplace(name, id);
-    if (!all_in_mirror(mirror, one)) return name;
+  auto from = refs.ids.begin();
+  auto left = refs.ids.size();
+  while (left > 1) {
+    const auto middle = std::next(from, static_cast<std::ptrdiff_t>(left / 2));
+    if (!all_in_mirror(mirror, {{from, middle}})) {
+      left /= 2;
+    } else {
+      from = middle;
+      left -= left / 2;
+    }
   }
-  return "a ref";
+  return from->first;
 }
 
 bool is_staged(const Mirror& mirror, const Clone& clone, const ObjectId& head, const Desk& desk) {
@@ -90,19 +113,24 @@ bool is_staged(const Mirror& mirror, const Clone& clone, const ObjectId& head, c
   return mirror.git().run(command).status != 0;
 }
 
+GitCommand look_at_files(const Mirror& mirror, const Clone& clone, const Desk& desk,
+                         std::vector<std::string> arguments) {
+  auto look = mirror.command(std::move(arguments));
+  look.environment = {{"GIT_INDEX_FILE", (desk / "index").string()}};
+  look.work_tree = clone.tree();
+  look.limit = kLimit;
+  return look;
+}
+
 // The first file that is not as in `head`; empty when there is none.
 std::string first_change(const Mirror& mirror, const Clone& clone, const ObjectId& head,
                          const Desk& desk) {
-  const std::map<std::string, std::string> environment = {
-      {"GIT_INDEX_FILE", (desk / "index").string()}};
   auto read = mirror.command({"read-tree", head.text()});
-  read.environment = environment;
+  read.environment = {{"GIT_INDEX_FILE", (desk / "index").string()}};
   (void)mirror.git().must(read, "reading the tree of a clone's HEAD");
-  auto look = mirror.command(
+  auto look = look_at_files(
+      mirror, clone, desk,
       {"ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard"});
-  look.environment = environment;
-  look.work_tree = clone.tree();
-  look.limit = kLimit;
   std::string found;
   look.sink = [&](std::string_view piece) {
     found.append(piece.substr(0, 4096));
@@ -114,6 +142,43 @@ std::string first_change(const Mirror& mirror, const Clone& clone, const ObjectI
   if (ending.status != 0 || !ending.errors.empty())
     throw Error(Code::io, "its files can't be compared: " + ending.errors);
   return {};
+}
+
+// The first file that is left out by a .gitignore which is in no commit, if there is one. Such a
+// file could leave out itself and all the work besides. REQUIRES: first_change() found none, so
+// that each .gitignore is as in HEAD or is left out as well.
+std::string first_hidden(const Mirror& mirror, const Clone& clone, const Desk& desk) {
+  auto list = look_at_files(mirror, clone, desk,
+                            {"ls-files", "-z", "--others", "--ignored", "--exclude-standard"});
+  list.most_output = kMostIgnored;
+  const auto left_out = mirror.git().must(list, "listing what a clone ignores");
+  std::set<std::string_view> names;
+  std::string asked;
+  each_part(left_out, [&](std::string_view name) {
+    names.insert(name);
+    // A name that begins with ':' would be taken for more than a name.
+    asked.append("./").append(name).push_back('\0');
+  });
+  if (names.empty()) return {};
+  auto ask = look_at_files(mirror, clone, desk, {"check-ignore", "-z", "--stdin", "--verbose"});
+  const auto input = memory_file(asked);
+  ask.input = input.get();
+  // Source, line, pattern and name of each.
+  std::array<std::string, 4> fields;
+  std::size_t at = 0;
+  std::string kept, hidden;
+  ask.sink = [&](std::string_view piece) {
+    kept.append(piece);
+    kept.erase(0, each_part(kept, [&](std::string_view field) {
+                 fields[at] = field;
+                 at = (at + 1) % fields.size();
+                 if (at == 0 && hidden.empty() && names.contains(fields[0]))
+                   hidden = fields[3].substr(2);
+               }));
+    return hidden.empty();
+  };
+  (void)mirror.git().must(ask, "looking why a clone ignores files");
+  return hidden.empty() ? std::string() : shown_path(hidden);
 }
 
 CloneState judge(const Mirror& mirror, const Clone& clone) {
@@ -130,6 +195,8 @@ CloneState judge(const Mirror& mirror, const Clone& clone) {
   if (is_staged(mirror, clone, head->second, desk)) return kept("changes are staged");
   const auto change = first_change(mirror, clone, head->second, desk);
   if (!change.empty()) return kept(change + " is not committed");
+  const auto hidden = first_hidden(mirror, clone, desk);
+  if (!hidden.empty()) return kept(hidden + " is left out by a .gitignore that is not committed");
   return {true, {}};
 }
 

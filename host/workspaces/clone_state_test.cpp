@@ -28,6 +28,14 @@ class CloneStateTest : public ForgeTest {
     const auto now = state();
     return now.clean ? "clean" : now.reason;
   }
+  // git that writes a byte for each time it is run.
+  [[nodiscard]] fs::path counting_git() const {
+    const auto path = folder_ / "counting-git";
+    put(path,
+        "#!/bin/sh\nprintf x >> '" + (folder_ / "runs").string() + "'\nexec /usr/bin/git \"$@\"\n");
+    fs::permissions(path, fs::perms::owner_all);
+    return path;
+  }
   void hand_in() {
     ASSERT_TRUE(bundle(*clone_));
     ASSERT_THAT(take_in(*clone_).problems, IsEmpty());
@@ -89,6 +97,51 @@ TEST_F(CloneStateTest, SoIsADetachedHead) {
 TEST_F(CloneStateTest, WhatTheRepositoryIgnoresIsNoWork) {
   put(tree() / "src" / "main.o", "built");
   EXPECT_EQ(reason(), "clean");
+}
+
+// One that nobody committed could leave out itself and all that lies beside it.
+TEST_F(CloneStateTest, WhatAnIgnoreFileThatIsNotCommittedLeavesOutIs) {
+  put(tree() / ".gitignore", "*.o\n*\n");
+  EXPECT_THAT(reason(), HasSubstr(".gitignore is not committed"));
+  plain_git(tree(), {"checkout", "--", "."});
+  put(tree() / "new" / ".gitignore", "*\n");
+  put(tree() / "new" / "work.c", "x");
+  EXPECT_THAT(reason(), HasSubstr("new/.gitignore is left out by a .gitignore that is not"));
+  put(tree() / "new" / ".gitignore", "work.c\n");
+  EXPECT_THAT(reason(), HasSubstr("new/.gitignore is not committed"));
+  fs::remove_all(tree() / "new");
+  put(tree() / "src" / "main.o", "built");
+  put(tree() / ":(literal)x.o", "a name that means more to git");
+  EXPECT_EQ(reason(), "clean");
+  put(tree() / ":(top)work" / ".gitignore", "*\n");
+  EXPECT_THAT(reason(), HasSubstr(":(top)work/.gitignore is left out"));
+}
+
+// As in a folder of dependencies: what is ignored whole has ignore files of its own.
+TEST_F(CloneStateTest, WhatLiesBelowWhatTheRepositoryIgnoresIsNoWork) {
+  put(person() / ".gitignore", "*.o\n/deps/\n");
+  person_commits("ignore more");
+  fetch();
+  clones_->remove(*clone_);
+  clone_.emplace(make_clone());
+  put(tree() / "deps" / "lib" / ".gitignore", "*\n");
+  put(tree() / "deps" / "lib" / "code", "x");
+  EXPECT_EQ(reason(), "clean");
+}
+
+// A program that is asked once for each ref would be started thousands of times.
+TEST_F(CloneStateTest, ThousandsOfRefsAreLookedThroughInAFewSteps) {
+  const auto base = clone_->record.base.text();
+  const auto commit =
+      plain_git(tree(), {"commit-tree", "-p", base, "-m", "x", base + "^{tree}"}).substr(0, 40);
+  std::string packed;
+  for (int i = 1000; i < 5000; ++i)
+    packed += (i == 3456 || i == 4000 ? commit : base) + " refs/heads/x" + std::to_string(i) + "\n";
+  put(tree() / ".git" / "packed-refs", packed);
+  const Git counted({.program = counting_git(), .home = folder_ / "home"});
+  const Mirror mirror(counted, mirror_->git_dir().parent_path());
+  EXPECT_THAT(inspect(mirror, *clone_).reason, HasSubstr("refs/heads/x3456 was not imported"));
+  EXPECT_LT(fs::file_size(folder_ / "runs"), 25u);
 }
 
 TEST_F(CloneStateTest, WhatOnlyTheAgentIgnoresIs) {

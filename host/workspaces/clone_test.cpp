@@ -96,7 +96,7 @@ TEST_F(CloneTest, NamesThatGitDoesNotTakeAreRefused) {
   auto author = request();
   author.author = "x\n[core]\n\tpager = evil";
   EXPECT_EQ(error_of([&] { return clones_->make(*mirror_, author); })->code(), Code::invalid);
-  EXPECT_THAT(clones_->list().clones, IsEmpty()) << "nothing half made is left";
+  EXPECT_TRUE(fs::is_empty(clones_->folder())) << "nothing half made is left";
 }
 
 TEST_F(CloneTest, AnAuthorsNameStaysAName) {
@@ -151,6 +151,21 @@ TEST_F(CloneTest, WhatWasHalfMadeWhenAHostEndedIsRemoved) {
   EXPECT_THAT(names, ::testing::ElementsAre(clone.name()));
 }
 
+// As when the disk is full.
+TEST_F(CloneTest, WhatFailsHalfwayLeavesNothing) {
+  const auto pack = fs::directory_iterator(mirror_->git_dir() / "objects" / "pack");
+  for (const auto& entry : pack) fs::rename(entry.path(), folder_ / entry.path().filename());
+  EXPECT_THROW((void)make_clone(), Error);
+  EXPECT_TRUE(fs::is_empty(clones_->folder()));
+}
+
+TEST_F(CloneTest, WhatCannotBeRemovedKeepsNoHostFromStarting) {
+  put(clones_->folder() / ".making-x", "a file, which nobody expects");
+  put(clones_->folder() / ".removing-y" / "tree" / "a", "");
+  EXPECT_NO_THROW(Clones(*git_, clones_->folder(), clock_));
+  EXPECT_FALSE(fs::exists(clones_->folder() / ".removing-y")) << "the others go";
+}
+
 TEST_F(CloneTest, AreListedLongestUnusedFirst) {
   auto one = make_clone(1);
   auto two = make_clone(2);
@@ -190,6 +205,21 @@ TEST_F(BundleWork, TakesWhateverBranchTheAgentIsOn) {
   const auto detached = agent_commits(clone);
   ASSERT_TRUE(bundle(clone));
   EXPECT_EQ(take_in(clone).head, detached);
+}
+
+// What git says decides: it must say it in the language that is expected.
+TEST_F(BundleWork, HasGitSpeakEnglish) {
+  class Asked final : public CagedRunner {
+   public:
+    BoundedEnding run(const CagedCommand& command, const OutputSink&) override {
+      environment = command.environment;
+      return {.number = 128, .errors = "fatal: Refusing to create empty bundle."};
+    }
+    std::map<std::string, std::string> environment;
+  };
+  Asked cage;
+  EXPECT_FALSE(bundle_work(cage, *git_, make_clone(), 1000));
+  EXPECT_THAT(cage.environment, ::testing::Contains(std::pair("LC_ALL", "C")));
 }
 
 TEST_F(BundleWork, IsBounded) {

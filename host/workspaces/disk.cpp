@@ -30,6 +30,18 @@ bool DiskRoom::fits(std::size_t clones, std::uint64_t bytes) const {
          (failed || space.available >= limits_.free_bytes);
 }
 
+// Why it stays; empty: it is gone. What ails one clone, or its mirror, keeps no other in place.
+std::string DiskRoom::remove_clean(const Clone& clone) const {
+  try {
+    const auto state = inspect(mirror_of_(clone.record.item.repository), clone);
+    if (!state.clean) return state.reason;
+    clones_->remove(clone);
+    return {};
+  } catch (const std::exception& failed) {
+    return std::string("it can't be looked at or removed: ") + failed.what();
+  }
+}
+
 DiskReport DiskRoom::make_room(const std::set<std::string>& in_use) const {
   const auto list = clones_->list();
   DiskReport report;
@@ -37,14 +49,11 @@ DiskReport DiskRoom::make_room(const std::set<std::string>& in_use) const {
   std::uint64_t bytes = bytes_in(clones_->folder());
   for (const auto& clone : list.clones) {
     if (fits(count, bytes)) return report;
-    const auto state = in_use.contains(clone.name())
-                           ? CloneState{false, "in use"}
-                           : inspect(mirror_of_(clone.record.item.repository), clone);
-    if (!state.clean) {
-      report.kept.push_back({clone.name(), state.reason});
+    const auto reason = in_use.contains(clone.name()) ? "in use" : remove_clean(clone);
+    if (!reason.empty()) {
+      report.kept.push_back({clone.name(), reason});
       continue;
     }
-    clones_->remove(clone);
     report.removed.push_back(clone.name());
     --count;
     bytes = bytes_in(clones_->folder());

@@ -43,6 +43,7 @@ class DiskRoom {
   DiskReport make_room(const std::set<std::string>& in_use) const;
 
  private:
+  [[nodiscard]] std::string remove_clean(const Clone& clone) const;
   [[nodiscard]] bool fits(std::size_t clones, std::uint64_t bytes) const;
 
   const Clones* clones_;

@@ -105,6 +105,24 @@ TEST_F(DiskTest, SpaceIsLeftOnTheDisk) {
   EXPECT_FALSE(fs::exists(clone.folder)) << "what could go went";
 }
 
+TEST_F(DiskTest, OneThatCannotBeLookedAtKeepsNoOtherInPlace) {
+  const auto bad = clone_at(1);
+  const auto good = clone_at(2);
+  int asked = 0;
+  const DiskRoom room(*clones_,
+                      [&](const std::string&) -> Mirror {
+                        if (asked++ == 0) throw Error(Code::denied, "no mirror today");
+                        return *mirror_;
+                      },
+                      {.clones = 2, .free_bytes = 0});
+  DiskReport report;
+  ASSERT_NO_THROW(report = room.make_room({}));
+  EXPECT_THAT(report.removed, ElementsAre(good.name()));
+  ASSERT_EQ(report.kept.size(), 1u);
+  EXPECT_EQ(report.kept[0].name, bad.name());
+  EXPECT_THAT(report.kept[0].reason, HasSubstr("no mirror today"));
+}
+
 TEST_F(DiskTest, AFolderThatCannotBeReadCountsAndStays) {
   put(clones_->folder() / "broken" / "record.json", "{");
   put(clones_->folder() / "broken" / "tree" / "precious", "x");

@@ -79,6 +79,9 @@ std::map<std::string, std::string> closed_environment(const std::filesystem::pat
       {"GIT_CONFIG_SYSTEM", "/dev/null"},
       {"GIT_CONFIG_GLOBAL", "/dev/null"},
       {"GIT_ATTR_NOSYSTEM", "1"},
+      // What a later git may have as its defaults: ObjectId and CloneRefs read these forms alone.
+      {"GIT_DEFAULT_HASH", "sha1"},
+      {"GIT_DEFAULT_REF_FORMAT", "files"},
       {"GIT_NO_REPLACE_OBJECTS", "1"},
       {"GIT_OPTIONAL_LOCKS", "0"},
       {"GIT_TERMINAL_PROMPT", "0"},
@@ -134,7 +137,10 @@ Git::Git(GitSettings settings) : settings_(std::move(settings)) {
 SpawnRequest Git::spawn_request(const GitCommand& command) const {
   SpawnRequest request;
   request.program = settings_.program;
-  request.arguments = {"git", "--no-pager", "--no-optional-locks", "--literal-pathspecs"};
+  request.arguments = {"git", "--no-pager", "--no-optional-locks"};
+  // This one has no patterns to take paths for, and refuses to be told so.
+  if (command.arguments.front() != "check-ignore")
+    request.arguments.emplace_back("--literal-pathspecs");
   if (!command.git_dir.empty())
     request.arguments.push_back("--git-dir=" + command.git_dir.string());
   if (!command.work_tree.empty()) {
@@ -144,6 +150,7 @@ SpawnRequest Git::spawn_request(const GitCommand& command) const {
   request.arguments.insert(request.arguments.end(), command.arguments.begin(),
                            command.arguments.end());
   request.environment = closed_environment(settings_.home);
+  if (command.far) request.environment.insert(settings_.proxy.begin(), settings_.proxy.end());
   request.environment.insert(command.environment.begin(), command.environment.end());
   const auto protocol = name(command.protocol);
   request.environment["GIT_ALLOW_PROTOCOL"] = protocol;

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/bounded_process.hpp"
 #include "base/clock.hpp"
 #include "workspaces/git_credential.hpp"
-#include "workspaces/git_process.hpp"
 
 namespace host::workspaces {
 
@@ -28,8 +28,9 @@ struct GitCommand {
   std::vector<std::pair<std::string, std::string>> settings;  // likewise, as "http.sslCAInfo"
   GitProtocol protocol = GitProtocol::none;
   const GitCredential* credential = nullptr;
-  int input = -1;  // a descriptor to read from; -1: none
-  int held = -1;   // a descriptor that it keeps open until it has ended: a lock
+  bool far = false;  // what it reaches is not on this machine: through the proxy, if there is one
+  int input = -1;    // a descriptor to read from; -1: none
+  int held = -1;     // a descriptor that it keeps open until it has ended: a lock
   Duration limit = std::chrono::seconds(60);
   std::size_t most_output = std::size_t{1} << 20;
   std::uint64_t largest_file = std::uint64_t{8} << 30;  // that it may write
@@ -50,6 +51,8 @@ struct GitSettings {
   // A folder of the host's own that stays empty: git's home. Made if it is not there.
   std::filesystem::path home;
   std::filesystem::path ca_file;  // for forges with a certificate of their own; empty: the system's
+  // The variables by which forges beyond this machine are reached: proxy_variables().
+  std::map<std::string, std::string> proxy;
   std::uint64_t most_memory = std::uint64_t{2} << 30;  // of each git process
 };
 

@@ -9,8 +9,8 @@
 
 #include <algorithm>
 
+#include "base/bounded_process.hpp"
 #include "base/error.hpp"
-#include "workspaces/git_process.hpp"
 #include "http/url.hpp"
 
 namespace host::workspaces {

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bounded_process.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
@@ -25,7 +26,6 @@
 #include "workspaces/clone_bundle.hpp"
 #include "workspaces/git.hpp"
 #include "workspaces/git_http_server.hpp"
-#include "workspaces/git_process.hpp"
 #include "workspaces/import.hpp"
 #include "workspaces/mirror.hpp"
 #include "workspaces/push.hpp"
@@ -85,10 +85,18 @@ class OpenCage final : public CagedRunner {
     run.request.arguments = command.arguments;
     run.request.folder = command.folder;
     run.request.environment = {{"PATH", "/usr/bin:/bin"}, {"HOME", command.folder.string()}};
+    for (const auto& [name, value] : command.environment) run.request.environment[name] = value;
     run.limit = command.limit;
     return run_bounded(run, sink);
   }
 };
+
+// Rules that deny nothing.
+inline ImportRules open_rules() {
+  ImportRules rules;
+  rules.denied = [](std::string_view) { return std::nullopt; };
+  return rules;
+}
 
 class WallOfTest final : public Clock {
  public:
@@ -178,8 +186,13 @@ class ForgeTest : public GitTest {
   bool bundle(const Clone& clone) {
     return bundle_work(cage_, *git_, clone, std::uint64_t{64} << 20);
   }
-  ImportResult take_in(const Clone& clone, const ImportRules& rules = {}) {
-    return import_work(*mirror_, {clone.bundle(), clone.record.base, clone.record.branch, rules});
+  // As a host that knows what was taken in before.
+  ImportResult take_in(const Clone& clone, const ImportRules& rules = open_rules()) {
+    return import_work(*mirror_, {.bundle = clone.bundle(),
+                                  .base = clone.record.base,
+                                  .branch = clone.record.branch,
+                                  .expected = mirror_->work_head(clone.record.branch),
+                                  .rules = rules});
   }
   PushResult push_head(const ObjectId& head, std::optional<ObjectId> expected = {}) {
     return push(*mirror_, remote(), &*credential_, {head, branch_of(item()), std::move(expected)});
@@ -193,7 +206,7 @@ class ForgeTest : public GitTest {
   std::optional<Clones> clones_;
 };
 
-// The code of the Error that `work` throws; fails when it throws none.
+// The Error that `work` throws; always one, so that a test which sees none fails and does not fall.
 template <class Work>
 std::optional<Error> error_of(const Work& work) {
   try {
@@ -202,7 +215,7 @@ std::optional<Error> error_of(const Work& work) {
     return error;
   }
   ADD_FAILURE() << "no error";
-  return std::nullopt;
+  return Error(Code::internal, "no error was thrown");
 }
 
 }  // namespace host::workspaces

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "workspaces/git_process.hpp"
+#include "base/bounded_process.hpp"
 #include "http/server.hpp"
 
 namespace host::workspaces {
@@ -70,18 +70,40 @@ class GitHttpServer {
   void fall_silent() { silent_now_ = true; }
   // Takes what is pushed, and then breaks off instead of saying so.
   void lose_answers(bool lose) { lose_ = lose; }
+  // Of the answers to what is posted there only the beginning comes; then nothing does.
+  void stop_in_the_middle_of(std::string service, std::size_t bytes) {
+    const std::scoped_lock held(mutex_);
+    cut_ = {std::move(service), bytes};
+  }
   [[nodiscard]] int authorized() const { return authorized_; }
 
  private:
+  class HalfBody final : public ServerStream {
+   public:
+    explicit HalfBody(std::string text) : text_(std::move(text)) {}
+    void next(std::function<void(std::string)> give) override {
+      if (text_.empty())
+        never_ = std::move(give);
+      else
+        give(std::exchange(text_, {}));
+    }
+
+   private:
+    std::string text_;
+    std::function<void(std::string)> never_;
+  };
+
   void handle(const ServerRequest& request, const HttpServer::Respond& respond) {
     if (silent_now_) {
       silent_.push_back(respond);
       return;
     }
     Look look;
+    std::pair<std::string, std::size_t> cut;
     {
       const std::scoped_lock held(mutex_);
       look = look_;
+      cut = cut_;
     }
     if (look)
       if (auto answer = look(request)) return respond(std::move(*answer));
@@ -92,6 +114,8 @@ class GitHttpServer {
     auto answer = serve(request);
     if (lose_ && request.method == "POST" && request.path.ends_with("/git-receive-pack"))
       answer = {.raw = ""};
+    if (!cut.first.empty() && request.method == "POST" && request.path.ends_with(cut.first))
+      answer.stream = std::make_shared<HalfBody>(answer.body.substr(0, cut.second));
     respond(std::move(answer));
   }
 
@@ -169,6 +193,7 @@ class GitHttpServer {
   std::thread thread_;
   std::mutex mutex_;
   Look look_;
+  std::pair<std::string, std::size_t> cut_;  // a service and where its answers end
   std::atomic<bool> silent_now_ = false;
   std::atomic<bool> lose_ = false;
   std::atomic<int> authorized_ = 0;

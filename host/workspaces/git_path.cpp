@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "base/utf8.hpp"
 
@@ -26,21 +27,16 @@ std::vector<std::string_view> parts_of(std::string_view path) {
   }
 }
 
-bool is_control(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
-}
+bool breaks_line(char32_t c) { return c == 0x2028 || c == 0x2029; }
 
-// Not seen, or turning the direction of writing. HFS+ ignores most of them in names.
-bool is_hidden(char32_t c) {
-  return (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) ||
-         (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
-}
+// HFS+ ignores joiners, too.
+bool is_hidden(char32_t c) { return is_unseen(c) || c == 0x200C || c == 0x200D; }
 
 std::optional<std::string> character_fault(std::string_view path) {
   for (std::size_t at = 0; at < path.size();) {
     const auto [point, size] = character_at(path, at);
     if (!point) return "is no UTF-8";
-    if (is_control(*point)) return "holds a control character";
+    if (is_control(*point) || breaks_line(*point)) return "holds a control character";
     if (is_hidden(*point)) return "holds a character that is not seen";
     if (point == U'\\') return "holds a backslash";
     at += size;

@@ -52,6 +52,31 @@ TEST(Git, PassesNothingOfTheHostsEnvironment) {
   EXPECT_THAT(seen, HasSubstr("GIT_CONFIG_GLOBAL=/dev/null"));
   EXPECT_THAT(seen, HasSubstr("GIT_TERMINAL_PROMPT=0"));
   EXPECT_THAT(seen, HasSubstr("LC_ALL=C"));
+  EXPECT_THAT(seen, HasSubstr("GIT_DEFAULT_HASH=sha1"));
+  EXPECT_THAT(seen, HasSubstr("GIT_DEFAULT_REF_FORMAT=files"));
+}
+
+// As the host's own client of HTTP: beyond this machine by the proxy, to this machine never.
+TEST(Git, GoesThroughTheProxyToForgesBeyondThisMachineAlone) {
+  const TestFolder folder;
+  const auto path =
+      script(folder, "case \"$*\" in *version) echo git version 2.39.5;; *) env;; esac");
+  const Git git({.program = path,
+                 .home = folder / "home",
+                 .proxy = {{"https_proxy", "http://proxy.lan:3128"}}});
+  const Mirror mirror = [&] {
+    put(folder / "mirror" / "git" / "HEAD", "x");
+    fs::permissions(folder / "mirror", fs::perms::owner_all);
+    return Mirror(git, folder / "mirror");
+  }();
+  const auto seen = [&](const std::string& url) {
+    const GitRemote remote{.repository = "org/app", .url = url, .allow_plaintext = true};
+    return git.run(mirror.remote_command({"fetch"}, remote, nullptr)).output;
+  };
+  EXPECT_THAT(seen("https://git.example.org/org/app.git"),
+              HasSubstr("https_proxy=http://proxy.lan:3128\n"));
+  EXPECT_THAT(seen("https://127.0.0.1/org/app.git"), Not(HasSubstr("proxy")));
+  EXPECT_THAT(git.run({.arguments = {"x"}}).output, Not(HasSubstr("proxy")));
 }
 
 TEST(Git, BoundsOutputAndTime) {

@@ -6,9 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bounded_process.hpp"
 #include "base/error.hpp"
+#include "workspaces/git_error.hpp"
 #include "workspaces/import_bundle.hpp"
 #include "workspaces/import_checks.hpp"
+#include "workspaces/import_messages.hpp"
+#include "workspaces/import_origin.hpp"
 #include "workspaces/import_quarantine.hpp"
 
 namespace host::workspaces {
@@ -54,7 +58,7 @@ void check_header(const Mirror& mirror, const BundleHeader& header, const Import
 // A tag, a tree or an object that is here already is no work.
 void check_head(const NewObjects& objects, const ObjectId& head) {
   const auto object = objects.find(head.text());
-  if (object == objects.end() || object->second.type != "commit")
+  if (object == objects.end() || object->second.type != "commit" || object->second.completes)
     throw Error(Code::invalid,
                 fmt::format("{} is no commit that came with the bundle", head.text()));
 }
@@ -70,14 +74,37 @@ void keep_objects(const Quarantine& quarantine, const ObjectId& head, const Obje
   (void)quarantine.must(pack, "taking in the work's objects");
 }
 
-void move_ref(const Mirror& mirror, int held, const std::string& branch,
-              const std::optional<ObjectId>& old, const ObjectId& head) {
+// What the branch's ref is, to move it from there. Work that goes on from what is there takes
+// nobody's place, whatever was expected: a host that ended before it could note an import has that
+// come again.
+std::optional<ObjectId> check_expected(const Quarantine& quarantine, const ImportRequest& request,
+                                       const ObjectId& head) {
+  const auto there = quarantine.mirror().work_head(request.branch);
+  if (there == request.expected) return there;
+  if (there) {
+    const auto goes_on =
+        quarantine.command({"merge-base", "--is-ancestor", there->text(), head.text()});
+    if (quarantine.run(goes_on).status == 0) return there;
+  }
+  const auto shown = [](const std::optional<ObjectId>& id) { return id ? id->text() : "nothing"; };
+  throw Error(Code::conflict,
+              fmt::format("the work on {} is at {}, and this one goes on from {}", request.branch,
+                          shown(there), shown(request.expected)),
+              "Another playbook works on the same issue: let one of them have it.");
+}
+
+// Nobody else holds the lock: what fails here is the disk's, unless a person was at the mirror.
+void move_ref(const Mirror& mirror, const MirrorLock& held, const std::string& branch,
+              const std::optional<ObjectId>& from, const ObjectId& head) {
   auto update = mirror.command({"update-ref", "--no-deref", Mirror::work_ref(branch), head.text(),
-                                old ? old->text() : std::string(40, '0')});
-  update.held = held;
+                                from ? from->text() : std::string(40, '0')});
+  update.held = held.fd();
   const auto ending = mirror.git().run(update);
-  if (ending.status != 0)
-    throw Error(Code::conflict, "the work's ref does not move: " + ending.errors);
+  if (ending.status == 0) return;
+  if (mirror.work_head(branch) != from)
+    throw Error(Code::conflict, fmt::format("the work on {} was moved meanwhile", branch),
+                "Leave the mirror to the host.");
+  throw git_error("taking in the work on " + branch, ending.status, ending.errors);
 }
 
 }  // namespace
@@ -92,19 +119,26 @@ ImportResult import_work(const Mirror& mirror, const ImportRequest& request) {
     throw system_error("reading a bundle");
 
   const auto lock = mirror.lock();
-  const auto old = mirror.work_head(request.branch);
   const Quarantine quarantine(mirror, lock.fd(), limits.limit);
   quarantine.take(file.get(), limits.bundle_bytes);
-  const auto objects = quarantine.objects(limits);
+  const auto objects = quarantine.objects(limits, header.objects);
   check_head(objects, header.head);
+  const auto from = check_expected(quarantine, request, header.head);
   const auto commits = check_history(quarantine, objects, header.head, request.base, limits);
+  check_origin(quarantine, objects, header.head, request.base, limits);
   ImportResult result{.head = header.head, .commits = commits.size()};
   const auto changes = changes_of(quarantine, commits, limits);
-  check_changes(quarantine, objects, changes, request.rules, result);
+  check_changes(quarantine, changes, request.rules, result);
+  check_messages(quarantine, commits, request.rules.closes, result);
   check_case(quarantine, changes, limits, result);
   if (!result.problems.empty()) return result;
-  keep_objects(quarantine, header.head, request.base);
-  move_ref(mirror, lock.fd(), request.branch, old, header.head);
+  try {
+    keep_objects(quarantine, header.head, request.base);
+  } catch (const Error&) {
+    mirror.remove_unfinished(lock);
+    throw;
+  }
+  move_ref(mirror, lock, request.branch, from, header.head);
   return result;
 }
 

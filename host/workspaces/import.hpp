@@ -33,17 +33,28 @@ struct ImportLimits {
 };
 
 struct ImportRules {
+  using Denial = std::function<std::optional<std::string>(std::string_view path)>;
+
   ImportLimits limits;
   // Why the work may not add, change or remove a path ("may not be touched: .gitea/workflows");
-  // nothing: it may. Empty: it may touch all.
-  std::function<std::optional<std::string>(std::string_view path)> denied;
+  // nothing: it may. Left empty: it may touch nothing.
+  Denial denied;
+  // Likewise why no symbolic link or submodule may stand there: one in place of ".gitea" brings a
+  // ".gitea/workflows" of its own. Left empty: `denied` alone is asked.
+  Denial denied_link;
   bool submodules = false;  // whether it may change them, or .gitmodules
+  // The issue that its commit messages may close ("fixes #12"); 0: none.
+  std::int64_t closes = 0;
 };
 
 struct ImportRequest {
   std::filesystem::path bundle;
   ObjectId base;       // what the work must descend from: the clone's
   std::string branch;  // its name at the host and at the forge
+  // What the mirror's ref for it is, as far as this work knows (CloneRecord::imported): nothing,
+  // none. Two playbooks on one issue have one branch, and neither may take the other's place. Work
+  // that descends from what is there is always taken, so that an import may be done again.
+  std::optional<ObjectId> expected;
   ImportRules rules;
 };
 
@@ -64,7 +75,8 @@ struct ImportResult {
 
 // Holds the mirror's lock and blocks. Throws Error{invalid} for a bundle that is not of its form or
 // does not fit the base, {too_large} past a limit, {corrupt} for damaged or missing objects,
-// {conflict} when the ref was moved by somebody else; in all these cases too, nothing was taken in.
+// {conflict} when the branch's ref is not as expected; in all these cases too, nothing was taken
+// in.
 [[nodiscard]] ImportResult import_work(const Mirror& mirror, const ImportRequest& request);
 
 }  // namespace host::workspaces

@@ -185,7 +185,7 @@ std::vector<Attack> attacks_by_tree() {
 }
 
 std::vector<Attack> attacks_by_size() {
-  ImportRules small;
+  auto small = open_rules();
   small.limits.unpacked_bytes = 4 << 20;
   return {
       {"HugeFile", [](Ground& g) { g.commit_file("huge", std::string(11 << 20, 'x')); },

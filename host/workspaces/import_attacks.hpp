@@ -63,7 +63,7 @@ struct Attack {
   std::function<void(Ground&)> plant;
   const char* outcome;  // in what the host says; "taken": the commits are fine, and go out
   bool own_bundle = false;
-  ImportRules rules{};
+  ImportRules rules = open_rules();
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Attack& attack) {

@@ -5,25 +5,19 @@
 
 #include <algorithm>
 
+#include "base/bounded_process.hpp"
 #include "base/error.hpp"
 #include "workspaces/git_path.hpp"
+#include "workspaces/import_lines.hpp"
 
 namespace host::workspaces {
 namespace {
 
-constexpr std::size_t kMostProblems = 50;
 constexpr std::size_t kLongestTarget = 4096;
 constexpr std::string_view kFile = "100644";
 constexpr std::string_view kProgram = "100755";
 constexpr std::string_view kLink = "120000";
 constexpr std::string_view kSubmodule = "160000";
-
-void add_problem(ImportResult& result, std::string_view path, std::string text) {
-  ImportProblem problem{shown_path(path), std::move(text)};
-  const auto& all = result.problems;
-  if (all.size() < kMostProblems && std::find(all.begin(), all.end(), problem) == all.end())
-    result.problems.push_back(std::move(problem));
-}
 
 std::string lines_of(const std::vector<ObjectId>& ids) {
   std::string text;
@@ -36,7 +30,7 @@ ObjectId check_commit(std::string_view line, const NewObjects& objects) {
   const auto id = ObjectId::parse(line.substr(0, 40));
   if (!id) throw Error(Code::corrupt, "git rev-list prints what it should not");
   const auto object = objects.find(id->text());
-  if (object == objects.end() || object->second.type != "commit")
+  if (object == objects.end() || object->second.type != "commit" || object->second.completes)
     throw Error(Code::invalid,
                 fmt::format("commit {} is neither new nor behind the base", id->text()),
                 "Work on the clone's own branch, and merge nothing but it.");
@@ -46,9 +40,33 @@ ObjectId check_commit(std::string_view line, const NewObjects& objects) {
   return *id;
 }
 
-std::uint64_t size_of(const NewObjects& objects, const ObjectId& id) {
-  const auto object = objects.find(id.text());
-  return object == objects.end() ? 0 : object->second.bytes;
+bool is_file(const TreeChange& change) { return change.status != 'D' && change.mode != kSubmodule; }
+
+// Of the changes' files, by name. The mirror may have them, from before or from elsewhere.
+NewObjects files_of(const Quarantine& quarantine, const std::vector<TreeChange>& changes) {
+  std::set<ObjectId> ids;
+  for (const auto& change : changes)
+    if (is_file(change)) ids.insert(change.id);
+  return ids.empty() ? NewObjects() : quarantine.look_up({ids.begin(), ids.end()});
+}
+
+void check_sizes(const NewObjects& files, const std::vector<TreeChange>& changes,
+                 const ImportLimits& limits, ImportResult& result) {
+  std::set<std::pair<std::string_view, std::string_view>> counted;
+  std::uint64_t all = 0;
+  for (const auto& change : changes) {
+    if (!is_file(change) || !counted.emplace(change.path, change.id.text()).second) continue;
+    const auto bytes = files.at(change.id.text()).bytes;
+    all += bytes;
+    if (bytes > limits.blob_bytes)
+      add_problem(result, change.path,
+                  fmt::format("is {} bytes, and {} are the most", bytes, limits.blob_bytes));
+  }
+  if (all > limits.unpacked_bytes)
+    throw Error(Code::too_large,
+                fmt::format("the work's files are {} bytes together, and {} are the most", all,
+                            limits.unpacked_bytes),
+                "Leave built files and data out of the commits.");
 }
 
 void check_kind(const TreeChange& change, const ImportRules& rules, ImportResult& result) {
@@ -62,63 +80,38 @@ void check_kind(const TreeChange& change, const ImportRules& rules, ImportResult
   }
 }
 
-void check_change(const NewObjects& objects, const TreeChange& change, const ImportRules& rules,
-                  ImportResult& result) {
-  if (rules.denied)
-    if (const auto why = rules.denied(change.path)) add_problem(result, change.path, *why);
+void check_rules(const TreeChange& change, const ImportRules& rules, ImportResult& result) {
+  if (!rules.denied)
+    return add_problem(result, change.path, "may not be touched: no rule allows it");
+  if (const auto why = rules.denied(change.path)) return add_problem(result, change.path, *why);
+  const bool leads_away =
+      change.status != 'D' && (change.mode == kLink || change.mode == kSubmodule);
+  if (!leads_away || !rules.denied_link) return;
+  if (const auto why = rules.denied_link(change.path)) add_problem(result, change.path, *why);
+}
+
+void check_change(const TreeChange& change, const ImportRules& rules, ImportResult& result) {
+  check_rules(change, rules, result);
   if (change.status == 'D') return;
   if (const auto fault = path_fault(change.path)) add_problem(result, change.path, *fault);
   check_kind(change, rules, result);
-  const auto size = size_of(objects, change.id);
-  if (size > rules.limits.blob_bytes)
-    add_problem(result, change.path,
-                fmt::format("is {} bytes, and {} are the most", size, rules.limits.blob_bytes));
 }
 
-// The content of small blobs, by name, as git cat-file --batch prints them.
-std::map<std::string, std::string> contents_in(std::string_view text, std::size_t count) {
-  std::map<std::string, std::string> contents;
-  for (; count > 0; --count) {
-    const auto end = text.find('\n');
-    const auto [type, size] = [&] {
-      const auto line = text.substr(0, end);
-      const auto blank = line.rfind(' ');
-      if (end == text.npos || blank == line.npos || blank < 41)
-        throw Error(Code::corrupt, "a symbolic link's target is missing");
-      return std::pair(line.substr(41, blank - 41),
-                       std::stoull(std::string(line.substr(blank + 1))));
-    }();
-    if (type != "blob" || text.size() < end + 1 + size + 1)
-      throw Error(Code::corrupt, "a symbolic link is no file");
-    contents.emplace(text.substr(0, 40), text.substr(end + 1, size));
-    text.remove_prefix(end + 1 + size + 1);
-  }
-  return contents;
-}
-
-std::map<std::string, std::string> targets_of(const Quarantine& quarantine,
-                                              const std::vector<const TreeChange*>& links) {
-  std::vector<ObjectId> ids;
-  for (const auto* link : links) ids.push_back(link->id);
-  const auto input = memory_file(lines_of(ids));
-  auto read = quarantine.command({"cat-file", "--batch"});
-  read.input = input.get();
-  read.most_output = links.size() * (kLongestTarget + 100);
-  return contents_in(quarantine.must(read, "reading symbolic links"), ids.size());
-}
-
-void check_links(const Quarantine& quarantine, const NewObjects& objects,
+void check_links(const Quarantine& quarantine, const NewObjects& files,
                  const std::vector<TreeChange>& changes, ImportResult& result) {
   std::vector<const TreeChange*> links;
+  std::set<ObjectId> ids;
   for (const auto& change : changes) {
     if (change.mode != kLink) continue;
-    if (size_of(objects, change.id) > kLongestTarget)
+    if (files.at(change.id.text()).bytes > kLongestTarget) {
       add_problem(result, change.path, "leads nowhere");
-    else
-      links.push_back(&change);
+      continue;
+    }
+    links.push_back(&change);
+    ids.insert(change.id);
   }
   if (links.empty()) return;
-  const auto targets = targets_of(quarantine, links);
+  const auto targets = quarantine.contents({ids.begin(), ids.end()}, "blob", kLongestTarget);
   for (const auto* link : links)
     if (const auto fault = link_fault(link->path, targets.at(link->id.text())))
       add_problem(result, link->path, *fault);
@@ -134,6 +127,14 @@ void each_ancestor(std::string_view path, const Each& each) {
 
 }  // namespace
 
+void add_problem(ImportResult& result, std::string_view path, std::string text) {
+  constexpr std::size_t kMost = 50;
+  ImportProblem problem{shown_path(path), std::move(text)};
+  const auto& all = result.problems;
+  if (all.size() < kMost && std::find(all.begin(), all.end(), problem) == all.end())
+    result.problems.push_back(std::move(problem));
+}
+
 std::vector<ObjectId> check_history(const Quarantine& quarantine, const NewObjects& objects,
                                     const ObjectId& head, const ObjectId& base,
                                     const ImportLimits& limits) {
@@ -147,11 +148,7 @@ std::vector<ObjectId> check_history(const Quarantine& quarantine, const NewObjec
                                   "^" + base.text()});
   const auto text = quarantine.must(list, "listing the work's commits");
   std::vector<ObjectId> commits;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    commits.push_back(check_commit(line, objects));
-  }
+  each_line(text, [&](std::string_view line) { commits.push_back(check_commit(line, objects)); });
   if (commits.size() > limits.commits)
     throw Error(Code::too_large, fmt::format("the work has more than {} commits", limits.commits),
                 "Squash them.");
@@ -182,14 +179,15 @@ std::vector<TreeChange> changes_of(const Quarantine& quarantine,
   return all;
 }
 
-void check_changes(const Quarantine& quarantine, const NewObjects& objects,
-                   const std::vector<TreeChange>& changes, const ImportRules& rules,
-                   ImportResult& result) {
+void check_changes(const Quarantine& quarantine, const std::vector<TreeChange>& changes,
+                   const ImportRules& rules, ImportResult& result) {
   for (const auto& change : changes) {
     result.changed.insert(change.path);
-    check_change(objects, change, rules, result);
+    check_change(change, rules, result);
   }
-  check_links(quarantine, objects, changes, result);
+  const auto files = files_of(quarantine, changes);
+  check_sizes(files, changes, rules.limits, result);
+  check_links(quarantine, files, changes, result);
 }
 
 void check_case(const Quarantine& quarantine, const std::vector<TreeChange>& changes,

@@ -11,7 +11,8 @@
 
 namespace host::workspaces {
 
-using NewObjects = std::map<std::string, NewObject>;
+// Notes what is wrong, once, up to 50 things.
+void add_problem(ImportResult& result, std::string_view path, std::string text);
 
 // The commits from `head` down to `base`, newest first. Each must have come with the bundle and
 // have a parent: what is in the mirror but not behind the base is no part of this work. Throws
@@ -26,10 +27,11 @@ using NewObjects = std::map<std::string, NewObject>;
                                                  const std::vector<ObjectId>& commits,
                                                  const ImportLimits& limits);
 
-// Adds what is wrong with the changes to `result`, and the paths that they touch.
-void check_changes(const Quarantine& quarantine, const NewObjects& objects,
-                   const std::vector<TreeChange>& changes, const ImportRules& rules,
-                   ImportResult& result);
+// Adds what is wrong with the changes to `result`, and the paths that they touch. Throws
+// Error{too_large} when their files are larger together than limits.unpacked_bytes: each path
+// counts, also those that name the same content, for each is a file to whoever checks it out.
+void check_changes(const Quarantine& quarantine, const std::vector<TreeChange>& changes,
+                   const ImportRules& rules, ImportResult& result);
 
 // Adds the paths that were added where another has the same letters in another case.
 void check_case(const Quarantine& quarantine, const std::vector<TreeChange>& changes,

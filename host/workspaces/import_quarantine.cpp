@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspaces/import_quarantine.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <stdlib.h>
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
+#include "base/bounded_process.hpp"
 #include "base/error.hpp"
 #include "workspaces/clone_remove.hpp"
 #include "workspaces/git_error.hpp"
+#include "workspaces/import_lines.hpp"
 
 namespace host::workspaces {
 namespace {
@@ -43,6 +47,8 @@ std::string quoted(const fs::path& path) {
 
 // "name type size" of git cat-file --batch-check.
 std::pair<std::string, NewObject> object_in(std::string_view line) {
+  if (line.ends_with(" missing"))
+    throw Error(Code::corrupt, fmt::format("object {} is missing", line.substr(0, line.find(' '))));
   const auto type_at = line.find(' ');
   const auto size_at = line.rfind(' ');
   NewObject object;
@@ -52,6 +58,47 @@ std::pair<std::string, NewObject> object_in(std::string_view line) {
     throw Error(Code::internal, "git cat-file prints \"" + one_line(line) + "\"");
   object.type = line.substr(type_at + 1, size_at - type_at - 1);
   return {std::string(line.substr(0, type_at)), std::move(object)};
+}
+
+NewObjects objects_in(std::string_view text) {
+  NewObjects all;
+  each_line(text, [&](std::string_view line) { all.insert(object_in(line)); });
+  return all;
+}
+
+// "name type size" and a line feed, the content and a line feed, as git cat-file --batch prints it.
+std::map<std::string, std::string> contents_in(std::string_view text, std::string_view type) {
+  std::map<std::string, std::string> contents;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    auto [name, object] = object_in(text.substr(0, end));
+    text.remove_prefix(std::min(text.size(), end + 1));
+    if (object.type != type || text.size() < object.bytes + 1)
+      throw Error(Code::corrupt, fmt::format("object {} is no {}", name, type));
+    contents.emplace(std::move(name), text.substr(0, object.bytes));
+    text.remove_prefix(object.bytes + 1);
+  }
+  return contents;
+}
+
+// The names of a pack's objects, first to last, from its index: "offset name (crc)".
+std::vector<std::string> in_order(std::string_view text) {
+  std::vector<std::pair<std::uint64_t, std::string>> all;
+  each_line(text, [&](std::string_view line) {
+    std::uint64_t offset = 0;
+    const auto end = std::from_chars(line.data(), line.data() + line.size(), offset).ptr;
+    all.emplace_back(offset, line.substr(static_cast<std::size_t>(end - line.data()) + 1, 40));
+  });
+  std::sort(all.begin(), all.end());
+  std::vector<std::string> names;
+  for (auto& each : all) names.push_back(std::move(each.second));
+  return names;
+}
+
+std::string lines_of(const std::vector<ObjectId>& ids) {
+  std::string text;
+  for (const auto& id : ids) text += id.text() + "\n";
+  return text;
 }
 
 // "out of memory", "Out of memory".
@@ -121,27 +168,56 @@ void Quarantine::take(int pack, std::uint64_t most_bytes) const {
               "Nothing was taken in. Have the work made anew in a fresh clone.");
 }
 
-std::map<std::string, NewObject> Quarantine::objects(const ImportLimits& limits) const {
+NewObjects Quarantine::objects(const ImportLimits& limits, std::uint32_t came) const {
   auto list = command({"cat-file", "--batch-all-objects", "--unordered",
                        "--batch-check=%(objectname) %(objecttype) %(objectsize)"});
   list.environment.erase("GIT_ALTERNATE_OBJECT_DIRECTORIES");
   list.most_output = std::size_t{64} << 20;
-  const auto text = must(list, "listing what came");
-  std::map<std::string, NewObject> all;
+  auto all = objects_in(must(list, "listing what came"));
   std::uint64_t bytes = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    auto object = object_in(line);
-    bytes += object.second.bytes;
-    all.insert(std::move(object));
-  }
+  for (const auto& each : all) bytes += each.second.bytes;
   if (bytes > limits.unpacked_bytes)
     throw Error(Code::too_large,
                 fmt::format("the work is {} bytes unpacked, and {} are the most", bytes,
                             limits.unpacked_bytes),
                 "Leave built files and data out of the commits.");
+  // index-pack puts what completes a pack behind what came.
+  const auto names = in_order(pack_index());
+  std::set<std::string_view> sent(
+      names.begin(), names.begin() + std::min<std::ptrdiff_t>(came, std::ssize(names)));
+  for (auto& [name, object] : all) object.completes = !sent.contains(name);
   return all;
+}
+
+std::string Quarantine::pack_index() const {
+  for (const auto& entry : fs::directory_iterator(folder_ / "pack")) {
+    if (entry.path().extension() != ".idx") continue;
+    const Fd file(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) throw system_error("opening a pack's index");
+    auto show = command({"show-index"});
+    show.input = file.get();
+    show.most_output = std::size_t{64} << 20;
+    return must(show, "reading a pack's index");
+  }
+  throw Error(Code::corrupt, "a pack has no index");
+}
+
+NewObjects Quarantine::look_up(const std::vector<ObjectId>& ids) const {
+  const auto input = memory_file(lines_of(ids));
+  auto look = command({"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"});
+  look.input = input.get();
+  look.most_output = (ids.size() + 1) * 128;
+  return objects_in(must(look, "looking at the work's objects"));
+}
+
+std::map<std::string, std::string> Quarantine::contents(const std::vector<ObjectId>& ids,
+                                                        std::string_view type,
+                                                        std::size_t most_bytes) const {
+  const auto input = memory_file(lines_of(ids));
+  auto read = command({"cat-file", "--batch"});
+  read.input = input.get();
+  read.most_output = ids.size() * (most_bytes + 100);
+  return contents_in(must(read, "reading the work's objects"), type);
 }
 
 }  // namespace host::workspaces

@@ -12,11 +12,13 @@
 
 namespace host::workspaces {
 
-// An object of a quarantine.
 struct NewObject {
   std::string type;  // "commit", "tree", "blob", "tag"
   std::uint64_t bytes = 0;
+  // It did not come: it is the mirror's, and completes a pack whose objects were made against it.
+  bool completes = false;
 };
+using NewObjects = std::map<std::string, NewObject>;  // by name
 
 // A folder for objects that nobody vouches for yet. It sees the mirror's objects; the mirror does
 // not see it. Removed with all in it when this goes.
@@ -32,8 +34,18 @@ class Quarantine {
   // completing the pack with what it was made against. Throws Error{corrupt}, {too_large}.
   void take(int pack, std::uint64_t most_bytes) const;
 
-  // All that was taken, what completes it included. Throws Error{too_large} past the limits.
-  [[nodiscard]] std::map<std::string, NewObject> objects(const ImportLimits& limits) const;
+  // All that was taken, and what completes it. `came`: how many the pack said that it holds. Throws
+  // Error{too_large} past the limits.
+  [[nodiscard]] NewObjects objects(const ImportLimits& limits, std::uint32_t came) const;
+
+  // What these are, whether they came or the mirror has them. Throws Error{corrupt} for one that is
+  // nowhere.
+  [[nodiscard]] NewObjects look_up(const std::vector<ObjectId>& ids) const;
+  // The content of these, by name; each of that type and of that many bytes at most. Throws
+  // Error{corrupt} for one that is not.
+  [[nodiscard]] std::map<std::string, std::string> contents(const std::vector<ObjectId>& ids,
+                                                            std::string_view type,
+                                                            std::size_t most_bytes) const;
 
   // A command that sees the quarantine and the mirror.
   [[nodiscard]] GitCommand command(std::vector<std::string> arguments) const;
@@ -44,6 +56,8 @@ class Quarantine {
   [[nodiscard]] const Mirror& mirror() const { return *mirror_; }
 
  private:
+  [[nodiscard]] std::string pack_index() const;
+
   const Mirror* mirror_;
   int held_;
   Duration limit_;

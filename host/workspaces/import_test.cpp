@@ -23,7 +23,7 @@ class ImportTest : public ForgeTest {
     return plain_git(mirror_->git_dir(), {"for-each-ref"}) +
            plain_git(mirror_->git_dir(), {"cat-file", "--batch-all-objects", "--batch-check"});
   }
-  ImportResult hand_in(const ImportRules& rules = {}) {
+  ImportResult hand_in(const ImportRules& rules = open_rules()) {
     EXPECT_TRUE(bundle(*clone_));
     return take_in(*clone_, rules);
   }
@@ -114,7 +114,7 @@ TEST_F(ImportTest, BoundsEverything) {
     agent_commits(*clone_);
   }
   const auto limited = [](auto set) {
-    ImportRules rules;
+    auto rules = open_rules();
     set(rules.limits);
     return rules;
   };
@@ -135,7 +135,7 @@ TEST_F(ImportTest, BoundsEverything) {
 
 TEST_F(ImportTest, RefusesWhatDoesNotDescendFromTheBase) {
   plain_git(clone_->tree(), {"commit", "--quiet", "--amend", "--allow-empty", "-m", "rewritten"});
-  expect_refused({}, Code::invalid, "does not descend");
+  expect_refused(open_rules(), Code::invalid, "does not descend");
 }
 
 TEST_F(ImportTest, RefusesASecondRoot) {
@@ -146,7 +146,7 @@ TEST_F(ImportTest, RefusesASecondRoot) {
   plain_git(tree, {"checkout", "--quiet", clone_->record.branch});
   plain_git(tree, {"merge", "--quiet", "--no-edit", "--allow-unrelated-histories", "-X", "theirs",
                    "other"});
-  expect_refused({}, Code::invalid, "has no parent");
+  expect_refused(open_rules(), Code::invalid, "has no parent");
 }
 
 // The mirror knows it, the clone should not: an agent that got its name could merge it.
@@ -255,10 +255,149 @@ TEST_F(ImportTest, SubmodulesComeOnlyWhereTheyMay) {
   plain_git(clone_->tree(), {"update-index", "--add", "--cacheinfo",
                              "160000," + clone_->record.base.text() + ",module"});
   plain_git(clone_->tree(), {"commit", "--quiet", "-m", "module"});
-  expect_problem({}, "module", "is a submodule");
-  ImportRules rules;
+  expect_problem(open_rules(), "module", "is a submodule");
+  auto rules = open_rules();
   rules.submodules = true;
   EXPECT_THAT(hand_in(rules).problems, IsEmpty());
+}
+
+// Two playbooks work on one issue: both have a clone, and both the same branch.
+TEST_F(ImportTest, NeverTakesThePlaceOfWorkThatItDoesNotKnow) {
+  auto second_item = item();
+  second_item.playbook = "security-fixer";
+  const auto second = clones_->make(
+      *mirror_, {.item = second_item, .branch = branch_of(second_item), .base_branch = "main"});
+  put(clone_->tree() / "a", "first");
+  const auto first = agent_commits(*clone_);
+  (void)hand_in();
+  put(second.tree() / "a", "second");
+  agent_commits(second);
+  ASSERT_TRUE(bundle(second));
+  const auto before = mirror_state();
+  const auto take_second = [&](std::optional<ObjectId> expected) {
+    return import_work(*mirror_, {.bundle = second.bundle(),
+                                  .base = second.record.base,
+                                  .branch = second.record.branch,
+                                  .expected = std::move(expected),
+                                  .rules = open_rules()});
+  };
+  const auto error = error_of([&] { return take_second(second.record.imported); });
+  EXPECT_EQ(error->code(), Code::conflict);
+  EXPECT_THAT(error->message(), HasSubstr(first.text()));
+  EXPECT_EQ(error_of([&] { return take_second(second.record.base); })->code(), Code::conflict);
+  EXPECT_EQ(mirror_state(), before) << "not even its objects are kept";
+  EXPECT_TRUE(fs::is_empty(mirror_->quarantines()));
+  clones_->remove(second);
+  EXPECT_EQ(
+      clones_
+          ->make(*mirror_,
+                 {.item = second_item, .branch = branch_of(second_item), .base_branch = "main"})
+          .record.imported,
+      first)
+      << "one that is made later knows of it";
+}
+
+// The ref has moved, and the clone's record does not know.
+TEST_F(ImportTest, MayBeDoneAgainByAHostThatEndedBeforeItNotedIt) {
+  put(clone_->tree() / "a", "1");
+  const auto first = agent_commits(*clone_);
+  ASSERT_TRUE(bundle(*clone_));
+  const auto take = [&] {
+    return import_work(*mirror_, {.bundle = clone_->bundle(),
+                                  .base = clone_->record.base,
+                                  .branch = clone_->record.branch,
+                                  .expected = std::nullopt,
+                                  .rules = open_rules()})
+        .head;
+  };
+  EXPECT_EQ(take(), first);
+  EXPECT_EQ(take(), first);
+  put(clone_->tree() / "a", "2");
+  const auto second = agent_commits(*clone_, "more");
+  ASSERT_TRUE(bundle(*clone_));
+  EXPECT_EQ(take(), second);
+  EXPECT_EQ(mirror_->work_head(clone_->record.branch), second);
+}
+
+TEST_F(ImportTest, ADiskThatFailsIsNoConflict) {
+  agent_commits(*clone_);
+  ASSERT_TRUE(bundle(*clone_));
+  put(mirror_->git_dir() / (Mirror::work_ref(clone_->record.branch) + ".lock"), "");
+  EXPECT_EQ(error_of([&] { return take_in(*clone_); })->code(), Code::io);
+  mirror_->recover();
+  EXPECT_NO_THROW((void)take_in(*clone_));
+}
+
+TEST_F(ImportTest, WithoutRulesNothingMayBeTouched) {
+  put(clone_->tree() / "a", "x");
+  agent_commits(*clone_);
+  expect_problem({}, "a", "no rule allows it");
+}
+
+// A small pack: one blob, and a tree that names it often.
+TEST_F(ImportTest, EachPathCountsAlsoWhereManyNameOneFile) {
+  const std::string large(1 << 20, 'x');
+  for (int i = 0; i < 5; ++i) put(clone_->tree() / ("f" + std::to_string(i)), large);
+  agent_commits(*clone_);
+  auto rules = open_rules();
+  rules.limits.unpacked_bytes = (5 << 20) - 1;
+  expect_refused(rules, Code::too_large, "files are 5242880 bytes together");
+  rules.limits.unpacked_bytes = 6 << 20;
+  EXPECT_THAT(hand_in(rules).problems, IsEmpty());
+}
+
+TEST_F(ImportTest, AFileThatTheBaseHadCountsWhereItIsPutAgain) {
+  put(person() / "large", std::string(1 << 20, 'x'));
+  person_commits("large");
+  fetch();
+  clones_->remove(*clone_);
+  clone_.emplace(make_clone());
+  fs::copy(clone_->tree() / "large", clone_->tree() / "again");
+  agent_commits(*clone_);
+  auto rules = open_rules();
+  rules.limits.blob_bytes = 1000;
+  expect_problem(rules, "again", "1000 are the most");
+}
+
+TEST_F(ImportTest, NoLinkOrSubmoduleStandsInForWhatIsDenied) {
+  auto rules = open_rules();
+  rules.submodules = true;
+  rules.denied_link = [](std::string_view path) -> std::optional<std::string> {
+    return path == ".gitea" ? std::optional<std::string>("leads away") : std::nullopt;
+  };
+  const auto base = clone_->record.base.text();
+  put(clone_->tree() / "x" / "workflows" / "ci.yml", "evil");
+  fs::create_directory_symlink("x", clone_->tree() / ".gitea");
+  agent_commits(*clone_);
+  expect_problem(rules, ".gitea", "leads away");
+  plain_git(clone_->tree(), {"reset", "--quiet", "--hard", base});
+  plain_git(clone_->tree(), {"update-index", "--add", "--cacheinfo", "160000," + base + ",.gitea"});
+  plain_git(clone_->tree(), {"commit", "--quiet", "-m", "module"});
+  expect_problem(rules, ".gitea", "leads away");
+  plain_git(clone_->tree(), {"reset", "--quiet", "--hard", base});
+  put(clone_->tree() / ".gitea" / "template", "a folder is none");
+  agent_commits(*clone_);
+  EXPECT_THAT(hand_in(rules).problems, IsEmpty());
+}
+
+TEST_F(ImportTest, CommitMessagesCloseNothingButTheirOwnIssue) {
+  auto rules = open_rules();
+  rules.closes = 12;
+  put(clone_->tree() / "a", "1");
+  agent_commits(*clone_, "Mend it\n\nFixes #12.");
+  EXPECT_THAT(hand_in(rules).problems, IsEmpty());
+  put(clone_->tree() / "a", "2");
+  agent_commits(*clone_, "More\n\nand closes org/other#3");
+  expect_problem(rules, "", "says \"closes org/other#3\"");
+}
+
+TEST_F(ImportTest, AMessageThatNobodyCanReadIsRefused) {
+  agent_commits(*clone_, std::string(70'000, 'x'));
+  expect_problem(open_rules(), "", "more than 64 KiB");
+  plain_git(clone_->tree(), {"reset", "--quiet", "--hard", clone_->record.base.text()});
+  plain_git(clone_->tree(), {"-c", "i18n.commitEncoding=UTF-7", "commit", "--quiet",
+                             "--allow-empty", "-m", "fixes +ACM-3"});
+  expect_problem(open_rules(), "", "not in UTF-8");
 }
 
 TEST_F(ImportTest, ABundleMustBeAFileOfItsOwn) {

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <thread>
 
 #include "base/error.hpp"
+#include "http/url.hpp"
 
 namespace host::workspaces {
 namespace {
@@ -33,6 +36,11 @@ constexpr std::string_view kConfig =
 // Large enough for any fetch's pack, small enough to leave a disk alive.
 constexpr std::uint64_t kLargestPack = std::uint64_t{8} << 30;
 
+// What a clone or an import that began before may still need.
+constexpr const char* kOld = "1.hour.ago";
+
+constexpr auto kLockPause = std::chrono::milliseconds(50);
+
 void check_closed(const fs::path& folder) {
   struct stat info {};
   if (::lstat(folder.c_str(), &info) != 0)
@@ -49,25 +57,53 @@ bool is_check_name(std::string_view name) {
   });
 }
 
-void remove_lock_files(const fs::path& git_dir) {
+// What is there before any of it goes: a folder must not change while it is listed.
+template <class Wanted>
+std::vector<fs::path> found_below(const fs::path& folder, const Wanted& wanted) {
+  std::vector<fs::path> found;
+  std::error_code failed;
+  for (fs::recursive_directory_iterator at(folder, failed), end; !failed && at != end;
+       at.increment(failed))
+    if (wanted(*at)) found.push_back(at->path());
+  if (failed)
+    throw system_error(failed.value(), "looking for what is left in \"" + folder.string() + "\"");
+  return found;
+}
+
+// git's own: a folder of refs may have such a name, a ref may not.
+bool is_lock(const fs::directory_entry& entry) {
+  return entry.path().extension() == ".lock" && fs::is_regular_file(entry.symlink_status());
+}
+
+// Only among objects. Elsewhere it may be a branch.
+bool is_unfinished(const fs::directory_entry& entry) {
+  return entry.path().filename().string().starts_with("tmp_");
+}
+
+void remove(const std::vector<fs::path>& paths) {
   std::error_code ignored;
-  for (fs::recursive_directory_iterator at(git_dir, ignored), end; at != end;
-       at.increment(ignored)) {
-    const auto name = at->path().filename().string();
-    if (at->path().extension() == ".lock" || name.starts_with("tmp_"))
-      fs::remove_all(at->path(), ignored);
-  }
+  for (const auto& path : paths) fs::remove_all(path, ignored);
 }
 
 }  // namespace
 
-MirrorLock::MirrorLock(const fs::path& path)
+MirrorLock::MirrorLock(const fs::path& path, Duration limit)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
   if (!file_) throw system_error("opening \"" + path.string() + "\"");
+  const auto end = std::chrono::steady_clock::now() + limit;
   struct flock whole {};
   whole.l_type = F_WRLCK;
-  while (::fcntl(file_.get(), F_OFD_SETLKW, &whole) != 0)
-    if (errno != EINTR) throw system_error("locking \"" + path.string() + "\"");
+  // The kernel's own waiting has no deadline.
+  while (::fcntl(file_.get(), F_OFD_SETLK, &whole) != 0) {
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+      throw system_error("locking \"" + path.string() + "\"");
+    if (std::chrono::steady_clock::now() >= end)
+      throw Error(
+          Code::unavailable,
+          fmt::format("\"{}\" is locked for longer than {}", path.string(), format_duration(limit)),
+          "Look for a git that hangs: fuser -v " + path.string());
+    std::this_thread::sleep_for(kLockPause);
+  }
 }
 
 Mirror::Mirror(const Git& git, fs::path folder) : git_(&git), folder_(std::move(folder)) {
@@ -93,13 +129,10 @@ void Mirror::create() const {
 
 void Mirror::fetch(const GitRemote& remote, const GitCredential* credential,
                    const std::vector<std::string>& tolerated) const {
-  const bool tls = check_git_url(remote.url, remote.allow_plaintext) == "https";
-  auto fetch = command({"fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
-                        "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=", "--",
-                        remote.url, "+refs/heads/*:refs/forge/heads/*"});
-  fetch.protocol = tls ? GitProtocol::https : GitProtocol::http;
-  fetch.credential = credential;
-  fetch.limit = remote.limit;
+  auto fetch = remote_command({"fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
+                               "--no-auto-maintenance", "--no-recurse-submodules",
+                               "--refmap=", "--", remote.url, "+refs/heads/*:refs/forge/heads/*"},
+                              remote, credential);
   fetch.largest_file = kLargestPack;
   // Always a pack, never a file for each object.
   fetch.settings = {{"fetch.unpackLimit", "1"}};
@@ -110,7 +143,12 @@ void Mirror::fetch(const GitRemote& remote, const GitCredential* credential,
   }
   const auto held = lock();
   fetch.held = held.fd();
-  (void)git_->must(fetch, "fetching " + remote.repository);
+  try {
+    (void)git_->must(fetch, "fetching " + remote.repository);
+  } catch (const Error&) {
+    remove_unfinished(held);
+    throw;
+  }
 }
 
 std::optional<ObjectId> Mirror::head(const std::string& ref) const {
@@ -136,12 +174,58 @@ bool Mirror::is_ancestor(const ObjectId& older, const ObjectId& newer) const {
          0;
 }
 
+void Mirror::remove_unfinished(const MirrorLock&) const {
+  remove(found_below(git_dir() / "objects", is_unfinished));
+}
+
 void Mirror::recover() const {
   const auto held = lock();
-  remove_lock_files(git_dir());
-  std::error_code ignored;
-  for (const auto& left : fs::directory_iterator(quarantines(), ignored))
-    fs::remove_all(left.path(), ignored);
+  remove(found_below(git_dir(), is_lock));
+  remove_unfinished(held);
+  remove(found_below(quarantines(), [](const auto&) { return true; }));
+}
+
+void Mirror::forget_work(std::string_view branch) const {
+  check_branch(branch, "the branch");
+  const auto held = lock();
+  auto forget = command({"update-ref", "--no-deref", "-d", work_ref(branch)});
+  forget.held = held.fd();
+  (void)git_->must(forget, fmt::format("giving up the work on {}", branch));
+}
+
+void Mirror::tidy(Duration limit, std::size_t most_packs) const {
+  const auto held = lock();
+  const auto packs = found_below(git_dir() / "objects" / "pack", [](const auto& entry) {
+    return entry.path().extension() == ".pack";
+  });
+  if (packs.size() <= most_packs) return;
+  const auto run = [&](std::vector<std::string> arguments) {
+    auto step = command(std::move(arguments));
+    step.held = held.fd();
+    step.limit = limit;
+    step.largest_file = kLargestPack;
+    step.settings = {{"pack.windowMemory", "128m"}, {"pack.deltaCacheSize", "64m"}};
+    (void)git_->must(step, "tidying up " + folder_.string());
+  };
+  try {
+    run({"pack-refs", "--all"});
+    run({"repack", "-A", "-d", "--quiet", std::string("--unpack-unreachable=") + kOld});
+    run({"prune", std::string("--expire=") + kOld});
+  } catch (const Error&) {
+    remove_unfinished(held);
+    throw;
+  }
+}
+
+GitCommand Mirror::remote_command(std::vector<std::string> arguments, const GitRemote& remote,
+                                  const GitCredential* credential) const {
+  const bool tls = check_git_url(remote.url, remote.allow_plaintext) == "https";
+  auto reach = command(std::move(arguments));
+  reach.protocol = tls ? GitProtocol::https : GitProtocol::http;
+  reach.credential = credential;
+  reach.far = !parse_url(remote.url).loopback();
+  reach.limit = remote.limit;
+  return reach;
 }
 
 GitCommand Mirror::command(std::vector<std::string> arguments) const {

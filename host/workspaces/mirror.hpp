@@ -34,8 +34,9 @@ struct GitRemote {
 // a host that was killed keep the next host waiting, not racing.
 class MirrorLock {
  public:
-  // Waits for it. Throws Error{io}.
-  explicit MirrorLock(const std::filesystem::path& file);
+  // Waits for it: longer than any one step of git's may take. Throws Error{io}, {unavailable} when
+  // it does not come free.
+  explicit MirrorLock(const std::filesystem::path& file, Duration limit = std::chrono::minutes(30));
   [[nodiscard]] int fd() const { return file_.get(); }
 
  private:
@@ -63,10 +64,27 @@ class Mirror {
   [[nodiscard]] bool is_ancestor(const ObjectId& older, const ObjectId& newer) const;
 
   // Removes what a host that was killed left behind: git's lock files, unfinished packs,
-  // quarantines. Call it at start, before anything else.
+  // quarantines. Call it at start, before anything else. Throws Error{io}, {unavailable}.
   void recover() const;
+  // Gives up the imported work of a branch whose item has ended: nothing if there is none. A clone
+  // that holds it holds work again, unless the forge has it. Throws Error{io}.
+  void forget_work(std::string_view branch) const;
+
+  // Where fetches and imports have left more than `most_packs` packs, makes one of them, and
+  // removes what no ref leads to and is older than an hour. Needs as much room again while it
+  // works. Throws Error{timed_out} at its limit, {io}; then the mirror is as it was. Now and then
+  // is enough.
+  void tidy(Duration limit, std::size_t most_packs = 20) const;
+
+  // Removes the packs and objects that a git which was ended has left half written: it has no time
+  // to. Whoever holds the lock has no git of its own running.
+  void remove_unfinished(const MirrorLock& held) const;
 
   [[nodiscard]] MirrorLock lock() const { return MirrorLock(folder_ / "lock"); }
+  // A command on this mirror that reaches the forge. Throws as check_git_url().
+  [[nodiscard]] GitCommand remote_command(std::vector<std::string> arguments,
+                                          const GitRemote& remote,
+                                          const GitCredential* credential) const;
   // A command on this mirror.
   [[nodiscard]] GitCommand command(std::vector<std::string> arguments) const;
   [[nodiscard]] const Git& git() const { return *git_; }

@@ -188,6 +188,95 @@ TEST_F(MirrorTest, WhatAKilledHostLeftIsRemoved) {
   EXPECT_FALSE(fs::exists(mirror_->git_dir() / "objects" / "pack" / "tmp_pack_x"));
 }
 
+// A folder of branches may be named like a lock, a branch like half a pack.
+TEST_F(MirrorTest, BranchesWithNamesLikeLeftoversStay) {
+  person_commits("one", "tmp_pack_x");
+  person_commits("two", "feature/tmp_y");
+  fetch();
+  fs::create_directories(mirror_->git_dir() / "refs" / "odd.lock");
+  put(mirror_->git_dir() / "refs" / "odd.lock" / "x", at_forge("main")->text() + "\n");
+  mirror_->recover();
+  EXPECT_EQ(mirror_->forge_head("tmp_pack_x"), at_forge("tmp_pack_x"));
+  EXPECT_EQ(mirror_->forge_head("feature/tmp_y"), at_forge("feature/tmp_y"));
+  EXPECT_TRUE(fs::exists(mirror_->git_dir() / "refs" / "odd.lock" / "x"));
+}
+
+TEST_F(MirrorTest, LeftoversAreRemovedHoweverManyThereAre) {
+  const auto objects = mirror_->git_dir() / "objects";
+  for (int i = 0; i < 300; ++i) {
+    const auto folder = objects / ("tmp_objdir-incoming-" + std::to_string(i));
+    put(folder / "tmp_obj_x", "half");
+    put(mirror_->git_dir() / "refs" / ("x" + std::to_string(i) + ".lock"), "");
+  }
+  mirror_->recover();
+  for (const auto& entry : fs::recursive_directory_iterator(mirror_->git_dir())) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with("tmp_")) << entry;
+    EXPECT_NE(entry.path().extension(), ".lock") << entry;
+  }
+}
+
+// A forge that sends half a pack, and then nothing.
+TEST_F(MirrorTest, AFetchThatIsEndedLeavesNoHalfPack) {
+  std::string noise;
+  unsigned state = 1;
+  while (noise.size() < (1U << 20))
+    noise += static_cast<char>((state = state * 1664525U + 1013904223U) >> 24);
+  put(person() / "noise", noise);
+  person_commits("noise");
+  server_->stop_in_the_middle_of("/git-upload-pack", 300'000);
+  EXPECT_EQ(error_of([&] { return mirror_->fetch(remote(1s), &*credential_), 0; })->code(),
+            Code::timed_out);
+  for (const auto& entry : fs::recursive_directory_iterator(mirror_->git_dir() / "objects"))
+    EXPECT_FALSE(entry.is_regular_file()) << entry;
+}
+
+TEST_F(MirrorTest, ALockThatNeverComesFreeIsGivenUp) {
+  const auto held = mirror_->lock();
+  const auto error = error_of(
+      [&] { return MirrorLock(mirror_->git_dir().parent_path() / "lock", Duration(0)).fd(); });
+  EXPECT_EQ(error->code(), Code::unavailable);
+  EXPECT_THAT(error->next_step(), HasSubstr("fuser"));
+}
+
+TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
+  fetch();
+  put(person() / "work", "x");
+  const auto work = person_commits("work", "timmy/issue-12");
+  fetch();
+  plain_git(mirror_->git_dir(), {"update-ref", Mirror::work_ref("timmy/issue-12"), work.text()});
+  plain_git(forge_repo(), {"branch", "-D", "timmy/issue-12"});
+  plain_git(person(), {"reset", "--quiet", "--hard", "HEAD^"});
+  person_commits("third");
+  fetch();
+  const auto packs = [&] {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(mirror_->git_dir() / "objects" / "pack"))
+      if (entry.path().extension() == ".pack") found.push_back(entry.path());
+    return found;
+  };
+  const auto made_old = [&] {
+    for (const auto& pack : packs())
+      fs::last_write_time(pack, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  };
+  ASSERT_EQ(packs().size(), 3u);
+  mirror_->tidy(60s, 3);
+  EXPECT_EQ(packs().size(), 3u) << "they are few enough";
+  made_old();
+  mirror_->tidy(60s, 2);
+  EXPECT_EQ(packs().size(), 1u);
+  EXPECT_EQ(mirror_->work_head("timmy/issue-12"), work) << "what a ref leads to stays";
+  EXPECT_EQ(mirror_->forge_head("main"), at_forge("main"));
+
+  mirror_->forget_work("timmy/issue-12");
+  mirror_->forget_work("timmy/issue-12");
+  EXPECT_EQ(mirror_->work_head("timmy/issue-12"), std::nullopt);
+  made_old();
+  mirror_->tidy(60s, 0);
+  EXPECT_THROW(plain_git(mirror_->git_dir(), {"cat-file", "-t", work.text()}), std::runtime_error);
+  EXPECT_EQ(mirror_->forge_head("main"), at_forge("main"));
+  EXPECT_NO_THROW(plain_git(mirror_->git_dir(), {"fsck", "--strict"}));
+}
+
 bool is_locked(const fs::path& file) {
   const Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
   struct flock whole {};

@@ -45,16 +45,13 @@ std::optional<PushResult> result_in(std::string_view line, const std::string& er
 PushResult push(const Mirror& mirror, const GitRemote& remote, const GitCredential* credential,
                 const PushRequest& request) {
   check_branch(request.branch, "the branch");
-  const bool tls = check_git_url(remote.url, remote.allow_plaintext) == "https";
   const auto ref = "refs/heads/" + request.branch;
-  auto command = mirror.command(
+  const auto command = mirror.remote_command(
       {"push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no",
        fmt::format("--force-with-lease={}:{}", ref,
                    request.expected ? request.expected->text() : std::string()),
-       "--", remote.url, request.head.text() + ":" + ref});
-  command.protocol = tls ? GitProtocol::https : GitProtocol::http;
-  command.credential = credential;
-  command.limit = remote.limit;
+       "--", remote.url, request.head.text() + ":" + ref},
+      remote, credential);
   const auto ending = mirror.git().run(command);
   if (const auto result = result_in(line_of(ending.output, ref), ending.errors)) return *result;
   if (ending.status == 0) throw Error(Code::internal, "git push says nothing of " + ref);

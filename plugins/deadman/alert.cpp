@@ -29,7 +29,8 @@ bool is_dark(const timmy::Watch& watch) {
 std::string edition(const timmy::Watch& watch) {
   const auto last = watch.history.empty() ? 0 : watch.history.back().number;
   return watch.state_id + "/" + std::to_string(last) + (watch.active ? "/active" : "") +
-         (watch.handed_off ? "/handed_off" : "") + (is_dark(watch) ? "/" + watch.state : "");
+         (watch.handed_off ? "/handed_off" : "") + (is_dark(watch) ? "/" + watch.state : "") +
+         (watch.untold_since.empty() ? "" : "/untold");
 }
 
 std::string title(const timmy::Watch& watch, const std::string& host) {
@@ -37,7 +38,8 @@ std::string title(const timmy::Watch& watch, const std::string& host) {
   if (watch.handed_off) return "Deadman: hands off " + about + ", a person is needed";
   if (watch.active) return "Deadman: " + about + " gives no sign of life";
   if (watch.state == "unlooked") return "Deadman: nobody looks at " + about + " any more";
-  return "Deadman: " + about + " can't be watched";
+  if (is_dark(watch)) return "Deadman: " + about + " can't be watched";
+  return "Deadman: nobody could be told about " + about;
 }
 
 std::string what_happened(const timmy::Watch& watch) {
@@ -81,7 +83,7 @@ std::string key_of(const std::string& watch) { return std::string(kIssue) + watc
 }  // namespace
 
 bool needs_a_person(const timmy::Watch& watch) {
-  return watch.active || watch.handed_off || is_dark(watch);
+  return watch.active || watch.handed_off || is_dark(watch) || !watch.untold_since.empty();
 }
 
 void Alerts::bring_up_to_date(const timmy::Context& ctx, const timmy::Watch& watch) const {

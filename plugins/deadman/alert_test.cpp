@@ -121,6 +121,19 @@ TEST_F(Alert, WhatCantBeWatchedIsACauseOfItsOwn) {
   EXPECT_THAT(issues()[0].body, HasSubstr("/s/hermes is a symbolic link"));
 }
 
+TEST_F(Alert, ThatNobodyCouldBeToldNeedsAPerson) {
+  hermes()["untold_since"] = "2026-11-29T02:10:00Z";
+  hermes()["text"] = "nobody could be told since 2026-11-29T02:10:00Z";
+  deadman_.happens("hermes", "alert_failed", "the alert failed: status 1");
+  pass();
+  ASSERT_EQ(issues().size(), 1u);
+  EXPECT_EQ(issues()[0].title, "Deadman: nobody could be told about hermes on allegro");
+  hermes()["untold_since"] = nullptr;
+  deadman_.happens("hermes", "healthy", "is well");
+  pass();
+  EXPECT_EQ(issues()[0].state, "closed");
+}
+
 TEST_F(Alert, ALineThatWouldGrantARestartIsInTheIssue) {
   hermes()["withheld"] = "add under plugins.deadman.grants: process.restart: [\"hermes\"]";
   dies();

@@ -15,14 +15,22 @@ class Round {
       : ctx_(ctx), watches_(std::move(watches)) {}
 
   Json run(const std::string& repository) {
+    const Alerts alerts(repository, watches_.host);
+    const auto tell = [&](const timmy::Watch& watch) {
+      guarded("the issue about " + watch.name, [&] { alerts.bring_up_to_date(ctx_, watch); });
+    };
     // What needs no forge comes first, so that a slow one holds up no restart.
     for (auto& watch : watches_.all)
       if (watch.kind != "work") look_at(watch);
-    for (auto& watch : watches_.all)
-      if (watch.kind == "work") look_at(watch);
-    const Alerts alerts(repository, watches_.host);
     for (const auto& watch : watches_.all)
-      guarded("the issue about " + watch.name, [&] { alerts.bring_up_to_date(ctx_, watch); });
+      if (watch.kind != "work") tell(watch);
+    // At work looking takes long: what one led to does not wait for the others.
+    for (auto& watch : watches_.all) {
+      if (watch.kind != "work") continue;
+      look_at(watch);
+      tell(watch);
+    }
+    look_again(tell);
     guarded("issues of watches that are no more", [&] { alerts.close_others(ctx_, watches_.all); });
     return result();
   }
@@ -31,12 +39,34 @@ class Round {
   void look_at(timmy::Watch& watch) {
     ctx_.throw_if_cancelled();
     guarded(watch.name, [&] {
-      if (watch.kind != "work") return take(watch, ctx_.process().look(watch.name));
-      if (const auto sign = look_at_work(ctx_, watch))
-        take(watch, ctx_.process().look(watch.name, *sign));
-      else
-        skipped_.push_back(watch.name);
+      try {
+        look(watch);
+      } catch (const timmy::Failure& failure) {
+        // `deadman --once` is at work, or others' looks are.
+        if (failure.status() != TIMMY_RETRYABLE || !of_a_look(failure)) throw;
+        busy_.push_back(&watch);
+      }
     });
+  }
+
+  void look(timmy::Watch& watch) {
+    if (watch.kind != "work") return take(watch, ctx_.process().look(watch.name));
+    if (const auto sign = look_at_work(ctx_, watch))
+      take(watch, ctx_.process().look(watch.name, *sign));
+    else
+      skipped_.push_back(watch.name);
+  }
+
+  // Once more at what another deadman was at work at: it looks each minute at the same second, and
+  // what nobody else looks at would be missed each time.
+  template <class Tell>
+  void look_again(Tell tell) {
+    const auto busy = std::exchange(busy_, {});
+    for (auto* const watch : busy) {
+      look_at(*watch);
+      tell(*watch);
+    }
+    for (const auto* const watch : busy_) skipped_.push_back(watch->name);
   }
 
   void take(timmy::Watch& watch, timmy::Watch looked) {
@@ -54,11 +84,6 @@ class Round {
     } catch (const timmy::Cancelled&) {
       throw;
     } catch (const timmy::Failure& failure) {
-      // `deadman --once` is at work, or others' looks are: it has been looked at just now.
-      if (failure.status() == TIMMY_RETRYABLE && of_a_look(failure)) {
-        skipped_.push_back(what);
-        return;
-      }
       problems_ += (problems_.empty() ? "" : "; ") + what + ": " + failure.what();
       may_pass_ = may_pass_ || failure.status() == TIMMY_RETRYABLE;
     }
@@ -89,6 +114,7 @@ class Round {
   timmy::Watches watches_;
   std::vector<std::string> happened_;
   std::vector<std::string> skipped_;
+  std::vector<timmy::Watch*> busy_;  // to be looked at again
   std::string problems_;
   bool may_pass_ = false;
 };

@@ -70,6 +70,21 @@ TEST_F(Switch, AOneShotThatIsAtWorkIsNoFailure) {
   EXPECT_EQ(pass()["skipped"], Json::array({"hermes"}));
 }
 
+TEST_F(Switch, WhatAOneShotWasAtWorkAtIsLookedAtAgainAtTheEnd) {
+  deadman_.add("hermes");
+  deadman_.add_work("ada", {"org/app"}, "ada");
+  deadman_.watches["hermes"]["deadman_active"] = true;
+  int looks = 0;
+  world_.on("process/1.look", [&](const Json& params) -> Json {
+    if (++looks == 1) throw timmy::Retryable("unavailable", "another deadman is at work");
+    return deadman_.answer("look", params);
+  });
+  const auto result = pass();
+  EXPECT_THAT(looked(), ElementsAre("ada", "hermes"));
+  EXPECT_THAT(result["skipped"], IsEmpty());
+  EXPECT_EQ(result["deadman_active"], Json::array({"hermes"}));
+}
+
 TEST_F(Switch, ARestartThatIsNotGrantedIsLoggedWithTheLineThatGrantsIt) {
   deadman_.add("hermes");
   deadman_.watches["hermes"]["withheld"] = "add process.restart: [\"hermes\"]";

@@ -23,8 +23,9 @@ set(host ${CMAKE_COMMAND} -E env --unset=GITEA_URL TIMMY_HOME=${WORK}/t HERMES_H
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 
-# Schemas for editors: of host.yaml, token_budget.json, playbooks, lanes and plugins' manifests.
+# Schemas for editors: of host.yaml, token_budget.json, consent, playbooks, lanes and plugins' manifests.
 foreach(schema timmy-host/schemas/host timmy-host/schemas/budget timmy-host/schemas/deadman
+    timmy-host/schemas/consent
     timmy-host/schemas/playbook timmy-host/schemas/lanes timmy-sdk/schemas/manifest)
   file(READ ${prefix}/share/${schema}.schema.json text)
   string(JSON title GET "${text}" title)
@@ -33,7 +34,7 @@ endforeach()
 run(${host} --version)
 expect("^timmy-host ${VERSION} ")
 run(${host} --list-tasks --json)
-foreach(task heartbeat gitea_issue_triage token_budget_enforcer deadman_switch)
+foreach(task heartbeat gitea_issue_triage token_budget_enforcer deadman_switch provenance_ingest)
   expect("\"task\": \"${task}\"")
 endforeach()
 run(${host} plugins list)

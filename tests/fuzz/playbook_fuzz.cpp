@@ -37,7 +37,6 @@ void read_playbook(std::string_view text) {
   read_file("p.yaml", [&] {
     const auto playbook = host::dispatch::parse_playbook(text, "p.yaml");
     require(playbook.name == "p" && playbook.limits.stall <= playbook.limits.wall);
-    require(playbook.workspace.branch.uses("issue.number"));
     require(!host::dispatch::gate_rules(playbook).empty());
   });
 }
@@ -46,8 +45,7 @@ void read_template(std::string_view text) {
   host::dispatch::TemplateValues values;
   for (const auto& variable : host::dispatch::variables())
     values[std::string(variable.name)] = std::string(text.substr(0, 100));
-  for (const auto place :
-       {TemplatePlace::prompt, TemplatePlace::branch, TemplatePlace::title, TemplatePlace::body}) {
+  for (const auto place : {TemplatePlace::prompt, TemplatePlace::title, TemplatePlace::body}) {
     std::vector<host::dispatch::TemplateFault> faults;
     const auto made = host::dispatch::Template::parse(text, place, faults);
     for (const auto& fault : faults)

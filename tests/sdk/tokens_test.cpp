@@ -196,6 +196,23 @@ TEST_F(TokensTest, TheCapOfAnIssueBindsTheCallsThatNameIt) {
   EXPECT_THAT(issues, ElementsAre("org/app#7", "org/app#7", "org/app#8", ""));
 }
 
+TEST_F(TokensTest, AnIssueIsWhatItIsToTheHost) {
+  auto& account = world_.account;
+  account.left_of_issue["Org/App#7"] = 10;
+  EXPECT_EQ(account.issue_of({{"issue", nullptr}}), "");
+  EXPECT_EQ(account.issue_of({{"issue", "org/app#7"}}), "org/app#7");
+  for (const char* none : {"org/app", "app#7", "org/app#", "org/app#0", "org/app#seven", "#7"})
+    EXPECT_THROW((void)account.issue_of({{"issue", none}}), timmy::Permanent) << none;
+  EXPECT_THROW((void)account.issue_of({{"issue", "org/" + std::string(200, 'a') + "#7"}}),
+               timmy::Permanent);
+  EXPECT_THROW((void)account.answer("reserve", {{"tokens", 11}, {"issue", "org/APP#7"}}),
+               timmy::Permanent);
+  account.begin_run({{"repo", "org/app"}, {"number", 7}});
+  EXPECT_EQ(account.issue_of({{"issue", "ORG/app#7"}}), "org/app#7");
+  account.begin_run({{"repo", "app"}, {"number", 7}});
+  EXPECT_EQ(account.issue_of(Json::object()), "") << "that is no repository";
+}
+
 TEST_F(TokensTest, AJobAboutAnIssueCountsForItWhateverItsCallsSay) {
   world_.account.left_of_issue["org/app#7"] = 20;
   const Json about{{"repo", "org/app"}, {"number", 7}};

@@ -17,6 +17,7 @@
 
 #include "base/error.hpp"
 #include "runs/run_filter.hpp"
+#include "runs/supervisor/process_bound.hpp"
 #include "runs/supervisor/system_paths.hpp"
 #include "workers/filter_rules.hpp"
 #include "workers/landlock.hpp"
@@ -43,12 +44,14 @@ void set_limits(const Confinement& confinement) {
   if (limits.disk != 0) limit(RLIMIT_FSIZE, limits.disk, limits.disk, "RLIMIT_FSIZE");
   // Of one process; all together are measured, or the cgroup's.
   if (limits.memory != 0) limit(RLIMIT_DATA, limits.memory, limits.memory, "RLIMIT_DATA");
-  // Counted for each user and user namespace. Without one the user's other processes would count,
-  // the host's among them. One more is the namespace's first.
-  if (limits.processes != 0 && confinement.own_users) {
-    const auto most = static_cast<rlim_t>(limits.processes) + 1;
-    limit(RLIMIT_NPROC, most, most, "RLIMIT_NPROC");
-  }
+}
+
+// Without a user namespace the user's other processes would count, the host's among them.
+InForce::Layer bound_processes(const Confinement& confinement) {
+  const int most = confinement.spec->limits.processes;
+  if (most == 0) return {false, "the run has no limit"};
+  if (!confinement.own_users) return {false, "it has no user namespace for RLIMIT_NPROC"};
+  return bound_by_user_namespace(most);
 }
 
 template <class Work>
@@ -146,9 +149,10 @@ void drop_capabilities_for_good() {
 InForce confine(const Confinement& confinement) {
   // Root's groups; another user's can't be given up.
   if (::geteuid() == 0 && !confinement.own_users) (void)::setgroups(0, nullptr);
+  InForce in_force;
+  in_force.processes = bound_processes(confinement);
   set_limits(confinement);
   drop_capabilities_for_good();
-  InForce in_force;
   in_force.landlock = enforce_landlock(confinement, in_force);
   const int abi = in_force.landlock.in_force ? LandlockRules::kernel_abi() : 0;
   in_force.seccomp = enforce_filter_of(unix_sockets(confinement, abi));

@@ -14,8 +14,9 @@ struct Confinement {
   bool own_network = false;
 };
 
-// What of it is in force: landlock and seccomp of InForce. The only thread of the process. Throws
-// what must not be done without: capabilities, no_new_privs, limits.
+// What of it is in force: processes (by its user namespace), landlock and seccomp of InForce. The
+// only thread of the process. Throws what must not be done without: capabilities, no_new_privs,
+// limits.
 [[nodiscard]] InForce confine(const Confinement& confinement);
 
 // Becomes the program, with `environment` as its own. Only returns by throwing Error.

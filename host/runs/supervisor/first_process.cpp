@@ -24,6 +24,7 @@
 #include "base/error.hpp"
 #include "runs/supervisor/confine.hpp"
 #include "runs/supervisor/private_root.hpp"
+#include "runs/supervisor/process_bound.hpp"
 #include "runs/supervisor/processes.hpp"
 
 namespace host::runs::supervisor {
@@ -84,6 +85,13 @@ void make_scratch(const RunSpec& spec) {
       throw system_error("making " + (spec.scratch / name).string());
 }
 
+// The one that is in force; where none is, both reasons.
+InForce::Layer stronger(const InForce::Layer& one, const InForce::Layer& other) {
+  if (one.in_force || other.detail.empty()) return one;
+  if (other.in_force || one.detail.empty()) return other;
+  return {false, one.detail + "; " + other.detail};
+}
+
 class First {
  public:
   explicit First(FirstProcess given) : given_(std::move(given)) {}
@@ -138,6 +146,7 @@ class First {
   void make_place() {
     make_scratch(*given_.spec);
     scores_ = Fd(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    bound_root();
     if (given_.namespaces.mounts) try {
         PrivateRoot root(*given_.spec, given_.namespaces.pids, in_force_.notes);
         root.enter();
@@ -152,6 +161,13 @@ class First {
     const Fd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     own_proc_ = in_force_.private_root.in_force && given_.namespaces.pids && proc;
     if (own_proc_) (void)note(Note::proc, "", proc.get());
+  }
+
+  // What binds others by their user namespace is not for root.
+  void bound_root() {
+    const int most = given_.spec->limits.processes;
+    if (::geteuid() == 0 && given_.namespaces.pids && most != 0)
+      in_force_.processes = bound_by_pid_namespace(scores_.get(), most);
   }
 
   void start_program() {
@@ -178,6 +194,7 @@ class First {
     const auto why = line == std::string::npos ? report : report.substr(line + 1);
     if (!why.empty()) throw Error(Code::io, why);
     auto confined = in_force_from(parse_json(report.substr(0, line), "the program's report"));
+    in_force_.processes = stronger(in_force_.processes, confined.processes);
     in_force_.landlock = confined.landlock;
     in_force_.seccomp = confined.seccomp;
     for (auto& each : confined.notes) in_force_.notes.push_back(std::move(each));

@@ -320,6 +320,11 @@ class Supervision {
   void take_started(const std::string& text) {
     const auto made = in_force_from(parse_json(text, "the run's first process"));
     in_force_.private_root = made.private_root;
+    // The cgroup's is the narrower one.
+    if (cgroup_ && cgroup_->bounds_processes())
+      in_force_.processes = {true, "pids.max of its cgroup"};
+    else
+      in_force_.processes = made.processes;
     in_force_.landlock = made.landlock;
     in_force_.seccomp = made.seccomp;
     in_force_.notes = made.notes;

@@ -20,8 +20,10 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <string>
@@ -80,16 +82,27 @@ void hide(const Arguments& arguments) {
   if (arguments.size() > 1) wait_for_ever();
 }
 
+// Not without end, whatever bounds it: that would be the machine's that it is tried on.
+constexpr int kMostForks = 1000;
+constexpr time_t kBurnsFor = 60;  // seconds
+
 void bomb(const Arguments&) {
+  auto* const forks = static_cast<std::atomic<int>*>(
+      ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  if (forks == MAP_FAILED) ::_exit(97);
   say("lit");
-  for (;;)
-    if (::fork() < 0) ::usleep(1000);
+  for (const time_t end = ::time(nullptr) + kBurnsFor; ::time(nullptr) < end;) {
+    if (forks->fetch_add(1) < kMostForks && ::fork() >= 0) continue;
+    forks->fetch_sub(1);
+    ::usleep(100'000);
+  }
+  ::_exit(0);
 }
 
 void threads(const Arguments&) {
   std::vector<std::thread> many;
   try {
-    for (;;) many.emplace_back([] { wait_for_ever(); });
+    while (static_cast<int>(many.size()) < kMostForks) many.emplace_back([] { wait_for_ever(); });
   } catch (const std::exception&) {
     say("no more threads");
   }

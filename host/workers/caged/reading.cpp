@@ -15,6 +15,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
+// The exit status when the channel can be read no more.
+constexpr int kUnservable = 71;
+
 // In milliseconds, rounded up: a wait that ends too early is made again for nothing.
 int poll_timeout(steady_clock::time_point until) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now());
@@ -32,13 +35,21 @@ Reading::Reading(int channel, Take take)
 }
 
 void Reading::stand_ready() {
-  epoll_event event;
   for (;;) {
-    ::epoll_wait(ready_.get(), &event, 1, -1);
+    (void)wait(-1);
     const std::scoped_lock lock(turn_);
     // The task thread may have read it in the meantime.
-    if (::epoll_wait(ready_.get(), &event, 1, 0) == 1) read();
+    if (wait(0)) read();
   }
+}
+
+// Whether there is something to read. A plugin that has closed what is not its own can't be served
+// any more.
+bool Reading::wait(int timeout_ms) const {
+  epoll_event event;
+  const int count = ::epoll_wait(ready_.get(), &event, 1, timeout_ms);
+  if (count < 0 && errno != EINTR) ::_exit(kUnservable);
+  return count == 1;
 }
 
 void Reading::read_until(const Done& done) {
@@ -50,10 +61,8 @@ bool Reading::read_until(const Done& done, steady_clock::time_point until) {
   const Turn turn(*this);
   while (!done()) {
     pollfd channel{channel_, POLLIN, 0};
-    if (::poll(&channel, 1, poll_timeout(until)) > 0)
-      read();
-    else if (steady_clock::now() >= until)
-      return done();
+    if (::poll(&channel, 1, poll_timeout(until)) > 0) read();
+    if (steady_clock::now() >= until) return done();
   }
   return true;
 }
@@ -62,13 +71,17 @@ void Reading::read() {
   const ssize_t got = ::read(channel_, bytes_.data(), bytes_.size());
   if (got < 0 && errno == EINTR) return;
   if (got <= 0) ::_exit(0);
-  take_({bytes_.data(), static_cast<std::size_t>(got)});
+  try {
+    take_({bytes_.data(), static_cast<std::size_t>(got)});
+  } catch (...) {
+    // What was read is lost, out of memory as a rule, and what follows makes no sense without it.
+    ::_exit(kUnservable);
+  }
 }
 
 void Reading::watch(bool on) {
   epoll_event event{.events = on ? std::uint32_t{EPOLLIN} : 0, .data = {}};
-  // A plugin that has closed what is not its own can't be served any more.
-  if (::epoll_ctl(ready_.get(), EPOLL_CTL_MOD, channel_, &event) != 0) ::_exit(0);
+  if (::epoll_ctl(ready_.get(), EPOLL_CTL_MOD, channel_, &event) != 0) ::_exit(kUnservable);
 }
 
 Reading::Turn::Turn(Reading& reading) : reading_(reading), lock_(reading.turn_) {

@@ -24,7 +24,7 @@ class Reading {
   // `channel` is not owned. `take` gets what was read, on the thread that has the turn. Throws.
   Reading(int channel, Take take);
 
-  // Reads whenever the task thread does not. What `take` throws goes through.
+  // Reads whenever the task thread does not. What `take` throws ends the process.
   [[noreturn]] void stand_ready();
 
   // This is the task thread from now on.
@@ -48,6 +48,7 @@ class Reading {
     std::scoped_lock<std::mutex> lock_;
   };
 
+  [[nodiscard]] bool wait(int timeout_ms) const;
   void read();
   void watch(bool on);
 

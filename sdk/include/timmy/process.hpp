@@ -58,6 +58,7 @@ struct Watch {
   std::vector<WatchRecord> records;       // made by this look
   std::vector<std::string> repositories;  // of work: where
   std::string user;                       // and whose
+  std::string untold_since;  // RFC 3339: `alert` of deadman.yaml has failed since; may be empty
 
   [[nodiscard]] static Watch from(const Json& json) {
     Watch watch;
@@ -80,6 +81,8 @@ struct Watch {
     const Json work = json.value("work", Json::object());
     watch.repositories = work.value("repositories", std::vector<std::string>());
     watch.user = work.value("user", "");
+    if (const auto since = json.value("untold_since", Json()); since.is_string())
+      watch.untold_since = since.get<std::string>();
     return watch;
   }
 };

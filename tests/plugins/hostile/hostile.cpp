@@ -127,6 +127,17 @@ timmy_status call_service(Run& run) {
   return TIMMY_OK;
 }
 
+// Calls with no memory left but for a few MiB.
+timmy_status call_when_full(Run& run) {
+  std::vector<std::unique_ptr<char[]>> taken;
+  try {
+    for (;;) taken.push_back(std::make_unique<char[]>(std::size_t{1} << 20));
+  } catch (const std::bad_alloc&) {
+    taken.resize(taken.size() - 4);
+  }
+  return call_service(run);
+}
+
 // Calls from several threads at once, the run's own among them; each says who it is.
 timmy_status call_from_threads(Run& run) {
   std::vector<Json> answers(run.payload.at("threads").get<std::size_t>());
@@ -327,6 +338,7 @@ const std::map<std::string, Task>& tasks() {
       {"wait", wait_for_cancel},
       {"sleep", [](Run& run) { return sleep_ms(run.payload.value("ms", 1)), TIMMY_OK; }},
       {"call", call_service},
+      {"call_when_full", call_when_full},
       {"call_from_threads", call_from_threads},
       {"remaining", ask_remaining},
       {"late", call_late},
@@ -346,6 +358,13 @@ const std::map<std::string, Task>& tasks() {
       {"exit", [](Run& run) -> timmy_status { exit(run.payload.value("status", 0)); }},
       {"pthread_exit", [](Run&) -> timmy_status { pthread_exit(nullptr); }},
       {"close", [](Run&) { return close(3), sleep_ms(60'000), TIMMY_OK; }},
+      {"close_others",
+       [](Run&) {
+         puts("closing");
+         fflush(stdout);
+         for (int fd = 4; fd < 64; ++fd) close(fd);
+         return sleep_ms(60'000), TIMMY_OK;
+       }},
       {"garbage",
        [](Run&) {
          (void)!write(3, "\xff\xff\xff\xff garbage", 12);

@@ -124,20 +124,29 @@ class Account {
     if (!payload.is_object()) return;
     const auto repo = payload.find("repo");
     const auto number = payload.find("number");
-    if (repo != payload.end() && repo->is_string() && number != payload.end() &&
-        number->is_number_integer() && *number > 0)
-      job_issue_ = repo->get<std::string>() + "#" + number->dump();
+    if (repo == payload.end() || !repo->is_string() || number == payload.end() ||
+        !number->is_number_integer())
+      return;
+    const auto issue = repo->get<std::string>() + "#" + number->dump();
+    if (is_issue(issue)) job_issue_ = issue;
   }
   // The issue that a call with these parameters counts for. Throws as the host does.
   [[nodiscard]] std::string issue_of(const Json& params) const {
-    const std::string said = params.value("issue", "");
+    const auto said = issue_in(params);
     if (said.empty()) return job_issue_;
-    if (!job_issue_.empty() && said != job_issue_)
-      throw Permanent("usage", "the job is about " + job_issue_ + ", and not about " + said);
-    const auto hash = said.find('#');
-    if (hash == std::string::npos || said.find('/') > hash || hash + 1 == said.size())
+    if (!is_issue(said))
       throw Permanent("usage", "\"" + said + "\" is no issue, expected owner/name#12");
-    return said;
+    if (job_issue_.empty()) return said;
+    if (folded(said) != folded(job_issue_))
+      throw Permanent("usage", "the job is about " + job_issue_ + ", and not about " + said);
+    return job_issue_;
+  }
+  // What the call says; empty: nothing.
+  [[nodiscard]] static std::string issue_in(const Json& params) {
+    const auto said = params.find("issue");
+    if (said == params.end() || said->is_null()) return {};
+    if (!said->is_string()) throw Permanent("usage", "parameter \"issue\" must be a text");
+    return said->get<std::string>();
   }
   // What a run reported is charged however it ends, as far as nobody has seen it; what it reserved
   // goes back.
@@ -168,6 +177,28 @@ class Account {
     double cost_usd;
   };
 
+  // Upper and lower case are the same to the forge.
+  static std::string folded(std::string text) {
+    for (auto& letter : text)
+      if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+    return text;
+  }
+  // "owner/name#12", the repository of 200 bytes at most.
+  static bool is_issue(const std::string& text) {
+    const auto hash = text.rfind('#');
+    if (hash == std::string::npos || hash > 200 || text.find('/') > hash) return false;
+    const auto number = std::string_view(text).substr(hash + 1);
+    return !number.empty() && number.size() <= 18 &&
+           number.find_first_not_of("0123456789") == number.npos &&
+           number.find_first_not_of('0') != number.npos;
+  }
+  // The cap over an issue, however that is spelled. The end: none.
+  template <class Caps>
+  static auto cap_over(Caps& caps, const std::string& issue) {
+    return std::find_if(caps.begin(), caps.end(),
+                        [&](const auto& cap) { return folded(cap.first) == folded(issue); });
+  }
+
   static Used used_of(const Json& params) {
     const auto usage = TokenUsage::from(params);
     if (usage.input < 0 || usage.output < 0)
@@ -183,7 +214,7 @@ class Account {
   }
 
   void must_have(std::int64_t tokens, const std::string& issue) const {
-    if (const auto cap = left_of_issue.find(issue);
+    if (const auto cap = cap_over(left_of_issue, issue);
         cap != left_of_issue.end() && tokens > cap->second)
       throw Permanent("denied", "the cap over " + issue + " has " + std::to_string(cap->second) +
                                     " tokens left and " + std::to_string(tokens) +
@@ -197,7 +228,7 @@ class Account {
   // What a cap lacks already it can't have less of: what was used is used.
   void take_off(std::int64_t tokens, const std::string& issue) {
     if (left) *left = std::max<std::int64_t>(*left - tokens, 0);
-    if (const auto cap = left_of_issue.find(issue); cap != left_of_issue.end())
+    if (const auto cap = cap_over(left_of_issue, issue); cap != left_of_issue.end())
       cap->second = std::max<std::int64_t>(cap->second - tokens, 0);
   }
 
@@ -322,7 +353,7 @@ class Models {
     const ModelReply reply{answers_.front()};
     const auto usage = reply.usage().value_or(TokenUsage{});
     const auto reservation = params.value("reservation", std::int64_t{0});
-    if (reservation != 0 && params.contains("issue"))
+    if (reservation != 0 && !Account::issue_in(params).empty())
       throw Permanent("usage", "a call counts for the issue of its reservation");
     account.take({provider, model, usage, account.issue_of(params)}, reservation);
     if (answers_.size() > 1) answers_.pop_front();

@@ -9,14 +9,14 @@
 #include "base/clock.hpp"
 #include "base/process.hpp"
 
-namespace host::workspaces {
+namespace host {
 
 // Takes a piece of what a program prints. False: that is enough, end the program.
 using OutputSink = std::function<bool(std::string_view)>;
 
 // A program to run to its end, within bounds.
 struct BoundedRun {
-  SpawnRequest request;  // its descriptors 0 to 2 are set here
+  SpawnRequest request;  // its descriptors 0 to 2 are set here; it sees its path as argv[0]
   int input = -1;        // its standard input, read from where it stands; -1: none
   Duration limit = std::chrono::seconds(60);
   std::uint64_t most_memory = 0;    // bytes of data (RLIMIT_DATA); 0: unbounded
@@ -41,4 +41,4 @@ struct BoundedEnding {
 // A file in memory that holds `text`, at its start: for a program's standard input. Throws.
 [[nodiscard]] Fd memory_file(std::string_view text);
 
-}  // namespace host::workspaces
+}  // namespace host

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "workspaces/git_process.hpp"
+#include "base/bounded_process.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <vector>
 
 #include "base/error.hpp"
 
-namespace host::workspaces {
+namespace host {
 namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
@@ -33,33 +33,36 @@ class Pipe {
   void close_writer() { write_.reset(); }
 
   enum class State { open, ended, enough };
-  // Hands out what is there now.
+  // Hands out some of what is there now: as much as a pipe holds, for there may be no end of it.
   State take(const OutputSink& sink) {
     std::array<char, 65536> block;
-    for (;;) {
-      const auto got = ::read(read_.get(), block.data(), block.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0 && errno == EAGAIN) return State::open;
-      if (got <= 0) return State::ended;
-      if (!sink({block.data(), static_cast<std::size_t>(got)})) return State::enough;
-    }
+    const auto got = ::read(read_.get(), block.data(), block.size());
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return State::open;
+    if (got <= 0) return State::ended;
+    return sink({block.data(), static_cast<std::size_t>(got)}) ? State::open : State::enough;
   }
 
  private:
   Fd read_, write_;
 };
 
-void limit_resource(pid_t pid, __rlimit_resource resource, std::uint64_t most) {
-  const rlimit limit{most, most};
-  // It may have ended already, which its exit status tells.
-  if (::prlimit(pid, resource, &limit, nullptr) != 0 && errno != ESRCH)
-    throw system_error("limiting a program");
-}
+// Of util-linux, which each Debian has.
+constexpr const char* kLimiter = "/usr/bin/prlimit";
 
-void limit_resources(const Child& child, const BoundedRun& run) {
-  limit_resource(child.pid(), RLIMIT_CORE, 0);
-  if (run.most_memory != 0) limit_resource(child.pid(), RLIMIT_DATA, run.most_memory);
-  if (run.largest_file != 0) limit_resource(child.pid(), RLIMIT_FSIZE, run.largest_file);
+// Has the limits in force before the program's first instruction, and so in all that it starts: set
+// from here they would come when it runs already.
+void limit_resources(SpawnRequest& request, const BoundedRun& run) {
+  if (::access(request.program.c_str(), X_OK) != 0)
+    throw system_error("starting " + request.program.string());
+  std::vector<std::string> arguments = {kLimiter, "--core=0"};
+  if (run.most_memory != 0) arguments.push_back("--data=" + std::to_string(run.most_memory));
+  if (run.largest_file != 0) arguments.push_back("--fsize=" + std::to_string(run.largest_file));
+  arguments.emplace_back("--");
+  arguments.push_back(request.program.string());
+  if (!request.arguments.empty())
+    arguments.insert(arguments.end(), request.arguments.begin() + 1, request.arguments.end());
+  request.program = kLimiter;
+  request.arguments = std::move(arguments);
 }
 
 BoundedEnding ending_of(const Child::Exit& exit) {
@@ -81,7 +84,7 @@ struct Streams {
   Pipe output, errors;
   std::array<pollfd, 3> watched{};
 
-  // Takes what both hold. False: the sink has enough.
+  // Takes some of what both hold. False: the sink has enough.
   bool take(const OutputSink& sink, const OutputSink& keep_errors) {
     const auto state = watched[1].fd < 0 ? Pipe::State::ended : output.take(sink);
     if (state == Pipe::State::enough) return false;
@@ -106,7 +109,8 @@ BoundedEnding watch(Child& child, Streams& streams, Duration limit, const Output
                  static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
     if (!streams.take(sink, keep_errors)) return end_early(child, BoundedEnding::Kind::stopped);
     if (const auto exit = child.reap()) {
-      // What it printed last may have come after the look above.
+      // What it printed last may have come after the look above: one look more, and no more than
+      // a pipe holds of what it left behind.
       if (!streams.take(sink, keep_errors)) return end_early(child, BoundedEnding::Kind::stopped);
       return ending_of(*exit);
     }
@@ -121,10 +125,10 @@ BoundedEnding run_bounded(const BoundedRun& run, const OutputSink& sink) {
   if (run.input >= 0) request.descriptors.emplace_back(run.input, 0);
   request.descriptors.emplace_back(streams.output.writer(), 1);
   request.descriptors.emplace_back(streams.errors.writer(), 2);
+  limit_resources(request, run);
   auto child = spawn(request);
   streams.output.close_writer();
   streams.errors.close_writer();
-  limit_resources(child, run);
   std::string errors;
   const auto keep_errors = [&](std::string_view piece) {
     errors.append(piece.substr(0, run.most_errors - errors.size()));
@@ -148,4 +152,4 @@ Fd memory_file(std::string_view text) {
   return fd;
 }
 
-}  // namespace host::workspaces
+}  // namespace host

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "workspaces/git_process.hpp"
+#include "base/bounded_process.hpp"
 
 #include <gmock/gmock.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
 
-namespace host::workspaces {
+namespace host {
 namespace {
 
 using namespace std::chrono_literals;
@@ -83,6 +83,24 @@ TEST(RunBounded, EndsWhatTakesTooLong) {
   EXPECT_EQ(run(command).ending.kind, Kind::timed_out);
 }
 
+// Whoever takes what is printed may be slower than the program: there is always more to read.
+TEST(RunBounded, EndsWhatFloodsOneStreamAtItsLimit) {
+  for (const char* script : {"yes", "yes >&2"}) {
+    auto command = shell(script);
+    command.limit = 50ms;
+    std::size_t pieces = 0;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto ending = run_bounded(command, [&](std::string_view) {
+      // Until the pipe is full again, and for long after the limit, however fast this machine is.
+      const auto next = begin + ++pieces * 10ms;
+      while (std::chrono::steady_clock::now() < next) {
+      }
+      return pieces < 100;
+    });
+    EXPECT_EQ(ending.kind, Kind::timed_out) << script;
+  }
+}
+
 TEST(RunBounded, DoesNotWaitForWhoInheritedItsOutput) {
   auto command = shell("setsid sleep 20 & exit 0");
   command.limit = 10s;
@@ -105,6 +123,20 @@ TEST(RunBounded, BoundsTheFilesThatItWrites) {
   EXPECT_EQ(std::filesystem::file_size(large), std::uint64_t{1} << 20);
 }
 
+TEST(RunBounded, ItsLimitsAreInForceFromTheStart) {
+  auto command = shell("ulimit -Hc; ulimit -Hf; ulimit -Hd");
+  command.largest_file = std::uint64_t{1} << 20;
+  command.most_memory = std::uint64_t{64} << 20;
+  EXPECT_EQ(run(command).output, "0\n2048\n65536\n");
+}
+
+TEST(RunBounded, GivesTheArgumentsAsTheyAre) {
+  BoundedRun odd;
+  odd.request.program = "/usr/bin/printf";
+  odd.request.arguments = {"printf", "%s.", "--core=1", "", "--", "a b"};
+  EXPECT_EQ(run(odd).output, "--core=1..--.a b.");
+}
+
 TEST(RunBounded, WhatCannotBeStartedIsAnError) {
   BoundedRun missing;
   missing.request.program = "/no/such/program";
@@ -113,4 +145,4 @@ TEST(RunBounded, WhatCannotBeStartedIsAnError) {
 }
 
 }  // namespace
-}  // namespace host::workspaces
+}  // namespace host

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <timmy/failure.hpp>
+#include <timmy/time.hpp>
+
+#include "descent.hpp"
+#include "index.hpp"
+#include "judgement.hpp"
+#include "output.hpp"
+#include "pair_line.hpp"
+#include "report.hpp"
+
+namespace provenance {
+namespace {
+
+using timmy::Json;
+
+Json time_json(std::optional<Instant> instant) {
+  return instant ? Json(timmy::format_time(*instant)) : Json();
+}
+
+Json lineage_json(const Lineage& lineage) {
+  Json all = Json::array();
+  for (const auto& kin : lineage)
+    all.push_back({{"session", kin.id},
+                   {"source", kin.source},
+                   {"user", kin.user},
+                   {"started", time_json(kin.started)}});
+  return all;
+}
+
+// What became of a turn that makes a pair: its line is there, or another session's like it.
+void place(Json& turn, const Index& index, const Output& output, const PairLine& line,
+           const std::string& session) {
+  const auto found = index.find(short_digest(line.content));
+  if (!found) {
+    turn["verdict"] = "next_run";
+    return;
+  }
+  const auto known = index.session(session);
+  turn["verdict"] = known && known->key == found->session ? "emitted" : "duplicate";
+  const auto* file = output.manifest().file(found->file);
+  if (file != nullptr) turn["file"] = output.path_of(*file).string();
+}
+
+}  // namespace
+
+Json explain(const Settings& settings, SessionSource& source, const std::string& id) {
+  const auto session = source.find(id);
+  if (!session)
+    throw timmy::Permanent("not_found", "no store that provenance reads has the session " + id);
+  const FolderLock lock(settings.folder);
+  const Output output(settings, [](std::string_view) {});
+  Index index(settings.folder / "index.db");
+  (void)index.roll_back(output.manifest().generation);
+  const auto policy = ConsentPolicy::load(settings.policy);
+  const Judge judge(settings, policy);
+  const auto lineage =
+      lineage_of(kin_of(*session), [&](const std::string& parent) -> std::optional<Kin> {
+        const auto found = source.find(parent);
+        return found ? std::optional(kin_of(*found)) : std::nullopt;
+      });
+  const auto flaw = session_flaw(*session, lineage);
+  const auto turns = pairs_of(*session);
+  Json answer{{"session", session->id},
+              {"store", {{"kind", to_text(session->store.kind)}, {"path", session->store.path}}},
+              {"model", session->model},
+              {"messages", session->messages.size()},
+              {"live", session->live},
+              {"damaged", session->damaged},
+              {"remarks", session->remarks},
+              {"descent", to_text(session->descent)},
+              {"lineage", lineage_json(lineage ? *lineage : Lineage{kin_of(*session)})},
+              {"policy_problem", policy.problem() ? Json(*policy.problem()) : Json()},
+              {"verdict", flaw.empty() ? "by_turn" : flaw},
+              {"turns", Json::array()}};
+  const Redactor redactor;
+  Sha256 hash;
+  std::optional<SessionLines> lines;
+  PairLine line;
+  for (const auto& pair : turns.pairs) {
+    Json turn{{"turn", pair.turn},
+              {"at", time_json(time_of(*session, pair))},
+              {"calls", pair.steps.size()}};
+    if (!flaw.empty()) {
+      turn["verdict"] = flaw;
+    } else if (const auto verdict = judge.judge(*session, *lineage, turns, pair);
+               !verdict.reason.empty()) {
+      turn["verdict"] = verdict.reason;
+      turn["rule"] = verdict.decision.rule;
+    } else {
+      if (!lines) lines.emplace(*session, turns, redactor, hash);
+      turn["rule"] = verdict.decision.rule;
+      turn["consent"] = to_text(verdict.decision.consent);
+      const PairFacts facts{settings.license, verdict.decision, *lineage};
+      if (lines->write(pair, facts, settings.filters, line))
+        place(turn, index, output, line, session->id);
+      else
+        turn["verdict"] = "long_pair";
+    }
+    answer["turns"].push_back(std::move(turn));
+  }
+  return answer;
+}
+
+}  // namespace provenance

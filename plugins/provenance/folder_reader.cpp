@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "folder_reader.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "merge.hpp"
+#include "snapshot.hpp"
+#include "transcript.hpp"
+
+namespace provenance {
+namespace {
+
+constexpr std::string_view kSnapshotHead = "session_", kSnapshotTail = ".json",
+                           kTranscriptTail = ".jsonl";
+
+bool is_transcript(std::string_view name) { return name.ends_with(kTranscriptTail); }
+
+// The id of the session that is in the file of that name; empty: none is.
+std::string_view id_in(std::string_view name) {
+  if (name.starts_with('.') || name.starts_with("request_dump_")) return {};
+  if (is_transcript(name)) return name.substr(0, name.size() - kTranscriptTail.size());
+  if (!name.starts_with(kSnapshotHead) || !name.ends_with(kSnapshotTail) ||
+      name.size() <= kSnapshotHead.size() + kSnapshotTail.size())
+    return {};
+  return name.substr(kSnapshotHead.size(),
+                     name.size() - kSnapshotHead.size() - kSnapshotTail.size());
+}
+
+std::uint64_t key_of(const std::string& name, RowHash& hash) { return hash.text(name).number(); }
+
+std::uint64_t fingerprint_of(const std::string& name, const FileIdentity& file, bool live,
+                             RowHash& hash) {
+  hash.text(name).integer(static_cast<std::int64_t>(file.device));
+  hash.integer(static_cast<std::int64_t>(file.inode)).integer(file.size);
+  hash.integer(file.changed_ns).integer(file.status_changed_ns).integer(live ? 1 : 0);
+  return hash.number();
+}
+
+Instant changed_at(const FileIdentity& file) {
+  return Instant(std::chrono::microseconds(file.changed_ns / 1000));
+}
+
+}  // namespace
+
+FolderReader::FolderReader(std::string path, const Caps& caps, std::function<bool()> is_cancelled)
+    : path_(std::move(path)), caps_(caps), is_cancelled_(std::move(is_cancelled)) {}
+
+void FolderReader::throw_if_cancelled() const {
+  if (is_cancelled_ && is_cancelled_()) throw Interrupted();
+}
+
+void FolderReader::close() { listing_.reset(); }
+
+FolderReader::Listing FolderReader::look(bool transcripts_only,
+                                         std::vector<std::string>* told) const {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path_.c_str()), &::closedir);
+  struct stat info {};
+  if (!folder || ::fstat(::dirfd(folder.get()), &info) != 0)
+    throw Unreadable(path_ + " can't be listed: " + std::strerror(errno) +
+                     ": grant fs.read for it");
+  Listing listing{FileIdentity::of(info), {}, 0};
+  RowHash hash;
+  while (const auto* entry = ::readdir(folder.get())) {
+    const std::string name = entry->d_name;
+    if (id_in(name).empty() || (transcripts_only && !is_transcript(name))) continue;
+    if (::fstatat(::dirfd(folder.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(info.st_mode))
+      continue;
+    const auto identity = FileIdentity::of(info);
+    if (is_transcript(name)) listing.transcripts += fingerprint_of(name, identity, false, hash);
+    if (transcripts_only) continue;
+    if (listing.entries.size() == caps_.files) {
+      told->push_back(path_ + " has more than " + std::to_string(caps_.files) +
+                      " files with sessions: the others are not read");
+      break;
+    }
+    listing.entries.push_back({name, identity, key_of(name, hash)});
+  }
+  std::sort(listing.entries.begin(), listing.entries.end(),
+            [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  return listing;
+}
+
+const FolderReader::Listing& FolderReader::listing() {
+  if (!listing_) listing_ = look(false, &troubles);
+  return *listing_;
+}
+
+// A snapshot is replaced, which changes the folder; a transcript grows, which doesn't.
+bool FolderReader::unchanged(const Cursor& cursor, Instant now) const {
+  if (!is_good_until(cursor, now)) return false;
+  const auto folder = FileIdentity::from(cursor.value("folder", Cursor()));
+  const auto transcripts = cursor.value("transcripts", Cursor());
+  if (!folder || FileIdentity::at(path_) != folder || !transcripts.is_number_unsigned())
+    return false;
+  return transcripts == 0u || transcripts == look(true, nullptr).transcripts;
+}
+
+void FolderReader::list(const std::function<void(std::string_view id)>& each) {
+  for (const auto& entry : listing().entries) each(id_in(entry.name));
+}
+
+Cursor FolderReader::read(const Cursor& since, Instant now, Taker& taker) {
+  const auto& all = listing();
+  Pass pass(since, std::numeric_limits<std::uint64_t>::max());
+  bool settled = all.folder.is_settled();
+  const auto fingerprint = [&](const Entry& entry) {
+    const auto until = changed_at(entry.identity) + kLiveFor;
+    return fingerprint_of(entry.name, entry.identity, until > now, hash_);
+  };
+  for (const auto& entry : all.entries) {
+    pass.look(entry.key, fingerprint(entry));
+    settled = settled && entry.identity.is_settled();
+    const auto until = changed_at(entry.identity) + kLiveFor;
+    if (until > now) pass.note_live(until);
+  }
+  if (!pass.knows_nothing()) pass.looked();
+  for (const auto& entry : all.entries) {
+    if (!pass.wants(entry.key)) continue;
+    throw_if_cancelled();
+    if (taker.wants(std::string(id_in(entry.name))))
+      if (auto reading = read_file(entry.name, now, 0)) taker.take(std::move(*reading));
+    pass.handed(entry.key, fingerprint(entry));
+    if (taker.has_enough()) return pass.cursor();
+  }
+  pass.complete();
+  auto cursor = pass.cursor();
+  if (!settled) return cursor;
+  cursor["folder"] = all.folder.json();
+  cursor["transcripts"] = all.transcripts;
+  return cursor;
+}
+
+std::optional<Reading> FolderReader::read_file(const std::string& name, Instant now,
+                                               std::size_t beyond) {
+  const auto folder = OpenFile::folder(path_);
+  const auto file = folder ? OpenFile::in(folder.get(), name) : OpenFile(-1);
+  if (!file) {
+    // Gone since it was listed, which the next listing will show; or none of ours.
+    if (errno != ENOENT)
+      troubles.push_back(path_ + "/" + name + " can't be opened: " + std::strerror(errno));
+    return std::nullopt;
+  }
+  const auto identity = file.identity();
+  if (!identity) return std::nullopt;
+  const std::string id(id_in(name));
+  const std::string path = path_ + "/" + name;
+  auto reading = is_transcript(name) ? read_transcript(file, id, path, caps_, hash_, beyond)
+                                     : read_snapshot(file, id, path, caps_, hash_, beyond);
+  if (!reading) return std::nullopt;
+  auto& session = reading->session;
+  session.live = changed_at(*identity) + kLiveFor > now;
+  seal(*reading);
+  return reading;
+}
+
+std::optional<Reading> FolderReader::find(const std::string& id, Instant now, std::size_t beyond) {
+  // The name is looked for among those that are there, and leads nowhere else.
+  std::vector<Reading> versions;
+  for (const auto& name : {std::string(kSnapshotHead) + id + std::string(kSnapshotTail),
+                           id + std::string(kTranscriptTail)}) {
+    const auto& all = listing().entries;
+    const auto key = key_of(name, hash_);
+    const auto at = std::lower_bound(all.begin(), all.end(), key,
+                                     [](const Entry& entry, auto k) { return entry.key < k; });
+    if (at == all.end() || at->name != name) continue;
+    if (auto reading = read_file(name, now, beyond)) versions.push_back(std::move(*reading));
+  }
+  if (versions.empty()) return std::nullopt;
+  return merge(std::move(versions));
+}
+
+}  // namespace provenance

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "index.hpp"
+
+#include <sqlite3.h>
+
+#include <stdexcept>
+#include <timmy/failure.hpp>
+
+#include "files.hpp"
+
+namespace provenance {
+namespace {
+
+constexpr int kForm = 1;
+
+constexpr const char* kTables = R"(
+CREATE TABLE session(
+  key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, parent TEXT NOT NULL, source TEXT NOT NULL,
+  user TEXT NOT NULL, started INTEGER, digest TEXT NOT NULL, rejected TEXT NOT NULL,
+  store TEXT NOT NULL, seen INTEGER NOT NULL);
+CREATE INDEX session_missed ON session(parent) WHERE rejected = 'broken_lineage';
+CREATE TABLE rejection(
+  session INTEGER NOT NULL, reason TEXT NOT NULL, turns INTEGER NOT NULL,
+  PRIMARY KEY(session, reason)) WITHOUT ROWID;
+CREATE TABLE pair(
+  digest BLOB NOT NULL, born INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0, id BLOB NOT NULL,
+  session INTEGER NOT NULL, file INTEGER NOT NULL, until INTEGER, consent INTEGER NOT NULL,
+  rule TEXT NOT NULL, PRIMARY KEY(digest, born)) WITHOUT ROWID;
+CREATE INDEX pair_session ON pair(session);
+CREATE INDEX pair_gone ON pair(gone) WHERE gone != 0;
+CREATE TABLE generation(number INTEGER NOT NULL);
+INSERT INTO generation VALUES(0);
+)";
+
+// The file is no index of this form.
+struct Unusable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+std::optional<std::int64_t> micros(std::optional<Instant> instant) {
+  if (!instant) return std::nullopt;
+  return instant->time_since_epoch().count();
+}
+
+}  // namespace
+
+// A prepared statement. Its texts are borrowed until the next begin().
+class Index::Query {
+ public:
+  Query(const Index& index, const char* sql) : index_(&index) {
+    if (sqlite3_prepare_v3(index.connection_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_,
+                           nullptr) != SQLITE_OK)
+      index.fail("prepare a query");
+  }
+  ~Query() { sqlite3_finalize(statement_); }
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  Query& begin() {
+    sqlite3_reset(statement_);
+    at_ = 0;
+    return *this;
+  }
+  Query& bind(std::int64_t number) {
+    sqlite3_bind_int64(statement_, ++at_, number);
+    return *this;
+  }
+  Query& bind(std::optional<std::int64_t> number) {
+    if (number) return bind(*number);
+    sqlite3_bind_null(statement_, ++at_);
+    return *this;
+  }
+  Query& bind(const std::string& text) {
+    sqlite3_bind_text(statement_, ++at_, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+    return *this;
+  }
+  Query& bind_bytes(std::string_view bytes) {
+    sqlite3_bind_blob(statement_, ++at_, bytes.data(), static_cast<int>(bytes.size()),
+                      SQLITE_STATIC);
+    return *this;
+  }
+  // Whether there is a row.
+  bool step() {
+    const int result = sqlite3_step(statement_);
+    if (result == SQLITE_ROW) return true;
+    if (result == SQLITE_DONE) {
+      sqlite3_reset(statement_);
+      return false;
+    }
+    index_->fail("read or write");
+  }
+  [[nodiscard]] std::int64_t number(int column) const {
+    return sqlite3_column_int64(statement_, column);
+  }
+  [[nodiscard]] std::string text(int column) const {
+    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    return bytes == nullptr ? std::string() : std::string(bytes, size);
+  }
+  [[nodiscard]] std::optional<Instant> instant(int column) const {
+    if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
+    return Instant(std::chrono::microseconds(number(column)));
+  }
+
+ private:
+  const Index* index_;
+  sqlite3_stmt* statement_ = nullptr;
+  int at_ = 0;
+};
+
+Index::Index(const std::filesystem::path& path) : path_(path) {
+  try {
+    open(path);
+  } catch (const Unusable&) {
+    queries_.clear();
+    connection_.reset();
+    for (const auto* end : {"", "-wal", "-shm", "-journal"})
+      provenance::remove_file(path.string() + end);
+    open(path);
+  }
+}
+
+Index::~Index() = default;
+
+void Index::open(const std::filesystem::path& path) {
+  sqlite3* opened = nullptr;
+  const int result = sqlite3_open_v2(
+      path.c_str(), &opened,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+      nullptr);
+  connection_.reset(opened, &sqlite3_close_v2);
+  if (result != SQLITE_OK) fail("open");
+  sqlite3_busy_timeout(opened, 10'000);
+  // A report reads while a run writes, hence WAL; a run's transaction is one fsync.
+  run("PRAGMA journal_mode=WAL");
+  run("PRAGMA synchronous=FULL");
+  run("PRAGMA cache_size=-8192");
+  run("PRAGMA secure_delete=ON");
+  auto& form = query("PRAGMA user_version");
+  const auto found = form.begin().step() ? form.number(0) : 0;
+  form.begin();
+  usable_ = found == kForm;
+  if (usable_) return;
+  if (found != 0) throw Unusable(path.string() + " is of another form");
+  run("BEGIN IMMEDIATE");
+  run(kTables);
+  run("PRAGMA user_version=1");
+  run("COMMIT");
+  usable_ = true;
+}
+
+void Index::run(const char* sql) const {
+  if (sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+    fail("read or write");
+}
+
+Index::Query& Index::query(const char* sql) const {
+  auto& found = queries_[sql];
+  if (!found) found = std::make_unique<Query>(*this, sql);
+  return found->begin();
+}
+
+void Index::fail(const std::string& doing) const {
+  const int code = connection_ ? sqlite3_errcode(connection_.get()) & 0xff : SQLITE_NOMEM;
+  const std::string message = "can't " + doing + " " + path_.string() + ": " +
+                              (connection_ ? sqlite3_errmsg(connection_.get()) : "no memory");
+  if (code != SQLITE_CORRUPT && code != SQLITE_NOTADB) throw timmy::Retryable("io", message);
+  if (!usable_) throw Unusable(message);
+  throw timmy::Permanent("damaged", message + "; remove it: it is made anew from the stores");
+}
+
+bool Index::roll_back(std::int64_t generation) {
+  auto& number = query("SELECT number FROM generation");
+  const auto has = number.step() ? number.number(0) : 0;
+  number.begin();
+  if (has == generation) return true;
+  run("BEGIN IMMEDIATE");
+  if (has < generation) {
+    run("DELETE FROM pair; DELETE FROM rejection; DELETE FROM session");
+  } else {
+    query("DELETE FROM pair WHERE born > ?").bind(generation).step();
+    query("UPDATE pair SET gone = 0 WHERE gone > ?").bind(generation).step();
+    query("UPDATE session SET digest = '' WHERE seen > ?").bind(generation).step();
+  }
+  query("UPDATE generation SET number = ?").bind(has < generation ? 0 : generation).step();
+  run("COMMIT");
+  return has > generation;
+}
+
+void Index::begin(std::int64_t generation) {
+  run("BEGIN IMMEDIATE");
+  generation_ = generation;
+  // Of those that a generation before this one has left behind.
+  query("DELETE FROM pair WHERE gone != 0").step();
+  query("UPDATE generation SET number = ?").bind(generation).step();
+}
+
+void Index::commit() { run("COMMIT"); }
+
+void Index::abandon() noexcept {
+  for (auto& [sql, each] : queries_) each->begin();
+  (void)sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+std::optional<KnownSession> Index::session(const std::string& id) const {
+  auto& found =
+      query("SELECT key, parent, source, user, started, digest, seen FROM session WHERE id = ?");
+  if (!found.bind(id).step()) return std::nullopt;
+  KnownSession known{found.number(0),
+                     {id, found.text(1), found.text(2), found.text(3), found.instant(4)},
+                     found.text(5),
+                     found.number(6)};
+  found.begin();
+  return known;
+}
+
+std::int64_t Index::put_session(const Kin& kin, const std::string& digest,
+                                const std::string& rejected, const std::string& store) {
+  auto& put = query(
+      "INSERT INTO session(id, parent, source, user, started, digest, rejected, store, seen) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET parent = excluded.parent, "
+      "source = excluded.source, user = excluded.user, started = excluded.started, "
+      "digest = excluded.digest, rejected = excluded.rejected, store = excluded.store, "
+      "seen = excluded.seen RETURNING key");
+  put.bind(kin.id).bind(kin.parent).bind(kin.source).bind(kin.user).bind(micros(kin.started));
+  const bool there = put.bind(digest).bind(rejected).bind(store).bind(generation_).step();
+  if (!there) fail("keep a session in");
+  const auto key = put.number(0);
+  put.begin();
+  return key;
+}
+
+bool Index::is_missed(const std::string& parent) const {
+  auto& found =
+      query("SELECT 1 FROM session WHERE parent = ? AND rejected = 'broken_lineage' LIMIT 1");
+  const bool missed = found.bind(parent).step();
+  found.begin();
+  return missed;
+}
+
+void Index::forget_digests() {
+  query("UPDATE session SET digest = '', seen = ?").bind(generation_).step();
+}
+
+void Index::forget_rejected(const std::string& reason) {
+  query(
+      "UPDATE session SET digest = '', seen = ? WHERE key IN "
+      "(SELECT session FROM rejection WHERE reason = ?)")
+      .bind(generation_)
+      .bind(reason)
+      .step();
+}
+
+void Index::put_rejections(std::int64_t session,
+                           const std::map<std::string, std::int64_t>& counts) {
+  query("DELETE FROM rejection WHERE session = ?").bind(session).step();
+  for (const auto& [reason, turns] : counts)
+    query("INSERT INTO rejection VALUES(?, ?, ?)").bind(session).bind(reason).bind(turns).step();
+}
+
+void Index::add(const IndexedPair& pair) {
+  query(
+      "INSERT INTO pair(digest, born, id, session, file, until, consent, rule) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind_bytes(pair.digest)
+      .bind(generation_)
+      .bind_bytes(pair.id)
+      .bind(pair.session)
+      .bind(pair.file)
+      .bind(micros(pair.until))
+      .bind(static_cast<std::int64_t>(pair.consent))
+      .bind(pair.rule)
+      .step();
+}
+
+namespace {
+
+constexpr const char* kOfPair =
+    "SELECT digest, id, session, file, until, consent, rule FROM pair WHERE digest = ? AND gone = "
+    "0";
+constexpr const char* kOfSession =
+    "SELECT digest, id, session, file, until, consent, rule FROM pair "
+    "WHERE session = ? AND gone = 0";
+
+template <class Row>
+IndexedPair pair_from(const Row& row) {
+  return {row.text(0),   row.text(1),    row.number(2),
+          row.number(3), row.instant(4), static_cast<Consent>(row.number(5)),
+          row.text(6)};
+}
+
+}  // namespace
+
+std::optional<IndexedPair> Index::find(std::string_view digest) const {
+  auto& found = query(kOfPair);
+  if (!found.bind_bytes(digest).step()) return std::nullopt;
+  auto pair = pair_from(found);
+  found.begin();
+  return pair;
+}
+
+std::vector<IndexedPair> Index::pairs_of(std::int64_t session) const {
+  auto& row = query(kOfSession);
+  row.bind(session);
+  std::vector<IndexedPair> pairs;
+  while (row.step()) pairs.push_back(pair_from(row));
+  return pairs;
+}
+
+std::vector<KnownSession> Index::emitted_after(std::int64_t key, int limit) const {
+  auto& row = query(
+      "SELECT key, id, parent, source, user, started, digest, seen FROM session WHERE key IN "
+      "(SELECT DISTINCT session FROM pair WHERE session > ? AND gone = 0 ORDER BY session LIMIT ?) "
+      "ORDER BY key");
+  row.bind(key).bind(static_cast<std::int64_t>(limit));
+  std::vector<KnownSession> all;
+  while (row.step())
+    all.push_back({row.number(0),
+                   {row.text(1), row.text(2), row.text(3), row.text(4), row.instant(5)},
+                   row.text(6),
+                   row.number(7)});
+  return all;
+}
+
+void Index::remove(std::string_view digest) {
+  query("UPDATE pair SET gone = ? WHERE digest = ? AND gone = 0")
+      .bind(generation_)
+      .bind_bytes(digest)
+      .step();
+}
+
+void Index::remove_file(std::int64_t file) {
+  query("UPDATE pair SET gone = ? WHERE file = ? AND gone = 0").bind(generation_).bind(file).step();
+}
+
+Index::Totals Index::totals() const {
+  Totals all;
+  const auto count = [&](const char* sql) {
+    auto& row = query(sql);
+    const auto number = row.step() ? row.number(0) : 0;
+    row.begin();
+    return number;
+  };
+  const auto by_name = [&](const char* sql, std::map<std::string, std::int64_t>& into) {
+    auto& row = query(sql);
+    while (row.step()) into[row.text(0)] = row.number(1);
+  };
+  all.sessions = count("SELECT count(*) FROM session");
+  all.pairs = count("SELECT count(*) FROM pair WHERE gone = 0");
+  by_name("SELECT reason, sum(turns) FROM rejection GROUP BY reason", all.rejected);
+  by_name("SELECT rejected, count(*) FROM session WHERE rejected != '' GROUP BY rejected",
+          all.rejected_sessions);
+  by_name("SELECT store, count(*) FROM session GROUP BY store", all.stores);
+  return all;
+}
+
+}  // namespace provenance

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <timmy/job.hpp>
+
+#include "output.hpp"
+#include "settings.hpp"
+#include "source.hpp"
+
+namespace provenance {
+
+// What a run is told, and tells while it goes on.
+struct IngestOrder {
+  timmy::Json saved;  // what the last run that ended well returned as "saved"; null: there is none
+  bool anew = false;  // every session again, whether it changed or not
+  std::string now;    // for the record of a withdrawal
+  // Called every now and then with what was done so far. May throw, which ends the run with nothing
+  // changed.
+  std::function<void(const std::string& text)> progress = [](const std::string&) {};
+  StepHook hook = [](std::string_view) {};
+};
+
+struct Ingested {
+  timmy::Json saved;   // for the next run, once this one is known to have ended well
+  timmy::Json result;  // for people; "troubles": what could not be read
+};
+
+// Brings the output up to what the sessions, the policy and the settings come to: finishes what a
+// killed run left, takes out what may no longer be used, then reads what changed.
+//
+// A change is there with its manifest, or not at all. A run that is killed before it returns has
+// perhaps made it; the next one, with the same `saved`, reads the same sessions again, finds that
+// nothing came of it that is not there, and goes on.
+[[nodiscard]] Ingested ingest(const Settings& settings, SessionSource& source, IngestOrder order);
+
+}  // namespace provenance

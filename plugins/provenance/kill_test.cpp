@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A run that is killed at any step leaves an output that is whole, and the next one ends where an
+// undisturbed one would have.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "fixture.hpp"
+#include "validation.hpp"
+
+namespace provenance {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class KillTest : public FolderTest {
+ protected:
+  // How many steps a run has; it is done in a process of its own that is killed at the n-th of
+  // them. True: it was killed there. False: it ended before.
+  bool killed_at(int n) {
+    const auto child = ::fork();
+    if (child == 0) {
+      int step = 0;
+      try {
+        (void)ingest(false, [&](std::string_view) {
+          if (++step == n) ::kill(::getpid(), SIGKILL);
+        });
+      } catch (...) {
+        ::_exit(1);
+      }
+      ::_exit(0);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+    return WIFSIGNALED(status);
+  }
+
+  // Each file that the manifest lists is there with its bytes; lines that it does not list may be.
+  void expect_whole() const {
+    Sha256 hash;
+    for (const auto& file : manifest().files)
+      EXPECT_EQ(hash.of(text_of(out() / "pairs" / file.name)), file.sha256);
+  }
+
+  void copy_home(const std::filesystem::path& from, const std::filesystem::path& to) const {
+    std::filesystem::remove_all(to);
+    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+  }
+
+  // From what is there now, kills a run at each of its steps in turn, and goes on after each.
+  void kill_everywhere(const std::vector<std::string>& expected,
+                       const std::string& must_be_gone = "") {
+    const auto kept = home_ / "kept";
+    copy_home(out(), kept);
+    const auto saved = saved_;
+    int kills = 0;
+    for (int n = 1;; ++n) {
+      copy_home(kept, out());
+      saved_ = saved;  // the job was not completed
+      if (!killed_at(n)) break;
+      ++kills;
+      expect_whole();
+      ingest();
+      EXPECT_EQ(answers(), expected) << "killed at step " << n;
+      EXPECT_NO_THROW((void)validate_output(settings(), [](std::int64_t) {})) << n;
+      if (!must_be_gone.empty()) {
+        EXPECT_THAT(everything(), Not(HasSubstr(must_be_gone))) << n;
+      }
+    }
+    EXPECT_GE(kills, 4);
+    std::filesystem::remove_all(kept);
+  }
+};
+
+TEST_F(KillTest, TheFirstRun) {
+  std::filesystem::create_directories(out());
+  config_["file_pairs"] = 2;
+  for (int i = 0; i < 5; ++i)
+    stores_.put(simple("s" + std::to_string(i), "a", "A" + std::to_string(i)));
+  kill_everywhere({"A0", "A1", "A2", "A3", "A4"});
+}
+
+TEST_F(KillTest, ARunThatGoesOnAndTakesBack) {
+  config_["file_pairs"] = 2;
+  for (int i = 0; i < 5; ++i)
+    stores_.put(simple("s" + std::to_string(i), "a", "A" + std::to_string(i)));
+  ingest();
+  stores_.put(simple("s1", "a", "changed"));
+  stores_.put(simple("s4", "a", "changed too"));
+  stores_.put(simple("s5", "a", "A5"));
+  kill_everywhere({"A0", "A2", "A3", "A5", "changed", "changed too"});
+}
+
+TEST_F(KillTest, AWithdrawal) {
+  config_["file_pairs"] = 2;
+  for (int i = 0; i < 5; ++i)
+    stores_.put(simple("s" + std::to_string(i), "a", "words of " + std::to_string(i)));
+  ingest();
+  stores_.put(simple("s7", "a", "words of 7"));
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("gone", "none", {{"session", {"s1", "s4"}}})});
+  kill_everywhere({"words of 0", "words of 2", "words of 3", "words of 7"}, "words of 1");
+}
+
+TEST_F(KillTest, ARunThatEndedWithoutItsJobIsNotDoneTwice) {
+  stores_.put(simple("s", "a", "A"));
+  const auto saved = saved_;
+  ingest();
+  const auto before = text_of(out() / "manifest.json");
+  saved_ = saved;
+  ingest();
+  EXPECT_EQ(answers(), std::vector<std::string>{"A"});
+  EXPECT_NO_THROW((void)validate_output(settings(), [](std::int64_t) {}));
+}
+
+}  // namespace
+}  // namespace provenance

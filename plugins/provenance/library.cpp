@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "library.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "database_reader.hpp"
+#include "export_reader.hpp"
+#include "folder_reader.hpp"
+#include "merge.hpp"
+
+namespace provenance {
+namespace {
+
+// So many stay open at once, three descriptors each.
+constexpr std::size_t kOpenDatabases = 8;
+
+constexpr std::size_t kTroublesCap = 100;
+
+void add_troubles(std::vector<std::string>& all, std::vector<std::string>& some) {
+  for (auto& trouble : some)
+    if (all.size() < kTroublesCap) all.push_back(std::move(trouble));
+  some.clear();
+}
+
+}  // namespace
+
+// Hands each session over once, from whichever source it comes first.
+class Library::Merger final : public Taker {
+ public:
+  Merger(std::vector<Source*> sources, Instant now, const std::function<bool(Session&&)>& each,
+         Pass& pass)
+      : sources_(std::move(sources)), now_(now), each_(each), pass_(pass) {}
+
+  // What each source has; one that can't be listed is left out of this pass.
+  void list() {
+    std::erase_if(sources_, [&](Source* source) {
+      return !attempt(*source, [&] {
+        source->list([&](std::string_view id) { places_.emplace_back(hash_of(id), source); });
+        close_some(*source);
+      });
+    });
+    std::stable_sort(places_.begin(), places_.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+  }
+
+  // Whether it can be read.
+  template <class Do>
+  bool attempt(Source& source, Do&& what) {
+    bool done = false;
+    try {
+      what();
+      done = true;
+    } catch (const Unreadable& error) {
+      source.troubles.emplace_back(error.what());
+    }
+    add_troubles(pass_.troubles, source.troubles);
+    return done;
+  }
+
+  void read(Source& source, const Cursor& since) {
+    if (std::find(sources_.begin(), sources_.end(), &source) == sources_.end()) return;
+    attempt(source, [&] { pass_.cursors[source.name()] = source.read(since, now_, *this); });
+    close_some(source);
+  }
+
+  // A session that a file holds, and another store too, is handed over here.
+  bool wants(const std::string& id) override {
+    const auto hash = hash_of(id);
+    if (handed_.contains(hash)) return false;
+    const auto [first, last] = places_of(hash);
+    if (last - first < 2) return true;
+    std::vector<Reading> versions;
+    gather(id, first, last, nullptr, versions);
+    if (versions.empty()) return true;
+    handed_.insert(hash);
+    hand_over(merge(std::move(versions)));
+    return false;
+  }
+
+  void take(Reading&& reading) override {
+    if (reading.session.id.empty()) {
+      pass_.troubles.push_back(reading.session.store.path + " has a session without an id");
+      return;
+    }
+    const auto hash = hash_of(reading.session.id);
+    const auto [first, last] = places_of(hash);
+    if (last - first < 2) return hand_over(std::move(reading));
+    if (!handed_.insert(hash).second) return;
+    const std::string id = reading.session.id;
+    std::vector<Reading> versions;
+    gather(id, first, last, &reading, versions);
+    hand_over(merge(std::move(versions)));
+  }
+
+  [[nodiscard]] bool has_enough() const override { return !pass_.complete; }
+
+ private:
+  using Places = std::vector<std::pair<std::uint64_t, Source*>>;
+  using Place = Places::const_iterator;
+
+  std::uint64_t hash_of(std::string_view id) { return hash_.text(id).number(); }
+
+  [[nodiscard]] std::pair<Place, Place> places_of(std::uint64_t hash) const {
+    const auto before = [](const auto& place, std::uint64_t value) { return place.first < value; };
+    const Place first = std::lower_bound(places_.begin(), places_.end(), hash, before);
+    Place last = first;
+    while (last != places_.end() && last->first == hash) ++last;
+    return {first, last};
+  }
+
+  // Every source's version, in their order; `known` is that of the source that is being read. What
+  // files have counts only where it is more than what a database has.
+  void gather(const std::string& id, Place first, Place last, Reading* known,
+              std::vector<Reading>& versions) {
+    std::size_t most = 0;
+    const Source* done = nullptr;
+    for (auto at = first; at != last; ++at) {
+      Source& source = *at->second;
+      if (&source == std::exchange(done, &source)) continue;
+      std::optional<Reading> version;
+      if (known != nullptr && source.name() == reading_name(*known)) {
+        version = std::move(*known);
+      } else {
+        attempt(source, [&] { version = source.find(id, now_, most); });
+        close_some(source);
+      }
+      if (!version) continue;
+      versions.push_back(std::move(*version));
+      if (versions.front().session.store.kind == Store::Kind::database)
+        most = std::max(most, versions.back().rows);
+    }
+  }
+
+  static std::string reading_name(const Reading& reading) {
+    return reading.session.store.kind == Store::Kind::database
+               ? "database:" + reading.session.store.path
+               : "";
+  }
+
+  void hand_over(Reading&& reading) {
+    ++pass_.sessions;
+    if (!each_(std::move(reading.session))) pass_.complete = false;
+  }
+
+  void close_some(Source& source) {
+    if (!source.is_database()) return;
+    const auto at = std::find(sources_.begin(), sources_.end(), &source) - sources_.begin();
+    if (at >= static_cast<std::ptrdiff_t>(kOpenDatabases)) source.close();
+  }
+
+  std::vector<Source*> sources_;
+  Instant now_;
+  const std::function<bool(Session&&)>& each_;
+  Pass& pass_;
+  RowHash hash_;
+  Places places_;                             // by hash of the id, in the order of the sources
+  std::unordered_set<std::uint64_t> handed_;  // of those that several sources have
+};
+
+Library::Library(const Stores& stores, const Caps& caps, std::function<bool()> is_cancelled) {
+  for (const auto& path : stores.databases)
+    sources_.push_back(std::make_unique<DatabaseReader>(path, caps, is_cancelled));
+  for (const auto& path : stores.exports)
+    sources_.push_back(std::make_unique<ExportReader>(path, caps, is_cancelled));
+  for (const auto& path : stores.folders)
+    sources_.push_back(std::make_unique<FolderReader>(path, caps, is_cancelled));
+}
+
+Library::Pass Library::read(const Cursors& since, Instant now,
+                            const std::function<bool(Session&&)>& each) {
+  Pass pass;
+  std::vector<Source*> all, changed;
+  std::map<const Source*, Cursor> cursors;
+  for (const auto& source : sources_) {
+    const auto known = since.find(source->name());
+    if (known != since.end()) pass.cursors.insert(*known);
+    all.push_back(source.get());
+  }
+  Merger merger(all, now, each, pass);
+  for (auto* source : all) {
+    bool same = false;
+    merger.attempt(*source, [&] {
+      const auto known = pass.cursors.find(source->name());
+      same = known != pass.cursors.end() && source->unchanged(known->second, now);
+    });
+    if (!same) changed.push_back(source);
+  }
+  // In one database no session is twice.
+  const bool alone = all.size() == 1 && all.front()->is_database();
+  if (!changed.empty() && !alone) merger.list();
+  for (auto* source : changed) {
+    if (!pass.complete) break;
+    const auto known = since.find(source->name());
+    merger.read(*source, known == since.end() ? Cursor() : known->second);
+  }
+  for (auto* source : all) source->close();
+  return pass;
+}
+
+std::optional<Session> Library::find(const std::string& id, Instant now) {
+  std::vector<Reading> versions;
+  std::size_t databases = 0;
+  for (const auto& source : sources_) {
+    try {
+      if (auto version = source->find(id, now, 0)) versions.push_back(std::move(*version));
+    } catch (const Unreadable&) {
+      // A pass would do without it as well.
+      source->close();
+    }
+    source->troubles.clear();
+    if (source->is_database() && ++databases > kOpenDatabases) source->close();
+  }
+  if (versions.empty()) return std::nullopt;
+  return merge(std::move(versions)).session;
+}
+
+}  // namespace provenance

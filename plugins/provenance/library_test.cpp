@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "library.hpp"
+#include "store_fixture.hpp"
+
+namespace provenance {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
+
+class SeveralStores : public testing::Test {
+ protected:
+  [[nodiscard]] fs::path in(const std::string& name) const { return folder_.path() / name; }
+  std::vector<Session> read(std::size_t most = SIZE_MAX) {
+    std::vector<Session> sessions;
+    Library library(find_stores({.homes = {in("hermes")},
+                                 .runs = {in("runs")},
+                                 .transcripts = {in("transcripts")},
+                                 .exports = {in("out")}}));
+    auto pass = library.read(cursors_, now_, [&](Session&& session) {
+      sessions.push_back(std::move(session));
+      return sessions.size() < most;
+    });
+    EXPECT_EQ(pass.sessions, sessions.size());
+    cursors_ = std::move(pass.cursors);
+    troubles_ = std::move(pass.troubles);
+    complete_ = pass.complete;
+    return sessions;
+  }
+  std::optional<Session> find(const std::string& id) {
+    return Library(find_stores({.homes = {in("hermes")}, .exports = {in("out")}})).find(id, now_);
+  }
+  static std::string messages(int count, const std::string& text) {
+    std::string all;
+    for (int i = 0; i < count; ++i)
+      all += std::string(i == 0 ? "" : ",") + R"({"role":"user","content":")" + text + "\"}";
+    return all;
+  }
+  void snapshot(const std::string& id, int count) {
+    const auto path = in("hermes/sessions/session_" + id + ".json");
+    // Replaced, as Hermes does it.
+    put_file(in("hermes/next"), "{\n  \"session_id\": \"" + id +
+                                    "\",\n  \"platform\": \"snapshot\",\n  \"message_count\": " +
+                                    std::to_string(count) + ",\n  \"messages\": [" +
+                                    messages(count, "snapshot") + "]}");
+    settle(in("hermes/next"));
+    fs::create_directories(fs::path(path).parent_path());
+    fs::rename(in("hermes/next"), path);
+  }
+  void export_of(const std::string& id, int count) {
+    put_file(in("out/all.jsonl"), R"({"id":")" + id +
+                                      R"(","source":"export","ended_at":1780000000,"messages":[)" +
+                                      messages(count, "export") + "]}\n");
+    settle(in("out/all.jsonl"));
+  }
+  void database(const std::string& name, const std::string& id, int count) {
+    StateDb db(in(name));
+    db.session(id, {{"source", name}});
+    for (int i = 0; i < count; ++i) db.message(id, "user", "database");
+    db.close();
+  }
+  TempFolder folder_;
+  Cursors cursors_;
+  Instant now_ = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()) +
+                 std::chrono::hours(24);
+  std::vector<std::string> troubles_;
+  bool complete_ = false;
+};
+
+TEST_F(SeveralStores, HaveEachSessionOnce) {
+  database("hermes/state.db", "a", 3);
+  database("runs/7/state.db", "b", 1);
+  snapshot("a", 3);
+  snapshot("c", 1);
+  put_file(in("transcripts/d.jsonl"), messages(1, "transcript") + "\n");
+  export_of("b", 1);
+  const auto all = read();
+  EXPECT_THAT(ids_of(all), UnorderedElementsAre("a", "b", "c", "d"));
+  EXPECT_THAT(troubles_, IsEmpty());
+  EXPECT_TRUE(complete_);
+  EXPECT_THAT(cursors_, SizeIs(5));
+}
+
+TEST_F(SeveralStores, TheOneWithMoreMessagesCountsAndTheDatabaseKnowsTheRest) {
+  database("hermes/state.db", "a", 2);
+  snapshot("a", 3);
+  const auto all = read();
+  ASSERT_THAT(all, SizeIs(1));
+  EXPECT_THAT(contents_of(all[0]), ElementsAre("snapshot", "snapshot", "snapshot"));
+  EXPECT_EQ(all[0].store.kind, Store::Kind::snapshot);
+  EXPECT_EQ(all[0].source, "hermes/state.db");
+  EXPECT_EQ(all[0].ended, at(StateDb::kAt + 60));
+  EXPECT_EQ(find("a")->digest, all[0].digest);
+}
+
+TEST_F(SeveralStores, OfEqualsTheDatabaseCounts) {
+  database("hermes/state.db", "a", 2);
+  snapshot("a", 2);
+  export_of("a", 2);
+  const auto all = read();
+  ASSERT_THAT(all, SizeIs(1));
+  EXPECT_EQ(all[0].store.kind, Store::Kind::database);
+}
+
+TEST_F(SeveralStores, WhatWasRewoundMakesNoOtherStoreTheFullerOne) {
+  {
+    StateDb db(in("hermes/state.db"), 25);
+    db.session("a");
+    db.message("a", "user", "kept");
+    db.message("a", "user", "rewound", {{"active", 0}});
+    db.close();
+  }
+  snapshot("a", 2);
+  EXPECT_THAT(contents_of(read().at(0)), ElementsAre("kept"));
+}
+
+TEST_F(SeveralStores, WithoutADatabaseWhatOneFileDoesNotKnowAnotherDoes) {
+  snapshot("a", 2);
+  export_of("a", 1);
+  const auto session = read().at(0);
+  EXPECT_EQ(session.source, "export");
+  EXPECT_EQ(session.ended, at(1780000000));
+  EXPECT_THAT(contents_of(session), ElementsAre("snapshot", "snapshot"));
+}
+
+TEST_F(SeveralStores, AChangeInOneBringsTheWholeSessionAgain) {
+  database("hermes/state.db", "a", 2);
+  snapshot("a", 3);
+  const auto first = read();
+  EXPECT_THAT(read(), IsEmpty());
+  export_of("a", 1);
+  const auto second = read();
+  ASSERT_THAT(ids_of(second), ElementsAre("a"));
+  EXPECT_EQ(second[0].digest, first[0].digest) << "the export has less";
+  snapshot("a", 4);
+  const auto third = read();
+  ASSERT_THAT(third, SizeIs(1));
+  EXPECT_THAT(third[0].messages, SizeIs(4));
+  EXPECT_EQ(third[0].source, "hermes/state.db");
+  EXPECT_THAT(read(), IsEmpty());
+}
+
+TEST_F(SeveralStores, AreReadInSteps) {
+  database("hermes/state.db", "a", 1);
+  for (int i = 0; i < 5; ++i) snapshot("s" + std::to_string(i), 1);
+  export_of("b", 1);
+  std::vector<std::string> ids;
+  do {
+    for (const auto& id : ids_of(read(2))) ids.push_back(id);
+  } while (!complete_);
+  EXPECT_THAT(ids, UnorderedElementsAre("a", "b", "s0", "s1", "s2", "s3", "s4"));
+  EXPECT_THAT(read(), IsEmpty());
+}
+
+TEST_F(SeveralStores, OneThatCantBeReadKeepsNoOtherFromItsTurn) {
+  database("hermes/state.db", "a", 1);
+  database("runs/7/state.db", "b", 1);
+  (void)read();
+  const auto before = cursors_;
+  put_file(in("hermes/state.db"), "ruined");
+  settle(in("hermes/state.db"));
+  snapshot("c", 1);
+  EXPECT_THAT(ids_of(read()), ElementsAre("c"));
+  EXPECT_THAT(troubles_, ElementsAre(HasSubstr("is no SQLite database")));
+  const auto name = "database:" + in("hermes/state.db").string();
+  EXPECT_EQ(cursors_.at(name), before.at(name)) << "what was read of it was read";
+}
+
+TEST_F(SeveralStores, WhatThrowsWhoTakesThemIsHis) {
+  database("hermes/state.db", "a", 1);
+  Library library(find_stores({.homes = {in("hermes")}}));
+  EXPECT_THROW(
+      (void)library.read({}, now_, [](Session&&) -> bool { throw std::logic_error("no"); }),
+      std::logic_error);
+}
+
+TEST_F(SeveralStores, ManyOfThemStayWithinTheirDescriptors) {
+  for (int i = 0; i < 40; ++i)
+    database("runs/" + std::to_string(i) + "/state.db", "s" + std::to_string(i % 30), 1);
+  EXPECT_THAT(read(), SizeIs(30));
+  EXPECT_THAT(read(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace provenance

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reading.hpp"
+
+#include "clean_text.hpp"
+#include "row_hash.hpp"
+
+namespace provenance {
+namespace {
+
+constexpr std::size_t kNotesCap = 20;
+
+void note(std::vector<std::string>& notes, const std::string& place, const std::string& what) {
+  if (notes.size() < kNotesCap)
+    notes.push_back(place + ": " + what);
+  else if (notes.size() == kNotesCap)
+    notes.emplace_back("and more");
+}
+
+}  // namespace
+
+void seal(Reading& reading) {
+  RowHash hash;
+  hash.raw(reading.own).raw("\n");
+  for (const auto& message : reading.session.messages) hash.raw(message.digest).raw("\n");
+  reading.session.digest = hash.hex();
+}
+
+void note_damage(Session& session, const std::string& place, const std::string& what) {
+  note(session.damaged, place, what);
+}
+
+void remark(Session& session, const std::string& place, const std::string& what) {
+  note(session.remarks, place, what);
+}
+
+std::string clean_text(Session& session, const std::string& place, const char* what,
+                       std::string_view bytes) {
+  if (is_clean(bytes)) return std::string(bytes);
+  if (is_utf8(bytes))
+    remark(session, place, std::string(what) + " has a NUL");
+  else
+    note_damage(session, place, std::string(what) + " has bytes that are no UTF-8");
+  return cleaned(bytes);
+}
+
+}  // namespace provenance

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "redaction_rules.hpp"
+
+namespace provenance {
+
+// Which rules may find anything in a text, by one pass over its bytes: nearly all texts need no
+// pattern at all.
+class RedactionHints {
+ public:
+  explicit RedactionHints(const std::vector<RedactionRule>& rules);
+
+  // A bit for each rule whose hint stands in the text.
+  [[nodiscard]] std::uint32_t rules_for(std::string_view text) const;
+
+ private:
+  struct Hint {
+    std::string text;
+    bool any_case = false;
+    std::uint32_t rule = 0;  // its bit
+  };
+  void add(const Hint& hint);
+  void mark(unsigned char first, unsigned char second, std::size_t hint);
+
+  std::vector<Hint> hints_;
+  std::bitset<65536> pairs_;  // of two bytes that a hint may begin with
+  std::unordered_map<std::uint32_t, std::vector<std::size_t>> by_pair_;
+  std::uint32_t at_sign_ = 0;  // of the rules whose hint is "@"
+};
+
+}  // namespace provenance

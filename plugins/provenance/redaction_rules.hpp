@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace provenance {
+
+// A kind of secret or personal data, and how it is recognised.
+struct RedactionRule {
+  const char* name;
+  // RE2, over bytes. What its group 2 matches is replaced where it has one, else all that it
+  // matches; group 1 then stays.
+  const char* pattern;
+  // One of these stands in every text that the pattern matches: as it is, or in lower case where
+  // the pattern begins with (?i). # stands for a digit, % for a hexadecimal one.
+  std::vector<const char*> hints;
+  // Whether what was found is meant; nothing: it is.
+  bool (*is_meant)(std::string_view found) = nullptr;
+};
+
+// In the order in which they are applied.
+[[nodiscard]] const std::vector<RedactionRule>& redaction_rules();
+
+// Whether a member of this name in JSON holds a secret: "password", "api_key", "x-auth-token".
+[[nodiscard]] bool names_a_secret(std::string_view key);
+
+}  // namespace provenance

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The tasks on a real home of Hermes: what they leave for the next run, and what they tell.
+#include "fixture.hpp"
+#include "store_fixture.hpp"
+
+namespace provenance {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using timmy::Json;
+
+class StoresTaskTest : public FolderTest {
+ protected:
+  StoresTaskTest() {
+    config_["homes"] = {(home_ / "hermes").string()};
+    config_["runs"] = {(home_ / "runs").string()};
+    config_["transcripts"] = Json::array();
+    config_["exports"] = {(home_ / "exports").string()};
+  }
+  timmy::testing::Outcome run(const std::string& task, const Json& payload = Json::object()) {
+    return timmy::testing::Plugin(world_, timmy_plugin_v1, config_).run(task, payload);
+  }
+  Json ingested(const Json& payload = Json::object()) {
+    auto outcome = run("provenance_ingest", payload);
+    EXPECT_TRUE(outcome.ok()) << outcome.message;
+    return outcome.result;
+  }
+  void session(const std::string& store, const std::string& id, const std::string& answer,
+               json fields = json::object()) const {
+    StateDb db(home_ / store);
+    db.session(id, std::move(fields));
+    db.message(id, "user", "What of " + id + "?");
+    db.message(id, "assistant", answer, {{"finish_reason", "stop"}});
+    db.close();
+  }
+  [[nodiscard]] std::vector<std::string> cursors() const {
+    std::vector<std::string> stores;
+    for (const auto& [key, value] : world_.state)
+      if (key.starts_with("cursor:")) stores.push_back(value.at("store"));
+    std::sort(stores.begin(), stores.end());
+    return stores;
+  }
+  timmy::testing::World world_;
+};
+
+TEST_F(StoresTaskTest, EachStoreHasACursorOfItsOwnWhichGoesWithIt) {
+  session("hermes/state.db", "a", "A");
+  session("runs/1/state.db", "b", "B");
+  session("runs/2/state.db", "c", "C");
+  EXPECT_EQ(ingested().at("emitted"), 3);
+  EXPECT_THAT(cursors(), ElementsAre("database:" + (home_ / "hermes/state.db").string(),
+                                     "database:" + (home_ / "runs/1/state.db").string(),
+                                     "database:" + (home_ / "runs/2/state.db").string()));
+  for (const auto& [key, value] : world_.state) EXPECT_LT(value.dump().size(), 12'000u) << key;
+
+  world_.calls.clear();
+  EXPECT_EQ(ingested().at("sessions"), 0);
+  EXPECT_THAT(world_.calls, Not(testing::Contains("state/1.put"))) << "nothing is another";
+
+  fs::remove_all(home_ / "runs/2");
+  EXPECT_EQ(ingested().at("pairs"), 3) << "what came out stays";
+  EXPECT_THAT(cursors(), SizeIs(2));
+}
+
+TEST_F(StoresTaskTest, ARunWhoseStateIsLostReadsAgainAndAddsNothing) {
+  session("hermes/state.db", "a", "A");
+  ingested();
+  const auto before = manifest().to_json();
+  world_.state.clear();
+  const auto result = ingested();
+  EXPECT_EQ(result.at("sessions"), 1);
+  EXPECT_EQ(result.at("emitted"), 0);
+  EXPECT_EQ(manifest().to_json().at("files"), before.at("files"));
+}
+
+TEST_F(StoresTaskTest, ASessionOfSeveralStoresIsOne) {
+  session("hermes/state.db", "a", "A");
+  put_file(home_ / "hermes/sessions/session_a.json",
+           R"({"session_id":"a","model":"m","platform":"cli","message_count":2,"messages":)"
+           R"([{"role":"user","content":"What of a?"},{"role":"assistant","content":"A"}]})");
+  put_file(home_ / "exports/all.jsonl", R"({"id":"a","source":"cli","model":"m","messages":[]})"
+                                        "\n");
+  EXPECT_EQ(ingested().at("sessions"), 1);
+  EXPECT_THAT(answers(), ElementsAre("A"));
+}
+
+// hermes sessions export writes the latest first.
+TEST_F(StoresTaskTest, AChildThatStandsBeforeItsParentIsNoOrphan) {
+  std::string lines;
+  for (int i = 9; i >= 0; --i) {
+    const auto id = "s" + std::to_string(i);
+    Json line{{"id", id},
+              {"source", "cli"},
+              {"model", "m"},
+              {"started_at", StateDb::kAt + i},
+              {"ended_at", StateDb::kAt + i + 1},
+              {"messages",
+               {{{"role", "user"}, {"content", id}, {"timestamp", StateDb::kAt + i}},
+                {{"role", "assistant"}, {"content", id}, {"timestamp", StateDb::kAt + i}}}}};
+    if (i > 0) line["parent_session_id"] = "s" + std::to_string(i - 1);
+    lines += line.dump() + "\n";
+  }
+  put_file(home_ / "exports/all.jsonl", lines);
+  const auto result = ingested();
+  EXPECT_EQ(result.at("emitted"), 10) << result;
+  const auto explained = run("provenance_explain", {{"session", "s9"}});
+  ASSERT_TRUE(explained.ok()) << explained.message;
+  EXPECT_THAT(explained.result.at("lineage"), SizeIs(10));
+}
+
+TEST_F(StoresTaskTest, WhatCannotBeReadIsToldByTheRunAndTheReport) {
+  session("hermes/state.db", "a", "A");
+  put_file(home_ / "runs/1/state.db", "this is no database, whatever its name says; not at all");
+  const auto result = ingested();
+  EXPECT_EQ(result.at("emitted"), 1) << "the others are read";
+  ASSERT_THAT(result.at("troubles"), SizeIs(1));
+  const auto trouble = result.at("troubles").at(0).get<std::string>();
+  EXPECT_THAT(trouble, HasSubstr((home_ / "runs/1/state.db").string()));
+  EXPECT_THAT(world_.log_text(), HasSubstr("warn " + trouble));
+  EXPECT_EQ(run("provenance_report").result.at("troubles"), Json::array({trouble}));
+  fs::remove_all(home_ / "runs/1");
+  EXPECT_THAT(ingested().at("troubles"), IsEmpty());
+  EXPECT_THAT(run("provenance_report").result.at("troubles"), IsEmpty());
+}
+
+TEST_F(StoresTaskTest, ARunThatIsCancelledLeavesEverythingAsItWas) {
+  session("hermes/state.db", "a", "A");
+  world_.cancel();
+  EXPECT_EQ(run("provenance_ingest").status, TIMMY_CANCELLED);
+  EXPECT_THAT(pairs(), IsEmpty());
+  EXPECT_THAT(world_.state, IsEmpty());
+  EXPECT_EQ(ingested().at("emitted"), 1);
+}
+
+TEST_F(StoresTaskTest, ASourceThatIsTakenBackLeavesNothing) {
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("alice", "public", {{"source", "telegram"}, {"user", "7"}})});
+  session("hermes/state.db", "a", "of cli");
+  session("runs/1/state.db", "b", "of alice", {{"source", "telegram"}, {"user_id", "7"}});
+  ingested();
+  EXPECT_THAT(answers(), ElementsAre("of alice", "of cli"));
+  allow({rule("own", "internal", {{"source", "cli"}})});
+  EXPECT_EQ(ingested().at("withdrawn"), 1);
+  EXPECT_THAT(answers(), ElementsAre("of cli"));
+  EXPECT_THAT(everything(), Not(HasSubstr("of alice")));
+}
+
+}  // namespace
+}  // namespace provenance
