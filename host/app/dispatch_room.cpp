@@ -58,17 +58,9 @@ dispatch::FindRepositories find_by(Gitea& gitea, const Log& log) {
 
 }  // namespace
 
-std::unique_ptr<runs::Supervisors> make_supervisors(const Paths& paths,
-                                                    const std::filesystem::path& program) {
-  std::error_code ignored;
-  if (std::filesystem::is_socket(paths.runner_socket(), ignored))
-    return std::make_unique<runs::ServiceSupervisors>(paths.runner_socket());
-  return std::make_unique<runs::OwnSupervisors>(program);
-}
-
 DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
     : ground_(std::move(ground)),
-      supervisors_(make_supervisors(ground_.paths, ground_.supervisor)),
+      supervisors_(runs::supervisors_at(ground_.paths.runner_socket(), ground_.supervisor)),
       runner_(ground_.context, ground_.loop, *supervisors_, ground_.paths.runs(),
               ground_.log.redactor(), ground_.log.named("runs")),
       blocking_(ground_.loop, kMostBlocking),
@@ -141,7 +133,7 @@ void DispatchRoom::configure(const HostConfig& config) {
 void DispatchRoom::look_at_cage() {
   blocking_.run(
       [paths = ground_.paths, program = ground_.supervisor] {
-        const auto supervisors = make_supervisors(paths, program);
+        const auto supervisors = runs::supervisors_at(paths.runner_socket(), program);
         return runs::what_is_not_held(runs::probe_containment(*supervisors, paths.attempts()));
       },
       [this](Result<std::vector<std::string>> found) {

@@ -104,8 +104,4 @@ class DispatchRoom final : public PlaybookDesk {
   Timer drain_timer_;
 };
 
-// Where supervisors come from: the runner service if its socket is there.
-[[nodiscard]] std::unique_ptr<runs::Supervisors> make_supervisors(
-    const Paths& paths, const std::filesystem::path& program);
-
 }  // namespace host

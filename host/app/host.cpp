@@ -270,29 +270,32 @@ void Host::stop() {
   deadman_files_.clear();
   interrupted_writes_.rest();
   scheduler_.stop();
-  // Agents first: what they had under way is in the day's note.
-  stop_dispatch([this, grace] { stop_jobs(grace); });
+  const auto left = std::make_shared<int>(2);
+  const auto ended = [this, left] {
+    if (--*left == 0) close_rooms();
+  };
+  stop_dispatch(ended);
+  executor_.drain(grace, ended);
 }
 
-void Host::stop_jobs(Duration grace) {
-  executor_.drain(grace, [this] {
-    pool_.close([this] {
-      const auto end = [this] {
-        log_.info("stopped");
-        context_.stop();
-      };
-      webhooks_.stop([this, end] {
-        const auto close_admin = [this, end] {
-          if (admin_)
-            admin_->stop(end);
-          else
-            end();
-        };
-        if (meter_)
-          meter_->stop(close_admin);
+// Nothing runs any more that could ask them.
+void Host::close_rooms() {
+  pool_.close([this] {
+    const auto end = [this] {
+      log_.info("stopped");
+      context_.stop();
+    };
+    webhooks_.stop([this, end] {
+      const auto close_admin = [this, end] {
+        if (admin_)
+          admin_->stop(end);
         else
-          close_admin();
-      });
+          end();
+      };
+      if (meter_)
+        meter_->stop(close_admin);
+      else
+        close_admin();
     });
   });
 }

@@ -128,7 +128,7 @@ class Host final : public HostControl {
   void wait_for_signals();
   void on_signal(int number);
   void stop();
-  void stop_jobs(Duration grace);
+  void close_rooms();
   void fatal(const Error& error);
   [[nodiscard]] std::string status_line() const;
   [[nodiscard]] const PluginEntry* entry_of_task(const std::string& task) const;

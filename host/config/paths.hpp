@@ -67,8 +67,6 @@ struct Paths {
   [[nodiscard]] std::filesystem::path mirrors() const { return timmy_home / "mirrors"; }
   [[nodiscard]] std::filesystem::path clones() const { return timmy_home / "clones"; }
   [[nodiscard]] std::filesystem::path attempts() const { return timmy_home / "attempts"; }
-  // Of the runner service, where there is one.
-  [[nodiscard]] std::filesystem::path runner_socket() const { return run / "runner.sock"; }
   [[nodiscard]] std::filesystem::path daily_notes() const { return timmy_home / "daily-notes"; }
   // Working folders of workers, one each, emptied when a worker ends.
   [[nodiscard]] std::filesystem::path scratch() const { return run / "scratch"; }
