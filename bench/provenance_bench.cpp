@@ -56,7 +56,7 @@ class Ground {
     if (job.at("state") != "completed")
       throw Error(Code::internal, "the run failed: " + attempt.value("message", ""));
     result_ = job.at("result");
-    return seconds_of(attempt.at("ended_at")) - seconds_of(attempt.at("started_at"));
+    return seconds_of(attempt.at("ended")) - seconds_of(attempt.at("began"));
   }
   // All anew: a cursor that is ahead of its output counts for nothing.
   double first_run() {

@@ -20,9 +20,9 @@ namespace host::deadman {
 // says nothing either way; until it ends, the next looks at that stamp say so at once, so there is
 // never more than one thread a stamp. The more of them hang, the shorter is waited for the next, so
 // that a hundred take half a minute in all. What is left behind ends with the process and keeps
-// neither this object nor the process from their ends; but for a wait that not even SIGKILL ends, as
-// FUSE has them, which keeps the process until it is over. What ended meanwhile is told at the next
-// look. One thread at a time.
+// neither this object nor the process from their ends; but for a wait that not even SIGKILL ends,
+// as FUSE has them, which keeps the process until it is over. What ended meanwhile is told at the
+// next look. One thread at a time.
 class StampLooker {
  public:
   using Look = std::function<Sign(const std::filesystem::path& stamp, const std::string& user)>;

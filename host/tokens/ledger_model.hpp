@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -170,8 +171,20 @@ struct LedgerModel {
     holds.erase(id);
     if (reserved.over) return;
     // The reservation gets back what it gave and was not needed; it pays for what was above.
-    if (used < held.from_free) reserved.free += held.from_free - used;
+    if (used < held.from_free)
+      reserved.free += std::min(held.from_free - used, room_for_return(reserved, held));
     if (used > held.total()) reserved.free -= std::min(reserved.free, used - held.total());
+  }
+
+  // What was lent to another model comes back only under the cap of the one that it was for.
+  [[nodiscard]] std::int64_t room_for_return(const Reserved& reserved, const Held& held) const {
+    constexpr auto kAll = std::numeric_limits<std::int64_t>::max();
+    if (!reserved.model || *reserved.model == held.model) return kAll;
+    const auto name = "model:" + reserved.model->provider + "/" + reserved.model->model + "@" +
+                      std::to_string(reserved.day);
+    const auto limit = cap(name).tokens;
+    if (!limit) return kAll;
+    return std::max<std::int64_t>((*limit - totals()[name].taken()).count(), 0);
   }
 
   void release(std::int64_t reservation) {

@@ -178,6 +178,20 @@ TEST_F(LedgerTest, a_hold_for_another_model_than_reserved_takes_from_the_reserva
   EXPECT_EQ(account(Dimension::model, "openai/o3").settled, Tokens(20));
 }
 
+TEST_F(LedgerTest, what_was_lent_to_another_model_comes_back_as_far_as_its_own_cap_has_room) {
+  budget(R"({"models": {"openai/gpt-4o": {"tokens": 100}}})");
+  const auto reservation = reserve(80, spender(), kModel).value();
+  const auto held = hold(reservation, 40, 40, {}, ModelName{"openai", "o3"}).value();
+  // What was lent is no longer reserved under that cap, so somebody takes it.
+  EXPECT_TRUE(reserve(70, spender(), kModel));
+  EXPECT_TRUE(settle(held.id, 5, 5));
+  const auto model = account(Dimension::model, "openai/gpt-4o");
+  EXPECT_EQ(model.taken(), Tokens(100)) << "70 of the other's, 30 of the 70 that were not used";
+  EXPECT_EQ(account(Dimension::day).reserved, Tokens(100));
+  EXPECT_FALSE(hold(reservation, 31, 0)) << "and no more than these may be held";
+  EXPECT_TRUE(hold(reservation, 30, 0));
+}
+
 TEST_F(LedgerTest, no_hold_on_a_reservation_that_is_over) {
   budget(R"({"day": {"tokens": 100}})");
   const auto reservation = reserve(50).value();

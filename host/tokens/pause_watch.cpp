@@ -12,6 +12,9 @@ namespace {
 // A timer's clock stands still while the machine sleeps, the day's does not.
 constexpr Duration kLookAgain = std::chrono::minutes(1);
 
+// How long after a read that failed the next one is made: a pause must not be missed.
+constexpr Duration kReadAgain = std::chrono::seconds(1);
+
 }  // namespace
 
 PauseWatch::PauseWatch(Store& store, Loop& loop, const DayClock& day, Log log)
@@ -39,7 +42,9 @@ void PauseWatch::reread() {
   store_.run(
       [](Unit& unit) { return read_pauses_of_pipelines(unit); },
       [this, alive = std::weak_ptr(alive_)](Result<std::map<std::string, PipelinePause>> pauses) {
-        if (!alive.expired() && pauses) take(std::move(pauses.value()));
+        if (alive.expired()) return;
+        if (pauses) return take(std::move(pauses.value()));
+        reading_ = loop_.after(kReadAgain, [this] { reread(); });
       });
 }
 

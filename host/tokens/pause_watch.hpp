@@ -28,7 +28,7 @@ class PauseWatch {
   void take(std::map<std::string, PipelinePause> pauses);
   // One more, which the store has.
   void add(const PipelinePause& pause);
-  // Takes what the store has once its present units of work are done.
+  // Takes what the store has once its present units of work are done; tries until it can be read.
   void reread();
 
  private:
@@ -42,6 +42,7 @@ class PauseWatch {
   std::map<std::string, PipelinePause> pauses_;
   std::function<void()> handler_;
   Timer timer_;
+  Timer reading_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 

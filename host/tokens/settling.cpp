@@ -39,6 +39,17 @@ Tokens freed_by(const OpenReservation& reservation, const OpenHold& hold, Tokens
   return std::max(hold.total() - used - anew, Tokens());
 }
 
+// How much of that comes back. What was lent to another model than it was reserved for somebody
+// else may have taken since, under the cap of that one: it comes back as far as there is room.
+Tokens returned(Unit& unit, const LedgerTerms& terms, const OpenReservation& reservation,
+                const OpenHold& hold, Tokens freed) {
+  if (freed <= Tokens() || !reservation.model || *reservation.model == hold.model) return freed;
+  const auto key = account_key(reservation.day, Dimension::model, reservation.model->text());
+  const Cap* cap = terms.budget->find(key.dimension, key.name);
+  if (cap == nullptr || !cap->tokens) return freed;
+  return std::clamp(*cap->tokens - read_account(unit, key).taken(), Tokens(), freed);
+}
+
 // Adds what was used to an account, and says what that leads to.
 void charge_account(Unit& unit, const LedgerTerms& terms, const std::string& pipeline,
                     const AccountKey& key, const Account& more, LedgerNotes& notes) {
@@ -48,6 +59,8 @@ void charge_account(Unit& unit, const LedgerTerms& terms, const std::string& pip
   add_to_account(unit, key, more, terms.wall);
   const auto after = read_account(unit, key);
   warn_of(key, *cap, before, after, notes);
+  // Whoever used nothing is no reason to pause, however little there was before.
+  if (more.used.total() == Tokens() && more.cost_settled == Cost()) return;
   if (cap->when != WhenReached::pause || !is_used_up(*cap, after)) return;
   const bool by_tokens = cap->tokens && after.settled >= *cap->tokens;
   pause_pipeline(unit, terms, pipeline, key,
@@ -57,7 +70,8 @@ void charge_account(Unit& unit, const LedgerTerms& terms, const std::string& pip
 // The hold goes; its accounts get `used` in its place.
 void close_hold(Unit& unit, const LedgerTerms& terms, const OpenHold& hold,
                 const OpenReservation& reservation, const Account& used, LedgerNotes& notes) {
-  const Tokens freed = freed_by(reservation, hold, used.used.total());
+  const Tokens freed =
+      returned(unit, terms, reservation, hold, freed_by(reservation, hold, used.used.total()));
   for (const auto& one : touched_by(reservation, hold.model)) {
     Account more;
     if (one.held) {

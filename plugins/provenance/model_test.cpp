@@ -178,6 +178,13 @@ struct House : FolderTest {
       return;
     }
     auto session = random_session();
+    // Mostly the same people go on: that somebody else is there has all looked at anew.
+    if (const auto* known = model.find(session.id); known != nullptr && number(0, 4) > 0) {
+      session.source = known->source;
+      session.user = known->user;
+      session.parent = known->parent;
+      session.digest += known->source + "|" + known->user + "|" + known->parent;
+    }
     std::erase_if(model.sessions, [&](const auto& each) { return each.id == session.id; });
     model.sessions.push_back(session);
     stores_.put(std::move(session));
