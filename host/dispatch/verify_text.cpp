@@ -6,8 +6,6 @@
 
 #include <algorithm>
 
-#include <algorithm>
-
 #include "base/utf8.hpp"
 #include "dispatch/template_quote.hpp"
 #include "dispatch/verify.hpp"
