@@ -54,6 +54,8 @@ Instant changed_at(const FileIdentity& file) {
 FolderReader::FolderReader(std::string path, const Caps& caps, std::function<bool()> is_cancelled)
     : path_(std::move(path)), caps_(caps), is_cancelled_(std::move(is_cancelled)) {}
 
+std::string FolderReader::home() const { return path_.substr(0, path_.rfind('/')); }
+
 void FolderReader::throw_if_cancelled() const {
   if (is_cancelled_ && is_cancelled_()) throw Interrupted();
 }
