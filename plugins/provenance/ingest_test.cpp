@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "fixture.hpp"
 #include "report.hpp"
 #include "validation.hpp"
@@ -295,6 +297,42 @@ TEST_F(IngestTest, WhoBeganAnewTookNothingAlongWhoWentOnDid) {
   EXPECT_EQ(descents["P"], "none");
   EXPECT_THAT(answers(), SizeIs(5));
   expect_valid();
+}
+
+// The digest is of the session's own row and messages: what it is to its parent, the parent's says.
+TEST_F(IngestTest, WhatASessionIsToOthersIsLookedAtAnewThoughItsRowsAreTheSame) {
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("back", "none", {{"session", "parent"}})});
+  stores_.put(simple("parent", "p", "P"));
+  auto child = Writer("child").child_of("parent").user("a").says("A").done();
+  child.descent = Descent::reset;
+  stores_.put(child);
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  child.descent = Descent::subagent;
+  stores_.put(child);
+  EXPECT_EQ(ingest().at("changed"), 1);
+  EXPECT_THAT(answers(), IsEmpty());
+  expect_valid();
+}
+
+TEST_F(IngestTest, WhoASessionIsOfIsLookedAtAnewThoughItsRowsAreTheSame) {
+  const auto first = simple("s", "a", "A");
+  const std::vector<std::function<void(Session&)>> changes = {
+      [](Session& it) { it.parent = "gone"; },   [](Session& it) { it.source = "cron"; },
+      [](Session& it) { it.user = "ada"; },      [](Session& it) { it.provider = "other"; },
+      [](Session& it) { it.model = "other"; },   [](Session& it) { it.started.reset(); },
+      [](Session& it) { it.ended = it.started; }};
+  for (const auto& change : changes) {
+    stores_.put(first);
+    ingest();
+    ingest();  // where the first led to more
+    auto changed = first;
+    change(changed);
+    stores_.put(changed);
+    EXPECT_EQ(ingest().at("changed"), 1);
+    ingest();
+  }
 }
 
 TEST_F(IngestTest, AParentThatComesLateLetsItsChildIn) {

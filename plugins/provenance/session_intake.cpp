@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session_intake.hpp"
 
+#include "descent.hpp"
+
 namespace provenance {
 namespace {
 
@@ -8,9 +10,20 @@ std::string store_text(const Store& store) {
   return std::string(to_text(store.kind)) + " " + store.path;
 }
 
-// A session that nobody writes any longer may have one turn more than when somebody did.
-std::string state_of(const Session& session) {
-  return session.digest + (session.live ? " live" : "");
+std::string number_of(std::optional<Instant> instant) {
+  return instant ? std::to_string(instant->time_since_epoch().count()) : "";
+}
+
+// All that decides what is made of a session. The digest is of its own row and its messages; what
+// it is to its parent stands in the parent's row, and what its row lacks another store may say. One
+// that nobody writes any longer may have one turn more than when somebody did.
+std::string state_of(const Session& session, Sha256& hash) {
+  std::string said;
+  for (const auto& part :
+       {std::string(to_text(session.descent)), session.parent, session.source, session.user,
+        session.provider, session.model, number_of(session.started), number_of(session.ended)})
+    said += std::to_string(part.size()) + ":" + part;
+  return session.digest + " " + hash.of(said) + (session.live ? " live" : "");
 }
 
 bool same_kin(const Kin& a, const Kin& b) {
@@ -23,7 +36,8 @@ void SessionIntake::take(const Session& session) {
   ++seen_.sessions;
   tell();
   const auto known = it_.index.session(session.id);
-  if (known && known->digest == state_of(session)) return;
+  const auto state = state_of(session, hash_);
+  if (known && known->digest == state) return;
   if (known && known->seen == it_.generation && !known->digest.empty())
     return;  // handed over twice
   ++seen_.changed;
@@ -33,7 +47,7 @@ void SessionIntake::take(const Session& session) {
 
   const auto ancestors = lineage(kin);
   const auto flaw = session_flaw(session, ancestors);
-  const auto key = it_.index.put_session(kin, state_of(session), flaw, store_text(session.store));
+  const auto key = it_.index.put_session(kin, state, flaw, store_text(session.store));
   before_.clear();
   if (known)
     for (auto& pair : it_.index.pairs_of(key)) before_.emplace(pair.digest, pair);
