@@ -89,8 +89,9 @@ class Library::Merger final : public Taker {
     reading_ = &source;
     if (!keeps_back())
       attempt(source, [&] {
+        parts_failed_ = false;
         auto cursor = source.read(since, now_, *this);
-        if (!keeps_back()) pass_.cursors[source.name()] = std::move(cursor);
+        if (!keeps_back() && !parts_failed_) pass_.cursors[source.name()] = std::move(cursor);
       });
     if (keeps_back()) {
       source.troubles.push_back(source.name() +
@@ -168,7 +169,7 @@ class Library::Merger final : public Taker {
       if (known != nullptr && source.name() == reading_name(*known)) {
         version = std::move(*known);
       } else {
-        attempt(source, [&] { version = source.find(id, now_, most); });
+        if (!attempt(source, [&] { version = source.find(id, now_, most); })) parts_failed_ = true;
         close_some(source);
       }
       if (!version) continue;
@@ -201,6 +202,7 @@ class Library::Merger final : public Taker {
   Pass& pass_;
   Homes homes_;
   const Source* reading_ = nullptr;
+  bool parts_failed_ = false;  // of a session in it another store could not say what it has
   RowHash hash_;
   Places places_;                             // by hash of the id, in the order of the sources
   std::unordered_set<std::uint64_t> handed_;  // of those that several sources have

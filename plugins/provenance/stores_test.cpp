@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
 #include "export_reader.hpp"
 #include "folder_reader.hpp"
 #include "hermes_home.hpp"
+
+#include "snapshot.hpp"
 #include "store_fixture.hpp"
+#include "transcript.hpp"
 
 namespace provenance {
 namespace {
@@ -150,6 +154,36 @@ TEST_F(Files, ASnapshotOfAnotherSessionSaysSo) {
   const auto session = snapshot(R"({"session_id":"b","messages":[{"role":"user","content":"x"}]})");
   EXPECT_EQ(session.id, "a");
   EXPECT_THAT(session.damaged, ElementsAre("/session_id: is not the one of the file's name"));
+}
+
+// What can't be read now is not what is damaged: it may be read later.
+TEST_F(Files, WhereTheDiskFailsASessionIsNotTakenForADamagedOne) {
+  put_file(in("session_a.json"), kSnapshot);
+  const OpenFile file(::open(in("session_a.json").c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(file);
+  RowHash hash;
+  EXPECT_THROW((void)read_snapshot(file, "a", "there", Caps(), hash, 0), Unreadable);
+  EXPECT_THROW((void)read_transcript(file, "a", "there", Caps(), hash, 0), Unreadable);
+}
+
+TEST_F(Files, WhatCantBeOpenedIsToldAndComesWithTheNextRun) {
+  put_file(in("session_a.json"), kSnapshot);
+  settle(in("session_a.json"));
+  settle(folder_.path());
+  FolderReader reader(folder_.path(), Caps());
+  reader.list([](std::string_view) {});
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto first = read_from(reader);
+  EXPECT_THROW((void)reader.find("a", kNow, 0), Unreadable);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(first.sessions, IsEmpty());
+  EXPECT_THAT(reader.troubles, ElementsAre(HasSubstr("session_a.json can't be opened")));
+  EXPECT_FALSE(reader.unchanged(first.cursor, kNow));
+  reader.close();
+  EXPECT_THAT(ids_of(read_from(reader, first.cursor).sessions), ElementsAre("a"));
 }
 
 TEST_F(Files, ASnapshotThatIsTornHasNoMessages) {
