@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "clean_text.hpp"
 #include "merge.hpp"
 #include "snapshot.hpp"
 #include "transcript.hpp"
@@ -81,6 +82,12 @@ FolderReader::Listing FolderReader::look(bool transcripts_only,
   while (const auto* entry = ::readdir(folder.get())) {
     const std::string name = entry->d_name;
     if (id_in(name).empty() || (transcripts_only && !is_transcript(name))) continue;
+    if (!is_utf8(name)) {
+      // Nothing that is said of it could be written down.
+      if (told != nullptr && told->size() < kTroublesCap)
+        told->push_back(path_ + "/" + cleaned(name) + " is passed over: its name is no UTF-8");
+      continue;
+    }
     if (::fstatat(::dirfd(folder.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISREG(info.st_mode))
       continue;

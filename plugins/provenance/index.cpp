@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <timmy/failure.hpp>
 
+#include "clean_text.hpp"
 #include "files.hpp"
 
 namespace provenance {
@@ -343,7 +344,7 @@ Index::Totals Index::totals() const {
   };
   const auto by_name = [&](const char* sql, std::map<std::string, std::int64_t>& into) {
     auto& row = query(sql);
-    while (row.step()) into[row.text(0)] = row.number(1);
+    while (row.step()) into[cleaned(row.text(0))] += row.number(1);
   };
   all.sessions = count("SELECT count(*) FROM session");
   all.pairs = count("SELECT count(*) FROM pair WHERE gone = 0");

@@ -476,6 +476,17 @@ TEST_F(IngestTest, TwoRunsAtOnceAreOneTooMany) {
   EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
+TEST_F(IngestTest, AStoreWithAnyNameCanBeToldOf) {
+  auto session = simple("s", "a", "A");
+  session.store.path = "/home/al\xff/state.db";
+  stores_.put(session);
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  EXPECT_EQ(manifest().about.at("sources"), (Json{{"database /home/al\uFFFD/state.db", 1}}));
+  EXPECT_NO_THROW((void)report(settings()).dump());
+  expect_valid();
+}
+
 TEST_F(IngestTest, AnyBytesMakeALineThatLoads) {
   std::string noise;
   for (int i = 1; i < 2048; ++i) noise += static_cast<char>(i * 167 % 256);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session_intake.hpp"
 
+#include "clean_text.hpp"
 #include "descent.hpp"
 
 namespace provenance {
 namespace {
 
 std::string store_text(const Store& store) {
-  return std::string(to_text(store.kind)) + " " + store.path;
+  return std::string(to_text(store.kind)) + " " + cleaned(store.path);
 }
 
 std::string number_of(std::optional<Instant> instant) {

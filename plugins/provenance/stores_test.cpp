@@ -62,6 +62,20 @@ TEST_F(StoresFound, MayBeNamedByALinkButHaveNoneFollowed) {
   EXPECT_THAT(stores.databases, ElementsAre(in("real/state.db"), in("runs/7/state.db")));
 }
 
+TEST_F(StoresFound, WithNamesThatAreNoUtf8ArePassedOverAndTold) {
+  put_file(in("hermes/profiles/\xff/state.db"), "x");
+  put_file(in("runs/\xfe/state.db"), "x");
+  put_file(in("runs/7/state.db"), "x");
+  put_file(in("out/\xfd.jsonl"), "x");
+  fs::create_directory_symlink(in("runs/\xfe"), in("link"));
+  const auto stores = find_stores(
+      {.homes = {in("hermes"), in("link")}, .runs = {in("runs")}, .exports = {in("out")}});
+  EXPECT_THAT(stores.databases, ElementsAre(in("runs/7/state.db")));
+  EXPECT_THAT(stores.exports, IsEmpty());
+  EXPECT_THAT(stores.troubles, SizeIs(4));
+  for (const auto& trouble : stores.troubles) EXPECT_NO_THROW((void)json(trouble).dump());
+}
+
 class Files : public testing::Test {
  protected:
   [[nodiscard]] fs::path in(const std::string& name) const { return folder_.path() / name; }
@@ -154,6 +168,20 @@ TEST_F(Files, ASnapshotOfAnotherSessionSaysSo) {
   const auto session = snapshot(R"({"session_id":"b","messages":[{"role":"user","content":"x"}]})");
   EXPECT_EQ(session.id, "a");
   EXPECT_THAT(session.damaged, ElementsAre("/session_id: is not the one of the file's name"));
+}
+
+TEST_F(Files, ThatHaveNamesThatAreNoUtf8ArePassedOverAndTold) {
+  put_file(in("session_a.json"), kSnapshot);
+  put_file(in("session_\xff.json"), kSnapshot);
+  put_file(in("\xfe.jsonl"), R"({"role":"user","content":"x"})"
+                             "\n");
+  FolderReader reader(folder_.path(), Caps());
+  EXPECT_THAT(ids_of(read_from(reader).sessions), ElementsAre("a"));
+  EXPECT_THAT(reader.troubles, SizeIs(2));
+  for (const auto& trouble : reader.troubles) {
+    EXPECT_THAT(trouble, HasSubstr("its name is no UTF-8"));
+    EXPECT_NO_THROW((void)json(trouble).dump());
+  }
 }
 
 // What can't be read now is not what is damaged: it may be read later.
