@@ -68,8 +68,10 @@ class Finder {
     const std::unique_ptr<char, void (*)(void*)> path(::realpath(place.c_str(), nullptr),
                                                       &std::free);
     if (path && is_utf8(path.get())) return path.get();
-    if (path) return pass_over(path.get()), std::string();
-    if (errno != ENOENT) trouble(place);
+    if (path)
+      pass_over(path.get());
+    else if (errno != ENOENT)
+      trouble(place);
     return {};
   }
 

@@ -76,6 +76,36 @@ TEST_F(Hostile, TimesThatAreNoneAreNotThereAndTold) {
   EXPECT_THAT(session.remarks, Contains("messages:2: its timestamp is no time"));
 }
 
+TEST_F(Hostile, IdsThatAreNoTextsAreListedByNobodyForEver) {
+  StateDb db(path());
+  db.session("s1");
+  db.session("s2");
+  db.execute("INSERT INTO sessions(id, source, started_at) VALUES (x'7333', 'cli', 1780000000)");
+  db.execute("INSERT INTO sessions(id, source, started_at) VALUES (NULL, 'cli', 1780000000)");
+  db.close();
+  DatabaseReader reader(path(), caps_);
+  std::vector<std::string> ids;
+  reader.list([&](std::string_view id) {
+    ids.emplace_back(id);
+    if (ids.size() > 10) throw std::runtime_error("it goes on");
+  });
+  EXPECT_THAT(ids, ElementsAre("s1", "s2"));
+}
+
+// Rows are told apart and come in their order by what SQLite calls so.
+TEST_F(Hostile, AColumnThatIsNamedAsTheNumberOfARowIsNoStoreOfHermes) {
+  for (const char* table : {"sessions", "messages"}) {
+    fs::remove(path());
+    StateDb db(path());
+    db.session("s1");
+    db.execute("ALTER TABLE " + std::string(table) + " ADD COLUMN RowId TEXT");
+    db.close();
+    DatabaseReader reader(path(), caps_);
+    EXPECT_THROW((void)read_from(reader), Unreadable) << table;
+    EXPECT_THROW((void)reader.find("s1", kNow, 0), Unreadable) << table;
+  }
+}
+
 TEST_F(Hostile, CallsThatAreNoJsonAreTold) {
   StateDb db(path());
   db.session("s1");
