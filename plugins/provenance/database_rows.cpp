@@ -99,8 +99,8 @@ DatabaseRows::DatabaseRows(DatabaseFile& file, std::string path, const Caps& cap
   if (session_columns_.contains("end_reason"))
     parent_ = file_.prepare("SELECT end_reason FROM main.sessions WHERE id = ?1");
   messages_ = file_.prepare(message_list(true) + "WHERE session_id = ?1");
-  message_ = file_.prepare(message_list(true) + "WHERE id = ?1");
-  bare_message_ = file_.prepare(message_list(false) + "WHERE id = ?1");
+  message_ = file_.prepare(message_list(true) + "WHERE id = ?1 AND session_id = ?2");
+  bare_message_ = file_.prepare(message_list(false) + "WHERE id = ?1 AND session_id = ?2");
   ids_ = file_.prepare("SELECT id FROM main.messages WHERE session_id = ?1");
   // A blob comes after every text, so that one would come for ever.
   list_ = file_.prepare(
@@ -331,13 +331,14 @@ std::vector<std::int64_t> DatabaseRows::message_ids(const SessionRow& session) {
 void DatabaseRows::read_each(const SessionRow& session, Conversation& conversation) {
   for (const auto id : message_ids(session)) {
     if (conversation.is_full()) return;
-    read_alone(id, conversation);
+    read_alone(id, session.id, conversation);
   }
 }
 
-void DatabaseRows::read_alone(std::int64_t id, Conversation& conversation) {
+void DatabaseRows::read_alone(std::int64_t id, const std::string& session,
+                              Conversation& conversation) {
   try {
-    message_->bind(1, id);
+    message_->bind(1, id).bind(2, std::string_view(session));
     if (message_->step()) (void)conversation.add(message_in(*message_));
     message_->reset();
     return;
@@ -346,7 +347,7 @@ void DatabaseRows::read_alone(std::int64_t id, Conversation& conversation) {
     if (error.code() != SQLITE_TOOBIG) throw;
   }
   try {
-    bare_message_->bind(1, id);
+    bare_message_->bind(1, id).bind(2, std::string_view(session));
     if (bare_message_->step()) {
       (void)conversation.add(message_in(*bare_message_));
       conversation.note(anchor_of(id), "its texts are left out: they have more than " +

@@ -92,6 +92,19 @@ TEST_F(Hostile, IdsThatAreNoTextsAreListedByNobodyForEver) {
   EXPECT_THAT(ids, ElementsAre("s1", "s2"));
 }
 
+// Messages whose ids say nothing of whose they are, read one by one since the clock went back.
+TEST_F(Hostile, AMessageOfAnotherSessionWithTheSameIdIsNotTaken) {
+  StateDb db(path());
+  db.execute("DROP TABLE messages");
+  db.execute("CREATE TABLE messages (id INTEGER, session_id TEXT, role TEXT, content TEXT)");
+  db.session("s1");
+  db.execute("INSERT INTO messages VALUES (1, 's2', 'user', 'somebody else''s')");
+  db.execute("INSERT INTO messages VALUES (2, 's1', 'user', 'second')");
+  db.execute("INSERT INTO messages VALUES (1, 's1', 'user', 'first')");
+  db.close();
+  EXPECT_THAT(contents_of(read_one()), ElementsAre("first", "second"));
+}
+
 // Rows are told apart and come in their order by what SQLite calls so.
 TEST_F(Hostile, AColumnThatIsNamedAsTheNumberOfARowIsNoStoreOfHermes) {
   for (const char* table : {"sessions", "messages"}) {
