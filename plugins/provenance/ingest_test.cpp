@@ -299,6 +299,19 @@ TEST_F(IngestTest, WhoBeganAnewTookNothingAlongWhoWentOnDid) {
   expect_valid();
 }
 
+// One of them asks for it before the reading comes to it.
+TEST_F(IngestTest, AParentThatComesLateLetsAllOfItsChildrenIn) {
+  stores_.put(Writer("b", "tool").child_of("parent").user("b").says("B").done());
+  stores_.put(Writer("c", "tool").child_of("parent").user("c").says("C").done());
+  EXPECT_EQ(ingest().at("rejected_sessions"), (Json{{"broken_lineage", 2}}));
+  stores_.put(Writer("b", "tool").child_of("parent").user("b").says("B again").done());
+  stores_.put(simple("parent", "p", "P"));
+  ingest();
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("B again", "C", "P"));
+  expect_valid();
+}
+
 // The digest is of the session's own row and messages: what it is to its parent, the parent's says.
 TEST_F(IngestTest, WhatASessionIsToOthersIsLookedAtAnewThoughItsRowsAreTheSame) {
   allow({rule("own", "internal", {{"source", "cli"}}),

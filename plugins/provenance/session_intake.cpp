@@ -74,6 +74,8 @@ std::optional<Lineage> SessionIntake::lineage(const Kin& kin) {
     if (const auto known = it_.index.session(id)) return known->kin;
     const auto found = it_.source.find(id);
     if (!found) return std::nullopt;
+    // Others may have waited for it, and once it is in the index nobody sees that.
+    if (it_.index.is_missed(id)) seen_.found_missed = true;
     const Kin parent = kin_of(*found);
     (void)it_.index.put_session(parent, "", "", store_text(found->store));
     return parent;
