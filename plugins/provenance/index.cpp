@@ -323,6 +323,13 @@ std::vector<KnownSession> Index::emitted_after(std::int64_t key, int limit) cons
   return all;
 }
 
+void Index::put_until(std::string_view digest, std::optional<Instant> until) {
+  query("UPDATE pair SET until = ? WHERE digest = ? AND gone = 0")
+      .bind(micros(until))
+      .bind_bytes(digest)
+      .step();
+}
+
 void Index::remove(std::string_view digest) {
   query("UPDATE pair SET gone = ? WHERE digest = ? AND gone = 0")
       .bind(generation_)

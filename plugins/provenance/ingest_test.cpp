@@ -248,6 +248,49 @@ TEST_F(IngestTest, WhatIsOddInASessionKeepsNothingOut) {
   EXPECT_THAT(answers(), ElementsAre("A"));
 }
 
+// A branch has rows of before it; a grant covers all of the words or nothing.
+TEST_F(IngestTest, AWordOfBeforeTheSessionIsNotCoveredByAGrantThatBeginsWithIt) {
+  allow({rule("own", "internal", {{"source", "cli"}, {"from", "2026-03-30T14:11:39Z"}})});
+  Writer writer("s");
+  writer.user("a").says("A").user("b").says("B");
+  writer.raw().messages[0].at = at("2026-03-30T14:11:38Z");
+  stores_.put(writer.done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"no_consent", 2}}));
+}
+
+TEST_F(IngestTest, ADenialTouchesTheContextThoughTheClockWasSetBackSince) {
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("back", "none", {{"source", "cli"}, {"from", "2026-03-30T14:20:00Z"}})});
+  Writer writer("s");
+  writer.user("a").says("A").user("b").says("B");
+  writer.raw().messages[1].at = at("2026-03-30T14:30:00Z");
+  stores_.put(writer.done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"withdrawn", 2}}));
+}
+
+TEST_F(IngestTest, ASessionThatBeganAfterAGrantsEndIsNotCoveredByTheTimesOfItsRows) {
+  allow({rule("own", "internal", {{"source", "cli"}, {"until", "2026-03-30T14:20:00Z"}})});
+  stores_.put(Writer("s").started("2026-03-30T14:30:00Z").user("a").says("A").done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"no_consent", 1}}));
+}
+
+// The pair says nothing of it, so its line stays; what is asked of policies later does change.
+TEST_F(IngestTest, APairsTimeIsKnownAnewWhereItsLineIsTheSame) {
+  Writer writer("s");
+  writer.user("a").says("A");
+  writer.raw().messages[1].at.reset();
+  stores_.put(writer.done());
+  ingest();
+  writer.raw().ended = at("2026-03-30T14:12:00Z");
+  stores_.put(writer.done());
+  EXPECT_EQ(ingest().at("emitted"), 0);
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("later", "none", {{"source", "cli"}, {"from", "2026-03-30T14:13:00Z"}})});
+  EXPECT_FALSE(ingest().contains("withdrawn"));
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  expect_valid();
+}
+
 // The last row's time is lost, and the one before it would be covered.
 TEST_F(IngestTest, AnAnswerOfWhichNobodyKnowsTheTimeIsNotCoveredByAGrantThatEnds) {
   allow({rule("own", "internal", {{"source", "cli"}, {"until", "2026-03-30T14:11:42Z"}})});

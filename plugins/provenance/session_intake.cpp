@@ -110,7 +110,10 @@ void SessionIntake::put(const Session& session, const Pair& pair, const Decision
                     end_of(session, pair),       decision.consent,       decision.rule};
   if (const auto old = before_.find(fresh.digest); old != before_.end()) {
     const bool same = old->second.id == fresh.id;
-    if (!same) remove(old->second);
+    if (!same)
+      remove(old->second);
+    else if (old->second.until != fresh.until)
+      it_.index.put_until(fresh.digest, fresh.until);
     before_.erase(old);
     if (same) return;
   }
