@@ -128,7 +128,18 @@ class Run {
       return found && found->id == key.id && found->file == file;
     };
     describe(next);
-    draft.publish(std::move(next), dataset_card(settings_.license), keep, [&] { index_.commit(); });
+    draft.publish(std::move(next), dataset_card(settings_.license), keep, [&] {
+      must_be_policy_of_now();
+      index_.commit();
+    });
+  }
+
+  // A long run may have been overtaken by a withdrawal.
+  void must_be_policy_of_now() const {
+    if (ConsentPolicy::load(settings_.policy).sha256() == policy_.sha256()) return;
+    throw timmy::Retryable("policy_changed", settings_.policy.string() +
+                                                 " was changed while this run went by it: nothing "
+                                                 "of the run counts, and it is done again");
   }
 
   void describe(Manifest& next) const {

@@ -160,6 +160,24 @@ TEST_F(IngestTest, AWithdrawalIsDoneAlsoWhereNoStoreCanBeRead) {
   EXPECT_THAT(pairs(), IsEmpty());
 }
 
+TEST_F(IngestTest, WhatIsTakenBackWhileARunGoesOnDoesNotComeOut) {
+  stores_.put(simple("s", "a", "A"));
+  const auto take_back = [&](std::string_view step) {
+    if (step.starts_with("publish ")) allow({});
+  };
+  try {
+    ingest(false, take_back);
+    FAIL() << "it went by a policy that was no more";
+  } catch (const timmy::Retryable& failure) {
+    EXPECT_EQ(failure.code(), "policy_changed");
+  }
+  EXPECT_THAT(pairs(), IsEmpty());
+  ingest();
+  EXPECT_THAT(pairs(), IsEmpty());
+  EXPECT_THAT(everything(), Not(HasSubstr("\"A\"")));
+  expect_valid();
+}
+
 TEST_F(IngestTest, AnotherLevelOfConsentIsAnotherLine) {
   stores_.put(simple("s", "a", "A"));
   ingest();
