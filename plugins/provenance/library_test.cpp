@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "library.hpp"
+
+#include "database_reader.hpp"
 #include "store_fixture.hpp"
 
 namespace provenance {
@@ -202,6 +204,34 @@ TEST_F(SeveralStores, WhileADatabaseCantBeReadTheFilesOfItsSessionsWait) {
       EXPECT_THAT(session.messages, SizeIs(4));
     }
   EXPECT_THAT(troubles_, IsEmpty());
+}
+
+// Has what it can't show now.
+class FailingFile final : public Source {
+ public:
+  [[nodiscard]] std::string name() const override { return "failing"; }
+  [[nodiscard]] bool unchanged(const Cursor&, Instant) const override { return true; }
+  void list(const std::function<void(std::string_view id)>& each) override { each("a"); }
+  [[nodiscard]] Cursor read(const Cursor& since, Instant, Taker&) override { return since; }
+  [[nodiscard]] std::optional<Reading> find(const std::string&, Instant, std::size_t) override {
+    throw Unreadable("the disk failed");
+  }
+};
+
+TEST_F(SeveralStores, ASessionOfWhichAFileCantBeReadComesAgain) {
+  database("hermes/state.db", "a", 1);
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<DatabaseReader>(in("hermes/state.db"), Caps()));
+  sources.push_back(std::make_unique<FailingFile>());
+  Library library(std::move(sources));
+  std::vector<std::string> ids;
+  const auto pass = library.read({{"failing", 1}}, now_, [&](Session&& session) {
+    ids.push_back(session.id);
+    return true;
+  });
+  EXPECT_THAT(ids, ElementsAre("a"));
+  EXPECT_THAT(pass.troubles, ElementsAre("the disk failed"));
+  EXPECT_FALSE(pass.cursors.contains("database:" + in("hermes/state.db").string()));
 }
 
 TEST_F(SeveralStores, WhatThrowsWhoTakesThemIsHis) {
