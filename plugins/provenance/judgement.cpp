@@ -41,9 +41,7 @@ std::optional<Instant> time_of(const Session& session, const Pair& pair) {
 std::optional<Instant> end_of(const Session& session, const Pair& pair) {
   const auto& rows = session.messages;
   // The context before the turn is in the pair, and a clock may have been set back since.
-  auto last = session.started;
-  for (std::size_t row = 0; row <= pair.last_row; ++row)
-    if (rows[row].at) last = std::max(last, rows[row].at);
+  const auto& last = pair.latest;
   if (rows[pair.last_row].at) return last;
   // No later than whatever comes next; where nothing says when that was, nobody knows.
   for (auto row = pair.last_row + 1; row < rows.size(); ++row)
