@@ -321,6 +321,27 @@ TEST_F(IngestTest, ASessionThatTurnsOutToBeSomebodyElsesTakesItsChildrenAlong) {
   expect_valid();
 }
 
+TEST_F(IngestTest, NamesAndIdsAreRedactedToo) {
+  Writer writer("s");
+  writer.raw().provider = "http://user:pw4proxy@proxy.example.org/v1";
+  writer.raw().model = "model-of-ada@example.org";
+  stores_.put(writer.user("a")
+                  .calls({{"call-for-bob@example.org", "mail_eve@example.org", "{}", true}})
+                  .result("call-for-bob@example.org", "x")
+                  .says("A")
+                  .done());
+  ingest();
+  const auto all = text_of(out() / "pairs" / manifest().files.at(0).name);
+  for (const auto* secret : {"pw4proxy", "ada@", "bob@", "eve@"})
+    EXPECT_THAT(all, Not(HasSubstr(secret)));
+  const auto metadata = pairs().at(0).at("metadata");
+  EXPECT_EQ(metadata.at("model_provider"),
+            "http://user:[REDACTED:url_password]@proxy.example.org/v1");
+  EXPECT_EQ(metadata.at("tool_call_trajectory").at(0).at("id"), "[REDACTED:email]");
+  EXPECT_EQ(metadata.at("redactions"), Json::parse(R"([{"rule":"email","count":4}])"));
+  expect_valid();
+}
+
 TEST_F(IngestTest, SecretsDoNotComeOut) {
   stores_.put(
       Writer("s")

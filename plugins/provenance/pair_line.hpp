@@ -49,11 +49,13 @@ class SessionLines {
  private:
   void add(const Entry& entry);
   void append_redacted(std::string_view text);
+  void append_redacted_member(std::string& out, std::string_view name, std::string_view text,
+                              RedactionCounts& counts);
   void append_calls(const Entry& entry);
   void append_tokens(std::string& out) const;
   void append_metadata(std::string& out, const Pair& pair, const PairFacts& facts,
                        std::size_t context, std::size_t left_out);
-  void append_trajectory(std::string& out, const Pair& pair) const;
+  void append_trajectory(std::string& out, const Pair& pair);
   void append_chain(std::string& out, const Pair& pair, const PairFacts& facts,
                     std::string_view content);
   [[nodiscard]] std::string_view slice(std::size_t from, std::size_t to) const;
