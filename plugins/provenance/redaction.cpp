@@ -9,7 +9,6 @@
 
 #include "json_text.hpp"
 #include "json_walk.hpp"
-#include "pair_hash.hpp"
 
 namespace provenance {
 namespace {
@@ -127,15 +126,12 @@ Redactor::Redactor() : hints_(redaction_rules()) {
   re2::RE2::Options options(re2::RE2::Latin1);  // bytes: a text may be no UTF-8
   options.set_max_mem(kPatternMemory);
   options.set_log_errors(false);
-  Sha256 hash;
-  hash.update("timmy-redaction/1\n");
   for (const auto& rule : redaction_rules()) {
     patterns_.push_back(std::make_unique<re2::RE2>(rule.pattern, options));
     if (!patterns_.back()->ok())
       throw std::logic_error(std::string(rule.name) + ": " + patterns_.back()->error());
-    hash.update(std::string(rule.name) + "\n" + rule.pattern + "\n");
   }
-  digest_ = hash.hex();
+  digest_ = redaction_digest(redaction_rules(), kRedactionVersion);
 }
 
 Redactor::~Redactor() = default;

@@ -9,6 +9,8 @@
 #include <cctype>
 #include <string>
 
+#include "pair_hash.hpp"
+
 namespace provenance {
 namespace {
 
@@ -123,6 +125,16 @@ const std::vector<RedactionRule>& redaction_rules() {
        {"/home/", "/home\\", "/users/", "/users\\", "\\users"}},
   };
   return rules;
+}
+
+std::string redaction_digest(const std::vector<RedactionRule>& rules, int version) {
+  Sha256 hash;
+  hash.update("timmy-redaction/" + std::to_string(version) + "\n");
+  for (const auto& rule : rules) {
+    hash.update(std::string(rule.name) + "\n" + rule.pattern + "\n");
+    for (const auto* hint : rule.hints) hash.update(std::string(hint) + "\n");
+  }
+  return hash.hex();
 }
 
 bool names_a_secret(std::string_view key) {

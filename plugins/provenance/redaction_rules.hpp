@@ -20,6 +20,13 @@ struct RedactionRule {
   bool (*is_meant)(std::string_view found) = nullptr;
 };
 
+// Raised with each change of what is found that neither a name, a pattern nor a hint shows: an
+// is_meant, names_a_secret(), or how a text is walked.
+inline constexpr int kRedactionVersion = 2;
+
+// Another one for other rules, and for another version.
+[[nodiscard]] std::string redaction_digest(const std::vector<RedactionRule>& rules, int version);
+
 // In the order in which they are applied.
 [[nodiscard]] const std::vector<RedactionRule>& redaction_rules();
 

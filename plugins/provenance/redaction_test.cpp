@@ -201,6 +201,18 @@ TEST_F(RedactionTest, WhatIsRedactedStaysAsItIs) {
   }
 }
 
+TEST_F(RedactionTest, TheDigestIsOverTheRulesAndTheirVersion) {
+  auto rules = redaction_rules();
+  const auto digest = redaction_digest(rules, kRedactionVersion);
+  EXPECT_EQ(redactor_.digest(), digest);
+  EXPECT_NE(redaction_digest(rules, kRedactionVersion + 1), digest);
+  rules[0].hints.push_back("more");
+  EXPECT_NE(redaction_digest(rules, kRedactionVersion), digest);
+  rules = redaction_rules();
+  rules[0].pattern = "other";
+  EXPECT_NE(redaction_digest(rules, kRedactionVersion), digest);
+}
+
 TEST_F(RedactionTest, TakesAnyBytes) {
   std::string noise;
   for (int i = 0; i < 4096; ++i) noise += static_cast<char>(i * 167 % 256);
