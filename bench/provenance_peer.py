@@ -43,7 +43,12 @@ def is_ipv6(text):
     return bool(re.search("[0-9]", text)) and text != "::1" and (text.count(":") >= 3 or text.find(":") == 4)
 
 
+def is_password(text):
+    return not (text.startswith("[REDACTED:") and text.find("]") == len(text) - 1) and not text.startswith("--")
+
+
 MEANT = {
+    "password": is_password,
     "authorization": lambda t: t.lower() not in ("bearer", "basic", "digest", "negotiate"),
     "assigned_secret": lambda t: bool(re.search("[0-9]", t)) or len(t) >= 24,
     "email": lambda t: not t.startswith("git@"),
@@ -87,10 +92,11 @@ class Redactor:
 
         def replace(match):
             whole = match.group()
-            begin = match.start(2) if grouped else match.start()
+            group = match.lastindex if grouped else 0
+            begin = match.start(group)
             if not grouped:
                 begin = behind_escape(text, begin, match.end())
-            end = match.end(2) if grouped else match.end()
+            end = match.end(group)
             found = text[begin:end]
             if not found or (meant and not meant(found)):
                 return whole

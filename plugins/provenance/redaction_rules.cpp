@@ -96,7 +96,7 @@ const std::vector<RedactionRule>& redaction_rules() {
        {"xox", "xapp-", ":AA", "slack.com/services/", "slack.com\\", "/api/webhooks/", "/api\\",
         "MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT"}},
       {"password",
-       R"re((?i)((?:password|passwd|passphrase|pwd)(?:\\{0,8}["'])?\s{0,4}(?::=|=>|[:=])\s{0,4}|--[a-z0-9-]*(?:password|passwd|passphrase|pwd)[ \t]{1,4})(?:"((?:[^"\\\r\n]|\\[^\r\n])+)|'((?:[^'\\\r\n]|\\[^\r\n])+)|\\{1,8}"((?:[^"\\\r\n]|\\+[^"\\\r\n])+)|\\{1,8}'((?:[^'\\\r\n]|\\+[^'\\\r\n])+)|([^\s"'\\,;`<>{}\[\]]{4,})))re",
+       R"((?i)((?:password|passwd|passphrase|pwd)(?:\\{0,8}["'])?\s{0,4}(?::=|=>|[:=])\s{0,4}|--[a-z0-9-]*(?:password|passwd|passphrase|pwd)[ \t]{1,4})(?:"((?:[^"\\\r\n]|\\[^\r\n])+)|'((?:[^'\\\r\n]|\\[^\r\n])+)|\\{1,8}"((?:[^"\\\r\n]|\\+[^"\\\r\n])+)|\\{1,8}'((?:[^'\\\r\n]|\\+[^'\\\r\n])+)|([^\s"'\\,;`<>{}\[\]]{4,})))",
        {"password", "passwd", "passphrase", "pwd"},
        is_a_password},
       {"assigned_secret",
