@@ -34,7 +34,8 @@ Settings Settings::from(const Json& config) {
 }
 
 Json Settings::terms(const std::string& policy_sha256, const std::string& redaction) const {
-  Json terms{{"license", license},
+  Json terms{{"version", PROVENANCE_VERSION},
+             {"license", license},
              {"least_consent", std::string(to_text(least_consent))},
              {"policy_sha256", policy_sha256},
              {"redaction_sha256", redaction},
