@@ -68,6 +68,17 @@ TEST_F(ConsentTest, OnlyAPersonSpeaksForAThirdParty) {
   }
 }
 
+TEST_F(ConsentTest, OnlyWhatIsKnownToBeLocalCanBeTheOperatorsOwn) {
+  const Json json{{"version", 1},
+                  {"own_sources", {"tui", "timmy:7"}},
+                  {"rules", {rule("a", "internal", {{"session", "s"}})}}};
+  const auto some = ConsentPolicy::parse(json.dump());
+  EXPECT_FALSE(some.problem()) << some.problem().value_or("");
+  EXPECT_EQ(of(some, {kin("s", "tui")}), "internal a");
+  EXPECT_EQ(of(some, {kin("s", "timmy:7")}), "internal a");
+  EXPECT_EQ(of(some, {kin("s", "cli")}), "none third_party");
+}
+
 TEST_F(ConsentTest, AnUnknownSourceIsNobodys) {
   const auto all = policy({rule("a", "public", {{"session", "s"}, {"user", "u"}}),
                            rule("b", "public", {{"session", "s"}})});
@@ -173,7 +184,10 @@ TEST_F(ConsentTest, AFileThatIsNoPolicyAllowsNothing) {
        R"("recorded_by":"x","recorded_at":"2026-01-01T00:00:00Z"}]})",
        "stands twice"},
       {R"({"version": 1, "rules": [], "own_sources": ["cli", "telegram"]})",
-       "where other people write"},
+       "where other people may write"},
+      {R"({"version": 1, "rules": [], "own_sources": ["cli", "some_new_gateway"]})",
+       "where other people may write"},
+      {R"({"version": 1, "rules": [], "own_sources": "timmyx"})", "where other people may write"},
   };
   for (const auto& [text, why] : wrong) {
     const auto policy = ConsentPolicy::parse(text);
