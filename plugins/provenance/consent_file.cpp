@@ -122,6 +122,9 @@ ConsentRule rule_from(const Json& json, const std::string& where) {
                               !rule.users.empty() || !rule.platforms.empty();
   if (!about_somebody && rule.consent != Consent::none)
     refuse(where, "is about everybody; name a session, source, user or platform");
+  if (rule.consent != Consent::none && !rule.users.empty() && rule.sources.empty() &&
+      rule.platforms.empty())
+    refuse(where, "has a user, whose id is another's elsewhere; name its source or platform");
   if (rule.from && rule.until && *rule.from >= *rule.until)
     refuse(where, "\"from\" is not before \"until\"");
   return rule;

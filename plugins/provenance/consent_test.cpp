@@ -80,8 +80,7 @@ TEST_F(ConsentTest, OnlyWhatIsKnownToBeLocalCanBeTheOperatorsOwn) {
 }
 
 TEST_F(ConsentTest, AnUnknownSourceIsNobodys) {
-  const auto all = policy({rule("a", "public", {{"session", "s"}, {"user", "u"}}),
-                           rule("b", "public", {{"session", "s"}})});
+  const auto all = policy({rule("b", "public", {{"session", "s"}})});
   EXPECT_EQ(of(all, {kin("s", "", "u")}), "none unknown_source");
 }
 
@@ -179,6 +178,9 @@ TEST_F(ConsentTest, AFileThatIsNoPolicyAllowsNothing) {
       {without("recorded_by"), "lacks \"recorded_by\""},
       {without("recorded_at"), "lacks \"recorded_at\""},
       {without("source"), "about everybody"},
+      {Json{{"version", 1}, {"rules", {rule("a", "public", {{"user", "u"}, {"session", "s"}})}}}
+           .dump(),
+       "name its source or platform"},
       {Json{{"version", 1}, {"rules", {good, good}}}.dump(), "another rule's"},
       {R"({"version": 1, "rules": [{"id":"a","consent":"none","consent":"public","source":"cli",)"
        R"("recorded_by":"x","recorded_at":"2026-01-01T00:00:00Z"}]})",

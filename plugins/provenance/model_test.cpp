@@ -159,6 +159,9 @@ Json random_rule(int place) {
   if (number(0, 3) == 0) rule["session"] = "s" + std::to_string(number(0, 6));
   if (number(0, 5) == 0) rule["platform"] = one_of<std::string>({"cli", "telegram"});
   if (rule.size() == 4) rule["source"] = "cli";
+  if (level(rule) > 0 && rule.contains("user") && !rule.contains("platform") &&
+      !rule.contains("source"))
+    rule["source"] = one_of<std::string>({"cli", "telegram", "slack"});
   return rule;
 }
 

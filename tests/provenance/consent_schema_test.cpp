@@ -72,6 +72,10 @@ TEST_F(ConsentSchema, BothTakeItsExamplesAndTheDocuments) {
 }
 
 TEST_F(ConsentSchema, BothRefuseWhatIsNone) {
+  Json user_alone = good_rule();
+  user_alone.erase("source");
+  user_alone["user"] = "1";
+  user_alone["session"] = "s";
   const Json wrong[] = {
       Json::array(),
       Json::object(),
@@ -100,7 +104,8 @@ TEST_F(ConsentSchema, BothRefuseWhatIsNone) {
       without("consent"),
       without("recorded_by"),
       without("recorded_at"),
-      without("source")};
+      without("source"),
+      policy_of(user_alone)};
   for (const auto& policy : wrong) {
     EXPECT_THAT(by_schema(policy), Not(IsEmpty())) << policy;
     EXPECT_THAT(by_plugin(policy), Not(IsEmpty())) << policy;
