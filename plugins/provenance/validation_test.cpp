@@ -125,6 +125,16 @@ TEST_F(ValidationTest, RefusesWhatIsNotInItsForm) {
   EXPECT_EQ(with_text(""), "") << "an empty file has no pair that is none";
 }
 
+TEST_F(ValidationTest, ALineThatIsLongerThanAnyPairIsAnOffence) {
+  const auto path = home_ / "long.jsonl";
+  std::ofstream(path, std::ios::binary) << text_of(path_);
+  const auto lines = std::filesystem::file_size(path);
+  std::filesystem::resize_file(path, lines + (84 << 20));
+  EXPECT_THAT(of_file(path), HasSubstr(":3: the line has more than 83 MiB"));
+  std::ofstream(path, std::ios::binary | std::ios::app) << "\n";
+  EXPECT_THAT(of_file(path), HasSubstr(":3: the line has more than 83 MiB"));
+}
+
 TEST_F(ValidationTest, RefusesWhatIsLessThanTheLeastConsent) {
   config_["least_consent"] = "public";
   EXPECT_THAT(of_file(path_), HasSubstr(":1: consent is less than least_consent"));
