@@ -19,7 +19,7 @@ class ConsentTest : public FolderTest {
   }
   static Kin kin(const std::string& id, const std::string& source, const std::string& user = "",
                  const std::string& started = "2026-03-30T14:00:00Z") {
-    return {id, "", source, user, at(started)};
+    return {id, "", source, user, at(started), true};
   }
   // "internal own", or "none REASON".
   static std::string of(const ConsentPolicy& policy, const Lineage& lineage,
@@ -65,6 +65,43 @@ TEST_F(ConsentTest, OnlyAPersonSpeaksForAThirdParty) {
     EXPECT_EQ(of(one, {kin("s", source, "123")}), "public a") << source;
     EXPECT_EQ(of(one, {kin("s", source, "124")}), "none third_party") << source;
     EXPECT_EQ(of(one, {kin("s", source)}), "none third_party") << source;
+  }
+}
+
+TEST_F(ConsentTest, AGroupNeedsARuleThatNamesTheSession) {
+  auto group = kin("s", "telegram", "123");
+  group.direct = false;
+  const auto user = policy({rule("a", "public", {{"source", "telegram"}, {"user", "123"}})});
+  EXPECT_EQ(of(user, {kin("s", "telegram", "123")}), "public a");
+  EXPECT_EQ(of(user, {group}), "none third_party");
+  const auto named = policy(
+      {rule("a", "public", {{"source", "telegram"}, {"user", "123"}, {"session", {"r", "s"}}})});
+  EXPECT_EQ(of(named, {group}), "public a");
+  // What goes on after a session between two people may be a group by then.
+  auto child = group;
+  child.id = "c";
+  EXPECT_EQ(of(user, {child, kin("s", "telegram", "123")}), "none third_party");
+  EXPECT_EQ(of(named, {child, group}), "none third_party");
+  // A sub-agent of a group is of its people, too.
+  EXPECT_EQ(of(policy({rule("o", "public", {{"source", {"cli", "tool"}}}),
+                       rule("a", "public", {{"source", "telegram"}, {"user", "123"}})}),
+               {kin("c", "tool"), group}),
+            "none third_party");
+  // The operator's own sources have no chats.
+  auto own = kin("s", "cli");
+  own.direct = false;
+  EXPECT_EQ(of(policy({rule("a", "internal", {{"source", "cli"}})}), {own}), "internal a");
+}
+
+TEST_F(ConsentTest, OnlyADirectChatIsKnownToBeOne) {
+  Session session;
+  for (const auto* chat : {"dm", "direct", "private"}) {
+    session.chat = chat;
+    EXPECT_TRUE(kin_of(session).direct) << chat;
+  }
+  for (const auto* chat : {"", "group", "supergroup", "channel", "thread", "DM?"}) {
+    session.chat = chat;
+    EXPECT_FALSE(kin_of(session).direct) << chat;
   }
 }
 

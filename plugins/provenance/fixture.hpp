@@ -29,6 +29,7 @@ class Writer {
   explicit Writer(const std::string& id, const std::string& source = "cli") {
     session_.id = id;
     session_.source = source;
+    session_.chat = "dm";
     session_.model = "hermes-4-70b";
     session_.provider = "custom";
     session_.store = {Store::Kind::database, "/home/alex/.hermes/state.db"};
@@ -52,6 +53,10 @@ class Writer {
   }
   Writer& of_user(const std::string& user) {
     session_.user = user;
+    return *this;
+  }
+  Writer& in_chat(const std::string& chat) {
+    session_.chat = chat;
     return *this;
   }
   Writer& child_of(const std::string& parent) {

@@ -321,6 +321,20 @@ TEST_F(IngestTest, ASessionThatTurnsOutToBeSomebodyElsesTakesItsChildrenAlong) {
   expect_valid();
 }
 
+TEST_F(IngestTest, AChatThatBecomesAGroupTakesItsPairsBack) {
+  allow({rule("ada", "internal", {{"source", "telegram"}, {"user", "1"}})});
+  const auto chat = [](const std::string& type) {
+    return Writer("s", "telegram").of_user("1").in_chat(type).user("a").says("A").done();
+  };
+  stores_.put(chat("dm"));
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  stores_.put(chat("group"));
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"third_party", 1}}));
+  EXPECT_THAT(answers(), IsEmpty());
+  expect_valid();
+}
+
 TEST_F(IngestTest, NamesAndIdsAreRedactedToo) {
   Writer writer("s");
   writer.raw().provider = "http://user:pw4proxy@proxy.example.org/v1";

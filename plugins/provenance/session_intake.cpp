@@ -10,11 +10,13 @@ std::string store_text(const Store& store) {
 
 // A session that nobody writes any longer may have one turn more than when somebody did.
 std::string state_of(const Session& session) {
-  return session.digest + (session.live ? " live" : "");
+  return session.digest + (session.live ? " live" : "") + (session.chat.empty() ? "" : " ") +
+         session.chat;
 }
 
 bool same_kin(const Kin& a, const Kin& b) {
-  return a.parent == b.parent && a.source == b.source && a.user == b.user && a.started == b.started;
+  return a.parent == b.parent && a.source == b.source && a.user == b.user &&
+         a.started == b.started && a.direct == b.direct;
 }
 
 }  // namespace

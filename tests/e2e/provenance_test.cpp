@@ -65,8 +65,11 @@ class ProvenanceProcessTest : public FaultBench {
     put_session("20260401_100000_000002", "telegram", "123456", "Where is the key?",
                 "Under Alice's mat.");
     put_session("20260401_110000_000003", "telegram", "777", "Who am I?", "Nobody consented.");
-    allow({rule("own", "internal", {{"source", "cli"}}),
-           rule("alice", "public", {{"source", "telegram"}, {"user", "123456"}})});
+    allow(
+        {rule("own", "internal", {{"source", "cli"}}),
+         rule(
+             "alice", "public",
+             {{"source", "telegram"}, {"user", "123456"}, {"session", "20260401_100000_000002"}})});
     write_config(
         {{"defaults",
           {{"plugins",
