@@ -356,6 +356,28 @@ TEST_F(IngestTest, NamesAndIdsAreRedactedToo) {
   expect_valid();
 }
 
+TEST_F(IngestTest, TheManifestCountsSessionsByFolderAndNamesNoFile) {
+  const auto in = [](const std::string& id, Store::Kind kind, const std::string& path) {
+    Writer writer(id, "nobody_allowed_it");
+    writer.raw().store = {kind, path};
+    return writer.user("a").says("A").done();
+  };
+  const std::string home = "/home/alex/.hermes/";
+  stores_.put(in("a", Store::Kind::snapshot, home + "sessions/session_refused.json"));
+  stores_.put(in("b", Store::Kind::snapshot, home + "sessions/session_too.json"));
+  stores_.put(in("c", Store::Kind::database, home + "state.db"));
+  stores_.put(in("d", Store::Kind::database, "/srv/timmy/runs/run-of-d/state.db"));
+  ingest();
+  const Json expected{{"snapshot /home/[REDACTED:home_path]/.hermes/sessions", 2},
+                      {"database /home/[REDACTED:home_path]/.hermes", 1},
+                      {"database /srv/timmy/runs", 1}};
+  EXPECT_EQ(manifest().about.at("sources"), expected);
+  EXPECT_EQ(report(settings()).at("sources"), expected);
+  const auto all = everything();
+  for (const auto* name : {"alex", "session_refused", "session_too", "run-of-d"})
+    EXPECT_THAT(all, Not(HasSubstr(name)));
+}
+
 TEST_F(IngestTest, SecretsDoNotComeOut) {
   stores_.put(
       Writer("s")

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session_intake.hpp"
 
+#include <filesystem>
+
+#include "redaction_rules.hpp"
+
 namespace provenance {
 namespace {
 
-std::string store_text(const Store& store) {
-  return std::string(to_text(store.kind)) + " " + store.path;
+// By kind and folder: a file's own name, or a run's, says of which session it is.
+std::string store_text(const Store& store, const Redactor& redactor) {
+  auto folder = std::filesystem::path(store.path).parent_path();
+  if (folder.parent_path().filename() == "runs") folder = folder.parent_path();
+  std::string redacted;
+  RedactionCounts counts(redaction_rules().size());
+  const auto text = folder.string();
+  return std::string(to_text(store.kind)) + " " +
+         (redactor.redact(text, redacted, counts) ? redacted : text);
 }
 
 // A session that nobody writes any longer may have one turn more than when somebody did.
@@ -35,7 +46,8 @@ void SessionIntake::take(const Session& session) {
 
   const auto ancestors = lineage(kin);
   const auto flaw = session_flaw(session, ancestors);
-  const auto key = it_.index.put_session(kin, state_of(session), flaw, store_text(session.store));
+  const auto key =
+      it_.index.put_session(kin, state_of(session), flaw, store_text(session.store, it_.redactor));
   before_.clear();
   if (known)
     for (auto& pair : it_.index.pairs_of(key)) before_.emplace(pair.digest, pair);
@@ -62,7 +74,7 @@ std::optional<Lineage> SessionIntake::lineage(const Kin& kin) {
     const auto found = it_.source.find(id);
     if (!found) return std::nullopt;
     const Kin parent = kin_of(*found);
-    (void)it_.index.put_session(parent, "", "", store_text(found->store));
+    (void)it_.index.put_session(parent, "", "", store_text(found->store, it_.redactor));
     return parent;
   });
 }
