@@ -157,6 +157,7 @@ class FolderTest : public testing::Test {
     config_ = timmy::testing::with_defaults(schema, {{"folder", (home_ / "out").string()},
                                                      {"policy", (home_ / "policy.json").string()}});
     allow({rule("own", "internal", {{"source", {"cli", "cron", "tool"}}})});
+    put_key();
   }
   ~FolderTest() override { std::filesystem::remove_all(home_); }
 
@@ -167,6 +168,11 @@ class FolderTest : public testing::Test {
     conditions["recorded_by"] = "ada";
     conditions["recorded_at"] = "2026-11-01T09:00:00Z";
     return conditions;
+  }
+  // Always the same, so that the same sessions make the same bytes.
+  void put_key() const {
+    std::filesystem::create_directories(out());
+    std::ofstream(out() / "row.key") << std::string(64, '0') << "\n";
   }
   void allow(const std::vector<timmy::Json>& rules) const {
     write_policy(timmy::Json{{"version", 1}, {"rules", rules}}.dump());

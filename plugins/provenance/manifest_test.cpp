@@ -52,7 +52,7 @@ TEST_F(ManifestTest, ItsExamplesAreTaken) {
 
 // What this version reads, redacts or keeps out otherwise is to be made anew.
 TEST_F(ManifestTest, TheTermsAreThoseOfThisVersion) {
-  const auto terms = settings().terms("policy", "redaction");
+  const auto terms = settings().terms("policy", "redaction", "key");
   EXPECT_EQ(terms.at("version"), timmy::testing::read_manifest(MANIFEST).at("version"));
   auto others = terms;
   others.erase("sha256");

@@ -46,10 +46,11 @@ std::string_view to_text(Store::Kind kind) {
 }
 
 SessionLines::SessionLines(const Session& session, const Turns& turns, const Redactor& redactor,
-                           Sha256& hash)
+                           RowKey& key, Sha256& hash)
     : session_(session),
       turns_(turns),
       redactor_(redactor),
+      key_(key),
       hash_(hash),
       counts_(redaction_rules().size()) {
   std::size_t bytes = 0;
@@ -273,8 +274,10 @@ void append_redactions(std::string& out, const RedactionCounts& counts) {
 }
 
 void SessionLines::chain_to(std::size_t row) {
-  while (chain_.size() <= row)
-    chain_.push_back(chain_next(hash_, chain_.back(), session_.messages[chain_.size() - 1].digest));
+  while (chain_.size() <= row) {
+    sealed_.push_back(key_.seal(session_.messages[sealed_.size()].digest));
+    chain_.push_back(chain_next(hash_, chain_.back(), sealed_.back()));
+  }
 }
 
 void SessionLines::append_chain(std::string& out, const Pair& pair, const PairFacts& facts,
@@ -293,7 +296,7 @@ void SessionLines::append_chain(std::string& out, const Pair& pair, const PairFa
     out += '{';
     append_member(out, "anchor", session_.messages[row].anchor);
     out += ',';
-    append_member(out, "sha256", session_.messages[row].digest);
+    append_member(out, "sha256", sealed_[row]);
     out += '}';
   }
   out += "],";

@@ -89,7 +89,7 @@ void SessionIntake::make_pairs(const Session& session, const Lineage& lineage, c
       continue;
     }
     if (verdict.reason.empty()) {
-      if (!lines) lines.emplace(session, turns, it_.redactor, hash_);
+      if (!lines) lines.emplace(session, turns, it_.redactor, it_.key, hash_);
       const PairFacts facts{it_.settings.license, verdict.decision, lineage};
       if (lines->write(pair, facts, it_.settings.filters, line_)) {
         put(session, pair, verdict.decision, key, rejected);

@@ -32,8 +32,8 @@ struct Settings {
 
   // Everything besides the sessions that decides which pairs come out, this plugin's version
   // included, with its hash.
-  [[nodiscard]] timmy::Json terms(const std::string& policy_sha256,
-                                  const std::string& redaction) const;
+  [[nodiscard]] timmy::Json terms(const std::string& policy_sha256, const std::string& redaction,
+                                  const std::string& row_key) const;
 };
 
 }  // namespace provenance
