@@ -3,6 +3,7 @@
 
 #include "index.hpp"
 #include "output.hpp"
+#include "row_key.hpp"
 
 namespace provenance {
 
