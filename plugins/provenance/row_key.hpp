@@ -18,14 +18,15 @@ class RowKey {
   // where the file is no key.
   [[nodiscard]] static RowKey of(const std::filesystem::path& folder);
 
+  // Of a file's text: 64 hexadecimal digits, in lower case, and what follows them.
+  explicit RowKey(std::string_view text);
+
   // HMAC-SHA256 of a row's hash, both in hexadecimal.
   [[nodiscard]] std::string seal(std::string_view digest);
   // Which key it is, without giving it away.
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
-  explicit RowKey(std::string_view text);
-
   std::array<unsigned char, 32> key_{};
   std::shared_ptr<void> context_;
   std::string name_;
