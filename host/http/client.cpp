@@ -231,8 +231,7 @@ class CurlClient::Impl : public std::enable_shared_from_this<CurlClient::Impl> {
       const auto at = transfers_.find(easy);
       if (code == CURLE_ABORTED_BY_CALLBACK && at->second->begin_anew()) {
         curl_multi_remove_handle(multi_.get(), easy);
-        curl_multi_add_handle(multi_.get(), easy);
-        continue;
+        if (curl_multi_add_handle(multi_.get(), easy) == CURLM_OK) continue;
       }
       auto result = at->second->result(code);
       if (const auto& flow = at->second->flow()) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <new>
 #include <utility>
 
 #include "base/error.hpp"
@@ -79,7 +80,14 @@ bool CurlSockets::silent(int local_port, int remote_port) const {
 curl_socket_t CurlSockets::open(const curl_sockaddr& address) {
   const curl_socket_t socket =
       ::socket(address.family, address.socktype | SOCK_CLOEXEC, address.protocol);
-  if (socket >= 0) open_.insert(socket);
+  if (socket < 0) return CURL_SOCKET_BAD;
+  try {
+    open_.insert(socket);
+  } catch (const std::bad_alloc&) {
+    // libcurl, which calls this, knows no exceptions.
+    ::close(socket);
+    return CURL_SOCKET_BAD;
+  }
   return socket;
 }
 

@@ -41,13 +41,15 @@ using CurlEasy = std::unique_ptr<CURL, CurlEasyCleanup>;
 using CurlMulti = std::unique_ptr<CURLM, CurlMultiCleanup>;
 using CurlList = std::unique_ptr<curl_slist, CurlListCleanup>;
 
-// The sockets that libcurl has open for a client, kept ones included.
+// The sockets that libcurl has open for a client, kept ones included. The client's thread.
 class CurlSockets {
  public:
   // Whether nothing has come on the connection between these ports since its last reply, not even
   // its end. libcurl takes whatever has for the answer to what it sends next.
   [[nodiscard]] bool silent(int local_port, int remote_port) const;
 
+  // What libcurl is told to open and close its sockets with. CURL_SOCKET_BAD, or not 0, when that
+  // fails; never an exception.
   [[nodiscard]] curl_socket_t open(const curl_sockaddr& address);
   int close(curl_socket_t socket);
 
