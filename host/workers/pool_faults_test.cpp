@@ -93,7 +93,7 @@ TEST_F(PoolFaults, W2NamesMemoryWhenALimitIsHit) {
 TEST_F(PoolFaults, ARunThatClosesWhatIsNotItsOwnEndsWithTheNextFrame) {
   settings.cancel_grace = std::chrono::minutes(5);
   const auto run = submit("close_others");
-  ASSERT_TRUE(run_until([&] { return services.logged("closing"); }));
+  ASSERT_TRUE(run_until([&] { return services.logged("closed"); }));
   pool().cancel(run);
   EXPECT_EQ(name_of(verdict(run)), "cancelled");
   EXPECT_EQ(result("echo", {{"fine", 1}}), Json({{"fine", 1}}));

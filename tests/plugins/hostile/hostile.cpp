@@ -360,9 +360,9 @@ const std::map<std::string, Task>& tasks() {
       {"close", [](Run&) { return close(3), sleep_ms(60'000), TIMMY_OK; }},
       {"close_others",
        [](Run&) {
-         puts("closing");
-         fflush(stdout);
          for (int fd = 4; fd < 64; ++fd) close(fd);
+         puts("closed");
+         fflush(stdout);
          return sleep_ms(60'000), TIMMY_OK;
        }},
       {"garbage",
