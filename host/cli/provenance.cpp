@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/provenance_text.hpp"
 
+#include <sysexits.h>
+
 #include <filesystem>
 #include <ostream>
 
@@ -34,9 +36,16 @@ std::string text_of(const Json& progress) {
   return progress.is_object() ? progress.value("text", "") : "";
 }
 
-std::string last_message(const Json& job) {
+std::string of_last_attempt(const Json& job, const char* key) {
   const Json attempts = job.value("attempts", Json::array());
-  return attempts.empty() ? "" : attempts.back().value("message", "");
+  return attempts.empty() ? "" : attempts.back().value(key, "");
+}
+
+std::string last_message(const Json& job) { return of_last_attempt(job, "message"); }
+
+// A check that could not be made has found nothing wrong.
+int status_of_failed(const Json& job) {
+  return of_last_attempt(job, "code") == "offence" ? EX_DATAERR : 1;
 }
 
 // What it is doing, or why it is tried again.
@@ -70,7 +79,7 @@ int run(Session& session, const std::string& task, const Json& payload, Print pr
     session.err << "timmy-host: "
                 << printable(message.empty() ? "the job was " + job.value("state", "") : message)
                 << "\n  See timmy-host jobs show " << id << '\n';
-    return 1;
+    return status_of_failed(job);
   }
   if (session.json)
     session.out << to_indented_text(job.at("result")) << '\n';
@@ -138,8 +147,8 @@ std::vector<Command> provenance_commands() {
       "provenance validate", "[FILE]", "check each pair's anchor, consent, licence and hashes",
       "Of FILE, or without one of all that came out, which is also held against manifest, index "
       "and today's policy. The plugin reads FILE in its cage: it has to lie in a folder that the "
-      "plugin is granted with fs.read or fs.write, as its own output does. Exit status 1 at the "
-      "first offence, which is shown with its file and line.",
+      "plugin is granted with fs.read or fs.write, as its own output does. Exit status 65 at the "
+      "first offence, which is shown with its file and line; 1 where the check could not be made.",
       {"timmy-host provenance validate",
        "timmy-host provenance validate ~/.timmy/provenance/pairs/pairs-000001-9f86d081884c.jsonl"},
       validate);

@@ -13,9 +13,9 @@ using ::testing::Not;
 class ProvenanceCommandTest : public CommandTest {
  protected:
   void serve(const Json& result, const std::string& state = "completed",
-             const std::string& message = "") {
+             const std::string& message = "", const std::string& code = "") {
     Json attempts = Json::array();
-    if (!message.empty()) attempts.push_back({{"message", message}});
+    if (!message.empty()) attempts.push_back({{"message", message}, {"code", code}});
     host_.set("POST /v1/jobs", {{"id", 7}, {"duplicate", false}});
     host_.set("GET /v1/jobs/7", {{"id", 7},
                                  {"state", state},
@@ -59,13 +59,20 @@ Turns that were rejected
 }
 
 TEST_F(ProvenanceCommandTest, ValidateShowsTheFirstOffence) {
-  serve(nullptr, "discarded", "/data/pairs.jsonl:17: no licence: metadata.license");
-  EXPECT_EQ(run({"provenance", "validate", "/data/pairs.jsonl"}), 1);
+  serve(nullptr, "discarded", "/data/pairs.jsonl:17: no licence: metadata.license", "offence");
+  EXPECT_EQ(run({"provenance", "validate", "/data/pairs.jsonl"}), 65);
   EXPECT_THAT(err_.str(), HasSubstr("/data/pairs.jsonl:17: no licence: metadata.license\n"));
   EXPECT_THAT(host_.requests(), Contains(HasSubstr(R"({"file":"/data/pairs.jsonl"})")));
   serve({{"pairs", 3}, {"bytes", 4096}});
   EXPECT_EQ(run({"provenance", "validate"}), 0) << err_.str();
   EXPECT_EQ(out_.str(), "3 pairs, 4KiB, each with its anchor, consent, licence and hashes\n");
+}
+
+TEST_F(ProvenanceCommandTest, ACheckThatCouldNotBeMadeIsNoOffence) {
+  for (const std::string code : {"io", "denied", "busy", ""}) {
+    serve(nullptr, "discarded", "can't open /data/pairs.jsonl", code);
+    EXPECT_EQ(run({"provenance", "validate", "/data/pairs.jsonl"}), 1) << code;
+  }
 }
 
 TEST_F(ProvenanceCommandTest, AFileIsNamedWhole) {

@@ -39,7 +39,11 @@ std::optional<Consent> consent_named(std::string_view name) {
 Kin kin_of(const Session& session) {
   // Who began anew took nothing along.
   const bool anew = session.descent == Descent::reset;
-  return {session.id, anew ? "" : session.parent, session.source, session.user, session.started};
+  // A clock may have been set back, and rows may be of before the session.
+  auto first = session.started;
+  for (const auto& message : session.messages)
+    if (first && message.at) first = std::min(*first, *message.at);
+  return {session.id, anew ? "" : session.parent, session.source, session.user, first};
 }
 
 ConsentPolicy ConsentPolicy::load(const std::string& path) {

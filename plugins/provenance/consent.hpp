@@ -37,7 +37,7 @@ struct Kin {
   std::string id;
   std::string parent;  // whose words are in it
   std::string source, user;
-  std::optional<Instant> started;
+  std::optional<Instant> started;  // no word in it is of before; nothing: nobody knows
 };
 [[nodiscard]] Kin kin_of(const Session& session);
 

@@ -34,6 +34,8 @@ DatabaseReader::DatabaseReader(std::string path, const Caps& caps,
   options.is_cancelled = std::move(is_cancelled);
 }
 
+std::string DatabaseReader::home() const { return path_.substr(0, path_.rfind('/')); }
+
 bool DatabaseReader::unchanged(const Cursor& cursor, Instant now) const {
   if (!is_good_until(cursor, now) || !cursor.contains("file") || !cursor.contains("log"))
     return false;

@@ -20,6 +20,7 @@ class DatabaseReader final : public Source {
 
   [[nodiscard]] std::string name() const override { return "database:" + path_; }
   [[nodiscard]] bool is_database() const override { return true; }
+  [[nodiscard]] std::string home() const override;
   [[nodiscard]] bool unchanged(const Cursor& cursor, Instant now) const override;
   void list(const std::function<void(std::string_view id)>& each) override;
   [[nodiscard]] Cursor read(const Cursor& since, Instant now, Taker& taker) override;

@@ -64,6 +64,8 @@ enum : int {
   kObserved
 };
 
+bool is_rowid(const std::string& column) { return sqlite3_stricmp(column.c_str(), "rowid") == 0; }
+
 std::string anchor_of(std::int64_t id) { return "messages:" + std::to_string(id); }
 
 }  // namespace
@@ -72,6 +74,11 @@ DatabaseRows::DatabaseRows(DatabaseFile& file, std::string path, const Caps& cap
     : file_(file), path_(std::move(path)), caps_(caps) {
   session_columns_ = columns_of("sessions");
   message_columns_ = columns_of("messages");
+  for (const auto* columns : {&session_columns_, &message_columns_})
+    if (std::any_of(columns->begin(), columns->end(), is_rowid))
+      throw Unreadable(path_ +
+                       " is no store of Hermes: it has a column named rowid, which hides by "
+                       "what rows are told apart");
   for (const auto& [table, columns, needed] :
        {std::tuple{"sessions", &session_columns_, "id"},
         std::tuple{"messages", &message_columns_, "session_id"}}) {
@@ -92,10 +99,13 @@ DatabaseRows::DatabaseRows(DatabaseFile& file, std::string path, const Caps& cap
   if (session_columns_.contains("end_reason"))
     parent_ = file_.prepare("SELECT end_reason FROM main.sessions WHERE id = ?1");
   messages_ = file_.prepare(message_list(true) + "WHERE session_id = ?1");
-  message_ = file_.prepare(message_list(true) + "WHERE id = ?1");
-  bare_message_ = file_.prepare(message_list(false) + "WHERE id = ?1");
+  message_ = file_.prepare(message_list(true) + "WHERE id = ?1 AND session_id = ?2");
+  bare_message_ = file_.prepare(message_list(false) + "WHERE id = ?1 AND session_id = ?2");
   ids_ = file_.prepare("SELECT id FROM main.messages WHERE session_id = ?1");
-  list_ = file_.prepare("SELECT id FROM main.sessions WHERE id > ?1 ORDER BY id LIMIT 1000");
+  // A blob comes after every text, so that one would come for ever.
+  list_ = file_.prepare(
+      "SELECT id FROM main.sessions WHERE id > ?1 AND typeof(id) = 'text' "
+      "ORDER BY id LIMIT 1000");
   last_ = file_.prepare("SELECT max(rowid) FROM main.sessions");
   next_ = file_.prepare("SELECT rowid FROM main.sessions WHERE rowid > ?1 ORDER BY rowid LIMIT 1");
 }
@@ -321,13 +331,14 @@ std::vector<std::int64_t> DatabaseRows::message_ids(const SessionRow& session) {
 void DatabaseRows::read_each(const SessionRow& session, Conversation& conversation) {
   for (const auto id : message_ids(session)) {
     if (conversation.is_full()) return;
-    read_alone(id, conversation);
+    read_alone(id, session.id, conversation);
   }
 }
 
-void DatabaseRows::read_alone(std::int64_t id, Conversation& conversation) {
+void DatabaseRows::read_alone(std::int64_t id, const std::string& session,
+                              Conversation& conversation) {
   try {
-    message_->bind(1, id);
+    message_->bind(1, id).bind(2, std::string_view(session));
     if (message_->step()) (void)conversation.add(message_in(*message_));
     message_->reset();
     return;
@@ -336,7 +347,7 @@ void DatabaseRows::read_alone(std::int64_t id, Conversation& conversation) {
     if (error.code() != SQLITE_TOOBIG) throw;
   }
   try {
-    bare_message_->bind(1, id);
+    bare_message_->bind(1, id).bind(2, std::string_view(session));
     if (bare_message_->step()) {
       (void)conversation.add(message_in(*bare_message_));
       conversation.note(anchor_of(id), "its texts are left out: they have more than " +

@@ -59,7 +59,7 @@ class DatabaseRows {
   // False where a row is too long, damaged or out of order: then each has to be read by itself.
   [[nodiscard]] bool read_all(const SessionRow& session, Conversation& conversation);
   void read_each(const SessionRow& session, Conversation& conversation);
-  void read_alone(std::int64_t id, Conversation& conversation);
+  void read_alone(std::int64_t id, const std::string& session, Conversation& conversation);
   [[nodiscard]] std::vector<std::int64_t> message_ids(const SessionRow& session);
 
   DatabaseFile& file_;

@@ -183,9 +183,23 @@ TEST_F(Database, SaysWhatASessionIsToItsParent) {
   std::vector<Descent> descents;
   for (const auto& session : read())
     if (!session.parent.empty()) descents.push_back(session.descent);
-  EXPECT_THAT(descents, ElementsAre(Descent::continuation, Descent::branch, Descent::reset,
+  EXPECT_THAT(descents, ElementsAre(Descent::continuation, Descent::branch, Descent::subagent,
                                     Descent::subagent, Descent::branch, Descent::subagent,
                                     Descent::reset, Descent::subagent, Descent::continuation));
+}
+
+// Whoever resets a conversation doesn't set free what its agent has had others do.
+TEST_F(Database, ASubAgentStaysOneWhenItsParentIsResetLater) {
+  StateDb db(path(), 25);
+  for (const std::string how : {"session_reset", "new_session"}) {
+    db.session("parent of " + how, {{"end_reason", how}});
+    db.session("child of " + how, {{"parent_session_id", "parent of " + how}});
+  }
+  db.close();
+  for (const auto& session : read()) {
+    if (session.parent.empty()) continue;
+    EXPECT_EQ(session.descent, Descent::subagent) << session.id;
+  }
 }
 
 TEST_F(Database, ASessionIsLiveWhileSomebodyMayWriteIt) {

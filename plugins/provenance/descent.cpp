@@ -41,8 +41,6 @@ Descent marked_descent(std::string_view model_config) {
 Descent descent_after(std::string_view parents_end_reason) {
   if (parents_end_reason == "compression") return Descent::continuation;
   if (parents_end_reason == "branched") return Descent::branch;
-  if (parents_end_reason == "session_reset" || parents_end_reason == "new_session")
-    return Descent::reset;
   return Descent::subagent;
 }
 

@@ -13,7 +13,8 @@ namespace provenance {
 [[nodiscard]] Descent marked_descent(std::string_view model_config);
 
 // Of a session that has a parent and no mark, by how the parent ended: as older versions have it.
-// What ended in no way that others go on from has sub-agents.
+// What ended in no way that others go on from has sub-agents; so has one that was reset, since a
+// session that it asked for before would else be free of it.
 [[nodiscard]] Descent descent_after(std::string_view parents_end_reason);
 
 }  // namespace provenance

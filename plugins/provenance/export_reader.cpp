@@ -48,6 +48,10 @@ void ExportReader::throw_if_cancelled() const {
   if (is_cancelled_ && is_cancelled_()) throw Interrupted();
 }
 
+void ExportReader::must_be_whole(const RecordReader& records) const {
+  if (records.has_failed()) throw Unreadable(path_ + " can't be read to its end");
+}
+
 void ExportReader::close() { index_.reset(); }
 
 OpenFile ExportReader::open() const {
@@ -74,6 +78,7 @@ const std::unordered_map<std::uint64_t, ExportReader::Place>& ExportReader::inde
     const auto id = id_in(records.text());
     if (!id.empty()) places[hash_.text(id).number()] = {records.offset(), records.line()};
   }
+  must_be_whole(records);
   index_ = std::move(places);
   return *index_;
 }
@@ -83,6 +88,7 @@ void ExportReader::list(const std::function<void(std::string_view id)>& each) {
   RecordReader records(file, caps_.record);
   while (records.next())
     if (const auto id = id_in(records.text()); !id.empty()) each(id);
+  must_be_whole(records);
 }
 
 Reading ExportReader::read_one(std::string_view json, std::size_t line, Instant now) {
@@ -130,7 +136,7 @@ Cursor ExportReader::read(const Cursor& since, Instant now, Taker& taker) {
     if (taker.wants(reading.session.id)) taker.take(std::move(reading));
     if (taker.has_enough()) return {{"file", identity->json()}, {"records", count}};
   }
-  if (records.has_failed()) throw Unreadable(path_ + " can't be read to its end");
+  must_be_whole(records);
   if (!identity->is_settled()) return nullptr;
   Cursor cursor{{"file", identity->json()}};
   if (until) cursor["until"] = until->time_since_epoch().count();
@@ -141,9 +147,13 @@ std::optional<Reading> ExportReader::find(const std::string& id, Instant now, st
   const auto at = index().find(hash_.text(id).number());
   if (at == index().end()) return std::nullopt;
   const auto file = open();
-  if (::lseek(file.get(), static_cast<off_t>(at->second.offset), SEEK_SET) < 0) return std::nullopt;
+  if (::lseek(file.get(), static_cast<off_t>(at->second.offset), SEEK_SET) < 0)
+    throw Unreadable(path_ + " can't be read: " + std::strerror(errno));
   RecordReader records(file, caps_.record);
-  if (!records.next()) return std::nullopt;
+  if (!records.next()) {
+    must_be_whole(records);
+    return std::nullopt;
+  }
   auto reading = read_one(records.text(), at->second.line, now);
   if (reading.session.id != id) return std::nullopt;
   return reading;

@@ -37,6 +37,7 @@ class ExportReader final : public Source {
   [[nodiscard]] const std::unordered_map<std::uint64_t, Place>& index();
   [[nodiscard]] Reading read_one(std::string_view json, std::size_t line, Instant now);
   void throw_if_cancelled() const;
+  void must_be_whole(const RecordReader& records) const;
 
   std::string path_;
   Caps caps_;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "clean_text.hpp"
 #include "merge.hpp"
 #include "snapshot.hpp"
 #include "transcript.hpp"
@@ -21,6 +22,13 @@ namespace {
 
 constexpr std::string_view kSnapshotHead = "session_", kSnapshotTail = ".json",
                            kTranscriptTail = ".jsonl";
+
+constexpr std::size_t kTroublesCap = 100;
+
+[[noreturn]] void cannot_open(const std::string& path) {
+  throw Unreadable(path + " can't be opened: " + std::strerror(errno) +
+                   ": it is read with the next run");
+}
 
 bool is_transcript(std::string_view name) { return name.ends_with(kTranscriptTail); }
 
@@ -54,6 +62,8 @@ Instant changed_at(const FileIdentity& file) {
 FolderReader::FolderReader(std::string path, const Caps& caps, std::function<bool()> is_cancelled)
     : path_(std::move(path)), caps_(caps), is_cancelled_(std::move(is_cancelled)) {}
 
+std::string FolderReader::home() const { return path_.substr(0, path_.rfind('/')); }
+
 void FolderReader::throw_if_cancelled() const {
   if (is_cancelled_ && is_cancelled_()) throw Interrupted();
 }
@@ -72,6 +82,12 @@ FolderReader::Listing FolderReader::look(bool transcripts_only,
   while (const auto* entry = ::readdir(folder.get())) {
     const std::string name = entry->d_name;
     if (id_in(name).empty() || (transcripts_only && !is_transcript(name))) continue;
+    if (!is_utf8(name)) {
+      // Nothing that is said of it could be written down.
+      if (told != nullptr && told->size() < kTroublesCap)
+        told->push_back(path_ + "/" + cleaned(name) + " is passed over: its name is no UTF-8");
+      continue;
+    }
     if (::fstatat(::dirfd(folder.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISREG(info.st_mode))
       continue;
@@ -127,9 +143,17 @@ Cursor FolderReader::read(const Cursor& since, Instant now, Taker& taker) {
   for (const auto& entry : all.entries) {
     if (!pass.wants(entry.key)) continue;
     throw_if_cancelled();
-    if (taker.wants(std::string(id_in(entry.name))))
-      if (auto reading = read_file(entry.name, now, 0)) taker.take(std::move(*reading));
-    pass.handed(entry.key, fingerprint(entry));
+    std::optional<Reading> reading;
+    bool read = true;
+    try {
+      if (taker.wants(std::string(id_in(entry.name)))) reading = read_file(entry.name, now, 0);
+    } catch (const Unreadable& error) {
+      // Keeps no other from its turn; but it was not handed over, so it comes with the next run.
+      if (troubles.size() < kTroublesCap) troubles.emplace_back(error.what());
+      read = settled = false;
+    }
+    if (reading) taker.take(std::move(*reading));
+    if (read) pass.handed(entry.key, fingerprint(entry));
     if (taker.has_enough()) return pass.cursor();
   }
   pass.complete();
@@ -142,18 +166,15 @@ Cursor FolderReader::read(const Cursor& since, Instant now, Taker& taker) {
 
 std::optional<Reading> FolderReader::read_file(const std::string& name, Instant now,
                                                std::size_t beyond) {
+  const std::string path = path_ + "/" + name;
   const auto folder = OpenFile::folder(path_);
   const auto file = folder ? OpenFile::in(folder.get(), name) : OpenFile(-1);
-  if (!file) {
-    // Gone since it was listed, which the next listing will show; or none of ours.
-    if (errno != ENOENT)
-      troubles.push_back(path_ + "/" + name + " can't be opened: " + std::strerror(errno));
-    return std::nullopt;
-  }
+  // Gone since it was listed, which the next listing will show. Everything else may pass.
+  if (!file && errno == ENOENT) return std::nullopt;
+  if (!file) cannot_open(path);
   const auto identity = file.identity();
-  if (!identity) return std::nullopt;
+  if (!identity) cannot_open(path);
   const std::string id(id_in(name));
-  const std::string path = path_ + "/" + name;
   auto reading = is_transcript(name) ? read_transcript(file, id, path, caps_, hash_, beyond)
                                      : read_snapshot(file, id, path, caps_, hash_, beyond);
   if (!reading) return std::nullopt;

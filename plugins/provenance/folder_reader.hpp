@@ -22,6 +22,7 @@ class FolderReader final : public Source {
   FolderReader(std::string path, const Caps& caps, std::function<bool()> is_cancelled = {});
 
   [[nodiscard]] std::string name() const override { return "folder:" + path_; }
+  [[nodiscard]] std::string home() const override;
   [[nodiscard]] bool unchanged(const Cursor& cursor, Instant now) const override;
   void list(const std::function<void(std::string_view id)>& each) override;
   [[nodiscard]] Cursor read(const Cursor& since, Instant now, Taker& taker) override;

@@ -10,10 +10,13 @@
 #include <cstring>
 #include <memory>
 
+#include "clean_text.hpp"
+
 namespace provenance {
 namespace {
 
 constexpr std::size_t kEntriesCap = 2000;
+constexpr std::size_t kTroublesCap = 100;
 
 class Finder {
  public:
@@ -64,8 +67,11 @@ class Finder {
   std::string real(const std::string& place) {
     const std::unique_ptr<char, void (*)(void*)> path(::realpath(place.c_str(), nullptr),
                                                       &std::free);
-    if (path) return path.get();
-    if (errno != ENOENT) trouble(place);
+    if (path && is_utf8(path.get())) return path.get();
+    if (path)
+      pass_over(path.get());
+    else if (errno != ENOENT)
+      trouble(place);
     return {};
   }
 
@@ -83,8 +89,13 @@ class Finder {
       trouble(path);
       return names;
     }
-    while (const auto* entry = ::readdir(folder.get()))
-      if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    while (const auto* entry = ::readdir(folder.get())) {
+      if (entry->d_name[0] == '.') continue;
+      if (is_utf8(entry->d_name))
+        names.emplace_back(entry->d_name);
+      else
+        pass_over(path + "/" + entry->d_name);
+    }
     std::sort(names.begin(), names.end());
     if (names.size() > kEntriesCap) {
       stores_.troubles.push_back(path + " has more than " + std::to_string(kEntriesCap) +
@@ -92,6 +103,12 @@ class Finder {
       names.erase(names.begin(), names.end() - kEntriesCap);
     }
     return names;
+  }
+
+  // Nothing that is said of it could be written down.
+  void pass_over(const std::string& path) {
+    if (stores_.troubles.size() < kTroublesCap)
+      stores_.troubles.push_back(cleaned(path) + " is passed over: its name is no UTF-8");
   }
 
   void trouble(const std::string& path) {

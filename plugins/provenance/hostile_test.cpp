@@ -76,6 +76,49 @@ TEST_F(Hostile, TimesThatAreNoneAreNotThereAndTold) {
   EXPECT_THAT(session.remarks, Contains("messages:2: its timestamp is no time"));
 }
 
+TEST_F(Hostile, IdsThatAreNoTextsAreListedByNobodyForEver) {
+  StateDb db(path());
+  db.session("s1");
+  db.session("s2");
+  db.execute("INSERT INTO sessions(id, source, started_at) VALUES (x'7333', 'cli', 1780000000)");
+  db.execute("INSERT INTO sessions(id, source, started_at) VALUES (NULL, 'cli', 1780000000)");
+  db.close();
+  DatabaseReader reader(path(), caps_);
+  std::vector<std::string> ids;
+  reader.list([&](std::string_view id) {
+    ids.emplace_back(id);
+    if (ids.size() > 10) throw std::runtime_error("it goes on");
+  });
+  EXPECT_THAT(ids, ElementsAre("s1", "s2"));
+}
+
+// Messages whose ids say nothing of whose they are, read one by one since the clock went back.
+TEST_F(Hostile, AMessageOfAnotherSessionWithTheSameIdIsNotTaken) {
+  StateDb db(path());
+  db.execute("DROP TABLE messages");
+  db.execute("CREATE TABLE messages (id INTEGER, session_id TEXT, role TEXT, content TEXT)");
+  db.session("s1");
+  db.execute("INSERT INTO messages VALUES (1, 's2', 'user', 'somebody else''s')");
+  db.execute("INSERT INTO messages VALUES (2, 's1', 'user', 'second')");
+  db.execute("INSERT INTO messages VALUES (1, 's1', 'user', 'first')");
+  db.close();
+  EXPECT_THAT(contents_of(read_one()), ElementsAre("first", "second"));
+}
+
+// Rows are told apart and come in their order by what SQLite calls so.
+TEST_F(Hostile, AColumnThatIsNamedAsTheNumberOfARowIsNoStoreOfHermes) {
+  for (const char* table : {"sessions", "messages"}) {
+    fs::remove(path());
+    StateDb db(path());
+    db.session("s1");
+    db.execute("ALTER TABLE " + std::string(table) + " ADD COLUMN RowId TEXT");
+    db.close();
+    DatabaseReader reader(path(), caps_);
+    EXPECT_THROW((void)read_from(reader), Unreadable) << table;
+    EXPECT_THROW((void)reader.find("s1", kNow, 0), Unreadable) << table;
+  }
+}
+
 TEST_F(Hostile, CallsThatAreNoJsonAreTold) {
   StateDb db(path());
   db.session("s1");

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <timmy/failure.hpp>
 
+#include "clean_text.hpp"
 #include "files.hpp"
 
 namespace provenance {
@@ -322,6 +323,13 @@ std::vector<KnownSession> Index::emitted_after(std::int64_t key, int limit) cons
   return all;
 }
 
+void Index::put_until(std::string_view digest, std::optional<Instant> until) {
+  query("UPDATE pair SET until = ? WHERE digest = ? AND gone = 0")
+      .bind(micros(until))
+      .bind_bytes(digest)
+      .step();
+}
+
 void Index::remove(std::string_view digest) {
   query("UPDATE pair SET gone = ? WHERE digest = ? AND gone = 0")
       .bind(generation_)
@@ -343,7 +351,7 @@ Index::Totals Index::totals() const {
   };
   const auto by_name = [&](const char* sql, std::map<std::string, std::int64_t>& into) {
     auto& row = query(sql);
-    while (row.step()) into[row.text(0)] = row.number(1);
+    while (row.step()) into[cleaned(row.text(0))] += row.number(1);
   };
   all.sessions = count("SELECT count(*) FROM session");
   all.pairs = count("SELECT count(*) FROM pair WHERE gone = 0");

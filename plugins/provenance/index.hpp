@@ -73,6 +73,8 @@ class Index {
 
   // None with this content is there.
   void add(const IndexedPair& pair);
+  // What is known now of the last word in it.
+  void put_until(std::string_view digest, std::optional<Instant> until);
   [[nodiscard]] std::optional<IndexedPair> find(std::string_view digest) const;
   [[nodiscard]] std::vector<IndexedPair> pairs_of(std::int64_t session) const;
   // Sessions of which pairs came out, by their keys, after one of them.

@@ -42,10 +42,11 @@ class Run {
     return terms.is_object() && terms.value("sha256", "") == terms_["sha256"];
   }
 
-  // Whether this output is what the saved cursor was written for, or a later one.
+  // Whether this output is what the saved cursor was written for. A later one is of a run whose job
+  // was not completed, and that may have found what other sessions are to be read again for.
   [[nodiscard]] bool goes_on() const {
     return order_.saved.is_object() && order_.saved.contains("cursor") &&
-           order_.saved.value("generation", std::int64_t{0}) <= output_.manifest().generation;
+           order_.saved.value("generation", std::int64_t{0}) == output_.manifest().generation;
   }
 
   // Without what is lost; and without anything where nothing is known of it.
@@ -127,7 +128,18 @@ class Run {
       return found && found->id == key.id && found->file == file;
     };
     describe(next);
-    draft.publish(std::move(next), dataset_card(settings_.license), keep, [&] { index_.commit(); });
+    draft.publish(std::move(next), dataset_card(settings_.license), keep, [&] {
+      must_be_policy_of_now();
+      index_.commit();
+    });
+  }
+
+  // A long run may have been overtaken by a withdrawal.
+  void must_be_policy_of_now() const {
+    if (ConsentPolicy::load(settings_.policy).sha256() == policy_.sha256()) return;
+    throw timmy::Retryable("policy_changed", settings_.policy.string() +
+                                                 " was changed while this run went by it: nothing "
+                                                 "of the run counts, and it is done again");
   }
 
   void describe(Manifest& next) const {

@@ -32,8 +32,8 @@ struct Ingested {
 // killed run left, takes out what may no longer be used, then reads what changed.
 //
 // A change is there with its manifest, or not at all. A run that is killed before it returns has
-// perhaps made it; the next one, with the same `saved`, reads the same sessions again, finds that
-// nothing came of it that is not there, and goes on.
+// perhaps made it; the next one, with the same `saved`, sees that by the generation, reads all
+// sessions again, and adds what is not there.
 [[nodiscard]] Ingested ingest(const Settings& settings, SessionSource& source, IngestOrder order);
 
 }  // namespace provenance

@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "fixture.hpp"
 #include "report.hpp"
 #include "validation.hpp"
@@ -158,6 +160,24 @@ TEST_F(IngestTest, AWithdrawalIsDoneAlsoWhereNoStoreCanBeRead) {
   EXPECT_THAT(pairs(), IsEmpty());
 }
 
+TEST_F(IngestTest, WhatIsTakenBackWhileARunGoesOnDoesNotComeOut) {
+  stores_.put(simple("s", "a", "A"));
+  const auto take_back = [&](std::string_view step) {
+    if (step.starts_with("publish ")) allow({});
+  };
+  try {
+    ingest(false, take_back);
+    FAIL() << "it went by a policy that was no more";
+  } catch (const timmy::Retryable& failure) {
+    EXPECT_EQ(failure.code(), "policy_changed");
+  }
+  EXPECT_THAT(pairs(), IsEmpty());
+  ingest();
+  EXPECT_THAT(pairs(), IsEmpty());
+  EXPECT_THAT(everything(), Not(HasSubstr("\"A\"")));
+  expect_valid();
+}
+
 TEST_F(IngestTest, AnotherLevelOfConsentIsAnotherLine) {
   stores_.put(simple("s", "a", "A"));
   ingest();
@@ -246,6 +266,49 @@ TEST_F(IngestTest, WhatIsOddInASessionKeepsNothingOut) {
   EXPECT_THAT(answers(), ElementsAre("A"));
 }
 
+// A branch has rows of before it; a grant covers all of the words or nothing.
+TEST_F(IngestTest, AWordOfBeforeTheSessionIsNotCoveredByAGrantThatBeginsWithIt) {
+  allow({rule("own", "internal", {{"source", "cli"}, {"from", "2026-03-30T14:11:39Z"}})});
+  Writer writer("s");
+  writer.user("a").says("A").user("b").says("B");
+  writer.raw().messages[0].at = at("2026-03-30T14:11:38Z");
+  stores_.put(writer.done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"no_consent", 2}}));
+}
+
+TEST_F(IngestTest, ADenialTouchesTheContextThoughTheClockWasSetBackSince) {
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("back", "none", {{"source", "cli"}, {"from", "2026-03-30T14:20:00Z"}})});
+  Writer writer("s");
+  writer.user("a").says("A").user("b").says("B");
+  writer.raw().messages[1].at = at("2026-03-30T14:30:00Z");
+  stores_.put(writer.done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"withdrawn", 2}}));
+}
+
+TEST_F(IngestTest, ASessionThatBeganAfterAGrantsEndIsNotCoveredByTheTimesOfItsRows) {
+  allow({rule("own", "internal", {{"source", "cli"}, {"until", "2026-03-30T14:20:00Z"}})});
+  stores_.put(Writer("s").started("2026-03-30T14:30:00Z").user("a").says("A").done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"no_consent", 1}}));
+}
+
+// The pair says nothing of it, so its line stays; what is asked of policies later does change.
+TEST_F(IngestTest, APairsTimeIsKnownAnewWhereItsLineIsTheSame) {
+  Writer writer("s");
+  writer.user("a").says("A");
+  writer.raw().messages[1].at.reset();
+  stores_.put(writer.done());
+  ingest();
+  writer.raw().ended = at("2026-03-30T14:12:00Z");
+  stores_.put(writer.done());
+  EXPECT_EQ(ingest().at("emitted"), 0);
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("later", "none", {{"source", "cli"}, {"from", "2026-03-30T14:13:00Z"}})});
+  EXPECT_FALSE(ingest().contains("withdrawn"));
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  expect_valid();
+}
+
 // The last row's time is lost, and the one before it would be covered.
 TEST_F(IngestTest, AnAnswerOfWhichNobodyKnowsTheTimeIsNotCoveredByAGrantThatEnds) {
   allow({rule("own", "internal", {{"source", "cli"}, {"until", "2026-03-30T14:11:42Z"}})});
@@ -295,6 +358,55 @@ TEST_F(IngestTest, WhoBeganAnewTookNothingAlongWhoWentOnDid) {
   EXPECT_EQ(descents["P"], "none");
   EXPECT_THAT(answers(), SizeIs(5));
   expect_valid();
+}
+
+// One of them asks for it before the reading comes to it.
+TEST_F(IngestTest, AParentThatComesLateLetsAllOfItsChildrenIn) {
+  stores_.put(Writer("b", "tool").child_of("parent").user("b").says("B").done());
+  stores_.put(Writer("c", "tool").child_of("parent").user("c").says("C").done());
+  EXPECT_EQ(ingest().at("rejected_sessions"), (Json{{"broken_lineage", 2}}));
+  stores_.put(Writer("b", "tool").child_of("parent").user("b").says("B again").done());
+  stores_.put(simple("parent", "p", "P"));
+  ingest();
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("B again", "C", "P"));
+  expect_valid();
+}
+
+// The digest is of the session's own row and messages: what it is to its parent, the parent's says.
+TEST_F(IngestTest, WhatASessionIsToOthersIsLookedAtAnewThoughItsRowsAreTheSame) {
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("back", "none", {{"session", "parent"}})});
+  stores_.put(simple("parent", "p", "P"));
+  auto child = Writer("child").child_of("parent").user("a").says("A").done();
+  child.descent = Descent::reset;
+  stores_.put(child);
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  child.descent = Descent::subagent;
+  stores_.put(child);
+  EXPECT_EQ(ingest().at("changed"), 1);
+  EXPECT_THAT(answers(), IsEmpty());
+  expect_valid();
+}
+
+TEST_F(IngestTest, WhoASessionIsOfIsLookedAtAnewThoughItsRowsAreTheSame) {
+  const auto first = simple("s", "a", "A");
+  const std::vector<std::function<void(Session&)>> changes = {
+      [](Session& it) { it.parent = "gone"; },   [](Session& it) { it.source = "cron"; },
+      [](Session& it) { it.user = "ada"; },      [](Session& it) { it.provider = "other"; },
+      [](Session& it) { it.model = "other"; },   [](Session& it) { it.started.reset(); },
+      [](Session& it) { it.ended = it.started; }};
+  for (const auto& change : changes) {
+    stores_.put(first);
+    ingest();
+    ingest();  // where the first led to more
+    auto changed = first;
+    change(changed);
+    stores_.put(changed);
+    EXPECT_EQ(ingest().at("changed"), 1);
+    ingest();
+  }
 }
 
 TEST_F(IngestTest, AParentThatComesLateLetsItsChildIn) {
@@ -436,6 +548,17 @@ TEST_F(IngestTest, TwoRunsAtOnceAreOneTooMany) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+TEST_F(IngestTest, AStoreWithAnyNameCanBeToldOf) {
+  auto session = simple("s", "a", "A");
+  session.store.path = "/home/al\xff/state.db";
+  stores_.put(session);
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  EXPECT_EQ(manifest().about.at("sources"), (Json{{"database /home/al\uFFFD/state.db", 1}}));
+  EXPECT_NO_THROW((void)report(settings()).dump());
+  expect_valid();
 }
 
 TEST_F(IngestTest, AnyBytesMakeALineThatLoads) {

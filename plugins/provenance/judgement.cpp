@@ -40,9 +40,8 @@ std::optional<Instant> time_of(const Session& session, const Pair& pair) {
 
 std::optional<Instant> end_of(const Session& session, const Pair& pair) {
   const auto& rows = session.messages;
-  std::optional<Instant> last;
-  for (auto row = pair.first_row; row <= pair.last_row; ++row)
-    if (rows[row].at) last = std::max(last, rows[row].at);
+  // The context before the turn is in the pair, and a clock may have been set back since.
+  const auto& last = pair.latest;
   if (rows[pair.last_row].at) return last;
   // No later than whatever comes next; where nothing says when that was, nobody knows.
   for (auto row = pair.last_row + 1; row < rows.size(); ++row)

@@ -22,8 +22,8 @@ namespace provenance {
 
 // When a turn's user spoke, or where no row has a time when its session began.
 [[nodiscard]] std::optional<Instant> time_of(const Session& session, const Pair& pair);
-// The last time in it. Where its last row has none, the next time that the session has, its end
-// included; and nothing where it has none.
+// The latest time in it, its context and the session's beginning included. Where its last row has
+// none, the next time that the session has, its end included; and nothing where it has none.
 [[nodiscard]] std::optional<Instant> end_of(const Session& session, const Pair& pair);
 
 struct Verdict {

@@ -51,20 +51,22 @@ class KillTest : public FolderTest {
     std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
   }
 
-  // From what is there now, kills a run at each of its steps in turn, and goes on after each.
+  // From what is there now, kills a run at each of its steps in turn, and at last after all of
+  // them, before its job was completed; and goes on after each, with so many runs.
   void kill_everywhere(const std::vector<std::string>& expected,
-                       const std::string& must_be_gone = "") {
+                       const std::string& must_be_gone = "", int runs = 1) {
     const auto kept = home_ / "kept";
     copy_home(out(), kept);
     const auto saved = saved_;
     int kills = 0;
-    for (int n = 1;; ++n) {
+    for (bool killed = true; killed;) {
+      const int n = kills + 1;
       copy_home(kept, out());
       saved_ = saved;  // the job was not completed
-      if (!killed_at(n)) break;
-      ++kills;
+      killed = killed_at(n);
+      if (killed) ++kills;
       expect_whole();
-      ingest();
+      for (int run = 0; run < runs; ++run) ingest();
       EXPECT_EQ(answers(), expected) << "killed at step " << n;
       EXPECT_NO_THROW((void)validate_output(settings(), [](std::int64_t) {})) << n;
       if (!must_be_gone.empty()) {
@@ -104,6 +106,18 @@ TEST_F(KillTest, AWithdrawal) {
   allow({rule("own", "internal", {{"source", "cli"}}),
          rule("gone", "none", {{"session", {"s1", "s4"}}})});
   kill_everywhere({"words of 0", "words of 2", "words of 3", "words of 7"}, "words of 1");
+}
+
+// What it found is in the index; that there is more to do was to come with its job.
+TEST_F(KillTest, ARunThatLeadsToAnother) {
+  stores_.put(simple("s", "a", "A"));
+  stores_.put(simple("t", "a", "A"));  // comes when s no longer says so
+  stores_.put(Writer("child", "tool").child_of("parent").user("c").says("C").done());
+  ingest();
+  ASSERT_EQ(answers(), std::vector<std::string>{"A"});
+  stores_.put(simple("s", "a", "changed"));
+  stores_.put(simple("parent", "p", "P"));
+  kill_everywhere({"A", "C", "P", "changed"}, "", 2);
 }
 
 TEST_F(KillTest, ARunThatEndedWithoutItsJobIsNotDoneTwice) {

@@ -2,6 +2,7 @@
 #include "library.hpp"
 
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -24,6 +25,29 @@ void add_troubles(std::vector<std::string>& all, std::vector<std::string>& some)
   some.clear();
 }
 
+// Whose databases can't be read now. Only a database says reliably whose a session is and what it
+// came from: a file by itself would pass for a session of nobody's.
+class Homes {
+ public:
+  explicit Homes(const std::vector<Source*>& sources) {
+    for (const auto* source : sources)
+      if (source->is_database()) all_.insert(source->home());
+  }
+
+  void lose(const Source& source) {
+    if (source.is_database()) lost_.insert(source.home());
+  }
+  // Whether a file's sessions may be of a database that is lost: those beside a database are of
+  // that one, others of any.
+  [[nodiscard]] bool keep_back(const Source& source) const {
+    if (source.is_database() || lost_.empty()) return false;
+    return !all_.contains(source.home()) || lost_.contains(source.home());
+  }
+
+ private:
+  std::set<std::string> all_, lost_;
+};
+
 }  // namespace
 
 // Hands each session over once, from whichever source it comes first.
@@ -31,7 +55,7 @@ class Library::Merger final : public Taker {
  public:
   Merger(std::vector<Source*> sources, Instant now, const std::function<bool(Session&&)>& each,
          Pass& pass)
-      : sources_(std::move(sources)), now_(now), each_(each), pass_(pass) {}
+      : sources_(std::move(sources)), now_(now), each_(each), pass_(pass), homes_(sources_) {}
 
   // What each source has; one that can't be listed is left out of this pass.
   void list() {
@@ -54,6 +78,7 @@ class Library::Merger final : public Taker {
       done = true;
     } catch (const Unreadable& error) {
       source.troubles.emplace_back(error.what());
+      homes_.lose(source);
     }
     add_troubles(pass_.troubles, source.troubles);
     return done;
@@ -61,18 +86,32 @@ class Library::Merger final : public Taker {
 
   void read(Source& source, const Cursor& since) {
     if (std::find(sources_.begin(), sources_.end(), &source) == sources_.end()) return;
-    attempt(source, [&] { pass_.cursors[source.name()] = source.read(since, now_, *this); });
+    reading_ = &source;
+    if (!keeps_back())
+      attempt(source, [&] {
+        parts_failed_ = false;
+        auto cursor = source.read(since, now_, *this);
+        if (!keeps_back() && !parts_failed_) pass_.cursors[source.name()] = std::move(cursor);
+      });
+    if (keeps_back()) {
+      source.troubles.push_back(source.name() +
+                                " waits for the next run: a database that its sessions may be of "
+                                "can't be read");
+      add_troubles(pass_.troubles, source.troubles);
+    }
     close_some(source);
   }
 
   // A session that a file holds, and another store too, is handed over here.
   bool wants(const std::string& id) override {
+    if (keeps_back()) return false;
     const auto hash = hash_of(id);
     if (handed_.contains(hash)) return false;
     const auto [first, last] = places_of(hash);
     if (last - first < 2) return true;
     std::vector<Reading> versions;
     gather(id, first, last, nullptr, versions);
+    if (keeps_back()) return false;
     if (versions.empty()) return true;
     handed_.insert(hash);
     hand_over(merge(std::move(versions)));
@@ -80,6 +119,7 @@ class Library::Merger final : public Taker {
   }
 
   void take(Reading&& reading) override {
+    if (keeps_back()) return;
     if (reading.session.id.empty()) {
       pass_.troubles.push_back(reading.session.store.path + " has a session without an id");
       return;
@@ -91,14 +131,20 @@ class Library::Merger final : public Taker {
     const std::string id = reading.session.id;
     std::vector<Reading> versions;
     gather(id, first, last, &reading, versions);
+    if (keeps_back()) return;
     hand_over(merge(std::move(versions)));
   }
 
-  [[nodiscard]] bool has_enough() const override { return !pass_.complete; }
+  [[nodiscard]] bool has_enough() const override { return !pass_.complete || keeps_back(); }
 
  private:
   using Places = std::vector<std::pair<std::uint64_t, Source*>>;
   using Place = Places::const_iterator;
+
+  // Of what is being read nothing more is handed over.
+  [[nodiscard]] bool keeps_back() const {
+    return reading_ != nullptr && homes_.keep_back(*reading_);
+  }
 
   std::uint64_t hash_of(std::string_view id) { return hash_.text(id).number(); }
 
@@ -123,7 +169,7 @@ class Library::Merger final : public Taker {
       if (known != nullptr && source.name() == reading_name(*known)) {
         version = std::move(*known);
       } else {
-        attempt(source, [&] { version = source.find(id, now_, most); });
+        if (!attempt(source, [&] { version = source.find(id, now_, most); })) parts_failed_ = true;
         close_some(source);
       }
       if (!version) continue;
@@ -154,6 +200,9 @@ class Library::Merger final : public Taker {
   Instant now_;
   const std::function<bool(Session&&)>& each_;
   Pass& pass_;
+  Homes homes_;
+  const Source* reading_ = nullptr;
+  bool parts_failed_ = false;  // of a session in it another store could not say what it has
   RowHash hash_;
   Places places_;                             // by hash of the id, in the order of the sources
   std::unordered_set<std::uint64_t> handed_;  // of those that several sources have
@@ -202,11 +251,16 @@ Library::Pass Library::read(const Cursors& since, Instant now,
 std::optional<Session> Library::find(const std::string& id, Instant now) {
   std::vector<Reading> versions;
   std::size_t databases = 0;
-  for (const auto& source : sources_) {
+  std::vector<Source*> all;
+  for (const auto& source : sources_) all.push_back(source.get());
+  Homes homes(all);
+  for (auto* source : all) {
+    if (homes.keep_back(*source)) continue;
     try {
       if (auto version = source->find(id, now, 0)) versions.push_back(std::move(*version));
     } catch (const Unreadable&) {
-      // A pass would do without it as well.
+      // A pass would do without it as well, and without the files that need it.
+      homes.lose(*source);
       source->close();
     }
     source->troubles.clear();

@@ -23,7 +23,8 @@ using Cursors = std::map<std::string, Cursor>;
 // the cursors, one at a time, merged from all stores that have it (see merge.hpp), and some that
 // have not changed; whoever takes them tells those apart by their digest. Passes may be repeated:
 // nothing but the cursors remembers what was read. A session that no store has any more is not
-// told.
+// told. While a database can't be read, files whose sessions may be of it wait: what is in its own
+// home, exports, and folders that stand beside no database.
 class Library {
  public:
   explicit Library(const Stores& stores, const Caps& caps = {},

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "library.hpp"
+
+#include "database_reader.hpp"
 #include "store_fixture.hpp"
 
 namespace provenance {
@@ -156,18 +158,80 @@ TEST_F(SeveralStores, AreReadInSteps) {
   EXPECT_THAT(read(), IsEmpty());
 }
 
-TEST_F(SeveralStores, OneThatCantBeReadKeepsNoOtherFromItsTurn) {
+TEST_F(SeveralStores, OneThatCantBeReadKeepsNoOtherDatabaseFromItsTurn) {
   database("hermes/state.db", "a", 1);
-  database("runs/7/state.db", "b", 1);
   (void)read();
   const auto before = cursors_;
   put_file(in("hermes/state.db"), "ruined");
   settle(in("hermes/state.db"));
-  snapshot("c", 1);
-  EXPECT_THAT(ids_of(read()), ElementsAre("c"));
+  database("runs/7/state.db", "b", 1);
+  EXPECT_THAT(ids_of(read()), ElementsAre("b"));
   EXPECT_THAT(troubles_, ElementsAre(HasSubstr("is no SQLite database")));
   const auto name = "database:" + in("hermes/state.db").string();
   EXPECT_EQ(cursors_.at(name), before.at(name)) << "what was read of it was read";
+}
+
+// A snapshot knows neither the user nor the parent of its session.
+TEST_F(SeveralStores, WhileADatabaseCantBeReadTheFilesOfItsSessionsWait) {
+  database("hermes/state.db", "a", 1);
+  database("hermes/profiles/work/state.db", "w", 1);
+  snapshot("a", 3);
+  (void)read();
+  const auto before = cursors_;
+  fs::rename(in("hermes/state.db"), in("aside"));
+  put_file(in("hermes/state.db"), "ruined");
+  settle(in("hermes/state.db"));
+  snapshot("a", 4);
+  snapshot("c", 1);
+  export_of("e", 1);
+  put_file(in("transcripts/d.jsonl"), messages(1, "transcript") + "\n");
+  put_file(in("hermes/profiles/work/sessions/x.jsonl"), messages(1, "transcript") + "\n");
+  EXPECT_THAT(ids_of(read()), ElementsAre("x")) << "its own database can be read";
+  EXPECT_THAT(troubles_, Contains(HasSubstr("hermes/sessions waits for the next run")));
+  const auto folder = "folder:" + in("hermes/sessions").string();
+  EXPECT_EQ(cursors_.at(folder), before.at(folder));
+  EXPECT_FALSE(cursors_.contains("export:" + in("out/all.jsonl").string()));
+  EXPECT_FALSE(cursors_.contains("folder:" + in("transcripts").string()));
+  EXPECT_FALSE(find("a")) << "nor is it found by the snapshot alone";
+  EXPECT_FALSE(find("e"));
+
+  fs::rename(in("aside"), in("hermes/state.db"));
+  const auto then = read();
+  EXPECT_THAT(ids_of(then), testing::IsSupersetOf({"a", "c", "d", "e"}));
+  for (const auto& session : then)
+    if (session.id == "a") {
+      EXPECT_EQ(session.source, "hermes/state.db");
+      EXPECT_THAT(session.messages, SizeIs(4));
+    }
+  EXPECT_THAT(troubles_, IsEmpty());
+}
+
+// Has what it can't show now.
+class FailingFile final : public Source {
+ public:
+  [[nodiscard]] std::string name() const override { return "failing"; }
+  [[nodiscard]] bool unchanged(const Cursor&, Instant) const override { return true; }
+  void list(const std::function<void(std::string_view id)>& each) override { each("a"); }
+  [[nodiscard]] Cursor read(const Cursor& since, Instant, Taker&) override { return since; }
+  [[nodiscard]] std::optional<Reading> find(const std::string&, Instant, std::size_t) override {
+    throw Unreadable("the disk failed");
+  }
+};
+
+TEST_F(SeveralStores, ASessionOfWhichAFileCantBeReadComesAgain) {
+  database("hermes/state.db", "a", 1);
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<DatabaseReader>(in("hermes/state.db"), Caps()));
+  sources.push_back(std::make_unique<FailingFile>());
+  Library library(std::move(sources));
+  std::vector<std::string> ids;
+  const auto pass = library.read({{"failing", 1}}, now_, [&](Session&& session) {
+    ids.push_back(session.id);
+    return true;
+  });
+  EXPECT_THAT(ids, ElementsAre("a"));
+  EXPECT_THAT(pass.troubles, ElementsAre("the disk failed"));
+  EXPECT_FALSE(pass.cursors.contains("database:" + in("hermes/state.db").string()));
 }
 
 TEST_F(SeveralStores, WhatThrowsWhoTakesThemIsHis) {

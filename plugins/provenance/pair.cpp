@@ -247,6 +247,15 @@ Outcome outcome_of(std::string_view result) {
   return exit_code.empty() || zero ? Outcome::ok : Outcome::error;
 }
 
-Turns pairs_of(const Session& session) { return Reader(session).read(); }
+Turns pairs_of(const Session& session) {
+  auto turns = Reader(session).read();
+  auto latest = session.started;
+  std::size_t row = 0;
+  for (auto& pair : turns.pairs) {
+    for (; row <= pair.last_row; ++row) latest = std::max(latest, session.messages[row].at);
+    pair.latest = latest;
+  }
+  return turns;
+}
 
 }  // namespace provenance

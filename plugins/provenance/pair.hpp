@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +54,8 @@ struct Pair {
   std::size_t prompt = 0, answer = 0, end = 0;
   // Of Session::messages: the rows that the turn is made of, the last one included.
   std::size_t first_row = 0, last_row = 0;
+  // The latest time of the session's rows up to there and of its beginning.
+  std::optional<Instant> latest;
   std::vector<Step> steps;
   Flaw flaw = Flaw::none;
 };

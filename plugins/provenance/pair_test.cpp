@@ -204,5 +204,18 @@ TEST(OutcomeOf, ReadsMembersAndNotWhatStandsInTexts) {
   EXPECT_EQ(outcome_of("[Tool execution cancelled by user]"), Outcome::unavailable);
 }
 
+TEST(PairTimes, AreTheLatestOfAllRowsUpToATurnsEnd) {
+  Writer writer("s");
+  writer.user("a").says("A").user("b").says("B").user("c").says("C");
+  writer.raw().messages[1].at = at("2026-03-30T15:00:00Z");
+  writer.raw().messages[5].at = at("2026-03-30T16:00:00Z");
+  const auto session = writer.done();
+  const auto turns = pairs_of(session);
+  ASSERT_EQ(turns.pairs.size(), 3u);
+  EXPECT_EQ(turns.pairs[0].latest, at("2026-03-30T15:00:00Z"));
+  EXPECT_EQ(turns.pairs[1].latest, at("2026-03-30T15:00:00Z")) << "of its context";
+  EXPECT_EQ(turns.pairs[2].latest, at("2026-03-30T16:00:00Z"));
+}
+
 }  // namespace
 }  // namespace provenance

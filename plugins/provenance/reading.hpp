@@ -85,6 +85,9 @@ class Source {
   [[nodiscard]] virtual std::string name() const = 0;
   // Of databases what they say of a session counts before what files say.
   [[nodiscard]] virtual bool is_database() const { return false; }
+  // The folder that it belongs to, as a database and the files of the same sessions do. Empty: to
+  // none that it knows of.
+  [[nodiscard]] virtual std::string home() const { return {}; }
   // Whether nothing can have changed since that cursor, by looks alone, whatever the store's size.
   [[nodiscard]] virtual bool unchanged(const Cursor& cursor, Instant now) const = 0;
   // The id of each session it holds. Fixes what it holds as far as it consists of files: what

@@ -13,6 +13,23 @@ using timmy::Json;
 constexpr const char* kHead = "ingest";
 constexpr const char* kPart = "cursor:";
 
+// A value there is bounded, and a path may have 4 KiB: of more than this the first are kept.
+constexpr std::size_t kTroubleBytes = 16 << 10;
+
+Json kept_of(const Json& troubles) {
+  Json kept = Json::array();
+  std::size_t bytes = 0;
+  for (const auto& trouble : troubles) {
+    bytes += trouble.dump(-1, ' ', false, Json::error_handler_t::replace).size();
+    if (bytes > kTroubleBytes) {
+      kept.push_back("and " + std::to_string(troubles.size() - kept.size()) + " more");
+      break;
+    }
+    kept.push_back(trouble);
+  }
+  return kept;
+}
+
 std::string key_for(const std::string& store) { return kPart + Sha256().of(store).substr(0, 32); }
 
 }  // namespace
@@ -43,7 +60,7 @@ void SavedState::put(const Ingested& ingested) {
   const Json& cursors = ingested.saved.at("cursor");
   Json head{{"generation", ingested.saved.at("generation")},
             {"again", cursors.is_null()},
-            {"troubles", ingested.result.value("troubles", Json::array())}};
+            {"troubles", kept_of(ingested.result.value("troubles", Json::array()))}};
   if (head != head_) ctx_.state().put(kHead, head);
   head_ = std::move(head);
   put_cursors(cursors);

@@ -1,16 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session_intake.hpp"
 
+#include "clean_text.hpp"
+#include "descent.hpp"
+
 namespace provenance {
 namespace {
 
 std::string store_text(const Store& store) {
-  return std::string(to_text(store.kind)) + " " + store.path;
+  return std::string(to_text(store.kind)) + " " + cleaned(store.path);
 }
 
-// A session that nobody writes any longer may have one turn more than when somebody did.
-std::string state_of(const Session& session) {
-  return session.digest + (session.live ? " live" : "");
+std::string number_of(std::optional<Instant> instant) {
+  return instant ? std::to_string(instant->time_since_epoch().count()) : "";
+}
+
+// All that decides what is made of a session. The digest is of its own row and its messages; what
+// it is to its parent stands in the parent's row, and what its row lacks another store may say. One
+// that nobody writes any longer may have one turn more than when somebody did.
+std::string state_of(const Session& session, Sha256& hash) {
+  std::string said;
+  for (const auto& part :
+       {std::string(to_text(session.descent)), session.parent, session.source, session.user,
+        session.provider, session.model, number_of(session.started), number_of(session.ended)})
+    said += std::to_string(part.size()) + ":" + part;
+  return session.digest + " " + hash.of(said) + (session.live ? " live" : "");
 }
 
 bool same_kin(const Kin& a, const Kin& b) {
@@ -23,7 +37,8 @@ void SessionIntake::take(const Session& session) {
   ++seen_.sessions;
   tell();
   const auto known = it_.index.session(session.id);
-  if (known && known->digest == state_of(session)) return;
+  const auto state = state_of(session, hash_);
+  if (known && known->digest == state) return;
   if (known && known->seen == it_.generation && !known->digest.empty())
     return;  // handed over twice
   ++seen_.changed;
@@ -33,7 +48,7 @@ void SessionIntake::take(const Session& session) {
 
   const auto ancestors = lineage(kin);
   const auto flaw = session_flaw(session, ancestors);
-  const auto key = it_.index.put_session(kin, state_of(session), flaw, store_text(session.store));
+  const auto key = it_.index.put_session(kin, state, flaw, store_text(session.store));
   before_.clear();
   if (known)
     for (auto& pair : it_.index.pairs_of(key)) before_.emplace(pair.digest, pair);
@@ -59,6 +74,8 @@ std::optional<Lineage> SessionIntake::lineage(const Kin& kin) {
     if (const auto known = it_.index.session(id)) return known->kin;
     const auto found = it_.source.find(id);
     if (!found) return std::nullopt;
+    // Others may have waited for it, and once it is in the index nobody sees that.
+    if (it_.index.is_missed(id)) seen_.found_missed = true;
     const Kin parent = kin_of(*found);
     (void)it_.index.put_session(parent, "", "", store_text(found->store));
     return parent;
@@ -93,7 +110,10 @@ void SessionIntake::put(const Session& session, const Pair& pair, const Decision
                     end_of(session, pair),       decision.consent,       decision.rule};
   if (const auto old = before_.find(fresh.digest); old != before_.end()) {
     const bool same = old->second.id == fresh.id;
-    if (!same) remove(old->second);
+    if (!same)
+      remove(old->second);
+    else if (old->second.until != fresh.until)
+      it_.index.put_until(fresh.digest, fresh.until);
     before_.erase(old);
     if (same) return;
   }

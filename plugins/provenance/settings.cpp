@@ -44,7 +44,8 @@ Json Settings::terms(const std::string& policy_sha256, const std::string& redact
              {"errors", filters.errors},
              {"refusals", filters.refusals},
              {"loops", filters.loops}};
-  terms["sha256"] = Sha256().of("timmy-terms/1\n" + terms.dump());
+  // Another number where turns are judged by other rules: all of them are then judged again.
+  terms["sha256"] = Sha256().of("timmy-terms/2\n" + terms.dump());
   return terms;
 }
 

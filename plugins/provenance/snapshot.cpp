@@ -29,10 +29,9 @@ std::optional<Reading> read_snapshot(const OpenFile& file, const std::string& id
                                      std::size_t beyond) {
   Reading reading;
   const auto bytes = bytes_of(file, caps.record);
-  const std::string why = bytes ? ""
-                          : errno == EFBIG
-                              ? "has more than " + std::to_string(caps.record) + " bytes"
-                              : std::string("can't be read: ") + std::strerror(errno);
+  if (!bytes && errno != EFBIG)
+    throw Unreadable(path + " can't be read: " + std::strerror(errno) +
+                     ": it is read with the next run");
   if (bytes && beyond > 0) {
     const auto count = claimed_count(*bytes);
     if (count && *count <= beyond) return std::nullopt;
@@ -45,7 +44,7 @@ std::optional<Reading> read_snapshot(const OpenFile& file, const std::string& id
     session.messages.clear();
     reading.own = hash.raw(bytes ? std::string_view(*bytes) : std::string_view()).hex();
   }
-  if (!why.empty()) note_damage(session, "/", why);
+  if (!bytes) note_damage(session, "/", "has more than " + std::to_string(caps.record) + " bytes");
   if (!session.id.empty() && session.id != id)
     note_damage(session, "/session_id", "is not the one of the file's name");
   session.id = id;

@@ -128,6 +128,19 @@ TEST_F(StoresTaskTest, WhatCannotBeReadIsToldByTheRunAndTheReport) {
   EXPECT_THAT(run("provenance_report").result.at("troubles"), IsEmpty());
 }
 
+TEST_F(StoresTaskTest, HoweverMuchCannotBeReadWhatIsKeptOfItIsBounded) {
+  session("hermes/state.db", "a", "A");
+  for (int i = 0; i < 100; ++i)
+    put_file(home_ / "runs" / (std::to_string(100 + i) + std::string(240, 'x')) / "state.db",
+             "this is no database, whatever its name says; not at all");
+  EXPECT_THAT(ingested().at("troubles"), SizeIs(100));
+  EXPECT_LT(world_.state.at("ingest").dump().size(), 17'000u);
+  const Json kept = run("provenance_report").result.at("troubles");
+  ASSERT_THAT(kept, SizeIs(testing::AllOf(testing::Gt(10u), testing::Lt(100u))));
+  EXPECT_EQ(kept.back(), "and " + std::to_string(100 - (kept.size() - 1)) + " more");
+  EXPECT_EQ(ingested().at("emitted"), 0) << "and the next run goes on from it";
+}
+
 TEST_F(StoresTaskTest, ARunThatIsCancelledLeavesEverythingAsItWas) {
   session("hermes/state.db", "a", "A");
   world_.cancel();

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
 #include "export_reader.hpp"
 #include "folder_reader.hpp"
 #include "hermes_home.hpp"
+
+#include "snapshot.hpp"
 #include "store_fixture.hpp"
+#include "transcript.hpp"
 
 namespace provenance {
 namespace {
@@ -56,6 +60,20 @@ TEST_F(StoresFound, MayBeNamedByALinkButHaveNoneFollowed) {
   const auto stores = find_stores({.homes = {in("link")}, .runs = {in("runs")}});
   EXPECT_THAT(stores.folders, IsEmpty());
   EXPECT_THAT(stores.databases, ElementsAre(in("real/state.db"), in("runs/7/state.db")));
+}
+
+TEST_F(StoresFound, WithNamesThatAreNoUtf8ArePassedOverAndTold) {
+  put_file(in("hermes/profiles/\xff/state.db"), "x");
+  put_file(in("runs/\xfe/state.db"), "x");
+  put_file(in("runs/7/state.db"), "x");
+  put_file(in("out/\xfd.jsonl"), "x");
+  fs::create_directory_symlink(in("runs/\xfe"), in("link"));
+  const auto stores = find_stores(
+      {.homes = {in("hermes"), in("link")}, .runs = {in("runs")}, .exports = {in("out")}});
+  EXPECT_THAT(stores.databases, ElementsAre(in("runs/7/state.db")));
+  EXPECT_THAT(stores.exports, IsEmpty());
+  EXPECT_THAT(stores.troubles, SizeIs(4));
+  for (const auto& trouble : stores.troubles) EXPECT_NO_THROW((void)json(trouble).dump());
 }
 
 class Files : public testing::Test {
@@ -150,6 +168,50 @@ TEST_F(Files, ASnapshotOfAnotherSessionSaysSo) {
   const auto session = snapshot(R"({"session_id":"b","messages":[{"role":"user","content":"x"}]})");
   EXPECT_EQ(session.id, "a");
   EXPECT_THAT(session.damaged, ElementsAre("/session_id: is not the one of the file's name"));
+}
+
+TEST_F(Files, ThatHaveNamesThatAreNoUtf8ArePassedOverAndTold) {
+  put_file(in("session_a.json"), kSnapshot);
+  put_file(in("session_\xff.json"), kSnapshot);
+  put_file(in("\xfe.jsonl"), R"({"role":"user","content":"x"})"
+                             "\n");
+  FolderReader reader(folder_.path(), Caps());
+  EXPECT_THAT(ids_of(read_from(reader).sessions), ElementsAre("a"));
+  EXPECT_THAT(reader.troubles, SizeIs(2));
+  for (const auto& trouble : reader.troubles) {
+    EXPECT_THAT(trouble, HasSubstr("its name is no UTF-8"));
+    EXPECT_NO_THROW((void)json(trouble).dump());
+  }
+}
+
+// What can't be read now is not what is damaged: it may be read later.
+TEST_F(Files, WhereTheDiskFailsASessionIsNotTakenForADamagedOne) {
+  put_file(in("session_a.json"), kSnapshot);
+  const OpenFile file(::open(in("session_a.json").c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(file);
+  RowHash hash;
+  EXPECT_THROW((void)read_snapshot(file, "a", "there", Caps(), hash, 0), Unreadable);
+  EXPECT_THROW((void)read_transcript(file, "a", "there", Caps(), hash, 0), Unreadable);
+}
+
+TEST_F(Files, WhatCantBeOpenedIsToldAndComesWithTheNextRun) {
+  put_file(in("session_a.json"), kSnapshot);
+  settle(in("session_a.json"));
+  settle(folder_.path());
+  FolderReader reader(folder_.path(), Caps());
+  reader.list([](std::string_view) {});
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto first = read_from(reader);
+  EXPECT_THROW((void)reader.find("a", kNow, 0), Unreadable);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(first.sessions, IsEmpty());
+  EXPECT_THAT(reader.troubles, ElementsAre(HasSubstr("session_a.json can't be opened")));
+  EXPECT_FALSE(reader.unchanged(first.cursor, kNow));
+  reader.close();
+  EXPECT_THAT(ids_of(read_from(reader, first.cursor).sessions), ElementsAre("a"));
 }
 
 TEST_F(Files, ASnapshotThatIsTornHasNoMessages) {

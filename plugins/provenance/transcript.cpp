@@ -66,8 +66,8 @@ std::optional<Reading> read_transcript(const OpenFile& file, const std::string& 
       conversation.remark(anchor, line.members.trouble());
   }
   if (lines.has_failed())
-    conversation.note("line:" + std::to_string(lines.number() + 1),
-                      "the file can't be read from there on");
+    throw Unreadable(path + " can't be read from line " + std::to_string(lines.number() + 1) +
+                     " on: it is read with the next run");
   conversation.finish();
   session.tokens.known = session.messages.empty();
   if (!session.messages.empty()) session.started = session.messages.front().at;
