@@ -37,7 +37,7 @@ class Ground {
     size_ = make_home(home(), sessions);
     fs::create_directory(folder_ / "consent");
     write_atomically(folder_ / "consent/policy.json", kPolicy);
-    fs::create_directory(folder_ / "provenance");
+    make_output();
     host_.start();
   }
 
@@ -61,7 +61,7 @@ class Ground {
   // All anew: a cursor that is ahead of its output counts for nothing.
   double first_run() {
     fs::remove_all(folder_ / "provenance");
-    fs::create_directory(folder_ / "provenance");
+    make_output();
     const auto seconds = run();
     if (result_.at("emitted") != result_.at("pairs"))
       throw Error(Code::internal, "it went on where it was: " + result_.dump());
@@ -95,6 +95,11 @@ class Ground {
   }
 
  private:
+  // With the key that provenance_peer.py has, too.
+  void make_output() const {
+    fs::create_directory(folder_ / "provenance");
+    write_atomically(folder_ / "provenance/row.key", std::string(64, '0') + "\n", 0600);
+  }
   static std::string config(const TestFolder& folder) {
     return fmt::format(
         R"(defaults:

@@ -8,6 +8,7 @@ filters are read out of it. Prints {"seconds", "pairs"}; the interpreter's start
 """
 import datetime
 import hashlib
+import hmac
 import ipaddress
 import json
 import os
@@ -18,6 +19,7 @@ import sys
 import time
 
 FILE_BYTES, FILE_PAIRS, MOST_CONTEXT, MOST_PAIR = 64 << 20, 100_000, 128 << 10, 1 << 20
+ROW_KEY = bytes(32)
 RULE, LICENSE, OWN = "own", "CC-BY-SA-4.0", ("acp", "cli", "cron", "kanban", "tool")
 
 
@@ -43,7 +45,12 @@ def is_ipv6(text):
     return bool(re.search("[0-9]", text)) and text != "::1" and (text.count(":") >= 3 or text.find(":") == 4)
 
 
+def is_password(text):
+    return not (text.startswith("[REDACTED:") and text.find("]") == len(text) - 1) and not text.startswith("--")
+
+
 MEANT = {
+    "password": is_password,
     "authorization": lambda t: t.lower() not in ("bearer", "basic", "digest", "negotiate"),
     "assigned_secret": lambda t: bool(re.search("[0-9]", t)) or len(t) >= 24,
     "email": lambda t: not t.startswith("git@"),
@@ -87,10 +94,11 @@ class Redactor:
 
         def replace(match):
             whole = match.group()
-            begin = match.start(2) if grouped else match.start()
+            group = match.lastindex if grouped else 0
+            begin = match.start(group)
             if not grouped:
                 begin = behind_escape(text, begin, match.end())
-            end = match.end(2) if grouped else match.end()
+            end = match.end(group)
             found = text[begin:end]
             if not found or (meant and not meant(found)):
                 return whole
@@ -311,7 +319,8 @@ class Maker:
         made = [self.message(entry) for entry in entries]
         chain = [sha256("timmy-chain/1\n" + session["id"])]
         for row in session["messages"]:
-            chain.append(sha256(chain[-1] + row["sha256"]))
+            row["sealed"] = hmac.new(ROW_KEY, row["sha256"].encode(), "sha256").hexdigest()
+            chain.append(sha256(chain[-1] + row["sealed"]))
         head = 0
         while head < len(entries) and entries[head][0]["role"] == "system":
             head += 1
@@ -352,7 +361,7 @@ class Maker:
             "redactions": [{"rule": name, "count": counts[name]} for name, _ in self.redactor.rules
                            if name in counts],
             "chain": {"lineage": session["lineage"], "before": chain[turn["first"]],
-                      "rows": [{"anchor": r["anchor"], "sha256": r["sha256"]} for r in rows],
+                      "rows": [{"anchor": r["anchor"], "sha256": r["sealed"]} for r in rows],
                       "after": chain[turn["last"] + 1], "content_sha256": content}}
         if content in self.seen:
             return

@@ -43,7 +43,9 @@ Kin kin_of(const Session& session) {
   auto first = session.started;
   for (const auto& message : session.messages)
     if (first && message.at) first = std::min(*first, *message.at);
-  return {session.id, anew ? "" : session.parent, session.source, session.user, first};
+  const bool direct = session.chat == "dm" || session.chat == "direct" || session.chat == "private";
+  return {session.id, anew ? "" : session.parent, session.source, session.user, first,
+          direct};
 }
 
 ConsentPolicy ConsentPolicy::load(const std::string& path) {
@@ -110,8 +112,10 @@ const ConsentRule* ConsentPolicy::grant(const Case& it) const {
   const bool own = is_own(it.kin.source);
   for (const auto& rule : rules_) {
     if (rule.consent == Consent::none || !it.is_of(rule) || !it.covered(rule)) continue;
-    // Only a person speaks for a person.
+    // Only a person speaks for a person; and where more than one may have written, somebody has to
+    // have looked at this very session.
     if (!own && (rule.users.empty() || it.kin.user.empty())) continue;
+    if (!own && !it.kin.direct && rule.sessions.empty()) continue;
     return &rule;
   }
   return nullptr;
@@ -135,7 +139,7 @@ Decision ConsentPolicy::decide(const Lineage& lineage, std::optional<Instant> un
     const auto* rule = grant({*kin, platform, until});
     const bool first = kin == lineage.rbegin();
     const bool same_people = !first && (is_own(kin->source) ||
-                                        (kin->source == std::prev(kin)->source &&
+                                        (kin->direct && kin->source == std::prev(kin)->source &&
                                          (kin->user.empty() || kin->user == std::prev(kin)->user)));
     if (rule == nullptr && same_people) rule = inherited;
     if (rule == nullptr)

@@ -16,10 +16,16 @@ using timmy::Json;
 constexpr std::size_t kMostRules = 10'000;
 constexpr int kDeepest = 8;
 
-// Where other people write to an agent. What they say is never the operator's own.
-constexpr std::string_view kGateways[] = {
-    "telegram",   "discord", "slack",   "whatsapp",      "signal",   "matrix", "email", "sms",
-    "mattermost", "teams",   "webhook", "homeassistant", "dingtalk", "feishu", "wecom"};
+// Where nobody but the operator can speak to an agent. A source that is not one of these may be a
+// gateway that nobody has heard of yet.
+constexpr std::string_view kLocal[] = {"acp",    "batch", "cli",      "cron", "eval", "ide",
+                                       "kanban", "local", "subagent", "tool", "tui",  "timmy"};
+
+// "timmy:RUN" is a run of this host's own.
+bool is_local(std::string_view source) {
+  return source.starts_with("timmy:") ||
+         std::find(std::begin(kLocal), std::end(kLocal), source) != std::end(kLocal);
+}
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
   throw std::runtime_error(where + ": " + what);
@@ -116,6 +122,9 @@ ConsentRule rule_from(const Json& json, const std::string& where) {
                               !rule.users.empty() || !rule.platforms.empty();
   if (!about_somebody && rule.consent != Consent::none)
     refuse(where, "is about everybody; name a session, source, user or platform");
+  if (rule.consent != Consent::none && !rule.users.empty() && rule.sources.empty() &&
+      rule.platforms.empty())
+    refuse(where, "has a user, whose id is another's elsewhere; name its source or platform");
   if (rule.from && rule.until && *rule.from >= *rule.until)
     refuse(where, "\"from\" is not before \"until\"");
   return rule;
@@ -125,9 +134,10 @@ std::vector<std::string> own_sources_from(const Json& json) {
   if (!json.contains("own_sources")) return {"acp", "cli", "cron", "kanban", "tool"};
   auto names = names_at(json, "own_sources", "");
   for (const auto& name : names)
-    if (std::find(std::begin(kGateways), std::end(kGateways), name) != std::end(kGateways))
-      refuse("/own_sources",
-             name + " is where other people write; name each who consents as \"user\" of a rule");
+    if (!is_local(name))
+      refuse("/own_sources", name +
+                                 " is a source where other people may write; name each who "
+                                 "consents as \"user\" of a rule");
   return names;
 }
 

@@ -19,7 +19,7 @@ class ConsentTest : public FolderTest {
   }
   static Kin kin(const std::string& id, const std::string& source, const std::string& user = "",
                  const std::string& started = "2026-03-30T14:00:00Z") {
-    return {id, "", source, user, at(started)};
+    return {id, "", source, user, at(started), true};
   }
   // "internal own", or "none REASON".
   static std::string of(const ConsentPolicy& policy, const Lineage& lineage,
@@ -68,9 +68,56 @@ TEST_F(ConsentTest, OnlyAPersonSpeaksForAThirdParty) {
   }
 }
 
+TEST_F(ConsentTest, AGroupNeedsARuleThatNamesTheSession) {
+  auto group = kin("s", "telegram", "123");
+  group.direct = false;
+  const auto user = policy({rule("a", "public", {{"source", "telegram"}, {"user", "123"}})});
+  EXPECT_EQ(of(user, {kin("s", "telegram", "123")}), "public a");
+  EXPECT_EQ(of(user, {group}), "none third_party");
+  const auto named = policy(
+      {rule("a", "public", {{"source", "telegram"}, {"user", "123"}, {"session", {"r", "s"}}})});
+  EXPECT_EQ(of(named, {group}), "public a");
+  // What goes on after a session between two people may be a group by then.
+  auto child = group;
+  child.id = "c";
+  EXPECT_EQ(of(user, {child, kin("s", "telegram", "123")}), "none third_party");
+  EXPECT_EQ(of(named, {child, group}), "none third_party");
+  // A sub-agent of a group is of its people, too.
+  EXPECT_EQ(of(policy({rule("o", "public", {{"source", {"cli", "tool"}}}),
+                       rule("a", "public", {{"source", "telegram"}, {"user", "123"}})}),
+               {kin("c", "tool"), group}),
+            "none third_party");
+  // The operator's own sources have no chats.
+  auto own = kin("s", "cli");
+  own.direct = false;
+  EXPECT_EQ(of(policy({rule("a", "internal", {{"source", "cli"}})}), {own}), "internal a");
+}
+
+TEST_F(ConsentTest, OnlyADirectChatIsKnownToBeOne) {
+  Session session;
+  for (const auto* chat : {"dm", "direct", "private"}) {
+    session.chat = chat;
+    EXPECT_TRUE(kin_of(session).direct) << chat;
+  }
+  for (const auto* chat : {"", "group", "supergroup", "channel", "thread", "DM?"}) {
+    session.chat = chat;
+    EXPECT_FALSE(kin_of(session).direct) << chat;
+  }
+}
+
+TEST_F(ConsentTest, OnlyWhatIsKnownToBeLocalCanBeTheOperatorsOwn) {
+  const Json json{{"version", 1},
+                  {"own_sources", {"tui", "timmy:7"}},
+                  {"rules", {rule("a", "internal", {{"session", "s"}})}}};
+  const auto some = ConsentPolicy::parse(json.dump());
+  EXPECT_FALSE(some.problem()) << some.problem().value_or("");
+  EXPECT_EQ(of(some, {kin("s", "tui")}), "internal a");
+  EXPECT_EQ(of(some, {kin("s", "timmy:7")}), "internal a");
+  EXPECT_EQ(of(some, {kin("s", "cli")}), "none third_party");
+}
+
 TEST_F(ConsentTest, AnUnknownSourceIsNobodys) {
-  const auto all = policy({rule("a", "public", {{"session", "s"}, {"user", "u"}}),
-                           rule("b", "public", {{"session", "s"}})});
+  const auto all = policy({rule("b", "public", {{"session", "s"}})});
   EXPECT_EQ(of(all, {kin("s", "", "u")}), "none unknown_source");
 }
 
@@ -168,12 +215,18 @@ TEST_F(ConsentTest, AFileThatIsNoPolicyAllowsNothing) {
       {without("recorded_by"), "lacks \"recorded_by\""},
       {without("recorded_at"), "lacks \"recorded_at\""},
       {without("source"), "about everybody"},
+      {Json{{"version", 1}, {"rules", {rule("a", "public", {{"user", "u"}, {"session", "s"}})}}}
+           .dump(),
+       "name its source or platform"},
       {Json{{"version", 1}, {"rules", {good, good}}}.dump(), "another rule's"},
       {R"({"version": 1, "rules": [{"id":"a","consent":"none","consent":"public","source":"cli",)"
        R"("recorded_by":"x","recorded_at":"2026-01-01T00:00:00Z"}]})",
        "stands twice"},
       {R"({"version": 1, "rules": [], "own_sources": ["cli", "telegram"]})",
-       "where other people write"},
+       "where other people may write"},
+      {R"({"version": 1, "rules": [], "own_sources": ["cli", "some_new_gateway"]})",
+       "where other people may write"},
+      {R"({"version": 1, "rules": [], "own_sources": "timmyx"})", "where other people may write"},
   };
   for (const auto& [text, why] : wrong) {
     const auto policy = ConsentPolicy::parse(text);

@@ -19,7 +19,7 @@ constexpr std::array kSession{"id", "source", "user_id", "model", "billing_provi
                               "end_reason", "input_tokens", "output_tokens", "cache_read_tokens",
                               "cache_write_tokens", "reasoning_tokens",
                               // not hashed
-                              "model_config", "last_activity_at", "rewind_count"};
+                              "model_config", "last_activity_at", "rewind_count", "chat_type"};
 enum : int {
   kId,
   kSource,
@@ -40,6 +40,7 @@ enum : int {
   kModelConfig = kHashedEnd,
   kLastActivity,
   kRewinds,
+  kChat,
   kRowid
 };
 
@@ -193,6 +194,7 @@ SessionRow DatabaseRows::session_in(const Statement& row, Instant now) {
   session.id = text_in(row, kId, "id", session);
   session.source = text_in(row, kSource, "source", session);
   session.user = text_in(row, kUser, "user_id", session);
+  session.chat = text_in(row, kChat, "chat_type", session);
   session.model = text_in(row, kModel, "model", session);
   session.provider = text_in(row, kProvider, "billing_provider", session);
   if (session.provider.empty())
@@ -255,6 +257,7 @@ void DatabaseRows::find_liveness(const Statement& row, SessionRow& found, Instan
   hash_.raw(found.reading.own).integer(found.messages).integer(counts_->integer(1));
   (void)counts_->hash(2, hash_);
   (void)row.hash(kRewinds, hash_);
+  (void)row.hash(kChat, hash_);
   hash_.integer(static_cast<int>(session.descent)).integer(session.live ? 1 : 0);
   found.fingerprint = hash_.number();
   counts_->reset();

@@ -35,6 +35,15 @@ class Database : public testing::Test {
 class EverySchema : public Database, public testing::WithParamInterface<int> {};
 INSTANTIATE_TEST_SUITE_P(Database, EverySchema, testing::Values(6, 25, 30));
 
+TEST_F(Database, SaysWhoCouldWriteInAChat) {
+  StateDb db(path(), 25);
+  db.session("s1", {{"source", "telegram"}, {"user_id", "u1"}, {"chat_type", "group"}});
+  db.message("s1", "user", "Hi");
+  db.message("s1", "assistant", "Hello.");
+  db.close();
+  EXPECT_EQ(read_one().chat, "group");
+}
+
 TEST_P(EverySchema, HasASessionAndItsMessages) {
   StateDb db(path(), GetParam());
   db.session("s1", {{"user_id", "u1"},
@@ -55,6 +64,7 @@ TEST_P(EverySchema, HasASessionAndItsMessages) {
   EXPECT_EQ(session.store.path, path());
   EXPECT_EQ(session.source, "telegram");
   EXPECT_EQ(session.user, "u1");
+  EXPECT_EQ(session.chat, "") << "it does not say";
   EXPECT_EQ(session.provider, "custom");
   EXPECT_EQ(session.model, "hermes-4-70b");
   EXPECT_EQ(session.end_reason, "cli_close");

@@ -74,6 +74,7 @@ Json explain(const Settings& settings, SessionSource& source, const std::string&
               {"verdict", flaw.empty() ? "by_turn" : flaw},
               {"turns", Json::array()}};
   const Redactor redactor;
+  auto key = RowKey::of(settings.folder);
   Sha256 hash;
   std::optional<SessionLines> lines;
   PairLine line;
@@ -88,7 +89,7 @@ Json explain(const Settings& settings, SessionSource& source, const std::string&
       turn["verdict"] = verdict.reason;
       turn["rule"] = verdict.decision.rule;
     } else {
-      if (!lines) lines.emplace(*session, turns, redactor, hash);
+      if (!lines) lines.emplace(*session, turns, redactor, key, hash);
       turn["rule"] = verdict.decision.rule;
       turn["consent"] = to_text(verdict.decision.consent);
       const PairFacts facts{settings.license, verdict.decision, *lineage};

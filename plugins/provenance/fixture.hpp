@@ -29,6 +29,7 @@ class Writer {
   explicit Writer(const std::string& id, const std::string& source = "cli") {
     session_.id = id;
     session_.source = source;
+    session_.chat = "dm";
     session_.model = "hermes-4-70b";
     session_.provider = "custom";
     session_.store = {Store::Kind::database, "/home/alex/.hermes/state.db"};
@@ -52,6 +53,10 @@ class Writer {
   }
   Writer& of_user(const std::string& user) {
     session_.user = user;
+    return *this;
+  }
+  Writer& in_chat(const std::string& chat) {
+    session_.chat = chat;
     return *this;
   }
   Writer& child_of(const std::string& parent) {
@@ -152,6 +157,7 @@ class FolderTest : public testing::Test {
     config_ = timmy::testing::with_defaults(schema, {{"folder", (home_ / "out").string()},
                                                      {"policy", (home_ / "policy.json").string()}});
     allow({rule("own", "internal", {{"source", {"cli", "cron", "tool"}}})});
+    put_key();
   }
   ~FolderTest() override { std::filesystem::remove_all(home_); }
 
@@ -162,6 +168,11 @@ class FolderTest : public testing::Test {
     conditions["recorded_by"] = "ada";
     conditions["recorded_at"] = "2026-11-01T09:00:00Z";
     return conditions;
+  }
+  // Always the same, so that the same sessions make the same bytes.
+  void put_key() const {
+    std::filesystem::create_directories(out());
+    std::ofstream(out() / "row.key") << std::string(64, '0') << "\n";
   }
   void allow(const std::vector<timmy::Json>& rules) const {
     write_policy(timmy::Json{{"version", 1}, {"rules", rules}}.dump());

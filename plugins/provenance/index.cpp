@@ -12,12 +12,12 @@
 namespace provenance {
 namespace {
 
-constexpr int kForm = 1;
+constexpr int kForm = 2;
 
 constexpr const char* kTables = R"(
 CREATE TABLE session(
   key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, parent TEXT NOT NULL, source TEXT NOT NULL,
-  user TEXT NOT NULL, started INTEGER, digest TEXT NOT NULL, rejected TEXT NOT NULL,
+  user TEXT NOT NULL, started INTEGER, direct INTEGER NOT NULL, digest TEXT NOT NULL, rejected TEXT NOT NULL,
   store TEXT NOT NULL, seen INTEGER NOT NULL);
 CREATE INDEX session_missed ON session(parent) WHERE rejected = 'broken_lineage';
 CREATE TABLE rejection(
@@ -145,7 +145,7 @@ void Index::open(const std::filesystem::path& path) {
   if (found != 0) throw Unusable(path.string() + " is of another form");
   run("BEGIN IMMEDIATE");
   run(kTables);
-  run("PRAGMA user_version=1");
+  run("PRAGMA user_version=2");
   run("COMMIT");
   usable_ = true;
 }
@@ -204,13 +204,14 @@ void Index::abandon() noexcept {
 }
 
 std::optional<KnownSession> Index::session(const std::string& id) const {
-  auto& found =
-      query("SELECT key, parent, source, user, started, digest, seen FROM session WHERE id = ?");
+  auto& found = query(
+      "SELECT key, parent, source, user, started, digest, seen, direct FROM session WHERE id = ?");
   if (!found.bind(id).step()) return std::nullopt;
-  KnownSession known{found.number(0),
-                     {id, found.text(1), found.text(2), found.text(3), found.instant(4)},
-                     found.text(5),
-                     found.number(6)};
+  KnownSession known{
+      found.number(0),
+      {id, found.text(1), found.text(2), found.text(3), found.instant(4), found.number(7) != 0},
+      found.text(5),
+      found.number(6)};
   found.begin();
   return known;
 }
@@ -218,12 +219,16 @@ std::optional<KnownSession> Index::session(const std::string& id) const {
 std::int64_t Index::put_session(const Kin& kin, const std::string& digest,
                                 const std::string& rejected, const std::string& store) {
   auto& put = query(
-      "INSERT INTO session(id, parent, source, user, started, digest, rejected, store, seen) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET parent = excluded.parent, "
+      "INSERT INTO session(id, parent, source, user, started, direct, digest, rejected, store, "
+      "seen) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET parent = "
+      "excluded.parent, "
       "source = excluded.source, user = excluded.user, started = excluded.started, "
+      "direct = excluded.direct, "
       "digest = excluded.digest, rejected = excluded.rejected, store = excluded.store, "
       "seen = excluded.seen RETURNING key");
   put.bind(kin.id).bind(kin.parent).bind(kin.source).bind(kin.user).bind(micros(kin.started));
+  put.bind(std::int64_t{kin.direct});
   const bool there = put.bind(digest).bind(rejected).bind(store).bind(generation_).step();
   if (!there) fail("keep a session in");
   const auto key = put.number(0);
@@ -310,16 +315,18 @@ std::vector<IndexedPair> Index::pairs_of(std::int64_t session) const {
 
 std::vector<KnownSession> Index::emitted_after(std::int64_t key, int limit) const {
   auto& row = query(
-      "SELECT key, id, parent, source, user, started, digest, seen FROM session WHERE key IN "
+      "SELECT key, id, parent, source, user, started, digest, seen, direct FROM session WHERE key "
+      "IN "
       "(SELECT DISTINCT session FROM pair WHERE session > ? AND gone = 0 ORDER BY session LIMIT ?) "
       "ORDER BY key");
   row.bind(key).bind(static_cast<std::int64_t>(limit));
   std::vector<KnownSession> all;
   while (row.step())
-    all.push_back({row.number(0),
-                   {row.text(1), row.text(2), row.text(3), row.text(4), row.instant(5)},
-                   row.text(6),
-                   row.number(7)});
+    all.push_back(
+        {row.number(0),
+         {row.text(1), row.text(2), row.text(3), row.text(4), row.instant(5), row.number(8) != 0},
+         row.text(6),
+         row.number(7)});
   return all;
 }
 

@@ -87,7 +87,7 @@ class Index {
     std::int64_t sessions = 0, pairs = 0;
     std::map<std::string, std::int64_t> rejected;           // turns, by reason
     std::map<std::string, std::int64_t> rejected_sessions;  // whole ones, by reason
-    std::map<std::string, std::int64_t> stores;             // sessions, by "kind path"
+    std::map<std::string, std::int64_t> stores;             // sessions, by "kind folder"
   };
   [[nodiscard]] Totals totals() const;
 

@@ -28,7 +28,8 @@ class Run {
         whole_(index_.roll_back(output_.manifest().generation)),
         policy_(ConsentPolicy::load(settings.policy)),
         judge_(settings, policy_),
-        terms_(settings.terms(policy_.sha256(), redactor_.digest())) {}
+        key_(RowKey::of(settings.folder)),
+        terms_(settings.terms(policy_.sha256(), redactor_.digest(), key_.name())) {}
 
   Ingested run() {
     const bool anew = order_.anew || !same_terms() || !whole_ || !lost_.empty() || !goes_on();
@@ -86,7 +87,7 @@ class Run {
     Draft draft(output_);
     begin(draft);
     if (anew) index_.forget_digests();
-    SessionIntake intake({settings_, policy_, judge_, redactor_, source_, index_, draft,
+    SessionIntake intake({settings_, policy_, judge_, redactor_, key_, source_, index_, draft,
                           output_.manifest().generation + 1, order_.progress});
     auto passed = source_.read(anew ? Json() : order_.saved.at("cursor"),
                                [&](Session&& session) { intake.take(session); });
@@ -179,6 +180,7 @@ class Run {
   ConsentPolicy policy_;
   Judge judge_;
   Redactor redactor_;
+  RowKey key_;
   Json terms_;
   Json result_ = Json::object();
 };

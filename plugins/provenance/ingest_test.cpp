@@ -433,6 +433,63 @@ TEST_F(IngestTest, ASessionThatTurnsOutToBeSomebodyElsesTakesItsChildrenAlong) {
   expect_valid();
 }
 
+TEST_F(IngestTest, AChatThatBecomesAGroupTakesItsPairsBack) {
+  allow({rule("ada", "internal", {{"source", "telegram"}, {"user", "1"}})});
+  const auto chat = [](const std::string& type) {
+    return Writer("s", "telegram").of_user("1").in_chat(type).user("a").says("A").done();
+  };
+  stores_.put(chat("dm"));
+  ingest();
+  EXPECT_THAT(answers(), ElementsAre("A"));
+  stores_.put(chat("group"));
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"third_party", 1}}));
+  EXPECT_THAT(answers(), IsEmpty());
+  expect_valid();
+}
+
+TEST_F(IngestTest, NamesAndIdsAreRedactedToo) {
+  Writer writer("s");
+  writer.raw().provider = "http://user:pw4proxy@proxy.example.org/v1";
+  writer.raw().model = "model-of-ada@example.org";
+  stores_.put(writer.user("a")
+                  .calls({{"call-for-bob@example.org", "mail_eve@example.org", "{}", true}})
+                  .result("call-for-bob@example.org", "x")
+                  .says("A")
+                  .done());
+  ingest();
+  const auto all = text_of(out() / "pairs" / manifest().files.at(0).name);
+  for (const auto* secret : {"pw4proxy", "ada@", "bob@", "eve@"})
+    EXPECT_THAT(all, Not(HasSubstr(secret)));
+  const auto metadata = pairs().at(0).at("metadata");
+  EXPECT_EQ(metadata.at("model_provider"),
+            "http://user:[REDACTED:url_password]@proxy.example.org/v1");
+  EXPECT_EQ(metadata.at("tool_call_trajectory").at(0).at("id"), "[REDACTED:email]");
+  EXPECT_EQ(metadata.at("redactions"), Json::parse(R"([{"rule":"email","count":4}])"));
+  expect_valid();
+}
+
+TEST_F(IngestTest, TheManifestCountsSessionsByFolderAndNamesNoFile) {
+  const auto in = [](const std::string& id, Store::Kind kind, const std::string& path) {
+    Writer writer(id, "nobody_allowed_it");
+    writer.raw().store = {kind, path};
+    return writer.user("a").says("A").done();
+  };
+  const std::string home = "/home/alex/.hermes/";
+  stores_.put(in("a", Store::Kind::snapshot, home + "sessions/session_refused.json"));
+  stores_.put(in("b", Store::Kind::snapshot, home + "sessions/session_too.json"));
+  stores_.put(in("c", Store::Kind::database, home + "state.db"));
+  stores_.put(in("d", Store::Kind::database, "/srv/timmy/runs/run-of-d/state.db"));
+  ingest();
+  const Json expected{{"snapshot /home/[REDACTED:home_path]/.hermes/sessions", 2},
+                      {"database /home/[REDACTED:home_path]/.hermes", 1},
+                      {"database /srv/timmy/runs", 1}};
+  EXPECT_EQ(manifest().about.at("sources"), expected);
+  EXPECT_EQ(report(settings()).at("sources"), expected);
+  const auto all = everything();
+  for (const auto* name : {"alex", "session_refused", "session_too", "run-of-d"})
+    EXPECT_THAT(all, Not(HasSubstr(name)));
+}
+
 TEST_F(IngestTest, SecretsDoNotComeOut) {
   stores_.put(
       Writer("s")
@@ -472,6 +529,7 @@ TEST_F(IngestTest, TheSameInputAndPolicyMakeTheSameBytes) {
   for (const auto& file : manifest().files) first[file.name] = text_of(out() / "pairs" / file.name);
   const auto said = text_of(out() / "manifest.json");
   std::filesystem::remove_all(out());
+  put_key();
   saved_ = nullptr;
   ingest();
   for (const auto& file : manifest().files)

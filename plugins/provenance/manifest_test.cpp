@@ -50,6 +50,15 @@ TEST_F(ManifestTest, ItsExamplesAreTaken) {
   }
 }
 
+// What this version reads, redacts or keeps out otherwise is to be made anew.
+TEST_F(ManifestTest, TheTermsAreThoseOfThisVersion) {
+  const auto terms = settings().terms("policy", "redaction", "key");
+  EXPECT_EQ(terms.at("version"), timmy::testing::read_manifest(MANIFEST).at("version"));
+  auto others = terms;
+  others.erase("sha256");
+  EXPECT_EQ(terms.at("sha256"), Sha256().of("timmy-terms/1\n" + others.dump()));
+}
+
 TEST_F(ManifestTest, ItsTasksRun) {
   const auto ingested = run("provenance_ingest");
   ASSERT_TRUE(ingested.ok()) << ingested.message;

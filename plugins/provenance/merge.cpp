@@ -24,6 +24,7 @@ void take_over(std::string& known, const std::string& other) {
 void fill(Session& known, const Session& other) {
   take_over(known.source, other.source);
   take_over(known.user, other.user);
+  take_over(known.chat, other.chat);
   take_over(known.provider, other.provider);
   take_over(known.model, other.model);
   take_over(known.end_reason, other.end_reason);

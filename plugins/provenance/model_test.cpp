@@ -69,12 +69,13 @@ const Json* speaks_for(const Model& model, const std::vector<const Session*>& li
   const Json* found = nullptr;
   for (const auto& rule : model.rules)
     if (found == nullptr && level(rule) > 0 && is_about(rule, session, *line.back()) &&
-        (own(session) || (rule.contains("user") && !session.user.empty())))
+        (own(session) || (rule.contains("user") && !session.user.empty() &&
+                          (session.chat == "dm" || rule.contains("session")))))
       found = &rule;
   if (found == nullptr && inherited != nullptr) {
     const Session& parent = *line[at + 1];
-    const bool same_people =
-        session.source == parent.source && (session.user.empty() || session.user == parent.user);
+    const bool same_people = session.chat == "dm" && session.source == parent.source &&
+                             (session.user.empty() || session.user == parent.user);
     if (own(session) || same_people) found = inherited;
   }
   if (found != nullptr) least = std::min(least, level(*found));
@@ -135,6 +136,7 @@ Session random_session() {
   Writer writer(id, one_of<std::string>(
                         {"cli", "cli", "cli", "cli", "cron", "tool", "telegram", "slack", ""}));
   writer.of_user(one_of<std::string>({"", "u1", "u2"}));
+  writer.in_chat(one_of<std::string>({"dm", "dm", "group", ""}));
   writer.child_of(one_of<std::string>({"", "", "", "", "", "s0", "s1", "s2", "gone"}));
   if (writer.raw().parent == id) writer.child_of("");
   // Words that two sessions may share, and words of their own.
@@ -159,6 +161,9 @@ Json random_rule(int place) {
   if (number(0, 3) == 0) rule["session"] = "s" + std::to_string(number(0, 6));
   if (number(0, 5) == 0) rule["platform"] = one_of<std::string>({"cli", "telegram"});
   if (rule.size() == 4) rule["source"] = "cli";
+  if (level(rule) > 0 && rule.contains("user") && !rule.contains("platform") &&
+      !rule.contains("source"))
+    rule["source"] = one_of<std::string>({"cli", "telegram", "slack"});
   return rule;
 }
 

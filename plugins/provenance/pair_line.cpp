@@ -46,10 +46,11 @@ std::string_view to_text(Store::Kind kind) {
 }
 
 SessionLines::SessionLines(const Session& session, const Turns& turns, const Redactor& redactor,
-                           Sha256& hash)
+                           RowKey& key, Sha256& hash)
     : session_(session),
       turns_(turns),
       redactor_(redactor),
+      key_(key),
       hash_(hash),
       counts_(redaction_rules().size()) {
   std::size_t bytes = 0;
@@ -74,9 +75,10 @@ void SessionLines::add(const Entry& entry) {
   append_redacted(entry.message->content);
   append_calls(entry);
   messages_ += ',';
-  append_member(messages_, "tool_call_id", entry.answers != nullptr ? entry.answers->id : "");
+  const auto* answers = entry.answers;
+  append_redacted_member(messages_, "tool_call_id", answers != nullptr ? answers->id : "", counts_);
   messages_ += ',';
-  append_member(messages_, "name", entry.answers != nullptr ? entry.answers->name : "");
+  append_redacted_member(messages_, "name", answers != nullptr ? answers->name : "", counts_);
   messages_ += '}';
   ends_.push_back(messages_.size());
   digests_ += hash_.of(std::string_view(messages_).substr(begin));
@@ -89,14 +91,21 @@ void SessionLines::append_redacted(std::string_view text) {
   append_json_string(messages_, changed ? std::string_view(scratch_) : text);
 }
 
+// Names and ids are an agent's words, too: a call may be of anything.
+void SessionLines::append_redacted_member(std::string& out, std::string_view name,
+                                          std::string_view text, RedactionCounts& counts) {
+  const bool changed = redactor_.redact(text, scratch_, counts);
+  append_member(out, name, changed ? std::string_view(scratch_) : text);
+}
+
 void SessionLines::append_calls(const Entry& entry) {
   messages_ += ",\"tool_calls\":[";
   for (const auto* call : entry.calls) {
     if (call != entry.calls.front()) messages_ += ',';
     messages_ += '{';
-    append_member(messages_, "id", call->id);
+    append_redacted_member(messages_, "id", call->id, counts_);
     messages_ += ",\"type\":\"function\",\"function\":{";
-    append_member(messages_, "name", call->name);
+    append_redacted_member(messages_, "name", call->name, counts_);
     messages_ += ",\"arguments\":";
     append_redacted(call->arguments);
     messages_ += "}}";
@@ -208,8 +217,13 @@ void SessionLines::append_metadata(std::string& out, const Pair& pair, const Pai
   number("turn", pair.turn);
   text("timestamp", time_text(*time_of(session_, pair)));
   text("timestamp_of", own_time ? "turn" : "session");
-  text("model_provider", session_.provider.empty() ? "unknown" : session_.provider);
-  text("model_name", session_.model);
+  RedactionCounts uncounted(counts_.size());  // those of a pair are of its words
+  const auto redacted = [&](std::string_view name, std::string_view value) {
+    append_redacted_member(out, name, value, uncounted);
+    out += ',';
+  };
+  redacted("model_provider", session_.provider.empty() ? "unknown" : session_.provider);
+  redacted("model_name", session_.model);
   text("consent_level", to_text(facts.decision.consent));
   text("consent_rule", facts.decision.rule);
   text("license", facts.license);
@@ -225,14 +239,15 @@ void SessionLines::append_metadata(std::string& out, const Pair& pair, const Pai
   append_trajectory(out, pair);
 }
 
-void SessionLines::append_trajectory(std::string& out, const Pair& pair) const {
+void SessionLines::append_trajectory(std::string& out, const Pair& pair) {
+  RedactionCounts uncounted(counts_.size());  // they were, in the messages
   out += "\"tool_call_trajectory\":[";
   for (const auto& step : pair.steps) {
     if (&step != &pair.steps.front()) out += ',';
     out += '{';
-    append_member(out, "id", step.call->id);
+    append_redacted_member(out, "id", step.call->id, uncounted);
     out += ',';
-    append_member(out, "name", step.call->name);
+    append_redacted_member(out, "name", step.call->name, uncounted);
     out += ',';
     append_member(out, "outcome", to_text(step.outcome));
     out += ',';
@@ -259,8 +274,10 @@ void append_redactions(std::string& out, const RedactionCounts& counts) {
 }
 
 void SessionLines::chain_to(std::size_t row) {
-  while (chain_.size() <= row)
-    chain_.push_back(chain_next(hash_, chain_.back(), session_.messages[chain_.size() - 1].digest));
+  while (chain_.size() <= row) {
+    sealed_.push_back(key_.seal(session_.messages[sealed_.size()].digest));
+    chain_.push_back(chain_next(hash_, chain_.back(), sealed_.back()));
+  }
 }
 
 void SessionLines::append_chain(std::string& out, const Pair& pair, const PairFacts& facts,
@@ -279,7 +296,7 @@ void SessionLines::append_chain(std::string& out, const Pair& pair, const PairFa
     out += '{';
     append_member(out, "anchor", session_.messages[row].anchor);
     out += ',';
-    append_member(out, "sha256", session_.messages[row].digest);
+    append_member(out, "sha256", sealed_[row]);
     out += '}';
   }
   out += "],";

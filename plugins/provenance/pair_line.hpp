@@ -12,6 +12,7 @@
 #include "pair.hpp"
 #include "pair_hash.hpp"
 #include "redaction.hpp"
+#include "row_key.hpp"
 #include "settings.hpp"
 
 namespace provenance {
@@ -40,7 +41,8 @@ struct PairFacts {
 class SessionLines {
  public:
   // All outlive it.
-  SessionLines(const Session& session, const Turns& turns, const Redactor& redactor, Sha256& hash);
+  SessionLines(const Session& session, const Turns& turns, const Redactor& redactor, RowKey& key,
+               Sha256& hash);
 
   // False: prompt and response are longer than filters.most_pair.
   [[nodiscard]] bool write(const Pair& pair, const PairFacts& facts, const Filters& filters,
@@ -49,11 +51,13 @@ class SessionLines {
  private:
   void add(const Entry& entry);
   void append_redacted(std::string_view text);
+  void append_redacted_member(std::string& out, std::string_view name, std::string_view text,
+                              RedactionCounts& counts);
   void append_calls(const Entry& entry);
   void append_tokens(std::string& out) const;
   void append_metadata(std::string& out, const Pair& pair, const PairFacts& facts,
                        std::size_t context, std::size_t left_out);
-  void append_trajectory(std::string& out, const Pair& pair) const;
+  void append_trajectory(std::string& out, const Pair& pair);
   void append_chain(std::string& out, const Pair& pair, const PairFacts& facts,
                     std::string_view content);
   [[nodiscard]] std::string_view slice(std::size_t from, std::size_t to) const;
@@ -65,14 +69,16 @@ class SessionLines {
   const Session& session_;
   const Turns& turns_;
   const Redactor& redactor_;
+  RowKey& key_;
   Sha256& hash_;
   std::string messages_;           // of all entries, with commas between
   std::vector<std::size_t> ends_;  // where each ends in it
   std::string digests_;            // of each, 64 characters
   std::size_t head_ = 0;           // leading system rows, which no context loses
   std::vector<std::pair<std::size_t, RedactionCounts>> redacted_;  // entries that lost something
-  std::vector<std::string> chain_;  // before each row, as far as it was asked for
-  std::string path_;                // of the store, redacted
+  std::vector<std::string> chain_;   // before each row, as far as it was asked for
+  std::vector<std::string> sealed_;  // of each row, likewise
+  std::string path_;                 // of the store, redacted
   std::string scratch_;
   RedactionCounts counts_;
 };

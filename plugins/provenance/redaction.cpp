@@ -9,13 +9,13 @@
 
 #include "json_text.hpp"
 #include "json_walk.hpp"
-#include "pair_hash.hpp"
 
 namespace provenance {
 namespace {
 
 // JSON in a string of JSON: an agent's file in a tool's arguments in a log. Deeper it is a text.
 constexpr int kDeepest = 4;
+constexpr int kMostGroups = 7;                    // of a pattern, with all of it as the first
 constexpr std::int64_t kPatternMemory = 2 << 20;  // bytes, of each pattern
 
 std::string placeholder(std::size_t rule) {
@@ -42,6 +42,8 @@ std::size_t behind_escape(std::string_view text, std::size_t begin, std::size_t 
   while (backslashes < begin && text[begin - 1 - backslashes] == '\\') ++backslashes;
   return begin + backslashes % 2;
 }
+
+bool took_part(const re2::StringPiece& group) { return group.data() != nullptr; }
 
 }  // namespace
 
@@ -124,15 +126,12 @@ Redactor::Redactor() : hints_(redaction_rules()) {
   re2::RE2::Options options(re2::RE2::Latin1);  // bytes: a text may be no UTF-8
   options.set_max_mem(kPatternMemory);
   options.set_log_errors(false);
-  Sha256 hash;
-  hash.update("timmy-redaction/1\n");
   for (const auto& rule : redaction_rules()) {
     patterns_.push_back(std::make_unique<re2::RE2>(rule.pattern, options));
     if (!patterns_.back()->ok())
       throw std::logic_error(std::string(rule.name) + ": " + patterns_.back()->error());
-    hash.update(std::string(rule.name) + "\n" + rule.pattern + "\n");
   }
-  digest_ = hash.hex();
+  digest_ = redaction_digest(redaction_rules(), kRedactionVersion);
 }
 
 Redactor::~Redactor() = default;
@@ -144,8 +143,9 @@ bool Redactor::redact(std::string_view text, std::string& out, RedactionCounts& 
 bool Redactor::redact_at(std::string_view text, int depth, std::string& out,
                          RedactionCounts& counts) const {
   const auto rules = hints_.rules_for(text);
-  // Escapes may hide a hint: "\u0040" is an @.
-  const bool hides = text.find("\\u00") != std::string_view::npos;
+  // Escapes may hide a hint: "\u0040" is an @, and "\/" a slash.
+  const bool hides =
+      text.find("\\u00") != std::string_view::npos || text.find("\\/") != std::string_view::npos;
   if (rules == 0 && !hides) return false;
   if (depth < kDeepest && looks_like_json(text))
     return JsonRedaction(*this, text, depth, out, counts).run();
@@ -172,13 +172,14 @@ bool Redactor::apply(std::size_t rule, std::string_view text, std::string& out,
   const auto& pattern = *patterns_[rule];
   const auto is_meant = redaction_rules()[rule].is_meant;
   const bool grouped = pattern.NumberOfCapturingGroups() >= 2;
-  std::array<re2::StringPiece, 3> groups;
+  std::array<re2::StringPiece, kMostGroups> groups;
   std::size_t from = 0;  // what is not yet copied
   std::size_t at = 0;
   bool changed = false;
   while (at <= text.size() && pattern.Match(input, at, text.size(), re2::RE2::UNANCHORED,
-                                            groups.data(), grouped ? 3 : 1)) {
-    const auto& found = grouped ? groups[2] : groups[0];
+                                            groups.data(), grouped ? kMostGroups : 1)) {
+    const auto& found =
+        grouped ? *std::find_if(groups.begin() + 2, groups.end() - 1, took_part) : groups[0];
     auto begin = static_cast<std::size_t>(found.data() - text.data());
     const auto end = begin + found.size();
     at = std::max(end, at + 1);

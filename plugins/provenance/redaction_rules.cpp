@@ -9,6 +9,8 @@
 #include <cctype>
 #include <string>
 
+#include "pair_hash.hpp"
+
 namespace provenance {
 namespace {
 
@@ -37,6 +39,12 @@ bool is_no_scheme(std::string_view found) {
   return word != "bearer" && word != "basic" && word != "digest" && word != "negotiate";
 }
 
+// An option that follows "--password", and what another rule has put there, are none.
+bool is_a_password(std::string_view found) {
+  const bool is_replaced = found.starts_with("[REDACTED:") && found.find(']') == found.size() - 1;
+  return !is_replaced && !found.starts_with("--");
+}
+
 // Loopback, "any" and broadcast are nobody's.
 bool is_somebodys_ipv4(std::string_view found) {
   return !found.starts_with("127.") && found != "0.0.0.0" && found != "255.255.255.255";
@@ -59,13 +67,15 @@ const std::vector<RedactionRule>& redaction_rules() {
        R"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-[^-])*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?)",
        {"PRIVATE KEY"}},
       {"url_password",
-       R"((?i)((?:\b|\\[abfnrtv])[a-z][a-z0-9+.-]*://[^\s/:@"'\\<>]*:)([^\s/@"'\\<>\[\]]+)@)",
+       R"((?i)((?:\b|\\[abfnrtv])[a-z][a-z0-9+.-]*:\\{0,8}/\\{0,8}/[^\s/:@"'\\<>]*:)([^\s/@"'\\<>\[\]]+)@)",
        {"@"}},
       {"authorization",
-       R"((?i)((?:\b|\\[abfnrtv])authorization["']?\s{0,4}[:=]\s{0,4}["']?(?:(?:bearer|basic|token|digest|negotiate)\s{1,4})?)([^\s"'\\,;\[\]]{6,}))",
+       R"((?i)((?:\b|\\[abfnrtv])authorization(?:\\{0,8}["'])?\s{0,4}[:=]\s{0,4}(?:\\{0,8}["'])?(?:(?:bearer|basic|token|digest|negotiate)\s{1,4})?)((?:[^\s"'\\,;\[\]]|\\{1,8}/){6,}))",
        {"authorization"},
        is_no_scheme},
-      {"bearer", R"((?i)((?:\b|\\[abfnrtv])bearer\s{1,4})([A-Za-z0-9._~+/=-]{12,}))", {"bearer"}},
+      {"bearer",
+       R"((?i)((?:\b|\\[abfnrtv])bearer\s{1,4})((?:[A-Za-z0-9._~+/=-]|\\{1,8}/){12,}))",
+       {"bearer"}},
       {"jwt",
        R"((?:\b|\\[abfnrtv])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,})",
        {"eyJ"}},
@@ -82,14 +92,15 @@ const std::vector<RedactionRule>& redaction_rules() {
        {"AKIA", "ASIA", "ABIA", "ACCA", "SG.", "AccountKey="}},
       // A Discord token begins with its bot's number in base64, a Telegram token has ":AA".
       {"chat_token",
-       R"((?:\b|\\[abfnrtv])(?:xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}|[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}|hooks\.slack\.com/services/[A-Za-z0-9/]{20,}|discord(?:app)?\.com/api/webhooks/[0-9]+/[A-Za-z0-9_-]{20,}))",
-       {"xox", "xapp-", ":AA", "slack.com/services/", "/api/webhooks/", "MT", "Mj", "Mz", "ND",
-        "NT", "Nj", "Nz", "OD", "OT"}},
+       R"((?:\b|\\[abfnrtv])(?:xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}|[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}|hooks\.slack\.com\\{0,8}/services\\{0,8}/(?:[A-Za-z0-9]|\\{0,8}/){20,}|discord(?:app)?\.com\\{0,8}/api\\{0,8}/webhooks\\{0,8}/[0-9]+\\{0,8}/[A-Za-z0-9_-]{20,}))",
+       {"xox", "xapp-", ":AA", "slack.com/services/", "slack.com\\", "/api/webhooks/", "/api\\",
+        "MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT"}},
       {"password",
-       R"((?i)((?:password|passwd|passphrase|pwd)["']?\s{0,4}(?::=|=>|[:=])\s{0,4}["']?)([^\s"'\\,;`()<>{}\[\]$&|]{4,}))",
-       {"password", "passwd", "passphrase", "pwd"}},
+       R"((?i)((?:password|passwd|passphrase|pwd)(?:\\{0,8}["'])?\s{0,4}(?::=|=>|[:=])\s{0,4}|--[a-z0-9-]*(?:password|passwd|passphrase|pwd)[ \t]{1,4})(?:"((?:[^"\\\r\n]|\\[^\r\n])+)|'((?:[^'\\\r\n]|\\[^\r\n])+)|\\{1,8}"((?:[^"\\\r\n]|\\+[^"\\\r\n])+)|\\{1,8}'((?:[^'\\\r\n]|\\+[^'\\\r\n])+)|([^\s"'\\,;`<>{}\[\]]{4,})))",
+       {"password", "passwd", "passphrase", "pwd"},
+       is_a_password},
       {"assigned_secret",
-       R"((?i)((?:secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)["']?\s{0,4}(?::=|=>|[:=])\s{0,4}["']?)([A-Za-z0-9._~+/=-]{8,}))",
+       R"((?i)((?:secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)(?:\\{0,8}["'])?\s{0,4}(?::=|=>|[:=])\s{0,4}(?:\\{0,8}["'])?)((?:[A-Za-z0-9._~+/=-]|\\{1,8}/){8,}))",
        {"secret", "token", "api_key", "api-key", "apikey", "access_key", "access-key", "accesskey",
         "private_key", "private-key", "privatekey", "credential"},
        looks_random},
@@ -110,10 +121,20 @@ const std::vector<RedactionRule>& redaction_rules() {
        {"+#", "(###)", "###-###", "###.###"},
        is_phone},
       {"home_path",
-       R"((?i)((?:/home/|/users/|\b[a-z]:(?:\\{1,4}|/)users(?:\\{1,4}|/)))([a-z0-9._@-]+))",
-       {"/home/", "/users/", "\\users"}},
+       R"((?i)((?:/home\\{0,8}/|/users\\{0,8}/|\b[a-z]:(?:\\{1,4}|/)users(?:\\{1,4}|/)))([a-z0-9._@-]+))",
+       {"/home/", "/home\\", "/users/", "/users\\", "\\users"}},
   };
   return rules;
+}
+
+std::string redaction_digest(const std::vector<RedactionRule>& rules, int version) {
+  Sha256 hash;
+  hash.update("timmy-redaction/" + std::to_string(version) + "\n");
+  for (const auto& rule : rules) {
+    hash.update(std::string(rule.name) + "\n" + rule.pattern + "\n");
+    for (const auto* hint : rule.hints) hash.update(std::string(hint) + "\n");
+  }
+  return hash.hex();
 }
 
 bool names_a_secret(std::string_view key) {

@@ -52,6 +52,25 @@ std::vector<Canary> canaries() {
       {"chat_token", joined("123456789:AA", "abcdefghijklmnopqrstuvwxyz0123456"),
        "bot " + joined("123456789:AA", "abcdefghijklmnopqrstuvwxyz0123456") + " ok"},
       {"password", "correcthorse", "mysql --password=correcthorse app"},
+      {"password", "Tr0ub&dor3xyz", "env password=Tr0ub&dor3xyz app"},
+      {"password", "s$e|c(r)et", "env password=s$e|c(r)et app"},
+      {"password", "hunter2", "mysql --password hunter2 app"},
+      {"password", "my correct horse battery", "env PASSWORD=\"my correct horse battery\" app"},
+      {"password", "my correct horse battery", "env --db-password 'my correct horse battery' app"},
+      {"password", "hunter2xyz", R"(env payload="{\"password\":\"hunter2xyz\",\"n\":1}" app)"},
+      {"password", "my own horse", R"(env payload="{\"password\": \"my own horse\"}" app)"},
+      {"password", "my own horse", R"(env x="{\\\"password\\\": \\\"my own horse\\\"}" app)"},
+      {"assigned_secret", "abcd1234efgh5678",
+       R"(env payload="{\"n\":1,\"api_key\":\"abcd1234efgh5678\"}" app)"},
+      {"authorization", "dXNlcjpwYXNzd29yZA==",
+       R"(env x="{\"Authorization\": \"Basic dXNlcjpwYXNzd29yZA==\"}" app)"},
+      {"chat_token", "hooks.slack.com/services/T0123456/B0123456/abcdefghijkl",
+       R"(post hooks.slack.com/services/T0123456/B0123456/abcdefghijkl it)"},
+      {"chat_token", R"(hooks.slack.com\/services\/T0123456\/B0123456\/abcdefghijkl)",
+       R"(post https:\/\/hooks.slack.com\/services\/T0123456\/B0123456\/abcdefghijkl it)"},
+      {"url_password", "pw4proxy", R"(via http:\/\/user:pw4proxy@proxy\/v1 it)"},
+      {"url_password", "pw4proxy", "via http://user:pw4proxy@proxy/v1 it"},
+      {"home_path", "alexandra", R"(open "\/home\/alexandra\/notes.txt" now)"},
       {"assigned_secret", "f3a9c1d2e4b5", "GITEA_TOKEN=f3a9c1d2e4b5 make"},
       {"email", "ada.lovelace@example.org", "mail ada.lovelace@example.org now"},
       {"ipv4", "203.0.113.77", "ssh to 203.0.113.77 now"},
@@ -129,6 +148,23 @@ TEST_F(RedactionTest, FindsWhatEscapesHide) {
   EXPECT_EQ(left, R"({"to":"[REDACTED:email]","k":"[REDACTED:provider_key]"})");
 }
 
+// A slash may be written \/ in JSON.
+TEST_F(RedactionTest, FindsWhatASlashThatIsEscapedHides) {
+  EXPECT_THAT(redacted(R"({"path":"\/home\/alexandra\/x","n":1})"), Not(HasSubstr("alexandra")));
+  const auto left = redacted(
+      R"({"url":"https:\/\/hooks.slack.com\/services\/T0123456\/B0123456\/abcdefghijkl"})");
+  EXPECT_THAT(left, AllOf(HasSubstr("[REDACTED:chat_token]"), Not(HasSubstr("abcdefghijkl"))));
+}
+
+TEST_F(RedactionTest, AQuotedPasswordGoesToItsQuoteAndAnOptionIsNone) {
+  EXPECT_EQ(redacted(R"(PASSWORD="my correct horse battery" make)"),
+            R"(PASSWORD="[REDACTED:password]" make)");
+  EXPECT_EQ(redacted(R"(x="{\"password\":\"a b \", \"n\":1}")"),
+            R"(x="{\"password\":\"[REDACTED:password]\", \"n\":1}")");
+  EXPECT_EQ(redacted("login --password --user bob"), "login --password --user bob");
+  EXPECT_EQ(redacted("login --password-stdin bobs"), "login --password-stdin bobs");
+}
+
 TEST_F(RedactionTest, AMemberThatIsNamedASecretIsOne) {
   EXPECT_EQ(redacted(R"({"db_password": "hunter two", "port": 5432})"),
             R"({"db_password": "[REDACTED:assigned_secret]", "port": 5432})");
@@ -163,6 +199,18 @@ TEST_F(RedactionTest, WhatIsRedactedStaysAsItIs) {
     const auto json = redacted(in_json(canary.text));
     EXPECT_EQ(redacted(json), json);
   }
+}
+
+TEST_F(RedactionTest, TheDigestIsOverTheRulesAndTheirVersion) {
+  auto rules = redaction_rules();
+  const auto digest = redaction_digest(rules, kRedactionVersion);
+  EXPECT_EQ(redactor_.digest(), digest);
+  EXPECT_NE(redaction_digest(rules, kRedactionVersion + 1), digest);
+  rules[0].hints.push_back("more");
+  EXPECT_NE(redaction_digest(rules, kRedactionVersion), digest);
+  rules = redaction_rules();
+  rules[0].pattern = "other";
+  EXPECT_NE(redaction_digest(rules, kRedactionVersion), digest);
 }
 
 TEST_F(RedactionTest, TakesAnyBytes) {

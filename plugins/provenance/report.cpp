@@ -3,6 +3,7 @@
 
 #include "index.hpp"
 #include "output.hpp"
+#include "row_key.hpp"
 
 namespace provenance {
 
@@ -16,7 +17,8 @@ Json report(const Settings& settings, Json troubles) {
   const bool whole = index.roll_back(manifest.generation);
   const auto totals = index.totals();
   const auto policy = ConsentPolicy::load(settings.policy);
-  const Json terms = settings.terms(policy.sha256(), Redactor().digest());
+  const Json terms =
+      settings.terms(policy.sha256(), Redactor().digest(), RowKey::of(settings.folder).name());
   const bool current =
       manifest.terms.is_object() && manifest.terms.value("sha256", "") == terms.at("sha256");
   return {{"folder", settings.folder.string()},

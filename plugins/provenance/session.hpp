@@ -65,6 +65,7 @@ struct Session {
   Store store;
   std::string source;  // "cli", "telegram", ...: who was on the other side; "" where unknown
   std::string user;
+  std::string chat;  // who could write in it: "dm", "group", "channel", ...; "" where unknown
   std::string provider;
   std::string model;
   std::string parent;  // the session that this one descends from

@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session_intake.hpp"
 
+#include <filesystem>
+
 #include "clean_text.hpp"
 #include "descent.hpp"
+#include "redaction_rules.hpp"
 
 namespace provenance {
 namespace {
 
-std::string store_text(const Store& store) {
-  return std::string(to_text(store.kind)) + " " + cleaned(store.path);
+// By kind and folder: a file's own name, or a run's, says of which session it is.
+std::string store_text(const Store& store, const Redactor& redactor) {
+  auto folder = std::filesystem::path(store.path).parent_path();
+  if (folder.parent_path().filename() == "runs") folder = folder.parent_path();
+  std::string redacted;
+  RedactionCounts counts(redaction_rules().size());
+  const auto text = cleaned(folder.string());
+  return std::string(to_text(store.kind)) + " " +
+         (redactor.redact(text, redacted, counts) ? redacted : text);
 }
 
 std::string number_of(std::optional<Instant> instant) {
@@ -22,13 +32,15 @@ std::string state_of(const Session& session, Sha256& hash) {
   std::string said;
   for (const auto& part :
        {std::string(to_text(session.descent)), session.parent, session.source, session.user,
-        session.provider, session.model, number_of(session.started), number_of(session.ended)})
+        session.provider, session.model, session.chat, number_of(session.started),
+        number_of(session.ended)})
     said += std::to_string(part.size()) + ":" + part;
   return session.digest + " " + hash.of(said) + (session.live ? " live" : "");
 }
 
 bool same_kin(const Kin& a, const Kin& b) {
-  return a.parent == b.parent && a.source == b.source && a.user == b.user && a.started == b.started;
+  return a.parent == b.parent && a.source == b.source && a.user == b.user &&
+         a.started == b.started && a.direct == b.direct;
 }
 
 }  // namespace
@@ -48,7 +60,8 @@ void SessionIntake::take(const Session& session) {
 
   const auto ancestors = lineage(kin);
   const auto flaw = session_flaw(session, ancestors);
-  const auto key = it_.index.put_session(kin, state, flaw, store_text(session.store));
+  const auto key =
+      it_.index.put_session(kin, state, flaw, store_text(session.store, it_.redactor));
   before_.clear();
   if (known)
     for (auto& pair : it_.index.pairs_of(key)) before_.emplace(pair.digest, pair);
@@ -77,7 +90,7 @@ std::optional<Lineage> SessionIntake::lineage(const Kin& kin) {
     // Others may have waited for it, and once it is in the index nobody sees that.
     if (it_.index.is_missed(id)) seen_.found_missed = true;
     const Kin parent = kin_of(*found);
-    (void)it_.index.put_session(parent, "", "", store_text(found->store));
+    (void)it_.index.put_session(parent, "", "", store_text(found->store, it_.redactor));
     return parent;
   });
 }
@@ -92,7 +105,7 @@ void SessionIntake::make_pairs(const Session& session, const Lineage& lineage, c
       continue;
     }
     if (verdict.reason.empty()) {
-      if (!lines) lines.emplace(session, turns, it_.redactor, hash_);
+      if (!lines) lines.emplace(session, turns, it_.redactor, it_.key, hash_);
       const PairFacts facts{it_.settings.license, verdict.decision, lineage};
       if (lines->write(pair, facts, it_.settings.filters, line_)) {
         put(session, pair, verdict.decision, key, rejected);

@@ -24,6 +24,7 @@ class SessionIntake {
     const ConsentPolicy& policy;
     const Judge& judge;
     const Redactor& redactor;
+    RowKey& key;
     SessionSource& source;
     Index& index;
     Draft& draft;

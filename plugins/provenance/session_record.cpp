@@ -52,6 +52,7 @@ class Record final : public JsonVisitor {
         {"source", &session_.source},
         {"platform", &session_.source},
         {"user_id", &session_.user},
+        {"chat_type", &session_.chat},
         {"model", &session_.model},
         {"billing_provider", &session_.provider},
         {"billing_base_url", &base_url_},

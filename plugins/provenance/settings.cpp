@@ -33,11 +33,14 @@ Settings Settings::from(const Json& config) {
   return settings;
 }
 
-Json Settings::terms(const std::string& policy_sha256, const std::string& redaction) const {
-  Json terms{{"license", license},
+Json Settings::terms(const std::string& policy_sha256, const std::string& redaction,
+                     const std::string& row_key) const {
+  Json terms{{"version", PROVENANCE_VERSION},
+             {"license", license},
              {"least_consent", std::string(to_text(least_consent))},
              {"policy_sha256", policy_sha256},
              {"redaction_sha256", redaction},
+             {"row_key", row_key},
              {"least_answer", filters.least_answer},
              {"most_pair", filters.most_pair},
              {"most_context", filters.most_context},

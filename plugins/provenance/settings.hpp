@@ -30,9 +30,10 @@ struct Settings {
   // Throws Permanent "bad_config".
   [[nodiscard]] static Settings from(const timmy::Json& config);
 
-  // Everything besides the sessions that decides which pairs come out, with its hash.
-  [[nodiscard]] timmy::Json terms(const std::string& policy_sha256,
-                                  const std::string& redaction) const;
+  // Everything besides the sessions that decides which pairs come out, this plugin's version
+  // included, with its hash.
+  [[nodiscard]] timmy::Json terms(const std::string& policy_sha256, const std::string& redaction,
+                                  const std::string& row_key) const;
 };
 
 }  // namespace provenance

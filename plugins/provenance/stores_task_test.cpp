@@ -152,7 +152,7 @@ TEST_F(StoresTaskTest, ARunThatIsCancelledLeavesEverythingAsItWas) {
 
 TEST_F(StoresTaskTest, ASourceThatIsTakenBackLeavesNothing) {
   allow({rule("own", "internal", {{"source", "cli"}}),
-         rule("alice", "public", {{"source", "telegram"}, {"user", "7"}})});
+         rule("alice", "public", {{"source", "telegram"}, {"user", "7"}, {"session", "b"}})});
   session("hermes/state.db", "a", "of cli");
   session("runs/1/state.db", "b", "of alice", {{"source", "telegram"}, {"user_id", "7"}});
   ingested();

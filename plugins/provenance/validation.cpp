@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "validation.hpp"
 
+#include <algorithm>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -19,7 +20,8 @@ namespace {
 using timmy::Json;
 using Ordered = nlohmann::ordered_json;  // keys as the line has them
 
-constexpr std::size_t kLongestLine = 256 << 20;
+// A line has to be taken apart in the memory of a plugin's cage.
+constexpr std::size_t kLongestLine = 83 << 20;
 constexpr int kDeepest = 16;
 
 // What is wrong, on its way out of the checks of one line.
@@ -82,6 +84,61 @@ std::string content_of(const Ordered& pair, Sha256& hash) {
   return content_hash(hash, pair.at("prompt").size(), digests);
 }
 
+void check_number(const Ordered& object, const char* key, const std::string& name,
+                  std::int64_t least = 0) {
+  const auto& value = object.at(key);
+  require(value.is_number_integer() && value >= least,
+          name + "." + key + " is no whole number from " + std::to_string(least));
+}
+
+void check_tokens(const Ordered& tokens) {
+  const std::string name = "metadata.tokens";
+  check_keys(tokens, name, {"known", "input", "output", "cache_read", "cache_write", "reasoning"});
+  require(tokens.at("known").is_boolean(), name + ".known is neither true nor false");
+  for (const auto* key : {"input", "output", "cache_read", "cache_write", "reasoning"})
+    check_number(tokens, key, name);
+}
+
+void check_store(const Ordered& store) {
+  check_keys(store, "metadata.store", {"kind", "path"});
+  const auto& kind = text_in(store, "kind", "metadata.store");
+  const auto kinds = {Store::Kind::database, Store::Kind::snapshot, Store::Kind::transcript,
+                      Store::Kind::export_};
+  require(std::any_of(kinds.begin(), kinds.end(), [&](auto each) { return to_text(each) == kind; }),
+          "metadata.store.kind is no kind of store");
+  require(!text_in(store, "path", "metadata.store").empty(), "metadata.store.path is empty");
+}
+
+// A rule's name is any: another version may have had it.
+void check_redactions(const Ordered& redactions) {
+  require(redactions.is_array(), "metadata.redactions is no list");
+  for (const auto& each : redactions) {
+    check_keys(each, "a redaction", {"rule", "count"});
+    require(!text_in(each, "rule", "a redaction").empty(), "a redaction has no rule");
+    check_number(each, "count", "a redaction", 1);
+  }
+}
+
+void check_trajectory(const Ordered& trajectory) {
+  require(trajectory.is_array(), "metadata.tool_call_trajectory is no list");
+  for (const auto& step : trajectory) {
+    check_keys(step, "a step", {"id", "name", "outcome", "result_bytes"});
+    for (const auto* key : {"id", "name", "outcome"}) (void)text_in(step, key, "a step");
+    check_number(step, "result_bytes", "a step");
+  }
+}
+
+void check_forms(const Ordered& metadata) {
+  check_tokens(metadata.at("tokens"));
+  check_store(metadata.at("store"));
+  check_redactions(metadata.at("redactions"));
+  check_trajectory(metadata.at("tool_call_trajectory"));
+  check_number(metadata, "turn", "metadata", 1);
+  check_number(metadata, "context_messages", "metadata");
+  check_number(metadata, "context_left_out", "metadata");
+  for (const auto* key : {"timestamp_of", "descent"}) check_said(metadata, key, key);
+}
+
 void check_metadata(const Ordered& metadata, Consent least) {
   check_keys(metadata, "metadata",
              {"id",
@@ -117,6 +174,7 @@ void check_metadata(const Ordered& metadata, Consent least) {
   const auto consent = consent_named(text_in(metadata, "consent_level", "metadata"));
   require(consent && *consent != Consent::none, "no consent: metadata.consent_level");
   require(*consent >= least, "consent is less than least_consent: metadata.consent_level");
+  check_forms(metadata);
 }
 
 void check_chain(const Ordered& metadata, const std::string& content, Sha256& hash) {
@@ -172,6 +230,8 @@ Sums check_lines(const std::filesystem::path& path, const Settings& settings,
   Sums sums;
   Sha256 hash, of_file;
   each_line(path, kLongestLine, [&](const Line& line) {
+    if (line.text.size() > kLongestLine)
+      refuse(path, line.number, "the line has more than 83 MiB, which no pair has");
     if (!line.whole) refuse(path, line.number, "the file ends inside this line");
     auto why = offence_in(line.text, settings.least_consent, hash);
     if (why.empty()) why = further(line.text);

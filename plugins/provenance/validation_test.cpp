@@ -88,6 +88,38 @@ TEST_F(ValidationTest, RefusesEachThingThatIsMissing) {
               HasSubstr("no anchor"));
 }
 
+// A loader takes each column to be of one type: another one, even with an id that fits, breaks it.
+TEST_F(ValidationTest, RefusesEachThingThatIsOfAnotherType) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"/tokens/known", "metadata.tokens.known"},
+      {"/tokens/input", "metadata.tokens.input"},
+      {"/tokens/reasoning", "metadata.tokens.reasoning"},
+      {"/tokens", "metadata.tokens is no object"},
+      {"/store", "metadata.store is no object"},
+      {"/store/kind", "no kind of store"},
+      {"/redactions", "metadata.redactions is no list"},
+      {"/tool_call_trajectory", "trajectory is no list"},
+      {"/tool_call_trajectory/0/result_bytes", "a step.result_bytes"},
+      {"/turn", "metadata.turn"},
+      {"/context_messages", "metadata.context_messages"},
+      {"/context_left_out", "metadata.context_left_out"}};
+  for (const auto& [pointer, why] : wrong)
+    EXPECT_THAT(
+        with([&](Ordered& pair) { pair["metadata"][Ordered::json_pointer(pointer)] = "x"; }),
+        HasSubstr(why))
+        << pointer;
+  const auto number = [&](const char* pointer, auto value) {
+    return with([&](Ordered& pair) { pair["metadata"][Ordered::json_pointer(pointer)] = value; });
+  };
+  EXPECT_THAT(number("/turn", 0), HasSubstr("metadata.turn is no whole number from 1"));
+  EXPECT_THAT(number("/turn", 1.5), HasSubstr("metadata.turn"));
+  EXPECT_THAT(number("/tokens/output", -1), HasSubstr("metadata.tokens.output"));
+  EXPECT_THAT(with([](Ordered& pair) {
+                pair["metadata"]["redactions"] = Ordered::parse(R"([{"rule":"email","count":0}])");
+              }),
+              HasSubstr("a redaction.count"));
+}
+
 // Whatever is changed in a line, something no longer fits it.
 TEST_F(ValidationTest, RefusesEachThingThatWasChanged) {
   const auto lines = text_of(path_);
@@ -123,6 +155,16 @@ TEST_F(ValidationTest, RefusesWhatIsNotInItsForm) {
   twice.insert(1, "\"prompt\":[],");
   EXPECT_NE(with_text(twice), "");
   EXPECT_EQ(with_text(""), "") << "an empty file has no pair that is none";
+}
+
+TEST_F(ValidationTest, ALineThatIsLongerThanAnyPairIsAnOffence) {
+  const auto path = home_ / "long.jsonl";
+  std::ofstream(path, std::ios::binary) << text_of(path_);
+  const auto lines = std::filesystem::file_size(path);
+  std::filesystem::resize_file(path, lines + (84 << 20));
+  EXPECT_THAT(of_file(path), HasSubstr(":3: the line has more than 83 MiB"));
+  std::ofstream(path, std::ios::binary | std::ios::app) << "\n";
+  EXPECT_THAT(of_file(path), HasSubstr(":3: the line has more than 83 MiB"));
 }
 
 TEST_F(ValidationTest, RefusesWhatIsLessThanTheLeastConsent) {

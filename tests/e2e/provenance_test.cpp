@@ -65,8 +65,11 @@ class ProvenanceProcessTest : public FaultBench {
     put_session("20260401_100000_000002", "telegram", "123456", "Where is the key?",
                 "Under Alice's mat.");
     put_session("20260401_110000_000003", "telegram", "777", "Who am I?", "Nobody consented.");
-    allow({rule("own", "internal", {{"source", "cli"}}),
-           rule("alice", "public", {{"source", "telegram"}, {"user", "123456"}})});
+    allow(
+        {rule("own", "internal", {{"source", "cli"}}),
+         rule(
+             "alice", "public",
+             {{"source", "telegram"}, {"user", "123456"}, {"session", "20260401_100000_000002"}})});
     write_config(
         {{"defaults",
           {{"plugins",
@@ -146,7 +149,8 @@ TEST_F(ProvenanceProcessTest, WhatIsAllowedComesOutAndWhatIsTakenBackLeavesNothi
   EXPECT_EQ(provenance({"validate"}).status, 0);
   EXPECT_THAT(provenance({"ingest"}).out, HasSubstr("0 sessions read, 0 changed"));
 
-  allow({rule("own", "internal", {{"source", "cli"}}), rule("back", "none", {{"user", "123456"}})});
+  allow({rule("own", "internal", {{"source", "cli"}}),
+         rule("alice-took-it-back", "none", {{"user", "123456"}})});
   EXPECT_EQ(provenance({"validate"}).status, 1) << "what is out is no longer allowed";
   const auto taken = provenance({"ingest"});
   EXPECT_EQ(taken.status, 0) << taken.err;
@@ -157,10 +161,10 @@ TEST_F(ProvenanceProcessTest, WhatIsAllowedComesOutAndWhatIsTakenBackLeavesNothi
   EXPECT_EQ(report["pairs"], 2);
   EXPECT_EQ(report["withdrawals"].size(), 1u);
   EXPECT_EQ(report["rejected"]["withdrawn"], 1);
-  EXPECT_TRUE(report["troubles"].empty()) << report["troubles"];
+  EXPECT_EQ(report.at("troubles"), Json::array());
   const auto explained = provenance({"explain", "20260401_100000_000002"});
   EXPECT_EQ(explained.status, 0) << explained.err;
-  EXPECT_THAT(explained.out, AllOf(HasSubstr("withdrawn"), HasSubstr("back")));
+  EXPECT_THAT(explained.out, AllOf(HasSubstr("withdrawn"), HasSubstr("alice-took-it-back")));
   stop();
 }
 
@@ -184,7 +188,8 @@ TEST_F(ProvenanceProcessTest, ValidateNamesTheFirstOffence) {
   write_atomically(elsewhere, lines, 0600);
   const auto refused = provenance({"validate", elsewhere.string()});
   EXPECT_EQ(refused.status, 1);
-  EXPECT_THAT(refused.err, Not(HasSubstr(":2: ")));
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("can't open " + elsewhere.string()),
+                                 Not(HasSubstr(":2: ")), Not(HasSubstr("licence"))));
   stop();
 }
 

@@ -36,7 +36,8 @@ const Redactor& redactor() {
 void check_lines(const Session& session) {
   const auto turns = pairs_of(session);
   Sha256 hash;
-  SessionLines lines(session, turns, redactor(), hash);
+  static RowKey key(std::string(64, '0'));
+  SessionLines lines(session, turns, redactor(), key, hash);
   const Decision decision{Consent::internal, "own", ""};
   const Lineage lineage{kin_of(session)};
   for (const auto& pair : turns.pairs) {

@@ -58,6 +58,8 @@ TEST_F(ConsentSchema, BothTakeItsExamplesAndTheDocuments) {
   policies.push_back(with("from", "2026-01-01T00:00:00.5+02:00"));
   policies.push_back(with("user", {"1", "2"}));
   policies.push_back({{"version", 1}, {"rules", Json::array()}, {"own_sources", "cli"}});
+  policies.push_back(
+      {{"version", 1}, {"rules", Json::array()}, {"own_sources", {"tui", "timmy:7"}}});
   Json everybody = good_rule();
   everybody.erase("source");
   everybody["consent"] = "none";
@@ -70,32 +72,40 @@ TEST_F(ConsentSchema, BothTakeItsExamplesAndTheDocuments) {
 }
 
 TEST_F(ConsentSchema, BothRefuseWhatIsNone) {
-  const Json wrong[] = {Json::array(),
-                        Json::object(),
-                        {{"version", 2}, {"rules", Json::array()}},
-                        {{"version", 1}},
-                        {{"version", 1}, {"rules", Json::object()}},
-                        {{"version", 1}, {"rules", Json::array()}, {"rule", 1}},
-                        {{"version", 1}, {"rules", Json::array()}, {"own_sources", Json::array()}},
-                        policy_of("everything"),
-                        with("consnt", "none"),
-                        with("consent", "yes"),
-                        with("consent", nullptr),
-                        with("source", ""),
-                        with("source", Json::array()),
-                        with("session", Json{"a", ""}),
-                        with("user", 7),
-                        with("from", "2026-01-01"),
-                        with("until", 1780000000),
-                        with("recorded_at", "yesterday"),
-                        with("recorded_by", ""),
-                        with("note", std::string(513, 'x')),
-                        with("id", "2026-01-01"),
-                        without("id"),
-                        without("consent"),
-                        without("recorded_by"),
-                        without("recorded_at"),
-                        without("source")};
+  Json user_alone = good_rule();
+  user_alone.erase("source");
+  user_alone["user"] = "1";
+  user_alone["session"] = "s";
+  const Json wrong[] = {
+      Json::array(),
+      Json::object(),
+      {{"version", 2}, {"rules", Json::array()}},
+      {{"version", 1}},
+      {{"version", 1}, {"rules", Json::object()}},
+      {{"version", 1}, {"rules", Json::array()}, {"rule", 1}},
+      {{"version", 1}, {"rules", Json::array()}, {"own_sources", Json::array()}},
+      {{"version", 1}, {"rules", Json::array()}, {"own_sources", {"cli", "telegram"}}},
+      {{"version", 1}, {"rules", Json::array()}, {"own_sources", "new_gateway"}},
+      policy_of("everything"),
+      with("consnt", "none"),
+      with("consent", "yes"),
+      with("consent", nullptr),
+      with("source", ""),
+      with("source", Json::array()),
+      with("session", Json{"a", ""}),
+      with("user", 7),
+      with("from", "2026-01-01"),
+      with("until", 1780000000),
+      with("recorded_at", "yesterday"),
+      with("recorded_by", ""),
+      with("note", std::string(513, 'x')),
+      with("id", "2026-01-01"),
+      without("id"),
+      without("consent"),
+      without("recorded_by"),
+      without("recorded_at"),
+      without("source"),
+      policy_of(user_alone)};
   for (const auto& policy : wrong) {
     EXPECT_THAT(by_schema(policy), Not(IsEmpty())) << policy;
     EXPECT_THAT(by_plugin(policy), Not(IsEmpty())) << policy;
@@ -106,11 +116,9 @@ TEST_F(ConsentSchema, WhatOnlyThePluginCanTellIsThisMuch) {
   Json backwards = good_rule();
   backwards["from"] = "2026-02-01T00:00:00Z";
   backwards["until"] = "2026-01-01T00:00:00Z";
-  const Json wrong[] = {
-      {{"version", 1}, {"rules", {good_rule(), good_rule()}}},
-      policy_of(backwards),
-      with("from", "2026-02-30T00:00:00Z"),
-      {{"version", 1}, {"rules", Json::array()}, {"own_sources", {"cli", "telegram"}}}};
+  const Json wrong[] = {{{"version", 1}, {"rules", {good_rule(), good_rule()}}},
+                        policy_of(backwards),
+                        with("from", "2026-02-30T00:00:00Z")};
   for (const auto& policy : wrong) {
     EXPECT_EQ(by_schema(policy), "") << policy;
     EXPECT_THAT(by_plugin(policy), Not(IsEmpty())) << policy;
