@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "app/dispatch_rules.hpp"
 #include "app/enforcement.hpp"
 #include "app/forge_visit.hpp"
 #include "app/installation.hpp"
@@ -46,6 +47,7 @@ class Examination {
     check("gitea", [this] { ask_gitea(); });
     check("webhooks", [this] { look_at_webhooks(); });
     check("models", [this] { look_at_models(); });
+    check("playbooks", [this] { look_at_playbooks(); });
     return std::move(findings_);
   }
 
@@ -232,6 +234,12 @@ class Examination {
           fmt::format("route \"{}\" leads to {}, as {}", name, route.url, route.provider));
     }
     for (const auto& line : meter_bypasses(loaded_->config)) add(Grade::warn, "models", line);
+  }
+
+  void look_at_playbooks() {
+    if (!loaded_ || !dispatches(loaded_->config)) return;
+    for (const auto& fault : load_rules(loaded_->config, paths_).faults)
+      add(Grade::fail, "playbooks", fault, "See timmy-host playbooks check.");
   }
 
   void ask_gitea() {

@@ -17,6 +17,7 @@
 #include "services/http_service.hpp"
 #include "services/jobs_service.hpp"
 #include "services/model_service.hpp"
+#include "services/playbooks_service.hpp"
 #include "services/process_service.hpp"
 #include "services/state_service.hpp"
 #include "services/tokens_service.hpp"
@@ -85,6 +86,7 @@ Host::Host(boost::asio::io_context& context, const HostOptions& options, LoadedC
       scheduler_(store_, queue_, loop_, log_.named("schedule")),
       webhooks_(context, loop_, log_.named("webhooks"), store_, queue_,
                 [this](const ForgeEvent& event) {
+                  if (dispatch_) dispatch_->heard(event);
                   return event_jobs(plan_, event,
                                     renames_.old_names(event.repo, clock_.monotonic()));
                 }),
@@ -130,6 +132,7 @@ void Host::add_services() {
                                                          : std::optional(found->second);
       }));
   services_.add(make_model_service(models_, ledger_));
+  services_.add(make_playbooks_service(desk_, store_, clock_));
   services_.add(make_process_service(deadman_));
   services_.add(make_tokens_service(ledger_, store_, [this](int keep) {
     const auto file = usage_export_.rotate(clock_.wall(), keep);
@@ -153,10 +156,11 @@ void Host::recovered(const Recovery& recovery) {
   interrupted_writes_.look();
   open_tokens();
   open_deadman();
+  open_dispatch();
   rescan();
   admin_ = std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_,
                                       scheduler_, *this, options_.paths.socket(),
-                                      options_.paths.cookie(), token_sources());
+                                      options_.paths.cookie(), token_sources(), item_sources());
   scheduler_.set_stop_handler(
       [this](JobId job, bool at_once) { (void)executor_.cancel(job, at_once); });
   clock_watch_ = std::make_unique<ClockWatch>(context_, [this] { scheduler_.clock_changed(); });
@@ -182,6 +186,7 @@ void Host::gitea_changed(bool available) {
     log_.named("gitea").warn("{} can't be reached; jobs that need it wait",
                              config_.config.gitea.url);
   if (available) {
+    if (dispatch_) dispatch_->forge_is_back();
     interrupted_writes_.look();
   } else {
     interrupted_writes_.rest();
@@ -196,6 +201,7 @@ void Host::gitea_changed(bool available) {
 }
 
 void Host::repository_renamed(const RepoName& from, const RepoName& to) {
+  if (dispatch_) dispatch_->renamed(from, to);
   if (renames_.note(from, to, clock_.monotonic()))
     log_.named("gitea").warn(
         "{} is now {}; its events count for {} until host.yaml has the new name", from.full(),
@@ -264,24 +270,32 @@ void Host::stop() {
   deadman_files_.clear();
   interrupted_writes_.rest();
   scheduler_.stop();
-  executor_.drain(grace, [this] {
-    pool_.close([this] {
-      const auto end = [this] {
-        log_.info("stopped");
-        context_.stop();
-      };
-      webhooks_.stop([this, end] {
-        const auto close_admin = [this, end] {
-          if (admin_)
-            admin_->stop(end);
-          else
-            end();
-        };
-        if (meter_)
-          meter_->stop(close_admin);
+  const auto left = std::make_shared<int>(2);
+  const auto ended = [this, left] {
+    if (--*left == 0) close_rooms();
+  };
+  stop_dispatch(ended);
+  executor_.drain(grace, ended);
+}
+
+// Nothing runs any more that could ask them.
+void Host::close_rooms() {
+  pool_.close([this] {
+    const auto end = [this] {
+      log_.info("stopped");
+      context_.stop();
+    };
+    webhooks_.stop([this, end] {
+      const auto close_admin = [this, end] {
+        if (admin_)
+          admin_->stop(end);
         else
-          close_admin();
-      });
+          end();
+      };
+      if (meter_)
+        meter_->stop(close_admin);
+      else
+        close_admin();
     });
   });
 }

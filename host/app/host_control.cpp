@@ -83,6 +83,7 @@ Json Host::status() const {
   for (const auto& queue : queue_.pauses().queues)
     attention.push_back("queue " + queue + " is paused; timmy-host queues resume " + queue);
   add_tokens_attention(attention);
+  add_dispatch_attention(attention);
   const auto deadman = deadman_.report();
   for (const auto& line : deadman_attention(deadman)) attention.push_back("deadman: " + line);
   if (!webhooks_fault_.empty()) attention.push_back("no webhooks come in: " + webhooks_fault_);
@@ -108,6 +109,7 @@ Json Host::status() const {
           {"services", services_.names()},
           {"webhooks", webhooks_report(webhooks_)},
           {"tokens", tokens_report()},
+          {"dispatch", dispatch_ ? dispatch_->report() : Json()},
           {"deadman", deadman},
           {"queue",
            {{"inserted", queue.inserted},
@@ -136,6 +138,8 @@ Json Host::tasks() const {
   auto warnings = config_.warnings;
   if (const auto missing = cage_.missing(); !missing.empty())
     warnings.push_back("workers are caged without " + missing);
+  if (dispatch_)
+    for (const auto& line : dispatch_->attention()) warnings.push_back(line);
   const auto times = [this](const PluginTask& task) {
     const auto schedule = scheduler_.view(task.spec.name);
     TaskTimes shown;

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
+#include "app/dispatch_rules.hpp"
 #include "app/forge_visit.hpp"
-#include "app/installation.hpp"
 #include "app/offline.hpp"
 #include "base/error.hpp"
 #include "config/json_schema.hpp"
@@ -25,14 +25,6 @@ struct Loaded {
   std::vector<Problem> missing;  // what host.yaml names and no folder has
 };
 
-// One's own folder, those of host.yaml, those that came with the host: the first counts.
-std::vector<fs::path> folders_of(const HostConfig& config, const Paths& paths) {
-  std::vector<fs::path> folders{paths.playbooks()};
-  folders.insert(folders.end(), config.playbook_dirs.begin(), config.playbook_dirs.end());
-  folders.push_back(Installation::find().playbooks);
-  return folders;
-}
-
 std::string misnamed(const std::string& name, const PlaybookSet& set) {
   std::vector<std::string> names;
   for (const auto& file : set.files) names.push_back(file.name);
@@ -42,7 +34,7 @@ std::string misnamed(const std::string& name, const PlaybookSet& set) {
 
 Loaded load(HostConfig config, const Paths& paths) {
   Loaded loaded{.config = std::move(config), .set = {}, .missing = {}};
-  loaded.set = dispatch::load_playbooks(folders_of(loaded.config, paths));
+  loaded.set = dispatch::load_playbooks(playbook_folders(loaded.config, paths));
   for (const auto& folder : loaded.config.playbook_dirs)
     if (std::error_code ignored; !fs::is_directory(folder, ignored))
       loaded.set.warnings.push_back("playbook_dirs names " + folder.string() +

@@ -2,7 +2,8 @@
 //
 // The host's rooms, put together. For app/ only: host.cpp has its life, host_plugins.cpp what it
 // takes in from folders and host.yaml, host_tokens.cpp the account and the models behind it,
-// host_deadman.cpp what is watched, host_control.cpp what it tells and is told.
+// host_deadman.cpp what is watched, host_dispatch.cpp work for agents, host_control.cpp what it
+// tells and is told.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "app/deadman_looks.hpp"
+#include "app/dispatch_room.hpp"
 #include "app/enforcement.hpp"
 #include "app/host.hpp"
 #include "app/installation.hpp"
@@ -116,12 +118,17 @@ class Host final : public HostControl {
   [[nodiscard]] TokenSources token_sources();
   void add_tokens_attention(Json& lines) const;
   void open_deadman();
+  void open_dispatch();
+  void add_dispatch_attention(Json& lines) const;
+  [[nodiscard]] std::optional<ItemSources> item_sources();
+  void stop_dispatch(const std::function<void()>& done);
   [[nodiscard]] Json tokens_report() const;
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
   void unmade(const RunnableTask& task, const Verdict& refusal);
   void wait_for_signals();
   void on_signal(int number);
   void stop();
+  void close_rooms();
   void fatal(const Error& error);
   [[nodiscard]] std::string status_line() const;
   [[nodiscard]] const PluginEntry* entry_of_task(const std::string& task) const;
@@ -158,6 +165,18 @@ class Host final : public HostControl {
   Catalogue catalogue_;
   std::vector<PluginEntry> entries_;
   Plan plan_;
+  // playbooks/1 finds the dispatcher here, once there is one.
+  class Desk final : public PlaybookDesk {
+   public:
+    explicit Desk(Host& host) : host_(host) {}
+    void dispatch(Order order, Reply<Json> reply) override;
+    void preview(Order order, Reply<Json> reply) override;
+    void status(std::int64_t item, Reply<Json> reply) override;
+
+   private:
+    Host& host_;
+  };
+  Desk desk_{*this};
   ServiceTable services_;
   Runs runs_;
   WorkerPool pool_;
@@ -167,7 +186,9 @@ class Host final : public HostControl {
   std::unique_ptr<ClockWatch> clock_watch_;
   std::unique_ptr<FolderWatch> folder_watch_;
   WebhookServer webhooks_;
-  std::string webhooks_fault_;  // why they do not come in, though host.yaml says where
+  std::string webhooks_fault_;              // why they do not come in, though host.yaml says where
+  std::unique_ptr<DispatchRoom> dispatch_;  // none while no playbook was on at the start
+  std::string dispatch_fault_;              // why there is none, though one is on
   std::unique_ptr<AdminApi> admin_;
   boost::asio::signal_set signals_;
   Timer schedules_again_;

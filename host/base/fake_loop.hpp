@@ -68,15 +68,19 @@ class FakeLoop final : public Loop {
 
   // Runs what was posted, and what that posts, and timers that are due, until nothing is left.
   void drain() {
-    for (;;) {
-      if (auto work = take_posted()) {
-        (*work)();
-      } else if (!timers_.empty() && timers_.begin()->first <= clock_.monotonic()) {
-        fire_first();
-      } else {
-        return;
-      }
+    while (run_one()) continue;
+  }
+
+  // The first of that alone, for who wants to stop in between. False: there is nothing.
+  bool run_one() {
+    if (auto work = take_posted()) {
+      (*work)();
+    } else if (!timers_.empty() && timers_.begin()->first <= clock_.monotonic()) {
+      fire_first();
+    } else {
+      return false;
     }
+    return true;
   }
 
   // Lets `by` pass, stopping at each timer on the way.

@@ -32,8 +32,8 @@ std::vector<Command> all_commands() {
         plugin_new_commands, plugin_trial_commands, plugin_check_commands, config_commands,
         reload_commands,     webhook_commands,      audit_commands,        gitea_commands,
         triage_commands,     token_commands,        token_run_commands,    budget_commands,
-        playbook_commands,   deadman_commands,      provenance_commands,   db_commands,
-        status_commands})
+        playbook_commands,   item_commands,         deadman_commands,      provenance_commands,
+        db_commands,         status_commands})
     for (auto& command : part()) all.push_back(std::move(command));
   return all;
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <charconv>
 #include <ostream>
 
 #include "app/playbook_report.hpp"
@@ -7,6 +6,8 @@
 #include "base/file.hpp"
 #include "cli/argument.hpp"
 #include "cli/command.hpp"
+#include "cli/issue_given.hpp"
+#include "cli/items_text.hpp"
 #include "cli/playbooks_text.hpp"
 #include "cli/table.hpp"
 #include "config/host_config.hpp"
@@ -50,27 +51,17 @@ int show(Session& session, const Given& given) {
   const auto name = word(given, "name");
   if (name.empty())
     throw Error(Code::usage, "which playbook?", "See the names: timmy-host playbooks list.");
+  // A playbook's name begins with a letter: a number is an item's.
+  if (name.find_first_not_of("0123456789") == std::string::npos)
+    return print_reply(session, session.client().get("/v1/items/" + name), print_item);
   const Json report = playbook_report(asker_of(session), name);
   print_reply(session, report, print_playbook);
   return report.at("state") == "refused" ? 1 : 0;
 }
 
-// "org/app 12", or "org/app#12" as forges write it.
 dispatch::ItemFacts asked_facts(const Session& session, const Given& given) {
-  auto repo = word(given, "repo"), issue = word(given, "issue");
-  if (const auto hash = repo.find('#'); issue.empty() && hash != std::string::npos) {
-    issue = repo.substr(hash + 1);
-    repo.resize(hash);
-  }
-  std::int64_t number = 0;
-  const auto* end = issue.data() + issue.size();
-  if (std::from_chars(issue.data(), end, number).ptr != end || number <= 0 ||
-      repo.find('/') == std::string::npos)
-    throw Error(
-        Code::usage,
-        "\"" + printable(repo) + "\" and \"" + printable(issue) + "\" are no repository and issue",
-        "Write owner/name and the number: timmy-host playbooks explain org/app 12");
-  return facts_of_item(asker_of(session), repo, number);
+  const auto issue = issue_given(given, "timmy-host playbooks explain org/app 12");
+  return facts_of_item(asker_of(session), issue.repository, issue.number);
 }
 
 dispatch::ItemFacts facts_of(const Session& session, const Given& given) {
@@ -92,13 +83,9 @@ int explain(Session& session, const Given& given) {
 
 void declare_explain(options::options_description& own,
                      options::positional_options_description& positional) {
-  own.add_options()("repo", options::value<std::string>()->value_name("REPO"),
-                    "owner/name (same as the argument)")(
-      "issue", options::value<std::string>()->value_name("ISSUE"),
-      "the number of an issue or pull request (same as the argument)")(
-      "facts", options::value<std::string>()->value_name("FILE"),
-      "the item as JSON instead, so that nobody is asked; -: standard input");
-  positional.add("repo", 1).add("issue", 1);
+  declare_issue(own, positional);
+  own.add_options()("facts", options::value<std::string>()->value_name("FILE"),
+                    "the item as JSON instead, so that nobody is asked; -: standard input");
 }
 
 void declare_files(options::options_description& own,
@@ -111,7 +98,7 @@ void declare_files(options::options_description& own,
 
 void declare_name(options::options_description& own,
                   options::positional_options_description& positional) {
-  declare_argument(own, positional, "name", "NAME", "which playbook");
+  declare_argument(own, positional, "name", "NAME", "which playbook, or which item");
 }
 
 constexpr const char* kWhere =
@@ -150,14 +137,15 @@ std::vector<Command> playbook_commands() {
        .declare = declare_files,
        .run = check},
       {.words = "playbooks show",
-       .arguments = "NAME",
-       .summary = "show a playbook with its defaults, its gates in words, and its prompt",
+       .arguments = "NAME|ID",
+       .summary = "show a playbook with its defaults, gates and prompt; or an item with its gates",
        .details =
            std::string(kWhere) +
            "Each setting comes with the line that it stands on; without one it is a default. "
-           "Exit status 1 when the playbook is refused, 66 when there is none.",
+           "Exit status 1 when the playbook is refused, 66 when there is none. A number is an item "
+           "of the running host: how it went through each gate, and what that found.",
        .examples = {"timmy-host playbooks show bug-fixer",
-                    "timmy-host playbooks show bug-fixer --json"},
+                    "timmy-host playbooks show bug-fixer --json", "timmy-host playbooks show 12"},
        .declare = declare_name,
        .run = show},
       {.words = "playbooks explain",

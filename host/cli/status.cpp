@@ -85,6 +85,10 @@ int status(Session& session, const options::variables_map&) {
               << "plugins: " << reply["plugins"]["ready"] << " ready of "
               << reply["plugins"]["found"] << "; " << reply["workers"]["alive"] << " workers\n";
   print_tokens(session.out, reply.value("tokens", Json()));
+  if (const auto dispatch = reply.find("dispatch");
+      dispatch != reply.end() && dispatch->is_object())
+    session.out << "agents: " << (*dispatch)["running"] << " at work, " << (*dispatch)["items"]
+                << " items in hand\n";
   print_deadman(session.out, reply.value("deadman", Json::object()));
   for (const auto& line : reply.value("attention", Json::array()))
     session.out << "! " << printable(line.get<std::string>()) << '\n';

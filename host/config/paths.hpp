@@ -63,6 +63,10 @@ struct Paths {
   [[nodiscard]] std::filesystem::path playbooks() const { return config / "playbooks"; }
   [[nodiscard]] std::filesystem::path stamps() const { return timmy_home / "stamps"; }
   [[nodiscard]] std::filesystem::path runs() const { return timmy_home / "runs"; }
+  // The host's own repositories, which no agent reaches; agents' clones; what else they may write.
+  [[nodiscard]] std::filesystem::path mirrors() const { return timmy_home / "mirrors"; }
+  [[nodiscard]] std::filesystem::path clones() const { return timmy_home / "clones"; }
+  [[nodiscard]] std::filesystem::path attempts() const { return timmy_home / "attempts"; }
   [[nodiscard]] std::filesystem::path daily_notes() const { return timmy_home / "daily-notes"; }
   // Working folders of workers, one each, emptied when a worker ends.
   [[nodiscard]] std::filesystem::path scratch() const { return run / "scratch"; }

@@ -51,7 +51,8 @@ class AdminApi::Impl {
  public:
   Impl(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
        Scheduler& scheduler, HostControl& control, const std::filesystem::path& socket,
-       const std::filesystem::path& cookie, std::optional<TokenSources> tokens)
+       const std::filesystem::path& cookie, std::optional<TokenSources> tokens,
+       std::optional<ItemSources> items)
       : loop_(&loop),
         log_(std::move(log)),
         store_(&store),
@@ -61,6 +62,7 @@ class AdminApi::Impl {
         db_(loop, control),
         jobs_(loop, queue, control),
         tokens_(std::move(tokens)),
+        items_(std::move(items)),
         runs_(tokens_.value_or(TokenSources{})),
         cookie_(random_cookie()),
         server_(context, [this](ServerRequest request, Respond respond) {
@@ -110,6 +112,7 @@ class AdminApi::Impl {
       return respond_json(respond, 200, schedule_report(*scheduler_, path[2]));
     if (what == "tokens" || what == "budget")
       return read_tokens(tokens(), request, json_answer(std::move(respond)));
+    if (what == "items") return read_items(items(), request, json_answer(std::move(respond)));
     if (path.size() != 2) throw no_such_route(request);
     if (what == "status") return read_status(std::move(respond));
     if (what == "tasks") return respond_json(respond, 200, control_->tasks());
@@ -161,8 +164,16 @@ class AdminApi::Impl {
     if (what == "tokens" && path.size() == 5 && path[2] == "runs" && path[4] == "close")
       return runs_.close(path[3], audited<Json>(request, "tokens.close", path[3],
                                                 json_answer(std::move(respond))));
+    if (what == "items" || what == "continuity") return change_item(request, std::move(respond));
     if (what == "reload" && path.size() == 2) return reload(request, std::move(respond));
     throw no_such_route(request);
+  }
+
+  void change_item(const ServerRequest& request, Respond respond) {
+    const Json body = request.body.empty() ? Json::object() : object_in(request);
+    const auto [what, on] = audited_change(request, body);
+    change_items(items(), request, body,
+                 audited<Json>(request, what, on, json_answer(std::move(respond))));
   }
 
   void check_cookie(const ServerRequest& request) const {
@@ -307,6 +318,11 @@ class AdminApi::Impl {
     return *tokens_;
   }
 
+  [[nodiscard]] const ItemSources& items() const {
+    if (!items_) throw Error(Code::unsupported, "this host dispatches no playbooks");
+    return *items_;
+  }
+
   void import_lines(const ServerRequest& request, Respond respond) {
     const Json body = object_in(request);
     import_tokens(
@@ -342,6 +358,7 @@ class AdminApi::Impl {
   DbRoutes db_;
   JobRoutes jobs_;
   std::optional<TokenSources> tokens_;
+  std::optional<ItemSources> items_;
   RunRoutes runs_;
   Secret cookie_;
   HttpServer server_;
@@ -350,9 +367,9 @@ class AdminApi::Impl {
 AdminApi::AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store,
                    Queue& queue, Scheduler& scheduler, HostControl& control,
                    const std::filesystem::path& socket, const std::filesystem::path& cookie,
-                   std::optional<TokenSources> tokens)
+                   std::optional<TokenSources> tokens, std::optional<ItemSources> items)
     : impl_(std::make_unique<Impl>(context, loop, std::move(log), store, queue, scheduler, control,
-                                   socket, cookie, std::move(tokens))) {}
+                                   socket, cookie, std::move(tokens), std::move(items))) {}
 AdminApi::~AdminApi() = default;
 void AdminApi::job_ended(JobId job) { impl_->job_ended(job); }
 void AdminApi::stop(std::function<void()> done) { impl_->stop(std::move(done)); }

@@ -27,6 +27,8 @@
 //   POST /v1/tokens/accept-clock      the wall clock is right: its day is today
 //   POST /v1/tokens/runs              a metered run of its own   control/run_routes.hpp
 //   POST /v1/tokens/runs/ID/close     ends it: what it was charged
+//   GET  /v1/items[/ID[/log]]         work items      control/item_routes.hpp
+//   POST /v1/items  /v1/items/ID/cancel  /retry  /v1/continuity
 //   POST /v1/reload                   as SIGHUP; answers what came of it
 //
 // An error is {"error": {"code", "message", "next_step"}} with a status that fits the code.
@@ -44,6 +46,7 @@
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "base/result.hpp"
+#include "control/item_routes.hpp"
 #include "control/token_routes.hpp"
 #include "http/server.hpp"
 #include "queue/queue.hpp"
@@ -89,11 +92,12 @@ class HostControl {
 class AdminApi {
  public:
   // Listens at once. Writes a new cookie of 32 random bytes to `cookie` (mode 0600). Nothing is
-  // owned; all outlive the API. Without `tokens` what is asked of them is {unsupported}. Throws
-  // Error.
+  // owned; all outlive the API. Without `tokens` or `items` what is asked of them is {unsupported}.
+  // Throws Error.
   AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
            Scheduler& scheduler, HostControl& control, const std::filesystem::path& socket,
-           const std::filesystem::path& cookie, std::optional<TokenSources> tokens = std::nullopt);
+           const std::filesystem::path& cookie, std::optional<TokenSources> tokens = std::nullopt,
+           std::optional<ItemSources> items = std::nullopt);
   ~AdminApi();
 
   // A job came to its end: answers who waits for it.

@@ -75,6 +75,8 @@ class FakeGitea final : public FakeIssues {
       ++writes;
       PullRequest& made = add_pull(name.full(), wanted.title, wanted.head, wanted.base);
       made.body = wanted.body, made.user = user.login;
+      for (const auto& branch : find(name).branches)
+        if (branch.name == wanted.head) made.head.sha = branch.sha;
       find(name, made.number).user = user.login;
       return made;
     });

@@ -228,9 +228,6 @@ class Admission {
 
   // What may be asked for and granted, and nothing serves yet.
   void note_reserved() {
-    if (entry_.grants.has("playbooks.dispatch"))
-      entry_.notes.emplace_back(
-          "granted, but nothing serves it in this version: playbooks.dispatch");
     note_routes();
     for (const auto& task : entry_.tasks) note_events(task.spec);
   }

@@ -88,8 +88,7 @@ TEST_F(CatalogueSettingsTest, WhatNothingServesYetIsNoted) {
       "      grants: { gitea.read: [\"*\"], gitea.write: [\"*\"], playbooks.dispatch: [fix] }\n");
   EXPECT_TRUE(entry.ready()) << entry.reason;
   EXPECT_THAT(entry.notes,
-              ElementsAre(HasSubstr("nothing serves it in this version: playbooks.dispatch"),
-                          HasSubstr("\"triage_task\" asks for events; without webhooks.listen")));
+              ElementsAre(HasSubstr("\"triage_task\" asks for events; without webhooks.listen")));
 }
 
 TEST_F(CatalogueSettingsTest, ARouteToModelsThatIsGrantedAndNotThereIsNoted) {

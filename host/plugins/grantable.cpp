@@ -64,6 +64,9 @@ Forbidden forbidden_paths(const Paths& paths, const HostConfig& config) {
   forbidden.sealed.push_back(deadman::state_path(paths, false).parent_path());
   forbidden.sealed.push_back(paths.token_budget());
   forbidden.sealed.push_back(paths.token_usage());
+  forbidden.sealed.push_back(paths.mirrors());
+  forbidden.sealed.push_back(paths.clones());
+  forbidden.sealed.push_back(paths.attempts());
   if (paths.credentials) forbidden.sealed.push_back(*paths.credentials);
   const auto& tokens = config.gitea.token_files;
   forbidden.sealed.insert(forbidden.sealed.end(), tokens.begin(), tokens.end());

@@ -57,6 +57,8 @@ class Queue {
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
+  // This host's row in `instances`; 0: not recovered yet.
+  [[nodiscard]] std::int64_t instance() const noexcept { return instance_; }
   // Once, before the first claim: registers this instance of the host, gives back the runs of the
   // instances before it (interrupted, no attempt burned, history written, past kInterruptLimit
   // held), and starts the due timer. Waits for the store's check after an unclean stop.
@@ -209,7 +211,7 @@ class Queue {
   std::function<void(const std::string&)> ready_handler_;
   Starter* starter_ = nullptr;
   std::mt19937_64 random_;
-  std::int64_t instance_ = 0;  // 0: not recovered yet
+  std::int64_t instance_ = 0;  // see instance()
   std::string store_id_;
   struct Run {
     RunLease lease;

@@ -202,8 +202,6 @@ void check(const RunSpec& spec) {
   check_texts(spec);
   check_folders(spec);
   if (!spec.input.empty()) check_path(spec.input, "standard input");
-  if (spec.network == Network::meter_only && !spec.meter)
-    refuse("it may reach the meter alone, and none is named");
   if (spec.meter && (!spec.meter->is_loopback() || spec.meter->port == 0))
     refuse("the meter " + spec.meter->text() + " is no address on loopback");
   if (spec.limits.grace < Duration::zero() || spec.limits.wall < Duration::zero() ||

@@ -54,7 +54,7 @@ struct RunSpec {
   // there are left out and noted. The system's: /usr and its links, what programs look up in /etc.
   std::vector<std::filesystem::path> readable;
   Network network = Network::meter_only;
-  // The host's meter, on loopback. With meter_only it answers at the same address inside the run.
+  // The host's meter, on loopback; with meter_only at the same address inside. None: nothing is.
   std::optional<SocketAddress> meter;
   RunLimits limits;
 };
@@ -129,7 +129,7 @@ struct RunEnding {
 [[nodiscard]] std::string_view name(RunEnding::Kind kind) noexcept;
 
 // Throws Error{invalid} naming what is wrong with it: an id that is no name, no arguments, paths
-// that are not absolute, meter_only without a meter.
+// that are not absolute, a meter that is not on loopback.
 void check(const RunSpec& spec);
 
 // As text: for the supervisor, and for runs/<id>/. The other way throws Error{invalid}.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// docs/services.md has a row for each method of gitea/1, model/1, tokens/1 and process/1, with the
-// grant that it asks for, and no other.
+// docs/services.md has a row for each method of gitea/1, model/1, tokens/1, playbooks/1 and
+// process/1, with the grant that it asks for, and no other.
 #include <gmock/gmock.h>
 
 #include <map>
@@ -69,6 +69,11 @@ TEST(ServicesPage, HasARowForEachMethodOfTheDeadman) {
               ::testing::AllOf(::testing::HasSubstr("`process.watch` for `name`"),
                                ::testing::HasSubstr("`process.restart`")));
   EXPECT_EQ(rows, Rows{});
+}
+
+TEST(ServicesPage, HasARowForEachMethodOfPlaybooks) {
+  EXPECT_EQ(documented("playbooks/1"), (Rows{{"dispatch", "`playbooks.dispatch` for `name`"},
+                                             {"status", "`playbooks.dispatch` for its playbook"}}));
 }
 
 }  // namespace

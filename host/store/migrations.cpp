@@ -307,9 +307,71 @@ CREATE TABLE budget_waits(
 CREATE INDEX budget_waits_until ON budget_waits(until);
 )sql";
 
-constexpr std::array<const char*, kSchemaVersion> kVersions{kVersion1, kVersion2, kVersion3,
-                                                            kVersion4, kVersion5, kVersion6,
-                                                            kVersion7, kVersion8, kVersion9};
+// A claim is there exactly while its item lives.
+constexpr const char* kVersion10 = R"sql(
+CREATE TABLE items(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  revision INTEGER NOT NULL,
+  repository TEXT NOT NULL COLLATE NOCASE,
+  number INTEGER NOT NULL,
+  is_pull INTEGER NOT NULL,
+  title TEXT NOT NULL,
+  playbook TEXT NOT NULL,
+  source TEXT NOT NULL,
+  matched INTEGER NOT NULL,
+  lane TEXT NOT NULL,
+  own_login TEXT NOT NULL,
+  assignees TEXT NOT NULL,
+  gate TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  instance INTEGER NOT NULL,
+  due INTEGER NOT NULL,
+  run TEXT NOT NULL,
+  runs INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  interruptions INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  feedback TEXT NOT NULL,
+  run_open INTEGER NOT NULL,
+  branch TEXT NOT NULL,
+  base_branch TEXT NOT NULL,
+  base TEXT NOT NULL,
+  head TEXT NOT NULL,
+  sealed TEXT NOT NULL,
+  pushed TEXT NOT NULL,
+  pull INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  updated INTEGER NOT NULL,
+  ended INTEGER,
+  rearmed INTEGER NOT NULL,
+  stop TEXT NOT NULL) STRICT;
+CREATE INDEX items_live ON items(id) WHERE ended IS NULL;
+CREATE INDEX items_issue ON items(repository, number);
+CREATE INDEX items_ended ON items(ended) WHERE ended IS NOT NULL;
+
+CREATE TABLE item_gates(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  item INTEGER NOT NULL,
+  gate TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  began INTEGER NOT NULL,
+  ended INTEGER) STRICT;
+CREATE INDEX item_gates_item ON item_gates(item);
+
+CREATE TABLE item_claims(
+  repository TEXT NOT NULL COLLATE NOCASE,
+  number INTEGER NOT NULL,
+  item INTEGER NOT NULL UNIQUE,
+  since INTEGER NOT NULL,
+  PRIMARY KEY(repository, number)) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array<const char*, kSchemaVersion> kVersions{
+    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
+    kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
 
 void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");

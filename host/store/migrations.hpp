@@ -32,13 +32,15 @@
 // Version 8: reservations.bypassable
 // Version 9:
 //   budget_waits(job, lease, until, generation)   services/budget_wait.cpp
+// Version 10:
+//   items, item_gates, item_claims                dispatch/item_store.cpp
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 9;
+inline constexpr int kSchemaVersion = 10;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 

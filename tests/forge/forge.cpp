@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "forge/exchange.hpp"
+#include "forge/git_http.hpp"
 
 namespace host::forge {
 namespace {
@@ -21,7 +22,7 @@ Forge::~Forge() = default;
 
 std::string Forge::listen(std::uint16_t port) {
   HttpServerLimits limits;
-  limits.body_bytes = std::size_t{8} << 20;
+  limits.body_bytes = std::size_t{64} << 20;
   limits.answer_time = std::chrono::minutes(10);  // a silent fault outlasts any client's patience
   server_ = std::make_unique<HttpServer>(
       *context_,
@@ -52,7 +53,8 @@ std::vector<Logged> Forge::requests(std::string_view method, std::string_view pa
 ServerResponse Forge::apply(const ServerRequest& request, Logged& entry) {
   entry.applied = true;
   auto response = is_model_path(request) ? answer_model(model, request, clock_->wall())
-                                         : answer(state, request);
+                  : !git_root.empty() && is_git_path(request) ? answer_git(state, git_root, request)
+                                                              : answer(state, request);
   entry.status = response.status;
   return response;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,8 @@ class Forge {
   void stop();
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
+  // With it the forge has git over HTTP, too: git_http.hpp.
+  std::filesystem::path git_root;
   ForgeState state;
   ModelState model;
   Faults faults;

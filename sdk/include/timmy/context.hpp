@@ -90,6 +90,7 @@ class Context {
   [[nodiscard]] Model model() const { return Model(caller_); }
   [[nodiscard]] Tokens tokens() const { return Tokens(caller_); }
   [[nodiscard]] Process process() const { return Process(caller_); }
+  [[nodiscard]] Playbooks playbooks() const { return Playbooks(caller_); }
 
   // A service that has no typed form here yet. See Caller::call.
   Json call(std::string_view method, const Json& params, Milliseconds timeout = {}) const {

@@ -15,6 +15,7 @@
 #include <timmy/caller.hpp>
 #include <timmy/gitea.hpp>
 #include <timmy/model.hpp>
+#include <timmy/playbooks.hpp>
 #include <timmy/process.hpp>
 #include <timmy/tokens.hpp>
 

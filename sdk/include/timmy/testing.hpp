@@ -30,6 +30,7 @@
 #include <timmy/abi.h>
 #include <timmy/services.hpp>
 #include <timmy/testing/forge.hpp>
+#include <timmy/testing/playbooks.hpp>
 #include <timmy/testing/process.hpp>
 #include <timmy/testing/tokens.hpp>
 
@@ -76,6 +77,7 @@ class World {
   Models models;                      // model/1. Since SDK 1.1
   Account account;                    // tokens/1, and what models are charged to. Since SDK 1.1
   Deadman deadman;                    // process/1. Since SDK 1.1
+  Dispatch dispatch;                  // playbooks/1. Since SDK 1.1
   std::map<std::string, Json> state;  // state/1
   std::vector<Json> jobs;             // parameters of each job that was enqueued or followed
   std::vector<Json> requests;         // parameters of each http/1.request
@@ -178,6 +180,7 @@ class World {
     if (method.starts_with("model/1.")) return models.answer(method.substr(8), params, account);
     if (method.starts_with("tokens/1.")) return account.answer(method.substr(9), params);
     if (method.starts_with("process/1.")) return deadman.answer(method.substr(10), params);
+    if (method.starts_with("playbooks/1.")) return dispatch.answer(method.substr(12), params);
     if (method.starts_with("state/1.")) return answer_state(method.substr(8), params);
     if (method == "http/1.request") return answer_http(params);
     if (method == "jobs/1.progress") return Json::object();

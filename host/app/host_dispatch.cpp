@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/running_host.hpp"
+
+namespace host {
+namespace {
+
+Error no_dispatcher(const std::string& fault) {
+  return Error(Code::unavailable,
+               fault.empty() ? "no playbook was on when this host started"
+                             : "no work is dispatched: " + fault,
+               fault.empty() ? "Enable one in host.yaml, and restart the host." : "");
+}
+
+}  // namespace
+
+// Without it the host goes on.
+void Host::open_dispatch() {
+  if (!dispatches(config_.config)) return;
+  const auto opened = attempt([this] {
+    dispatch_ = std::make_unique<DispatchRoom>(
+        DispatchGround{context_, loop_, store_, gitea_, clock_, [this] { return meter_.get(); },
+                       [this] { return ledger_.today(); }, options_.paths, installation_.supervisor,
+                       queue_.instance(), log_},
+        config_.config);
+  });
+  if (opened.ok()) return dispatch_->start();
+  dispatch_fault_ = opened.error().message();
+  log_.named("dispatch").error("no work is dispatched: {}", opened.error().what());
+}
+
+void Host::add_dispatch_attention(Json& lines) const {
+  if (!dispatch_fault_.empty()) lines.push_back("no work is dispatched: " + dispatch_fault_);
+  if (dispatch_)
+    for (const auto& line : dispatch_->attention()) lines.push_back(line);
+  else if (dispatch_fault_.empty() && dispatches(config_.config))
+    lines.push_back("a playbook was turned on since this host started; restart the host");
+}
+
+std::optional<ItemSources> Host::item_sources() {
+  if (!dispatch_) return std::nullopt;
+  return dispatch_->sources();
+}
+
+void Host::stop_dispatch(const std::function<void()>& done) {
+  if (!dispatch_) return done();
+  dispatch_->drain(config_.config.queue.shutdown_grace, done);
+}
+
+void Host::Desk::dispatch(Order order, Reply<Json> reply) {
+  if (!host_.dispatch_) return reply(no_dispatcher(host_.dispatch_fault_));
+  host_.dispatch_->dispatch(std::move(order), std::move(reply));
+}
+
+void Host::Desk::preview(Order order, Reply<Json> reply) {
+  if (!host_.dispatch_) return reply(no_dispatcher(host_.dispatch_fault_));
+  host_.dispatch_->preview(std::move(order), std::move(reply));
+}
+
+void Host::Desk::status(std::int64_t item, Reply<Json> reply) {
+  if (!host_.dispatch_) return reply(no_dispatcher(host_.dispatch_fault_));
+  host_.dispatch_->status(item, std::move(reply));
+}
+
+}  // namespace host

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What became of an attempt, in facts: from how its run ended, from what the ledger has of it, and
+// from the one file that its agent may leave.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "dispatch/agent.hpp"
+#include "dispatch/dispatcher_outside.hpp"
+#include "dispatch/item_account.hpp"
+#include "runs/run.hpp"
+
+namespace host::dispatch {
+
+// Where an attempt's agent works besides its clone, and what stays of it.
+struct AttemptFolders {
+  std::filesystem::path run;      // runs/<run>: the Runner's
+  std::filesystem::path scratch;  // the agent's own; gone when the facts are written
+
+  [[nodiscard]] std::filesystem::path report_file() const { return scratch / "report.md"; }
+  [[nodiscard]] std::filesystem::path facts() const { return run / "facts.json"; }
+  [[nodiscard]] std::filesystem::path kept() const { return run / "kept"; }
+};
+
+// `judged`: the agent's adapter's word on an exit; nothing: it is not known any more.
+// `over_budget`: why the host ended it, if it did that for its tokens.
+[[nodiscard]] RunFacts facts_of_end(const std::string& run, const runs::RunEnding& ending,
+                                    const std::optional<AgentEnd>& judged,
+                                    const std::string& over_budget, const ItemAccount& account);
+// The agent's exit, as its adapter takes it, with the end of its output.
+[[nodiscard]] AgentExit exit_of(const runs::RunEnding& ending, const AttemptFolders& folders);
+
+// Adds the report, writes the facts down, and clears the scratch away. Blocks. Throws Error{io}.
+[[nodiscard]] RunFacts settle_facts(RunFacts facts, const AttemptFolders& folders);
+// As they were written down. Nothing: they were not. Throws Error{invalid}, {io}.
+[[nodiscard]] std::optional<RunFacts> written_facts(const AttemptFolders& folders);
+
+}  // namespace host::dispatch

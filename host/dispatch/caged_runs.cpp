@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/caged_runs.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "dispatch/agent_probe.hpp"
+#include "dispatch/attempt_prompt.hpp"
+#include "runs/run_lock.hpp"
+#include "runs/supervised_runner.hpp"
+#include "workspaces/clone_remove.hpp"
+
+namespace host::dispatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+// In the scratch: what the agent reads from its standard input.
+constexpr const char* kInputFile = "input";
+
+bool is_there(const fs::path& path) {
+  struct stat there {};
+  return ::lstat(path.c_str(), &there) == 0;
+}
+
+// Files that an agent is given, and the run that they are for. Blocks.
+runs::RunSpec spec_of(const AttemptOrder& order, const AgentLaunch& launch,
+                      const AttemptFolders& folders, std::optional<SocketAddress> meter) {
+  prepare(launch);
+  runs::RunSpec spec;
+  spec.id = order.run;
+  spec.arguments = launch.arguments;
+  spec.folder = launch.folder;
+  spec.environment = launch.environment;
+  spec.writable = launch.writable;
+  spec.scratch = folders.scratch;
+  spec.readable = launch.readable;
+  spec.network = order.work.playbook->network == Network::open ? runs::Network::open
+                                                               : runs::Network::meter_only;
+  spec.meter = std::move(meter);
+  spec.limits = limits_of(*order.work.playbook);
+  if (!launch.input.empty()) {
+    spec.input = folders.scratch / kInputFile;
+    write_atomically(spec.input, launch.input, 0600);
+  }
+  return spec;
+}
+
+}  // namespace
+
+class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
+ public:
+  explicit Impl(RunWorld world) : world_(std::move(world)) {
+    make_directories(world_.folders.scratch, 0700);
+  }
+
+  void start(AttemptOrder order, Reply<RunFacts> ended);
+  void cancel(const std::string& run, const std::string& why);
+  void settle(const std::string& run, Reply<RunFacts> ended);
+  void tokens_used();
+  [[nodiscard]] std::size_t running() const { return attempts_.size(); }
+
+ private:
+  struct Attempt {
+    AttemptOrder order;
+    Reply<RunFacts> ended;
+    AttemptFolders folders;
+    std::shared_ptr<const Agent> agent;
+    std::string metered;      // the meter's run; empty: none
+    std::string cancelled;    // why it was cancelled before it ran
+    std::string over_budget;  // why it is ended for its tokens
+    std::int64_t calls = 0;   // that the ledger had at the last look
+    bool running = false;     // the Runner has it
+  };
+  using Shared = std::shared_ptr<Attempt>;
+
+  template <class T>
+  Reply<T> then(void (Impl::*next)(const Shared&, T), const Shared& attempt) {
+    return [weak = weak_from_this(), next, attempt](Result<T> result) {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!result.ok()) return self->not_begun(attempt, result.error());
+      (self.get()->*next)(attempt, std::move(result).value());
+    };
+  }
+
+  void check_day(const Shared& attempt, std::int64_t used);
+  void choose_agent(const Shared& attempt);
+  void agent_chosen(const Shared& attempt, std::shared_ptr<const Agent> agent);
+  void metered(const Shared& attempt, MeteredRun run);
+  void launch(const Shared& attempt, const std::string& url, const Secret& key);
+  void launched(const Shared& attempt, runs::RunSpec spec);
+  void not_begun(const Shared& attempt, const Error& error);
+  void ended(const Shared& attempt, const runs::RunEnding& ending);
+  void account(const std::string& run, const runs::RunEnding& ending,
+               const std::optional<AgentEnd>& judged, const Shared& attempt,
+               const Reply<RunFacts>& reply);
+  void lock_is_free(const std::string& run);
+  [[nodiscard]] AttemptFolders folders_of(const std::string& run) const {
+    return {world_.folders.runs / run, world_.folders.scratch / run};
+  }
+
+  RunWorld world_;
+  std::map<std::string, Shared> attempts_;
+  struct Settling {
+    Reply<RunFacts> reply;
+    std::unique_ptr<runs::LockWait> wait;
+  };
+  std::map<std::string, Settling> settling_;
+};
+
+void CagedRuns::Impl::start(AttemptOrder order, Reply<RunFacts> ended) {
+  const auto run = order.run;
+  const auto folders = folders_of(run);
+  if (attempts_.contains(run) || is_there(folders.run)) return settle(run, std::move(ended));
+  auto made = std::make_shared<Attempt>();
+  made->order = std::move(order);
+  made->ended = std::move(ended);
+  made->folders = folders;
+  attempts_.emplace(run, made);
+  const auto& lane = made->order.work.lane;
+  if (!lane->budget.tokens_per_day) return choose_agent(made);
+  world_.store.run(
+      [lane, day = world_.today()](Unit& unit) { return tokens_of_day(unit, *lane, day); },
+      then<std::int64_t>(&Impl::check_day, made));
+}
+
+void CagedRuns::Impl::check_day(const Shared& made, std::int64_t used) {
+  const auto& lane = *made->order.work.lane;
+  if (used < *lane.budget.tokens_per_day) return choose_agent(made);
+  not_begun(made, Error(Code::rate_limited,
+                        fmt::format("lane {} has used {} of its {} tokens of the day", lane.name,
+                                    used, *lane.budget.tokens_per_day),
+                        "Wait for the next day, or raise tokens_per_day in agent-lanes.json."));
+}
+
+void CagedRuns::Impl::choose_agent(const Shared& made) {
+  world_.blocking.run(
+      [made, places = world_.places, cages = world_.cages] {
+        auto agent = make_agent(made->order.work.agent, places, caged_probe(cages));
+        if (const auto held = agent->held()) throw Error(Code::rate_limited, *held);
+        workspaces::remove_tree(made->folders.scratch);
+        make_directories(made->folders.scratch, 0700);
+        return std::shared_ptr<const Agent>(std::move(agent));
+      },
+      then<std::shared_ptr<const Agent>>(&Impl::agent_chosen, made));
+}
+
+void CagedRuns::Impl::agent_chosen(const Shared& made, std::shared_ptr<const Agent> agent) {
+  made->agent = std::move(agent);
+  auto* meter = world_.meter();
+  const auto& work = made->order.work;
+  if (meter == nullptr) return launch(made, "", Secret());
+  RunTerms terms;
+  terms.spender.pipeline = pipeline_of(*work.lane);
+  terms.spender.playbook = work.playbook->name;
+  terms.spender.run = made->order.run;
+  terms.spender.repo = work.item.repository;
+  terms.spender.issue = work.item.number;
+  terms.spender.bypassable = work.playbook->network == Network::open;
+  terms.route = work.agent.route;
+  if (!work.agent.model.empty()) terms.model = work.agent.model;
+  meter->open_run(std::move(terms), then<MeteredRun>(&Impl::metered, made));
+}
+
+void CagedRuns::Impl::metered(const Shared& made, MeteredRun run) {
+  made->metered = run.id;
+  launch(made, run.url, run.key);
+}
+
+void CagedRuns::Impl::launch(const Shared& made, const std::string& url, const Secret& key) {
+  if (!made->cancelled.empty())
+    return not_begun(made, Error(Code::cancelled, "it was cancelled: " + made->cancelled));
+  std::optional<SocketAddress> address;
+  if (auto* meter = world_.meter(); meter != nullptr && !made->metered.empty())
+    address = meter->address();
+  world_.blocking.run(
+      [made, url, key, address] {
+        const auto& order = made->order;
+        const AgentTask task{.run = order.run,
+                             .prompt = attempt_prompt(order, made->folders.report_file()),
+                             .tree = order.workspace.tree,
+                             .scratch = made->folders.scratch,
+                             .report_file = made->folders.report_file(),
+                             .model_url = url,
+                             .model_key = key};
+        return spec_of(order, made->agent->launch(task), made->folders, address);
+      },
+      then<runs::RunSpec>(&Impl::launched, made));
+}
+
+void CagedRuns::Impl::launched(const Shared& made, runs::RunSpec spec) {
+  if (!made->cancelled.empty())
+    return not_begun(made, Error(Code::cancelled, "it was cancelled: " + made->cancelled));
+  made->running = true;
+  world_.runner.start(std::move(spec),
+                      {.started = {},
+                       .output = {},
+                       .ended = [weak = weak_from_this(), made](const runs::RunEnding& ending) {
+                         if (const auto self = weak.lock()) self->ended(made, ending);
+                       }});
+}
+
+void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
+  const auto reply = [weak = weak_from_this(), made, error](const Status&) {
+    if (const auto self = weak.lock()) self->attempts_.erase(made->order.run);
+    made->ended(error);
+  };
+  auto* meter = world_.meter();
+  if (meter != nullptr && !made->metered.empty()) return meter->close_run(made->metered, reply);
+  world_.loop.post([reply] { reply(Done{}); });
+}
+
+// The meter first: only then the ledger has all of it.
+void CagedRuns::Impl::ended(const Shared& made, const runs::RunEnding& ending) {
+  made->running = false;
+  if (ending.kind == runs::RunEnding::Kind::not_started)
+    return not_begun(made, Error(Code::unavailable, "no run can be started: " + ending.evidence,
+                                 "See timmy-host --doctor."));
+  const auto go_on = [weak = weak_from_this(), made, ending](const Status&) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto judged = made->agent->judge(exit_of(ending, made->folders));
+    self->account(made->order.run, ending, judged, made, [weak, made](Result<RunFacts> facts) {
+      if (const auto still = weak.lock()) still->attempts_.erase(made->order.run);
+      made->ended(std::move(facts));
+    });
+  };
+  auto* meter = world_.meter();
+  if (meter != nullptr && !made->metered.empty()) return meter->close_run(made->metered, go_on);
+  go_on(Done{});
+}
+
+void CagedRuns::Impl::account(const std::string& run, const runs::RunEnding& ending,
+                              const std::optional<AgentEnd>& judged, const Shared& made,
+                              const Reply<RunFacts>& reply) {
+  world_.store.run(
+      [run](Unit& unit) { return account_of_run(unit, run); },
+      [weak = weak_from_this(), run, ending, judged, made, reply](Result<ItemAccount> account) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (!account.ok()) return reply(account.error());
+        auto facts = facts_of_end(run, ending, judged, made ? made->over_budget : std::string(),
+                                  account.value());
+        if (made) facts.evidence["agent"] = made->agent->description();
+        self->world_.blocking.run(
+            [facts, made, folders = self->folders_of(run)] { return settle_facts(facts, folders); },
+            reply);
+      });
+}
+
+void CagedRuns::Impl::cancel(const std::string& run, const std::string& why) {
+  const auto found = attempts_.find(run);
+  if (found == attempts_.end()) return;
+  if (found->second->running) return world_.runner.cancel(run, why);
+  found->second->cancelled = why.empty() ? "by the host" : why;
+}
+
+void CagedRuns::Impl::settle(const std::string& run, Reply<RunFacts> reply) {
+  // It never ended, as far as this host knows: whoever asks last is told.
+  if (const auto found = attempts_.find(run); found != attempts_.end())
+    return void(found->second->ended = std::move(reply));
+  auto& settling = settling_[run];
+  settling.reply = std::move(reply);
+  settling.wait = std::make_unique<runs::LockWait>(
+      world_.loop, runs::lock_path(folders_of(run).run), [weak = weak_from_this(), run] {
+        if (const auto self = weak.lock()) self->lock_is_free(run);
+      });
+}
+
+void CagedRuns::Impl::lock_is_free(const std::string& run) {
+  const auto found = settling_.find(run);
+  const auto reply = std::move(found->second.reply);
+  // It is what calls here.
+  world_.loop.post([wait = std::shared_ptr<runs::LockWait>(std::move(found->second.wait))] {});
+  settling_.erase(found);
+  const auto folders = folders_of(run);
+  RunFacts facts;
+  facts.run = run;
+  facts.reason = "it was never started";
+  if (!is_there(folders.run)) return reply(facts);
+  const auto written = attempt([&] { return written_facts(folders); });
+  if (written.ok() && written.value()) return reply(*written.value());
+  runs::RunEnding ending;
+  ending.evidence = "the host ended while it ran";
+  const auto known = attempt([&] { return runs::read_ending(folders.run); });
+  account(run, known.ok() ? known.value() : ending, {}, nullptr, reply);
+}
+
+void CagedRuns::Impl::tokens_used() {
+  for (const auto& [run, made] : attempts_) {
+    if (!made->running || made->metered.empty()) continue;
+    world_.store.run(
+        [run = run](Unit& unit) { return account_of_run(unit, run); },
+        [weak = weak_from_this(), made = made](Result<ItemAccount> account) {
+          const auto self = weak.lock();
+          if (!self || !account.ok() || !made->running) return;
+          const auto& [tokens, calls, whole, models] = account.value();
+          const auto& run_id = made->order.run;
+          if (std::exchange(made->calls, calls) != calls) self->world_.runner.alive(run_id);
+          const auto most = std::min(
+              made->order.tokens_left,
+              made->order.work.lane->budget.tokens_per_run.value_or(made->order.tokens_left));
+          if (tokens < most || !made->over_budget.empty()) return;
+          made->over_budget = fmt::format("it has used {} tokens, of {}", tokens, most);
+          self->world_.runner.cancel(run_id, made->over_budget);
+        });
+  }
+}
+
+CagedRuns::CagedRuns(RunWorld world) : impl_(std::make_shared<Impl>(std::move(world))) {}
+CagedRuns::~CagedRuns() = default;
+void CagedRuns::start(AttemptOrder order, Reply<RunFacts> ended) {
+  impl_->start(std::move(order), std::move(ended));
+}
+void CagedRuns::cancel(const std::string& run, const std::string& why) { impl_->cancel(run, why); }
+void CagedRuns::settle(std::string run, Reply<RunFacts> ended) {
+  impl_->settle(run, std::move(ended));
+}
+void CagedRuns::tokens_used() { impl_->tokens_used(); }
+std::size_t CagedRuns::running() const { return impl_->running(); }
+
+}  // namespace host::dispatch

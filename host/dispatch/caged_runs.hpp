@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/log.hpp"
+#include "dispatch/agent.hpp"
+#include "dispatch/attempt_end.hpp"
+#include "dispatch/blocking_work.hpp"
+#include "dispatch/dispatcher_outside.hpp"
+#include "dispatch/item_cage.hpp"
+#include "runs/runner.hpp"
+#include "store/store.hpp"
+#include "tokens/meter.hpp"
+
+namespace host::dispatch {
+
+// What it works with; all outlives it.
+struct RunWorld {
+  Loop& loop;
+  Store& store;
+  runs::Runner& runner;
+  BlockingWork& blocking;
+  std::shared_ptr<ItemCages> cages;
+  std::function<Meter*()> meter;        // null: there is none, and no agent gets a model
+  std::function<std::int64_t()> today;  // the budget's day
+  CageFolders folders;
+  AgentPlaces places;
+  Log log;
+};
+
+// The real AgentRuns: an agent in its cage, with the meter as its model. An attempt leaves
+// runs/<run>/ behind: its output, how it ended, and, once that has been put together, its facts.
+class CagedRuns final : public AgentRuns {
+ public:
+  explicit CagedRuns(RunWorld world);
+  ~CagedRuns() override;
+
+  void start(AttemptOrder order, Reply<RunFacts> ended) override;
+  void cancel(const std::string& run, const std::string& why) override;
+  void settle(std::string run, Reply<RunFacts> ended) override;
+
+  // The ledger has new rows: a run that had an answer lives, whatever it prints, and one that has
+  // used up its tokens ends. What it asked for meanwhile is charged as well.
+  void tokens_used();
+  [[nodiscard]] std::size_t running() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace host::dispatch

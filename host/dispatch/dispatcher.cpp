@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/dispatcher.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "dispatch/dispatcher_impl.hpp"
+
+namespace host::dispatch {
+namespace {
+
+constexpr Duration kWriteAgain = std::chrono::seconds(5);
+
+// What a host before had under way is interrupted, and what did that to too many hosts fails.
+std::vector<Item> take_over(Unit& unit, std::int64_t instance, int most, WallTime now) {
+  std::vector<Item> kept;
+  for (auto& item : live_items(unit)) {
+    if (item.at.state != ItemState::running || item.instance == instance) {
+      kept.push_back(std::move(item));
+      continue;
+    }
+    item.due = now;
+    if (++item.interruptions > most) {
+      const auto why = fmt::format("{} hosts ended while it was under way", item.interruptions);
+      (void)move_item(unit, std::move(item), Move::fail, {.reason = why, .evidence = {}}, now);
+    } else {
+      kept.push_back(move_item(unit, std::move(item), Move::interrupt,
+                               {.reason = "the host ended", .evidence = {}}, now));
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
+Dispatcher::Impl::Impl(DispatchWorld world, Log log, std::int64_t instance,
+                       DispatchSettings settings)
+    : world_(std::move(world)),
+      log_(std::move(log)),
+      instance_(instance),
+      settings_(settings),
+      timeline_(world_.loop.clock()),
+      search_(world_.loop, world_.gitea, world_.find_repositories, log_, settings.sweep) {}
+
+void Dispatcher::Impl::start(std::shared_ptr<const DispatchRules> rules, Reply<Done> started) {
+  rules_ = std::move(rules);
+  world_.store.run(
+      [instance = instance_, most = settings_.most_interruptions, at = now()](Unit& unit) {
+        return take_over(unit, instance, most, at);
+      },
+      [weak = weak_from_this(), started = std::move(started)](Result<std::vector<Item>> kept) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (!kept.ok()) return started(kept.error());
+        for (auto& item : kept.value()) {
+          auto& live = self->take_up(std::move(item));
+          live.reported = live.item.at.gate == Gate::report;
+        }
+        self->started_ = true;
+        started(Done{});
+        self->look();
+        self->pump();
+      });
+}
+
+void Dispatcher::Impl::set_rules(std::shared_ptr<const DispatchRules> rules) {
+  rules_ = std::move(rules);
+  search_.forget();
+  pump();
+  if (started_) look();
+}
+
+Dispatcher::Impl::Live& Dispatcher::Impl::take_up(Item item) {
+  auto& live = live_[item.id];
+  live.item = std::move(item);
+  return live;
+}
+
+void Dispatcher::Impl::guarded(Live& live, const std::function<void()>& work) {
+  // `work` may have ended the item, and `live` with it.
+  const auto id = live.item.id;
+  try {
+    work();
+  } catch (...) {
+    const auto error = current_error();
+    log_.error("item {}: {}", id.value(), error.what());
+    if (const auto found = live_.find(id); found != live_.end())
+      commit(found->second, Move::fail, {.reason = error.message(), .evidence = {}});
+  }
+}
+
+bool Dispatcher::Impl::break_off(Live& live) {
+  if (!live.item.stop.empty()) {
+    commit(live, Move::stop, {.reason = live.item.stop, .evidence = {}});
+    return true;
+  }
+  if (!live.hand_to.empty()) {
+    live.item.lane = std::exchange(live.hand_to, {});
+    wait(live, live.hand_why, {});
+    return true;
+  }
+  if (!drained_) return false;
+  live.item.due = now();
+  commit(live, Move::interrupt, {.reason = "the host stopped", .evidence = {}});
+  return true;
+}
+
+void Dispatcher::Impl::fall(Live& live, const Error& error) {
+  const bool passes = error.transient() || error.code() == Code::denied;
+  if (!passes) return commit(live, Move::fail, {.reason = error.what(), .evidence = {}});
+  live.for_forge = error.code() == Code::unavailable;
+  wait(live, error.message(), settings_.retry_after);
+}
+
+void Dispatcher::Impl::wait(Live& live, std::string reason, Duration delay,
+                            std::optional<Json> evidence) {
+  live.item.due = now() + delay;
+  commit(live, Move::wait, {.reason = std::move(reason), .evidence = std::move(evidence)});
+}
+
+void Dispatcher::Impl::commit(Live& live, Move move, MoveNote note, Then then) {
+  write(
+      live,
+      [item = live.item, move, note = std::move(note)](Unit& unit, WallTime at) {
+        return move_item(unit, item, move, note, at);
+      },
+      std::move(then));
+}
+
+void Dispatcher::Impl::keep(Live& live, Then then) {
+  write(
+      live, [item = live.item](Unit& unit, WallTime at) { return save_item(unit, item, at); },
+      std::move(then));
+}
+
+void Dispatcher::Impl::write(Live& live, std::function<Item(Unit&, WallTime)> work, Then then) {
+  live.busy = true;
+  world_.store.run(
+      [work, at = now()](Unit& unit) { return work(unit, at); },
+      whatever<Item>(live, [this, work, then = std::move(then)](Live& at, Result<Item> item) {
+        if (!item.ok())
+          return write_failed(at, item.error(),
+                              [this, work, then](Live& again) { write(again, work, then); });
+        // Somebody may have asked for it while the write was on its way.
+        auto stop = std::move(at.item.stop);
+        at.item = std::move(item).value();
+        if (at.item.stop.empty()) at.item.stop = std::move(stop);
+        wrote(at, then);
+      }));
+}
+
+void Dispatcher::Impl::wrote(Live& live, const Then& then) {
+  if (!live.item.live()) return ended(live);
+  const auto [gate, state] = live.item.at;
+  if (state == ItemState::waiting) {
+    live.busy = false;
+    live.running = live.verifying = false;
+    // From track to verify the place is kept.
+    if (gate != Gate::verify) live.in_lane = false;
+    pump();
+  }
+  if (then) then(live);
+}
+
+// What is not on the disk has not happened: the item stays where it is until it can be written.
+void Dispatcher::Impl::write_failed(Live& live, const Error& error,
+                                    std::function<void(Live&)> again) {
+  log_.warn("item {} can't be written: {}", live.item.id.value(), error.what());
+  const auto id = live.item.id;
+  const bool passes = error.transient();
+  auto timer = std::make_shared<Timer>();
+  *timer = world_.loop.after(kWriteAgain, [weak = weak_from_this(), id, passes,
+                                           again = std::move(again), raw = std::weak_ptr(timer)] {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (const auto held = raw.lock()) self->retries_.erase(held);
+    const auto found = self->live_.find(id);
+    if (found == self->live_.end()) return;
+    if (passes) return self->guarded(found->second, [&] { again(found->second); });
+    // The row is another than was thought: the row is right.
+    self->world_.store.run(
+        [id](Unit& unit) { return read_item(unit, id); },
+        self->whatever<Item>(found->second, [self = self.get()](Live& at, Result<Item> row) {
+          if (row.ok()) at.item = std::move(row).value();
+          if (!at.item.live()) return self->ended(at);
+          at.item.due = self->now() + self->settings_.retry_after;
+          if (at.item.at.state == ItemState::running)
+            return self->commit(at, Move::interrupt, {.reason = "a write failed", .evidence = {}});
+          at.busy = false;
+          self->pump();
+        }));
+  });
+  retries_.insert(std::move(timer));
+}
+
+void Dispatcher::Impl::ended(Live& live) {
+  const Item item = live.item;
+  live_.erase(item.id);
+  log_.info("item {}, {} by {}: {} at {}{}{}", item.id.value(), item.subject(), item.playbook,
+            name(item.at.state), name(item.at.gate), item.reason.empty() ? "" : ": ", item.reason);
+  const auto noted = [log = log_, id = item.id](const char* what) {
+    return [log, id, what](Status done) {
+      if (!done.ok()) log.warn("item {}: {}: {}", id.value(), what, done.error().what());
+    };
+  };
+  const bool unfinished = item.at.state == ItemState::failed || item.at.state == ItemState::stopped;
+  if (unfinished && item.runs > 0) {
+    auto text = fmt::format("{}: {}.", item.at.state == ItemState::failed ? "Failed" : "Stopped",
+                            item.reason);
+    if (!item.head.empty()) text += " The work is kept.";
+    world_.reporter.tell(item, std::move(text), noted("nobody could be told of its end"));
+  }
+  if (!item.base.empty()) world_.workspaces.let_go(item, noted("its clone is kept"));
+  // Another playbook may be next.
+  if (item.at.state == ItemState::done) look_at(item.repository, item.number);
+  pump();
+  check_drained();
+}
+
+void Dispatcher::Impl::pump() {
+  if (std::exchange(pumping_, true)) return;
+  world_.loop.post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->pump_now();
+  });
+}
+
+void Dispatcher::Impl::pump_now() {
+  pumping_ = false;
+  if (drained_) return check_drained();
+  if (!started_) return;
+  const auto rank = [this](const Live* live) {
+    const auto* entry = rules_->find(live->item.playbook);
+    // What was begun is finished first.
+    return std::tuple(live->item.runs == 0, entry ? entry->playbook->priority : 0, live->item.id);
+  };
+  std::vector<Live*> idle;
+  for (auto& [id, live] : live_)
+    if (!live.busy) idle.push_back(&live);
+  std::sort(idle.begin(), idle.end(),
+            [&](const Live* a, const Live* b) { return rank(a) < rank(b); });
+  std::optional<WallTime> next;
+  const auto at = now();
+  for (auto* live : idle) {
+    if (live->item.due <= at || !live->item.stop.empty()) {
+      guarded(*live, [&] { advance(*live); });
+    } else if (!next || live->item.due < *next) {
+      next = live->item.due;
+    }
+  }
+  due_timer_.cancel();
+  if (next) due_timer_ = world_.loop.after(*next - at, [this] { pump(); });
+}
+
+// Waits for something that is no time: a place, a playbook. Written down once.
+void Dispatcher::Impl::hold(Live& live, const std::string& reason) {
+  if (live.item.reason == reason) return;
+  commit(live, Move::wait, {.reason = reason, .evidence = {}});
+}
+
+bool Dispatcher::Impl::has_place(const Lane& lane) const {
+  return std::count_if(live_.begin(), live_.end(), [&](const auto& each) {
+           return each.second.in_lane && each.second.item.lane == lane.name;
+         }) < lane.concurrency;
+}
+
+void Dispatcher::Impl::advance(Live& live) {
+  const auto& item = live.item;
+  const bool begun = item.run_open;
+  if (!item.stop.empty() && !begun)
+    return commit(live, Move::stop, {.reason = item.stop, .evidence = {}});
+  const auto* entry = rules_->find(item.playbook);
+  if (entry == nullptr)
+    return hold(live, fmt::format("playbook {} is not there, or its file is wrong", item.playbook));
+  if (!entry->enabled && item.at.gate <= Gate::track && !begun)
+    return hold(live, fmt::format("playbook {} is off in host.yaml", item.playbook));
+  if (item.at.gate > Gate::route) {
+    const auto* lane = rules_->lanes().find(item.lane);
+    if (lane == nullptr) return hold(live, fmt::format("there is no lane {}", item.lane));
+    if (item.at.gate == Gate::track && !begun && !has_place(*lane))
+      return hold(live, fmt::format("lane {} is full: {} at work", lane->name, lane->concurrency));
+    live.in_lane = item.at.gate != Gate::report;
+  }
+  live.playbook = entry->playbook;
+  live.for_forge = false;
+  live.item.instance = instance_;
+  commit(live, Move::begin, {}, [this](Live& at) { step(at); });
+}
+
+void Dispatcher::Impl::step(Live& live) {
+  switch (live.item.at.gate) {
+    case Gate::intake: return intake(live);
+    case Gate::triage: return triage(live);
+    case Gate::route: return route(live);
+    case Gate::track: return track(live);
+    case Gate::verify: return verify(live);
+    case Gate::report: return report(live);
+  }
+}
+
+void Dispatcher::Impl::forge_is_back() {
+  for (auto& [id, live] : live_)
+    if (live.for_forge && !live.busy) live.item.due = now();
+  pump();
+}
+
+std::vector<Item> Dispatcher::Impl::live() const {
+  std::vector<Item> all;
+  for (const auto& [id, live] : live_) all.push_back(live.item);
+  return all;
+}
+
+std::map<std::string, LaneLoad> Dispatcher::Impl::lanes() const {
+  std::map<std::string, LaneLoad> all;
+  for (const auto& [name, lane] : rules_->lanes().by_name) all[name];
+  for (const auto& [id, live] : live_) {
+    if (live.item.lane.empty()) continue;
+    auto& load = all[live.item.lane];
+    load.busy += live.in_lane;
+    load.waiting += live.item.at == Position{Gate::track, ItemState::waiting};
+  }
+  return all;
+}
+
+void Dispatcher::Impl::drain(std::function<void()> done) {
+  drained_ = std::move(done);
+  look_timer_.cancel();
+  due_timer_.cancel();
+  for (auto& [id, live] : live_) {
+    if (live.running) world_.runs.cancel(live.item.run, "the host is stopping");
+    if (live.verifying) world_.verifier.cancel(id);
+  }
+  pump();
+}
+
+void Dispatcher::Impl::check_drained() {
+  if (!drained_) return;
+  if (std::any_of(live_.begin(), live_.end(), [](const auto& each) { return each.second.busy; }))
+    return;
+  std::exchange(drained_, [] {})();
+}
+
+Dispatcher::Dispatcher(DispatchWorld world, Log log, std::int64_t instance,
+                       DispatchSettings settings)
+    : impl_(std::make_shared<Impl>(std::move(world), std::move(log), instance, settings)) {}
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::start(std::shared_ptr<const DispatchRules> rules, Reply<Done> started) {
+  impl_->start(std::move(rules), std::move(started));
+}
+void Dispatcher::set_rules(std::shared_ptr<const DispatchRules> rules) {
+  impl_->set_rules(std::move(rules));
+}
+void Dispatcher::look() { impl_->look(); }
+void Dispatcher::look_at(const std::string& repository, std::int64_t number) {
+  impl_->look_at(repository, number);
+}
+void Dispatcher::forge_is_back() { impl_->forge_is_back(); }
+void Dispatcher::renamed(const std::string& from, const std::string& to) {
+  impl_->renamed(from, to);
+}
+void Dispatcher::dispatch(DispatchOrder order, Reply<Item> reply) {
+  impl_->dispatch(std::move(order), std::move(reply));
+}
+void Dispatcher::preview(DispatchOrder order, Reply<DispatchPreview> reply) {
+  impl_->preview(std::move(order), std::move(reply));
+}
+void Dispatcher::cancel(ItemId id, std::string why, Reply<Item> reply) {
+  impl_->cancel(id, std::move(why), std::move(reply));
+}
+void Dispatcher::retry(ItemId id, Reply<Item> reply) { impl_->retry(id, std::move(reply)); }
+void Dispatcher::hand_over(std::string from, std::string to, std::string why, Reply<int> reply) {
+  impl_->hand_over(from, to, why, std::move(reply));
+}
+std::vector<Item> Dispatcher::live() const { return impl_->live(); }
+std::map<std::string, LaneLoad> Dispatcher::lanes() const { return impl_->lanes(); }
+void Dispatcher::drain(std::function<void()> done) { impl_->drain(std::move(done)); }
+
+}  // namespace host::dispatch

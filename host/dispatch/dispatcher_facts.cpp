@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/dispatcher_facts.hpp"
+
+#include <array>
+#include <utility>
+
+namespace host::dispatch {
+namespace {
+
+constexpr std::array kEnds = {
+    std::pair{RunEnd::exited, std::string_view("exited")},
+    std::pair{RunEnd::rate_limited, std::string_view("rate limited")},
+    std::pair{RunEnd::crashed, std::string_view("crashed")},
+    std::pair{RunEnd::deadline, std::string_view("deadline")},
+    std::pair{RunEnd::stalled, std::string_view("stalled")},
+    std::pair{RunEnd::budget, std::string_view("budget")},
+    std::pair{RunEnd::limit, std::string_view("limit")},
+    std::pair{RunEnd::cancelled, std::string_view("cancelled")},
+    std::pair{RunEnd::interrupted, std::string_view("interrupted")},
+    std::pair{RunEnd::not_started, std::string_view("not started")},
+};
+
+constexpr std::size_t kPathsKept = 200;  // of what changed
+
+RunEnd end_named(std::string_view text) {
+  for (const auto& [end, name] : kEnds)
+    if (name == text) return end;
+  return RunEnd::not_started;
+}
+
+}  // namespace
+
+std::string_view name(RunEnd end) noexcept {
+  for (const auto& [each, text] : kEnds)
+    if (each == end) return text;
+  return "not started";
+}
+
+Json to_json(const RunFacts& facts) {
+  return {{"run", facts.run},       {"how", name(facts.how)}, {"status", facts.status},
+          {"reason", facts.reason}, {"tokens", facts.tokens}, {"report", facts.report},
+          {"facts", facts.evidence}};
+}
+
+Json to_json(const ImportedWork& work) {
+  Json changed = work.changed;
+  if (changed.size() > kPathsKept) changed.erase(changed.begin() + kPathsKept, changed.end());
+  return {{"head", work.head},
+          {"commits", work.commits},
+          {"changed", std::move(changed)},
+          {"paths", work.changed.size()},
+          {"problems", work.problems}};
+}
+
+RunFacts run_facts_from(const Json& json) {
+  RunFacts facts;
+  facts.run = json.value("run", "");
+  facts.how = end_named(json.value("how", ""));
+  facts.status = json.value("status", 0);
+  facts.reason = json.value("reason", "");
+  facts.tokens = json.value("tokens", std::int64_t{0});
+  facts.report = json.value("report", "");
+  facts.evidence = json.value("facts", Json::object());
+  return facts;
+}
+
+RunFacts last_run(const std::vector<GateVisit>& visits) {
+  RunFacts facts;
+  for (const auto& visit : visits) {
+    const auto found = visit.evidence.find("run");
+    if (visit.gate == Gate::track && found != visit.evidence.end()) facts = run_facts_from(*found);
+  }
+  return facts;
+}
+
+WorkVerdict last_verdict(const std::vector<GateVisit>& visits) {
+  WorkVerdict verdict;
+  for (const auto& visit : visits) {
+    const auto found = visit.evidence.find("verdict");
+    if (visit.gate == Gate::verify && found != visit.evidence.end())
+      verdict = parse_verdict(*found);
+  }
+  return verdict;
+}
+
+}  // namespace host::dispatch

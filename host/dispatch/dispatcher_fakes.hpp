@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Twins of what the dispatcher needs of the outer world, for tests. What they hold outlives a
+// dispatcher, as disks, runners and forges outlive a host: crash() is what its end does to them.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/fake_loop.hpp"
+#include "dispatch/dispatcher_outside.hpp"
+#include "gitea/fake_gitea.hpp"
+
+namespace host::dispatch {
+
+// Work under way that a crash cuts short, or not: what was asked of git may still be done.
+class FakeOutside {
+ public:
+  explicit FakeOutside(Loop& loop) : loop_(&loop) {}
+  // Each call takes so long; called anew for each.
+  std::function<Duration()> takes = [] { return Duration{}; };
+  // Every next call fails with this; several are used up in order.
+  std::vector<Error> failures;
+
+  // The host is gone: what was not done is not done any more.
+  void crash() { ++life_; }
+
+ protected:
+  template <class T, class Work>
+  void answer(Reply<T> reply, Work work) {
+    auto slot = std::make_shared<Timer>();
+    *slot = loop_->after(takes(), [this, slot, life = life_, reply = std::move(reply),
+                                   work = std::move(work)]() mutable {
+      if (life != life_) return;
+      if (!failures.empty()) {
+        const auto error = failures.front();
+        failures.erase(failures.begin());
+        return reply(error);
+      }
+      reply(attempt([&]() -> T { return work(); }));
+    });
+    timers_.push_back(std::move(slot));
+  }
+  Loop* loop_;
+  int life_ = 0;
+  std::vector<std::shared_ptr<Timer>> timers_;
+};
+
+inline void set_branch(FakeGitea& forge, const std::string& repository, const std::string& name,
+                       const std::string& sha) {
+  auto& branches = forge.repos.at(repository).branches;
+  for (auto& branch : branches)
+    if (branch.name == name) return void(branch.sha = sha);
+  Branch made;
+  made.name = name, made.sha = sha;
+  branches.push_back(std::move(made));
+}
+// Empty: there is none.
+inline std::string branch_at(FakeGitea& forge, const std::string& repository,
+                             const std::string& name) {
+  for (const auto& branch : forge.repos.at(repository).branches)
+    if (branch.name == name) return branch.sha;
+  return {};
+}
+
+class FakeWorkspaces final : public Workspaces, public FakeOutside {
+ public:
+  FakeWorkspaces(Loop& loop, FakeGitea& forge) : FakeOutside(loop), forge_(&forge) {}
+
+  struct Clone {
+    std::string base;
+    std::string head;  // what its agent committed
+    bool dirty = false;
+  };
+  std::map<std::string, Clone> clones;      // by subject
+  std::map<std::string, std::string> work;  // what was taken in, by subject
+  std::vector<std::string> problems;        // that the next commits have
+  std::size_t pushes = 0;                   // that moved a branch
+  std::size_t prepared = 0;
+
+  void prepare(ItemWork order, Reply<Workspace> reply) override {
+    answer(std::move(reply), [this, item = order.item] {
+      ++prepared;
+      auto& clone = clones[item.subject()];
+      if (clone.base.empty()) clone.base = "base-" + item.subject();
+      if (clone.head.empty()) clone.head = work[item.subject()];
+      return Workspace{"/clones/" + item.subject(), item.branch, "main", clone.base,
+                       work[item.subject()]};
+    });
+  }
+  void take_in(ItemWork order, Reply<ImportedWork> reply) override {
+    answer(std::move(reply), [this, item = order.item]() -> ImportedWork {
+      const auto found = clones.find(item.subject());
+      if (found == clones.end() || found->second.head.empty()) return {};
+      if (!problems.empty()) return {{}, 1, {}, std::exchange(problems, {})};
+      work[item.subject()] = found->second.head;
+      return {found->second.head, 1, {"src/a.c"}, {}};
+    });
+  }
+  void seal(ReportOrder order, Reply<std::string> reply) override {
+    answer(std::move(reply),
+           [item = order.work.item] { return "sealed-" + item.run + "-" + item.head; });
+  }
+  void push(ItemWork order, Reply<PushedWork> reply) override {
+    answer(std::move(reply), [this, item = order.item]() -> PushedWork {
+      const auto there = branch_at(*forge_, item.repository, item.branch);
+      if (there == item.sealed) return {};
+      if (there != item.pushed) return {PushedWork::Kind::moved, "fetch first"};
+      ++pushes;
+      set_branch(*forge_, item.repository, item.branch, item.sealed);
+      return {};
+    });
+  }
+  void let_go(Item item, Reply<Done> reply) override {
+    answer(std::move(reply), [this, item] {
+      const auto found = clones.find(item.subject());
+      if (found == clones.end()) return Done{};
+      if (found->second.dirty || found->second.head != work[item.subject()])
+        throw Error(Code::conflict, "there is work in it");
+      clones.erase(found);
+      return Done{};
+    });
+  }
+
+ private:
+  FakeGitea* forge_;
+};
+
+// Runs that end when a test says so, or by themselves after `takes`.
+class FakeRuns final : public AgentRuns, public FakeOutside {
+ public:
+  FakeRuns(Loop& loop, FakeWorkspaces& workspaces) : FakeOutside(loop), workspaces_(&workspaces) {}
+
+  // What an agent does in its clone, and how it ends.
+  std::function<RunFacts(const AttemptOrder&, FakeWorkspaces::Clone&)> agent = fixes;
+  bool by_themselves = true;
+  std::vector<AttemptOrder> orders;
+  std::vector<std::pair<std::string, std::string>> cancelled;  // run and why
+  std::optional<Error> refuse;                                 // every start
+
+  static RunFacts fixes(const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
+    clone.head = "work-" + order.run;
+    RunFacts facts;
+    facts.how = RunEnd::exited;
+    facts.reason = "ended with status 0";
+    facts.tokens = 100;
+    facts.report = "Mended.";
+    return facts;
+  }
+
+  void start(AttemptOrder order, Reply<RunFacts> ended) override {
+    if (refuse) {
+      loop_->post([ended = std::move(ended), error = *refuse] { ended(error); });
+      return;
+    }
+    orders.push_back(order);
+    auto& run = runs_[order.run];
+    run.order = order;
+    run.ended = std::move(ended);
+    if (by_themselves)
+      run.timer = loop_->after(takes(), [this, name = order.run] { finish(name); });
+  }
+  void cancel(const std::string& name, const std::string& why) override {
+    cancelled.emplace_back(name, why);
+    const auto found = runs_.find(name);
+    if (found == runs_.end() || found->second.over) return;
+    RunFacts facts;
+    facts.how = RunEnd::cancelled;
+    facts.reason = why;
+    facts.tokens = 50;
+    end(found->second, name, facts);
+  }
+  void settle(std::string name, Reply<RunFacts> ended) override {
+    loop_->post([this, name, ended = std::move(ended)] {
+      const auto found = runs_.find(name);
+      RunFacts facts;
+      facts.run = name;
+      if (found != runs_.end()) {
+        if (!found->second.over) found->second.facts.how = RunEnd::interrupted;
+        found->second.over = true;
+        facts = found->second.facts;
+        facts.run = name;
+      }
+      ended(facts);
+    });
+  }
+
+  // The run has come to its end.
+  void finish(const std::string& name) {
+    auto& run = runs_.at(name);
+    if (run.over) return;
+    end(run, name, agent(run.order, workspaces_->clones[run.order.work.item.subject()]));
+  }
+  [[nodiscard]] std::vector<std::string> at_work() const {
+    std::vector<std::string> names;
+    for (const auto& [name, run] : runs_)
+      if (!run.over) names.push_back(name);
+    return names;
+  }
+  // The host is gone, and so are its runs.
+  void crash() {
+    FakeOutside::crash();
+    for (auto& [name, run] : runs_) {
+      run.timer.cancel();
+      run.ended = nullptr;
+      if (!run.over) run.facts.how = RunEnd::interrupted;
+      run.over = true;
+    }
+  }
+
+ private:
+  struct Run {
+    AttemptOrder order;
+    Reply<RunFacts> ended;
+    RunFacts facts;
+    bool over = false;
+    Timer timer;
+  };
+  void end(Run& run, const std::string& name, RunFacts facts) {
+    facts.run = name;
+    run.over = true;
+    run.facts = facts;
+    if (run.ended)
+      loop_->post([ended = std::exchange(run.ended, nullptr), facts] { ended(facts); });
+  }
+  FakeWorkspaces* workspaces_;
+  std::map<std::string, Run> runs_;
+};
+
+class FakeVerifier final : public Verifier, public FakeOutside {
+ public:
+  using FakeOutside::FakeOutside;
+  std::function<bool(const VerifyOrder&)> passes = [](const VerifyOrder&) { return true; };
+  std::vector<ItemId> cancelled;
+  std::size_t asked = 0;
+
+  void verify(VerifyOrder order, Reply<WorkVerdict> reply) override {
+    ++asked;
+    answer(std::move(reply), [this, order = std::move(order)] {
+      if (passes(order))
+        return WorkVerdict{{{.name = "command verify", .summary = "12 tests"}}, {}};
+      return WorkVerdict{{{.name = "command verify",
+                           .state = Check::State::failed,
+                           .summary = "ended with status 1",
+                           .evidence = "test_x failed"}},
+                         {}};
+    });
+  }
+  void cancel(ItemId item) override { cancelled.push_back(item); }
+};
+
+// Opens the pull request at the forge, as the real one does; at once.
+class FakeReporter final : public Reporter {
+ public:
+  FakeReporter(Loop& loop, FakeGitea& forge) : loop_(&loop), forge_(&forge) {}
+
+  std::vector<std::string> told;  // "stopped org/app#1: ..."
+  std::vector<ReportOrder> orders;
+  bool waits_for_approval = false;
+
+  void publish(ReportOrder order, Reply<Publication> reply) override {
+    orders.push_back(order);
+    const auto& item = order.work.item;
+    const auto repo = parse_repo_name(item.repository);
+    if (order.work.playbook->report.kind == ReportKind::comment)
+      return forge_->keep_comment(
+          repo, item.number, order.facts.report, "item", [reply](Result<Comment> comment) {
+            if (!comment.ok()) return reply(comment.error());
+            reply(Publication{0, comment.value().html_url, true, "commented"});
+          });
+    NewPull wanted{item.branch, item.base_branch, "Mend it", "Closes " + item.subject()};
+    forge_->create_pr(repo, wanted, [reply, waits = waits_for_approval](Result<PullRequest> pull) {
+      if (!pull.ok()) return reply(pull.error());
+      reply(Publication{pull.value().number, pull.value().html_url, !waits,
+                        waits ? "waits for an approval" : "opened"});
+    });
+  }
+  void tell(Item item, std::string text, Reply<Done> reply) override {
+    told.push_back(item.subject() + ": " + text);
+    loop_->post([reply = std::move(reply)] { reply(Done{}); });
+  }
+
+ private:
+  Loop* loop_;
+  FakeGitea* forge_;
+};
+
+}  // namespace host::dispatch

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How work comes in: found on the forge, ordered by somebody, opened again.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dispatch/dispatcher_choice.hpp"
+#include "dispatch/dispatcher_impl.hpp"
+#include "dispatch/dispatcher_reconcile.hpp"
+#include "workspaces/git_name.hpp"
+
+namespace host::dispatch {
+namespace {
+
+constexpr Duration kPruneEvery = std::chrono::hours(1);
+
+// As the forge compares repositories.
+std::pair<std::string, std::int64_t> key_of(std::string repository, std::int64_t number) {
+  for (char& c : repository)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return {std::move(repository), number};
+}
+
+}  // namespace
+
+void Dispatcher::Impl::look() {
+  look_timer_.cancel();
+  if (drained_ || !started_) return;
+  look_timer_ = world_.loop.after(settings_.poll, [this] { look(); });
+  know_login([this](const Status& known) {
+    if (known.ok()) look_now();
+  });
+}
+
+void Dispatcher::Impl::know_login(std::function<void(Status)> then) {
+  if (!own_login_.empty()) return then(Done{});
+  world_.gitea.whoami([weak = weak_from_this(), then = std::move(then)](Result<User> user) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (!user.ok()) {
+      self->log_.warn("it is not known whose the forge's token is: {}", user.error().what());
+      return then(user.error());
+    }
+    self->own_login_ = user.value().login;
+    then(Done{});
+  });
+}
+
+void Dispatcher::Impl::look_now() {
+  watch_running();
+  prune();
+  search_.look(
+      rules_, [this](FoundIssues found) { take_found(std::move(found)); }, [] {});
+}
+
+// Those at work take no step for a long time, and so would not look at their issue.
+void Dispatcher::Impl::watch_running() {
+  for (auto& [id, live] : live_) {
+    if (!live.running && !live.verifying) continue;
+    const auto* entry = rules_->find(live.item.playbook);
+    if (entry == nullptr || !live.item.stop.empty()) continue;
+    world_.gitea.get_issue(parse_repo_name(live.item.repository), live.item.number,
+                           whatever<Issue>(live, [this](Live& at, Result<Issue> issue) {
+                             const auto* now_in_force = rules_->find(at.item.playbook);
+                             if (!issue.ok() || now_in_force == nullptr || !at.item.stop.empty())
+                               return;
+                             const auto why =
+                                 why_stop(at.item, issue.value(), *now_in_force, rules_->lanes());
+                             if (!why || (!at.running && !at.verifying)) return;
+                             at.item.stop = *why;
+                             if (at.running) world_.runs.cancel(at.item.run, *why);
+                             if (at.verifying) world_.verifier.cancel(at.item.id);
+                           }));
+  }
+}
+
+void Dispatcher::Impl::prune() {
+  const auto at = world_.loop.clock().monotonic();
+  if (pruned_ && at - *pruned_ < kPruneEvery) return;
+  pruned_ = at;
+  world_.store.run([keep = settings_.retention,
+                    now = now()](Unit& unit) { return prune_items(unit, keep, now); },
+                   [](const Result<int>&) {});
+}
+
+void Dispatcher::Impl::look_at(const std::string& repository, std::int64_t number) {
+  if (drained_ || !started_ || own_login_.empty()) return;
+  world_.gitea.get_issue(parse_repo_name(repository), number,
+                         [weak = weak_from_this(), repository](Result<Issue> issue) {
+                           const auto self = weak.lock();
+                           if (!self || !issue.ok()) return;
+                           self->take_found({repository, {std::move(issue).value()}, false});
+                         });
+}
+
+void Dispatcher::Impl::take_found(FoundIssues found) {
+  if (drained_) return;
+  const auto repository = found.repository;
+  std::optional<std::int64_t> only;
+  if (!found.whole && found.issues.size() == 1) only = found.issues.front().number;
+  world_.store.run(
+      [repository, only](Unit& unit) { return settled_items(unit, repository, only); },
+      [weak = weak_from_this(), found = std::move(found)](Result<std::vector<Item>> settled) {
+        const auto self = weak.lock();
+        if (self && settled.ok() && !self->drained_)
+          self->take_chosen(found.repository, found.issues, found.whole, settled.value());
+      });
+}
+
+void Dispatcher::Impl::take_chosen(const std::string& repository, const std::vector<Issue>& issues,
+                                   bool whole, const std::vector<Item>& settled) {
+  std::set<std::pair<std::string, std::int64_t>> taken = admitting_;
+  for (const auto& [id, live] : live_) taken.insert(key_of(live.item.repository, live.item.number));
+  std::map<std::int64_t, std::vector<Item>> by_number;
+  for (const auto& item : settled) by_number[item.number].push_back(item);
+  std::vector<ItemId> rearm;
+  for (const auto& issue : issues) {
+    const auto before = std::move(by_number[issue.number]);
+    by_number.erase(issue.number);
+    if (taken.contains(key_of(repository, issue.number))) continue;
+    const auto facts = facts_of(issue, repository, own_login_);
+    const auto choice = choose_work(facts, before, *rules_, now(), settings_.look_again);
+    rearm.insert(rearm.end(), choice.rearm.begin(), choice.rearm.end());
+    if (choice.playbook.empty() || taken.size() >= settings_.most_live) continue;
+    taken.insert(key_of(repository, issue.number));
+    // Who else claims it meanwhile has it: nothing is to be said of that.
+    if (choice.reopen) {
+      reopen(*choice.reopen, false, [](const Result<Item>&) {});
+    } else {
+      admit(new_item(facts, *rules_->find(choice.playbook)->playbook, "matching"),
+            [](const Result<Item>&) {});
+    }
+  }
+  // What is not open any more does not fit either.
+  if (whole)
+    for (const auto& [number, items] : by_number)
+      for (const auto& item : items) rearm.push_back(item.id);
+  if (!rearm.empty())
+    world_.store.run([rearm](Unit& unit) { rearm_items(unit, rearm); }, [](const Status&) {});
+}
+
+Item Dispatcher::Impl::new_item(const ItemFacts& facts, const Playbook& playbook,
+                                std::string source) const {
+  Item item;
+  item.repository = facts.repository;
+  item.number = facts.number;
+  item.is_pull = facts.is_pull;
+  item.title = facts.title;
+  item.playbook = playbook.name;
+  item.source = std::move(source);
+  item.own_login = own_login_;
+  item.assignees = facts.assignees;
+  item.branch = workspaces::branch_of({facts.repository, facts.number, playbook.name});
+  item.due = now();
+  return item;
+}
+
+void Dispatcher::Impl::admit(Item item, Reply<Item> reply) {
+  const auto key = key_of(item.repository, item.number);
+  admitting_.insert(key);
+  world_.store.run(
+      [item = std::move(item), at = now()](Unit& unit) { return insert_item(unit, item, at); },
+      [weak = weak_from_this(), key, reply = std::move(reply)](Result<Item> taken) {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->admitting_.erase(key);
+        if (taken.ok()) {
+          const auto& live = self->take_up(taken.value()).item;
+          self->log_.info("item {}: {} for {}, by {}", live.id.value(), live.subject(),
+                          live.playbook, live.source);
+          self->pump();
+        }
+        reply(std::move(taken));
+      });
+}
+
+void Dispatcher::Impl::reopen(ItemId id, bool by_person, Reply<Item> reply) {
+  world_.store.run(
+      [id, by_person, at = now()](Unit& unit) {
+        auto item = read_item(unit, id);
+        if (item.live() || item.at.state == ItemState::done)
+          throw Error(Code::conflict, fmt::format("item {} is {}, not declined, failed or stopped",
+                                                  id.value(), name(item.at.state)));
+        item.due = at;
+        // Who orders it has seen its labels.
+        if (by_person) item.matched = false, item.source = kByOperator;
+        return move_item(unit, std::move(item), Move::reopen, {}, at);
+      },
+      [weak = weak_from_this(), reply = std::move(reply)](Result<Item> item) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (item.ok()) {
+          self->take_up(item.value());
+          self->pump();
+        }
+        reply(std::move(item));
+      });
+}
+
+void Dispatcher::Impl::retry(ItemId id, Reply<Item> reply) { reopen(id, true, std::move(reply)); }
+
+void Dispatcher::Impl::judge_orders(const DispatchOrder& order, Reply<DispatchPreview> reply) {
+  const auto repo = parse_repo_name(order.repository);
+  know_login([weak = weak_from_this(), order, repo, reply](const Status& known) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (!known.ok()) return reply(known.error());
+    self->world_.gitea.get_issue(repo, order.number, [weak, order, reply](Result<Issue> issue) {
+      const auto still = weak.lock();
+      if (!still) return;
+      if (!issue.ok()) return reply(issue.error());
+      reply(attempt([&] { return still->judge_order_on(order, issue.value()); }));
+    });
+  });
+}
+
+DispatchPreview Dispatcher::Impl::judge_order_on(const DispatchOrder& order,
+                                                 const Issue& issue) const {
+  const auto& lanes = rules_->lanes();
+  DispatchPreview seen;
+  seen.facts = facts_of(issue, order.repository, own_login_);
+  std::vector<OfferedPlaybook> offered;
+  for (const auto& entry : rules_->entries()) offered.push_back(offer(entry));
+  seen.verdicts = choose_playbook(seen.facts, offered, lanes);
+  seen.playbook = order.playbook;
+  for (const auto& verdict : seen.verdicts)
+    if (verdict.kind == PlaybookVerdict::Kind::chosen && order.playbook.empty())
+      seen.playbook = verdict.playbook;
+  if (!order.lane.empty() && lanes.find(order.lane) == nullptr)
+    throw Error(Code::usage, "there is no lane " + order.lane, "See timmy-host playbooks list.");
+  if (seen.playbook.empty()) {
+    seen.reasons.push_back("no playbook takes it");
+    return seen;
+  }
+  const auto* entry = rules_->find(seen.playbook);
+  if (entry == nullptr)
+    throw Error(Code::usage, "there is no playbook " + seen.playbook,
+                "See timmy-host playbooks list.");
+  auto verdict = judge_order(seen.facts, *entry, lanes);
+  seen.lane = order.lane.empty() ? verdict.lane : order.lane;
+  if (verdict.kind == PlaybookVerdict::Kind::skipped) seen.reasons = std::move(verdict.reasons);
+  return seen;
+}
+
+void Dispatcher::Impl::preview(DispatchOrder order, Reply<DispatchPreview> reply) {
+  judge_orders(order, [weak = weak_from_this(), order, reply](Result<DispatchPreview> seen) {
+    const auto self = weak.lock();
+    if (!self || !seen.ok() || !seen.value().reasons.empty()) return reply(std::move(seen));
+    const auto* entry = self->rules_->find(seen.value().playbook);
+    if (entry == nullptr) return reply(std::move(seen));
+    const auto item = self->new_item(seen.value().facts, *entry->playbook, order.source);
+    ask_guard_facts(
+        self->world_.gitea, item, item.branch, {},
+        [item, seen = std::move(seen).value(), reply](Result<GuardFacts> facts) mutable {
+          if (!facts.ok()) return reply(facts.error());
+          auto verdict = judge(item, item.branch, facts.value());
+          seen.reasons = std::move(verdict.reasons);
+          reply(std::move(seen));
+        });
+  });
+}
+
+void Dispatcher::Impl::dispatch(DispatchOrder order, Reply<Item> reply) {
+  if (!started_ || drained_)
+    return reply(Error(Code::unavailable, "the dispatcher takes no work now"));
+  judge_orders(order, [weak = weak_from_this(), order, reply](Result<DispatchPreview> seen) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (!seen.ok()) return reply(seen.error());
+    const auto& found = seen.value();
+    if (!found.reasons.empty())
+      return reply(Error(Code::conflict,
+                         fmt::format("{}#{} is not taken: {}", order.repository, order.number,
+                                     fmt::join(found.reasons, "; ")),
+                         "See timmy-host playbooks explain."));
+    auto item =
+        self->new_item(found.facts, *self->rules_->find(found.playbook)->playbook, order.source);
+    item.lane = order.lane;
+    item.matched = std::any_of(found.verdicts.begin(), found.verdicts.end(), [&](const auto& each) {
+      return each.playbook == found.playbook && each.kind != PlaybookVerdict::Kind::skipped;
+    });
+    self->admit(std::move(item), reply);
+  });
+}
+
+void Dispatcher::Impl::cancel(ItemId id, std::string why, Reply<Item> reply) {
+  world_.store.run([id, why](Unit& unit) { return ask_stop(unit, id, why); },
+                   [weak = weak_from_this(), why, reply = std::move(reply)](Result<Item> item) {
+                     const auto self = weak.lock();
+                     if (!self) return;
+                     const auto found =
+                         item.ok() ? self->live_.find(item.value().id) : self->live_.end();
+                     if (found != self->live_.end()) {
+                       auto& live = found->second;
+                       live.item.stop = item.value().stop;
+                       if (live.running) self->world_.runs.cancel(live.item.run, why);
+                       if (live.verifying) self->world_.verifier.cancel(live.item.id);
+                       self->pump();
+                     }
+                     reply(std::move(item));
+                   });
+}
+
+void Dispatcher::Impl::hand_over(const std::string& from, const std::string& to,
+                                 const std::string& why, Reply<int> reply) {
+  for (const auto& lane : {from, to})
+    if (rules_->lanes().find(lane) == nullptr)
+      return reply(
+          Error(Code::usage, "there is no lane " + lane, "See timmy-host playbooks list."));
+  int count = 0;
+  for (auto& [id, live] : live_) {
+    const auto gate = live.item.at.gate;
+    if (live.item.lane != from || gate > Gate::track) continue;
+    ++count;
+    live.hand_why = fmt::format("from lane {} to {}: {}", from, to, why);
+    if (live.busy) {
+      live.hand_to = to;
+      if (live.running) world_.runs.cancel(live.item.run, live.hand_why);
+    } else {
+      live.item.lane = to;
+      wait(live, live.hand_why, {});
+    }
+  }
+  reply(count);
+}
+
+void Dispatcher::Impl::renamed(const std::string& from, const std::string& to) {
+  world_.store.run(
+      [from, to](Unit& unit) {
+        rename_items(unit, from, to);
+        return live_items(unit);
+      },
+      [weak = weak_from_this()](Result<std::vector<Item>> rows) {
+        const auto self = weak.lock();
+        if (!self || !rows.ok()) return;
+        for (auto& row : rows.value()) {
+          const auto found = self->live_.find(row.id);
+          // One with a step under way finds out by its next write, and takes the row as it is.
+          if (found != self->live_.end() && !found->second.busy)
+            found->second.item = std::move(row);
+        }
+        self->search_.forget();
+      });
+}
+
+}  // namespace host::dispatch

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Random histories of a dispatcher: it ticks, dies at any moment and comes back, agents do what
+// they like, and people close, label, assign, merge, push and open pull requests meanwhile.
+// Whatever happens, an issue has one claim and one pull request at most, no item is lost, and in
+// the end each is in a state that says why.
+#include <gmock/gmock.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <random>
+
+#include "dispatch/dispatcher_fixture.hpp"
+
+namespace host::dispatch {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr int kIssues = 40;
+constexpr const char* kFourLanes = R"({"lanes": {
+  "code": {"agent": {"kind": "hermes"}, "concurrency": 2, "labels": ["lane/code"]},
+  "deep": {"agent": {"kind": "hermes"}, "concurrency": 1},
+  "fast": {"agent": {"kind": "hermes"}, "concurrency": 3},
+  "read": {"agent": {"kind": "hermes"}, "concurrency": 2}
+}})";
+
+// A playbook with a lane of its own; all of them want the same issues.
+std::string racing(int priority) {
+  return "priority: " + std::to_string(priority) +
+         "\nlimits: { attempts: 3, tokens: 10000 }\n"
+         "matching: { repositories: [org/*], labels: { any: [bug, agent] } }\n";
+}
+
+class World : public DispatcherTest {
+ public:
+  explicit World(unsigned seed) : random_(seed) {
+    settings_.most_interruptions = 1'000;
+    auto& labels = forge_.repos.at("org/app").labels;
+    labels.push_back({900, "agent", "", "", false});
+    rules_ = lanes_rules();
+    for (int i = 0; i < kIssues; ++i)
+      add_issue(chance(3) ? std::vector<std::string>{"bug", "agent"}
+                          : std::vector<std::string>{chance(2) ? "bug" : "agent"});
+    const auto some_time = [this] { return Duration(seconds(1 + pick(200))); };
+    workspaces_.takes = [this] { return Duration(seconds(pick(20))); };
+    verifier_.takes = some_time;
+    runs_.takes = some_time;
+    runs_.agent = [this](const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
+      return work(order, clone);
+    };
+    verifier_.passes = [this](const VerifyOrder&) { return !chance(4); };
+  }
+  void TestBody() override {}
+
+  // One thing happens.
+  void step() {
+    switch (pick(16)) {
+      case 0:
+      case 1: return restart_and_check();
+      case 2: return close(any());
+      case 3: issue(any()).state = "open"; break;
+      case 4: return relabel(any());
+      case 5: return assign(any());
+      case 6: return open_pull_of_person(any());
+      case 7: return merge_any();
+      case 8: return cancel_any();
+      case 9: return retry_any();
+      case 10: return order(any());
+      case 11: forge_.set_available(false); break;
+      case 12:
+        forge_.set_available(true);
+        if (dispatcher_) dispatcher_->forge_is_back();
+        break;
+      case 13: return hand_over();
+      default: break;
+    }
+    tick(seconds(pick(120)));
+  }
+
+  // What must hold at any moment.
+  void check() {
+    const auto all = items();
+    std::set<std::int64_t> live;
+    for (const auto& item : all) {
+      if (!item.live()) continue;
+      RC_ASSERT(live.insert(item.number).second);
+      const auto claim =
+          store_.run_now([&](Unit& unit) { return claim_on(unit, item.repository, item.number); });
+      RC_ASSERT(claim == item.id);
+    }
+    RC_ASSERT(all.size() >= known_);
+    known_ = all.size();
+    // A person who has seen that one is merged may order another.
+    std::map<std::int64_t, int> made, open;
+    for (const auto& pull : pulls()) {
+      if (pull.user != forge_.user.login) continue;
+      const auto number = number_of(pull.head.branch);
+      ++made[number];
+      open[number] += pull.merged ? 0 : 1;
+    }
+    for (const auto& [number, count] : made)
+      RC_ASSERT(count == 1 || (ordered_.contains(number) && open[number] <= 1));
+    std::map<std::string, int> busy;
+    for (const auto& name : runs_.at_work()) {
+      const auto id = item_of_run(name).value();
+      for (const auto& item : all)
+        if (item.id == id) ++busy[item.lane];
+    }
+    for (const auto& [lane, count] : busy)
+      RC_ASSERT(count <= rules_->lanes().find(lane)->concurrency);
+  }
+
+  // People leave it alone: what is left comes to its end.
+  void settle() {
+    forge_.set_available(true);
+    verifier_.passes = [](const VerifyOrder&) { return true; };
+    runs_.agent = FakeRuns::fixes;
+    restart_and_check();
+    tick(hours(6));
+    check();
+    for (const auto& item : items()) {
+      RC_ASSERT(!item.live());
+      RC_ASSERT(item.ended.has_value());
+      RC_ASSERT(item.at.state == ItemState::done || !item.reason.empty());
+      if (item.at.state == ItemState::done) RC_ASSERT(item.pull != 0);
+    }
+    RC_ASSERT(runs_.at_work().empty());
+    // Each issue that fits and that nobody else had a hand in was worked on.
+    for (std::int64_t number = 1; number <= kIssues; ++number)
+      if (!touched_.contains(number))
+        RC_ASSERT(std::any_of(items_.begin(), items_.end(),
+                              [&](const Item& item) { return item.number == number; }));
+  }
+
+  std::vector<Item> items() {
+    items_ = DispatcherTest::items();
+    return items_;
+  }
+  using DispatcherTest::start;
+
+ private:
+  std::shared_ptr<const DispatchRules> lanes_rules() {
+    std::vector<DispatchRules::Entry> entries;
+    int priority = 10;
+    for (const std::string lane : {"code", "deep", "fast", "read"}) {
+      auto text = playbook_text("in-" + lane, racing(priority++));
+      text.replace(text.find("lane: code"), 10, "lane: " + lane);
+      entries.push_back(
+          {std::make_shared<const Playbook>(parse_playbook(text, "in-" + lane + ".yaml")),
+           true,
+           {}});
+    }
+    return std::make_shared<DispatchRules>(std::move(entries), parse_lanes(kFourLanes, "lanes"));
+  }
+  int pick(int count) { return static_cast<int>(random_() % static_cast<unsigned>(count)); }
+  bool chance(int of) { return pick(of) == 0; }
+  std::int64_t any() {
+    const std::int64_t number = 1 + pick(kIssues);
+    touched_.insert(number);
+    return number;
+  }
+  void touch(std::int64_t number) {
+    issue(number).updated_at = loop_.clock().wall();
+    tick(seconds(pick(40)));
+  }
+  static std::int64_t number_of(const std::string& branch) {
+    return std::stoll(branch.substr(branch.rfind('-') + 1));
+  }
+
+  RunFacts work(const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
+    auto facts = FakeRuns::fixes(order, clone);
+    switch (pick(10)) {
+      case 0: facts.how = RunEnd::rate_limited; break;
+      case 1: facts.how = RunEnd::crashed; break;
+      case 2: facts.how = RunEnd::stalled; break;
+      case 3: clone.head.clear(); break;
+      case 4: clone.dirty = true; break;
+      case 5: workspaces_.problems = {"symbolic link out of the tree"}; break;
+      case 6: facts.tokens = 6'000; break;
+      default: break;
+    }
+    return facts;
+  }
+
+  void restart_and_check() {
+    // At any moment: between what was asked and what is answered, too. What is on its way to the
+    // forge by then gets there.
+    tick(seconds(pick(3)));
+    dispatcher_->look();
+    for (int left = pick(40); left > 0 && loop_.run_one();) --left;
+    crash();
+    loop_.drain();
+    check();
+    start();
+  }
+  void close(std::int64_t number) {
+    issue(number).state = "closed";
+    touch(number);
+  }
+  void relabel(std::int64_t number) {
+    if (chance(2)) {
+      issue(number).labels.clear();
+    } else {
+      issue(number).labels = {{0, "bug", "", "", false}};
+    }
+    touch(number);
+  }
+  void assign(std::int64_t number) {
+    if (chance(2)) {
+      issue(number).assignees = {"ada"};
+    } else {
+      issue(number).assignees.clear();
+    }
+    touch(number);
+  }
+  void open_pull_of_person(std::int64_t number) {
+    for (const auto& pull : pulls())
+      if (pull.user == "ada" && pull.body.ends_with("#" + std::to_string(number))) return;
+    auto& pull = forge_.add_pull("org/app", "Mine", "ada-" + std::to_string(number));
+    pull.body = "Fixes #" + std::to_string(number);
+    pull.user = "ada";
+    tick(seconds(pick(40)));
+  }
+  void merge_any() {
+    for (const auto& pull : pulls()) {
+      if (pull.merged || !chance(4)) continue;
+      touched_.insert(number_of(pull.head.branch));
+      forge_.merge_pr(parse_repo_name("org/app"), pull.number, {}, [](const auto&) {});
+    }
+    tick(seconds(pick(40)));
+  }
+  void cancel_any() {
+    const auto all = items();
+    if (all.empty()) return;
+    const auto& item = all[static_cast<std::size_t>(pick(static_cast<int>(all.size())))];
+    touched_.insert(item.number);
+    dispatcher_->cancel(item.id, "enough", [](const auto&) {});
+    tick(seconds(pick(40)));
+  }
+  void retry_any() {
+    const auto all = items();
+    if (all.empty()) return;
+    const auto& item = all[static_cast<std::size_t>(pick(static_cast<int>(all.size())))];
+    ordered_.insert(item.number);
+    dispatcher_->retry(item.id, [](const auto&) {});
+    tick(seconds(pick(40)));
+  }
+  void order(std::int64_t number) {
+    const std::string lanes[] = {"code", "deep", "fast", "read"};
+    ordered_.insert(number);
+    dispatcher_->dispatch({"org/app", number, "in-" + lanes[pick(4)], "", std::string(kByOperator)},
+                          [](const auto&) {});
+    tick(seconds(pick(40)));
+  }
+  void hand_over() {
+    dispatcher_->hand_over("code", "fast", "its agent is dead", [](const auto&) {});
+    tick(seconds(pick(40)));
+  }
+
+  std::mt19937 random_;
+  std::set<std::int64_t> touched_, ordered_;
+  std::size_t known_ = 0;
+  std::vector<Item> items_;
+};
+
+RC_GTEST_PROP(DispatcherModel, NoHistoryMakesTwoPullRequestsOrLosesAnItem, ()) {
+  const auto seed = *rc::gen::arbitrary<unsigned>();
+  const auto steps = *rc::gen::inRange(5, 60);
+  World world(seed);
+  world.start();
+  for (int i = 0; i < steps; ++i) {
+    world.step();
+    world.check();
+  }
+  world.settle();
+}
+
+}  // namespace
+}  // namespace host::dispatch

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "dispatch/dispatcher_outside.hpp"
+
+namespace host::dispatch {
+
+// What an item does next, and what that costs it.
+struct Outcome {
+  Move move = Move::fail;
+  std::string reason;    // for people
+  std::string feedback;  // for the agent's next attempt
+  bool counts = false;   // an attempt is used up
+  Duration delay{};      // before the next one
+};
+
+struct OutcomeTerms {
+  Duration rate_limit_pause = std::chrono::minutes(5);
+  Duration not_started_pause = std::chrono::minutes(1);
+};
+
+// Of an attempt that has ended, by facts alone: how it ended, and what came in of its commits.
+// `refused`: why they could not be taken in, if it is the work's fault. That the agent ended well
+// is no reason to pass, nor that it ended badly one to throw its commits away: verify looks at
+// them.
+[[nodiscard]] Outcome outcome_of_run(const Item& item, const Playbook& playbook,
+                                     const RunFacts& facts, const ImportedWork& work,
+                                     const std::optional<Error>& refused,
+                                     const OutcomeTerms& terms);
+
+// Of the host's own gates.
+[[nodiscard]] Outcome outcome_of_gates(const Item& item, const Playbook& playbook,
+                                       const WorkVerdict& verdict);
+
+}  // namespace host::dispatch

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/dispatcher_reconcile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace host::dispatch {
+namespace {
+
+bool among(const std::vector<std::string>& logins, const std::string& login) {
+  return std::any_of(logins.begin(), logins.end(),
+                     [&](const std::string& each) { return same_name(each, login); });
+}
+
+std::optional<std::string> why_assigned_elsewhere(const Item& item, const Issue& issue) {
+  for (const auto& login : issue.assignees)
+    if (!among(item.assignees, login) && !same_name(login, item.own_login))
+      return fmt::format("{} was assigned to it", login);
+  for (const auto& login : item.assignees)
+    if (!among(issue.assignees, login)) return fmt::format("{} was taken off it", login);
+  return std::nullopt;
+}
+
+}  // namespace
+
+ItemFacts facts_of(const Issue& issue, const std::string& repository,
+                   const std::string& own_login) {
+  ItemFacts facts;
+  facts.repository = repository;
+  facts.number = issue.number;
+  facts.title = issue.title;
+  for (const auto& label : issue.labels) facts.labels.push_back(label.name);
+  facts.author = issue.user;
+  facts.open = issue.state == "open";
+  facts.assignees = issue.assignees;
+  facts.is_pull = issue.is_pull;
+  facts.own_login = own_login;
+  return facts;
+}
+
+std::optional<std::string> why_stop(const Item& item, const Issue& issue,
+                                    const DispatchRules::Entry& entry, const Lanes& lanes,
+                                    bool still_matching) {
+  if (issue.state != "open") return "it was closed";
+  if (auto why = why_assigned_elsewhere(item, issue)) return why;
+  if (!item.matched || !still_matching) return std::nullopt;
+  OfferedPlaybook one = offer(entry);
+  // Whether it is on is the operator's to say, and no word of the forge's.
+  one.enabled = true;
+  const auto verdicts =
+      choose_playbook(facts_of(issue, item.repository, item.own_login), {one}, lanes);
+  const auto& verdict = verdicts.front();
+  if (verdict.kind == PlaybookVerdict::Kind::chosen) return std::nullopt;
+  return fmt::format("playbook {} takes it no longer: {}", item.playbook,
+                     fmt::join(verdict.reasons, "; "));
+}
+
+}  // namespace host::dispatch

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The gates track and verify: an agent works, its commits come in, the host's checks judge them.
+#include <fmt/format.h>
+
+#include "dispatch/dispatcher_facts.hpp"
+#include "dispatch/dispatcher_impl.hpp"
+
+namespace host::dispatch {
+
+void Dispatcher::Impl::track(Live& live) {
+  // A run that nobody has dealt with: its end is waited for, and dealt with now.
+  if (live.item.run_open) {
+    live.running = true;
+    return world_.runs.settle(live.item.run, whatever<RunFacts>(live, next(&Impl::run_ended)));
+  }
+  const auto& limits = live.playbook->limits;
+  if (live.item.attempts >= limits.attempts || live.item.tokens >= limits.tokens)
+    return commit(live, Move::fail,
+                  {.reason = fmt::format("no attempt is left: {} of {} made, {} of {} tokens spent",
+                                         live.item.attempts, limits.attempts, live.item.tokens,
+                                         limits.tokens),
+                   .evidence = {}});
+  fresh(live, next(&Impl::prepare));
+}
+
+void Dispatcher::Impl::prepare(Live& live) {
+  world_.workspaces.prepare(work_of(live), need<Workspace>(live, next(&Impl::prepared)));
+}
+
+void Dispatcher::Impl::prepared(Live& live, Workspace workspace) {
+  live.item.branch = workspace.branch;
+  live.item.base_branch = workspace.base_branch;
+  live.item.base = workspace.base;
+  if (!workspace.head.empty()) live.item.head = workspace.head;
+  live.workspace = std::move(workspace);
+  // That may have taken long: what was clear before it need not be now.
+  fresh(live, [this](Live& at) { guard(at, next(&Impl::judge_start)); });
+}
+
+void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
+  // Its name is on the disk before anything of it exists.
+  live.item.run = run_name(live.item.id, ++live.item.runs);
+  live.item.run_open = true;
+  keep(live, [this, comments = std::move(comments)](Live& at) {
+    if (break_off(at)) return;
+    AttemptOrder order;
+    order.work = work_of(at);
+    order.work.comments = comments;
+    order.run = at.item.run;
+    order.attempt = at.item.attempts + 1;
+    order.workspace = at.workspace;
+    order.feedback = at.item.feedback;
+    order.tokens_left = at.playbook->limits.tokens - at.item.tokens;
+    at.running = true;
+    world_.runs.start(std::move(order), whatever<RunFacts>(at, next(&Impl::run_ended)));
+  });
+}
+
+void Dispatcher::Impl::run_ended(Live& live, Result<RunFacts> facts) {
+  live.running = false;
+  if (!facts.ok()) {
+    // Nothing of it ran.
+    live.item.run_open = false;
+    if (break_off(live)) return;
+    return fall(live, facts.error());
+  }
+  // The host is ending, and its successor deals with it.
+  if (drained_) return void(break_off(live));
+  take_in(live, facts.value());
+}
+
+void Dispatcher::Impl::take_in(Live& live, const RunFacts& facts) {
+  if (facts.how == RunEnd::not_started) return judge_run(live, facts, ImportedWork{});
+  world_.workspaces.take_in(
+      work_of(live),
+      whatever<ImportedWork>(live, [this, facts](Live& at, Result<ImportedWork> work) {
+        judge_run(at, facts, std::move(work));
+      }));
+}
+
+void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<ImportedWork> work) {
+  std::optional<Error> refused;
+  if (!work.ok()) {
+    // The run's end is dealt with when its commits can be.
+    if (work.error().transient()) return wait(live, work.error().message(), settings_.retry_after);
+    refused = work.error();
+  }
+  const ImportedWork came = work.ok() ? std::move(work).value() : ImportedWork{};
+  if (!came.head.empty() && came.head != live.item.head) {
+    live.item.head = came.head;
+    live.item.sealed.clear();
+  }
+  live.item.run_open = false;
+  Json evidence{{"run", to_json(facts)}, {"work", to_json(came)}};
+  if (!live.item.stop.empty() || !live.hand_to.empty()) {
+    live.item.tokens += facts.tokens;
+    if (!live.item.stop.empty())
+      return commit(live, Move::stop, {.reason = live.item.stop, .evidence = std::move(evidence)});
+    live.item.lane = std::exchange(live.hand_to, {});
+    return wait(live, live.hand_why, {}, std::move(evidence));
+  }
+  OutcomeTerms terms;
+  terms.rate_limit_pause = settings_.rate_limit_pause;
+  terms.not_started_pause = settings_.retry_after;
+  const auto outcome = outcome_of_run(live.item, *live.playbook, facts, came, refused, terms);
+  live.item.tokens += facts.tokens;
+  if (outcome.move == Move::interrupt && ++live.item.interruptions > settings_.most_interruptions)
+    return commit(
+        live, Move::fail,
+        {.reason = fmt::format("its runs were cut short {} times", live.item.interruptions),
+         .evidence = std::move(evidence)});
+  apply(live, outcome, std::move(evidence));
+}
+
+void Dispatcher::Impl::apply(Live& live, const Outcome& outcome, Json evidence) {
+  if (outcome.counts) ++live.item.attempts;
+  if (outcome.move == Move::send_back) live.item.feedback = outcome.feedback;
+  live.item.due = now() + outcome.delay;
+  commit(live, outcome.move, {.reason = outcome.reason, .evidence = std::move(evidence)});
+}
+
+void Dispatcher::Impl::verify(Live& live) {
+  fresh(live, [this](Live& at) { with_visits(at, &Impl::verify_now); });
+}
+
+void Dispatcher::Impl::verify_now(Live& live, const std::vector<GateVisit>& visits) {
+  live.verifying = true;
+  world_.verifier.verify({work_of(live), last_run(visits)},
+                         whatever<WorkVerdict>(live, next(&Impl::verified)));
+}
+
+void Dispatcher::Impl::verified(Live& live, Result<WorkVerdict> verdict) {
+  live.verifying = false;
+  if (break_off(live)) return;
+  if (!verdict.ok()) return fall(live, verdict.error());
+  apply(live, outcome_of_gates(live.item, *live.playbook, verdict.value()),
+        Json{{"verdict", to_json(verdict.value())}});
+}
+
+}  // namespace host::dispatch

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/git_workspaces.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/error.hpp"
+#include "dispatch/import_rules.hpp"
+#include "dispatch/item_account.hpp"
+#include "dispatch/report_facts.hpp"
+#include "workspaces/clone_state.hpp"
+#include "workspaces/import.hpp"
+#include "workspaces/push.hpp"
+
+namespace host::dispatch {
+namespace {
+
+namespace fs = std::filesystem;
+using workspaces::Clone;
+using workspaces::Mirror;
+
+// Beside the clone, where its agent can't write: that its setup is done.
+fs::path setup_mark(const Clone& clone) { return clone.folder / "set-up"; }
+
+// Blocks, like all below.
+class Preparation {
+ public:
+  Preparation(const GitWorld& world, const ItemWork& work, const ForgeAccess& access,
+              std::string base_branch, std::set<std::string> in_use)
+      : world_(world),
+        work_(work),
+        access_(access),
+        base_branch_(std::move(base_branch)),
+        in_use_(std::move(in_use)) {}
+
+  Workspace run() {
+    const auto mirror = world_.git.mirror_of(work_.item.repository);
+    fetch(mirror, access_);
+    auto clone = world_.git.clones().find(work_item(work_.item));
+    if (!clone) clone = make(mirror);
+    set_up(*clone);
+    world_.git.clones().save(*clone);
+    const auto& record = clone->record;
+    return {clone->tree(), record.branch, record.base_branch, record.base.text(),
+            record.imported ? record.imported->text() : ""};
+  }
+
+ private:
+  [[nodiscard]] Clone make(const Mirror& mirror) const {
+    const workspaces::DiskRoom room(
+        world_.git.clones(),
+        [this](const std::string& repository) { return world_.git.mirror_of(repository); },
+        world_.disk);
+    (void)room.make_room(in_use_);
+    // Work of an earlier attempt whose clone is gone is gone on from.
+    return world_.git.clones().make(mirror, {.item = work_item(work_.item),
+                                             .branch = work_.item.branch,
+                                             .base_branch = base_branch_,
+                                             .resume = !work_.item.head.empty()});
+  }
+
+  void set_up(const Clone& clone) const {
+    struct stat there {};
+    if (::lstat(setup_mark(clone).c_str(), &there) == 0) return;
+    ItemCage cage(world_.cages, work_.playbook, Errors::in_ending);
+    int number = 0;
+    for (const auto& step : work_.playbook->workspace.setup) {
+      ++number;
+      workspaces::CagedCommand command{
+          .arguments = step.run, .folder = clone.tree(), .limit = step.timeout};
+      const auto ending = cage.run(command, [](std::string_view) { return true; });
+      if (!ending.ok())
+        throw Error(Code::invalid,
+                    fmt::format("step {} of playbook {}'s setup, \"{}\", failed{}", number,
+                                work_.playbook->name, step.run.front(),
+                                ending.kind == decltype(ending.kind)::timed_out
+                                    ? ": it was not done after " + format_duration(step.timeout)
+                                    : fmt::format(" ({})", ending.number)),
+                    "Mend workspace.setup of the playbook, or the repository.");
+    }
+    write_atomically(setup_mark(clone), "", 0600);
+  }
+
+  const GitWorld& world_;
+  const ItemWork& work_;
+  const ForgeAccess& access_;
+  std::string base_branch_;
+  std::set<std::string> in_use_;
+};
+
+std::set<std::string> clones_in_use(const std::vector<Item>& live) {
+  std::set<std::string> names;
+  for (const auto& item : live)
+    if (item.run_open || item.at.state == ItemState::running)
+      names.insert(workspaces::folder_name(work_item(item)));
+  return names;
+}
+
+ImportedWork import(const GitWorld& world, const ItemWork& work) {
+  auto clone = world.git.clones().find(work_item(work.item));
+  if (!clone) return {};
+  const workspaces::ImportLimits limits;
+  ItemCage cage(world.cages, work.playbook, Errors::in_ending);
+  if (!bundle_work(cage, world.git.git(), *clone, limits.bundle_bytes)) return {};
+  workspaces::ImportRequest request{.bundle = clone->bundle(),
+                                    .base = clone->record.base,
+                                    .branch = clone->record.branch,
+                                    .expected = clone->record.imported,
+                                    .rules = import_rules(*work.playbook, *work.lane)};
+  request.rules.closes = work.item.number;
+  const auto result = import_work(world.git.mirror_of(work.item.repository), request);
+  ImportedWork came;
+  came.commits = result.commits;
+  for (const auto& problem : result.problems)
+    came.problems.push_back(problem.path.empty() ? problem.text
+                                                 : problem.path + ": " + problem.text);
+  if (!came.problems.empty()) return came;
+  came.head = result.head.text();
+  came.changed.assign(result.changed.begin(), result.changed.end());
+  clone->record.imported = result.head;
+  world.git.clones().save(*clone);
+  return came;
+}
+
+PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAccess& access) {
+  const auto mirror = world.git.mirror_of(item.repository);
+  const workspaces::GitCredential credential(access.remote.url, access.token);
+  workspaces::PushRequest request{
+      .head = commit_named(item.sealed), .branch = item.branch, .expected = {}};
+  if (!item.pushed.empty()) request.expected = commit_named(item.pushed);
+  const auto result = workspaces::push(mirror, access.remote, &credential, request);
+  using Kind = workspaces::PushResult::Kind;
+  switch (result.kind) {
+    case Kind::pushed:
+    case Kind::already_there: return {};
+    case Kind::moved: return {PushedWork::Kind::moved, result.text};
+    case Kind::refused: return {PushedWork::Kind::refused, result.text};
+  }
+  throw Error(Code::internal, "a push ended in no known way");
+}
+
+void remove_clean(const GitWorld& world, const Item& item) {
+  const auto clone = world.git.clones().find(work_item(item));
+  if (!clone) return;
+  const auto state = inspect(world.git.mirror_of(item.repository), *clone);
+  if (!state.clean)
+    throw Error(Code::conflict, fmt::format("{}: {}", clone->tree().string(), state.reason),
+                "Look at it; remove the folder when nothing in it is wanted.");
+  world.git.clones().remove(*clone);
+}
+
+// From outside of the call that it answers.
+template <class T>
+void answer(const GitWorld& world, const Error& error, Reply<T> reply) {
+  world.blocking.run([error]() -> T { throw error; }, std::move(reply));
+}
+
+}  // namespace
+
+void GitWorkspaces::prepare(ItemWork work, Reply<Workspace> reply) {
+  const auto go_on = [world = world_, work, reply](std::string base_branch) {
+    const auto access = attempt([&] { return world->access(work.item.repository); });
+    if (!access.ok()) return answer(*world, access.error(), reply);
+    world->blocking.run(
+        [world, work, access = access.value(), base_branch, in_use = clones_in_use(world->live())] {
+          return Preparation(*world, work, access, base_branch, in_use).run();
+        },
+        reply);
+  };
+  if (!work.playbook->workspace.base.empty()) return go_on(work.playbook->workspace.base);
+  world_->gitea.get_repo(parse_repo_name(work.item.repository),
+                         [go_on, reply](Result<Repository> repository) {
+                           if (!repository.ok()) return reply(repository.error());
+                           go_on(repository.value().default_branch);
+                         });
+}
+
+void GitWorkspaces::take_in(ItemWork work, Reply<ImportedWork> reply) {
+  world_->blocking.run([world = world_, work = std::move(work)] { return import(*world, work); },
+                       std::move(reply));
+}
+
+void GitWorkspaces::seal(ReportOrder order, Reply<std::string> reply) {
+  world_->store.run([item = order.work.item](Unit& unit) { return account_of_item(unit, item); },
+                    [world = world_, order, reply](Result<ItemAccount> account) {
+                      if (!account.ok()) return reply(account.error());
+                      const auto facts = report_facts(order, account.value());
+                      world->blocking.run(
+                          [world, order, facts, at = world->clock.wall()] {
+                            const auto& item = order.work.item;
+                            const auto head = commit_named(item.head);
+                            return seal_work(world->git.mirror_of(item.repository), head,
+                                             item.branch,
+                                             trailer_message(*order.work.playbook, facts, head),
+                                             CommitIdentity{}, at)
+                                .text();
+                          },
+                          reply);
+                    });
+}
+
+void GitWorkspaces::push(ItemWork work, Reply<PushedWork> reply) {
+  const auto access = attempt([&] { return world_->access(work.item.repository); });
+  if (!access.ok()) return answer(*world_, access.error(), reply);
+  world_->blocking.run([world = world_, item = work.item,
+                        access = access.value()] { return push_sealed(*world, item, access); },
+                       std::move(reply));
+}
+
+void GitWorkspaces::let_go(Item item, Reply<Done> reply) {
+  world_->blocking.run([world = world_, item = std::move(item)] { remove_clean(*world, item); },
+                       std::move(reply));
+}
+
+}  // namespace host::dispatch

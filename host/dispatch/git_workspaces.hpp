@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dispatch/blocking_work.hpp"
+#include "dispatch/dispatcher_outside.hpp"
+#include "dispatch/item_cage.hpp"
+#include "dispatch/item_git.hpp"
+#include "gitea/gitea.hpp"
+#include "store/store.hpp"
+#include "workspaces/disk.hpp"
+
+namespace host::dispatch {
+
+// What it works with; all outlives it.
+struct GitWorld {
+  Store& store;
+  Gitea& gitea;
+  const ItemGit& git;
+  BlockingWork& blocking;
+  std::shared_ptr<ItemCages> cages;
+  AccessForge access;
+  std::function<std::vector<Item>()> live;  // items that have not ended
+  const Clock& clock;
+  workspaces::DiskLimits disk;
+};
+
+// The real Workspaces: git, off the loop. One piece of work on an item at a time is the
+// dispatcher's care; mirrors have locks.
+class GitWorkspaces final : public Workspaces {
+ public:
+  explicit GitWorkspaces(GitWorld world) : world_(std::make_shared<GitWorld>(std::move(world))) {}
+
+  void prepare(ItemWork work, Reply<Workspace> reply) override;
+  void take_in(ItemWork work, Reply<ImportedWork> reply) override;
+  void seal(ReportOrder order, Reply<std::string> reply) override;
+  void push(ItemWork work, Reply<PushedWork> reply) override;
+  void let_go(Item item, Reply<Done> reply) override;
+
+ private:
+  std::shared_ptr<const GitWorld> world_;
+};
+
+}  // namespace host::dispatch

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "base/redactor.hpp"
+#include "dispatch/blocking_work.hpp"
+#include "dispatch/dispatcher_outside.hpp"
+#include "dispatch/item_cage.hpp"
+#include "dispatch/item_git.hpp"
+#include "store/store.hpp"
+#include "tokens/routes.hpp"
+
+namespace host::dispatch {
+
+// What it works with; all outlives it.
+struct VerifyWorld {
+  Store& store;
+  const ItemGit& git;
+  BlockingWork& blocking;
+  std::shared_ptr<ItemCages> cages;
+  AccessForge access;
+  std::function<std::shared_ptr<const ModelRoutes>()> routes;  // for what is banned now
+  std::shared_ptr<const Redactor> redactor;
+};
+
+// The real Verifier: verify.hpp's checks on a clone in which nothing of the agent's has run, the
+// commands in the item's cage.
+class HostVerifier final : public Verifier {
+ public:
+  explicit HostVerifier(VerifyWorld world)
+      : world_(std::make_shared<VerifyWorld>(std::move(world))) {}
+
+  void verify(VerifyOrder order, Reply<WorkVerdict> reply) override;
+  void cancel(ItemId item) override;
+
+ private:
+  std::shared_ptr<const VerifyWorld> world_;
+  std::map<ItemId, std::weak_ptr<ItemCage>> cages_;  // of those under way
+};
+
+}  // namespace host::dispatch

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/item_cage.hpp"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "runs/run_output.hpp"
+#include "workspaces/clone_remove.hpp"
+
+namespace host::dispatch {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = runs::RunEnding::Kind;
+
+constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kTail = 16 * 1024;
+// Of bundles, which are larger than what anybody reads.
+constexpr std::uint64_t kMostOutput = std::uint64_t{512} << 20;
+
+}  // namespace
+
+runs::RunLimits limits_of(const Playbook& playbook) {
+  runs::RunLimits limits;
+  limits.wall = playbook.limits.wall;
+  limits.stall = playbook.limits.stall;
+  limits.memory = playbook.limits.memory;
+  limits.processes = playbook.limits.processes;
+  limits.disk = playbook.limits.disk;
+  return limits;
+}
+
+BoundedEnding ItemCage::run(const workspaces::CagedCommand& command, const OutputSink& sink) {
+  runs::RunSpec spec;
+  spec.id = cages_->next_id();
+  spec.arguments = command.arguments;
+  spec.folder = command.folder;
+  spec.environment = command.environment;
+  spec.writable = {command.folder};
+  spec.network =
+      playbook_->network == Network::open ? runs::Network::open : runs::Network::meter_only;
+  spec.limits = limits_of(*playbook_);
+  spec.limits.wall = command.limit;
+  spec.limits.stall = {};
+  spec.limits.output_kept = 0;
+  spec.limits.output_most = kMostOutput;
+  {
+    const std::scoped_lock held(mutex_);
+    check_cancelled();
+    running_ = spec.id;
+  }
+  const auto id = spec.id;
+  std::string tail;
+  bool enough = false;
+  const auto ending = cages_->run(
+      std::move(spec),
+      [&](std::string_view piece) {
+        tail.append(piece);
+        if (tail.size() > 2 * kTail) tail.erase(0, tail.size() - kTail);
+        enough = !sink(piece);
+        return !enough;
+      },
+      [&] {
+        // Who cancelled it a moment ago found nothing to end.
+        if (cancelled_) cages_->cancel(id, "it was cancelled");
+      });
+  const std::scoped_lock held(mutex_);
+  running_.clear();
+  check_cancelled();
+  if (enough) return {.kind = BoundedEnding::Kind::stopped, .number = 0, .errors = {}};
+  return judge(ending, tail);
+}
+
+void ItemCage::check_cancelled() const {
+  if (cancelled_) throw Error(Code::cancelled, why_);
+}
+
+BoundedEnding ItemCage::judge(const runs::RunEnding& ending, const std::string& tail) const {
+  BoundedEnding made;
+  switch (ending.kind) {
+    case Kind::exited: made = {BoundedEnding::Kind::exited, ending.number, {}}; break;
+    case Kind::signalled: made = {BoundedEnding::Kind::signalled, ending.number, {}}; break;
+    case Kind::deadline:
+    case Kind::stalled: made = {BoundedEnding::Kind::timed_out, SIGKILL, {}}; break;
+    // The work's own doing: a gate that needs so much fails.
+    case Kind::memory:
+    case Kind::processes:
+    case Kind::disk:
+    case Kind::output:
+      return {BoundedEnding::Kind::signalled, SIGKILL, "it was ended: " + ending.evidence};
+    case Kind::cancelled:
+    case Kind::lost:
+    case Kind::not_started:
+      throw Error(Code::unavailable, "what is to be run in the cage can't be: " + ending.evidence,
+                  "See timmy-host --doctor.");
+  }
+  if (errors_ == Errors::in_ending && !made.ok()) made.errors = tail;
+  return made;
+}
+
+void ItemCage::cancel(const std::string& why) {
+  std::string running;
+  {
+    const std::scoped_lock held(mutex_);
+    why_ = why;
+    cancelled_ = true;
+    running = running_;
+  }
+  if (!running.empty()) cages_->cancel(running, why);
+}
+
+// Whoever waits for a run's end.
+struct ItemCages::Waiting {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<runs::RunEnding> ending;
+
+  void end(runs::RunEnding made) {
+    const std::scoped_lock held(mutex);
+    if (!ending) ending = std::move(made);
+    changed.notify_all();
+  }
+  runs::RunEnding wait() {
+    std::unique_lock held(mutex);
+    changed.wait(held, [this] { return ending.has_value(); });
+    return *ending;
+  }
+};
+
+ItemCages::ItemCages(Loop& loop, runs::Runner& runner, CageFolders folders, std::int64_t life)
+    : door_(std::make_shared<LoopDoor>(loop)),
+      runner_(&runner),
+      folders_(std::move(folders)),
+      life_(life) {
+  make_directories(folders_.scratch, 0700);
+}
+
+std::string ItemCages::next_id() { return fmt::format("h{}.{}", life_, ++count_); }
+
+runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
+                               const std::function<void()>& begun) {
+  const auto id = spec.id;
+  spec.scratch = folders_.scratch / id;
+  workspaces::remove_tree(spec.scratch);
+  make_directories(spec.scratch, 0700);
+  spec.writable.push_back(spec.scratch);
+  if (spec.folder.empty()) spec.folder = spec.scratch;
+  for (const auto& [name, value] : runs::base_environment(spec.scratch))
+    spec.environment.try_emplace(name, value);
+  const auto waiting = std::make_shared<Waiting>();
+  {
+    const std::scoped_lock held(mutex_);
+    if (closed_) throw Error(Code::unavailable, "the host is stopping");
+    waiting_.insert(waiting);
+  }
+  door_->post([this, self = shared_from_this(), spec = std::move(spec), waiting] {
+    runner_->start(spec, {.started = {},
+                          .output = {},
+                          .ended = [waiting](const runs::RunEnding& end) { waiting->end(end); }});
+  });
+  if (begun) begun();
+  const auto ending = waiting->wait();
+  {
+    const std::scoped_lock held(mutex_);
+    waiting_.erase(waiting);
+    // What is still at work in there is not for this thread to clear away.
+    if (closed_) throw Error(Code::unavailable, "the host is stopping");
+  }
+  const auto folder = folders_.runs / id;
+  if (ending.kind != Kind::not_started)
+    for (std::uint64_t at = 0;;) {
+      const auto piece = runs::read_output(folder, at, kPiece);
+      if (piece.text.empty() || !sink(piece.text)) break;
+      at = piece.next;
+    }
+  workspaces::remove_tree(folders_.scratch / id);
+  workspaces::remove_tree(folder);
+  return ending;
+}
+
+void ItemCages::cancel(const std::string& id, const std::string& why) {
+  door_->post([this, self = shared_from_this(), id, why] { runner_->cancel(id, why); });
+}
+
+void ItemCages::close() {
+  door_->close();
+  const std::scoped_lock held(mutex_);
+  closed_ = true;
+  for (const auto& each : waiting_) {
+    runs::RunEnding ending;
+    ending.evidence = "the host is stopping";
+    each->end(std::move(ending));
+  }
+}
+
+}  // namespace host::dispatch

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the host itself runs for an item, in the cage that the item's agent has, but without a
+// model: git in its clone, its setup, the gates' commands.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "base/loop.hpp"
+#include "base/loop_door.hpp"
+#include "dispatch/item.hpp"
+#include "dispatch/playbook.hpp"
+#include "runs/runner.hpp"
+#include "workspaces/clone_bundle.hpp"
+
+namespace host::dispatch {
+
+// A playbook's limits, as a run takes them.
+[[nodiscard]] runs::RunLimits limits_of(const Playbook& playbook);
+
+class ItemCages;
+
+// Where a command's errors go: both streams are one, since they are kept as one.
+enum class Errors {
+  in_output,  // the sink gets all of it
+  in_ending,  // if it fails, the end of it all is the ending's errors, too
+};
+
+// One for each piece of work on an item. run() on any thread but the loop's, one at a time.
+class ItemCage final : public workspaces::CagedRunner {
+ public:
+  ItemCage(std::shared_ptr<ItemCages> cages, std::shared_ptr<const Playbook> playbook,
+           Errors errors)
+      : cages_(std::move(cages)), playbook_(std::move(playbook)), errors_(errors) {}
+
+  // Throws Error{cancelled} after cancel(), {unavailable} when nothing can be started or the host
+  // ends, {too_large} past the limits of memory, processes, disk or output.
+  BoundedEnding run(const workspaces::CagedCommand& command, const OutputSink& sink) override;
+  // What runs ends, and nothing is run any more. Any thread.
+  void cancel(const std::string& why);
+
+ private:
+  BoundedEnding judge(const runs::RunEnding& ending, const std::string& tail) const;
+  void check_cancelled() const;
+
+  std::shared_ptr<ItemCages> cages_;
+  std::shared_ptr<const Playbook> playbook_;
+  Errors errors_;
+  std::atomic<bool> cancelled_ = false;
+  std::mutex mutex_;
+  std::string why_;
+  std::string running_;  // id of the run under way
+};
+
+struct CageFolders {
+  std::filesystem::path runs;     // the Runner's
+  std::filesystem::path scratch;  // with a folder for each run under way
+};
+
+// What all of them share: the way to the Runner, which belongs to the loop.
+class ItemCages : public std::enable_shared_from_this<ItemCages> {
+ public:
+  // `life` tells this host's runs from those of hosts before. The Runner is not used any more after
+  // close().
+  ItemCages(Loop& loop, runs::Runner& runner, CageFolders folders, std::int64_t life);
+
+  // Runs it to its end, with a scratch folder of its own (where it stands, if it has no other), and
+  // gives `sink` what it printed. `begun` is called once cancel() can find it. Throws
+  // Error{unavailable}. Any thread but the loop's.
+  runs::RunEnding run(runs::RunSpec spec, const OutputSink& sink,
+                      const std::function<void()>& begun = {});
+  // A new one, fit for RunSpec::id.
+  [[nodiscard]] std::string next_id();
+  void cancel(const std::string& id, const std::string& why);
+  // Everybody who waits gets an Error. Loop thread.
+  void close();
+
+ private:
+  struct Waiting;
+
+  std::shared_ptr<LoopDoor> door_;
+  runs::Runner* runner_;
+  CageFolders folders_;
+  std::int64_t life_;
+  std::atomic<std::uint64_t> count_ = 0;
+  std::mutex mutex_;
+  bool closed_ = false;
+  std::set<std::shared_ptr<Waiting>> waiting_;
+};
+
+}  // namespace host::dispatch

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "dispatch/item.hpp"
+#include "workspaces/clone.hpp"
+#include "workspaces/mirror.hpp"
+
+namespace host::dispatch {
+
+// The host's repositories: a mirror of each that it works on, and a clone for each item. Any
+// thread.
+class ItemGit {
+ public:
+  // Makes the folders. Throws Error{unsupported} without a git that is new enough, {io}.
+  ItemGit(workspaces::GitSettings settings, std::filesystem::path mirrors,
+          const std::filesystem::path& clones, const Clock& clock);
+
+  // Made where there is none.
+  [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository) const;
+  [[nodiscard]] const workspaces::Clones& clones() const { return clones_; }
+  [[nodiscard]] const workspaces::Git& git() const { return git_; }
+
+ private:
+  workspaces::Git git_;
+  std::filesystem::path mirrors_;
+  workspaces::Clones clones_;
+};
+
+// How a repository is reached at the forge.
+struct ForgeAccess {
+  workspaces::GitRemote remote;
+  Secret token;
+};
+// Asked anew for each fetch and push, since tokens change. Loop thread. Throws Error{usage} where
+// no forge is configured, and as TokenSource::get().
+using AccessForge = std::function<ForgeAccess(const std::string& repository)>;
+
+[[nodiscard]] workspaces::WorkItem work_item(const Item& item);
+// Of a text that was taken from one. Throws Error{corrupt}.
+[[nodiscard]] workspaces::ObjectId commit_named(const std::string& text);
+
+// Takes the forge's branches as they are now. Blocks.
+void fetch(const workspaces::Mirror& mirror, const ForgeAccess& access);
+
+}  // namespace host::dispatch

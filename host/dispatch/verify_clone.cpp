@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/verify_clone.hpp"
+
+#include "base/error.hpp"
+
+namespace host::dispatch {
+
+using workspaces::Clone;
+using workspaces::Clones;
+using workspaces::Mirror;
+using workspaces::ObjectId;
+using workspaces::WorkItem;
+
+VerifyClone::VerifyClone(const Clones& clones, const Mirror& mirror, WorkItem item,
+                         const std::string& branch, const std::string& base_branch,
+                         const ObjectId& head)
+    : clones_(&clones) {
+  if (mirror.work_head(branch) != head)
+    throw Error(Code::conflict, "what is imported for " + branch + " is not " + head.text(),
+                "Take the work in again.");
+  // No playbook has a '.' in its name, so this folder is no agent's.
+  item.playbook += ".verify";
+  if (const auto left = clones.find(item)) clones.remove(*left);
+  clone_ = clones.make(
+      mirror,
+      {.item = std::move(item), .branch = branch, .base_branch = base_branch, .resume = true});
+}
+
+VerifyClone::~VerifyClone() {
+  try {
+    if (clone_) clones_->remove(*clone_);
+  } catch (...) {
+    // It stays as one that may go: the next one of the item, or the disk's room, removes it.
+  }
+}
+
+}  // namespace host::dispatch
