@@ -75,7 +75,8 @@ struct AgentExit {
 struct AgentEnd {
   enum class Kind {
     ended,         // no more than that: whether there is work, the gates say
-    rate_limited,  // it asks to be tried later (75): no attempt is burned
+    rate_limited,  // it asks to be tried later (75): no attempt is burned. Any program can say so,
+                   // again and again: who starts it bounds how often that is heard
     not_usable,    // it can't work as it is set up: trying again changes nothing
     stopped,       // by the host
   };

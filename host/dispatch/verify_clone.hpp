@@ -11,7 +11,8 @@ namespace host::dispatch {
 
 // A clone for the gates' commands, as the imported work has it: nothing of the agent's has run in
 // it, and what is in no commit is not there. Removed when this goes, with all that the commands
-// left. Blocks. One at a time for each item.
+// left. Blocks. One at a time for each item. While it lives its name is in use (DiskRoom), and the
+// cage of the commands has its tree as the one folder that they may write.
 class VerifyClone {
  public:
   // A clone that a host left behind when it ended is removed first. Throws as Clones::make(), and

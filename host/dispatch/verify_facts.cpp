@@ -7,15 +7,19 @@
 #include <charconv>
 
 #include "base/error.hpp"
+#include "workspaces/import_changes.hpp"
 
 namespace host::dispatch {
 namespace {
 
 using workspaces::Mirror;
 using workspaces::ObjectId;
+using workspaces::TreeChange;
 
 constexpr std::size_t kMostListed = std::size_t{64} << 20;
 constexpr Duration kLimit = std::chrono::minutes(5);
+// More than any playbook allows.
+constexpr std::int64_t kTooManyLines = 1'000'000'000;
 
 std::string range(const ObjectId& base, const ObjectId& head) {
   return base.text() + ".." + head.text();
@@ -63,29 +67,59 @@ std::vector<WorkCommit> read_commits(const Mirror& mirror, const ObjectId& base,
   return commits;
 }
 
-// "12\t3\tpath": with every file taken for text there is no other form.
+// The paths, without a look at what is in them.
+std::vector<TreeChange> read_changes(const Mirror& mirror, const ObjectId& base,
+                                     const ObjectId& head) {
+  const auto text = listed(
+      mirror,
+      {"diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", base.text(), head.text()},
+      "reading what the work changes");
+  std::vector<TreeChange> changes;
+  workspaces::TreeChanges reader;
+  (void)reader.take(text, [&](TreeChange change) {
+    changes.push_back(std::move(change));
+    return true;
+  });
+  if (!reader.ended()) throw Error(Code::corrupt, "git diff-tree prints what it should not");
+  return changes;
+}
+
+// git's own numbers (--numstat) leave out what it takes for binary: one byte that is NUL would hide
+// a file's lines.
+std::vector<AddedLines::Count> count_lines(const Mirror& mirror, const ObjectId& base,
+                                           const ObjectId& head) {
+  AddedLines lines([](const AddedLine&) {});
+  auto command = mirror.command({"diff-tree", "-r", "-p", "--text", "--no-renames", "--unified=0",
+                                 "--no-prefix", "--no-color", "--no-ext-diff", "--no-textconv",
+                                 base.text(), head.text()});
+  std::uint64_t bytes = 0;
+  command.limit = kLimit;
+  command.sink = [&](std::string_view piece) {
+    bytes += piece.size();
+    if (bytes > kMostPatch) return false;
+    lines.take(piece);
+    return true;
+  };
+  const auto ending = mirror.git().run(command);
+  if (!ending.stopped && ending.status != 0)
+    (void)mirror.git().must(command, "reading what the work changes");
+  if (!ending.stopped) lines.end();
+  auto counts = lines.counts();
+  if (ending.stopped && !counts.empty()) counts.back().added += kTooManyLines;
+  return counts;
+}
+
 std::vector<FileLines> read_files(const Mirror& mirror, const ObjectId& base,
                                   const ObjectId& head) {
-  const std::vector<std::string> common{
-      "-r", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", base.text(), head.text()};
-  const auto ask = [&](std::vector<std::string> arguments) {
-    arguments.insert(arguments.end(), common.begin(), common.end());
-    return listed(mirror, std::move(arguments), "reading what the work changes");
-  };
-  const auto gone = ask({"diff-tree", "--name-only", "--diff-filter=D"});
-  std::set<std::string_view> gone_paths;
-  for (std::string_view rest = gone; !rest.empty();) gone_paths.insert(field(rest));
-  const auto text = ask({"diff-tree", "--numstat", "--text"});
+  const auto counts = count_lines(mirror, base, head);
   std::vector<FileLines> files;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto one = field(rest);
-    const auto first = one.find('\t');
-    const auto second = first == one.npos ? one.npos : one.find('\t', first + 1);
-    if (second == one.npos) throw Error(Code::corrupt, "git diff-tree prints what it should not");
-    const auto path = one.substr(second + 1);
-    files.push_back({std::string(path), number_in(one.substr(0, first)),
-                     number_in(one.substr(first + 1, second - first - 1)),
-                     gone_paths.contains(path)});
+  std::size_t at = 0;
+  for (const auto& change : read_changes(mirror, base, head)) {
+    FileLines file{change.path, 0, 0, change.status == 'D'};
+    // What becomes of another kind, a link of a file, is taken away and added: two parts.
+    for (int parts = change.status == 'T' ? 2 : 1; parts > 0 && at < counts.size(); --parts, ++at)
+      file.added += counts[at].added, file.removed += counts[at].removed;
+    files.push_back(std::move(file));
   }
   return files;
 }
@@ -139,8 +173,10 @@ void AddedLines::line(std::string_view text) {
   const char first = text.empty() ? '\0' : text.front();
   if (left_to_remove_ > 0 && first == '-') {
     --left_to_remove_;
+    ++count().removed;
   } else if (left_to_add_ > 0 && first == '+') {
     --left_to_add_;
+    ++count().added;
     each_({commit_, path_, number_++, text.substr(1)});
   } else if (first != '\\') {  // "\ No newline at end of file"
     if (left_to_add_ > 0 || left_to_remove_ > 0)
@@ -149,9 +185,16 @@ void AddedLines::line(std::string_view text) {
   }
 }
 
+AddedLines::Count& AddedLines::count() {
+  if (counts_.empty()) counts_.emplace_back();
+  return counts_.back();
+}
+
 void AddedLines::header(std::string_view text) {
   if (text.starts_with("commit ")) {
     commit_ = text.substr(7, 40);
+  } else if (text.starts_with("diff --git ")) {
+    counts_.emplace_back();
   } else if (text.starts_with("+++ ")) {
     path_ = text.substr(4);
     if (path_.ends_with('\t')) path_.pop_back();

@@ -49,22 +49,32 @@ struct AddedLine {
   std::string_view text;    // as it came, without the line feed
 };
 
-// Reads what `git log -p --no-prefix --format=commit %H` prints, in pieces of any size.
+// Reads what `git log -p --no-prefix --format=commit %H` and `git diff-tree -p` print, in pieces of
+// any size.
 class AddedLines {
  public:
   using Each = std::function<void(const AddedLine&)>;
+  // Of one file's part of a patch.
+  struct Count {
+    std::int64_t added = 0;
+    std::int64_t removed = 0;
+  };
   explicit AddedLines(Each each) : each_(std::move(each)) {}
 
   // Throws Error{corrupt} for what git does not print.
   void take(std::string_view piece);
   // The last line, where it has no line feed.
   void end();
+  // How many lines each part had, in their order.
+  [[nodiscard]] const std::vector<Count>& counts() const { return counts_; }
 
  private:
   void line(std::string_view text);
   void header(std::string_view text);
+  [[nodiscard]] Count& count();
 
   Each each_;
+  std::vector<Count> counts_;
   std::string kept_;
   std::string commit_;
   std::string path_;

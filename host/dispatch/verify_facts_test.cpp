@@ -82,6 +82,24 @@ TEST_F(WorkFactsOf, CommitsAreReadFromTheMirror) {
   EXPECT_THAT(work.touched, ElementsAre("README", "plain", "raw"));
 }
 
+TEST_F(WorkFactsOf, FilesOfAnyKindAreCountedInLines) {
+  put(tree() / ".gitattributes", "* -diff binary\n");
+  put(tree() / "hidden", std::string(1, '\0') + "\n1\n2\n3\n");
+  put(tree() / "empty", "");
+  fs::remove(tree() / "README");
+  fs::create_symlink("src/main.c", tree() / "README");
+  put_program(tree() / "src" / "main.c", "int main(void) { return 1; }\n");
+  put(tree() / "zz", "last\n");
+  agent_commits(*clone_);
+  ASSERT_TRUE(bundle(*clone_));
+  const auto result = take_in(*clone_);
+  std::vector<std::string> files;
+  for (const auto& file : read_work(*mirror_, clone_->record.base, result.head).files)
+    files.push_back(fmt::format("{} +{} -{}", file.path, file.added, file.removed));
+  EXPECT_THAT(files, ElementsAre(".gitattributes +1 -0", "README +1 -1", "empty +0 -0",
+                                 "hidden +4 -0", "src/main.c +0 -0", "zz +1 -0"));
+}
+
 TEST_F(WorkFactsOf, EveryLineThatAnyCommitAddsIsSeen) {
   put(tree() / ".gitattributes", "* -text -diff diff=evil\n");
   put(tree() / "gone", "was here\n");

@@ -33,6 +33,16 @@ std::string last_bytes(const std::string& text, std::size_t most) {
   return "(its last part)\n" + end;
 }
 
+// As much of its end as fits, set in; empty where that is nothing to speak of. Setting it in makes
+// it longer by four bytes a line.
+std::string fitting(const std::string& evidence, std::size_t most) {
+  constexpr std::size_t kLeast = 16;
+  if (evidence.empty()) return {};
+  for (auto room = most; room >= kLeast; room = room * 3 / 4)
+    if (auto lines = set_in(last_bytes(evidence, room)) + "\n"; lines.size() <= most) return lines;
+  return {};
+}
+
 std::string cell(std::string_view text) {
   std::string result;
   for (const char c : text) {
@@ -55,17 +65,7 @@ std::string feedback(const WorkVerdict& verdict) {
   int number = 0;
   for (const auto* check : failed) {
     auto one = fmt::format("{}. {}: {}\n", ++number, check->name, check->summary);
-    if (!check->evidence.empty()) {
-      // Setting it in makes it longer by four bytes a line.
-      auto evidence = plain_text(check->evidence);
-      auto room = share > one.size() + 64 ? share - one.size() - 64 : 64;
-      auto in = set_in(last_bytes(evidence, room));
-      while (in.size() > share && room > 64) {
-        room = room * 3 / 4;
-        in = set_in(last_bytes(evidence, room));
-      }
-      one += in + "\n";
-    }
+    one += fitting(plain_text(check->evidence), share - std::min(share, one.size()));
     text += one;
   }
   (void)cut_text(text, kMostFeedback);
