@@ -54,6 +54,8 @@ class DispatchRoom final : public PlaybookDesk {
   // A new host.yaml, or new playbooks.
   void configure(const HostConfig& config);
   void heard(const ForgeEvent& event);
+  // A plugin changed something of "owner/name#7".
+  void written(const std::string& target);
   void forge_is_back() { dispatcher_->forge_is_back(); }
   void renamed(const RepoName& from, const RepoName& to) {
     dispatcher_->renamed(from.full(), to.full());
