@@ -69,11 +69,11 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     Reply<RunFacts> ended;
     AttemptFolders folders;
     std::shared_ptr<const Agent> agent;
-    std::string metered;      // the meter's run; empty: none
-    std::string cancelled;    // why it was cancelled before it ran
-    bool running = false;     // the Runner has it
+    std::string metered;    // the meter's run; empty: none
+    std::string cancelled;  // why it was cancelled before it ran
+    bool running = false;   // the Runner has it
     TokensRefused refused;
-    Timer patience;           // with one that is refused
+    Timer patience;  // with one that is refused
   };
   using Shared = std::shared_ptr<Attempt>;
 
@@ -235,8 +235,8 @@ void CagedRuns::Impl::refused(const Shared& made, const Error& why) {
   made->refused.final = why.code() != Code::rate_limited;
   if (made->patience) return;
   const auto stall = made->order.work.playbook->limits.stall;
-  made->patience = world_.loop.after(
-      stall, [weak = weak_from_this(), at = std::weak_ptr(made), stall] {
+  made->patience =
+      world_.loop.after(stall, [weak = weak_from_this(), at = std::weak_ptr(made), stall] {
         const auto self = weak.lock();
         const auto attempt = at.lock();
         if (!self || !attempt) return;

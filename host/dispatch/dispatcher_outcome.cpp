@@ -59,10 +59,10 @@ Outcome outcome_of_work(const Item& item, const Playbook& playbook, const RunFac
     // unless it could not go on.
     if (facts.status == 0 && !comment && facts.refused.empty())
       return {.move = Move::fail, .reason = what, .feedback = {}, .counts = true, .delay = {}};
-    return retry(fmt::format("{} ({})", what, end_in_words(facts)),
-                 fmt::format("The attempt before this one ended with status {}, and {}.{}",
-                             facts.status, what,
-                             facts.refused.empty() ? "" : " It had no tokens left."));
+    return retry(
+        fmt::format("{} ({})", what, end_in_words(facts)),
+        fmt::format("The attempt before this one ended with status {}, and {}.{}", facts.status,
+                    what, facts.refused.empty() ? "" : " It had no tokens left."));
   }
   return {.move = Move::pass,
           .reason = comment ? "it wrote its report" : fmt::format("{} commits", work.commits),

@@ -51,9 +51,9 @@ struct OwnCap {
 
 struct HoldAsk {
   ModelName model;
-  Tokens input;         // no call of this size can take more
-  Tokens output;        // as many as asked for
-  Tokens least_output;  // as few as would do: the hold may be lowered down to this
+  Tokens input;                   // no call of this size can take more
+  Tokens output;                  // as many as asked for
+  Tokens least_output;            // as few as would do: the hold may be lowered down to this
   std::vector<OwnCap> caps = {};  // of the run's own: they bind as those of the budget do
 };
 struct Hold {

@@ -108,9 +108,9 @@ BudgetRefusal refusal_of(const std::vector<Shortage>& shortages, const LedgerTer
             std::nullopt};
   const auto reset = reset_of(key, terms.zone);
   const bool has_come = reset && *reset <= terms.now;
-  const auto code = is_final(worst)  ? Code::denied
-                    : has_come       ? Code::unavailable
-                                     : Code::rate_limited;
+  const auto code = is_final(worst) ? Code::denied
+                    : has_come      ? Code::unavailable
+                                    : Code::rate_limited;
   const auto anew = !reset     ? "never begins anew"
                     : has_come ? "has begun anew at " + format_utc(*reset) + " for new runs"
                                : "begins anew at " + format_utc(*reset);
