@@ -163,7 +163,7 @@ TEST_F(DispatchTokens, OneThatEndsWellWithoutTokensIsNoFinding) {
 
 TEST_F(DispatchTokens, OneThatAsksForeverIsEnded) {
   bash_agent_is("while :; do ask 600; done\n");
-  start_host_with("limits: { tokens: 1000, attempts: 1, wall: 2m, stall: 1s }\n");
+  start_host_with("limits: { tokens: 1000, attempts: 1, wall: 30s, stall: 1s }\n");
   const auto item = ended_item();
   EXPECT_EQ(item.at.state, ItemState::failed);
   EXPECT_THAT(item.reason, HasSubstr("for 1s it got no tokens, and did not end"));

@@ -135,12 +135,13 @@ TEST_F(OwnCapsTest, what_a_call_gives_back_is_there_for_the_next) {
 TEST_F(OwnCapsTest, the_tightest_of_all_binds_and_is_named) {
   budget(R"({"run": {"tokens": 200}})");
   const auto run = reserve(0).value();
-  EXPECT_EQ(hold_under(run, 150, {own(300)}).value().output, Tokens(150));
-  EXPECT_THAT(hold_under(run, 150, {own(165)}).error().message(),
-              HasSubstr("the run's own cap has 5 tokens left"));
-  EXPECT_EQ(hold_under(run, 150, {own(300)}).value().output, Tokens(30));
-  EXPECT_THAT(hold_under(run, 150, {own(300)}).error().message(),
-              HasSubstr("the cap of 200 tokens on run 1.1 has 0 tokens left"));
+  EXPECT_EQ(hold_under(run, 500, {own(150)}).value().output, Tokens(140));
+  EXPECT_EQ(hold_under(run, 35, {own(300)}).value().output, Tokens(35));
+  // Of the 200 there are 5 left, of the others 2 and 105.
+  EXPECT_THAT(hold_under(run, 500, {own(197)}).error().message(),
+              HasSubstr("the run's own cap has 2 tokens left"));
+  EXPECT_THAT(hold_under(run, 500, {own(300)}).error().message(),
+              HasSubstr("the cap of 200 tokens on run 1.1 has 5 tokens left"));
 }
 
 TEST_F(OwnCapsTest, over_a_pipeline_it_counts_what_others_hold_there) {
