@@ -103,7 +103,7 @@ struct RunFacts {
   std::string reason;  // "ended with status 1", "no output for 5m"; for people
   std::int64_t tokens = 0;
   std::string refused;  // why it got no tokens when it last asked for some; empty: it got them
-  std::string report;  // what the agent wrote into its report file, bounded; never believed
+  std::string report;   // what the agent wrote into its report file, bounded; never believed
   Json evidence = Json::object();  // bounded; what else is known: times, peaks, session
 };
 
