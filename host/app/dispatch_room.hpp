@@ -60,7 +60,6 @@ class DispatchRoom final : public PlaybookDesk {
   void renamed(const RepoName& from, const RepoName& to) {
     dispatcher_->renamed(from.full(), to.full());
   }
-  void tokens_used() { runs_.tokens_used(); }
   // Ends what is under way and writes the day's note, or gives up after `grace`; then `done`.
   void drain(Duration grace, std::function<void()> done);
 
