@@ -107,7 +107,7 @@ void log(const ItemSources& sources, const ServerRequest& request, Reply<Json> d
 dispatch::DispatchOrder order_in(const Json& body) {
   dispatch::DispatchOrder order;
   order.repository = text_parameter(body, "repository");
-  order.number = number_parameter(body, "number", 0, 1);
+  order.number = needed_number(body, "number");
   order.playbook = text_parameter(body, "playbook", "");
   order.lane = text_parameter(body, "lane", "");
   order.source = dispatch::kByOperator;

@@ -80,8 +80,8 @@ TEST_F(ItemRoutes, AnItemIsOrderedCancelledAndRetried) {
 TEST_F(ItemRoutes, ALogIsThatOfTheItemsOwnRuns) {
   add_issue();
   start();
-  EXPECT_EQ(get({"v1", "items", "1", "log"}, {{"offset", "5"}}).value()["text"], "1.1 from 5");
-  EXPECT_EQ(get({"v1", "items", "1", "log"}, {{"run", "2.1"}}).error().code(), Code::not_found);
+  EXPECT_EQ(get({"v1", "items", "1", "log"}, {{"offset", "5"}}).value()["text"], "d1.1 from 5");
+  EXPECT_EQ(get({"v1", "items", "1", "log"}, {{"run", "d2.1"}}).error().code(), Code::not_found);
 }
 
 }  // namespace

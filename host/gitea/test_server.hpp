@@ -60,13 +60,13 @@ class GiteaTest : public ::testing::Test {
   static Json label(std::int64_t id, std::string name) {
     return {{"id", id}, {"name", std::move(name)}, {"color", "ededed"}};
   }
-  static Json issue(std::int64_t number, Json labels = Json::array()) {
+  static Json issue(std::int64_t number, const std::vector<Json>& labels = {}) {
     return {{"id", 1000 + number},
             {"number", number},
             {"title", "t" + std::to_string(number)},
             {"state", "open"},
             {"user", {{"login", "bob"}}},
-            {"labels", std::move(labels)},
+            {"labels", labels},
             {"pull_request", nullptr}};
   }
 

@@ -32,7 +32,7 @@ class PlaybooksService final : public Service {
     order.playbook = text_parameter(params, "name");
     require_grant(*run, kGrant, order.playbook);
     order.repository = text_parameter(params, "repository");
-    order.number = number_parameter(params, "issue", 0, 1);
+    order.number = needed_number(params, "issue");
     order.source = "plugin " + run->plugin;
     if (run->writes.dry_run) return rehearse(order, std::move(reply));
     desk_->dispatch(order, [this, run, order, reply = std::move(reply)](Result<Json> taken) {
@@ -73,7 +73,7 @@ class PlaybooksService final : public Service {
   }
 
   void status(const std::shared_ptr<RunContext>& run, const Json& params, Reply<Json> reply) {
-    const auto item = number_parameter(params, "item", 0, 1);
+    const auto item = needed_number(params, "item");
     if (!run->grants.has(kGrant)) require_grant(*run, kGrant, "*");
     desk_->status(item, [run, reply = std::move(reply)](Result<Json> found) {
       reply(attempt([&]() -> Json {

@@ -100,6 +100,7 @@ TEST_F(PlaybooksServiceTest, ItemsOfOtherPlaybooksAreNotTold) {
                 .code(),
             Code::not_granted);
   const auto run = open({{"playbooks.dispatch", {"bug-fixer"}}});
+  EXPECT_EQ(call(*run, "playbooks/1.status", Json::object()).error().code(), Code::usage);
   EXPECT_EQ(call(*run, "playbooks/1.status", {{"item", 7}}).value()["state"], "waiting");
   EXPECT_EQ(call(*run, "playbooks/1.status", {{"item", 8}}).error().code(), Code::not_found);
 }

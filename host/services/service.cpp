@@ -71,6 +71,11 @@ std::int64_t number_parameter(const Json& params, std::string_view name, std::in
   return number;
 }
 
+std::int64_t needed_number(const Json& params, std::string_view name) {
+  if (find(params, name) == nullptr) refuse(name, "is missing");
+  return number_parameter(params, name, 0, 1);
+}
+
 Json object_parameter(const Json& params, std::string_view name) {
   const Json* given = find(params, name);
   if (given == nullptr) return Json::object();

@@ -114,6 +114,8 @@ void count_staged(RunContext& run, std::size_t bytes);
     const Json& params, std::string_view name, std::int64_t fallback,
     std::int64_t least = std::numeric_limits<std::int64_t>::min(),
     std::int64_t most = std::numeric_limits<std::int64_t>::max());
+// One that has to be there, and counts something: from 1.
+[[nodiscard]] std::int64_t needed_number(const Json& params, std::string_view name);
 // {} when absent.
 [[nodiscard]] Json object_parameter(const Json& params, std::string_view name);
 // Milliseconds from 0 to ten years.

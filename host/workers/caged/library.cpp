@@ -2,6 +2,7 @@
 #include "workers/caged/library.hpp"
 
 #include <cxxabi.h>
+#include <dlfcn.h>
 
 #include <boost/dll/shared_library.hpp>
 #include <new>
@@ -89,12 +90,25 @@ Refused refusal_of(const Outcome& outcome) {
 Library::Library(const std::filesystem::path& path) {
   using boost::dll::load_mode::rtld_local;
   using boost::dll::load_mode::rtld_now;
+  // What a constructor of its throws would pass through the loader, which holds its locks and is
+  // of C: that ends the worker, as whatever compiled this would have it or not.
+  const auto load = [&](boost::dll::fs::error_code& fault) noexcept {
+    return std::make_unique<boost::dll::shared_library>(path, rtld_now | rtld_local, fault);
+  };
+  const auto refuse = [](const std::string& why) {
+    throw Error(Code::invalid, "the plugin can't be loaded: " + why,
+                "Build it with timmy_add_plugin(), for this machine");
+  };
+  boost::dll::fs::error_code fault;
+  library_ = load(fault);
+  if (fault) {
+    const char* why = ::dlerror();
+    refuse(why == nullptr ? fault.message() : why);
+  }
   try {
-    library_ = std::make_unique<boost::dll::shared_library>(path, rtld_now | rtld_local);
     table_ = &library_->get<const timmy_plugin>("timmy_plugin_v1");
   } catch (const std::exception& error) {
-    throw Error(Code::invalid, std::string("the plugin can't be loaded: ") + error.what(),
-                "Build it with timmy_add_plugin(), for this machine");
+    refuse(error.what());
   }
   check(*table_);
 }

@@ -150,10 +150,10 @@ std::string_view view(timmy_str text) { return {text.ptr, static_cast<std::size_
 extern "C" TIMMY_EXPORT int an_own_function() { return 1; }
 #endif
 #ifdef BAD_file_unique
-template <class T>
-struct __attribute__((visibility("default"))) Unique {
-  static inline int value = 0;
-};
+// As g++ makes of a static member of a template that can be seen. Not every compiler does.
+extern "C" __attribute__((visibility("default"))) int unique_value;
+asm(".data\n.balign 4\n.type unique_value, @gnu_unique_object\n.size unique_value, 4\n"
+    "unique_value: .long 0\n.text");
 #endif
 #ifdef BAD_life_loads
 extern "C" int defined_nowhere();
@@ -163,7 +163,7 @@ static timmy_status create(const timmy_host*, timmy_str config, void** self, tim
   *self = nullptr;
   (void)config, (void)reply;
 #if defined(BAD_file_unique)
-  Unique<int>::value = 1;
+  unique_value = 1;
 #elif defined(BAD_life_loads)
   return defined_nowhere();
 #elif defined(BAD_life_create)

@@ -41,8 +41,8 @@ class Account {
   std::vector<Used> charged;
   std::map<std::int64_t, std::int64_t> reservations;  // what is free of those that are open
   // What tokens/1.standings answers, as docs/services.md has it; see standing() and pause().
-  Json standings = Json::array();
-  Json pauses = Json::array();
+  std::vector<Json> standings;
+  std::vector<Json> pauses;
   std::string day = "2026-01-05";
   std::string next_reset = "2026-01-06T00:00:00Z";
   bool usage_cut = false;    // `cut` of tokens/1.usage: there is more than it tells
