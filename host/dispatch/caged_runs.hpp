@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/log.hpp"
@@ -48,6 +49,8 @@ class CagedRuns final : public AgentRuns {
   // used up its tokens ends. What it asked for meanwhile is charged as well.
   void tokens_used();
   [[nodiscard]] std::size_t running() const;
+  // The names of those that it has in hand, from before they run until they are accounted for.
+  [[nodiscard]] std::set<std::string> in_hand() const;
 
  private:
   class Impl;
