@@ -61,14 +61,14 @@ class HousekeepingTest : public workspaces::ForgeTest {
     return store_.run_now([&](Unit& unit) { return insert_item(unit, item, clock_.wall()); });
   }
   void end_item(Item item, ItemState how) {
-    store_.run_now([&](Unit& unit) {
-      const MoveNote note{.reason = "test", .evidence = {}};
-      if (how != ItemState::done) return void(move_item(unit, item, Move::stop, note, {}));
-      for (int gate = 0; gate < 6; ++gate) {
-        item = move_item(unit, item, Move::begin, note, {});
-        item = move_item(unit, item, Move::pass, note, {});
-      }
-    });
+    const auto go = [&](Move move) {
+      item = store_.run_now([&](Unit& unit) { return move_item(unit, item, move, {}, {}); });
+    };
+    if (how != ItemState::done) return go(Move::stop);
+    for (int gate = 0; gate < 6; ++gate) {
+      go(Move::begin);
+      go(Move::pass);
+    }
   }
   // A clone whose work has come in.
   workspaces::Clone clone_with_work(std::int64_t number) {
