@@ -20,6 +20,7 @@
 #include "dispatch/forge_reporter.hpp"
 #include "dispatch/git_workspaces.hpp"
 #include "dispatch/host_verifier.hpp"
+#include "dispatch/housekeeping.hpp"
 #include "gitea/token.hpp"
 #include "gitea/webhook.hpp"
 #include "runs/supervised_runner.hpp"
@@ -101,6 +102,7 @@ class DispatchRoom final : public PlaybookDesk {
   dispatch::HostVerifier verifier_;
   dispatch::ForgeReporter reporter_;
   std::unique_ptr<dispatch::Dispatcher> dispatcher_;
+  dispatch::Housekeeping housekeeping_;
   Timer drain_timer_;
 };
 
