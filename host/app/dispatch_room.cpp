@@ -113,7 +113,23 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
                      .at_work = [this] { return runs_.in_hand(); },
                      .clock = ground_.clock,
                      .life = ground_.instance,
-                     .log = ground_.log.named("housekeeping")}) {
+                     .log = ground_.log.named("housekeeping")}),
+      hand_over_({.store = ground_.store,
+                  .clock = ground_.clock,
+                  .lanes =
+                      [this] {
+                        std::set<std::string> names;
+                        for (const auto& [name, lane] : rules_.rules->lanes().by_name)
+                          names.insert(name);
+                        return names;
+                      },
+                  .live = [this] { return dispatcher_->live(); },
+                  .hand_over =
+                      [this](std::string from, std::string to, std::string why, Reply<int> reply) {
+                        dispatcher_->hand_over(std::move(from), std::move(to), std::move(why),
+                                               std::move(reply));
+                      },
+                  .log = ground_.log.named("dispatch")}) {
   read_config(config);
 }
 
@@ -230,6 +246,12 @@ ItemSources DispatchRoom::sources() {
   };
   sources.flush_continuity = [this](Reply<Json> reply) { flush("asked for", std::move(reply)); };
   return sources;
+}
+
+std::vector<std::string> DispatchRoom::attention() const {
+  auto lines = attention_;
+  for (auto& fault : hand_over_.faults()) lines.push_back(std::move(fault));
+  return lines;
 }
 
 Json DispatchRoom::report() const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/dispatch_rules.hpp"
+#include "app/lane_hand_over.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "config/host_config.hpp"
@@ -60,13 +61,17 @@ class DispatchRoom final : public PlaybookDesk {
     dispatcher_->renamed(from.full(), to.full());
   }
   void tokens_used() { runs_.tokens_used(); }
+  // After each look of the deadman.
+  void hand_over(const deadman::Survey& survey, const deadman::Moment& now) {
+    hand_over_.act(survey, now);
+  }
   // Ends what is under way and writes the day's note, or gives up after `grace`; then `done`.
   void drain(Duration grace, std::function<void()> done);
 
   [[nodiscard]] ItemSources sources();
   // For `status`, and what of it needs somebody.
   [[nodiscard]] Json report() const;
-  [[nodiscard]] const std::vector<std::string>& attention() const { return attention_; }
+  [[nodiscard]] std::vector<std::string> attention() const;
 
   // PlaybookDesk:
   void dispatch(Order order, Reply<Json> reply) override;
@@ -103,6 +108,7 @@ class DispatchRoom final : public PlaybookDesk {
   dispatch::ForgeReporter reporter_;
   std::unique_ptr<dispatch::Dispatcher> dispatcher_;
   dispatch::Housekeeping housekeeping_;
+  LaneHandOver hand_over_;
   Timer drain_timer_;
 };
 
