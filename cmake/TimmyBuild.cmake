@@ -14,7 +14,7 @@ add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
 # is installed is linked as the machine's compiler does it.
 include(CheckLinkerFlag)
 check_linker_flag(CXX -fuse-ld=gold TIMMY_HAS_GOLD)
-if(TIMMY_HAS_GOLD AND CMAKE_BUILD_TYPE STREQUAL Debug AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+if(TIMMY_HAS_GOLD AND CMAKE_BUILD_TYPE STREQUAL Debug)
   add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-fuse-ld=gold>)
 endif()
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
@@ -27,6 +27,10 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    # Else a header that was precompiled anew is another one, and nothing in the cache fits it.
+    add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+  endif()
 endif()
 
 find_package(Threads REQUIRED)

@@ -114,12 +114,18 @@ void DeadmanLooks::survey(bool dry_run, Reply<deadman::Survey> reply) {
 }
 
 void DeadmanLooks::look(deadman::LookOrder order, Reply<deadman::Looked> reply) {
-  order.tasks = tasks_;
-  ask<deadman::Looked>([this, order = std::move(order)] { return watchman_.look(order); },
-                       [this, reply = std::move(reply)](const Result<deadman::Looked>& looked) {
-                         if (looked.ok()) note(looked.value());
-                         reply(looked);
-                       });
+  // What is known of the tasks when its turn has come: it may have waited for longer than one
+  // lives.
+  ask<deadman::Looked>(
+      [this, order = std::move(order)] {
+        auto in_turn = order;
+        in_turn.tasks = tasks();
+        return watchman_.look(in_turn);
+      },
+      [this, reply = std::move(reply)](const Result<deadman::Looked>& looked) {
+        if (looked.ok()) note(looked.value());
+        reply(looked);
+      });
 }
 
 deadman::Moment DeadmanLooks::now() const {
@@ -127,13 +133,20 @@ deadman::Moment DeadmanLooks::now() const {
           std::chrono::duration_cast<Duration>(clock_.monotonic().time_since_epoch())};
 }
 
+std::map<std::string, std::string> DeadmanLooks::tasks() const {
+  const std::scoped_lock lock(tasks_mutex_);
+  return tasks_;
+}
+
 void DeadmanLooks::set_tasks(const std::set<std::string>& names) {
+  const std::scoped_lock lock(tasks_mutex_);
   std::map<std::string, std::string> tasks;
   for (const auto& name : names) tasks[name] = tasks_[name];
   tasks_ = std::move(tasks);
 }
 
 void DeadmanLooks::completed(const std::string& task, std::int64_t job) {
+  const std::scoped_lock lock(tasks_mutex_);
   if (const auto known = tasks_.find(task); known != tasks_.end())
     known->second = "job " + std::to_string(job);
 }

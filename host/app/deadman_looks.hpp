@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -71,6 +72,7 @@ class DeadmanLooks final : public DeadmanDesk {
   void note(const Result<deadman::Survey>& survey);
   void note(const deadman::Looked& looked);
   void take_over(bool dry_run, const deadman::State& state);
+  [[nodiscard]] std::map<std::string, std::string> tasks() const;  // any thread
 
   Options options_;
   Loop& loop_;
@@ -78,6 +80,7 @@ class DeadmanLooks final : public DeadmanDesk {
   const Clock& clock_;
   Log log_;
   deadman::Watchman watchman_;
+  mutable std::mutex tasks_mutex_;            // the thread of the looks reads them
   std::map<std::string, std::string> tasks_;  // that run here: the mark of the last that completed
   Result<deadman::Survey> survey_;            // the last
   std::function<void(const deadman::Survey&)> noted_;

@@ -254,6 +254,23 @@ TEST_F(DeadmanLooksTest, ARestartThatTakesLongHoldsUpNobodyAndLooksAreBounded) {
   EXPECT_EQ(runner_.runs(), 1);
 }
 
+TEST_F(DeadmanLooksTest, ATaskThatCompletesWhileItsLookWaitsIsAlive) {
+  for (int minute = 0; minute < 10; ++minute) {
+    ASSERT_TRUE(look("hermes").ok());
+    loop_.fake_clock().advance(1min);
+  }
+  looks_.look({.watch = "hermes", .may_restart = true}, [](const auto&) {});
+  runner_.wait_begun();
+  std::optional<std::string> state;
+  looks_.look({.watch = "train"}, [&](const Result<deadman::Looked>& looked) {
+    state = looked.value().standing.state;
+  });
+  looks_.completed("train", 7);
+  runner_.open();
+  loop_.run_until([&] { return state.has_value(); });
+  EXPECT_EQ(state, "alive") << "it was judged by what was known when it was asked for";
+}
+
 TEST_F(DeadmanLooksTest, HoweverManyLooksWaitItReadsHowThingsStand) {
   ASSERT_TRUE(look("hermes").ok());
   for (int minute = 0; minute < 9; ++minute) {

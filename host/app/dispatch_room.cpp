@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "app/forge_select.hpp"
 #include "app/model_routes.hpp"
 #include "base/error.hpp"
@@ -197,6 +199,17 @@ dispatch::AccessForge DispatchRoom::access() {
 
 void DispatchRoom::heard(const ForgeEvent& event) {
   if (event.number > 0) dispatcher_->look_at(event.repo, event.number);
+}
+
+void DispatchRoom::written(const std::string& target) {
+  const auto hash = target.rfind('#');
+  if (hash == std::string::npos) return;
+  // Not all is an issue's: a label may be called "c#".
+  std::int64_t number = 0;
+  const char* const end = target.data() + target.size();
+  const auto read = std::from_chars(target.data() + hash + 1, end, number);
+  if (read.ec != std::errc() || read.ptr != end) return;
+  dispatcher_->look_at(target.substr(0, hash), number);
 }
 
 void DispatchRoom::flush(const std::string& occasion, Reply<Json> reply) {

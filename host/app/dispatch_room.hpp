@@ -56,11 +56,12 @@ class DispatchRoom final : public PlaybookDesk {
   // A new host.yaml, or new playbooks.
   void configure(const HostConfig& config);
   void heard(const ForgeEvent& event);
+  // A plugin changed something of "owner/name#7".
+  void written(const std::string& target);
   void forge_is_back() { dispatcher_->forge_is_back(); }
   void renamed(const RepoName& from, const RepoName& to) {
     dispatcher_->renamed(from.full(), to.full());
   }
-  void tokens_used() { runs_.tokens_used(); }
   // After each look of the deadman.
   void hand_over(const deadman::Survey& survey, const deadman::Moment& now) {
     hand_over_.act(survey, now);

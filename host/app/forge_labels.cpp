@@ -24,9 +24,9 @@ Label usual(const std::map<std::string, Label>& by_repo) {
   const Label* best = nullptr;
   std::ptrdiff_t most = 0;
   for (const auto& [repo, label] : by_repo) {
-    const auto alike = std::count_if(by_repo.begin(), by_repo.end(), [&](const auto& other) {
-      return same_look(other.second, label);
-    });
+    const auto alike = std::count_if(
+        by_repo.begin(), by_repo.end(),
+        [&label = label](const auto& other) { return same_look(other.second, label); });
     if (alike > most) best = &label, most = alike;
   }
   return *best;

@@ -118,7 +118,10 @@ void Host::start() {
 }
 
 void Host::add_services() {
-  services_.add(make_gitea_service(gitea_, store_, clock_, log_.named("gitea")));
+  services_.add(make_gitea_service(gitea_, store_, clock_, log_.named("gitea"),
+                                   [this](const std::string& target) {
+                                     if (dispatch_) dispatch_->written(target);
+                                   }));
   services_.add(make_state_service(store_, clock_));
   services_.add(make_jobs_service(queue_, store_, [this](const std::string& task) {
     std::optional<KnownTask> known;

@@ -15,10 +15,7 @@ constexpr Duration kLongestDay = std::chrono::hours(25);
 }  // namespace
 
 void Host::open_tokens() {
-  ledger_.set_rows_handler([this] {
-    usage_export_.rows_committed();
-    if (dispatch_) dispatch_->tokens_used();
-  });
+  ledger_.set_rows_handler([this] { usage_export_.rows_committed(); });
   ledger_.set_pause_handler([this] { pipelines_changed(); });
   pipelines_changed();
   ledger_.set_budget_handler([this] { budget_waits_.end_outdated(); });

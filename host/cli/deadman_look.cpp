@@ -103,11 +103,6 @@ void put_in_order(std::vector<deadman::Watch>& watches, const deadman::State& st
                    [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
 }
 
-// A sign that is older is not judged: what came since would count as silence.
-Duration longest_fresh(const deadman::Watch& watch) {
-  return std::min<Duration>(std::chrono::seconds(5), watch.rules.after / 4);
-}
-
 // What is seen of all before the lock is taken: a look that hangs, as at a file system that is
 // gone, must not keep the running host from its looks.
 class Signs {
@@ -122,7 +117,7 @@ class Signs {
   const Sign& fresh(const deadman::Watch& watch) {
     auto& [sign, at] = seen_[watch.name];
     const auto now = SystemClock().monotonic();
-    if (at == MonotonicTime() || now - at > longest_fresh(watch)) {
+    if (at == MonotonicTime() || now - at > deadman::longest_fresh(watch.rules.after)) {
       sign = look_at(session_, watch, stamps_);
       at = SystemClock().monotonic();
     }

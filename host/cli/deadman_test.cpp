@@ -84,8 +84,12 @@ TEST_F(DeadmanCommandTest, NobodyWaitsForTheLockWhileAStampIsLookedAt) {
   EXPECT_EQ(run({"deadman", "--once"}), 0) << err_.str();
   Session session{.out = out_, .err = err_, .paths = Paths::from(Environment::of_process())};
   int looks = 0;
-  const Fd lock(::open((state_file().string() + ".lock").c_str(), O_RDWR | O_CLOEXEC));
+  const auto open_lock = [this] {
+    return Fd(::open((state_file().string() + ".lock").c_str(), O_RDWR | O_CLOEXEC));
+  };
   const auto look = [&](const auto&, const auto&) {
+    const Fd lock = open_lock();  // a look has none of the process's own
+    EXPECT_TRUE(lock);
     EXPECT_FALSE(is_locked(lock));
     ++looks;
     return deadman::Sign{deadman::Sign::Kind::there, "m"};
@@ -95,7 +99,7 @@ TEST_F(DeadmanCommandTest, NobodyWaitsForTheLockWhileAStampIsLookedAt) {
   (void)act(session, settings, deadman::StampLooker(std::chrono::hours(1), look));
   EXPECT_EQ(looks, 1);
   const deadman::StateFile held(state_file());
-  EXPECT_TRUE(is_locked(lock)) << "this shows nothing";
+  EXPECT_TRUE(is_locked(open_lock())) << "this shows nothing";
 }
 
 TEST_F(DeadmanCommandTest, WhatWasSeenOfOneIsKeptBeforeTheNextIsLookedAt) {

@@ -18,8 +18,6 @@
 namespace host::cli {
 namespace {
 
-constexpr std::size_t kPayloadCap = 1 << 20;
-
 // "2026-11-23T14:05:00Z" without the seconds and letters that a table need not repeat.
 std::string short_time(const Json& time) {
   if (!time.is_string()) return "-";

@@ -93,7 +93,7 @@ void check_model(const Json& model, const Complain& complain) {
   for (const auto& [name, route] : model["routes"].items()) {
     if (!route.is_object() || !route.contains("url")) continue;
     check_text(&route["url"], child_pointer("/model/routes", name) + "/url", complain,
-               [&](const std::string& url) {
+               [&route = route](const std::string& url) {
                  if (const auto fault = url_fault(url)) throw Error(Code::invalid, *fault);
                  if (is_plaintext_beyond_loopback(url) && !route.value("allow_plaintext", false))
                    throw Error(Code::invalid,

@@ -237,19 +237,17 @@ class AdminApi::Impl {
 
   void list_audit(const ServerRequest& request, Respond respond) {
     const auto before = query_value(request, "before");
-    const auto limit = query_value(request, "limit");
     read_audit(*store_,
                {.who = query_value(request, "who"), .target = query_value(request, "target")},
                before.empty() ? std::nullopt : std::optional(number_in(before, "before")),
-               limit.empty() ? 50 : limit_in(limit), json_answer(std::move(respond)));
+               limit_in(query_value(request, "limit")), json_answer(std::move(respond)));
   }
 
   void list_webhooks(const ServerRequest& request, Respond respond) {
     const auto before = query_value(request, "before");
-    const auto limit = query_value(request, "limit");
     control_->list_webhooks(
         before.empty() ? std::nullopt : std::optional(number_in(before, "before")),
-        limit.empty() ? 50 : limit_in(limit), json_answer(std::move(respond)));
+        limit_in(query_value(request, "limit")), json_answer(std::move(respond)));
   }
 
   // Many at once.

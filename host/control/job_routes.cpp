@@ -23,8 +23,7 @@ void JobRoutes::list(const ServerRequest& request, Respond respond) {
   JobPage page;
   if (const auto before = query_value(request, "before"); !before.empty())
     page.before = JobId(number_in(before, "before"));
-  if (const auto limit = query_value(request, "limit"); !limit.empty())
-    page.limit = limit_in(limit);
+  page.limit = limit_in(query_value(request, "limit"));
   queue_->list(filter, page, answer<JobList>(std::move(respond), [](const JobList& list) {
                  return to_json(list);
                }));

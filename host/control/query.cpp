@@ -11,6 +11,7 @@ namespace host {
 namespace {
 
 constexpr std::int64_t kLongestPage = 1000;
+constexpr int kUsualPage = 50;
 
 }  // namespace
 
@@ -29,6 +30,7 @@ std::int64_t number_in(std::string_view text, std::string_view what) {
 }
 
 int limit_in(std::string_view text) {
+  if (text.empty()) return kUsualPage;
   const auto limit = number_in(text, "limit");
   if (limit < 1 || limit > kLongestPage)
     throw Error(Code::usage, fmt::format("limit is {}, expected 1 to {}", limit, kLongestPage),

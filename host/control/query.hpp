@@ -15,7 +15,7 @@ namespace host {
 [[nodiscard]] std::string query_value(const ServerRequest& request, const std::string& key);
 // A whole number, not negative. `what` names it in errors.
 [[nodiscard]] std::int64_t number_in(std::string_view text, std::string_view what);
-// How many rows a page has at most.
+// How many rows a page has at most; 50 where nobody says.
 [[nodiscard]] int limit_in(std::string_view text);
 
 }  // namespace host

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deadman/runner.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/result.hpp"
 #include "base/test_folder.hpp"
 
 namespace host::deadman {
@@ -40,6 +52,80 @@ TEST(ProgramRunner, EndsWhatTakesTooLong) {
   const auto hung = run({.arguments = {"/bin/sleep", "100"}, .limit = 50ms});
   EXPECT_FALSE(hung.ok);
   EXPECT_EQ(hung.text, "took longer than 50ms");
+}
+
+// Keeps a process from ending, also by SIGKILL, as a wait in the kernel would: whoever traces it is
+// asked first, and for a while does not answer.
+class Unkillable {
+ public:
+  // `file`: where the process writes its number.
+  explicit Unkillable(const std::filesystem::path& file) {
+    int held[2];
+    EXPECT_EQ(::pipe2(held, O_CLOEXEC), 0);
+    held_ = Fd(held[0]);
+    tracer_ = ::fork();
+    if (tracer_ == 0) trace(file, held[1]);
+    ::close(held[1]);
+  }
+  Unkillable(const Unkillable&) = delete;
+  Unkillable& operator=(const Unkillable&) = delete;
+  ~Unkillable() {
+    ::kill(tracer_, SIGKILL);
+    ::waitpid(tracer_, nullptr, 0);
+    if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
+  }
+  // Whether it was held.
+  bool began() { return ::read(held_.get(), &pid_, sizeof pid_) == sizeof pid_ && pid_ > 0; }
+  // "t" is one that waits for its tracer, "Z" one that has ended.
+  [[nodiscard]] char state() const {
+    const auto stat = attempt(
+        [&] { return read_file("/proc/" + std::to_string(pid_) + "/stat", std::size_t{1} << 12); });
+    return stat.ok() ? stat.value().at(stat.value().rfind(')') + 2) : ' ';
+  }
+
+ private:
+  [[noreturn]] static void trace(const std::filesystem::path& file, int held) {
+    ::alarm(20);
+    pid_t pid = 0;
+    while (!(std::ifstream(file) >> pid)) ::sched_yield();
+    if (::ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACEEXIT) != 0) pid = -1;
+    (void)!::write(held, &pid, sizeof pid);
+    for (;;) ::pause();
+  }
+
+  Fd held_;
+  pid_t tracer_ = -1;
+  pid_t pid_ = -1;
+};
+
+TEST(ProgramRunner, WhatNotEvenSigkillEndsIsLeftBehind) {
+  const TestFolder folder;
+  const auto file = folder / "pid";
+  Unkillable unkillable(file);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto hung =
+      run({.arguments = {"/bin/sh", "-c", "echo $$ > '" + file.string() + "'; exec sleep 1000"},
+           .limit = 3s});
+  EXPECT_EQ(hung.text, "took longer than 3s");
+  if (!unkillable.began()) GTEST_SKIP() << "this kernel lets no process trace one beside it";
+  EXPECT_EQ(unkillable.state(), 't') << "its end was waited for";
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 5s) << "it was given no moment to end";
+}
+
+TEST(ProgramRunner, WhereNoProcessIsToBeHadThatIsAFailureAndNoException) {
+  const pid_t other = ::fork();
+  if (other == 0) {
+    // Root has no such limit.
+    const rlimit none{0, 0};
+    if ((::geteuid() == 0 && ::setuid(65534) != 0) || ::setrlimit(RLIMIT_NPROC, &none) != 0)
+      ::_exit(2);
+    const auto ending = run({.arguments = {"/bin/true"}});
+    const bool said = ending.text.find(std::strerror(EAGAIN)) != std::string::npos;
+    ::_exit(!ending.ok && said ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(other, &status, 0), other);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(ProgramRunner, EndsWhatPrintsWithoutEnd) {

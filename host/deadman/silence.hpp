@@ -3,6 +3,7 @@
 // How long something has given no sign of life. Pure: what was seen and when goes in.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "base/clock.hpp"
@@ -37,6 +38,11 @@ struct Sign {
   std::string mark;
   bool operator==(const Sign&) const = default;
 };
+
+// A sign that was seen longer ago is not judged: what came since would count as silence.
+[[nodiscard]] inline Duration longest_fresh(Duration after) {
+  return std::min<Duration>(std::chrono::seconds(5), after / 4);
+}
 
 // What one look means.
 struct Sight {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deadman/stamp_looker.hpp"
 
+#include <linux/close_range.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -11,7 +14,13 @@
 namespace host::deadman {
 namespace {
 
-Sign untrusted(std::string why) { return {Sign::Kind::untrusted, std::move(why)}; }
+Sign nothing_seen(std::string why) { return {Sign::Kind::untrusted, std::move(why)}; }
+
+// The calling thread has a table of descriptors of its own from now on, with no more than the
+// standard ones in it. Else a process that is killed would keep its record locks and its sockets
+// for as long as one thread of it waits in the kernel: the lock of the state, so that no other
+// deadman could work, and that of a whole host. A kernel that can't is older than 5.9.
+void leave_descriptors() { (void)::close_range(3, ~0U, CLOSE_RANGE_UNSHARE); }
 
 }  // namespace
 
@@ -36,15 +45,23 @@ class StampLooker::Visit {
   std::optional<Sign> sign_;
 };
 
-StampLooker::StampLooker(Duration limit, Look look) : limit_(limit), look_(std::move(look)) {}
+StampLooker::StampLooker(Duration limit, Look look, Start start)
+    : limit_(limit), look_(std::move(look)), start_(std::move(start)) {}
+
+void StampLooker::start_thread(std::function<void()> work) {
+  std::thread([work = std::move(work)] {
+    leave_descriptors();
+    work();
+  }).detach();
+}
 
 Sign StampLooker::look(const std::filesystem::path& stamp, const std::string& user) {
   const Key key(stamp, user);
   // The same text each time, so that it is told once.
   const auto hangs = [&](Duration waited) {
-    return untrusted("looking at " + stamp.string() + " takes longer than " +
-                     format_duration(waited) + "; see after its file system and the directory of " +
-                     "users");
+    return nothing_seen("looking at " + stamp.string() + " takes longer than " +
+                        format_duration(waited) +
+                        "; see after its file system and the directory of " + "users");
   };
   if (const auto last = left_behind_.find(key); last != left_behind_.end()) {
     auto sign = last->second.visit->wait(Duration::zero());
@@ -55,15 +72,15 @@ Sign StampLooker::look(const std::filesystem::path& stamp, const std::string& us
   }
   const auto visit = std::make_shared<Visit>();
   try {
-    std::thread([visit, look = look_, stamp, user] {
+    start_([visit, look = look_, stamp, user] {
       try {
         visit->end(look(stamp, user));
       } catch (const std::exception& failure) {
-        visit->end(untrusted(failure.what()));
+        visit->end(nothing_seen(failure.what()));
       }
-    }).detach();
+    });
   } catch (const std::system_error& failure) {
-    return untrusted(std::string("no thread can be had to look at it: ") + failure.what());
+    return nothing_seen(std::string("no thread can be had to look at it: ") + failure.what());
   }
   const auto limit = limit_ / (1 << std::min<std::size_t>(hanging(), 5));
   if (auto sign = visit->wait(limit)) return *std::move(sign);

@@ -21,20 +21,26 @@ namespace host::deadman {
 // never more than one thread a stamp. The more of them hang, the shorter is waited for the next, so
 // that a hundred take half a minute in all. What is left behind ends with the process and keeps
 // neither this object nor the process from their ends; but for a wait that not even SIGKILL ends,
-// as FUSE has them, which keeps the process until it is over. What ended meanwhile is told at the
-// next look. One thread at a time.
+// as FUSE has them, which keeps the process until it is over. Its files are closed all the same and
+// its locks free, as such a thread has none of them. What ended meanwhile is told at the next look.
+// One thread at a time.
 class StampLooker {
  public:
   using Look = std::function<Sign(const std::filesystem::path& stamp, const std::string& user)>;
+  // Has `work` done by a thread that nobody waits for. Throws std::system_error where none is to be
+  // had.
+  using Start = std::function<void(std::function<void()> work)>;
 
   // `look` may still be running when this object is gone.
-  explicit StampLooker(Duration limit = std::chrono::seconds(5), Look look = look_at_stamp);
+  explicit StampLooker(Duration limit = std::chrono::seconds(5), Look look = look_at_stamp,
+                       Start start = start_thread);
 
   // See look_at_stamp(). Never throws for what is on the disk.
   [[nodiscard]] Sign look(const std::filesystem::path& stamp, const std::string& user);
 
  private:
   class Visit;
+  static void start_thread(std::function<void()> work);
   using Key = std::pair<std::filesystem::path, std::string>;  // stamp and user
   struct LeftBehind {
     std::shared_ptr<Visit> visit;
@@ -45,6 +51,7 @@ class StampLooker {
 
   Duration limit_;
   Look look_;
+  Start start_;
   std::map<Key, LeftBehind> left_behind_;
 };
 

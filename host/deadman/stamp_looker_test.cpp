@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deadman/stamp_looker.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <atomic>
 #include <future>
+#include <system_error>
 #include <thread>
 
 #include "base/file.hpp"
@@ -105,6 +107,38 @@ TEST_F(StampLookerTest, TheMoreOfThemHangNowTheShorterIsWaitedForTheNext) {
   EXPECT_THAT(looker.look("/later", "").mark, HasSubstr("longer than 8ms"))
       << "it waits less for those that nobody asks for any more";
   later.set_value();
+}
+
+TEST_F(StampLookerTest, ALookThatHangsKeepsNoneOfTheProcessesFilesOpenAndNoneOfItsLocks) {
+  const TestFolder folder;
+  const Fd held(::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  std::promise<bool> has_it;
+  StampLooker looker(1h, [&](const auto&, const auto&) {
+    has_it.set_value(::fcntl(held.get(), F_GETFD) >= 0);
+    return Sign{};
+  });
+  (void)looker.look("/s", "");
+  EXPECT_FALSE(has_it.get_future().get())
+      << "a process that is killed while it hangs in the kernel would keep them";
+  EXPECT_GE(::fcntl(held.get(), F_GETFD), 0) << "the others have lost them";
+}
+
+TEST_F(StampLookerTest, WhereNoThreadIsToBeHadThatIsSaidAndTheNextLookTriesAgain) {
+  bool none_left = true;  // as past TasksMax= of the unit
+  StampLooker looker(
+      1h,
+      [](const auto&, const auto&) {
+        return Sign{Sign::Kind::there, "1"};
+      },
+      [&](const std::function<void()>& work) {
+        if (none_left) throw std::system_error(EAGAIN, std::generic_category(), "a thread");
+        work();
+      });
+  const auto refused = looker.look("/s", "");
+  EXPECT_EQ(refused.kind, Sign::Kind::untrusted) << "nobody is dead for it";
+  EXPECT_THAT(refused.mark, HasSubstr("no thread can be had"));
+  none_left = false;
+  EXPECT_EQ(looker.look("/s", "").kind, Sign::Kind::there);
 }
 
 TEST_F(StampLookerTest, WhatItThrowsIsWhyNothingIsSeen) {

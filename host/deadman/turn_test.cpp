@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/result.hpp"
 #include "base/test_folder.hpp"
+#include "deadman/stamp_looker.hpp"
+#include "deadman/time_limit.hpp"
 
 namespace host::deadman {
 namespace {
@@ -66,6 +69,55 @@ TEST_F(TurnTest, IsNotWaitedForWithoutEnd) {
     EXPECT_NE(error.message().find(std::to_string(other_)), std::string::npos);
   }
   EXPECT_EQ(paused, 30s);
+}
+
+// One look that its time limit ends while it has the lock, with a look at a stamp that hangs and a
+// program that goes on.
+TEST(TakeTurn, FindsTheStateFreeOfOneThatWasEndedHoweverThatWas) {
+  for (const int signal : {SIGALRM, SIGKILL, SIGTERM}) {
+    const TestFolder folder;
+    const auto file = folder / "deadman" / "state.json";
+    int ready[2];
+    ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    const pid_t other = ::fork();
+    if (other == 0) {
+      const StateFile held(file);
+      const pid_t program = ::fork();
+      if (program == 0)
+        for (;;) ::pause();
+      StampLooker looker(1ms, [](const auto&, const auto&) -> Sign {
+        for (;;) ::pause();
+      });
+      (void)looker.look("/away", "");
+      (void)!::write(ready[1], &program, sizeof program);
+      const TimeLimit limit(signal == SIGALRM ? Duration(1ms) : Duration(1h));
+      for (;;) ::pause();
+    }
+    pid_t program = -1;
+    ASSERT_EQ(::read(ready[0], &program, sizeof program), sizeof program);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    if (signal != SIGALRM) ::kill(other, signal);
+    int status = 0;
+    ASSERT_EQ(::waitpid(other, &status, 0), other);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(WTERMSIG(status), signal);
+    EXPECT_NO_THROW((void)take_turn(file, 0s, [](Duration) {})) << "ended by " << signal;
+    ::kill(program, SIGKILL);
+  }
+}
+
+TEST(TakeTurn, ALookAtAStampLetsNobodyElseHaveTheState) {
+  const TestFolder folder;
+  const auto file = folder / "deadman" / "state.json";
+  const StateFile held(file);
+  StampLooker looker(1h, [](const auto&, const auto&) { return Sign{}; });
+  (void)looker.look("/s", "");
+  const pid_t other = ::fork();
+  if (other == 0) ::_exit(attempt([&] { return StateFile(file); }).ok() ? 0 : 75);
+  int status = 0;
+  ASSERT_EQ(::waitpid(other, &status, 0), other);
+  EXPECT_EQ(WEXITSTATUS(status), 75) << "the look's end took the lock away";
 }
 
 TEST(WasKeptLately, IsSaidOfWhatWasKeptWithinFiveMinutesAndNotOfTheFuture) {

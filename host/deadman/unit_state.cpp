@@ -119,7 +119,10 @@ std::string describe_unit(const Watch& watch, Runner& runner) {
   if (!watch.restart) return "";
   const auto unit = unit_of(*watch.restart, watch.name);
   const auto state = attempt([&] { return ask_for_unit(watch.restart->manager, unit, runner); });
-  return state.ok() ? unit + ": " + to_text(state.value()) : state.error().message();
+  if (!state.ok()) return state.error().message();
+  // The unit of a command is there only while that runs.
+  const bool has_ended = watch.restart->unit.empty() && state.value().load == "not-found";
+  return unit + ": " + (has_ended ? "not running" : to_text(state.value()));
 }
 
 bool is_at_work_on(const UnitState& state, const Moment& now) {

@@ -73,9 +73,14 @@ TEST(UnitState, IsDescribedForEvidence) {
   watch.restart = Restart{.command = {"/bin/true"}};
   runner.answer = {false, "took longer than 5s"};
   EXPECT_THAT(describe_unit(watch, runner), HasSubstr("timmy-deadman-hermes.service"));
+  runner.answer = {true, "status 0",
+                   "LoadState=not-found\nActiveState=inactive\nSubState=dead\nResult=success\n"
+                   "NRestarts=0\nStateChangeTimestampMonotonic=0\n"};
+  EXPECT_EQ(describe_unit(watch, runner), "timmy-deadman-hermes.service: not running")
+      << "it is there only while the command runs";
   watch.restart.reset();
   EXPECT_EQ(describe_unit(watch, runner), "");
-  EXPECT_THAT(runner.questions, SizeIs(2));
+  EXPECT_THAT(runner.questions, SizeIs(3));
 }
 
 TEST(UnitState, IsWorkInHandOnlyWhereSomebodyAskedForItAndNotForEver) {

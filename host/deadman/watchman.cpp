@@ -35,14 +35,6 @@ Sign look_at_task(const std::string& task, const std::map<std::string, std::stri
   return mark.empty() ? Sign{Sign::Kind::missing, ""} : Sign{Sign::Kind::there, mark};
 }
 
-// One that is at work in another process is no failure of this one.
-StateFile open_state(const std::filesystem::path& path) try {
-  return StateFile(path);
-} catch (const Error& error) {
-  if (error.code() != Code::already_running) throw;
-  throw Error(Code::unavailable, error.message(), error.next_step());
-}
-
 Settings settings_for(const Paths& paths, bool dry_run) {
   auto settings = load_settings(settings_path(paths), paths);
   settings.dry_run = settings.dry_run || dry_run;
@@ -70,13 +62,23 @@ Watchman::Watchman(Paths paths, const Clock& clock, Runner& runner, std::string 
 
 void Watchman::sleep(Duration time) { std::this_thread::sleep_for(time); }
 
-Patience& Watchman::patience() {
+Watchman::Minute& Watchman::minute() {
   const auto now = clock_.monotonic();
-  if (!minute_ || now - *minute_ >= std::chrono::minutes(1)) {
-    minute_ = now;
-    patience_ = {};
-  }
-  return patience_;
+  if (!minute_ || now - minute_->began >= std::chrono::minutes(1)) minute_ = Minute{.began = now};
+  return *minute_;
+}
+
+// A one-shot looks each minute at the same second as the plugin, and is mostly done at once.
+StateFile Watchman::open_state(bool dry_run) try {
+  Duration& turn = minute().turn;
+  return take_turn(state_path(paths_, dry_run), turn, [&](Duration step) {
+    pause_(step);
+    turn -= step;
+  });
+} catch (const Error& error) {
+  // One that is at work in another process is no failure of this one.
+  if (error.code() != Code::already_running) throw;
+  throw Error(Code::unavailable, error.message(), error.next_step());
 }
 
 // A run of the plugin looks at one after the other; who waits for the state must find a gap.
@@ -114,9 +116,14 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
   const Settings one{.dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
   // Before the lock is taken: a look that hangs, as at a file system that is gone, must not keep
   // the one-shots from theirs.
-  const auto seen = look_outside(looked.watch, order);
   let_others();
-  auto file = open_state(state_path(paths_, all.dry_run));
+  auto seen = look_outside(looked.watch, order);
+  const auto at = clock_.monotonic();
+  const auto turn = minute().turn;
+  auto file = open_state(all.dry_run);
+  // Who had the state may have judged a later sign: an older one after it would be taken for life.
+  if (minute().turn < turn || clock_.monotonic() - at > longest_fresh(looked.watch.rules.after))
+    seen = look_outside(looked.watch, order);
   State& state = looked.state = file.load(all, clock_.wall());
   looked.records = bring_into_line(state, all, now(), clock_.wall());
   const auto sign_of = [&](const Watch& each) -> Sign {
@@ -134,7 +141,7 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
              .look = sign_of,
              .keep = [&](const State& kept) { file.save(kept); },
              .unit_state = [&](const Watch&) { return describe_unit(looked.watch, runner_); }})
-          .run(patience());
+          .run(minute().patience);
   let_go_ = clock_.monotonic();
   looked.records.insert(looked.records.end(), records.begin(), records.end());
   looked.standing = standing_of(looked.watch, state, now());

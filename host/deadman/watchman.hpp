@@ -56,15 +56,23 @@ class Watchman {
   // Looks at one watch, and acts as a Round does. At the host itself it does not look: it only
   // tells how that stands. Throws besides Error{not_found} for a watch that there is not, {usage}
   // for a sign where none belongs or none where one does, {unavailable} while another deadman is at
-  // work. Between two looks it leaves the state to others for a moment, and all looks of a minute
-  // together have one Patience.
+  // work for longer than it waits for its turn, five seconds in all looks of a minute. Between two
+  // looks it leaves the state to others for a moment, and all looks of a minute together have one
+  // Patience.
   [[nodiscard]] Looked look(const LookOrder& order);
 
  private:
   static void sleep(Duration time);
   [[nodiscard]] Moment now() const;
-  [[nodiscard]] Patience& patience();
+  // What the looks of a minute have together.
+  struct Minute {
+    MonotonicTime began;
+    Patience patience;
+    Duration turn = std::chrono::seconds(5);  // to wait for while another deadman has the state
+  };
+  [[nodiscard]] Minute& minute();
   void let_others();
+  [[nodiscard]] StateFile open_state(bool dry_run);
   [[nodiscard]] std::optional<Sign> look_outside(const Watch& watch, const LookOrder& order);
   [[nodiscard]] Looked look_and_act(const Settings& all, Watch watch, const LookOrder& order);
 
@@ -75,8 +83,7 @@ class Watchman {
   std::string host_name_;
   StampLooker stamps_;
   Pause pause_;
-  Patience patience_;  // for the minute that began then
-  std::optional<MonotonicTime> minute_;
+  std::optional<Minute> minute_;
   std::optional<MonotonicTime> let_go_;  // when it last had the state
 };
 

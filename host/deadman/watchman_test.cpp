@@ -74,6 +74,9 @@ class WatchmanTest : public ::testing::Test {
     ADD_FAILURE() << "it was looked at";
     return Error(Code::internal, "");
   }
+  [[nodiscard]] Duration now() const {
+    return std::chrono::duration_cast<Duration>(clock_.monotonic().time_since_epoch());
+  }
   [[nodiscard]] std::filesystem::path state_file() const {
     return folder_ / "deadman" / "state.json";
   }
@@ -85,9 +88,11 @@ class WatchmanTest : public ::testing::Test {
   FakeRunner runner_;
   std::map<std::string, std::string> tasks_{{"train", ""}};
   std::vector<Duration> pauses_;
+  std::function<void()> on_pause_;
   Watchman watchman_{
       paths_, clock_, runner_, "one", "allegro", StampLooker(), [this](Duration time) {
         pauses_.push_back(time);
+        if (on_pause_) on_pause_();
       }};
 };
 
@@ -282,25 +287,89 @@ TEST_F(WatchmanTest, TheAlertsOfAllLooksOfAMinuteTogetherHaveHalfAMinute) {
   EXPECT_THAT(runner_.of("/alert"), SizeIs(2)) << "it is told in the next minute";
 }
 
-// Holds the lock in a process of its own until it is told to end.
-TEST_F(WatchmanTest, WhileAnotherDeadmanIsAtWorkItIsForLater) {
-  int ready[2];
-  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
-  const pid_t other = ::fork();
-  if (other == 0) {
-    const StateFile held(state_file());
-    (void)!::write(ready[1], "x", 1);
-    ::pause();
-    ::_exit(0);
+// Another deadman, which has the state in a process of its own until it is ended.
+class Other {
+ public:
+  explicit Other(const std::filesystem::path& state) {
+    int ready[2];
+    EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      const StateFile held(state);
+      (void)!::write(ready[1], "x", 1);
+      for (;;) ::pause();
+    }
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
   }
-  char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  Other(const Other&) = delete;
+  Other& operator=(const Other&) = delete;
+  ~Other() { end(); }
+  void end() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+TEST_F(WatchmanTest, WhileAnotherDeadmanIsAtWorkItIsForLater) {
+  Other other(state_file());
   const auto refused = refusal(order("hermes"));
   EXPECT_EQ(refused.code(), Code::unavailable);
-  EXPECT_THAT(refused.message(), HasSubstr(std::to_string(other)));
-  ::kill(other, SIGKILL);
-  ASSERT_EQ(::waitpid(other, nullptr, 0), other);
+  EXPECT_THAT(refused.message(), HasSubstr(std::to_string(other.pid())));
+  other.end();
   EXPECT_EQ(look(order("hermes")).standing.state, "alive");
+}
+
+TEST_F(WatchmanTest, ForAnotherThatIsDoneAtOnceItWaits) {
+  Other other(state_file());
+  on_pause_ = [&] {
+    if (pauses_.size() == 3) other.end();
+  };
+  EXPECT_EQ(look(order("hermes")).standing.state, "alive");
+  EXPECT_THAT(pauses_, ElementsAre(kTurnStep, kTurnStep, kTurnStep));
+}
+
+TEST_F(WatchmanTest, AllLooksOfAMinuteTogetherWaitFiveSecondsForAnother) {
+  const Other other(state_file());
+  const auto waited = [&] { return pauses_.size() * kTurnStep; };
+  (void)refusal(order("hermes"));
+  EXPECT_EQ(waited(), 5s);
+  (void)refusal(order("nightly"));
+  EXPECT_EQ(waited(), 5s) << "a run over many watches would wait for ever";
+  clock_.advance(1min);
+  (void)refusal(order("nightly"));
+  EXPECT_EQ(waited(), 10s);
+}
+
+TEST_F(WatchmanTest, WhatItSawBeforeItsTurnIsNoSignOfLifeAfterALaterOne) {
+  look(order("hermes"));
+  clock_.advance(1min);
+  Other other(state_file());
+  // What the other sees and keeps meanwhile; then the agent dies.
+  on_pause_ = [&] {
+    if (pauses_.size() > 1) return;
+    beat("the last");
+    other.end();
+    StateFile file(state_file());
+    State state = file.load({}, clock_.wall());
+    (void)state.targets.at("system:h.service")
+        .silence.look(look_at_stamp(stamp(), ""), {"one", now()}, 10min);
+    file.save(state);
+  };
+  EXPECT_EQ(look(order("hermes")).state.targets.at("system:h.service").silence.mark,
+            look_at_stamp(stamp(), "").mark);
+  on_pause_ = nullptr;
+  EXPECT_THAT(pass(9min, order("hermes")), IsEmpty());
+  EXPECT_THAT(pass(1min, order("hermes")), ElementsAre("died", "restarting", "restarted"))
+      << "it was kept alive by a look of before";
 }
 
 TEST_F(WatchmanTest, TellsWhatIsWatchedAndHowItStands) {

@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using namespace host::workspaces;
 
 // Runs a launch as it stands, without a cage.
 struct Ran {

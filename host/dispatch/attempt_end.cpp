@@ -67,7 +67,7 @@ Json evidence_of(const runs::RunEnding& ending, const std::optional<AgentEnd>& j
 }  // namespace
 
 RunFacts facts_of_end(const std::string& run, const runs::RunEnding& ending,
-                      const std::optional<AgentEnd>& judged, const std::string& over_budget,
+                      const std::optional<AgentEnd>& judged, const TokensRefused& refused,
                       const ItemAccount& account) {
   RunFacts facts;
   facts.run = run;
@@ -75,10 +75,11 @@ RunFacts facts_of_end(const std::string& run, const runs::RunEnding& ending,
   facts.status = ending.number;
   facts.reason = ending.evidence;
   if (ending.kind == Kind::exited && judged) facts.reason = judged->reason;
-  if (!over_budget.empty() && facts.how == RunEnd::cancelled) {
-    facts.how = RunEnd::budget;
-    facts.reason = over_budget;
-  }
+  // An agent that takes the meter's word for a server's asks to be tried again; that would end the
+  // same way, for ever.
+  const bool in_vain = facts.how == RunEnd::rate_limited && refused.final;
+  if (in_vain || (facts.how == RunEnd::cancelled && refused.ended)) facts.how = RunEnd::budget;
+  facts.refused = refused.why;
   facts.tokens = account.tokens;
   facts.evidence = evidence_of(ending, judged, account);
   return facts;

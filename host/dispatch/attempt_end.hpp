@@ -25,11 +25,17 @@ struct AttemptFolders {
   [[nodiscard]] std::filesystem::path kept() const { return run / "kept"; }
 };
 
+// The last thing that the meter said to a run was that it gets no tokens.
+struct TokensRefused {
+  std::string why;     // which cap, and how much is left; empty: it said no such thing
+  bool final = false;  // waiting does not help
+  bool ended = false;  // the host ended the run for it
+};
+
 // `judged`: the agent's adapter's word on an exit; nothing: it is not known any more.
-// `over_budget`: why the host ended it, if it did that for its tokens.
 [[nodiscard]] RunFacts facts_of_end(const std::string& run, const runs::RunEnding& ending,
                                     const std::optional<AgentEnd>& judged,
-                                    const std::string& over_budget, const ItemAccount& account);
+                                    const TokensRefused& refused, const ItemAccount& account);
 // The agent's exit, as its adapter takes it, with the end of its output.
 [[nodiscard]] AgentExit exit_of(const runs::RunEnding& ending, const AttemptFolders& folders);
 

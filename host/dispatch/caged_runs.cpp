@@ -61,7 +61,6 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   void start(AttemptOrder order, Reply<RunFacts> ended);
   void cancel(const std::string& run, const std::string& why);
   void settle(const std::string& run, Reply<RunFacts> ended);
-  void tokens_used();
   [[nodiscard]] std::size_t running() const { return attempts_.size(); }
   [[nodiscard]] std::set<std::string> in_hand() const {
     std::set<std::string> names;
@@ -76,11 +75,11 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     Reply<RunFacts> ended;
     AttemptFolders folders;
     std::shared_ptr<const Agent> agent;
-    std::string metered;      // the meter's run; empty: none
-    std::string cancelled;    // why it was cancelled before it ran
-    std::string over_budget;  // why it is ended for its tokens
-    std::int64_t calls = 0;   // that the ledger had at the last look
-    bool running = false;     // the Runner has it
+    std::string metered;    // the meter's run; empty: none
+    std::string cancelled;  // why it was cancelled before it ran
+    bool running = false;   // the Runner has it
+    TokensRefused refused;
+    Timer patience;  // with one that is refused
   };
   using Shared = std::shared_ptr<Attempt>;
 
@@ -101,6 +100,9 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   void launch(const Shared& attempt, const std::string& url, const Secret& key);
   void launched(const Shared& attempt, runs::RunSpec spec);
   void not_begun(const Shared& attempt, const Error& error);
+  [[nodiscard]] RunSigns signs_of(const Shared& attempt);
+  void answered(Attempt& attempt);
+  void refused(const Shared& attempt, const Error& why);
   void ended(const Shared& attempt, const runs::RunEnding& ending);
   void account(const std::string& run, const runs::RunEnding& ending,
                const std::optional<AgentEnd>& judged, const Shared& attempt,
@@ -170,6 +172,8 @@ void CagedRuns::Impl::agent_chosen(const Shared& made, std::shared_ptr<const Age
   terms.spender.bypassable = work.playbook->network == Network::open;
   terms.route = work.agent.route;
   if (!work.agent.model.empty()) terms.model = work.agent.model;
+  terms.caps = caps_of_run(*work.playbook, *work.lane, made->order.tokens_left);
+  terms.signs = signs_of(made);
   meter->open_run(std::move(terms), then<MeteredRun>(&Impl::metered, made));
 }
 
@@ -211,6 +215,44 @@ void CagedRuns::Impl::launched(const Shared& made, runs::RunSpec spec) {
                        }});
 }
 
+RunSigns CagedRuns::Impl::signs_of(const Shared& made) {
+  const auto with = [weak = weak_from_this(), at = std::weak_ptr(made)](auto work) {
+    const auto self = weak.lock();
+    const auto attempt = at.lock();
+    if (self && attempt && attempt->running) work(*self, attempt);
+  };
+  return {.answered = [with] { with([](Impl& self, const Shared& at) { self.answered(*at); }); },
+          .refused =
+              [with](const Error& why) {
+                with([&](Impl& self, const Shared& at) { self.refused(at, why); });
+              }};
+}
+
+void CagedRuns::Impl::answered(Attempt& at) {
+  if (!at.refused.ended) at.refused = {};
+  at.patience.cancel();
+  world_.runner.alive(at.order.run);
+}
+
+// It may commit what it has and end by itself, or ask for less. But what it prints is no sign of
+// life any more: one that asks again and again must not go on for ever.
+void CagedRuns::Impl::refused(const Shared& made, const Error& why) {
+  made->refused.why = why.message();
+  made->refused.final = why.code() != Code::rate_limited;
+  if (made->patience) return;
+  const auto stall = made->order.work.playbook->limits.stall;
+  made->patience =
+      world_.loop.after(stall, [weak = weak_from_this(), at = std::weak_ptr(made), stall] {
+        const auto self = weak.lock();
+        const auto attempt = at.lock();
+        if (!self || !attempt) return;
+        attempt->refused.ended = true;
+        self->world_.runner.cancel(
+            attempt->order.run,
+            fmt::format("for {} it got no tokens, and did not end", format_duration(stall)));
+      });
+}
+
 void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
   const auto reply = [weak = weak_from_this(), made, error](const Status&) {
     if (const auto self = weak.lock()) self->attempts_.erase(made->order.run);
@@ -224,6 +266,7 @@ void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
 // The meter first: only then the ledger has all of it.
 void CagedRuns::Impl::ended(const Shared& made, const runs::RunEnding& ending) {
   made->running = false;
+  made->patience.cancel();
   if (ending.kind == runs::RunEnding::Kind::not_started)
     return not_begun(made, Error(Code::unavailable, "no run can be started: " + ending.evidence,
                                  "See timmy-host --doctor."));
@@ -250,7 +293,7 @@ void CagedRuns::Impl::account(const std::string& run, const runs::RunEnding& end
         const auto self = weak.lock();
         if (!self) return;
         if (!account.ok()) return reply(account.error());
-        auto facts = facts_of_end(run, ending, judged, made ? made->over_budget : std::string(),
+        auto facts = facts_of_end(run, ending, judged, made ? made->refused : TokensRefused{},
                                   account.value());
         if (made) facts.evidence["agent"] = made->agent->description();
         self->world_.blocking.run(
@@ -297,27 +340,6 @@ void CagedRuns::Impl::lock_is_free(const std::string& run) {
   account(run, known.ok() ? known.value() : ending, {}, nullptr, reply);
 }
 
-void CagedRuns::Impl::tokens_used() {
-  for (const auto& [run, made] : attempts_) {
-    if (!made->running || made->metered.empty()) continue;
-    world_.store.run(
-        [run = run](Unit& unit) { return account_of_run(unit, run); },
-        [weak = weak_from_this(), made = made](Result<ItemAccount> account) {
-          const auto self = weak.lock();
-          if (!self || !account.ok() || !made->running) return;
-          const auto& [tokens, calls, whole, models] = account.value();
-          const auto& run_id = made->order.run;
-          if (std::exchange(made->calls, calls) != calls) self->world_.runner.alive(run_id);
-          const auto most = std::min(
-              made->order.tokens_left,
-              made->order.work.lane->budget.tokens_per_run.value_or(made->order.tokens_left));
-          if (tokens < most || !made->over_budget.empty()) return;
-          made->over_budget = fmt::format("it has used {} tokens, of {}", tokens, most);
-          self->world_.runner.cancel(run_id, made->over_budget);
-        });
-  }
-}
-
 CagedRuns::CagedRuns(RunWorld world) : impl_(std::make_shared<Impl>(std::move(world))) {}
 CagedRuns::~CagedRuns() = default;
 void CagedRuns::start(AttemptOrder order, Reply<RunFacts> ended) {
@@ -327,7 +349,6 @@ void CagedRuns::cancel(const std::string& run, const std::string& why) { impl_->
 void CagedRuns::settle(std::string run, Reply<RunFacts> ended) {
   impl_->settle(run, std::move(ended));
 }
-void CagedRuns::tokens_used() { impl_->tokens_used(); }
 std::size_t CagedRuns::running() const { return impl_->running(); }
 std::set<std::string> CagedRuns::in_hand() const { return impl_->in_hand(); }
 

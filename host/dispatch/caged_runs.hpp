@@ -36,6 +36,8 @@ struct RunWorld {
 
 // The real AgentRuns: an agent in its cage, with the meter as its model. An attempt leaves
 // runs/<run>/ behind: its output, how it ended, and, once that has been put together, its facts.
+// A model's answer is a sign of life as output is. One that was refused tokens and gets none
+// within limits.stall is ended, whatever it prints.
 class CagedRuns final : public AgentRuns {
  public:
   explicit CagedRuns(RunWorld world);
@@ -45,9 +47,6 @@ class CagedRuns final : public AgentRuns {
   void cancel(const std::string& run, const std::string& why) override;
   void settle(std::string run, Reply<RunFacts> ended) override;
 
-  // The ledger has new rows: a run that had an answer lives, whatever it prints, and one that has
-  // used up its tokens ends. What it asked for meanwhile is charged as well.
-  void tokens_used();
   [[nodiscard]] std::size_t running() const;
   // The names of those that it has in hand, from before they run until they are accounted for.
   [[nodiscard]] std::set<std::string> in_hand() const;

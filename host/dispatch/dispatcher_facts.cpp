@@ -38,8 +38,8 @@ std::string_view name(RunEnd end) noexcept {
 
 Json to_json(const RunFacts& facts) {
   return {{"run", facts.run},       {"how", name(facts.how)}, {"status", facts.status},
-          {"reason", facts.reason}, {"tokens", facts.tokens}, {"report", facts.report},
-          {"facts", facts.evidence}};
+          {"reason", facts.reason}, {"tokens", facts.tokens}, {"refused", facts.refused},
+          {"report", facts.report}, {"facts", facts.evidence}};
 }
 
 Json to_json(const ImportedWork& work) {
@@ -59,6 +59,7 @@ RunFacts run_facts_from(const Json& json) {
   facts.status = json.value("status", 0);
   facts.reason = json.value("reason", "");
   facts.tokens = json.value("tokens", std::int64_t{0});
+  facts.refused = json.value("refused", "");
   facts.report = json.value("report", "");
   facts.evidence = json.value("facts", Json::object());
   return facts;

@@ -85,7 +85,7 @@ void Dispatcher::Impl::prune() {
 }
 
 void Dispatcher::Impl::look_at(const std::string& repository, std::int64_t number) {
-  if (drained_ || !started_ || own_login_.empty()) return;
+  if (drained_ || !started_ || own_login_.empty() || !rules_->watch(repository)) return;
   world_.gitea.get_issue(parse_repo_name(repository), number,
                          [weak = weak_from_this(), repository](Result<Issue> issue) {
                            const auto self = weak.lock();

@@ -36,6 +36,12 @@ std::string listed(const std::vector<std::string>& lines) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
+// How it ended, for people and for the agent.
+std::string end_in_words(const RunFacts& facts) {
+  if (facts.refused.empty()) return facts.reason;
+  return fmt::format("{}; its last call was refused: {}", facts.reason, facts.refused);
+}
+
 // Of an attempt that ended by itself.
 Outcome outcome_of_work(const Item& item, const Playbook& playbook, const RunFacts& facts,
                         const ImportedWork& work) {
@@ -49,12 +55,14 @@ Outcome outcome_of_work(const Item& item, const Playbook& playbook, const RunFac
                  "Your commits were refused:\n" + listed(work.problems));
   if (comment ? facts.report.empty() : work.head.empty()) {
     const char* what = comment ? "it wrote no report" : "it committed nothing";
-    // One that ended well meant it: that the work can't be done is a finding, and not repeated.
-    if (facts.status == 0 && !comment)
+    // One that ended well meant it: that the work can't be done is a finding, and not repeated;
+    // unless it could not go on.
+    if (facts.status == 0 && !comment && facts.refused.empty())
       return {.move = Move::fail, .reason = what, .feedback = {}, .counts = true, .delay = {}};
-    return retry(fmt::format("{} ({})", what, facts.reason),
-                 fmt::format("The attempt before this one ended with status {}, and {}.",
-                             facts.status, what));
+    return retry(
+        fmt::format("{} ({})", what, end_in_words(facts)),
+        fmt::format("The attempt before this one ended with status {}, and {}.{}", facts.status,
+                    what, facts.refused.empty() ? "" : " It had no tokens left."));
   }
   return {.move = Move::pass,
           .reason = comment ? "it wrote its report" : fmt::format("{} commits", work.commits),
@@ -87,10 +95,10 @@ Outcome outcome_of_run(const Item& item, const Playbook& playbook, const RunFact
     case RunEnd::budget:
     case RunEnd::limit:
       return again(item, playbook, item.attempts + 1, facts.tokens,
-                   fmt::format("the run was ended: {}", facts.reason),
+                   fmt::format("the run was ended: {}", end_in_words(facts)),
                    fmt::format("The attempt before this one was ended by the host: {}. What was "
                                "committed until then is still here.",
-                               facts.reason));
+                               end_in_words(facts)));
     case RunEnd::exited: break;
   }
   if (refused)

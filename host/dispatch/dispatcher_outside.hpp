@@ -88,7 +88,7 @@ enum class RunEnd {
   crashed,       // a signal that was not the host's
   deadline,      // limits.wall
   stalled,       // limits.stall
-  budget,        // limits.tokens, or a cap
+  budget,        // limits.tokens or a cap: it was refused tokens, and did not end by itself
   limit,         // memory, processes or disk
   cancelled,     // by AgentRuns::cancel()
   interrupted,   // the host or the machine ended
@@ -102,7 +102,8 @@ struct RunFacts {
   int status = 0;      // of an exited one
   std::string reason;  // "ended with status 1", "no output for 5m"; for people
   std::int64_t tokens = 0;
-  std::string report;  // what the agent wrote into its report file, bounded; never believed
+  std::string refused;  // why it got no tokens when it last asked for some; empty: it got them
+  std::string report;   // what the agent wrote into its report file, bounded; never believed
   Json evidence = Json::object();  // bounded; what else is known: times, peaks, session
 };
 

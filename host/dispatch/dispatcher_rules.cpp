@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "dispatch/selection.hpp"
+
 namespace host::dispatch {
 
 std::vector<std::string> DispatchRules::repositories() const {
@@ -16,6 +18,13 @@ std::vector<std::string> DispatchRules::repositories() const {
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;
+}
+
+bool DispatchRules::watch(std::string_view repository) const {
+  const auto globs = repositories();
+  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+    return repository_matches(glob, repository);
+  });
 }
 
 bool DispatchRules::takes_pulls() const {

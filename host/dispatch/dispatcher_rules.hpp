@@ -36,6 +36,8 @@ class DispatchRules {
 
   // The globs of all that are on, each once.
   [[nodiscard]] std::vector<std::string> repositories() const;
+  // Whether one that is on looks at the repository.
+  [[nodiscard]] bool watch(std::string_view repository) const;
   // Whether one that is on takes pull requests.
   [[nodiscard]] bool takes_pulls() const;
 

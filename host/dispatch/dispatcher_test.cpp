@@ -95,6 +95,23 @@ TEST_F(DispatcherTest, FailsWhenItsTokensAreSpent) {
   EXPECT_THAT(only_item().reason, HasSubstr("tokens are spent"));
 }
 
+TEST_F(DispatcherTest, AnAgentThatEndsWellForWantOfTokensMayTryAgain) {
+  add_issue();
+  runs_.agent = [this](const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
+    if (runs_.orders.size() > 1) return FakeRuns::fixes(order, clone);
+    RunFacts facts;
+    facts.how = RunEnd::exited;
+    facts.reason = "ended with status 0";
+    facts.refused = "tokens_per_run of the lane code, 1000, has 3 tokens left";
+    return facts;
+  };
+  start();
+  EXPECT_EQ(only_item().at.state, ItemState::done);
+  ASSERT_EQ(runs_.orders.size(), 2U);
+  EXPECT_THAT(runs_.orders[1].feedback, HasSubstr("It had no tokens left."));
+  EXPECT_THAT(visits(only_item().id).at(3).reason, HasSubstr("tokens_per_run of the lane code"));
+}
+
 TEST_F(DispatcherTest, AnAgentThatIsRateLimitedTriesAgainLaterAtNoCost) {
   add_issue();
   runs_.agent = [this](const AttemptOrder& order, FakeWorkspaces::Clone& clone) {

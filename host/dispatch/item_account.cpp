@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/item_account.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "tokens/ledger_reads.hpp"
@@ -36,6 +38,25 @@ ItemAccount account_of_item(Unit& unit, const Item& item) {
   ItemAccount account;
   for (int run = 1; run <= item.runs; ++run) add_rows(unit, run_name(item.id, run), account);
   return account;
+}
+
+std::vector<OwnCap> caps_of_run(const Playbook& playbook, const Lane& lane,
+                                std::int64_t tokens_left) {
+  std::vector<OwnCap> caps;
+  caps.push_back({Dimension::run, Tokens(std::max<std::int64_t>(tokens_left, 0)),
+                  fmt::format("limits.tokens of the playbook {}, {} for all attempts together,",
+                              playbook.name, playbook.limits.tokens),
+                  "Raise limits.tokens in the playbook."});
+  const auto& [pipeline, day, run] = lane.budget;
+  if (run)
+    caps.push_back({Dimension::run, Tokens(*run),
+                    fmt::format("tokens_per_run of the lane {}, {},", lane.name, *run),
+                    "Raise tokens_per_run in agent-lanes.json."});
+  if (day)
+    caps.push_back({Dimension::pipeline, Tokens(*day),
+                    fmt::format("tokens_per_day of the lane {}, {},", lane.name, *day),
+                    "Wait for the next day, or raise tokens_per_day in agent-lanes.json."});
+  return caps;
 }
 
 std::string pipeline_of(const Lane& lane) {

@@ -7,8 +7,10 @@
 
 #include "dispatch/item.hpp"
 #include "dispatch/lanes.hpp"
+#include "dispatch/playbook.hpp"
 #include "dispatch/verify.hpp"
 #include "store/unit.hpp"
+#include "tokens/hold.hpp"
 
 namespace host::dispatch {
 
@@ -23,6 +25,11 @@ struct ItemAccount {
 // Of one run, and of all of an item's. Store thread.
 [[nodiscard]] ItemAccount account_of_run(Unit& unit, const std::string& run);
 [[nodiscard]] ItemAccount account_of_item(Unit& unit, const Item& item);
+
+// What holds a run of the item besides token_budget.json, before anything is spent: what is left of
+// the playbook's limits.tokens, `tokens_left`, and the lane's budget.
+[[nodiscard]] std::vector<OwnCap> caps_of_run(const Playbook& playbook, const Lane& lane,
+                                              std::int64_t tokens_left);
 
 // The pipeline that a lane's runs count for.
 [[nodiscard]] std::string pipeline_of(const Lane& lane);

@@ -110,7 +110,7 @@ TEST_F(IssuesTest, ReadsTheScopesWhereTheServerTellsThem) {
 }
 
 TEST_F(IssuesTest, ElseAsksForWhatCanNotBeThere) {
-  http_.set_handler([this](const HttpRequest& request) -> Answer {
+  http_.set_handler([](const HttpRequest& request) -> Answer {
     const auto path = request.url.substr(request.url.find("/api/v1") + 7);
     if (path == "/token") return plain(404, "404 page not found\n");
     if (path == "/user") return json(200, {{"login", "timmy"}});

@@ -20,7 +20,9 @@ class ForgeBench : public ServiceBench {
     gitea_.add_repo("org/app", {"bug", "docs"});
     gitea_.add_repo("org/secret");
     gitea_.add_issue("org/app", "It crashes");
-    table_.add(make_gitea_service(gitea_, store_, loop_.clock(), log_));
+    table_.add(
+        make_gitea_service(gitea_, store_, loop_.clock(), log_,
+                           [this](const std::string& target) { written_.push_back(target); }));
   }
   // Pull request 2.
   PullRequest& add_pull() { return gitea_.add_pull("org/app", "Mend it", "mend"); }
@@ -50,6 +52,7 @@ class ForgeBench : public ServiceBench {
     });
   }
   FakeGitea gitea_{loop_};
+  std::vector<std::string> written_;  // what the host was told of
 };
 
 // A method with parameters that are as they must be.

@@ -27,8 +27,13 @@ std::string method_names() {
 
 class GiteaService final : public Service {
  public:
-  GiteaService(Gitea& gitea, Store& store, const Clock& clock, Log log)
-      : gitea_(&gitea), store_(&store), clock_(&clock), log_(std::move(log)) {}
+  GiteaService(Gitea& gitea, Store& store, const Clock& clock, Log log,
+               std::function<void(const std::string&)> written)
+      : gitea_(&gitea),
+        store_(&store),
+        clock_(&clock),
+        log_(std::move(log)),
+        written_(std::move(written)) {}
 
   [[nodiscard]] std::string_view id() const override { return "gitea/1"; }
 
@@ -73,6 +78,7 @@ class GiteaService final : public Service {
 
   void answered(const Intent& intent, std::int64_t id, Result<Json> answer, Reply<Json> reply) {
     const auto entry = entry_of(intent, answer.ok() ? "ok" : answer.error().what());
+    if (answer.ok() && written_) written_(intent.target);
     store_->submit(
         [id, entry](Unit& unit) {
           // Else it was looked for meanwhile, and what was found is on record.
@@ -136,13 +142,15 @@ class GiteaService final : public Service {
   Store* store_;
   const Clock* clock_;
   Log log_;
+  std::function<void(const std::string&)> written_;
 };
 
 }  // namespace
 
-std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store, const Clock& clock,
-                                            Log log) {
-  return std::make_unique<GiteaService>(gitea, store, clock, std::move(log));
+std::unique_ptr<Service> make_gitea_service(
+    Gitea& gitea, Store& store, const Clock& clock, Log log,
+    std::function<void(const std::string& target)> written) {
+  return std::make_unique<GiteaService>(gitea, store, clock, std::move(log), std::move(written));
 }
 
 }  // namespace host

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -24,9 +26,11 @@ class Store;
 // A run makes so many writes as its terms say; the next is refused as too_large, which is audited
 // once a run. In a dry run a write is only rehearsed: logged, audited as not sent, and answered as
 // far as the forge tells, with "dry_run": true.
-// All that it is given outlives the service.
-[[nodiscard]] std::unique_ptr<Service> make_gitea_service(Gitea& gitea, Store& store,
-                                                          const Clock& clock, Log log);
+// All that it is given outlives the service. `written` is told what each write that got through was
+// on, such as "org/app#7": no webhook tells the host of what it did itself before that is known.
+[[nodiscard]] std::unique_ptr<Service> make_gitea_service(
+    Gitea& gitea, Store& store, const Clock& clock, Log log,
+    std::function<void(const std::string& target)> written = nullptr);
 
 // At start, and when the forge is back: looks at what runs that are over (those of a host that
 // died) may have written, reads it back from the forge, and closes those intents with what was

@@ -74,6 +74,7 @@ TEST_P(EachWrite, LeavesItsIntentAndAnAuditLine) {
               ElementsAre("done " + method() + " ok"));
   EXPECT_THAT(audited(), ElementsAre(StartsWith(method() + " org/app")));
   EXPECT_EQ(rows("SELECT target FROM intents"), rows("SELECT target FROM audit"));
+  EXPECT_EQ(rows("SELECT target FROM audit"), written_);
 }
 
 TEST_P(EachWrite, PassesTheForgesErrorOnAndAuditsIt) {
@@ -81,6 +82,7 @@ TEST_P(EachWrite, PassesTheForgesErrorOnAndAuditsIt) {
   const auto run = writer();
   EXPECT_EQ(call(*run, method(), GetParam().params).error().code(), Code::conflict);
   EXPECT_THAT(rows("SELECT result FROM audit"), ElementsAre(HasSubstr("archived")));
+  EXPECT_THAT(written_, IsEmpty());
 }
 
 TEST_P(EachWrite, OfAStaleRunNeverReachesTheForge) {

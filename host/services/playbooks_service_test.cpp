@@ -28,7 +28,7 @@ class FakePlaybookDesk final : public PlaybookDesk {
     previews.push_back(order);
   }
   void status(std::int64_t number, Reply<Json> reply) override {
-    loop_.post([this, number, reply] {
+    loop_.post([number, reply] {
       if (number != 7) return reply(Error(Code::not_found, "there is no item"));
       reply(item("bug-fixer"));
     });

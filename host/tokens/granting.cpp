@@ -65,11 +65,12 @@ struct Room {
   Tokens output = ask.output;
   std::vector<Shortage> shortages = {};
 
-  void narrow(const Touched& touched, const Cap& cap, const Account& account, Tokens free) {
+  void narrow(const Touched& touched, const Cap& cap, const Account& account, Tokens free,
+              const OwnCap* own = nullptr) {
     const Tokens left = left_of(cap, account) + (touched.reserved ? free : Tokens());
     if (left < ask.input + ask.least_output)
       shortages.push_back({touched.key, cap, Measure::tokens, left.count(),
-                           (ask.input + ask.least_output).count()});
+                           (ask.input + ask.least_output).count(), own});
     output = std::min(output, left - ask.input);
     if (price != nullptr) narrow_by_cost(touched, cap, left_of_cost(cap, account));
   }
@@ -80,7 +81,7 @@ struct Room {
     if (cost_bound(ask.input, ask.output, *price) == Cost()) return;
     if (left < least)
       shortages.push_back(
-          {touched.key, cap, Measure::cost, left.nano_dollars(), least.nano_dollars()});
+          {touched.key, cap, Measure::cost, left.nano_dollars(), least.nano_dollars(), nullptr});
     output = std::min(output, output_within(left, ask.input, *price));
   }
 };
@@ -123,9 +124,9 @@ Granted<ReservationId> grant_reservation(Unit& unit, const LedgerTerms& terms,
     const Cap& cap = cap_over(*terms.budget, key);
     const auto account = read_account(unit, key);
     if (const auto left = left_of(cap, account); ask.tokens > Tokens() && ask.tokens > left)
-      shortages.push_back({key, cap, Measure::tokens, left.count(), ask.tokens.count()});
+      shortages.push_back({key, cap, Measure::tokens, left.count(), ask.tokens.count(), nullptr});
     if (runs_more(key) > 0 && cap.runs && account.runs >= *cap.runs)
-      shortages.push_back({key, cap, Measure::runs, *cap.runs - account.runs, 1});
+      shortages.push_back({key, cap, Measure::runs, *cap.runs - account.runs, 1, nullptr});
     auto after = account;
     after.runs += runs_more(key);
     warn_of(key, cap, account, after, notes);
@@ -169,10 +170,19 @@ OpenReservation require_open(Unit& unit, ReservationId id) {
 Room room_for(Unit& unit, const LedgerTerms& terms, const OpenReservation& reservation,
               const HoldAsk& ask, const Price* price) {
   Room room{ask, price};
-  for (const auto& one : touched_by(reservation, ask.model))
-    if (one.held)
-      room.narrow(one, cap_over(*terms.budget, one.key), read_account(unit, one.key),
-                  reservation.free);
+  std::size_t bound = 0;
+  for (const auto& one : touched_by(reservation, ask.model)) {
+    if (!one.held) continue;
+    const auto account = read_account(unit, one.key);
+    room.narrow(one, cap_over(*terms.budget, one.key), account, reservation.free);
+    for (const auto& own : ask.caps) {
+      if (own.dimension != one.key.dimension) continue;
+      ++bound;
+      room.narrow(one, Cap{.tokens = own.tokens}, account, reservation.free, &own);
+    }
+  }
+  if (bound < ask.caps.size())
+    throw Error(Code::internal, "a cap of a run is over an account that its tokens don't go to");
   return room;
 }
 

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -39,11 +40,21 @@ struct ReserveAsk {
   std::optional<ModelName> model;  // where it is known that there is only one
 };
 
+// A cap that whoever opened a run sets on it, besides those of the budget. It is over the account
+// that the run's tokens go to in that dimension, with all that others put there.
+struct OwnCap {
+  Dimension dimension = Dimension::run;
+  Tokens tokens;
+  std::string what;       // "limits.tokens of the playbook fixer, 10000 for all attempts together,"
+  std::string next_step;  // for whoever may raise it
+};
+
 struct HoldAsk {
   ModelName model;
-  Tokens input;         // no call of this size can take more
-  Tokens output;        // as many as asked for
-  Tokens least_output;  // as few as would do: the hold may be lowered down to this
+  Tokens input;                   // no call of this size can take more
+  Tokens output;                  // as many as asked for
+  Tokens least_output;            // as few as would do: the hold may be lowered down to this
+  std::vector<OwnCap> caps = {};  // of the run's own: they bind as those of the budget do
 };
 struct Hold {
   HoldId id;

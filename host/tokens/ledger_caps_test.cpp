@@ -98,6 +98,66 @@ TEST_F(LedgerCapsTest, each_run_has_its_cap) {
   EXPECT_TRUE(reserve(100, spender("nightly", "1.2")));
 }
 
+// Caps of a run's own.
+
+class OwnCapsTest : public LedgerCapsTest {
+ protected:
+  static OwnCap own(std::int64_t tokens, Dimension dimension = Dimension::run) {
+    return {dimension, Tokens(tokens), "the run's own cap", "Raise it."};
+  }
+  // Of 10 tokens of input, and of `output` ones or as few as one.
+  Result<Hold> hold_under(ReservationId reservation, std::int64_t output,
+                          std::vector<OwnCap> caps) {
+    const HoldAsk ask{kModel, Tokens(10), Tokens(output), Tokens(1), std::move(caps)};
+    return wait<Hold>([&](auto done) { ledger_->hold(reservation, ask, done); });
+  }
+};
+
+TEST_F(OwnCapsTest, it_lowers_a_hold_and_refuses_the_next_before_anything_is_spent) {
+  budget(R"({"day": {"tokens": 10000}})");
+  const auto run = reserve(0).value();
+  EXPECT_EQ(hold_under(run, 500, {own(300)}).value().output, Tokens(290));
+  const auto refused = hold_under(run, 500, {own(300)}).error();
+  EXPECT_EQ(refused.code(), Code::denied);
+  EXPECT_EQ(refused.message(),
+            "the run's own cap has 0 tokens left and 11 tokens were asked for; it never begins "
+            "anew");
+  EXPECT_EQ(refused.next_step(), "Raise it.");
+}
+
+TEST_F(OwnCapsTest, what_a_call_gives_back_is_there_for_the_next) {
+  budget(R"({"day": {"tokens": 10000}})");
+  const auto run = reserve(0).value();
+  (void)settle(hold_under(run, 500, {own(300)}).value().id, 10, 20).value();
+  EXPECT_EQ(hold_under(run, 500, {own(300)}).value().output, Tokens(260));
+}
+
+TEST_F(OwnCapsTest, the_tightest_of_all_binds_and_is_named) {
+  budget(R"({"run": {"tokens": 200}})");
+  const auto run = reserve(0).value();
+  EXPECT_EQ(hold_under(run, 500, {own(150)}).value().output, Tokens(140));
+  EXPECT_EQ(hold_under(run, 35, {own(300)}).value().output, Tokens(35));
+  // Of the 200 there are 5 left, of the others 2 and 105.
+  EXPECT_THAT(hold_under(run, 500, {own(197)}).error().message(),
+              HasSubstr("the run's own cap has 2 tokens left"));
+  EXPECT_THAT(hold_under(run, 500, {own(300)}).error().message(),
+              HasSubstr("the cap of 200 tokens on run 1.1 has 5 tokens left"));
+}
+
+TEST_F(OwnCapsTest, over_a_pipeline_it_counts_what_others_hold_there) {
+  budget(R"({"day": {"tokens": 10000}})");
+  (void)hold(reserve(0, spender("nightly", "2.1")).value(), 100, 100).value();
+  (void)hold(reserve(0, spender("other", "3.1")).value(), 100, 100).value();
+  EXPECT_EQ(hold_under(reserve(0).value(), 500, {own(300, Dimension::pipeline)}).value().output,
+            Tokens(90));
+}
+
+TEST_F(OwnCapsTest, one_over_an_account_that_the_run_has_none_of_grants_nothing) {
+  budget(R"({"day": {"tokens": 10000}})");
+  EXPECT_EQ(hold_under(reserve(0).value(), 500, {own(300, Dimension::issue)}).error().code(),
+            Code::internal);
+}
+
 // Costs.
 
 constexpr const char* kPriced = R"({

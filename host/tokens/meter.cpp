@@ -88,7 +88,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
       if (open_.contains(id)) throw Error(Code::conflict, "the run " + id + " is open already");
       terms.spender.run = id;
       open_.emplace(id, ReservationId{});
-      const Opening opening{id, {}, terms.route, {}, only};
+      const Opening opening{id, {}, terms.route, {}, only, std::move(terms.caps), signs_of(terms)};
       ledger_->reserve({terms.spender, terms.reservation, only},
                        [weak = weak_from_this(), opening, done](Result<ReservationId> reserved) {
                          if (const auto self = weak.lock())
@@ -162,6 +162,16 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
   void forget(const std::string& id) {
     open_.erase(id);
     if (stopped_ && open_.empty()) loop_.post(std::exchange(stopped_, nullptr));
+  }
+
+  // The same, to be called on the meter's thread.
+  [[nodiscard]] std::shared_ptr<RunSignals> signs_of(const RunTerms& terms) {
+    return std::make_shared<RunSignals>(
+        terms.signs, [loop = &loop_, weak = weak_from_this()](std::function<void()> work) {
+          loop->post([weak, work = std::move(work)] {
+            if (!weak.expired()) work();
+          });
+        });
   }
 
   void on_thread(std::function<void(MeterRuns&)> work) {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/file.hpp"
 #include "base/log.hpp"
@@ -44,11 +45,23 @@ struct MeterOptions {
       std::chrono::seconds(5);  // a stop waits so long for a ledger that is stuck
 };
 
+// What is told of an open run while it works: on the host's loop, and not after close_run() has
+// replied.
+struct RunSigns {
+  // A model has answered it, or gone on with a stream of which it takes the pieces. Told some times
+  // a second at most, of any number of them.
+  std::function<void()> answered;
+  // The ledger has refused it a call: which cap it was, and how much is left of that.
+  std::function<void(const Error&)> refused;
+};
+
 struct RunTerms {
   Spender spender;                   // `run` empty: the run is no job, and gets an id of its own
   std::string route;                 // empty: as ModelRoutes::pick() says
   std::optional<std::string> model;  // the only one that it may ask for
   Tokens reservation;                // 0: none ahead, each call asks the caps anew
+  std::vector<OwnCap> caps = {};     // of the run's own, as long as it is open
+  RunSigns signs = {};               // either may be empty
 };
 
 // What a run is given.

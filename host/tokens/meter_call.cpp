@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kReplyCap = std::size_t{32} << 20;
 // What a client is shown of an upstream's own words about what went wrong.
 constexpr std::size_t kFailureCap = std::size_t{64} << 10;
+// How much older an answer may be than the last one that was told of.
+constexpr Duration kAnswersToldEvery = std::chrono::milliseconds(200);
 
 class StreamedAnswer final : public ServerStream {
  public:
@@ -46,6 +48,16 @@ ServerResponse error_answer(const WireError& error, bool charged) {
   return answer;
 }
 
+void RunSignals::answered(MonotonicTime now) {
+  if (!signs_.answered || (told_ && now - *told_ < kAnswersToldEvery)) return;
+  told_ = now;
+  post_(signs_.answered);
+}
+
+void RunSignals::refused(const Error& why) {
+  if (signs_.refused) post_([tell = signs_.refused, why] { tell(why); });
+}
+
 MeterCall::MeterCall(const MeterParts& parts, CallTerms terms, PreparedCall call,
                      HttpServer::Respond respond)
     : parts_(parts),
@@ -71,6 +83,7 @@ void MeterCall::start(std::function<void()> ended) {
                    "the host has no usable credential for the route \"" + terms_.route->name +
                        "\"; its log says why"});
   }
+  call_.ask.caps = terms_.caps;
   parts_.ledger->hold(terms_.reservation, call_.ask, [weak = weak_from_this()](Result<Hold> hold) {
     if (const auto self = weak.lock()) self->held(std::move(hold));
   });
@@ -80,7 +93,9 @@ void MeterCall::held(Result<Hold> hold) {
   if (state_ != State::holding) return;
   if (!hold.ok()) {
     parts_.log.debug("run {}: {}", terms_.run, hold.error().what());
-    return refuse(hold_error(hold.error()));
+    const auto why = hold_error(hold.error());
+    if (why.code == "insufficient_quota") terms_.signals->refused(hold.error());
+    return refuse(why);
   }
   hold_ = hold.value();
   if (gone_ || cut_) return end(std::nullopt);
@@ -169,6 +184,7 @@ void MeterCall::answer_success(const std::string& text) {
   } catch (const Error& error) {
     refusal = upstream_error(error);
   }
+  if (!refusal) answered();
   auto answer =
       refusal
           ? error_answer(*refusal, true)
@@ -232,6 +248,7 @@ void MeterCall::take_events(const std::vector<SseEvent>& events, std::string& ou
     event.data = parts_.keys->scrub(event.data);
     event.name = parts_.keys->scrub(event.name);
     if (verdict.pass) out += to_text(event);
+    if (!verdict.cut && !verdict.done) answered();
     if (verdict.cut || verdict.done) return end_stream(out, verdict.cut);
   }
 }

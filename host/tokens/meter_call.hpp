@@ -7,7 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "http/client.hpp"
@@ -31,12 +34,30 @@ struct MeterParts {
   Log log;
 };
 
+// RunSigns of one run, from its calls.
+class RunSignals {
+ public:
+  // `post` takes work to the host's loop.
+  RunSignals(RunSigns signs, std::function<void(std::function<void()>)> post)
+      : signs_(std::move(signs)), post_(std::move(post)) {}
+  // Cheap: a stream calls it for each piece.
+  void answered(MonotonicTime now);
+  void refused(const Error& why);
+
+ private:
+  RunSigns signs_;
+  std::function<void(std::function<void()>)> post_;
+  std::optional<MonotonicTime> told_;  // of an answer
+};
+
 // Of one run, as long as it is open.
 struct CallTerms {
   ReservationId reservation;
   std::string run;                            // for the log
   std::shared_ptr<const ModelRoutes> routes;  // in force when the call came
   const ModelRoute* route = nullptr;          // of these
+  std::vector<OwnCap> caps;
+  std::shared_ptr<RunSignals> signals;
 };
 
 [[nodiscard]] ServerResponse json_answer(int status, const Json& body);
@@ -83,6 +104,7 @@ class MeterCall final : public std::enable_shared_from_this<MeterCall> {
   void refuse(const WireError& why);
   void end(std::optional<Settlement> settlement);
   void give(std::string piece);
+  void answered() { terms_.signals->answered(parts_.loop->clock().monotonic()); }
 
   MeterParts parts_;
   CallTerms terms_;

@@ -201,7 +201,8 @@ void MeterRuns::answer_call(const RunPointer& run, ModelCallKind kind, ServerReq
     return respond(error_answer({429, "requests", "rate_limit_exceeded",
                                  "too many calls of this run are waiting for their turn"}));
   const auto* route = routes_->find(run->opening.route);
-  const CallTerms terms{run->opening.reservation, run->opening.id, routes_, route};
+  const CallTerms terms{run->opening.reservation, run->opening.id,     routes_, route,
+                        run->opening.caps,        run->opening.signals};
   try {
     auto prepared = prepare_call(kind, std::move(request.body), *route, routes_->banned);
     if (run->opening.only && prepared.model != *run->opening.only)

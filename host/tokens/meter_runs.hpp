@@ -53,6 +53,8 @@ class MeterRuns {
     std::string route;
     ReservationId reservation;
     std::optional<ModelName> only;  // no other model
+    std::vector<OwnCap> caps;
+    std::shared_ptr<RunSignals> signals;
   };
   void open(Opening opening);
   // `done` is called once all its calls are settled.

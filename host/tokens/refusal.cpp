@@ -37,6 +37,20 @@ bool is_capped(const Cap& cap, Measure measure) {
                                     : cap.cost.has_value();
 }
 
+bool is_final(const Shortage& shortage) {
+  return shortage.cap.when == WhenReached::refuse || !helps_to_wait(shortage);
+}
+
+const Shortage& worst_of(const std::vector<Shortage>& shortages) {
+  auto worst = std::find_if(shortages.begin(), shortages.end(), is_final);
+  if (worst == shortages.end()) worst = shortages.begin();
+  for (auto other = worst; other != shortages.end(); ++other)
+    if (is_final(*other) == is_final(*worst) && other->measure == worst->measure &&
+        other->left < worst->left)
+      worst = other;
+  return *worst;
+}
+
 }  // namespace
 
 BudgetRefusal::BudgetRefusal(Code code, Dimension about, std::string whose, WhenReached then,
@@ -76,28 +90,27 @@ bool helps_to_wait(const Shortage& shortage) {
 }
 
 BudgetRefusal refusal_of(const std::vector<Shortage>& shortages, const LedgerTerms& terms) {
-  const auto is_final = [](const Shortage& shortage) {
-    return shortage.cap.when == WhenReached::refuse || !helps_to_wait(shortage);
+  const auto& worst = worst_of(shortages);
+  const auto& [key, cap, measure, left, asked, own] = worst;
+  const auto what = own != nullptr ? own->what : cap_text(cap, measure, key);
+  const auto advice = [own = own](const char* of_budget) {
+    return own != nullptr ? own->next_step : of_budget;
   };
-  auto worst = std::find_if(shortages.begin(), shortages.end(), is_final);
-  if (worst == shortages.end()) worst = shortages.begin();
-  const auto& [key, cap, measure, left, asked] = *worst;
-  const auto what = cap_text(cap, measure, key);
   const auto rest = amount(measure, std::max<std::int64_t>(left, 0));
-  if (renews(key.dimension) && !helps_to_wait(*worst))
+  if (renews(key.dimension) && !helps_to_wait(worst))
     return {Code::denied,
             key.dimension,
             key.name,
             cap.when,
             fmt::format("{} is less than the {} asked for, and has {} left", what,
                         amount(measure, asked), rest),
-            "Ask for less, or raise the cap in token_budget.json.",
+            advice("Ask for less, or raise the cap in token_budget.json."),
             std::nullopt};
   const auto reset = reset_of(key, terms.zone);
   const bool has_come = reset && *reset <= terms.now;
-  const auto code = is_final(*worst) ? Code::denied
-                    : has_come       ? Code::unavailable
-                                     : Code::rate_limited;
+  const auto code = is_final(worst) ? Code::denied
+                    : has_come      ? Code::unavailable
+                                    : Code::rate_limited;
   const auto anew = !reset     ? "never begins anew"
                     : has_come ? "has begun anew at " + format_utc(*reset) + " for new runs"
                                : "begins anew at " + format_utc(*reset);
@@ -107,9 +120,9 @@ BudgetRefusal refusal_of(const std::vector<Shortage>& shortages, const LedgerTer
           cap.when,
           fmt::format("{} has {} left and {} were asked for; it {}", what, rest,
                       amount(measure, asked), anew),
-          reset && !has_come ? "Wait until then, or raise the cap in token_budget.json."
-          : reset            ? "Begin a new run, or raise the cap in token_budget.json."
-                             : "Raise the cap in token_budget.json.",
+          advice(reset && !has_come ? "Wait until then, or raise the cap in token_budget.json."
+                 : reset            ? "Begin a new run, or raise the cap in token_budget.json."
+                                    : "Raise the cap in token_budget.json."),
           reset};
 }
 

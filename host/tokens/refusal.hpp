@@ -19,8 +19,9 @@ struct Shortage {
   AccountKey key;
   Cap cap;
   Measure measure = Measure::tokens;
-  std::int64_t left = 0;   // tokens, runs or nanodollars; negative above the cap
-  std::int64_t asked = 0;  // the same; as few as would have done
+  std::int64_t left = 0;        // tokens, runs or nanodollars; negative above the cap
+  std::int64_t asked = 0;       // the same; as few as would have done
+  const OwnCap* own = nullptr;  // whose `cap` is; null: the budget's
 };
 
 // "the cap of 500000 tokens on pipeline \"nightly\" each day"
@@ -32,7 +33,8 @@ struct Shortage {
 // Whether waiting helps: it begins anew, and what is asked for fits into the whole cap.
 [[nodiscard]] bool helps_to_wait(const Shortage& shortage);
 
-// Of what is short, that which stands in the way longest. REQUIRES: !shortages.empty()
+// Of what is short, that which stands in the way longest; of several, the tightest. REQUIRES:
+// !shortages.empty()
 [[nodiscard]] BudgetRefusal refusal_of(const std::vector<Shortage>& shortages,
                                        const LedgerTerms& terms);
 

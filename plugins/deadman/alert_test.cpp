@@ -83,7 +83,7 @@ TEST_F(Alert, WhileNothingChangesTheForgeIsNotAsked) {
 TEST_F(Alert, WhatTheForgeDidNotTakeIsToldWhenItIsBack) {
   dies();
   world_.fail("gitea/1.keep_issue", timmy::Retryable("unavailable", "away"));
-  const auto outcome = run();
+  const auto outcome = run("deadman_forge");
   EXPECT_EQ(outcome.status, TIMMY_RETRYABLE);
   EXPECT_THAT(outcome.message, HasSubstr("the issue about hermes"));
   world_.succeed("gitea/1.keep_issue");
@@ -92,7 +92,7 @@ TEST_F(Alert, WhatTheForgeDidNotTakeIsToldWhenItIsBack) {
   EXPECT_THAT(issues()[0].body, HasSubstr("has given no sign of life for 10m"));
   gets_well();
   world_.fail("gitea/1.set_issue_state", timmy::Retryable("unavailable", "away"));
-  EXPECT_FALSE(run().ok());
+  EXPECT_FALSE(run("deadman_forge").ok());
   world_.succeed("gitea/1.set_issue_state");
   pass();
   EXPECT_EQ(issues()[0].state, "closed");

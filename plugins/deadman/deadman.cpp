@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <timmy/plugin.hpp>
 
 #include "alert.hpp"
@@ -8,34 +9,68 @@ namespace deadman {
 
 using timmy::Json;
 
+// In the plugin's state: the watch of work at which was begun to look last.
+constexpr const char* kTurn = "turn";
+
 // One run over all watches. What fails for one keeps no other from its turn.
 class Round {
  public:
   Round(const timmy::Context& ctx, timmy::Watches watches)
       : ctx_(ctx), watches_(std::move(watches)) {}
 
-  Json run(const std::string& repository) {
+  // At what needs no forge. A run of its own, and no call in it goes to the forge: a slow one would
+  // hold up restarts, since the next run waits for the end of this one.
+  Json look_without_the_forge() {
+    for (auto& watch : watches_.all)
+      if (!is_seen_at_the_forge(watch)) look_at(watch);
+    look_again();
+    return result();
+  }
+
+  // The rest: work that is seen there alone, and an issue for each watch that needs a person.
+  Json ask_the_forge(const std::string& repository) {
     const Alerts alerts(repository, watches_.host);
     const auto tell = [&](const timmy::Watch& watch) {
       guarded("the issue about " + watch.name, [&] { alerts.bring_up_to_date(ctx_, watch); });
     };
-    // What needs no forge comes first, so that a slow one holds up no restart.
-    for (auto& watch : watches_.all)
-      if (watch.kind != "work") look_at(watch);
-    for (const auto& watch : watches_.all)
-      if (watch.kind != "work") tell(watch);
-    // At work looking takes long: what one led to does not wait for the others.
     for (auto& watch : watches_.all) {
-      if (watch.kind != "work") continue;
-      look_at(watch);
+      if (is_seen_at_the_forge(watch)) continue;
+      // As after a pause of the host, when this run came before the one that looks.
+      if (watch.state == "unlooked") look_at(watch);
       tell(watch);
     }
-    look_again(tell);
+    // Looking takes long: what one look led to does not wait for the others.
+    for (auto* const watch : in_turn()) {
+      note_turn(*watch);
+      look_at(*watch);
+      tell(*watch);
+    }
+    look_again();
     guarded("issues of watches that are no more", [&] { alerts.close_others(ctx_, watches_.all); });
     return result();
   }
 
  private:
+  static bool is_seen_at_the_forge(const timmy::Watch& watch) { return watch.kind == "work"; }
+
+  // Those of work, in their order, after the one at which the last run began to look last: one that
+  // took all the time that a run has must not take that of the others each time.
+  [[nodiscard]] std::vector<timmy::Watch*> in_turn() {
+    std::vector<timmy::Watch*> work;
+    for (auto& watch : watches_.all)
+      if (is_seen_at_the_forge(watch)) work.push_back(&watch);
+    if (work.size() < 2) return work;
+    const auto last = ctx_.state().get(kTurn).value_or("").get<std::string>();
+    const auto next = std::find_if(work.begin(), work.end(),
+                                   [&](const auto* watch) { return watch->name > last; });
+    std::rotate(work.begin(), next, work.end());
+    several_ = true;
+    return work;
+  }
+  void note_turn(const timmy::Watch& watch) const {
+    if (several_) ctx_.state().put_now(kTurn, watch.name);
+  }
+
   void look_at(timmy::Watch& watch) {
     ctx_.throw_if_cancelled();
     guarded(watch.name, [&] {
@@ -50,7 +85,7 @@ class Round {
   }
 
   void look(timmy::Watch& watch) {
-    if (watch.kind != "work") return take(watch, ctx_.process().look(watch.name));
+    if (!is_seen_at_the_forge(watch)) return take(watch, ctx_.process().look(watch.name));
     if (const auto sign = look_at_work(ctx_, watch))
       take(watch, ctx_.process().look(watch.name, *sign));
     else
@@ -59,13 +94,8 @@ class Round {
 
   // Once more at what another deadman was at work at: it looks each minute at the same second, and
   // what nobody else looks at would be missed each time.
-  template <class Tell>
-  void look_again(Tell tell) {
-    const auto busy = std::exchange(busy_, {});
-    for (auto* const watch : busy) {
-      look_at(*watch);
-      tell(*watch);
-    }
+  void look_again() {
+    for (auto* const watch : std::exchange(busy_, {})) look_at(*watch);
     for (const auto* const watch : busy_) skipped_.push_back(watch->name);
   }
 
@@ -117,6 +147,7 @@ class Round {
   std::vector<timmy::Watch*> busy_;  // to be looked at again
   std::string problems_;
   bool may_pass_ = false;
+  bool several_ = false;  // watches of work
 };
 
 class Deadman {
@@ -124,7 +155,16 @@ class Deadman {
   explicit Deadman(const Json& config)
       : repository_(config.at("alert").at("repository").get<std::string>()) {}
 
-  Json run(const timmy::Job&, timmy::Context& ctx) {
+  Json look(const timmy::Job&, timmy::Context& ctx) {
+    return over_all(ctx, [](Round& round) { return round.look_without_the_forge(); });
+  }
+  Json ask_the_forge(const timmy::Job&, timmy::Context& ctx) {
+    return over_all(ctx, [&](Round& round) { return round.ask_the_forge(repository_); });
+  }
+
+ private:
+  template <class Work>
+  static Json over_all(const timmy::Context& ctx, Work work) {
     timmy::Watches watches;
     try {
       watches = ctx.process().watches();
@@ -132,14 +172,15 @@ class Deadman {
       if (failure.code() != "not_found") throw;
       return {{"skipped", failure.what()}};
     }
-    return Round(ctx, std::move(watches)).run(repository_);
+    Round round(ctx, std::move(watches));
+    return work(round);
   }
 
- private:
   std::string repository_;
 };
 
 }  // namespace deadman
 
 using deadman::Deadman;
-TIMMY_PLUGIN(Deadman, {"deadman_switch", &Deadman::run})
+TIMMY_PLUGIN(Deadman, {"deadman_switch", &Deadman::look},
+             {"deadman_forge", &Deadman::ask_the_forge})

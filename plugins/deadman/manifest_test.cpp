@@ -23,14 +23,16 @@ TEST(Manifest, TheReadmeHasTheTaskTheKeyAndEachGrant) {
     EXPECT_THAT(text, HasSubstr(need.at("grant").get<std::string>() + ":"));
 }
 
-TEST(Manifest, TheTaskRunsFromItsFileToo) {
+TEST(Manifest, TheTasksRunFromItsFileToo) {
   const auto manifest = timmy::testing::read_manifest(MANIFEST);
   timmy::testing::World world;
   timmy::testing::Plugin plugin(
       world, PLUGIN,
       timmy::testing::with_defaults(manifest.at("config_schema"), timmy::Json::object()));
-  const auto outcome = plugin.run("deadman_switch");
-  EXPECT_TRUE(outcome.ok()) << outcome.message;
+  for (const auto& task : manifest.at("tasks")) {
+    const auto outcome = plugin.run(task.at("name").get<std::string>());
+    EXPECT_TRUE(outcome.ok()) << outcome.message;
+  }
 }
 
 }  // namespace

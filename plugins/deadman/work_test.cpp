@@ -144,7 +144,7 @@ TEST_F(Work, WhatIsRefusedForGoodIsSaidAtOnce) {
 TEST_F(Work, AMarkIsKeptBeforeItIsHandedIn) {
   comment("ada");
   world_.fail("process/1.look", timmy::Permanent("denied", "not now"));
-  EXPECT_FALSE(run().ok());
+  EXPECT_FALSE(run("deadman_forge").ok());
   const Json kept = world_.state.at("work/ada/ada");
   world_.succeed("process/1.look");
   EXPECT_EQ(sign()["mark"], kept["mark"]);

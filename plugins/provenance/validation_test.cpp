@@ -74,10 +74,10 @@ TEST_F(ValidationTest, RefusesEachThingThatIsMissing) {
       {"model_provider", "no provider"}, {"timestamp", "no time"},
       {"consent_level", "no consent"},   {"source", "no source"}};
   for (const auto& [key, why] : needed) {
-    EXPECT_THAT(with([&](Ordered& pair) { pair["metadata"][key] = ""; }), HasSubstr(why));
-    EXPECT_THAT(with([&](Ordered& pair) { pair["metadata"].erase(key); }),
+    EXPECT_THAT(with([&key = key](Ordered& pair) { pair["metadata"][key] = ""; }), HasSubstr(why));
+    EXPECT_THAT(with([&key = key](Ordered& pair) { pair["metadata"].erase(key); }),
                 HasSubstr("has not \"" + std::string(key) + "\""));
-    EXPECT_THAT(with([&](Ordered& pair) { pair["metadata"][key] = nullptr; }),
+    EXPECT_THAT(with([&key = key](Ordered& pair) { pair["metadata"][key] = nullptr; }),
                 HasSubstr("is no text"));
   }
   EXPECT_THAT(with([](Ordered& pair) { pair["metadata"]["consent_level"] = "none"; }),
@@ -104,9 +104,10 @@ TEST_F(ValidationTest, RefusesEachThingThatIsOfAnotherType) {
       {"/context_messages", "metadata.context_messages"},
       {"/context_left_out", "metadata.context_left_out"}};
   for (const auto& [pointer, why] : wrong)
-    EXPECT_THAT(
-        with([&](Ordered& pair) { pair["metadata"][Ordered::json_pointer(pointer)] = "x"; }),
-        HasSubstr(why))
+    EXPECT_THAT(with([&pointer = pointer](Ordered& pair) {
+                  pair["metadata"][Ordered::json_pointer(pointer)] = "x";
+                }),
+                HasSubstr(why))
         << pointer;
   const auto number = [&](const char* pointer, auto value) {
     return with([&](Ordered& pair) { pair["metadata"][Ordered::json_pointer(pointer)] = value; });

@@ -61,7 +61,7 @@ class DeadmanProcessTest : public FaultBench {
                    {{"plugins",
                      {{"deadman",
                        {{"enabled", true},
-                        {"schedule", {{"deadman_switch", "never"}}},
+                        {"schedule", {{"deadman_switch", "never"}, {"deadman_forge", "never"}}},
                         {"grants", grants},
                         {"config", {{"alert", {{"repository", forge::kSampleRepo}}}}}}}}}}}});
   }
@@ -109,11 +109,12 @@ class DeadmanProcessTest : public FaultBench {
     return status_of(child);
   }
 
-  // One run of the plugin.
-  Json look() {
-    const Json job = wait_for(enqueue("deadman_switch"));
-    EXPECT_EQ(job["state"], "completed") << job.dump(2);
-    return job["result"];
+  // One run of each task of the plugin.
+  void look() {
+    for (const char* task : {"deadman_switch", "deadman_forge"}) {
+      const Json job = wait_for(enqueue(task));
+      EXPECT_EQ(job["state"], "completed") << job.dump(2);
+    }
   }
   // How the watch stands, as `status` says it.
   [[nodiscard]] Json standing(const std::string& name = "hermes") const {

@@ -133,7 +133,7 @@ TEST_F(DeadmanProcessTest, ADryRunJudgesAndTellsAndRestartsNothing) {
                    {{"deadman",
                      {{"enabled", true},
                       {"dry_run", true},
-                      {"schedule", {{"deadman_switch", "never"}}},
+                      {"schedule", {{"deadman_switch", "never"}, {"deadman_forge", "never"}}},
                       {"grants", {{"process.watch", {"*"}}, {"process.restart", {"*"}}}}}}}}}}});
   write_atomically(stamp(), "0", 0644);
   start_host();

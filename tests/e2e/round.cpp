@@ -20,6 +20,7 @@
 #include "base/file.hpp"
 #include "base/loop.hpp"
 #include "control/admin_client.hpp"
+#include "e2e/demo_work.hpp"
 #include "forge/sample.hpp"
 #include "gitea/token.hpp"
 #include "http/client.hpp"
@@ -149,9 +150,9 @@ void Round::start_forge() {
   const Fd reading(pipe[0]);
   Fd writing(pipe[1]);
   const auto token = paths_.hermes_home / "gitea_token";
-  SpawnRequest request{
-      .program = options_.forge,
-      .arguments = {"timmy-forge", "--seed", "--quiet", "--token-file", token.string()}};
+  SpawnRequest request{.program = options_.forge,
+                       .arguments = {"timmy-forge", "--seed", "--quiet", "--token-file",
+                                     token.string(), "--git", (options_.folder / "git").string()}};
   request.descriptors = {{writing.get(), 1}, {STDERR_FILENO, 2}};
   forge_ = spawn(with_us(std::move(request)));
   writing.reset();
@@ -182,8 +183,10 @@ void Round::write_config() const {
       {"config", {{"repos", repos_}, {"rules", rules}}}};
   Json defaults{{"gitea", {{"url", url_}}},
                 {"plugins", {{"heartbeat", heartbeat}, {"triage", triage}}}};
-  if (is_sample())
+  if (is_sample()) {
     defaults["model"] = {{"routes", {{"sample", {{"url", url_ + "/v1"}, {"models", {"tiny"}}}}}}};
+    defaults["playbooks"] = write_demo_work(paths_, options_.folder / "agent");
+  }
   const Json config{{"defaults", defaults}};
   // JSON is YAML.
   write_atomically(paths_.host_yaml(), config.dump(2) + "\n", 0600);
@@ -273,30 +276,73 @@ Round::Tally Round::tally(bool print) const {
 bool Round::check() {
   const bool ran = ticked("heartbeat") && ticked("gitea_issue_triage");
   const bool stamped = check_stamp();
+  const bool pulled = !is_sample() || check_pull();
   const Tally now = tally(true);
   // A forge where nothing was to be done shows nothing.
   const bool had_work = is_sample() ? before_.wrong > 0 : now.wanted > 0;
   if (!had_work) std::cout << "no issue was due a label\n";
-  const bool passed = ran && stamped && had_work && now.wrong == 0;
-  std::cout << (passed ? "every expected label is on the forge\n" : "NOT what was expected\n");
+  const bool passed = ran && stamped && pulled && had_work && now.wrong == 0;
+  std::cout << (!passed       ? "NOT what was expected\n"
+                : is_sample() ? "every expected label and the pull request are on the forge\n"
+                              : "every expected label is on the forge\n");
   return passed;
+}
+
+// Follows what happens until `done` is.
+void Round::wait_until(const std::function<bool()>& done, const std::string& what) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(3);
+  for (follow(); !done(); follow()) {
+    if (over(std::chrono::milliseconds(200)))
+      throw Error(Code::cancelled, "the round ended before " + what);
+    if (std::chrono::steady_clock::now() > end)
+      throw Error(Code::timed_out, "within 3 minutes it did not come to it that " + what,
+                  "See timmy-host jobs list and timmy-host playbooks runs.");
+  }
 }
 
 // Waits for the first job of the task's schedule; whether it completed.
 bool Round::ticked(const std::string& task) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(3);
-  for (follow(); !by_tick_.contains(task); follow()) {
-    if (over(std::chrono::milliseconds(200)))
-      throw Error(Code::cancelled, "the round ended before " + task + " had run");
-    if (std::chrono::steady_clock::now() > end)
-      throw Error(Code::timed_out, "no job of " + task + "'s schedule ended within 3 minutes",
-                  "See timmy-host jobs list.");
-  }
+  wait_until([&] { return by_tick_.contains(task); }, "a job of " + task + "'s schedule ended");
   return by_tick_[task]["state"] == "completed";
+}
+
+// Waits for the end of the item that the playbook takes, and looks for its pull request.
+bool Round::check_pull() {
+  wait_until([&] { return !ended_items_.empty(); }, "an agent's work ended");
+  const std::string repo = forge::kSampleRepo;
+  for (const auto& pull : all_pages("/repos/" + repo + "/pulls?state=open&"))
+    if (pull["head"]["ref"] == kDemoBranch) {
+      std::cout << "  " << repo << '!' << pull["number"] << ' ' << pull["title"].get<std::string>()
+                << ", from " << kDemoBranch << '\n';
+      return *ended_items_.begin() == "done";
+    }
+  std::cout << "there is no pull request of " << kDemoBranch << '\n';
+  return false;
+}
+
+// Prints each step that work of an agent's made since the last look.
+void Round::follow_items() {
+  const AdminClient host(paths_);
+  const Json items = host.get("/v1/items")["items"];
+  for (const auto& item : items) {
+    const Json shown = host.get("/v1/items/" + to_text(item["id"]));
+    auto& told = told_gates_[item["id"].get<std::int64_t>()];
+    const Json& gates = shown["gates"];
+    for (; told < gates.size() && !gates[told]["ended"].is_null(); ++told)
+      std::cout << gates[told]["ended"].get<std::string>() << ' '
+                << item["playbook"].get<std::string>() << ": "
+                << item["repository"].get<std::string>() << '#' << item["number"] << ' '
+                << gates[told]["gate"].get<std::string>() << ' '
+                << gates[told]["verdict"].get<std::string>() << ' '
+                << gates[told].value("reason", Json()).dump() << '\n';
+    const auto state = item["state"].get<std::string>();
+    if (state != "waiting" && state != "running") ended_items_.insert(state);
+  }
 }
 
 // Prints what has ended since the last look.
 void Round::follow() {
+  if (is_sample()) follow_items();
   const Json page = AdminClient(paths_).get("/v1/jobs?limit=200");
   const Json& jobs = page["jobs"];  // newest first
   for (auto at = jobs.rbegin(); at != jobs.rend(); ++at) {

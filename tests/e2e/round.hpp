@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -42,9 +43,9 @@ class Round {
   // Forge and host, ready. Throws Error.
   void start();
   // Waits until the schedules have run heartbeat and triage, then compares what the forge says with
-  // what it should: for the sample with the labels that its author gave, else with what the rules
-  // say of the titles. Prints each difference. True if there is none, there was a label to add, and
-  // heartbeat's stamp is newer than the start.
+  // what it should: for the sample with the labels that its author gave and the pull request that
+  // an agent's work becomes, else with what the rules say of the titles. Prints each difference.
+  // True if there is none, there was a label to add, and heartbeat's stamp is newer than the start.
   [[nodiscard]] bool check();
   // Prints the jobs that end, until SIGINT or SIGTERM, or the host's end.
   void stay();
@@ -68,7 +69,10 @@ class Round {
   [[nodiscard]] Tally tally(bool print) const;
   [[nodiscard]] bool ticked(const std::string& task);
   [[nodiscard]] bool check_stamp() const;
+  void wait_until(const std::function<bool()>& done, const std::string& what);
+  [[nodiscard]] bool check_pull();
   void follow();
+  void follow_items();
   [[nodiscard]] bool over(std::chrono::milliseconds wait) const;
 
   RoundOptions options_;
@@ -80,6 +84,8 @@ class Round {
   Tally before_;
   std::set<std::int64_t> told_;          // jobs whose end was printed
   std::map<std::string, Json> by_tick_;  // by task: the first job of its schedule that ended
+  std::map<std::int64_t, std::size_t> told_gates_;  // by item: its gates that were printed
+  std::set<std::string> ended_items_;               // in which states items ended
   Child forge_;
   std::unique_ptr<HostProcess> host_;
 };

@@ -70,9 +70,21 @@ ServerResponse response_of(const std::string& output) {
   return response;
 }
 
+std::vector<std::vector<std::string>> words_of(const std::string& text) {
+  std::vector<std::vector<std::string>> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    std::istringstream parts(line);
+    auto& words = lines.emplace_back();
+    for (std::string word; parts >> word;) words.push_back(word);
+  }
+  return lines;
+}
+
+}  // namespace
+
 std::string git(std::vector<std::string> arguments,
-                const std::map<std::string, std::string>& environment,
-                std::string_view input = {}) {
+                const std::map<std::string, std::string>& environment, std::string_view input) {
   BoundedRun run;
   run.request.program = "/usr/bin/git";
   run.request.arguments = std::move(arguments);
@@ -89,19 +101,6 @@ std::string git(std::vector<std::string> arguments,
   });
   return output;
 }
-
-std::vector<std::vector<std::string>> words_of(const std::string& text) {
-  std::vector<std::vector<std::string>> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) {
-    std::istringstream parts(line);
-    auto& words = lines.emplace_back();
-    for (std::string word; parts >> word;) words.push_back(word);
-  }
-  return lines;
-}
-
-}  // namespace
 
 bool is_git_path(const ServerRequest& request) {
   return request.path.find(".git/") != std::string::npos;

@@ -23,7 +23,7 @@ using namespace host;
 
 struct Options {
   std::uint16_t port = 0;
-  std::string token_file;
+  std::string token_file, git;
   int max_response_items = 50;
   int latency_ms = 0;
   bool seed = false, list_sample = false, quiet = false, help = false;
@@ -40,6 +40,9 @@ boost::program_options::options_description describe(Options& options) {
   add("token-file", po::value(&options.token_file)->default_value(""),
       "the bot's token; made with mode 0600 if it isn't there");
   add("seed", po::bool_switch(&options.seed), "start with sample repositories and issues");
+  add("git", po::value(&options.git)->default_value(""),
+      "folder for bare repositories, which git reaches over HTTP; with --seed the sample's is made "
+      "there");
   add("list-sample", po::bool_switch(&options.list_sample),
       "print the sample issues and the labels that triage should give them, as JSON; then end");
   add("max-response-items", po::value(&options.max_response_items)->default_value(50),
@@ -84,9 +87,11 @@ void serve(const Options& options) {
   const SystemClock clock;
   AsioLoop loop(context, clock);
   forge::Forge served(context, loop, clock);
+  served.git_root = options.git;
   served.state.settings.max_response_items = options.max_response_items;
   if (options.seed) {
     forge::seed(served.state);
+    if (!options.git.empty()) forge::seed_git(served.state, options.git);
   } else {
     served.state.add_user(forge::kSampleUser);
   }

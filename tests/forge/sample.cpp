@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forge/sample.hpp"
 
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "forge/git_http.hpp"
+
 namespace host::forge {
 
 const std::vector<SampleIssue>& sample_issues() {
@@ -86,6 +91,17 @@ void add_issue(ForgeState& state, const SampleIssue& sample) {
       if (label.name == name) issue.labels.push_back(label.id);
 }
 
+constexpr std::string_view kReadme =
+    "# app\n\nA service with some open questions. It can recieve files of up to 1 MiB.\n";
+constexpr std::string_view kVerify =
+    "#!/bin/sh\n# How work on this repository is checked.\n"
+    "if grep -rn recieve --include='*.md' .; then exit 1; fi\necho 1 passed\n";
+
+// A file of a commit, as git-fast-import(1) reads it.
+std::string file_command(std::string_view mode, std::string_view path, std::string_view text) {
+  return fmt::format("M {} inline {}\ndata {}\n{}\n", mode, path, text.size(), text);
+}
+
 }  // namespace
 
 void seed(ForgeState& state) {
@@ -95,6 +111,24 @@ void seed(ForgeState& state) {
   add_labels(state, state.add_repo("demo/site", "Its web site"));
   state.add_repo("demo/attic", "No longer worked on").archived = true;
   for (const auto& sample : sample_issues()) add_issue(state, sample);
+}
+
+void seed_git(ForgeState& state, const std::filesystem::path& root) {
+  const auto bare = (root / (std::string(kSampleRepo) + ".git")).string();
+  std::filesystem::remove_all(bare);
+  std::filesystem::create_directories(std::filesystem::path(bare).parent_path());
+  (void)git({"init", "--quiet", "--bare", "--initial-branch=main", bare}, {});
+  (void)git({"config", "http.receivepack", "true"}, {{"GIT_DIR", bare}});
+  const auto commit = std::string(
+                          "commit refs/heads/main\ncommitter ada <ada@example.org> 1767225600 "
+                          "+0000\ndata 5\nFirst\n") +
+                      file_command("100644", "README.md", kReadme) +
+                      file_command("100755", ".timmy/verify", kVerify);
+  (void)git({"fast-import", "--quiet"}, {{"GIT_DIR", bare}}, commit);
+  take_branches(state, root, kSampleRepo);
+  if (state.repo(kSampleRepo)->branches.empty())
+    throw Error(Code::unavailable, "git made no repository of the sample",
+                "Is there a git? It is Debian's package git.");
 }
 
 }  // namespace host::forge

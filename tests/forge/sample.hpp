@@ -4,6 +4,7 @@
 // write them.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -34,5 +35,10 @@ struct SampleIssue {
 
 // Fills an empty state. The bot's token is the caller's to add.
 void seed(ForgeState& state);
+
+// The code of kSampleRepo, as a bare repository in `root`: a readme with the word that issue 2 is
+// about, and `.timmy/verify`, which passes once the word is right. Made anew if it is there. Throws
+// Error.
+void seed_git(ForgeState& state, const std::filesystem::path& root);
 
 }  // namespace host::forge

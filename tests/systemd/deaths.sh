@@ -3,17 +3,18 @@
 #
 # The deadman on a real systemd: a container on this machine's own files, with what was built
 # installed in it. The host is killed, stopped and made to crash again and again, an agent hangs, a
-# person stops things; each time exactly the stated restarts must be in systemd's journal.
+# person stops things, agents of a user's own systemd die; each time exactly the stated restarts must
+# be in systemd's journal.
 #
 #   TIMMY_SYSTEMD=1 deaths.sh BUILD-FOLDER
 #
 # Needs root, systemd-nspawn and overlayfs; without them it says "SKIPPED: ..." and succeeds. Takes
-# some five minutes, nearly all of it waiting. docs/deadman-on-systemd.md is a run of it.
+# some seven minutes, nearly all of it waiting. docs/deadman-on-systemd.md is a run of it.
 set -euo pipefail
 
 build=$(realpath "$1")
 skip() { echo "SKIPPED: $*"; exit 0; }
-[[ -n ${TIMMY_SYSTEMD:-} ]] || skip "takes five minutes; ./dev faults --all runs it"
+[[ -n ${TIMMY_SYSTEMD:-} ]] || skip "takes seven minutes; ./dev faults --all runs it"
 [[ $(id -u) == 0 ]] || skip "needs root to start a container"
 for tool in systemd-nspawn nsenter busctl; do
   command -v "$tool" >/dev/null || skip "there is no $tool"
@@ -81,6 +82,51 @@ sed 's/^Restart=.*/Restart=no/' "$root"/usr/local/share/timmy-host/examples/herm
   >"$units"/hermes-agent.service
 echo 'u hermes - "Hermes" /var/lib/hermes-agent' >"$root"/usr/lib/sysusers.d/hermes.conf
 
+# Ada has agents and a deadman of her own, and no rights over the machine: one agent is a unit of her
+# systemd, the other is started anew by a command.
+cat >"$root"/usr/local/bin/adas-agent <<'AGENT'
+#!/bin/bash
+[[ ! -e ~/broken ]] || exit 1
+stamp=~/stamps/$1
+while sleep 1; do date +%s.%N >"$stamp.new" && mv "$stamp.new" "$stamp"; done
+AGENT
+chmod 755 "$root"/usr/local/bin/adas-agent
+adas=$root/etc/skel/.config/systemd/user
+mkdir -p "$adas" "$root"/etc/skel/{.timmy,stamps} "$units"/user@.service.d
+cat >"$adas"/agent@.service <<'UNIT'
+[Unit]
+Description=Ada's agent
+[Service]
+ExecStart=/usr/local/bin/adas-agent %i
+UNIT
+cat >"$adas"/deadman.service <<'UNIT'
+[Unit]
+Description=Ada's deadman
+StartLimitIntervalSec=0
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/timmy-host deadman --once
+UNIT
+cat >"$adas"/deadman.timer <<'UNIT'
+[Timer]
+OnCalendar=*:*:0/2
+AccuracySec=100ms
+UNIT
+watch() {
+  echo "  $1: { stamp: /home/ada/stamps/$1, after: 8s, pause: 1s, healthy_after: 20s, window: 10m,"
+  echo "    restart: { manager: user, $2 } }"
+}
+{
+  echo 'watch:'
+  watch moon 'command: [/usr/bin/systemctl, --user, restart, agent@moon.service]'
+  watch tide 'unit: agent@tide.service'
+} >"$root"/etc/skel/.timmy/deadman.yaml
+# As a login sets it, where there is one.
+cat >"$units"/user@.service.d/test.conf <<'UNIT'
+[Service]
+Environment=XDG_RUNTIME_DIR=/run/user/%i
+UNIT
+
 # Nothing of this machine's own runs in it.
 rm -rf "$units"/*.wants "$root"/etc/init.d/postgresql
 
@@ -93,7 +139,13 @@ nspawn=$!
 init=
 in_it() { nsenter -t "$init" -a "$@"; }
 ctl() { in_it systemctl "$@"; }
-deadman() { in_it env TIMMY_SYSTEM=1 HERMES_HOME=/var/lib/hermes /usr/local/bin/timmy-host deadman "$@"; }
+as_host() { in_it env TIMMY_SYSTEM=1 HERMES_HOME=/var/lib/hermes "$@"; }
+as_ada() {
+  in_it runuser -u ada -- env -i HOME=/home/ada PATH=/usr/bin:/bin "XDG_RUNTIME_DIR=/run/user/$ada" "$@"
+}
+adas() { as_ada systemctl --user "$@"; }
+whose=as_host
+deadman() { "$whose" /usr/local/bin/timmy-host deadman "$@"; }
 main_pid() { ctl show -P MainPID "$1"; }
 say() { printf '\n== %s\n' "$*"; }
 fail() {
@@ -126,6 +178,14 @@ starts() {
 expect_starts() {
   local seen
   seen=$(starts "$1")
+  [[ $seen == "$2" ]] || fail "$1 was started $seen times, not $2"
+  echo "$1: started $seen times"
+}
+# The same of a unit of Ada's systemd, in whose words each is "Started".
+expect_adas_starts() {
+  local seen
+  seen=$(in_it journalctl --no-pager -o cat --since "$since" "USER_UNIT=$1.service" |
+    grep -c "^Started $1" || true)
   [[ $seen == "$2" ]] || fail "$1 was started $seen times, not $2"
   echo "$1: started $seen times"
 }
@@ -260,7 +320,53 @@ for refused in 'stop hermes-agent.service' 'restart systemd-journald.service' 'd
   echo "refused: systemctl $refused"
 done
 
-say "what the deadman recorded"
+! in_it runuser -u timmy -- systemd-run --no-ask-password --quiet /bin/true 2>/dev/null ||
+  fail "it may have the machine's systemd run a command"
+echo "refused: systemd-run"
+
+say "a user's own systemd and deadman: two agents run, and are seen alive"
+in_it useradd --create-home ada
+ada=$(in_it id -u ada)
+ctl start "user@$ada.service"
+adas start agent@moon agent@tide deadman.timer
+whose=as_ada
+until_true 20 "moon alive" stands moon alive
+until_true 20 "tide alive" stands tide alive
+
+say "kill -9 of both: one is restarted as a unit, the other by its command, once each"
+mark
+for agent in moon tide; do in_it kill -KILL "$(adas show -P MainPID "agent@$agent")"; done
+until_true 30 "the deadman restarted moon" recorded_after moon restarted
+until_true 30 "and tide" recorded_after tide restarted
+# None of it is a child of the deadman, with whose unit it would end.
+for agent in moon tide; do
+  in_it grep -q "/agent@$agent.service$" "/proc/$(adas show -P MainPID "agent@$agent")/cgroup" ||
+    fail "$agent runs in another unit"
+done
+until_true 60 "moon is well again" recorded_after moon healthy
+until_true 60 "and tide" recorded_after tide healthy
+expect_adas_starts timmy-deadman-moon 1
+expect_adas_starts agent@moon 1
+expect_adas_starts agent@tide 1
+
+say "both die at each start: three restarts each, then hands off"
+# The restarts above would count.
+deadman clear moon
+deadman clear tide
+mark
+as_ada touch /home/ada/broken
+for agent in moon tide; do in_it kill -KILL "$(adas show -P MainPID "agent@$agent")"; done
+until_true 120 "hands off moon" recorded_after moon handed_off
+until_true 30 "and tide" recorded_after tide handed_off
+sleep 20
+expect_adas_starts timmy-deadman-moon 3
+expect_adas_starts agent@moon 3
+expect_adas_starts agent@tide 3
+
+say "what Ada's deadman recorded"
+deadman history
+say "what the host's deadman recorded"
+whose=as_host
 deadman history
 echo
 echo "passed"

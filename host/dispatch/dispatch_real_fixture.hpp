@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// For tests: the dispatcher with all that it has outside of one but the forge's API: real git over
+// HTTP, real programs in real cages.
+#pragma once
+
+#include <gmock/gmock.h>
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dispatch/caged_runs.hpp"
+#include "dispatch/dispatcher.hpp"
+#include "dispatch/dispatcher_fakes.hpp"
+#include "dispatch/dispatcher_fixture.hpp"
+#include "dispatch/forge_reporter.hpp"
+#include "dispatch/git_workspaces.hpp"
+#include "dispatch/host_verifier.hpp"
+#include "dispatch/verify_fixture.hpp"
+#include "runs/run_output.hpp"
+#include "runs/supervised_runner.hpp"
+#include "store/inline_store.hpp"
+#include "tokens/meter.hpp"
+
+namespace host::dispatch {
+
+inline constexpr const char* kFix = R"(printf 'int main(void) { return 0; }\n' > src/main.c
+git add --all && git commit --quiet --message 'Return 0'
+echo 'Mended, and 99 tests passed.' > "$TIMMY_REPORT_FILE"
+)";
+
+// The forge's API knows what was pushed to its git.
+class SeenPushes final : public Workspaces {
+ public:
+  SeenPushes(Workspaces& real, FakeGitea& forge) : real_(real), forge_(forge) {}
+  void prepare(ItemWork work, Reply<Workspace> reply) override { real_.prepare(work, reply); }
+  void take_in(ItemWork work, Reply<ImportedWork> reply) override { real_.take_in(work, reply); }
+  void seal(ReportOrder order, Reply<std::string> reply) override { real_.seal(order, reply); }
+  void let_go(Item item, Reply<Done> reply) override { real_.let_go(item, reply); }
+  void push(ItemWork work, Reply<PushedWork> reply) override {
+    real_.push(work, [this, work, reply](Result<PushedWork> pushed) {
+      if (pushed.ok() && pushed.value().kind == PushedWork::Kind::pushed)
+        set_branch(forge_, work.item.repository, work.item.branch, work.item.sealed);
+      reply(std::move(pushed));
+    });
+  }
+
+ private:
+  Workspaces& real_;
+  FakeGitea& forge_;
+};
+
+class DispatchForReal : public VerifyTest {
+ protected:
+  void SetUp() override {
+    VerifyTest::SetUp();
+    if (IsSkipped()) return;
+    auto& repo = forge_.add_repo("org/app", {"bug"});
+    repo.about.can_push = true;
+    repo.about.default_branch = "main";
+    set_branch(forge_, "org/app", "main", at_forge("main")->text());
+    issue_ = forge_.add_issue("org/app", "Crash").number;
+    forge_.repos.at("org/app").issues.at(issue_).labels.push_back({0, "bug", "", "", false});
+  }
+  void TearDown() override { end_host(); }
+
+  // One life of a host.
+  struct Life {
+    Life(DispatchForReal& test)
+        : runner(test.context_, test.loop_, test.supervisors_, test.state() / "runs",
+                 test.shared_redactor_, test.log_),
+          blocking(test.loop_, 4),
+          cages(std::make_shared<ItemCages>(test.loop_, runner,
+                                            CageFolders{test.state() / "runs", test.state() / "s"},
+                                            ++test.lives_)),
+          git({.home = test.state() / "git-home"}, test.state() / "mirrors",
+              test.state() / "clones", test.wall_),
+          workspaces({test.store_,
+                      test.forge_,
+                      git,
+                      blocking,
+                      cages,
+                      test.access(),
+                      [this] { return dispatcher ? dispatcher->live() : std::vector<Item>(); },
+                      test.wall_,
+                      {}}),
+          seen(workspaces, test.forge_),
+          runs({test.loop_,
+                test.store_,
+                runner,
+                blocking,
+                cages,
+                [&test] { return test.meter_.get(); },
+                [] { return 0; },
+                {test.state() / "runs", test.state() / "s"},
+                {.home = {}, .hermes_home = {}},
+                test.log_}),
+          verifier({test.store_, git, blocking, cages, test.access(), test.routes(),
+                    test.shared_redactor_}),
+          reporter({test.store_, test.forge_, git, blocking, test.routes()}) {
+      dispatcher = std::make_unique<Dispatcher>(
+          DispatchWorld{test.loop_, test.store_, test.forge_, seen, runs, verifier, reporter,
+                        [](const std::vector<std::string>&,
+                           const std::function<void(std::vector<RepoName>)>& reply) {
+                          reply({parse_repo_name("org/app")});
+                        }},
+          test.log_, test.lives_);
+    }
+    ~Life() {
+      dispatcher.reset();
+      cages->close();
+    }
+    runs::SupervisedRunner runner;
+    BlockingWork blocking;
+    std::shared_ptr<ItemCages> cages;
+    ItemGit git;
+    GitWorkspaces workspaces;
+    SeenPushes seen;
+    CagedRuns runs;
+    HostVerifier verifier;
+    ForgeReporter reporter;
+    std::unique_ptr<Dispatcher> dispatcher;
+  };
+
+  AccessForge access() {
+    return [this](const std::string&) {
+      return ForgeAccess{remote(), Secret(std::string(workspaces::kToken))};
+    };
+  }
+  static std::function<std::shared_ptr<const ModelRoutes>()> routes() {
+    return [] { return std::make_shared<const ModelRoutes>(); };
+  }
+  [[nodiscard]] std::filesystem::path state() const { return folder_ / "state"; }
+
+  // The agent's program, in a folder that holds nothing else.
+  void agent_is(const std::string& script) {
+    put_program(folder_ / "agent" / "agent", "#!/bin/sh\n" + script);
+  }
+  void start_host(const std::string& stall = "60s") {
+    start_host_with("limits: { attempts: 2, tokens: 10000, wall: 2m, stall: " + stall + " }\n");
+  }
+  // With `limits` in the playbook, and `budget` in the lane.
+  void start_host_with(const std::string& limits, const Json& budget = Json::object()) {
+    life_ = std::make_unique<Life>(*this);
+    const auto text = playbook_text("bug-fixer", limits + kGates);
+    const Json agent{{"kind", "command"}, {"program", (folder_ / "agent" / "agent").string()}};
+    const Json lanes{{"lanes", {{"code", {{"agent", agent}, {"budget", budget}}}}}};
+    std::vector<DispatchRules::Entry> entries{
+        {std::make_shared<const Playbook>(parse_playbook(text, "bug-fixer.yaml")), true, {}}};
+    life_->dispatcher->start(
+        std::make_shared<DispatchRules>(std::move(entries),
+                                        parse_lanes(to_text(lanes), "agent-lanes.json")),
+        [](const Status& started) { EXPECT_TRUE(started.ok()); });
+  }
+  void end_host() { life_.reset(); }
+
+  template <class Met>
+  [[nodiscard]] bool run_until(Met met) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+    while (!met() && std::chrono::steady_clock::now() < until) {
+      context_.restart();
+      context_.run_one_for(std::chrono::milliseconds(50));
+    }
+    return met();
+  }
+  // The one item, once it has ended.
+  Item ended_item() {
+    EXPECT_TRUE(run_until([this] {
+      const auto all = items();
+      return !all.empty() && !all.front().live();
+    })) << testing::PrintToString(*lines_);
+    return items().empty() ? Item{} : items().front();
+  }
+  std::vector<Item> items() {
+    return store_.run_now([](Unit& unit) { return list_items(unit, {.limit = 500}); });
+  }
+  std::string path(const Item& item) {
+    return path_of(store_.run_now([&](Unit& unit) { return gate_visits(unit, item.id); }));
+  }
+  std::string output(const std::string& run) const {
+    return runs::read_output(state() / "runs" / run, 0, 1 << 16).text;
+  }
+
+  boost::asio::io_context context_;
+  SystemClock wall_;
+  AsioLoop loop_{context_, wall_};
+  std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
+  Log log_ = Log::to_memory(lines_);
+  std::shared_ptr<Redactor> shared_redactor_ = std::make_shared<Redactor>();
+  InlineStore store_{loop_};
+  FakeGitea forge_{loop_};
+  runs::OwnSupervisors supervisors_{TIMMY_SUPERVISOR};
+  std::int64_t lives_ = 0;
+  std::int64_t issue_ = 0;
+  std::unique_ptr<Meter> meter_;  // none, unless a test makes it
+  std::unique_ptr<Life> life_;
+};
+
+}  // namespace host::dispatch

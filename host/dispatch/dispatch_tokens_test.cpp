@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What agents spend: real programs in real cages ask a model through the real meter, and its
+// answers, or that there are none, decide how they go on.
+#include "dispatch/dispatch_real_fixture.hpp"
+#include "tokens/fake_upstream.hpp"
+#include "tokens/ledger.hpp"
+
+namespace host::dispatch {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Peer = FakeUpstream::Peer;
+using Request = FakeUpstream::Request;
+
+// ask TOKENS [MORE]: one call of the model for that much output; prints what comes.
+constexpr const char* kAsk = R"(at=${OPENAI_BASE_URL#http://}
+at=${at%/v1}
+ask() {
+  body='{"model": "small-1", "max_tokens": '$1$2', "messages": [{"role": "user", "content": "hi"}]}'
+  exec 3<> "/dev/tcp/${at%:*}/${at#*:}" || exit 9
+  printf 'POST /v1/chat/completions HTTP/1.1\r\nHost: meter\r\nAuthorization: Bearer %s\r\n' \
+    "$OPENAI_API_KEY" >&3
+  printf 'Content-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' \
+    ${#body} "$body" >&3
+  cat <&3
+  exec 3>&-
+}
+)";
+constexpr const char* kLie = "echo done > NOTES && git add NOTES && git commit -qm 'Fix it'\n";
+
+class DispatchTokens : public DispatchForReal {
+ protected:
+  void SetUp() override {
+    DispatchForReal::SetUp();
+    if (IsSkipped()) return;
+    ledger_ = std::make_unique<Ledger>(store_, loop_, wall_, log_, "allegro", "boot 1");
+    done_by<Ledger::Recovery>([this](auto done) { ledger_->recover(done); });
+    budget(R"({"day": {"tokens": 1000000}})");
+    ModelRoute route;
+    route.name = "main";
+    route.url = upstream_.url();
+    route.provider = "acme";
+    route.models = {"small-1"};
+    route.max_output = Tokens(1000);
+    meter_ = std::make_unique<Meter>(
+        loop_, [this](Loop& callers) { return make_call_ledger(*ledger_, loop_, callers); },
+        std::make_shared<ModelRoutes>(ModelRoutes{{route}, BannedModels()}), shared_redactor_,
+        log_);
+  }
+  void TearDown() override {
+    DispatchForReal::TearDown();
+    meter_.reset();
+  }
+
+  template <class T, class Ask>
+  void done_by(Ask ask) {
+    bool done = false;
+    ask(Reply<T>([&](Result<T> result) { done = result.ok(); }));
+    ASSERT_TRUE(run_until([&] { return done; }));
+  }
+  void budget(const std::string& json) {
+    done_by<Done>(
+        [&](auto done) { ledger_->set_budget(parse_budget(json, "token_budget.json"), done); });
+  }
+  void bash_agent_is(const std::string& script) {
+    put_program(folder_ / "agent" / "agent", std::string("#!/bin/bash\n") + kAsk + script);
+  }
+  // What the calls that came through might use of output, each.
+  [[nodiscard]] std::vector<std::int64_t> granted() const {
+    std::vector<std::int64_t> all;
+    for (const auto& request : upstream_.requests())
+      all.push_back(request.json()["max_tokens"].get<std::int64_t>());
+    return all;
+  }
+  // Says `piece` again and again to whoever asks, until it has said it `times`; then `end`.
+  void upstream_goes_on(const std::string& piece, int times, const std::string& end) {
+    upstream_.set_script([this, piece, times, end](const Request&, const Peer& peer) {
+      peer.say(stream_head());
+      go_on(peer, piece, times, end);
+    });
+  }
+  void go_on(const Peer& peer, const std::string& piece, int times, const std::string& end) {
+    if (times == 0) return peer.say(end);
+    peer.say(piece);
+    next_piece_ = loop_.after(std::chrono::milliseconds(200),
+                              [=, this] { go_on(peer, piece, times - 1, end); });
+  }
+
+  std::unique_ptr<Ledger> ledger_;
+  Timer next_piece_;
+  // Each call uses all that it was granted, so that one too many would show.
+  FakeUpstream upstream_{context_, [](const Request& request, const Peer& peer) {
+                           const auto output = request.json()["max_tokens"].get<std::int64_t>();
+                           peer.say(http_reply(to_text(completion("hi", 50, output))));
+                         }};
+};
+
+TEST_F(DispatchTokens, TheCallThatWouldPassTheLimitIsLoweredAndTheNextRefused) {
+  bash_agent_is(std::string("ask 500\nask 500\nask 500\n") + kFix);
+  start_host_with("limits: { tokens: 1000 }\n");
+  const auto item = ended_item();
+  const auto calls = granted();
+  ASSERT_EQ(calls.size(), 2U) << output("d1.1");
+  EXPECT_EQ(calls[0], 500);
+  EXPECT_LT(calls[1], 450);
+  EXPECT_EQ(item.tokens, 100 + calls[0] + calls[1]);
+  EXPECT_LE(item.tokens, 1000);
+  EXPECT_THAT(output("d1.1"), HasSubstr("429"));
+  EXPECT_THAT(output("d1.1"),
+              HasSubstr("limits.tokens of the playbook bug-fixer, 1000 for all attempts together, "
+                        "has " +
+                        std::to_string(1000 - item.tokens) + " tokens left"));
+  // What it made of the tokens that it had is judged like any work.
+  EXPECT_EQ(item.at.state, ItemState::done) << item.reason;
+}
+
+TEST_F(DispatchTokens, TwoAttemptsShareThem) {
+  bash_agent_is(std::string("ask 600\n[ $TIMMY_RUN = d1.1 ] || ask 600\n") + kLie +
+                "echo $TIMMY_RUN >> NOTES; git commit -qam again\n");
+  start_host_with("limits: { tokens: 1000, attempts: 2 }\n");
+  const auto item = ended_item();
+  EXPECT_EQ(item.runs, 2) << item.reason;
+  const auto calls = granted();
+  ASSERT_EQ(calls.size(), 2U) << output("d1.2");
+  EXPECT_LT(calls[1], 350);
+  EXPECT_EQ(item.tokens, 100 + calls[0] + calls[1]);
+  EXPECT_LE(item.tokens, 1000);
+  EXPECT_THAT(output("d1.1"), Not(HasSubstr("limits.tokens")));
+  EXPECT_THAT(output("d1.2"), HasSubstr("limits.tokens"));
+}
+
+TEST_F(DispatchTokens, TheLeastOfPlaybookLaneAndBudgetCounts) {
+  bash_agent_is("ask 500\nask 500\nask 500\nexit 3\n");
+  start_host_with("limits: { tokens: 5000, attempts: 1 }\n", {{"tokens_per_run", 1000}});
+  EXPECT_THAT(ended_item().reason, HasSubstr("tokens_per_run of the lane code, 1000, has"));
+  EXPECT_EQ(upstream_.requests().size(), 2U);
+}
+
+TEST_F(DispatchTokens, ACapOfTheBudgetBelowTheLimitCounts) {
+  budget(R"({"issue": {"tokens": 600}})");
+  bash_agent_is("ask 500\nask 500\nexit 3\n");
+  start_host_with("limits: { tokens: 5000, attempts: 1 }\n");
+  EXPECT_THAT(ended_item().reason, HasSubstr("the cap of 600 tokens on issue org/app#"));
+  EXPECT_EQ(upstream_.requests().size(), 1U);
+}
+
+TEST_F(DispatchTokens, ALaneSharesItsDay) {
+  bash_agent_is("ask 500\nask 500\nask 500\nexit 3\n");
+  start_host_with("limits: { tokens: 5000, attempts: 1 }\n", {{"tokens_per_day", 1000}});
+  EXPECT_THAT(ended_item().reason, HasSubstr("tokens_per_day of the lane code, 1000, has"));
+  EXPECT_EQ(upstream_.requests().size(), 2U);
+}
+
+TEST_F(DispatchTokens, OneThatEndsWellWithoutTokensIsNoFinding) {
+  bash_agent_is("ask 600\nask 600\nask 600\n");
+  start_host_with("limits: { tokens: 1000, attempts: 2 }\n");
+  const auto item = ended_item();
+  EXPECT_EQ(item.attempts, 2);
+  EXPECT_THAT(item.reason, HasSubstr("its last call was refused: limits.tokens"));
+}
+
+TEST_F(DispatchTokens, OneThatAsksForeverIsEnded) {
+  bash_agent_is("while :; do ask 600; done\n");
+  start_host_with("limits: { tokens: 1000, attempts: 1, wall: 30s, stall: 1s }\n");
+  const auto item = ended_item();
+  EXPECT_EQ(item.at.state, ItemState::failed);
+  EXPECT_THAT(item.reason, HasSubstr("for 1s it got no tokens, and did not end"));
+  EXPECT_THAT(item.reason, HasSubstr("limits.tokens of the playbook bug-fixer"));
+  EXPECT_LE(item.tokens, 1000);
+}
+
+TEST_F(DispatchTokens, ThatItsTokensAreSpentIsNoRateLimit) {
+  bash_agent_is("ask 600\nask 600\nask 600\nexit 75\n");
+  start_host_with("limits: { tokens: 1000, attempts: 1 }\n");
+  const auto item = ended_item();
+  EXPECT_EQ(item.at.state, ItemState::failed);
+  EXPECT_EQ(item.attempts, 1);
+  EXPECT_THAT(item.reason, HasSubstr("limits.tokens"));
+}
+
+TEST_F(DispatchTokens, AStreamKeepsARunAlivePastItsStall) {
+  upstream_goes_on(piece("word "), 20, last_piece() + usage_piece(50, 20) + stream_end());
+  bash_agent_is(std::string("ask 500 ', \"stream\": true' > /dev/null\n") + kFix);
+  start_host_with("limits: { attempts: 1, wall: 2m, stall: 2s }\n");
+  const auto item = ended_item();
+  EXPECT_EQ(item.at.state, ItemState::done) << item.reason;
+  EXPECT_EQ(item.tokens, 70);
+}
+
+TEST_F(DispatchTokens, AModelThatSaysNothingKeepsNoRunAlive) {
+  upstream_goes_on(": still at it\n\n", 600, "");
+  bash_agent_is("ask 500 ', \"stream\": true' > /dev/null\n");
+  start_host_with("limits: { attempts: 1, wall: 2m, stall: 1s }\n");
+  const auto item = ended_item();
+  EXPECT_EQ(item.at.state, ItemState::failed);
+  EXPECT_THAT(item.reason, HasSubstr("it printed nothing, and no model answered it"));
+  EXPECT_EQ(upstream_.requests().size(), 1U);
+}
+
+}  // namespace
+}  // namespace host::dispatch
