@@ -186,14 +186,17 @@ void DeadmanLooks::note(const Result<deadman::Survey>& survey) {
   if (const auto why = fault(survey); !why.empty() && why != fault(survey_))
     log_.error("what is watched, or how it stands, can't be read: {}", why);
   survey_ = survey;
-  if (survey.ok()) take_over(survey.value().settings.dry_run, survey.value().state);
+  if (!survey.ok()) return;
+  take_over(survey.value().settings.dry_run, survey.value().state);
+  if (noted_) noted_(survey.value());
 }
 
 void DeadmanLooks::note(const deadman::Looked& looked) {
   for (const auto& record : looked.records) log_.warn("{} {}", record.target, record.text);
-  if (survey_.ok() && survey_.value().settings.dry_run == looked.dry_run)
-    survey_.value().state = looked.state;
   take_over(looked.dry_run, looked.state);
+  if (!survey_.ok() || survey_.value().settings.dry_run != looked.dry_run) return;
+  survey_.value().state = looked.state;
+  if (noted_) noted_(survey_.value());
 }
 
 void DeadmanLooks::take_over(bool dry_run, const deadman::State& state) {

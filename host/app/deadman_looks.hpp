@@ -55,6 +55,9 @@ class DeadmanLooks final : public DeadmanDesk {
   // Reads deadman.yaml and what is kept, at start and whenever they may have changed.
   void read();
 
+  // What is called with what is watched, and how it stands, after each read and look.
+  void when_noted(std::function<void(const deadman::Survey&)> noted) { noted_ = std::move(noted); }
+
   // As of the last read or look. See deadman_report().
   [[nodiscard]] Json report() const;
 
@@ -80,6 +83,7 @@ class DeadmanLooks final : public DeadmanDesk {
   mutable std::mutex tasks_mutex_;            // the thread of the looks reads them
   std::map<std::string, std::string> tasks_;  // that run here: the mark of the last that completed
   Result<deadman::Survey> survey_;            // the last
+  std::function<void(const deadman::Survey&)> noted_;
   bool reading_ = false;
   bool read_again_ = false;                                            // it changed meanwhile
   std::map<std::string, std::pair<std::string, std::int64_t>> taken_;  // by file: state, record

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/zone.hpp"
 #include "dispatch/continuity.hpp"
+#include "http/proxy.hpp"
 #include "runs/containment.hpp"
 #include "workspaces/git_credential.hpp"
 
@@ -34,6 +35,14 @@ dispatch::DispatchOrder order_of(PlaybookDesk::Order order) {
           .playbook = std::move(order.playbook),
           .lane = {},
           .source = std::move(order.source)};
+}
+
+// By the same proxy as the host's own client.
+workspaces::GitSettings git_settings(const Paths& paths) {
+  const auto environment = Environment::of_process();
+  return {.home = paths.mirrors() / "home",
+          .ca_file = {},
+          .proxy = proxy_variables([&](const std::string& name) { return environment.get(name); })};
 }
 
 dispatch::CageFolders folders_of(const Paths& paths) { return {paths.runs(), paths.attempts()}; }
@@ -68,8 +77,8 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
       blocking_(ground_.loop, kMostBlocking),
       cages_(std::make_shared<dispatch::ItemCages>(ground_.loop, runner_, folders_of(ground_.paths),
                                                    ground_.instance)),
-      git_({.home = ground_.paths.mirrors() / "home"}, ground_.paths.mirrors(),
-           ground_.paths.clones(), ground_.clock),
+      git_(git_settings(ground_.paths), ground_.paths.mirrors(), ground_.paths.clones(),
+           ground_.clock),
       workspaces_({ground_.store,
                    ground_.gitea,
                    git_,
@@ -96,7 +105,33 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
           dispatch::DispatchWorld{ground_.loop, ground_.store, ground_.gitea, workspaces_, runs_,
                                   verifier_, reporter_,
                                   find_by(ground_.gitea, ground_.log.named("dispatch"))},
-          ground_.log.named("dispatch"), ground_.instance)) {
+          ground_.log.named("dispatch"), ground_.instance)),
+      housekeeping_({.loop = ground_.loop,
+                     .store = ground_.store,
+                     .git = git_,
+                     .blocking = blocking_,
+                     .folders = folders_of(ground_.paths),
+                     .live = [this] { return dispatcher_->live(); },
+                     .at_work = [this] { return runs_.in_hand(); },
+                     .clock = ground_.clock,
+                     .life = ground_.instance,
+                     .log = ground_.log.named("housekeeping")}),
+      hand_over_({.store = ground_.store,
+                  .clock = ground_.clock,
+                  .lanes =
+                      [this] {
+                        std::set<std::string> names;
+                        for (const auto& [name, lane] : rules_.rules->lanes().by_name)
+                          names.insert(name);
+                        return names;
+                      },
+                  .live = [this] { return dispatcher_->live(); },
+                  .hand_over =
+                      [this](std::string from, std::string to, std::string why, Reply<int> reply) {
+                        dispatcher_->hand_over(std::move(from), std::move(to), std::move(why),
+                                               std::move(reply));
+                      },
+                  .log = ground_.log.named("dispatch")}) {
   read_config(config);
 }
 
@@ -113,6 +148,8 @@ void DispatchRoom::read_config(const HostConfig& config) {
   token_ = std::make_unique<TokenSource>(config.gitea.token_files, ground_.log.redactor(),
                                          "Gitea token", &ground_.clock);
   routes_ = model_routes(config);
+  housekeeping_.set_bounds(
+      {.most = static_cast<std::size_t>(config.runs.most), .bytes = config.runs.bytes});
   rules_ = load_rules(config, ground_.paths);
   for (const auto& fault : rules_.faults) ground_.log.named("dispatch").error("{}", fault);
   attention_ = rules_.faults;
@@ -121,8 +158,10 @@ void DispatchRoom::read_config(const HostConfig& config) {
 
 void DispatchRoom::start() {
   look_at_cage();
-  dispatcher_->start(rules_.rules, [log = ground_.log.named("dispatch")](const Status& started) {
-    if (!started.ok()) log.error("no work is taken up: {}", started.error().what());
+  dispatcher_->start(rules_.rules, [this](const Status& started) {
+    // Which items are in work is known only now.
+    if (started.ok()) return housekeeping_.start();
+    ground_.log.named("dispatch").error("no work is taken up: {}", started.error().what());
   });
 }
 
@@ -187,6 +226,7 @@ void DispatchRoom::flush(const std::string& occasion, Reply<Json> reply) {
 }
 
 void DispatchRoom::drain(Duration grace, std::function<void()> done) {
+  housekeeping_.stop();
   const auto once = std::make_shared<std::function<void()>>(std::move(done));
   const auto go_on = [once] {
     if (const auto next = std::exchange(*once, nullptr)) next();
@@ -219,6 +259,12 @@ ItemSources DispatchRoom::sources() {
   };
   sources.flush_continuity = [this](Reply<Json> reply) { flush("asked for", std::move(reply)); };
   return sources;
+}
+
+std::vector<std::string> DispatchRoom::attention() const {
+  auto lines = attention_;
+  for (auto& fault : hand_over_.faults()) lines.push_back(std::move(fault));
+  return lines;
 }
 
 Json DispatchRoom::report() const {

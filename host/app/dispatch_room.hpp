@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/dispatch_rules.hpp"
+#include "app/lane_hand_over.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "config/host_config.hpp"
@@ -20,6 +21,7 @@
 #include "dispatch/forge_reporter.hpp"
 #include "dispatch/git_workspaces.hpp"
 #include "dispatch/host_verifier.hpp"
+#include "dispatch/housekeeping.hpp"
 #include "gitea/token.hpp"
 #include "gitea/webhook.hpp"
 #include "runs/supervised_runner.hpp"
@@ -60,13 +62,17 @@ class DispatchRoom final : public PlaybookDesk {
   void renamed(const RepoName& from, const RepoName& to) {
     dispatcher_->renamed(from.full(), to.full());
   }
+  // After each look of the deadman.
+  void hand_over(const deadman::Survey& survey, const deadman::Moment& now) {
+    hand_over_.act(survey, now);
+  }
   // Ends what is under way and writes the day's note, or gives up after `grace`; then `done`.
   void drain(Duration grace, std::function<void()> done);
 
   [[nodiscard]] ItemSources sources();
   // For `status`, and what of it needs somebody.
   [[nodiscard]] Json report() const;
-  [[nodiscard]] const std::vector<std::string>& attention() const { return attention_; }
+  [[nodiscard]] std::vector<std::string> attention() const;
 
   // PlaybookDesk:
   void dispatch(Order order, Reply<Json> reply) override;
@@ -102,6 +108,8 @@ class DispatchRoom final : public PlaybookDesk {
   dispatch::HostVerifier verifier_;
   dispatch::ForgeReporter reporter_;
   std::unique_ptr<dispatch::Dispatcher> dispatcher_;
+  dispatch::Housekeeping housekeeping_;
+  LaneHandOver hand_over_;
   Timer drain_timer_;
 };
 

@@ -5,6 +5,9 @@ namespace host {
 
 // What `deadman --once` sees and does beside this host shows in what it keeps.
 void Host::open_deadman() {
+  deadman_.when_noted([this](const deadman::Survey& survey) {
+    if (dispatch_) dispatch_->hand_over(survey, deadman_.now());
+  });
   const auto read = [this] { deadman_.read(); };
   const auto& paths = options_.paths;
   for (const auto& file : {deadman::settings_path(paths), deadman::state_path(paths, false),

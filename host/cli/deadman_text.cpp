@@ -74,6 +74,9 @@ void print_rehearsal(std::ostream& out, const deadman::Watch& watch,
     out << to_indented_text({{"watch", watch.name},
                              {"looked_at_by", deadman::looked_at_by(watch)},
                              {"would", rows},
+                             {"dispatch", watch.dispatch ? Json{{"from", watch.dispatch->from},
+                                                                {"to", watch.dispatch->to}}
+                                                         : Json()},
                              {"shortcomings", shortcomings}})
         << '\n';
     return;
@@ -83,6 +86,9 @@ void print_rehearsal(std::ostream& out, const deadman::Watch& watch,
     table.add({deadman::brief(each.after), std::string(deadman::name(each.record.event)),
                each.record.text, command_text(what_runs(each))});
   table.print(out);
+  if (watch.dispatch)
+    out << "then a running host hands its work from lane " << watch.dispatch->from << " to lane "
+        << watch.dispatch->to << '\n';
   out << "looked at by " << deadman::looked_at_by(watch) << '\n';
   for (const auto& lack : shortcomings) out << "! " << printable(lack) << '\n';
 }

@@ -117,6 +117,12 @@ struct PlaybookSettings {
   std::string where;                      // "file:line:col" of its key, as of a plugin's
 };
 
+// What is kept of agents' runs that have ended: runs/ in $TIMMY_HOME.
+struct RunSettings {
+  int most = 1'000;
+  std::uint64_t bytes = std::uint64_t{10} << 30;  // of all of them together
+};
+
 // What one host runs with.
 struct HostConfig {
   std::string host_name;       // the entry's name if there is one, else what was asked for
@@ -133,6 +139,7 @@ struct HostConfig {
   std::map<std::string, PluginSettings> plugins;             // by plugin id
   std::vector<std::filesystem::path> playbook_dirs;          // searched besides the usual ones
   std::map<std::string, PlaybookSettings> playbooks;         // by name
+  RunSettings runs;
   std::map<std::string, std::filesystem::path> credentials;  // name -> file with the secret
 };
 

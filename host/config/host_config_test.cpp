@@ -134,6 +134,8 @@ TEST(HostConfig, FillsInTheDefaultsThatTheSchemaStates) {
   EXPECT_EQ(config.queue.concurrency, QueueSettings{}.concurrency);
   EXPECT_EQ(config.queue.shutdown_grace, QueueSettings{}.shutdown_grace);
   EXPECT_EQ(config.workers.max, WorkerSettings{}.max);
+  EXPECT_EQ(config.runs.most, RunSettings{}.most);
+  EXPECT_EQ(config.runs.bytes, RunSettings{}.bytes);
   EXPECT_FALSE(config.plugins.at("a").enabled);
   EXPECT_EQ(config.plugins.at("a").config, Json::object());
   EXPECT_EQ(config.plugins.at("a").limits, PluginLimits{});
@@ -147,6 +149,7 @@ TEST(HostConfig, ReadsEveryKey) {
   queue: { concurrency: 3, shutdown_grace: 1m30s, retention: { discarded: 30d } }
   queues: { models: { concurrency: 2 } }
   workers: { max: 4 }
+  runs: { most: 20, size: 3GiB }
   plugin_dirs: [extra, /opt/plugins, ~/p]
   credentials: { openai: secrets/openai, abs: /k }
   plugins:
@@ -165,6 +168,8 @@ TEST(HostConfig, ReadsEveryKey) {
   EXPECT_EQ(config.log.level, Level::debug);
   EXPECT_EQ(config.queue.shutdown_grace, std::chrono::seconds(90));
   EXPECT_EQ(config.workers.max, 4);
+  EXPECT_EQ(config.runs.most, 20);
+  EXPECT_EQ(config.runs.bytes, std::uint64_t{3} << 30);
   EXPECT_THAT(config.plugin_dirs, ElementsAre("/etc/t/extra", "/opt/plugins", "/home/op/p"));
   EXPECT_EQ(config.credentials.at("openai"), "/etc/t/secrets/openai");
   EXPECT_EQ(config.credentials.at("abs"), "/k");
@@ -241,6 +246,8 @@ TEST(HostConfig, ChecksWhatASchemaCannotSay) {
   EXPECT_THAT(problems("defaults: {gitea: {url: git.example.org}}"),
               ElementsAre(HasSubstr("expected text such as \"https://git.example.org\"")));
   EXPECT_THAT(problems("defaults: {plugins: {a: {limits: {memory: 99999999999GiB}}}}"),
+              ElementsAre(HasSubstr("too large")));
+  EXPECT_THAT(problems("defaults: {runs: {size: 99999999999GiB}}"),
               ElementsAre(HasSubstr("too large")));
 }
 

@@ -137,6 +137,8 @@ void read_settings(const Json& settings, const Paths& paths, const fs::path& bas
     config.plugins[id] = read_plugin(plugin);
   for (const Json& path : settings.at("playbook_dirs"))
     config.playbook_dirs.push_back(resolve(path, paths, base));
+  config.runs = {.most = settings.at("runs").at("most"),
+                 .bytes = parse_size(settings.at("runs").at("size").get<std::string>())};
   for (const auto& [name, playbook] : settings.at("playbooks").items())
     config.playbooks[name] = {.enabled = playbook.at("enabled"),
                               .repositories = playbook.at("repositories"),

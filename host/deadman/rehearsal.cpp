@@ -146,7 +146,7 @@ std::vector<std::string> shortcomings(const Settings& settings, const Watch& wat
   if (sign) all.look_at_sign(*sign);
   if (watch.restart)
     all.look_at_restart(*watch.restart, watch.name);
-  else
+  else if (!watch.dispatch)
     all.add("it has no `restart`, so it would only be flagged");
   if (settings.alert.empty())
     all.add("there is no `alert`, so nobody would be told");

@@ -61,6 +61,10 @@ TEST(Rehearsal, SaysWhatStandsInTheWayHere) {
   settings.watches[0].restart.reset();
   EXPECT_THAT(shortcomings(settings, settings.watches[0], Sign{Sign::Kind::there, "m"}, machine),
               ElementsAre(HasSubstr("only be flagged"), HasSubstr("nobody would be told")));
+  auto with_dispatch = settings.watches[0];
+  with_dispatch.dispatch = Dispatch{"code", "spare"};
+  EXPECT_THAT(shortcomings(settings, with_dispatch, Sign{Sign::Kind::there, "m"}, machine),
+              ElementsAre(HasSubstr("nobody would be told")));
   EXPECT_EQ(shortcomings(settings, settings.watches[0], std::nullopt, machine).size(), 2u)
       << "what only a running host sees is no shortcoming";
 }

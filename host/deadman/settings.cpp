@@ -78,6 +78,8 @@ class SettingsReader {
     if (settings_.watches.empty())
       complain("/watch", "names nothing to watch; expected one watch at least");
     refuse_shared_restarts();
+    refuse_shared_lanes();
+    refuse_circles();
   }
 
   void refuse_shared_restarts() {
@@ -90,6 +92,36 @@ class SettingsReader {
                  "restarts what watch." + other->second +
                      " restarts, so more often than either may; keep `restart` in one of them");
     }
+  }
+
+  void refuse_shared_lanes() {
+    for (const auto& watch : settings_.watches) {
+      if (!watch.dispatch) continue;
+      const auto [other, first] = lanes_.emplace(watch.dispatch->from, &watch);
+      if (!first)
+        complain(dispatch_pointer(watch) + "/from",
+                 "is lane " + watch.dispatch->from + ", whose work watch." + other->second->name +
+                     " hands over; keep `dispatch` in one of them");
+    }
+  }
+
+  // With all of a circle dead, its work would go round without end.
+  void refuse_circles() {
+    for (const auto& [from, watch] : lanes_) {
+      auto at = lanes_.find(watch->dispatch->to);
+      for (std::size_t steps = 0; at != lanes_.end() && steps < lanes_.size(); ++steps) {
+        if (at->first == from) {
+          complain(dispatch_pointer(*watch) + "/to",
+                   "leads back to lane " + from + "; expected a lane that hands nothing over to it");
+          break;
+        }
+        at = lanes_.find(at->second->dispatch->to);
+      }
+    }
+  }
+
+  static std::string dispatch_pointer(const Watch& watch) {
+    return child_pointer("/watch", watch.name) + "/dispatch";
   }
 
   Watch take_watch(const std::string& name, const Json& json, const std::string& pointer) {
@@ -105,6 +137,11 @@ class SettingsReader {
                    .pause = time(json.contains("pause") ? "pause" : "after"),
                    .healthy_after = time("healthy_after")};
     if (watch.rules.restarts) watch.restart = restart(json.at("restart"), pointer + "/restart");
+    if (json.contains("dispatch")) {
+      watch.dispatch = {json.at("dispatch").at("from"), json.at("dispatch").at("to")};
+      if (watch.kind == Watch::Kind::host)
+        complain(pointer + "/dispatch", "is done by the host, which is what is dead then");
+    }
     return watch;
   }
 
@@ -181,6 +218,7 @@ class SettingsReader {
   Document document_;
   const Paths& paths_;
   Settings settings_;
+  std::map<std::string, const Watch*> lanes_;  // whose work is handed over, and by which watch
   std::vector<Problem> problems_;
 };
 

@@ -23,6 +23,12 @@ struct Work {
   std::string user;                       // login
 };
 
+// Where the work of a dead agent goes on: from one lane of agent-lanes.json to another.
+struct Dispatch {
+  std::string from;
+  std::string to;
+};
+
 struct Watch {
   enum class Kind {
     stamp,  // a file that is written anew
@@ -38,6 +44,7 @@ struct Watch {
   Work work;
   Rules rules;
   std::optional<Restart> restart;
+  std::optional<Dispatch> dispatch;
 };
 [[nodiscard]] std::string_view name(Watch::Kind kind) noexcept;
 

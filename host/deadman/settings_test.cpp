@@ -80,6 +80,39 @@ TEST(DeadmanSettings, TheExampleOfTheDocumentIsRight) {
   EXPECT_EQ(parse(yaml).watches.size(), 2u) << yaml;
 }
 
+TEST(DeadmanSettings, ADeadAgentsWorkMayGoToAnotherLane) {
+  const auto settings = parse(R"(
+watch:
+  a: { stamp: /s/a, dispatch: { from: code, to: spare } }
+  b: { stamp: /s/b, dispatch: { from: spare, to: last } }
+  c: { stamp: /s/c }
+)");
+  ASSERT_TRUE(settings.find("a").dispatch);
+  EXPECT_EQ(settings.find("a").dispatch->from, "code");
+  EXPECT_EQ(settings.find("a").dispatch->to, "spare");
+  EXPECT_FALSE(settings.find("c").dispatch);
+}
+
+TEST(DeadmanSettings, WorkThatWouldGoRoundIsRefused) {
+  EXPECT_THAT(refusal("watch: { a: { stamp: /s/a, dispatch: { from: x, to: x } } }"),
+              HasSubstr("watch.a.dispatch.to leads back to lane x"));
+  EXPECT_THAT(refusal("watch:\n  a: { stamp: /s/a, dispatch: { from: x, to: y } }\n"
+                      "  b: { stamp: /s/b, dispatch: { from: y, to: z } }\n"
+                      "  c: { stamp: /s/c, dispatch: { from: z, to: x } }\n"),
+              HasSubstr("leads back to lane x"));
+  EXPECT_THAT(refusal("watch:\n  a: { stamp: /s/a, dispatch: { from: x, to: y } }\n"
+                      "  b: { stamp: /s/b, dispatch: { from: x, to: z } }\n"),
+              HasSubstr("watch.b.dispatch.from is lane x, whose work watch.a hands over"));
+}
+
+TEST(DeadmanSettings, AHostThatIsDeadHandsNothingOver) {
+  EXPECT_THAT(refusal("watch: { a: { host: true, dispatch: { from: x, to: y } } }"),
+              HasSubstr("is done by the host"));
+  EXPECT_THAT(refusal("watch: { a: { stamp: /s/a, dispatch: { from: x } } }"), HasSubstr("to"));
+  EXPECT_THAT(refusal("watch: { a: { stamp: /s/a, dispatch: { from: X, to: y } } }"),
+              HasSubstr("\"X\""));
+}
+
 TEST(DeadmanSettings, TasksAndWorkAreForARunningHost) {
   const auto settings = parse(R"(
 watch:

@@ -62,6 +62,12 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   void cancel(const std::string& run, const std::string& why);
   void settle(const std::string& run, Reply<RunFacts> ended);
   [[nodiscard]] std::size_t running() const { return attempts_.size(); }
+  [[nodiscard]] std::set<std::string> in_hand() const {
+    std::set<std::string> names;
+    for (const auto& [run, attempt] : attempts_) names.insert(run);
+    for (const auto& [run, settling] : settling_) names.insert(run);
+    return names;
+  }
 
  private:
   struct Attempt {
@@ -344,5 +350,6 @@ void CagedRuns::settle(std::string run, Reply<RunFacts> ended) {
   impl_->settle(run, std::move(ended));
 }
 std::size_t CagedRuns::running() const { return impl_->running(); }
+std::set<std::string> CagedRuns::in_hand() const { return impl_->in_hand(); }
 
 }  // namespace host::dispatch

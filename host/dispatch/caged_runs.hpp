@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/log.hpp"
@@ -47,6 +48,8 @@ class CagedRuns final : public AgentRuns {
   void settle(std::string run, Reply<RunFacts> ended) override;
 
   [[nodiscard]] std::size_t running() const;
+  // The names of those that it has in hand, from before they run until they are accounted for.
+  [[nodiscard]] std::set<std::string> in_hand() const;
 
  private:
   class Impl;

@@ -107,8 +107,8 @@ class Dispatcher {
   // the work that was kept. Error{not_found}, {conflict}.
   void retry(ItemId id, Reply<Item> reply);
   // The agent of a lane is dead: what waits for it or is at work there goes on in another one. No
-  // attempt is used up. Replies how many items that is. Error{usage} for a lane that there is none
-  // of.
+  // attempt is used up. Replies how many items that is, without those that are on their way there
+  // already. Error{usage} for a lane that there is none of.
   void hand_over(std::string from, std::string to, std::string why, Reply<int> reply);
 
   // Those that have not ended, oldest first.

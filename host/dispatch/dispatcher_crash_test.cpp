@@ -171,6 +171,35 @@ TEST_F(CrashTest, ADeadAgentsWorkGoesOnInAnotherLaneAtNoCost) {
   }
 }
 
+TEST_F(CrashTest, WhatIsOnItsWayToAnotherLaneIsHandedOverOnce) {
+  start_run();
+  const auto hand_over = [&] {
+    return answer_of<int>([&](Reply<int> reply) {
+      dispatcher_->hand_over("code", "heavy", "its agent is dead", std::move(reply));
+    });
+  };
+  std::vector<int> counts;
+  for (int time = 0; time < 2; ++time)
+    dispatcher_->hand_over("code", "heavy", "its agent is dead",
+                           [&](const Result<int>& count) { counts.push_back(count.value()); });
+  EXPECT_EQ(counts, (std::vector<int>{1, 0}));
+  tick(minutes(2));
+  EXPECT_EQ(only_item().lane, "heavy");
+  EXPECT_EQ(hand_over().value(), 0);
+}
+
+// The next look at the dead agent finds it in its old lane.
+TEST_F(CrashTest, AHostThatEndsWhileItHandsOverLosesNothing) {
+  start_run();
+  dispatcher_->hand_over("code", "heavy", "its agent is dead", [](const auto&) {});
+  restart();
+  runs_.by_themselves = true;
+  dispatcher_->hand_over("code", "heavy", "its agent is dead", [](const auto&) {});
+  tick(minutes(2));
+  EXPECT_EQ(only_item().lane, "heavy");
+  EXPECT_EQ(only_item().at.state, ItemState::done);
+}
+
 TEST_F(CrashTest, AnOrderIsTakenWhateverTheLabelsAndOnlyOnce) {
   add_issue({});
   start();

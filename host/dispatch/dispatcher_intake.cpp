@@ -310,8 +310,7 @@ void Dispatcher::Impl::hand_over(const std::string& from, const std::string& to,
           Error(Code::usage, "there is no lane " + lane, "See timmy-host playbooks list."));
   int count = 0;
   for (auto& [id, live] : live_) {
-    const auto gate = live.item.at.gate;
-    if (live.item.lane != from || gate > Gate::track) continue;
+    if (!live.item.waits_for_agent_of(from) || live.hand_to == to) continue;
     ++count;
     live.hand_why = fmt::format("from lane {} to {}: {}", from, to, why);
     if (live.busy) {

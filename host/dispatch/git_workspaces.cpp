@@ -26,7 +26,7 @@ fs::path setup_mark(const Clone& clone) { return clone.folder / "set-up"; }
 class Preparation {
  public:
   Preparation(const GitWorld& world, const ItemWork& work, const ForgeAccess& access,
-              std::string base_branch, std::set<std::string> in_use)
+              std::string base_branch, workspaces::ClonesInUse in_use)
       : world_(world),
         work_(work),
         access_(access),
@@ -36,7 +36,7 @@ class Preparation {
   Workspace run() {
     const auto mirror = world_.git.mirror_of(work_.item.repository);
     fetch(mirror, access_);
-    auto clone = world_.git.clones().find(work_item(work_.item));
+    auto clone = world_.git.clones().take(work_item(work_.item));
     if (!clone) clone = make(mirror);
     set_up(*clone);
     world_.git.clones().save(*clone);
@@ -85,16 +85,8 @@ class Preparation {
   const ItemWork& work_;
   const ForgeAccess& access_;
   std::string base_branch_;
-  std::set<std::string> in_use_;
+  workspaces::ClonesInUse in_use_;
 };
-
-std::set<std::string> clones_in_use(const std::vector<Item>& live) {
-  std::set<std::string> names;
-  for (const auto& item : live)
-    if (item.run_open || item.at.state == ItemState::running)
-      names.insert(workspaces::folder_name(work_item(item)));
-  return names;
-}
 
 ImportedWork import(const GitWorld& world, const ItemWork& work) {
   auto clone = world.git.clones().find(work_item(work.item));
@@ -162,7 +154,7 @@ void GitWorkspaces::prepare(ItemWork work, Reply<Workspace> reply) {
     const auto access = attempt([&] { return world->access(work.item.repository); });
     if (!access.ok()) return answer(*world, access.error(), reply);
     world->blocking.run(
-        [world, work, access = access.value(), base_branch, in_use = clones_in_use(world->live())] {
+        [world, work, access = access.value(), base_branch, in_use = clones_in_use(world->live(), world->clock.wall())] {
           return Preparation(*world, work, access, base_branch, in_use).run();
         },
         reply);

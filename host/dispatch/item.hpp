@@ -133,6 +133,10 @@ struct Item {
   bool rearmed = false;
 
   [[nodiscard]] bool live() const noexcept { return !has_ended(at.state); }
+  // An agent of the lane is to work on it, or is at work.
+  [[nodiscard]] bool waits_for_agent_of(std::string_view name) const noexcept {
+    return live() && at.gate <= Gate::track && lane == name;
+  }
   // "org/app#12".
   [[nodiscard]] std::string subject() const;
 };

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <condition_variable>
 #include <csignal>
 #include <optional>
@@ -141,6 +142,18 @@ ItemCages::ItemCages(Loop& loop, runs::Runner& runner, CageFolders folders, std:
 }
 
 std::string ItemCages::next_id() { return fmt::format("h{}.{}", life_, ++count_); }
+
+std::optional<std::int64_t> ItemCages::life_of(std::string_view id) {
+  std::int64_t life = 0;
+  std::uint64_t count = 0;
+  const auto* const end = id.data() + id.size();
+  if (!id.starts_with('h')) return std::nullopt;
+  const auto [dot, fault] = std::from_chars(id.data() + 1, end, life);
+  if (fault != std::errc() || dot == end || *dot != '.') return std::nullopt;
+  const auto [rest, other] = std::from_chars(dot + 1, end, count);
+  if (other != std::errc() || rest != end) return std::nullopt;
+  return life;
+}
 
 runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
                                const std::function<void()>& begun) {

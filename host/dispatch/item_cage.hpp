@@ -9,8 +9,10 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "base/loop.hpp"
 #include "base/loop_door.hpp"
@@ -77,6 +79,8 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
                       const std::function<void()>& begun = {});
   // A new one, fit for RunSpec::id.
   [[nodiscard]] std::string next_id();
+  // Of which host's life such a name is; nothing: it is none.
+  [[nodiscard]] static std::optional<std::int64_t> life_of(std::string_view id);
   void cancel(const std::string& id, const std::string& why);
   // Everybody who waits gets an Error. Loop thread.
   void close();

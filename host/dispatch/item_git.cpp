@@ -13,7 +13,29 @@ ItemGit::ItemGit(workspaces::GitSettings settings, std::filesystem::path mirrors
 }
 
 workspaces::Mirror ItemGit::mirror_of(const std::string& repository) const {
-  return workspaces::Mirror(git_, mirrors_ / workspaces::folder_name(repository));
+  return mirror_named(workspaces::folder_name(repository));
+}
+
+workspaces::Mirror ItemGit::mirror_named(const std::string& name) const {
+  workspaces::Mirror mirror(git_, mirrors_ / name);
+  std::once_flag* first = nullptr;
+  {
+    const std::scoped_lock held(mutex_);
+    auto& flag = recovered_[name];
+    if (!flag) flag = std::make_unique<std::once_flag>();
+    first = flag.get();
+  }
+  std::call_once(*first, [&] { mirror.recover(); });
+  return mirror;
+}
+
+std::vector<std::string> ItemGit::mirrors() const {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(mirrors_))
+    if (std::filesystem::is_directory(entry.symlink_status()) &&
+        std::filesystem::is_directory(std::filesystem::symlink_status(entry.path() / "git")))
+      names.push_back(entry.path().filename().string());
+  return names;
 }
 
 workspaces::WorkItem work_item(const Item& item) {
@@ -23,6 +45,14 @@ workspaces::WorkItem work_item(const Item& item) {
 workspaces::ObjectId commit_named(const std::string& text) {
   if (auto id = workspaces::ObjectId::parse(text)) return *id;
   throw Error(Code::corrupt, "\"" + workspaces::one_line(text) + "\" names no commit");
+}
+
+workspaces::ClonesInUse clones_in_use(const std::vector<Item>& live, WallTime now) {
+  workspaces::ClonesInUse in_use{.names = {}, .at = now};
+  for (const auto& item : live)
+    if (item.run_open || item.at.state == ItemState::running)
+      in_use.names.insert(workspaces::folder_name(work_item(item)));
+  return in_use;
 }
 
 void fetch(const workspaces::Mirror& mirror, const ForgeAccess& access) {

@@ -3,13 +3,18 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "dispatch/item.hpp"
 #include "workspaces/clone.hpp"
+#include "workspaces/disk.hpp"
 #include "workspaces/mirror.hpp"
 
 namespace host::dispatch {
@@ -22,8 +27,12 @@ class ItemGit {
   ItemGit(workspaces::GitSettings settings, std::filesystem::path mirrors,
           const std::filesystem::path& clones, const Clock& clock);
 
-  // Made where there is none.
+  // Made where there is none. Before its first use in this life of the host what an earlier one
+  // left half done in it is cleared away, which waits for a git of that one's.
   [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository) const;
+  // The names of the mirrors that there are, folder_name() of their repositories; and one of them.
+  [[nodiscard]] std::vector<std::string> mirrors() const;
+  [[nodiscard]] workspaces::Mirror mirror_named(const std::string& name) const;
   [[nodiscard]] const workspaces::Clones& clones() const { return clones_; }
   [[nodiscard]] const workspaces::Git& git() const { return git_; }
 
@@ -31,6 +40,8 @@ class ItemGit {
   workspaces::Git git_;
   std::filesystem::path mirrors_;
   workspaces::Clones clones_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::unique_ptr<std::once_flag>> recovered_;  // by name
 };
 
 // How a repository is reached at the forge.
@@ -45,6 +56,9 @@ using AccessForge = std::function<ForgeAccess(const std::string& repository)>;
 [[nodiscard]] workspaces::WorkItem work_item(const Item& item);
 // Of a text that was taken from one. Throws Error{corrupt}.
 [[nodiscard]] workspaces::ObjectId commit_named(const std::string& text);
+
+// Those that a step of an item is in at that moment.
+[[nodiscard]] workspaces::ClonesInUse clones_in_use(const std::vector<Item>& live, WallTime now);
 
 // Takes the forge's branches as they are now. Blocks.
 void fetch(const workspaces::Mirror& mirror, const ForgeAccess& access);

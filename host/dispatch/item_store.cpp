@@ -266,6 +266,15 @@ std::vector<Item> settled_items(Unit& unit, const std::string& repository,
                  repository, number));
 }
 
+std::vector<PublishedWork> published_work(Unit& unit) {
+  auto& row = unit.query(
+      "SELECT repository, branch FROM items WHERE branch<>'' GROUP BY repository, branch HAVING "
+      "min(state='done')=1");
+  std::vector<PublishedWork> all;
+  while (row.step()) all.push_back({row.string(0), row.string(1)});
+  return all;
+}
+
 void rearm_items(Unit& unit, const std::vector<ItemId>& items) {
   for (const auto id : items)
     unit.run("UPDATE items SET rearmed=1 WHERE id=? AND ended IS NOT NULL", id);

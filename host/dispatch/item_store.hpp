@@ -67,6 +67,13 @@ struct ItemFilter {
 // Oldest first.
 [[nodiscard]] std::vector<GateVisit> gate_visits(Unit& unit, ItemId id);
 
+// Work that is at the forge: each item of that issue that had it is done.
+struct PublishedWork {
+  std::string repository;
+  std::string branch;
+};
+[[nodiscard]] std::vector<PublishedWork> published_work(Unit& unit);
+
 // What is kept of items that have ended. One that is not rearmed says that its issue was worked on,
 // so it stays longer.
 struct ItemRetention {

@@ -236,6 +236,27 @@ TEST_F(ItemStore, ForgetsWhatEndedLongAgoAndNothingThatLives) {
   EXPECT_EQ(read(lives.id).id, lives.id);
 }
 
+TEST_F(ItemStore, WorkIsPublishedOnceEachItemOfItsIssueIsDone) {
+  const auto finish = [&](Item item) {
+    for (int gate = 0; gate < 6; ++gate) item = move(move(item, Move::begin), Move::pass);
+  };
+  const auto published = [&] {
+    std::vector<std::string> names;
+    for (const auto& [repository, branch] :
+         store_.run_now([](Unit& unit) { return published_work(unit); }))
+      names.push_back(repository + " " + branch);
+    return names;
+  };
+  finish(insert(item_of("org/app", 1)));
+  (void)move(insert(item_of("org/app", 2)), Move::stop);
+  (void)insert(item_of("org/app", 3));
+  EXPECT_EQ(published(), std::vector<std::string>{"org/app timmy/issue-1"});
+  const auto again = insert(item_of("org/app", 1));
+  EXPECT_TRUE(published().empty()) << "it is gone on from";
+  finish(again);
+  EXPECT_EQ(published().size(), 1U);
+}
+
 TEST_F(ItemStore, FollowsARenamedRepository) {
   const auto item = insert(item_of("org/app", 1));
   store_.run_now([&](Unit& unit) { rename_items(unit, "org/app", "org/new"); });

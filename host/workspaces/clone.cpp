@@ -141,6 +141,13 @@ std::optional<Clone> Clones::find(const WorkItem& item) const {
   return Clone{folder, read_record(folder / "record.json")};
 }
 
+std::optional<Clone> Clones::take(const WorkItem& item) const {
+  const std::scoped_lock held(hands_);
+  auto clone = find(item);
+  if (clone) save(*clone);
+  return clone;
+}
+
 CloneList Clones::list() const {
   CloneList all;
   for (const auto& entry : fs::directory_iterator(folder_)) {
@@ -168,7 +175,12 @@ void Clones::remove(const Clone& clone) const {
   // First out of sight: a host that ends in between leaves half a clone under a name that tells.
   const auto half = folder_ / (std::string(kHalfRemoved) + clone.name());
   remove_tree(half);
-  fs::rename(clone.folder, half);
+  {
+    const std::scoped_lock held(hands_);
+    if (read_record(clone.folder / "record.json") != clone.record)
+      throw Error(Code::conflict, "it was used a moment ago");
+    fs::rename(clone.folder, half);
+  }
   remove_tree(half);
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -60,13 +61,17 @@ class Clones {
   [[nodiscard]] Clone make(const Mirror& mirror, const CloneRequest& request) const;
 
   [[nodiscard]] std::optional<Clone> find(const WorkItem& item) const;
+  // Finds one and marks it as used now, before anything is done in it: whoever looked at it before
+  // that removes it no more.
+  [[nodiscard]] std::optional<Clone> take(const WorkItem& item) const;
   [[nodiscard]] CloneList list() const;
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
   // Writes its record down, as used now.
   void save(Clone& clone) const;
   // For good, with all in it, whatever modes and however deep. Whether it may go is the caller's to
-  // know (disk.hpp).
+  // know (disk.hpp). Throws Error{conflict} when its record is another by now: it was used since the
+  // caller looked.
   void remove(const Clone& clone) const;
 
  private:
@@ -76,6 +81,7 @@ class Clones {
   const Git* git_;
   std::filesystem::path folder_;
   const Clock* clock_;
+  mutable std::mutex hands_;  // on records: one is taken, or goes
 };
 
 }  // namespace host::workspaces

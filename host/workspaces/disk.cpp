@@ -42,14 +42,27 @@ std::string DiskRoom::remove_clean(const Clone& clone) const {
   }
 }
 
-DiskReport DiskRoom::make_room(const std::set<std::string>& in_use) const {
+DiskReport DiskRoom::remove_ended(const std::function<bool(const CloneRecord&)>& ended,
+                                  const ClonesInUse& in_use) const {
+  DiskReport report;
+  for (const auto& clone : clones_->list().clones) {
+    if (in_use.has(clone) || !ended(clone.record)) continue;
+    if (auto reason = remove_clean(clone); reason.empty())
+      report.removed.push_back(clone.name());
+    else
+      report.kept.push_back({clone.name(), std::move(reason)});
+  }
+  return report;
+}
+
+DiskReport DiskRoom::make_room(const ClonesInUse& in_use) const {
   const auto list = clones_->list();
   DiskReport report;
   std::size_t count = list.clones.size() + list.unreadable.size();
   std::uint64_t bytes = bytes_in(clones_->folder());
   for (const auto& clone : list.clones) {
     if (fits(count, bytes)) return report;
-    const auto reason = in_use.contains(clone.name()) ? "in use" : remove_clean(clone);
+    const auto reason = in_use.has(clone) ? "in use" : remove_clean(clone);
     if (!reason.empty()) {
       report.kept.push_back({clone.name(), reason});
       continue;

@@ -27,6 +27,15 @@ struct DiskReport {
   std::vector<Kept> kept;  // that were looked at and could not go
 };
 
+// Which clones a run is in, as it was at a moment. What was used since then is in use as well.
+struct ClonesInUse {
+  std::set<std::string> names;
+  WallTime at{};
+  [[nodiscard]] bool has(const Clone& clone) const {
+    return names.contains(clone.name()) || clone.record.used >= at;
+  }
+};
+
 // Keeps the clones within bounds: the longest unused goes first, and none that holds work that was
 // not imported, ever. Blocks; one thread.
 class DiskRoom {
@@ -38,9 +47,12 @@ class DiskRoom {
   DiskRoom(const Clones& clones, MirrorOf mirror_of, DiskLimits limits)
       : clones_(&clones), mirror_of_(std::move(mirror_of)), limits_(limits) {}
 
-  // Makes room for one more clone. `in_use`: names of clones that a run is in; they stay as they
-  // are. Throws Error{unavailable} naming what is in the way when there is no room to be had.
-  DiskReport make_room(const std::set<std::string>& in_use) const;
+  // Makes room for one more clone. Those that are `in_use` stay as they are. Throws
+  // Error{unavailable} naming what is in the way when there is no room to be had.
+  DiskReport make_room(const ClonesInUse& in_use) const;
+  // Removes those that are of no use any more: they hold nothing, and their item has ended.
+  DiskReport remove_ended(const std::function<bool(const CloneRecord&)>& ended,
+                          const ClonesInUse& in_use) const;
 
  private:
   [[nodiscard]] std::string remove_clean(const Clone& clone) const;

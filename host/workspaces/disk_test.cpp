@@ -6,6 +6,7 @@
 namespace host::workspaces {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -24,7 +25,7 @@ class DiskTest : public ForgeTest {
   DiskReport make_room(const DiskLimits& limits, const std::set<std::string>& in_use = {}) {
     return DiskRoom(
                *clones_, [this](const std::string&) { return *mirror_; }, limits)
-        .make_room(in_use);
+        .make_room({in_use, WallTime::max()});
   }
   static constexpr std::uint64_t kPlenty = std::uint64_t{1} << 60;
 };
@@ -116,7 +117,7 @@ TEST_F(DiskTest, OneThatCannotBeLookedAtKeepsNoOtherInPlace) {
                       },
                       {.clones = 2, .free_bytes = 0});
   DiskReport report;
-  ASSERT_NO_THROW(report = room.make_room({}));
+  ASSERT_NO_THROW(report = room.make_room({.names = {}, .at = WallTime::max()}));
   EXPECT_THAT(report.removed, ElementsAre(good.name()));
   ASSERT_EQ(report.kept.size(), 1u);
   EXPECT_EQ(report.kept[0].name, bad.name());
@@ -129,6 +130,53 @@ TEST_F(DiskTest, AFolderThatCannotBeReadCountsAndStays) {
   const auto error = error_of([&] { return make_room({.clones = 1, .free_bytes = 0}); });
   EXPECT_THAT(error->message(), HasSubstr("broken"));
   EXPECT_TRUE(fs::exists(clones_->folder() / "broken" / "tree" / "precious"));
+}
+
+// Whose item goes on while room is made: it was not in use when that was asked.
+TEST_F(DiskTest, WhatWasTakenSinceItWasAskedWhatIsInUseStays) {
+  const auto taken = clone_at(1);
+  const auto other = clone_at(2);
+  const auto asked = WallTime(std::chrono::hours(3));
+  clock_.now = WallTime(std::chrono::hours(4));
+  ASSERT_TRUE(clones_->take(taken.record.item));
+  const DiskRoom room(
+      *clones_, [this](const std::string&) { return *mirror_; }, {.clones = 2, .free_bytes = 0});
+  EXPECT_THAT(room.make_room({{}, asked}).removed, ElementsAre(other.name()));
+  EXPECT_TRUE(fs::exists(taken.tree()));
+}
+
+TEST_F(DiskTest, WhatIsTakenWhileItIsLookedAtStays) {
+  const auto clone = clone_at(1);
+  clock_.now = WallTime(std::chrono::hours(2));
+  const DiskRoom room(*clones_,
+                      [&](const std::string&) {
+                        (void)clones_->take(clone.record.item);
+                        return *mirror_;
+                      },
+                      {});
+  const auto report = room.remove_ended([](const CloneRecord&) { return true; },
+                                        {{}, WallTime(std::chrono::hours(1) + 1s)});
+  EXPECT_THAT(report.removed, IsEmpty());
+  EXPECT_THAT(report.kept.at(0).reason, HasSubstr("used a moment ago"));
+  EXPECT_TRUE(fs::exists(clone.tree()));
+}
+
+TEST_F(DiskTest, OfItemsThatHaveEndedAllGoThatHoldNothing) {
+  const auto live = clone_at(1);
+  const auto in_use = clone_at(2);
+  const auto clean = clone_at(3);
+  const auto work = clone_at(4);
+  put(work.tree() / "new", "x");
+  const DiskRoom room(
+      *clones_, [this](const std::string&) { return *mirror_; }, {});
+  const auto report =
+      room.remove_ended([&](const CloneRecord& each) { return each != live.record; },
+                        {{in_use.name()}, WallTime::max()});
+  EXPECT_THAT(report.removed, ElementsAre(clean.name()));
+  EXPECT_THAT(report.kept.at(0).reason, HasSubstr("new is not committed"));
+  EXPECT_TRUE(fs::exists(live.tree()));
+  EXPECT_TRUE(fs::exists(in_use.tree()));
+  EXPECT_TRUE(fs::exists(work.tree() / "new"));
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ class AttackTest : public ForgeTest {
     said_ += inspect(*mirror_, clone).reason;
     const DiskRoom room(*clones_, [this](const std::string&) { return *mirror_; }, {.clones = 1});
     try {
-      (void)room.make_room({});
+      (void)room.make_room({.names = {}, .at = WallTime::max()});
     } catch (const Error& error) {
       said_ += error.what();
     }

@@ -185,12 +185,31 @@ void Mirror::recover() const {
   remove(found_below(quarantines(), [](const auto&) { return true; }));
 }
 
-void Mirror::forget_work(std::string_view branch) const {
+std::map<std::string, ObjectId> Mirror::work() const {
+  constexpr std::string_view kWork = "refs/timmy/work/";
+  auto list = command({"for-each-ref", "--format=%(objectname) %(refname)", std::string(kWork)});
+  list.most_output = std::size_t{16} << 20;
+  const auto text = git_->must(list, "listing the work in " + folder_.string());
+  std::map<std::string, ObjectId> found;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const auto space = line.find(' ');
+    if (space == line.npos || !line.substr(space + 1).starts_with(kWork)) continue;
+    if (const auto id = ObjectId::parse(line.substr(0, space)))
+      found.emplace(line.substr(space + 1 + kWork.size()), *id);
+  }
+  return found;
+}
+
+bool Mirror::forget_work(std::string_view branch, const ObjectId& head) const {
   check_branch(branch, "the branch");
   const auto held = lock();
-  auto forget = command({"update-ref", "--no-deref", "-d", work_ref(branch)});
+  if (work_head(branch) != head) return false;
+  auto forget = command({"update-ref", "--no-deref", "-d", work_ref(branch), head.text()});
   forget.held = held.fd();
   (void)git_->must(forget, fmt::format("giving up the work on {}", branch));
+  return true;
 }
 
 void Mirror::tidy(Duration limit, std::size_t most_packs) const {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,9 +67,11 @@ class Mirror {
   // Removes what a host that was killed left behind: git's lock files, unfinished packs,
   // quarantines. Call it at start, before anything else. Throws Error{io}, {unavailable}.
   void recover() const;
-  // Gives up the imported work of a branch whose item has ended: nothing if there is none. A clone
-  // that holds it holds work again, unless the forge has it. Throws Error{io}.
-  void forget_work(std::string_view branch) const;
+  // What was imported, by branch.
+  [[nodiscard]] std::map<std::string, ObjectId> work() const;
+  // Gives up the imported work of a branch whose item has ended. False: it is another by now, or
+  // none. A clone that holds it holds work again, unless the forge has it. Throws Error{io}.
+  bool forget_work(std::string_view branch, const ObjectId& head) const;
 
   // Where fetches and imports have left more than `most_packs` packs, makes one of them, and
   // removes what no ref leads to and is older than an hour. Needs as much room again while it

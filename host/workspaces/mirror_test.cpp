@@ -12,9 +12,11 @@ namespace host::workspaces {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 
 class MirrorTest : public ForgeTest {
  protected:
@@ -267,8 +269,12 @@ TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
   EXPECT_EQ(mirror_->work_head("timmy/issue-12"), work) << "what a ref leads to stays";
   EXPECT_EQ(mirror_->forge_head("main"), at_forge("main"));
 
-  mirror_->forget_work("timmy/issue-12");
-  mirror_->forget_work("timmy/issue-12");
+  EXPECT_THAT(mirror_->work(), ElementsAre(Pair("timmy/issue-12", work)));
+  EXPECT_FALSE(mirror_->forget_work("timmy/issue-12", *at_forge("main")))
+      << "what came in meanwhile is not what was to go";
+  EXPECT_TRUE(mirror_->forget_work("timmy/issue-12", work));
+  EXPECT_FALSE(mirror_->forget_work("timmy/issue-12", work));
+  EXPECT_THAT(mirror_->work(), IsEmpty());
   EXPECT_EQ(mirror_->work_head("timmy/issue-12"), std::nullopt);
   made_old();
   mirror_->tidy(60s, 0);

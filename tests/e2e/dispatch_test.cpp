@@ -127,6 +127,46 @@ TEST_F(DispatchTest, AnAgentThatLiesOpensNothing) {
   stop();
 }
 
+// The one-shot finds its agent dead; the running host does the rest.
+TEST_F(DispatchTest, ADeadAgentsWorkGoesOnInAnotherLane) {
+  agent_is("echo at work; sleep 600\n");
+  put(folder_ / "spare" / "agent", std::string("#!/bin/sh\n") + kFix, 0755);
+  const auto lane = [this](const char* folder) {
+    return Json{{"agent",
+                 {{"kind", "command"}, {"program", (folder_ / folder / "agent").string()}}}};
+  };
+  put(paths_.playbooks() / "agent-lanes.json",
+      to_text(Json{{"lanes", {{"code", lane("agent")}, {"spare", lane("spare")}}}}));
+  put(folder_ / "stamps" / "hermes", "x");
+  fs::permissions(folder_ / "stamps", static_cast<fs::perms>(0755));
+  write_atomically(paths_.timmy_home / "deadman.yaml",
+                   "watch:\n  hermes: { stamp: " + (folder_ / "stamps" / "hermes").string() +
+                       ", after: 1s, dispatch: { from: code, to: spare } }\n",
+                   0600);
+  start();
+  ASSERT_TRUE(eventually([&] { return client().get("/v1/status")["dispatch"]["running"] == 1; }))
+      << log();
+  const auto look = [this] {
+    const auto run = "HOME='" + paths_.home.string() + "' TIMMY_HOME='" +
+                     paths_.timmy_home.string() + "' HERMES_HOME='" +
+                     paths_.hermes_home.string() + "' '" + (bin_ / "timmy-host").string() +
+                     "' deadman --once > /dev/null 2>&1";
+    return std::system(run.c_str()) == 0;
+  };
+  // The first sight is a sign of life, so it is alive before it is dead.
+  EXPECT_TRUE(eventually([&] {
+    look();
+    return item()["lane"] == "spare";
+  })) << to_text(item())
+      << log();
+  ASSERT_TRUE(item_is("done")) << to_text(item()) << log();
+  EXPECT_EQ(pulls(), 1u);
+  EXPECT_EQ(item()["attempts"], 1);
+  EXPECT_GE(count("SELECT count(*) FROM audit WHERE what='dispatch.hand_over'"), 1);
+  stop();
+  check_invariants();
+}
+
 TEST_F(DispatchTest, AHostThatIsKilledWhileAnAgentWorksGoesOn) {
   agent_is("echo at work; sleep 600\n");
   start();
