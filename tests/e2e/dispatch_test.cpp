@@ -132,8 +132,8 @@ TEST_F(DispatchTest, ADeadAgentsWorkGoesOnInAnotherLane) {
   agent_is("echo at work; sleep 600\n");
   put(folder_ / "spare" / "agent", std::string("#!/bin/sh\n") + kFix, 0755);
   const auto lane = [this](const char* folder) {
-    return Json{{"agent",
-                 {{"kind", "command"}, {"program", (folder_ / folder / "agent").string()}}}};
+    return Json{
+        {"agent", {{"kind", "command"}, {"program", (folder_ / folder / "agent").string()}}}};
   };
   put(paths_.playbooks() / "agent-lanes.json",
       to_text(Json{{"lanes", {{"code", lane("agent")}, {"spare", lane("spare")}}}}));
@@ -148,9 +148,8 @@ TEST_F(DispatchTest, ADeadAgentsWorkGoesOnInAnotherLane) {
       << log();
   const auto look = [this] {
     const auto run = "HOME='" + paths_.home.string() + "' TIMMY_HOME='" +
-                     paths_.timmy_home.string() + "' HERMES_HOME='" +
-                     paths_.hermes_home.string() + "' '" + (bin_ / "timmy-host").string() +
-                     "' deadman --once > /dev/null 2>&1";
+                     paths_.timmy_home.string() + "' HERMES_HOME='" + paths_.hermes_home.string() +
+                     "' '" + (bin_ / "timmy-host").string() + "' deadman --once > /dev/null 2>&1";
     return std::system(run.c_str()) == 0;
   };
   // The first sight is a sign of life, so it is alive before it is dead.
