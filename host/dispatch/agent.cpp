@@ -20,9 +20,6 @@ constexpr int kBadSettings = 78;
 constexpr int kNotExecutable = 126;
 constexpr int kNoProgram = 127;
 
-// As Hermes' own dispatcher waits after a 75.
-constexpr Duration kPause = std::chrono::minutes(5);
-
 std::string signal_name(int number) {
   const char* known = ::sigabbrev_np(number);
   return known == nullptr ? fmt::format("signal {}", number) : fmt::format("SIG{}", known);
@@ -54,8 +51,7 @@ AgentEnd Agent::judge(const AgentExit& exit) const {
     case 0: return {.kind = Kind::ended, .reason = "ended with status 0"};
     case kTryLater:
       return {.kind = Kind::rate_limited,
-              .reason = with_words("asks to be tried again later (status 75)", exit),
-              .pause = kPause};
+              .reason = with_words("asks to be tried again later (status 75)", exit)};
     case kBadSettings:
     case kNotExecutable:
     case kNoProgram:

@@ -72,6 +72,7 @@ TEST_F(ItemStore, KeepsAllOfAnItem) {
   item.run = "1.2";
   item.run_open = true;
   item.runs = 2, item.attempts = 1, item.interruptions = 3, item.tokens = 5;
+  item.rate_limits = 6;
   item.feedback = "mend it";
   item.base_branch = "main";
   item.base = "b", item.head = "h", item.sealed = "s", item.pushed = "p";
