@@ -66,7 +66,7 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
       blocking_(ground_.loop, kMostBlocking),
       cages_(std::make_shared<dispatch::ItemCages>(ground_.loop, runner_, folders_of(ground_.paths),
                                                    ground_.instance)),
-      git_({.home = ground_.paths.mirrors() / "home"}, ground_.paths.mirrors(),
+      git_({.home = ground_.paths.mirrors() / "home", .stop = stop_}, ground_.paths.mirrors(),
            ground_.paths.clones(), ground_.clock),
       workspaces_({ground_.store,
                    ground_.gitea,
@@ -101,6 +101,7 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
 // What waits for a cage is told first: the threads that wait are joined by `blocking_`.
 DispatchRoom::~DispatchRoom() {
   dispatcher_.reset();
+  stop_->pull();
   cages_->close();
 }
 
@@ -112,8 +113,8 @@ void DispatchRoom::read_config(const HostConfig& config) {
                                          "Gitea token", &ground_.clock);
   routes_ = model_routes(config);
   rules_ = load_rules(config, ground_.paths);
-  for (const auto& fault : rules_.faults) ground_.log.named("dispatch").error("{}", fault);
-  attention_ = rules_.faults;
+  attention_ = rules_.fault_lines();
+  for (const auto& line : attention_) ground_.log.named("dispatch").error("{}", line);
   attention_.insert(attention_.end(), cage_faults_.begin(), cage_faults_.end());
 }
 
@@ -190,6 +191,8 @@ void DispatchRoom::drain(Duration grace, std::function<void()> done) {
       go_on();
     });
   });
+  // What it was at is begun anew by the next host.
+  stop_->pull();
 }
 
 ItemSources DispatchRoom::sources() {

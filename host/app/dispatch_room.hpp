@@ -59,7 +59,8 @@ class DispatchRoom final : public PlaybookDesk {
     dispatcher_->renamed(from.full(), to.full());
   }
   void tokens_used() { runs_.tokens_used(); }
-  // Ends what is under way and writes the day's note, or gives up after `grace`; then `done`.
+  // Ends what is under way, git included, and writes the day's note, or gives up after `grace`;
+  // then `done`.
   void drain(Duration grace, std::function<void()> done);
 
   [[nodiscard]] ItemSources sources();
@@ -95,6 +96,7 @@ class DispatchRoom final : public PlaybookDesk {
   runs::SupervisedRunner runner_;
   dispatch::BlockingWork blocking_;
   std::shared_ptr<dispatch::ItemCages> cages_;
+  std::shared_ptr<StopLine> stop_ = std::make_shared<StopLine>();  // of git
   dispatch::ItemGit git_;
   dispatch::GitWorkspaces workspaces_;
   dispatch::CagedRuns runs_;

@@ -15,7 +15,6 @@ namespace host::dispatch {
 namespace {
 
 // sysexits(3), and what execvp(3)'s callers make of a program that can't be run.
-constexpr int kTryLater = 75;
 constexpr int kBadSettings = 78;
 constexpr int kNotExecutable = 126;
 constexpr int kNoProgram = 127;

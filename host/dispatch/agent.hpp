@@ -64,6 +64,9 @@ struct AgentLaunch {
   std::vector<std::filesystem::path> kept;  // files and folders in scratch that outlive the run
 };
 
+// By sysexits(3), of a program that wants to be tried again later.
+inline constexpr int kTryLater = 75;
+
 // How its first process ended.
 struct AgentExit {
   bool signalled = false;

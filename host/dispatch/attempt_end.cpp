@@ -23,7 +23,6 @@ using Kind = runs::RunEnding::Kind;
 constexpr std::size_t kMostReport = kQuotedText;
 constexpr std::size_t kMostTail = 16 * 1024;
 constexpr std::size_t kMostFacts = 256 * 1024;
-constexpr int kTryLater = 75;  // sysexits(3)
 
 RunEnd end_of(const runs::RunEnding& ending, const std::optional<AgentEnd>& judged) {
   switch (ending.kind) {

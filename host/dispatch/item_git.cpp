@@ -13,7 +13,15 @@ ItemGit::ItemGit(workspaces::GitSettings settings, std::filesystem::path mirrors
 }
 
 workspaces::Mirror ItemGit::mirror_of(const std::string& repository) const {
-  return workspaces::Mirror(git_, mirrors_ / workspaces::folder_name(repository));
+  workspaces::Mirror mirror(git_, mirrors_ / workspaces::folder_name(repository));
+  std::once_flag* cleared = nullptr;
+  {
+    const std::scoped_lock held(mutex_);
+    cleared = &cleared_[repository];
+  }
+  // One that throws is tried again.
+  std::call_once(*cleared, [&] { mirror.recover(); });
+  return mirror;
 }
 
 workspaces::WorkItem work_item(const Item& item) {

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -22,7 +24,8 @@ class ItemGit {
   ItemGit(workspaces::GitSettings settings, std::filesystem::path mirrors,
           const std::filesystem::path& clones, const Clock& clock);
 
-  // Made where there is none.
+  // Made where there is none. What a git that was cut short has left in it is cleared away when
+  // it is first asked for, which waits for a git that is still at work there.
   [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository) const;
   [[nodiscard]] const workspaces::Clones& clones() const { return clones_; }
   [[nodiscard]] const workspaces::Git& git() const { return git_; }
@@ -31,6 +34,8 @@ class ItemGit {
   workspaces::Git git_;
   std::filesystem::path mirrors_;
   workspaces::Clones clones_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::once_flag> cleared_;  // mirrors, by repository
 };
 
 // How a repository is reached at the forge.
