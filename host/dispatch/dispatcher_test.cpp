@@ -233,7 +233,7 @@ TEST_F(DispatcherTest, WhatThrowsInAStepFailsItsItemAlone) {
   add_issue();
   add_issue();
   verifier_.passes = [](const VerifyOrder& order) -> bool {
-    if (order.work.item.number == 1) throw Error(Code::internal, "a bug");
+    if (order.work.item.id == ItemId(1)) throw Error(Code::internal, "a bug");
     return true;
   };
   start();
