@@ -30,7 +30,8 @@ class DispatchRulesTest : public ::testing::Test {
   }
   LoadedRules rules_by(const std::string& playbooks) {
     std::ofstream(paths_.host_yaml()) << "defaults: { playbooks: " << playbooks << " }\n";
-    const auto loaded = load_host_config(paths_.host_yaml(), "testhost", paths_, Environment({}));
+    const auto loaded = load_host_config(paths_.host_yaml(), "testhost", paths_,
+                                         Environment(std::map<std::string, std::string>{}));
     return load_rules(loaded.config, paths_);
   }
 

@@ -322,12 +322,19 @@ TEST_F(DispatchForReal, AStopEndsAGitAtWorkAndTheNextHostClearsUpAfterIt) {
   agent_is(kFix);
   const auto at_work = folder_ / "at-work";
   git_program_ = folder_ / "bin" / "slow-git";
-  put_program(
-      git_program_,
-      "#!/bin/sh\ncase \"$*\" in *' fetch '*)\n"
-      "  for word; do case $word in --git-dir=*) touch \"${word#--git-dir=}/packed-refs.lock\";; "
-      "esac; done\n  touch '" +
-          at_work.string() + "'\n  sleep 600 & wait ;;\nesac\nexec /usr/bin/git \"$@\"\n");
+  // Like one that is killed: its lock stays.
+  put_program(git_program_, R"(#!/bin/sh
+case "$*" in *' fetch '*)
+  for word; do
+    case $word in --git-dir=*) heads=${word#--git-dir=}/refs/forge/heads ;; esac
+  done
+  mkdir -p "$heads" && touch "$heads/main.lock"
+  touch ')" + at_work.string() +
+                                R"('
+  sleep 600 & wait ;;
+esac
+exec /usr/bin/git "$@"
+)");
   start_host();
   ASSERT_TRUE(run_until([&] { return std::filesystem::exists(at_work); }));
   bool drained = false;
