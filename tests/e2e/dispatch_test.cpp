@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 
@@ -61,8 +62,7 @@ class DispatchTest : public FaultBench {
            {{"agent",
              {{"kind", "command"}, {"program", (folder_ / "agent" / "agent").string()}}}}}}}};
     put(paths_.playbooks() / "agent-lanes.json", to_text(lanes));
-    write_config({{"defaults",
-                   {{"playbooks", {{"fixer", {{"enabled", true}, {"repositories", {kRepo}}}}}}}}});
+    write_config(fixer_on());
     forge_.with([&](forge::Forge& forge) {
       forge.git_root = git_root();
       take_branches(forge.state, git_root(), kRepo);
@@ -74,6 +74,10 @@ class DispatchTest : public FaultBench {
     });
   }
 
+  static Json fixer_on() {
+    return {
+        {"defaults", {{"playbooks", {{"fixer", {{"enabled", true}, {"repositories", {kRepo}}}}}}}}};
+  }
   [[nodiscard]] fs::path git_root() const { return folder_ / "git"; }
   [[nodiscard]] std::string bare() const { return (git_root() / "demo" / "app.git").string(); }
   [[nodiscard]] std::string person() const { return (folder_ / "person").string(); }
@@ -115,6 +119,40 @@ TEST_F(DispatchTest, AnIssueBecomesAPullRequestThroughSixGates) {
   const Json shown = client().get("/v1/items/" + id);
   EXPECT_EQ(shown["gates"].size(), 6u) << to_text(shown);
   EXPECT_THAT(log(), Not(HasSubstr(kToken)));
+  stop();
+  check_invariants();
+}
+
+TEST_F(DispatchTest, AReloadTakesTheFirstPlaybookOfAHostThatWasStartedWithNone) {
+  agent_is(kFix);
+  write_config(Json::object());
+  start();
+  EXPECT_TRUE(client().get("/v1/status")["dispatch"].is_null());
+  write_config(fixer_on());
+  (void)client().post("/v1/reload");
+  ASSERT_TRUE(item_is("done")) << to_text(item()) << log();
+  EXPECT_EQ(pulls(), 1u);
+  stop();
+  check_invariants();
+}
+
+TEST_F(DispatchTest, AStopDoesNotWaitForAPushThatHangsAndTheNextHostMakesIt) {
+  agent_is(kFix);
+  const auto at_work = folder_ / "at-work";
+  const auto let_go = folder_ / "let-go";
+  put(git_root() / "demo" / "app.git" / "hooks" / "pre-receive",
+      "#!/bin/sh\ntouch '" + at_work.string() + "'\nwhile [ ! -e '" + let_go.string() +
+          "' ]; do sleep 0.1; done\n",
+      0755);
+  start();
+  ASSERT_TRUE(eventually([&] { return fs::exists(at_work); })) << log();
+  const auto from = std::chrono::steady_clock::now();
+  stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - from, std::chrono::minutes(2));
+  put(let_go, "");
+  start();
+  ASSERT_TRUE(item_is("done")) << to_text(item()) << log();
+  EXPECT_EQ(pulls(), 1u);
   stop();
   check_invariants();
 }
