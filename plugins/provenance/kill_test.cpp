@@ -144,6 +144,15 @@ TEST_F(KillTest, ARunThatSeesThatASessionIsSomebodyElses) {
   kill_everywhere({}, "\"C\"");
 }
 
+TEST_F(KillTest, ARunThatSeesThatASessionIsTheOperatorsOwnAfterAll) {
+  stores_.put(Writer("parent", "telegram").of_user("9").user("p").says("P").done());
+  stores_.put(Writer("child", "tool").child_of("parent").user("c").says("C").done());
+  ingest();
+  ASSERT_EQ(answers(), std::vector<std::string>{});
+  stores_.put(simple("parent", "p", "P"));
+  kill_everywhere({"C", "P"}, "", 2);
+}
+
 // The index has it from a run that came to nothing else.
 TEST_F(KillTest, WhatAKilledRunHeardOfASessionDecidesThoughNoStoreHasItAnyLonger) {
   stores_.put(simple("parent", "p", "P"));
