@@ -73,8 +73,7 @@ class ReportTest : public FolderTest {
   std::vector<std::string> verdicts(const std::string& id) {
     std::vector<std::string> all;
     const auto answer = explain(settings(), stores_, id);
-    for (const auto& turn : answer.at("turns"))
-      all.push_back(turn.at("verdict"));
+    for (const auto& turn : answer.at("turns")) all.push_back(turn.at("verdict"));
     return all;
   }
   [[nodiscard]] std::vector<std::string> files() const {
