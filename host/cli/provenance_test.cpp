@@ -97,6 +97,7 @@ TEST_F(ProvenanceCommandTest, ReportSaysWhatStandsAndWhyTheRestDoesNot) {
       {"troubles", Json::array({"/h/runs/1/state.db can't be read"})},
       {"withdrawals",
        {{{"at", "2026-05-01T10:00:00Z"}, {"withdrawn", 4}, {"changed", 0}, {"generation", 8}}}},
+      {"withdrawals_in_all", 105},
       {"policy", {{"file", "/t/policy.json"}, {"rules", 2}, {"problem", "no \x1b"}}},
       {"current", false}};
   serve(report);
@@ -126,6 +127,7 @@ Sessions by store
 Withdrawals
   AT                    WITHDRAWN  CHANGED  GENERATION
   2026-05-01T10:00:00Z  4          0        8
+  and 104 before them, which manifest.json has
 )");
   EXPECT_EQ(run({"provenance", "report", "--json"}), 0);
   EXPECT_EQ(Json::parse(out_.str()), report);

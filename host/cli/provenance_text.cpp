@@ -122,6 +122,9 @@ void print_provenance(std::ostream& screen, const Json& report) {
       table.add({each.at("at"), number(each, "withdrawn"), number(each, "changed"),
                  number(each, "generation")});
     table.print(out, "  ");
+    const auto shown = static_cast<std::int64_t>(report.at("withdrawals").size());
+    const auto all = report.value("withdrawals_in_all", shown);
+    if (all > shown) out << "  and " << all - shown << " before them, which manifest.json has\n";
   });
 }
 

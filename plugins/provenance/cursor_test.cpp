@@ -264,6 +264,50 @@ TEST_F(FolderCursor, SeesWhatIsNewOrChanged) {
   EXPECT_THAT(read(third.cursor).sessions, IsEmpty());
 }
 
+// What a look costs doesn't grow with the folder.
+TEST_F(FolderCursor, LooksAtTheTranscriptsThatWereWrittenLastAndAtAllOfThemOnceADay) {
+  for (int i = 0; i < 100; ++i) line("late" + std::to_string(i), "one");
+  line("old", "one");
+  const auto old = folder_.path() / "old.jsonl";
+  fs::last_write_time(old, fs::last_write_time(old) - std::chrono::hours(1000));
+  settle(folder_.path());
+  const auto first = read();
+  EXPECT_LT(first.cursor.dump().size(), 10'240u);
+  EXPECT_TRUE(unchanged(first.cursor));
+  std::ofstream(old, std::ios::app) << "{\"role\":\"user\",\"content\":\"two\"}\n";
+  EXPECT_TRUE(unchanged(first.cursor)) << "nothing else in the folder is another";
+  now_ += std::chrono::hours(24);
+  EXPECT_FALSE(unchanged(first.cursor));
+  EXPECT_THAT(ids_of(read(first.cursor).sessions), ElementsAre("old"));
+  now_ -= std::chrono::hours(24);
+  put_file(folder_.path() / "sessions.json", "{}");  // as the gateway does with each message
+  EXPECT_FALSE(unchanged(first.cursor));
+}
+
+TEST_F(FolderCursor, ATimeToComeKeepsNoSessionBackForEver) {
+  snapshot("s", "hello");
+  const auto path = folder_.path() / "session_s.json";
+  fs::last_write_time(path, fs::last_write_time(path) + std::chrono::hours(24 * 365 * 20));
+  const auto all = read();
+  ASSERT_THAT(all.sessions, SizeIs(1));
+  EXPECT_FALSE(all.sessions[0].live);
+}
+
+TEST(FileIdentityTest, IsSettledWhereTheNextWriteShows) {
+  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  constexpr std::int64_t kSecond = 1'000'000'000, kYear = 365 * 86'400 * kSecond;
+  const auto settled = [](std::int64_t changed, std::int64_t status_changed) {
+    return FileIdentity{1, 1, 1, changed, status_changed}.is_settled();
+  };
+  EXPECT_TRUE(settled(now - kSecond, now - kSecond));
+  EXPECT_FALSE(settled(now, now));
+  EXPECT_TRUE(settled(now + kYear, now - kSecond)) << "its time was set by hand";
+  EXPECT_TRUE(settled(now + kYear, now + kYear)) << "our clock was set back";
+  EXPECT_FALSE(settled(now + 60 * kSecond, now + 60 * kSecond)) << "another's is ahead";
+}
+
 TEST_F(FolderCursor, GoesOnWhereAReadingStopped) {
   for (int i = 0; i < 100; ++i) snapshot("s" + std::to_string(i), "hello");
   Cursor cursor;

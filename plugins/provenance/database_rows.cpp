@@ -250,10 +250,8 @@ void DatabaseRows::find_liveness(const Statement& row, SessionRow& found, Instan
   if (found.messages == 0) session.tokens.known = true;
   auto last = instant_of(counts_->real(2));
   last = std::max({last, session.started, instant_of(row.real(kLastActivity))});
-  if (!session.ended && row.is_null(kEnded) && last && *last + kLiveFor > now) {
-    session.live = true;
-    found.live_until = *last + kLiveFor;
-  }
+  if (!session.ended && row.is_null(kEnded)) found.live_until = live_until(last, now);
+  session.live = found.live_until.has_value();
   hash_.raw(found.reading.own).integer(found.messages).integer(counts_->integer(1));
   (void)counts_->hash(2, hash_);
   (void)row.hash(kRewinds, hash_);

@@ -218,6 +218,7 @@ TEST_F(Database, ASessionIsLiveWhileSomebodyMayWriteIt) {
   db.message("live", "user", "hello", {{"timestamp", StateDb::kAt + 3600}});
   db.session("ended");
   db.session("crashed", {{"ended_at", nullptr}, {"started_at", StateDb::kAt - 3600}});
+  db.session("of a wrong clock", {{"ended_at", nullptr}, {"started_at", StateDb::kAt + 1e7}});
   db.close();
   DatabaseReader reader(path(), caps_);
   std::vector<std::string> live;

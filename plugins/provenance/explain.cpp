@@ -3,11 +3,10 @@
 #include <timmy/time.hpp>
 
 #include "descent.hpp"
-#include "index.hpp"
 #include "judgement.hpp"
-#include "output.hpp"
 #include "pair_line.hpp"
 #include "report.hpp"
+#include "standing.hpp"
 
 namespace provenance {
 namespace {
@@ -29,17 +28,17 @@ Json lineage_json(const Lineage& lineage) {
 }
 
 // What became of a turn that makes a pair: its line is there, or another session's like it.
-void place(Json& turn, const Index& index, const Output& output, const PairLine& line,
-           const std::string& session) {
-  const auto found = index.find(short_digest(line.content));
+void place(Json& turn, const Standing& now, const std::filesystem::path& folder,
+           const PairLine& line, const std::string& session) {
+  const auto found = now.index ? now.index->find(short_digest(line.content)) : std::nullopt;
   if (!found) {
     turn["verdict"] = "next_run";
     return;
   }
-  const auto known = index.session(session);
+  const auto known = now.index->session(session);
   turn["verdict"] = known && known->key == found->session ? "emitted" : "duplicate";
-  const auto* file = output.manifest().file(found->file);
-  if (file != nullptr) turn["file"] = output.path_of(*file).string();
+  const auto* file = now.manifest.file(found->file);
+  if (file != nullptr) turn["file"] = path_of(folder, *file).string();
 }
 
 }  // namespace
@@ -48,10 +47,7 @@ Json explain(const Settings& settings, SessionSource& source, const std::string&
   const auto session = source.find(id);
   if (!session)
     throw timmy::Permanent("not_found", "no store that provenance reads has the session " + id);
-  const FolderLock lock(settings.folder);
-  const Output output(settings, [](std::string_view) {});
-  Index index(settings.folder / "index.db");
-  (void)index.roll_back(output.manifest().generation);
+  const auto now = Standing::of(settings.folder);
   const auto policy = ConsentPolicy::load(settings.policy);
   const Judge judge(settings, policy);
   const auto lineage =
@@ -74,7 +70,8 @@ Json explain(const Settings& settings, SessionSource& source, const std::string&
               {"verdict", flaw.empty() ? "by_turn" : flaw},
               {"turns", Json::array()}};
   const Redactor redactor;
-  auto key = RowKey::of(settings.folder);
+  // What is said of a line does not depend on it, and none is made here.
+  auto key = RowKey::find(settings.folder).value_or(RowKey(std::string(64, '0')));
   Sha256 hash;
   std::optional<SessionLines> lines;
   PairLine line;
@@ -94,7 +91,7 @@ Json explain(const Settings& settings, SessionSource& source, const std::string&
       turn["consent"] = to_text(verdict.decision.consent);
       const PairFacts facts{settings.license, verdict.decision, *lineage};
       if (lines->write(pair, facts, settings.filters, line))
-        place(turn, index, output, line, session->id);
+        place(turn, now, settings.folder, line, session->id);
       else
         turn["verdict"] = "long_pair";
     }

@@ -34,9 +34,9 @@ std::string id_in(std::string_view json) {
   return whose.id;
 }
 
-std::optional<Instant> live_until(const Session& session) {
-  if (session.ended || session.messages.empty() || !session.messages.back().at) return std::nullopt;
-  return *session.messages.back().at + kLiveFor;
+std::optional<Instant> live_until(const Session& session, Instant now) {
+  if (session.ended || session.messages.empty()) return std::nullopt;
+  return provenance::live_until(session.messages.back().at, now);
 }
 
 }  // namespace
@@ -100,8 +100,7 @@ Reading ExportReader::read_one(std::string_view json, std::size_t line, Instant 
     session.messages.clear();
     reading.own = hash_.raw(json).hex();
   }
-  const auto until = live_until(session);
-  session.live = until && *until > now;
+  session.live = live_until(session, now).has_value();
   seal(reading);
   return reading;
 }
@@ -132,7 +131,7 @@ Cursor ExportReader::read(const Cursor& since, Instant now, Taker& taker) {
       continue;
     }
     if (reading.session.live)
-      until = std::min(until.value_or(Instant::max()), *live_until(reading.session));
+      until = std::min(until.value_or(Instant::max()), *live_until(reading.session, now));
     if (taker.wants(reading.session.id)) taker.take(std::move(reading));
     if (taker.has_enough()) return {{"file", identity->json()}, {"records", count}};
   }

@@ -24,12 +24,15 @@ FileIdentity FileIdentity::of(const struct stat& info) {
   return {info.st_dev, info.st_ino, info.st_size, ns_of(info.st_mtim), ns_of(info.st_ctim)};
 }
 
-// A file system stamps with a clock that ticks every 1 to 10 ms.
+// A file system stamps with a clock that ticks every 1 to 10 ms. One of another machine may be
+// ahead of ours by some time, in which it is waited for; where all of a file is a day ahead, our
+// own was set back since, and the next change will differ by that.
 bool FileIdentity::is_settled() const {
   using namespace std::chrono;
   const auto now = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
   constexpr std::int64_t kTick = 50'000'000;
-  return changed_ns + kTick < now;
+  constexpr std::int64_t kDay = 86'400'000'000'000;
+  return written_ns() + kTick < now || written_ns() > now + kDay;
 }
 
 nlohmann::json FileIdentity::json() const {

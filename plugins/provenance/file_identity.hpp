@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,7 +25,10 @@ struct FileIdentity {
   [[nodiscard]] static std::optional<FileIdentity> at(const std::string& path);
   [[nodiscard]] static FileIdentity of(const struct stat& info);
 
-  // Whether the last change is longer ago than a clock's tick, so that the next one will show.
+  // When its bytes were written at the latest, in ns since the epoch. A time to come was set by
+  // hand, and when that was done the other one says.
+  [[nodiscard]] std::int64_t written_ns() const { return std::min(changed_ns, status_changed_ns); }
+  // Whether that is longer ago than a clock's tick, so that the next one will show.
   [[nodiscard]] bool is_settled() const;
 
   [[nodiscard]] nlohmann::json json() const;

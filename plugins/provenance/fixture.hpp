@@ -18,6 +18,7 @@
 #include "pair_hash.hpp"
 #include "settings.hpp"
 #include "source.hpp"
+#include "validation.hpp"
 
 namespace provenance {
 
@@ -193,6 +194,11 @@ class FolderTest : public testing::Test {
     auto done = provenance::ingest(settings_now, stores_, std::move(order));
     saved_ = done.saved;
     return done.result;
+  }
+
+  // What stands, and that it is what it says.
+  void expect_valid() const {
+    EXPECT_NO_THROW((void)validate_output(settings(), [](std::int64_t) {}));
   }
 
   [[nodiscard]] std::filesystem::path out() const { return home_ / "out"; }

@@ -53,9 +53,14 @@ std::uint64_t fingerprint_of(const std::string& name, const FileIdentity& file, 
   return hash.number();
 }
 
-Instant changed_at(const FileIdentity& file) {
-  return Instant(std::chrono::microseconds(file.changed_ns / 1000));
+std::optional<Instant> live_until(const FileIdentity& file, Instant now) {
+  return provenance::live_until(Instant(std::chrono::microseconds(file.written_ns() / 1000)), now);
 }
+
+// Those that were written last, as far as a cursor has room for their names.
+constexpr std::size_t kNamesCap = 1024;
+// After so long all of them are looked at again.
+constexpr auto kLooksHold = std::chrono::hours(24);
 
 }  // namespace
 
@@ -70,36 +75,31 @@ void FolderReader::throw_if_cancelled() const {
 
 void FolderReader::close() { listing_.reset(); }
 
-FolderReader::Listing FolderReader::look(bool transcripts_only,
-                                         std::vector<std::string>* told) const {
+FolderReader::Listing FolderReader::look() {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path_.c_str()), &::closedir);
   struct stat info {};
   if (!folder || ::fstat(::dirfd(folder.get()), &info) != 0)
     throw Unreadable(path_ + " can't be listed: " + std::strerror(errno) +
                      ": grant fs.read for it");
-  Listing listing{FileIdentity::of(info), {}, 0};
-  RowHash hash;
+  Listing listing{FileIdentity::of(info), {}};
   while (const auto* entry = ::readdir(folder.get())) {
     const std::string name = entry->d_name;
-    if (id_in(name).empty() || (transcripts_only && !is_transcript(name))) continue;
+    if (id_in(name).empty()) continue;
     if (!is_utf8(name)) {
       // Nothing that is said of it could be written down.
-      if (told != nullptr && told->size() < kTroublesCap)
-        told->push_back(path_ + "/" + cleaned(name) + " is passed over: its name is no UTF-8");
+      if (troubles.size() < kTroublesCap)
+        troubles.push_back(path_ + "/" + cleaned(name) + " is passed over: its name is no UTF-8");
       continue;
     }
     if (::fstatat(::dirfd(folder.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISREG(info.st_mode))
       continue;
-    const auto identity = FileIdentity::of(info);
-    if (is_transcript(name)) listing.transcripts += fingerprint_of(name, identity, false, hash);
-    if (transcripts_only) continue;
     if (listing.entries.size() == caps_.files) {
-      told->push_back(path_ + " has more than " + std::to_string(caps_.files) +
-                      " files with sessions: the others are not read");
+      troubles.push_back(path_ + " has more than " + std::to_string(caps_.files) +
+                         " files with sessions: the others are not read");
       break;
     }
-    listing.entries.push_back({name, identity, key_of(name, hash)});
+    listing.entries.push_back({name, FileIdentity::of(info), key_of(name, hash_)});
   }
   std::sort(listing.entries.begin(), listing.entries.end(),
             [](const Entry& a, const Entry& b) { return a.key < b.key; });
@@ -107,18 +107,47 @@ FolderReader::Listing FolderReader::look(bool transcripts_only,
 }
 
 const FolderReader::Listing& FolderReader::listing() {
-  if (!listing_) listing_ = look(false, &troubles);
+  if (!listing_) listing_ = look();
   return *listing_;
 }
 
-// A snapshot is replaced, which changes the folder; a transcript grows, which doesn't.
+// A snapshot is replaced, which changes the folder; a transcript grows, which doesn't. It is mostly
+// one of those that did last, and the gateway replaces its own file in the folder with each
+// message; what neither shows is seen a day later, so that a look costs the same in every folder.
 bool FolderReader::unchanged(const Cursor& cursor, Instant now) const {
   if (!is_good_until(cursor, now)) return false;
   const auto folder = FileIdentity::from(cursor.value("folder", Cursor()));
-  const auto transcripts = cursor.value("transcripts", Cursor());
-  if (!folder || FileIdentity::at(path_) != folder || !transcripts.is_number_unsigned())
-    return false;
-  return transcripts == 0u || transcripts == look(true, nullptr).transcripts;
+  if (!folder || FileIdentity::at(path_) != folder) return false;
+  const auto latest = cursor.value("latest", Cursor());
+  if (!latest.is_object()) return false;
+  if (latest.empty()) return true;
+  const auto looked = cursor.value("looked", Cursor());
+  if (!looked.is_number_integer()) return false;
+  const Instant then{std::chrono::microseconds(looked.get<std::int64_t>())};
+  if (now < then || now >= then + kLooksHold) return false;
+  RowHash hash;
+  return std::all_of(latest.items().begin(), latest.items().end(), [&](const auto& each) {
+    const auto file = FileIdentity::at(path_ + "/" + each.key());
+    return file && each.value() == fingerprint_of(each.key(), *file, false, hash);
+  });
+}
+
+// The fingerprints of the transcripts that were written last, by name.
+Cursor FolderReader::latest(const Listing& all) {
+  std::vector<const Entry*> transcripts;
+  for (const auto& entry : all.entries)
+    if (is_transcript(entry.name)) transcripts.push_back(&entry);
+  std::sort(transcripts.begin(), transcripts.end(), [](const Entry* a, const Entry* b) {
+    return a->identity.changed_ns > b->identity.changed_ns;
+  });
+  Cursor latest = Cursor::object();
+  std::size_t bytes = 0;
+  for (const auto* entry : transcripts) {
+    bytes += entry->name.size() + 26;  // with its fingerprint, as JSON
+    if (bytes > kNamesCap && !latest.empty()) break;
+    latest[entry->name] = fingerprint_of(entry->name, entry->identity, false, hash_);
+  }
+  return latest;
 }
 
 void FolderReader::list(const std::function<void(std::string_view id)>& each) {
@@ -130,14 +159,13 @@ Cursor FolderReader::read(const Cursor& since, Instant now, Taker& taker) {
   Pass pass(since, std::numeric_limits<std::uint64_t>::max());
   bool settled = all.folder.is_settled();
   const auto fingerprint = [&](const Entry& entry) {
-    const auto until = changed_at(entry.identity) + kLiveFor;
-    return fingerprint_of(entry.name, entry.identity, until > now, hash_);
+    const bool live = live_until(entry.identity, now).has_value();
+    return fingerprint_of(entry.name, entry.identity, live, hash_);
   };
   for (const auto& entry : all.entries) {
     pass.look(entry.key, fingerprint(entry));
     settled = settled && entry.identity.is_settled();
-    const auto until = changed_at(entry.identity) + kLiveFor;
-    if (until > now) pass.note_live(until);
+    pass.note_live(live_until(entry.identity, now));
   }
   if (!pass.knows_nothing()) pass.looked();
   for (const auto& entry : all.entries) {
@@ -160,7 +188,8 @@ Cursor FolderReader::read(const Cursor& since, Instant now, Taker& taker) {
   auto cursor = pass.cursor();
   if (!settled) return cursor;
   cursor["folder"] = all.folder.json();
-  cursor["transcripts"] = all.transcripts;
+  cursor["latest"] = latest(all);
+  cursor["looked"] = now.time_since_epoch().count();
   return cursor;
 }
 
@@ -179,7 +208,7 @@ std::optional<Reading> FolderReader::read_file(const std::string& name, Instant 
                                      : read_snapshot(file, id, path, caps_, hash_, beyond);
   if (!reading) return std::nullopt;
   auto& session = reading->session;
-  session.live = changed_at(*identity) + kLiveFor > now;
+  session.live = live_until(*identity, now).has_value();
   seal(*reading);
   return reading;
 }

@@ -38,11 +38,11 @@ class FolderReader final : public Source {
   };
   struct Listing {
     FileIdentity folder;
-    std::vector<Entry> entries;     // by key
-    std::uint64_t transcripts = 0;  // fingerprints of all of them
+    std::vector<Entry> entries;  // by key
   };
 
-  [[nodiscard]] Listing look(bool transcripts_only, std::vector<std::string>* told) const;
+  [[nodiscard]] Listing look();
+  [[nodiscard]] Cursor latest(const Listing& all);
   [[nodiscard]] const Listing& listing();
   [[nodiscard]] std::optional<Reading> read_file(const std::string& name, Instant now,
                                                  std::size_t beyond);

@@ -123,23 +123,46 @@ Index::Index(const std::filesystem::path& path) : path_(path) {
 
 Index::~Index() = default;
 
-void Index::open(const std::filesystem::path& path) {
+std::unique_ptr<const Index> Index::as_of(const std::filesystem::path& path,
+                                          std::int64_t generation) {
+  std::error_code none;
+  if (!std::filesystem::exists(path, none)) return nullptr;
+  try {
+    std::unique_ptr<const Index> index(new Index(path, generation, ReadOnly()));
+    return index->usable_ ? std::move(index) : nullptr;
+  } catch (const Unusable&) {
+    return nullptr;
+  }
+}
+
+// Only a run checkpoints, and takes the log away. All that is read is of one state.
+Index::Index(const std::filesystem::path& path, std::int64_t generation, ReadOnly)
+    : path_(path), generation_(generation) {
+  connect(path, SQLITE_OPEN_READWRITE);
+  sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  run("PRAGMA query_only=ON");
+  run("BEGIN");
+  usable_ = number_in("PRAGMA user_version") == kForm &&
+            number_in("SELECT number FROM generation") >= generation;
+}
+
+void Index::connect(const std::filesystem::path& path, int flags) {
   sqlite3* opened = nullptr;
-  const int result = sqlite3_open_v2(
-      path.c_str(), &opened,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-      nullptr);
+  const int result = sqlite3_open_v2(path.c_str(), &opened,
+                                     flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   connection_.reset(opened, &sqlite3_close_v2);
   if (result != SQLITE_OK) fail("open");
   sqlite3_busy_timeout(opened, 10'000);
+}
+
+void Index::open(const std::filesystem::path& path) {
+  connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   // A report reads while a run writes, hence WAL; a run's transaction is one fsync.
   run("PRAGMA journal_mode=WAL");
   run("PRAGMA synchronous=FULL");
   run("PRAGMA cache_size=-8192");
   run("PRAGMA secure_delete=ON");
-  auto& form = query("PRAGMA user_version");
-  const auto found = form.begin().step() ? form.number(0) : 0;
-  form.begin();
+  const auto found = number_in("PRAGMA user_version");
   usable_ = found == kForm;
   if (usable_) return;
   if (found != 0) throw Unusable(path.string() + " is of another form");
@@ -161,6 +184,13 @@ Index::Query& Index::query(const char* sql) const {
   return found->begin();
 }
 
+std::int64_t Index::number_in(const char* sql) const {
+  auto& row = query(sql);
+  const auto number = row.step() ? row.number(0) : 0;
+  row.begin();
+  return number;
+}
+
 void Index::fail(const std::string& doing) const {
   const int code = connection_ ? sqlite3_errcode(connection_.get()) & 0xff : SQLITE_NOMEM;
   const std::string message = "can't " + doing + " " + path_.string() + ": " +
@@ -170,11 +200,13 @@ void Index::fail(const std::string& doing) const {
   throw timmy::Permanent("damaged", message + "; remove it: it is made anew from the stores");
 }
 
-bool Index::roll_back(std::int64_t generation) {
-  auto& number = query("SELECT number FROM generation");
-  const auto has = number.step() ? number.number(0) : 0;
-  number.begin();
-  if (has == generation) return true;
+Index::Known Index::roll_back(std::int64_t generation) {
+  const auto has = number_in("SELECT number FROM generation");
+  generation_ = generation;
+  if (has == generation) {
+    forget_gone();
+    return Known::all;
+  }
   run("BEGIN IMMEDIATE");
   if (has < generation) {
     run("DELETE FROM pair; DELETE FROM rejection; DELETE FROM session");
@@ -185,18 +217,23 @@ bool Index::roll_back(std::int64_t generation) {
   }
   query("UPDATE generation SET number = ?").bind(has < generation ? 0 : generation).step();
   run("COMMIT");
-  return has > generation;
+  if (has < generation) return Known::less;
+  forget_gone();
+  return Known::taken_back;
 }
 
 void Index::begin(std::int64_t generation) {
   run("BEGIN IMMEDIATE");
   generation_ = generation;
-  // Of those that a generation before this one has left behind.
-  query("DELETE FROM pair WHERE gone != 0").step();
   query("UPDATE generation SET number = ?").bind(generation).step();
 }
 
 void Index::commit() { run("COMMIT"); }
+
+void Index::forget_gone() {
+  if (number_in("SELECT EXISTS (SELECT 1 FROM pair WHERE gone != 0)") == 0) return;
+  query("DELETE FROM pair WHERE gone != 0").step();
+}
 
 void Index::abandon() noexcept {
   for (auto& [sql, each] : queries_) each->begin();
@@ -281,12 +318,13 @@ void Index::add(const IndexedPair& pair) {
 
 namespace {
 
+// That are there for a generation: it or one before it brought them, and none up to it took them.
 constexpr const char* kOfPair =
-    "SELECT digest, id, session, file, until, consent, rule FROM pair WHERE digest = ? AND gone = "
-    "0";
+    "SELECT digest, id, session, file, until, consent, rule FROM pair "
+    "WHERE digest = ? AND born <= ? AND NOT gone BETWEEN 1 AND ?";
 constexpr const char* kOfSession =
     "SELECT digest, id, session, file, until, consent, rule FROM pair "
-    "WHERE session = ? AND gone = 0";
+    "WHERE session = ? AND born <= ? AND NOT gone BETWEEN 1 AND ?";
 
 template <class Row>
 IndexedPair pair_from(const Row& row) {
@@ -299,7 +337,7 @@ IndexedPair pair_from(const Row& row) {
 
 std::optional<IndexedPair> Index::find(std::string_view digest) const {
   auto& found = query(kOfPair);
-  if (!found.bind_bytes(digest).step()) return std::nullopt;
+  if (!found.bind_bytes(digest).bind(generation_).bind(generation_).step()) return std::nullopt;
   auto pair = pair_from(found);
   found.begin();
   return pair;
@@ -307,7 +345,7 @@ std::optional<IndexedPair> Index::find(std::string_view digest) const {
 
 std::vector<IndexedPair> Index::pairs_of(std::int64_t session) const {
   auto& row = query(kOfSession);
-  row.bind(session);
+  row.bind(session).bind(generation_).bind(generation_);
   std::vector<IndexedPair> pairs;
   while (row.step()) pairs.push_back(pair_from(row));
   return pairs;
@@ -350,18 +388,12 @@ void Index::remove_file(std::int64_t file) {
 
 Index::Totals Index::totals() const {
   Totals all;
-  const auto count = [&](const char* sql) {
-    auto& row = query(sql);
-    const auto number = row.step() ? row.number(0) : 0;
-    row.begin();
-    return number;
-  };
   const auto by_name = [&](const char* sql, std::map<std::string, std::int64_t>& into) {
     auto& row = query(sql);
     while (row.step()) into[cleaned(row.text(0))] += row.number(1);
   };
-  all.sessions = count("SELECT count(*) FROM session");
-  all.pairs = count("SELECT count(*) FROM pair WHERE gone = 0");
+  all.sessions = number_in("SELECT count(*) FROM session");
+  all.pairs = number_in("SELECT count(*) FROM pair WHERE gone = 0");
   by_name("SELECT reason, sum(turns) FROM rejection GROUP BY reason", all.rejected);
   by_name("SELECT rejected, count(*) FROM session WHERE rejected != '' GROUP BY rejected",
           all.rejected_sessions);

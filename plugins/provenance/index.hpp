@@ -45,17 +45,32 @@ class Index {
   // Opens it, or makes it. What is no index of this form is removed and made anew: the stores have
   // all of it. Throws Retryable "io".
   explicit Index(const std::filesystem::path& path);
+  // To read one as it was for a generation, while a run may write the next: nothing is written,
+  // waited for or taken away. Null: there is none, or it knows less than that. Throws Retryable
+  // "io".
+  [[nodiscard]] static std::unique_ptr<const Index> as_of(const std::filesystem::path& path,
+                                                          std::int64_t generation);
   ~Index();
   Index(const Index&) = delete;
   Index& operator=(const Index&) = delete;
 
-  // Takes back what was written for generations after this one. False: it does not have this one,
-  // so it knows less than the output, and is emptied; and is so until a generation was committed.
-  [[nodiscard]] bool roll_back(std::int64_t generation);
+  enum class Known {
+    all,
+    // It was ahead, by a run that was killed: its pairs are taken back, but who sessions are said
+    // to be is of that run, and what followed from it has to be looked at anew.
+    taken_back,
+    // It knows less than the output, and is emptied; and is so until a generation was committed.
+    less,
+  };
+  // Takes back what was written for generations after this one.
+  [[nodiscard]] Known roll_back(std::int64_t generation);
   // Begins to write for a generation, in one transaction with everything until commit().
   void begin(std::int64_t generation);
   // Durable when it returns; counts once the manifest has it.
   void commit();
+  // What went is kept until the manifest has the generation that it went with. Nothing of it is
+  // left then.
+  void forget_gone();
   // What was written since begin() is gone.
   void abandon() noexcept;
 
@@ -93,7 +108,11 @@ class Index {
 
  private:
   class Query;
+  struct ReadOnly {};
+  Index(const std::filesystem::path& path, std::int64_t generation, ReadOnly);
   void open(const std::filesystem::path& path);
+  void connect(const std::filesystem::path& path, int flags);
+  [[nodiscard]] std::int64_t number_in(const char* sql) const;
   void run(const char* sql) const;
   [[nodiscard]] Query& query(const char* sql) const;
   [[noreturn]] void fail(const std::string& doing) const;
@@ -101,8 +120,8 @@ class Index {
   std::filesystem::path path_;
   std::shared_ptr<sqlite3> connection_;
   mutable std::map<const char*, std::unique_ptr<Query>> queries_;
-  std::int64_t generation_ = 0;
-  bool usable_ = false;  // it was opened
+  std::int64_t generation_ = 0;  // that is written, or as of which it is read
+  bool usable_ = false;          // it was opened
 };
 
 }  // namespace provenance

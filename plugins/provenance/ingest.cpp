@@ -13,8 +13,6 @@ namespace {
 
 using timmy::Json;
 
-constexpr std::size_t kMostWithdrawals = 1000;
-
 class Run {
  public:
   Run(const Settings& settings, SessionSource& source, IngestOrder order)
@@ -25,15 +23,17 @@ class Run {
         output_(settings, order_.hook),
         lost_(output_.sweep()),
         index_(settings.folder / "index.db"),
-        whole_(index_.roll_back(output_.manifest().generation)),
+        known_(index_.roll_back(output_.manifest().generation)),
         policy_(ConsentPolicy::load(settings.policy)),
         judge_(settings, policy_),
         key_(RowKey::of(settings.folder)),
+        progress_(order_.progress, order_.between),
         terms_(settings.terms(policy_.sha256(), redactor_.digest(), key_.name())) {}
 
   Ingested run() {
-    const bool anew = order_.anew || !same_terms() || !whole_ || !lost_.empty() || !goes_on();
-    if (!same_terms()) withdraw();
+    const bool anew =
+        order_.anew || !same_terms() || known_ != Index::Known::all || !lost_.empty() || !goes_on();
+    if (!same_terms() || known_ == Index::Known::taken_back) withdraw();
     return read(anew);
   }
 
@@ -57,7 +57,7 @@ class Run {
       draft.drop(file);
       index_.remove_file(file);
     }
-    if (!whole_)
+    if (known_ == Index::Known::less)
       for (const auto& file : output_.manifest().files) draft.drop(file.number);
   }
 
@@ -67,7 +67,7 @@ class Run {
     if (policy_.problem() || output_.manifest().pairs() == 0) return;
     Draft draft(output_);
     begin(draft);
-    const auto gone = take_out(index_, judge_, draft);
+    const auto gone = take_out(index_, judge_, draft, progress_);
     if (draft.empty()) return index_.abandon();
     Manifest next = output_.manifest();
     next.withdrawals.push_back({{"at", order_.now},
@@ -75,10 +75,8 @@ class Run {
                                 {"policy_sha256", policy_.sha256()},
                                 {"withdrawn", gone.withdrawn},
                                 {"changed", gone.changed}});
-    if (next.withdrawals.size() > kMostWithdrawals)
-      next.withdrawals.erase(next.withdrawals.begin());
     publish(draft, std::move(next));
-    whole_ = true;
+    known_ = Index::Known::all;
     lost_.clear();
     result_["withdrawn"] = gone.withdrawn;
   }
@@ -88,7 +86,7 @@ class Run {
     begin(draft);
     if (anew) index_.forget_digests();
     SessionIntake intake({settings_, policy_, judge_, redactor_, key_, source_, index_, draft,
-                          output_.manifest().generation + 1, order_.progress});
+                          output_.manifest().generation + 1, progress_});
     auto passed = source_.read(anew ? Json() : order_.saved.at("cursor"),
                                [&](Session&& session) { intake.take(session); });
     result_["troubles"] = std::move(passed.troubles);
@@ -106,7 +104,7 @@ class Run {
   bool leads_to_more(const SessionIntake::Seen& seen, Draft& draft) {
     if (seen.kin_changed) {
       // Who a session is decides for all that came from it, and at once if nothing does any longer.
-      if (!policy_.problem()) (void)take_out(index_, judge_, draft);
+      if (!policy_.problem()) (void)take_out(index_, judge_, draft, progress_);
       index_.forget_digests();
     }
     if (seen.found_missed) index_.forget_rejected("broken_lineage");
@@ -123,7 +121,11 @@ class Run {
   }
 
   void publish(Draft& draft, Manifest next) {
+    std::int64_t looked = 0;
     const auto keep = [&](std::int64_t file, std::string_view line) {
+      ++looked;
+      progress_(
+          [&] { return "writing files anew: " + std::to_string(looked) + " pairs looked at"; });
       const auto key = key_of(line);
       const auto found = index_.find(key.digest);
       return found && found->id == key.id && found->file == file;
@@ -133,6 +135,7 @@ class Run {
       must_be_policy_of_now();
       index_.commit();
     });
+    index_.forget_gone();
   }
 
   // A long run may have been overtaken by a withdrawal.
@@ -176,11 +179,12 @@ class Run {
   Output output_;
   std::vector<std::int64_t> lost_;
   Index index_;
-  bool whole_;
+  Index::Known known_;
   ConsentPolicy policy_;
   Judge judge_;
   Redactor redactor_;
   RowKey key_;
+  Progress progress_;
   Json terms_;
   Json result_ = Json::object();
 };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
-#include <optional>
+#include <chrono>
 #include <string>
 #include <timmy/job.hpp>
 
 #include "output.hpp"
+#include "progress.hpp"
 #include "settings.hpp"
 #include "source.hpp"
 
@@ -17,9 +17,10 @@ struct IngestOrder {
   timmy::Json saved;  // what the last run that ended well returned as "saved"; null: there is none
   bool anew = false;  // every session again, whether it changed or not
   std::string now;    // for the record of a withdrawal
-  // Called every now and then with what was done so far. May throw, which ends the run with nothing
-  // changed.
-  std::function<void(const std::string& text)> progress = [](const std::string&) {};
+  // Called every now and then with what was done so far. May throw, which ends the run; a
+  // withdrawal that was done by then stays done.
+  Progress::Tell progress = [](const std::string&) {};
+  std::chrono::milliseconds between{500};  // two of them
   StepHook hook = [](std::string_view) {};
 };
 

@@ -135,5 +135,43 @@ TEST_F(KillTest, ARunThatEndedWithoutItsJobIsNotDoneTwice) {
   EXPECT_NO_THROW((void)validate_output(settings(), [](std::int64_t) {}));
 }
 
+TEST_F(KillTest, ARunThatSeesThatASessionIsSomebodyElses) {
+  stores_.put(simple("parent", "p", "P"));
+  stores_.put(Writer("child", "tool").child_of("parent").user("c").says("C").done());
+  ingest();
+  ASSERT_EQ(answers(), (std::vector<std::string>{"C", "P"}));
+  stores_.put(Writer("parent", "telegram").of_user("9").user("p").says("P").done());
+  kill_everywhere({}, "\"C\"");
+}
+
+TEST_F(KillTest, ARunThatSeesThatASessionIsTheOperatorsOwnAfterAll) {
+  stores_.put(Writer("parent", "telegram").of_user("9").user("p").says("P").done());
+  stores_.put(Writer("child", "tool").child_of("parent").user("c").says("C").done());
+  ingest();
+  ASSERT_EQ(answers(), std::vector<std::string>{});
+  stores_.put(simple("parent", "p", "P"));
+  kill_everywhere({"C", "P"}, "", 2);
+}
+
+// The index has it from a run that came to nothing else.
+TEST_F(KillTest, WhatAKilledRunHeardOfASessionDecidesThoughNoStoreHasItAnyLonger) {
+  stores_.put(simple("parent", "p", "P"));
+  stores_.put(Writer("child", "tool").child_of("parent").user("c").says("C").done());
+  ingest();
+  stores_.put(Writer("parent", "telegram").of_user("9").user("p").says("P").done());
+  struct Ended {};
+  EXPECT_THROW(ingest(false,
+                      [](std::string_view step) {
+                        if (step == "manifest") throw Ended();
+                      }),
+               Ended);
+  ASSERT_EQ(answers(), (std::vector<std::string>{"C", "P"}));
+  stores_.erase("parent");
+  stores_.erase("child");
+  ingest();
+  EXPECT_EQ(answers(), std::vector<std::string>{});
+  EXPECT_NO_THROW((void)validate_output(settings(), [](std::int64_t) {}));
+}
+
 }  // namespace
 }  // namespace provenance

@@ -57,14 +57,22 @@ class Library::Merger final : public Taker {
          Pass& pass)
       : sources_(std::move(sources)), now_(now), each_(each), pass_(pass), homes_(sources_) {}
 
-  // What each source has; one that can't be listed is left out of this pass.
+  // What each source has; one that can't be listed is left out of this pass. Files come before
+  // databases, in which a session is before it is in a file: so one that is born meanwhile is at
+  // worst missed by the files, and comes with them the next time, but never passes for one that is
+  // in no database.
   void list() {
-    std::erase_if(sources_, [&](Source* source) {
-      return !attempt(*source, [&] {
-        source->list([&](std::string_view id) { places_.emplace_back(hash_of(id), source); });
-        close_some(*source);
+    std::vector<Source*> listed;
+    for (auto at = sources_.rbegin(); at != sources_.rend(); ++at) {
+      Source& source = **at;
+      const bool done = attempt(source, [&] {
+        source.list([&](std::string_view id) { places_.emplace_back(hash_of(id), &source); });
+        close_some(source);
       });
-    });
+      if (done) listed.push_back(&source);
+    }
+    sources_.assign(listed.rbegin(), listed.rend());
+    std::reverse(places_.begin(), places_.end());
     std::stable_sort(places_.begin(), places_.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
   }

@@ -249,5 +249,61 @@ TEST_F(SeveralStores, ManyOfThemStayWithinTheirDescriptors) {
   EXPECT_THAT(read(), IsEmpty());
 }
 
+// Of a session that is born once the first of the two was listed: in the database, then as a file.
+class Newborn final : public Source {
+ public:
+  Newborn(Store::Kind kind, int& lists) : kind_(kind), lists_(lists) {}
+  [[nodiscard]] std::string name() const override {
+    return is_database() ? "database:db" : "folder:f";
+  }
+  [[nodiscard]] bool is_database() const override { return kind_ == Store::Kind::database; }
+  [[nodiscard]] bool unchanged(const Cursor& cursor, Instant) const override {
+    return is_database() && cursor.is_number();
+  }
+  void list(const std::function<void(std::string_view id)>& each) override {
+    listed_ = lists_++ > 0;
+    if (listed_) each("new");
+  }
+  [[nodiscard]] Cursor read(const Cursor&, Instant, Taker& taker) override {
+    if (listed_ && taker.wants("new")) taker.take(reading());
+    return 1;
+  }
+  [[nodiscard]] std::optional<Reading> find(const std::string&, Instant, std::size_t) override {
+    return reading();
+  }
+
+ private:
+  [[nodiscard]] Reading reading() const {
+    Reading reading;
+    reading.session.id = "new";
+    reading.session.store = {kind_, is_database() ? "db" : "f/session_new.json"};
+    reading.session.source = is_database() ? "telegram" : "cli";
+    reading.rows = is_database() ? 1 : 2;
+    return reading;
+  }
+  Store::Kind kind_;
+  int& lists_;
+  bool listed_ = false;
+};
+
+TEST_F(SeveralStores, ASessionThatIsBornWhileTheyAreListedNeverPassesForOneThatNoDatabaseHas) {
+  int lists = 0;
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<Newborn>(Store::Kind::database, lists));
+  sources.push_back(std::make_unique<Newborn>(Store::Kind::snapshot, lists));
+  Library library(std::move(sources));
+  std::vector<std::string> said_to_be_of;
+  const auto each = [&](Session&& session) {
+    said_to_be_of.push_back(session.source);
+    return true;
+  };
+  Cursors cursors{{"database:db", 1}};
+  cursors = library.read(cursors, now_, each).cursors;
+  EXPECT_THAT(said_to_be_of, testing::Each("telegram"));
+  said_to_be_of.clear();
+  (void)library.read(cursors, now_, each);
+  EXPECT_THAT(said_to_be_of, ElementsAre("telegram")) << "the next time it is whole";
+}
+
 }  // namespace
 }  // namespace provenance

@@ -48,6 +48,10 @@ Manifest manifest_from(const Json& json) {
 
 }  // namespace
 
+std::filesystem::path path_of(const std::filesystem::path& folder, const OutputFile& file) {
+  return folder / "pairs" / file.name;
+}
+
 Json redactions_json(const RedactionCounts& counts) {
   Json json = Json::object();
   for (std::size_t rule = 0; rule < counts.size(); ++rule)

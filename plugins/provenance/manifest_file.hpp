@@ -20,13 +20,17 @@ struct OutputFile {
   RedactionCounts redactions;
 };
 
+// Where it is, below the output's folder.
+[[nodiscard]] std::filesystem::path path_of(const std::filesystem::path& folder,
+                                            const OutputFile& file);
+
 // What manifest.json says: the output is the files that it lists, and no other.
 struct Manifest {
   std::int64_t generation = 0;  // grows with each change of the output
   timmy::Json terms;            // Settings::terms that all of it was made by; null: none yet
   timmy::Json about;  // "policy", "counts", "sources", as the run that wrote it found them
   std::vector<OutputFile> files;
-  timmy::Json withdrawals = timmy::Json::array();  // the last 1000
+  timmy::Json withdrawals = timmy::Json::array();  // all that there were, from the first on
 
   // Nothing there: the manifest of an output that is empty. Throws Permanent "damaged" for a file
   // that is no such manifest, since what it listed would else be taken for rubbish.

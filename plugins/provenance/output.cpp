@@ -70,10 +70,6 @@ Output::Output(const Settings& settings, StepHook hook)
   manifest_ = Manifest::load(folder_ / "manifest.json");
 }
 
-std::filesystem::path Output::path_of(const OutputFile& file) const {
-  return folder_ / "pairs" / file.name;
-}
-
 std::vector<std::int64_t> Output::sweep() {
   std::set<std::string> listed;
   for (const auto& file : manifest_.files) listed.insert(file.name);

@@ -34,7 +34,9 @@ class Output {
   Output(const Settings& settings, StepHook hook);
 
   [[nodiscard]] const Manifest& manifest() const { return manifest_; }
-  [[nodiscard]] std::filesystem::path path_of(const OutputFile& file) const;
+  [[nodiscard]] std::filesystem::path path_of(const OutputFile& file) const {
+    return provenance::path_of(folder_, file);
+  }
 
   // Removes what the manifest does not list. Returns the files that it lists and that are not there
   // whole: their numbers.

@@ -18,6 +18,11 @@ void note(std::vector<std::string>& notes, const std::string& place, const std::
 
 }  // namespace
 
+std::optional<Instant> live_until(std::optional<Instant> last, Instant now) {
+  if (!last || *last + kLiveFor <= now || *last > now + kLiveFor) return std::nullopt;
+  return *last + kLiveFor;
+}
+
 void seal(Reading& reading) {
   RowHash hash;
   hash.raw(reading.own).raw("\n");

@@ -28,6 +28,10 @@ struct Caps {
 // A session without an end counts as live for so long after its last message.
 constexpr auto kLiveFor = std::chrono::hours(1);
 
+// Until when that is; nothing: it is not live. A last message that is further ahead of now than
+// that was dated by a wrong clock, which must not keep its session back for ever.
+[[nodiscard]] std::optional<Instant> live_until(std::optional<Instant> last, Instant now);
+
 // A session as one store holds it.
 struct Reading {
   Session session;

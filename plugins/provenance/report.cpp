@@ -1,24 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report.hpp"
 
-#include "index.hpp"
-#include "output.hpp"
+#include <algorithm>
+
 #include "row_key.hpp"
+#include "standing.hpp"
 
 namespace provenance {
 
 using timmy::Json;
 
+namespace {
+
+// The manifest has all of them; a job's result is bounded.
+constexpr std::size_t kMostWithdrawals = 100;
+
+Json latest(const Json& withdrawals) {
+  Json some = Json::array();
+  const auto all = withdrawals.size();
+  for (auto at = all - std::min(all, kMostWithdrawals); at < all; ++at)
+    some.push_back(withdrawals[at]);
+  return some;
+}
+
+}  // namespace
+
 Json report(const Settings& settings, Json troubles) {
-  const FolderLock lock(settings.folder);
-  const Output output(settings, [](std::string_view) {});
-  const Manifest& manifest = output.manifest();
-  Index index(settings.folder / "index.db");
-  const bool whole = index.roll_back(manifest.generation);
-  const auto totals = index.totals();
+  const auto [manifest, index] = Standing::of(settings.folder);
+  const auto totals = index ? index->totals() : Index::Totals();
+  const auto key = RowKey::find(settings.folder);
   const auto policy = ConsentPolicy::load(settings.policy);
-  const Json terms =
-      settings.terms(policy.sha256(), Redactor().digest(), RowKey::of(settings.folder).name());
+  const Json terms = settings.terms(policy.sha256(), Redactor().digest(), key ? key->name() : "");
   const bool current =
       manifest.terms.is_object() && manifest.terms.value("sha256", "") == terms.at("sha256");
   return {{"folder", settings.folder.string()},
@@ -32,14 +44,15 @@ Json report(const Settings& settings, Json troubles) {
           {"redactions", redactions_json(manifest.redactions())},
           {"sources", totals.stores},
           {"troubles", std::move(troubles)},
-          {"withdrawals", manifest.withdrawals},
+          {"withdrawals", latest(manifest.withdrawals)},
+          {"withdrawals_in_all", manifest.withdrawals.size()},
           {"policy",
            {{"file", settings.policy.string()},
             {"rules", policy.rules()},
             {"problem", policy.problem() ? Json(*policy.problem()) : Json()}}},
           // Whether the output is what policy and config of today come to; else the next run sees
           // to it.
-          {"current", current && whole}};
+          {"current", current && index != nullptr}};
 }
 
 }  // namespace provenance

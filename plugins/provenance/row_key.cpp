@@ -9,6 +9,7 @@
 #include <array>
 #include <stdexcept>
 #include <timmy/failure.hpp>
+#include <utility>
 
 #include "files.hpp"
 #include "pair_hash.hpp"
@@ -17,6 +18,7 @@ namespace provenance {
 namespace {
 
 constexpr std::size_t kBytes = 32;
+constexpr const char* kFile = "row.key";
 
 using Bytes = std::array<unsigned char, kBytes>;
 
@@ -42,18 +44,22 @@ unsigned char digit_of(char c) {
 
 }  // namespace
 
+std::optional<RowKey> RowKey::find(const std::filesystem::path& folder) {
+  const auto path = folder / kFile;
+  const auto text = read_if_there(path, 4096);
+  if (!text) return std::nullopt;
+  if (is_key(*text)) return RowKey(*text);
+  throw timmy::Permanent("damaged", path.string() +
+                                        " is no key; put it back from a copy, or "
+                                        "remove it: then all pairs are written anew");
+}
+
 RowKey RowKey::of(const std::filesystem::path& folder) {
-  const auto path = folder / "row.key";
-  if (const auto text = read_if_there(path, 4096)) {
-    if (is_key(*text)) return RowKey(*text);
-    throw timmy::Permanent("damaged", path.string() +
-                                          " is no key; put it back from a copy, or "
-                                          "remove it: then all pairs are written anew");
-  }
+  if (auto known = find(folder)) return std::move(*known);
   Bytes fresh{};
   must(RAND_bytes(fresh.data(), static_cast<int>(fresh.size())));
   const auto text = hex_of(fresh) + "\n";
-  write_file(path, text);
+  write_file(folder / kFile, text);
   return RowKey(text);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ class RowKey {
   // That of a folder, which is there; made where it has none, 0600. Throws Permanent "damaged"
   // where the file is no key.
   [[nodiscard]] static RowKey of(const std::filesystem::path& folder);
+  // Likewise, but nothing where it has none.
+  [[nodiscard]] static std::optional<RowKey> find(const std::filesystem::path& folder);
 
   // Of a file's text: 64 hexadecimal digits, in lower case, and what follows them.
   explicit RowKey(std::string_view text);

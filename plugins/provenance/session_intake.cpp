@@ -30,10 +30,9 @@ std::string number_of(std::optional<Instant> instant) {
 // that nobody writes any longer may have one turn more than when somebody did.
 std::string state_of(const Session& session, Sha256& hash) {
   std::string said;
-  for (const auto& part :
-       {std::string(to_text(session.descent)), session.parent, session.source, session.user,
-        session.provider, session.model, session.chat, number_of(session.started),
-        number_of(session.ended)})
+  for (const auto& part : {std::string(to_text(session.descent)), session.parent, session.source,
+                           session.user, session.provider, session.model, session.chat,
+                           number_of(session.started), number_of(session.ended)})
     said += std::to_string(part.size()) + ":" + part;
   return session.digest + " " + hash.of(said) + (session.live ? " live" : "");
 }
@@ -47,7 +46,10 @@ bool same_kin(const Kin& a, const Kin& b) {
 
 void SessionIntake::take(const Session& session) {
   ++seen_.sessions;
-  tell();
+  it_.progress([&] {
+    return std::to_string(seen_.sessions) + " sessions read, " + std::to_string(seen_.emitted) +
+           " pairs";
+  });
   const auto known = it_.index.session(session.id);
   const auto state = state_of(session, hash_);
   if (known && known->digest == state) return;
@@ -60,8 +62,7 @@ void SessionIntake::take(const Session& session) {
 
   const auto ancestors = lineage(kin);
   const auto flaw = session_flaw(session, ancestors);
-  const auto key =
-      it_.index.put_session(kin, state, flaw, store_text(session.store, it_.redactor));
+  const auto key = it_.index.put_session(kin, state, flaw, store_text(session.store, it_.redactor));
   before_.clear();
   if (known)
     for (auto& pair : it_.index.pairs_of(key)) before_.emplace(pair.digest, pair);
@@ -143,14 +144,6 @@ void SessionIntake::remove(const IndexedPair& pair) {
   it_.index.remove(pair.digest);
   it_.draft.touch(pair.file);
   ++seen_.removed;
-}
-
-void SessionIntake::tell() {
-  const auto now = std::chrono::steady_clock::now();
-  if (now - told_ < std::chrono::milliseconds(500)) return;
-  told_ = now;
-  it_.progress(std::to_string(seen_.sessions) + " sessions read, " + std::to_string(seen_.emitted) +
-               " pairs");
 }
 
 }  // namespace provenance

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <map>
 #include <string>
 
@@ -10,6 +8,7 @@
 #include "judgement.hpp"
 #include "output.hpp"
 #include "pair_line.hpp"
+#include "progress.hpp"
 #include "redaction.hpp"
 #include "source.hpp"
 
@@ -29,7 +28,7 @@ class SessionIntake {
     Index& index;
     Draft& draft;
     std::int64_t generation;
-    const std::function<void(const std::string& text)>& progress;
+    Progress& progress;
   };
   explicit SessionIntake(Needs needs) : it_(needs) {}
 
@@ -53,14 +52,12 @@ class SessionIntake {
   void put(const Session& session, const Pair& pair, const Decision& decision, std::int64_t key,
            Counts& rejected);
   void remove(const IndexedPair& pair);
-  void tell();
 
   Needs it_;
   Sha256 hash_;
   Seen seen_;
   PairLine line_;
   std::map<std::string, IndexedPair> before_;  // what came of this session, by digest
-  std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace provenance

@@ -320,7 +320,7 @@ Json validate_output(const Settings& settings, const ByteProgress& progress) {
   const Manifest& manifest = output.manifest();
   const auto manifest_path = settings.folder / "manifest.json";
   Index index(settings.folder / "index.db");
-  if (!index.roll_back(manifest.generation))
+  if (index.roll_back(manifest.generation) == Index::Known::less)
     refuse(manifest_path, 1, "the index knows less than the manifest; run provenance_ingest");
   std::int64_t done = 0;
   for (const auto& file : manifest.files) {

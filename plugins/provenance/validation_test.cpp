@@ -73,11 +73,12 @@ TEST_F(ValidationTest, RefusesEachThingThatIsMissing) {
       {"license", "no licence"},         {"consent_rule", "no rule"},
       {"model_provider", "no provider"}, {"timestamp", "no time"},
       {"consent_level", "no consent"},   {"source", "no source"}};
-  for (const auto& [key, why] : needed) {
-    EXPECT_THAT(with([&key = key](Ordered& pair) { pair["metadata"][key] = ""; }), HasSubstr(why));
-    EXPECT_THAT(with([&key = key](Ordered& pair) { pair["metadata"].erase(key); }),
+  for (const auto& each : needed) {
+    const auto* const key = each.first;
+    EXPECT_THAT(with([&](Ordered& pair) { pair["metadata"][key] = ""; }), HasSubstr(each.second));
+    EXPECT_THAT(with([&](Ordered& pair) { pair["metadata"].erase(key); }),
                 HasSubstr("has not \"" + std::string(key) + "\""));
-    EXPECT_THAT(with([&key = key](Ordered& pair) { pair["metadata"][key] = nullptr; }),
+    EXPECT_THAT(with([&](Ordered& pair) { pair["metadata"][key] = nullptr; }),
                 HasSubstr("is no text"));
   }
   EXPECT_THAT(with([](Ordered& pair) { pair["metadata"]["consent_level"] = "none"; }),
@@ -103,12 +104,11 @@ TEST_F(ValidationTest, RefusesEachThingThatIsOfAnotherType) {
       {"/turn", "metadata.turn"},
       {"/context_messages", "metadata.context_messages"},
       {"/context_left_out", "metadata.context_left_out"}};
-  for (const auto& [pointer, why] : wrong)
-    EXPECT_THAT(with([&pointer = pointer](Ordered& pair) {
-                  pair["metadata"][Ordered::json_pointer(pointer)] = "x";
-                }),
-                HasSubstr(why))
-        << pointer;
+  for (const auto& each : wrong) {
+    const Ordered::json_pointer place(each.first);
+    EXPECT_THAT(with([&](Ordered& pair) { pair["metadata"][place] = "x"; }), HasSubstr(each.second))
+        << each.first;
+  }
   const auto number = [&](const char* pointer, auto value) {
     return with([&](Ordered& pair) { pair["metadata"][Ordered::json_pointer(pointer)] = value; });
   };

@@ -23,12 +23,20 @@ void judge_session(Index& index, const Judge& judge, Draft& draft, const KnownSe
 
 }  // namespace
 
-TakenOut take_out(Index& index, const Judge& judge, Draft& draft) {
+TakenOut take_out(Index& index, const Judge& judge, Draft& draft, Progress& progress) {
   TakenOut gone;
+  std::int64_t judged = 0;
   std::int64_t key = 0;
   for (auto sessions = index.emitted_after(key, kAtOnce); !sessions.empty();
        sessions = index.emitted_after(key, kAtOnce)) {
-    for (const auto& session : sessions) judge_session(index, judge, draft, session, gone);
+    for (const auto& session : sessions) {
+      judge_session(index, judge, draft, session, gone);
+      ++judged;
+      progress([&] {
+        return std::to_string(judged) + " sessions with pairs judged anew, " +
+               std::to_string(gone.withdrawn + gone.changed) + " pairs go";
+      });
+    }
     key = sessions.back().key;
   }
   return gone;

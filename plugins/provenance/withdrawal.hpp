@@ -6,6 +6,7 @@
 #include "index.hpp"
 #include "judgement.hpp"
 #include "output.hpp"
+#include "progress.hpp"
 
 namespace provenance {
 
@@ -16,6 +17,6 @@ struct TakenOut {
 
 // Takes each pair out of index and draft for which consent is not what it was when it came out.
 // What the index does not know of a session's lineage allows nothing.
-[[nodiscard]] TakenOut take_out(Index& index, const Judge& judge, Draft& draft);
+[[nodiscard]] TakenOut take_out(Index& index, const Judge& judge, Draft& draft, Progress& progress);
 
 }  // namespace provenance
