@@ -141,6 +141,7 @@ DispatchRoom::~DispatchRoom() {
   dispatcher_.reset();
   stop_->pull();
   cages_->close();
+  blocking_.close();
 }
 
 void DispatchRoom::read_config(const HostConfig& config) {

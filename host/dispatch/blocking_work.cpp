@@ -14,6 +14,7 @@ struct BlockingWork::State {
   std::deque<std::function<void()>> waiting;
   std::size_t threads = 0;
   std::size_t most = 1;
+  bool closed = false;
 };
 
 BlockingWork::BlockingWork(Loop& loop, std::size_t most)
@@ -21,15 +22,17 @@ BlockingWork::BlockingWork(Loop& loop, std::size_t most)
   state_->most = most;
 }
 
-BlockingWork::~BlockingWork() {
+void BlockingWork::close() {
   door_->close();
   std::unique_lock held(state_->mutex);
+  state_->closed = true;
   state_->waiting.clear();
   state_->ended.wait(held, [this] { return state_->threads == 0; });
 }
 
 void BlockingWork::begin(std::function<void()> work) {
   const std::scoped_lock held(state_->mutex);
+  if (state_->closed) return;
   state_->waiting.push_back(std::move(work));
   if (state_->threads == state_->most) return;
   // Neither the loop nor the store's thread may wait for git or for a program in a cage, and none

@@ -18,11 +18,13 @@ class BlockingWork {
  public:
   // `most` pieces of work at once, each on a thread of its own; more wait, in order.
   BlockingWork(Loop& loop, std::size_t most);
-  // What has not begun is not begun any more, and what is under way is waited for; nothing is
-  // answered.
-  ~BlockingWork();
+  ~BlockingWork() { close(); }
   BlockingWork(const BlockingWork&) = delete;
   BlockingWork& operator=(const BlockingWork&) = delete;
+
+  // What has not begun is not begun any more, and what is under way is waited for; nothing is
+  // answered. Before what the work uses ends.
+  void close();
 
   // Does it on another thread and answers on the loop, with what it returned or threw. Loop thread.
   template <class Work, class R = std::invoke_result_t<Work&>,

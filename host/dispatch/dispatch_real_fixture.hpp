@@ -112,6 +112,7 @@ class DispatchForReal : public VerifyTest {
       dispatcher.reset();
       stop->pull();
       cages->close();
+      blocking.close();
     }
     std::shared_ptr<StopLine> stop = std::make_shared<StopLine>();
     runs::SupervisedRunner runner;
