@@ -47,4 +47,4 @@ expect("\"ok\": true")
 
 run(${CMAKE_COMMAND} -E env --unset=GITEA_URL ${QUICKSTART} --once --bin ${prefix}/bin --forge ${FORGE}
   --folder ${WORK}/round)
-expect("every expected label is on the forge")
+expect("every expected label and the pull request are on the forge")

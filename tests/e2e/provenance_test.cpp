@@ -151,7 +151,7 @@ TEST_F(ProvenanceProcessTest, WhatIsAllowedComesOutAndWhatIsTakenBackLeavesNothi
 
   allow({rule("own", "internal", {{"source", "cli"}}),
          rule("alice-took-it-back", "none", {{"user", "123456"}})});
-  EXPECT_EQ(provenance({"validate"}).status, 1) << "what is out is no longer allowed";
+  EXPECT_EQ(provenance({"validate"}).status, 65) << "what is out is no longer allowed";
   const auto taken = provenance({"ingest"});
   EXPECT_EQ(taken.status, 0) << taken.err;
   EXPECT_THAT(taken.out, HasSubstr("1 pairs were withdrawn"));
@@ -180,7 +180,7 @@ TEST_F(ProvenanceProcessTest, ValidateNamesTheFirstOffence) {
   const auto file = paths_.timmy_home / "consent" / "pairs.jsonl";
   write_atomically(file, lines, 0600);
   const auto judged = provenance({"validate", file.string()});
-  EXPECT_EQ(judged.status, 1);
+  EXPECT_EQ(judged.status, 65);
   EXPECT_THAT(judged.err, AllOf(HasSubstr(file.string() + ":2: "), HasSubstr("licence")));
   EXPECT_EQ(provenance({"validate", pair_files()[0].string()}).status, 0);
   // And where it may not.
