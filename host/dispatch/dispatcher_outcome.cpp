@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "base/plural.hpp"
+
 namespace host::dispatch {
 namespace {
 
@@ -57,7 +59,7 @@ Outcome outcome_of_work(const Item& item, const Playbook& playbook, const RunFac
                              facts.status, what));
   }
   return {.move = Move::pass,
-          .reason = comment ? "it wrote its report" : fmt::format("{} commits", work.commits),
+          .reason = comment ? "it wrote its report" : plural(work.commits, "commit"),
           .feedback = {},
           .counts = true,
           .delay = {}};
@@ -106,7 +108,7 @@ Outcome outcome_of_gates(const Item& item, const Playbook& playbook, const WorkV
     if (check.state != Check::State::passed) failed.push_back(check.name);
   if (verdict.passed())
     return {.move = Move::pass,
-            .reason = fmt::format("{} checks passed", verdict.checks.size()),
+            .reason = plural(verdict.checks.size(), "check") + " passed",
             .feedback = {},
             .counts = false,
             .delay = {}};

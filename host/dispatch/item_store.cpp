@@ -205,8 +205,6 @@ Item move_item(Unit& unit, Item item, Move move, const MoveNote& note, WallTime 
   }
   if (!item.live()) {
     item.ended = now;
-    // What did not come by matching does not come back by it either.
-    item.rearmed = !item.matched;
     unit.run("DELETE FROM item_claims WHERE item=?", item.id);
   }
   write_row(unit, item, now);
