@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "base/plural.hpp"
 #include "config/document.hpp"
 #include "config/schema_words.hpp"
 

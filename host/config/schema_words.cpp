@@ -106,8 +106,4 @@ std::vector<std::string> type_of(const SchemaNode& node) {
   return node.types;
 }
 
-std::string plural(std::uint64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 }  // namespace host

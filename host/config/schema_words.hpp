@@ -3,7 +3,6 @@
 // A schema and a value in words, for messages.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +27,5 @@ namespace host {
 
 // The types that a schema names, its own or through $ref.
 [[nodiscard]] std::vector<std::string> type_of(const SchemaNode& node);
-
-// "1 item", "2 items".
-[[nodiscard]] std::string plural(std::uint64_t count, std::string_view noun);
 
 }  // namespace host

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/plural.hpp"
 #include "dispatch/template_quote.hpp"
 
 namespace host::dispatch {
@@ -32,8 +33,9 @@ std::string line_of(const Item& item, WallTime now) {
     line += fmt::format(", until {}", format_utc(item.due));
   line += ".";
   if (item.runs > 0)
-    line += fmt::format(" {} attempts used up, {} tokens spent, last run {}{}.", item.attempts,
-                        item.tokens, item.run, item.run_open ? ", which has not been judged" : "");
+    line += fmt::format(" {} used up, {} tokens spent, last run {}{}.",
+                        plural(static_cast<std::uint64_t>(item.attempts), "attempt"), item.tokens,
+                        item.run, item.run_open ? ", which has not been judged" : "");
   if (!item.head.empty())
     line += fmt::format(" Its work: {} on {}{}.", item.head, item.branch,
                         item.pushed.empty() ? ", not pushed" : ", pushed");
@@ -72,12 +74,10 @@ bool unchanged(const std::filesystem::path& file, const Note& note) {
 
 std::string continuity_entry(const ContinuityNote& note, WallTime now, const Zone& zone) {
   const auto count = note.items.size();
-  std::string text = fmt::format("## {} {}, timmy-host on {}: {} ({})\n\n",
-                                 format_local(now, zone).substr(11, 5), zone.name(), note.host,
-                                 count == 0   ? "nothing in hand"
-                                 : count == 1 ? "1 item in hand"
-                                              : fmt::format("{} items in hand", count),
-                                 note.occasion);
+  std::string text = fmt::format(
+      "## {} {}, timmy-host on {}: {} ({})\n\n", format_local(now, zone).substr(11, 5), zone.name(),
+      note.host, count == 0 ? "nothing in hand" : plural(count, "item") + " in hand",
+      note.occasion);
   for (const auto& item : note.items) text += line_of(item, now) + "\n";
   if (count != 0) text += "\n";
   return text;

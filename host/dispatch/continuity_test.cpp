@@ -53,7 +53,7 @@ TEST_F(Continuity, SaysWhatIsInHandForAPersonToRead) {
   EXPECT_THAT(text, StartsWith("# 2026-01-05\n\n## 12:00 UTC, timmy-host on allegro: 1 item in "
                                "hand (before shutdown)\n\n- org/app#12 "));
   EXPECT_THAT(text, HasSubstr("item 7 by bug-fixer in lane code: running at verify"));
-  EXPECT_THAT(text, HasSubstr("1 attempts used up, 1234 tokens spent, last run 7.2"));
+  EXPECT_THAT(text, HasSubstr("1 attempt used up, 1234 tokens spent, last run 7.2"));
   EXPECT_THAT(text, HasSubstr("abc on timmy/issue-12, not pushed"));
 }
 

@@ -280,6 +280,18 @@ TEST_F(CrashTest, RetriedItGoesOnFromWhatWasKeptWithAllAttempts) {
   EXPECT_FALSE(runs_.orders.back().workspace.head.empty());
 }
 
+TEST_F(CrashTest, WhatFailsWhenItIsRetriedIsNotBegunAnewByMatching) {
+  add_issue();
+  verifier_.passes = [](const VerifyOrder&) { return false; };
+  start();
+  ASSERT_TRUE(answer_of<Item>([&](Reply<Item> reply) {
+                dispatcher_->retry(only_item().id, std::move(reply));
+              }).ok());
+  tick(hours(3));
+  EXPECT_EQ(only_item().at.state, ItemState::failed);
+  EXPECT_EQ(only_item().runs, 4) << "two attempts, and two more that a person ordered";
+}
+
 TEST_F(CrashTest, WhileTheStoreCantWriteNothingIsDone) {
   add_issue();
   start();

@@ -99,6 +99,9 @@ void Dispatcher::Impl::take_found(FoundIssues found) {
   const auto repository = found.repository;
   std::optional<std::int64_t> only;
   if (!found.whole && found.issues.size() == 1) only = found.issues.front().number;
+  // The forge lists the newest first; the first places are for those that wait longest.
+  std::sort(found.issues.begin(), found.issues.end(),
+            [](const Issue& a, const Issue& b) { return a.number < b.number; });
   world_.store.run(
       [repository, only](Unit& unit) { return settled_items(unit, repository, only); },
       [weak = weak_from_this(), found = std::move(found)](Result<std::vector<Item>> settled) {

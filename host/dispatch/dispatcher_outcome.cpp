@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/plural.hpp"
+
 namespace host::dispatch {
 namespace {
 
@@ -83,7 +85,7 @@ Outcome outcome_of_work(const Item& item, const Playbook& playbook, const RunFac
                     what, facts.refused.empty() ? "" : " It had no tokens left."));
   }
   return {.move = Move::pass,
-          .reason = comment ? "it wrote its report" : fmt::format("{} commits", work.commits),
+          .reason = comment ? "it wrote its report" : plural(work.commits, "commit"),
           .feedback = {},
           .counts = true,
           .delay = {}};
@@ -138,7 +140,7 @@ Outcome outcome_of_gates(const Item& item, const Playbook& playbook, const WorkV
     if (check.state != Check::State::passed) failed.push_back(check.name);
   if (verdict.passed())
     return {.move = Move::pass,
-            .reason = fmt::format("{} checks passed", verdict.checks.size()),
+            .reason = plural(verdict.checks.size(), "check") + " passed",
             .feedback = {},
             .counts = false,
             .delay = {}};

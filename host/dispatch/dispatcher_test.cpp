@@ -258,6 +258,16 @@ TEST_F(DispatcherTest, WhatThrowsInAStepFailsItsItemAlone) {
   EXPECT_EQ(items()[1].at.state, ItemState::done);
 }
 
+TEST_F(DispatcherTest, OfIssuesThatAreFoundTogetherTheOldestIsFirst) {
+  for (int i = 0; i < 3; ++i) add_issue();
+  settings_.most_live = 2;
+  start();
+  ASSERT_EQ(items().size(), 2U);
+  EXPECT_EQ(items()[0].number, 1);
+  EXPECT_EQ(items()[1].number, 2);
+  EXPECT_EQ(runs_.orders.at(0).work.item.number, 1);
+}
+
 TEST_F(DispatcherTest, WaitsWhileTheForgeIsAwayAndGoesOnWhenItIsBack) {
   add_issue();
   runs_.by_themselves = false;

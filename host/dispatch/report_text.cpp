@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/plural.hpp"
 #include "base/sha256.hpp"
 #include "base/utf8.hpp"
 #include "dispatch/report.hpp"
@@ -75,8 +76,8 @@ std::string caveats(const ReportFacts& facts) {
 }
 
 std::string made_by(const Playbook& playbook, const ReportFacts& facts) {
-  return fmt::format("Playbook {}, run {}, {}: {} {}, {} tokens.", playbook.name, facts.run,
-                     facts.agent, facts.attempts, facts.attempts == 1 ? "attempt" : "attempts",
+  return fmt::format("Playbook {}, run {}, {}: {}, {} tokens.", playbook.name, facts.run,
+                     facts.agent, plural(static_cast<std::uint64_t>(facts.attempts), "attempt"),
                      facts.tokens) +
          caveats(facts);
 }

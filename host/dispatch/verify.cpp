@@ -126,20 +126,6 @@ WorkVerdict verify_report(const Playbook& playbook, const std::string& report,
   return verdict;
 }
 
-WorkVerdict refused_import(const workspaces::ImportResult& result) {
-  Findings findings;
-  for (const auto& problem : result.problems)
-    findings.add(problem.path.empty() ? problem.text : problem.path + ": " + problem.text);
-  return {{{"import", State::failed, "the commits hold what may not be taken in", findings.text()}},
-          {}};
-}
-
-WorkVerdict refused_import(const Error& error) {
-  return {{{"import", State::failed, "the commits can't be taken in",
-            error.message() + (error.next_step().empty() ? "" : "\n" + error.next_step())}},
-          {}};
-}
-
 WorkVerdict no_work() {
   return {{{"work", State::failed, "there is no commit on top of the base", {}}}, {}};
 }

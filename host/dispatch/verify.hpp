@@ -22,7 +22,6 @@
 #include "dispatch/playbook.hpp"
 #include "tokens/banned.hpp"
 #include "workspaces/clone_bundle.hpp"
-#include "workspaces/import.hpp"
 #include "workspaces/mirror.hpp"
 
 namespace host::dispatch {
@@ -101,9 +100,6 @@ struct VerifyRequest {
 [[nodiscard]] WorkVerdict verify_report(const Playbook& playbook, const std::string& report,
                                         const Redactor* redactor);
 
-// What the import says, as the one check of a verdict, for work that it did not take in.
-[[nodiscard]] WorkVerdict refused_import(const workspaces::ImportResult& result);
-[[nodiscard]] WorkVerdict refused_import(const Error& error);
 // There are no commits.
 [[nodiscard]] WorkVerdict no_work();
 

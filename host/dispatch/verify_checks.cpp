@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/plural.hpp"
 #include "base/utf8.hpp"
 #include "dispatch/playbook_paths.hpp"
 #include "dispatch/verify_secrets.hpp"
@@ -109,8 +110,9 @@ Check check_size(const WorkFacts& work, const DiffRules& rules) {
   const auto files = static_cast<std::int64_t>(work.files.size());
   std::int64_t lines = 0;
   for (const auto& file : work.files) lines += file.added + file.removed;
-  auto summary = fmt::format("{} files and {} lines changed; at most {} and {}", files, lines,
-                             rules.files, rules.lines);
+  auto summary =
+      fmt::format("{} and {} changed; at most {} and {}", plural(work.files.size(), "file"),
+                  plural(static_cast<std::uint64_t>(lines), "line"), rules.files, rules.lines);
   if (files > 0 && files <= rules.files && lines <= rules.lines)
     return {"size", Check::State::passed, std::move(summary), {}};
   if (files == 0) summary = "its commits change nothing against the base";
@@ -140,8 +142,8 @@ Check check_paths(const WorkFacts& work, const DiffRules& rules,
       findings.add(shown_path(path) + ": is not for this lane");
   }
   return check_of("paths", findings,
-                  fmt::format("{} paths touched, none that may not be", work.touched.size()),
-                  fmt::format("{} paths may not be touched", findings.count()));
+                  plural(work.touched.size(), "path") + " touched, none that may not be",
+                  plural(findings.count(), "path") + " may not be touched");
 }
 
 Check check_messages(const WorkFacts& work, const std::string& repository, std::int64_t number) {
@@ -159,7 +161,7 @@ Check check_messages(const WorkFacts& work, const std::string& repository, std::
         findings.add(fmt::format("{}: its message would close or open {}#{} once it is merged", of,
                                  shown_path(order.whose), order.number));
   }
-  return check_of("messages", findings, fmt::format("{} commits", work.commits.size()),
+  return check_of("messages", findings, plural(work.commits.size(), "commit"),
                   "messages of its commits say what they may not; write them anew (git rebase, or "
                   "git commit --amend)");
 }
@@ -236,13 +238,16 @@ std::vector<std::string> review_notes(const WorkFacts& work, const Findings& ski
   }
   for (const auto& commit : work.commits)
     if (!commit.author.ends_with(fmt::format("<{}>", author))) ++others;
-  if (gone > 0) notes.push_back(fmt::format("{} files of tests are removed", gone));
+  if (gone > 0) notes.push_back(fmt::format("removes {} of tests", plural(gone, "file")));
   if (changed > 0)
-    notes.push_back(fmt::format("{} files of tests have lines removed or changed", changed));
+    notes.push_back(
+        fmt::format("removes or changes lines in {} of tests", plural(changed, "file")));
   if (!skips.empty())
-    notes.push_back(fmt::format("{} added lines look like leaving a test out", skips.count()));
+    notes.push_back(
+        fmt::format("seems to leave tests out in {}", plural(skips.count(), "added line")));
   if (others > 0)
-    notes.push_back(fmt::format("{} commits name another author than the host's agents", others));
+    notes.push_back(
+        fmt::format("names another author than the host's agents in {}", plural(others, "commit")));
   return notes;
 }
 

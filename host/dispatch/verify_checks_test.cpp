@@ -141,10 +141,9 @@ TEST(ReviewNotes, TellWhatLeavesTestsOut) {
                 {"src/a_test.cpp", 3, 1, false},
                 {"src/new_test.cpp", 3, 0, false},
                 {"src/a.cpp", 3, 9, false}};
-  EXPECT_THAT(
-      review_notes(work, lines.skips(), "x"),
-      ElementsAre("1 files of tests are removed", "1 files of tests have lines removed or changed",
-                  "11 added lines look like leaving a test out"));
+  EXPECT_THAT(review_notes(work, lines.skips(), "x"),
+              ElementsAre("removes 1 file of tests", "removes or changes lines in 1 file of tests",
+                          "seems to leave tests out in 11 added lines"));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "dispatch/verify.hpp"
 #include "dispatch/verify_clone.hpp"
 #include "workspaces/git_fixture.hpp"
+#include "workspaces/import.hpp"
 
 namespace host::dispatch {
 
@@ -32,6 +33,15 @@ inline std::string failed_checks(const WorkVerdict& verdict) {
   for (const auto& check : verdict.checks)
     if (check.state == Check::State::failed) names += (names.empty() ? "" : ", ") + check.name;
   return names;
+}
+
+// Work that was not taken in is in no mirror, so no check but this can be made of it.
+inline WorkVerdict refused_import(const workspaces::ImportResult& result) {
+  std::string evidence;
+  for (const auto& problem : result.problems)
+    evidence += (problem.path.empty() ? "" : problem.path + ": ") + problem.text + "\n";
+  return {{{"import", Check::State::failed, "the commits hold what may not be taken in", evidence}},
+          {}};
 }
 
 // Runs .timmy/verify, which runs tests/run and must say how many tests passed.
@@ -65,7 +75,9 @@ class VerifyTest : public workspaces::ForgeTest {
   // What the host makes of what is committed in the clone.
   WorkVerdict verify(const Playbook& playbook = playbook_with(kGates), const Lane& lane = {}) {
     if (!bundle(*clone_)) return no_work();
-    const auto result = take_in(*clone_, import_rules(playbook, lane));
+    auto rules = import_rules(playbook, lane);
+    rules.closes = item().number;
+    const auto result = take_in(*clone_, rules);
     if (!result.problems.empty()) return refused_import(result);
     const VerifyClone fresh(*clones_, *mirror_, item(), clone_->record.branch, "main", result.head);
     const VerifyRequest request{.playbook = &playbook,

@@ -69,7 +69,7 @@ TEST_F(AnAgent, ThatMakesTheTestsRunNothingProvesNothing) {
   const auto verdict = verify();
   EXPECT_EQ(check_named(verdict, "command verify").state, State::passed);
   EXPECT_EQ(failed_checks(verdict), "proof in verify");
-  EXPECT_THAT(verdict.notes, Contains(HasSubstr("files of tests have lines removed")));
+  EXPECT_THAT(verdict.notes, Contains(HasSubstr("removes or changes lines in 1 file of tests")));
 }
 
 TEST_F(AnAgent, ThatHasTheTestsSkippedProvesNothingAndIsTold) {
@@ -79,7 +79,7 @@ TEST_F(AnAgent, ThatHasTheTestsSkippedProvesNothingAndIsTold) {
   agent_commits(*clone_);
   const auto verdict = verify();
   EXPECT_EQ(failed_checks(verdict), "proof in verify");
-  EXPECT_THAT(verdict.notes, Contains(HasSubstr("1 added lines look like leaving a test out")));
+  EXPECT_THAT(verdict.notes, Contains(HasSubstr("seems to leave tests out in 1 added line")));
 }
 
 TEST_F(AnAgent, ThatRemovesATestIsTold) {
@@ -93,8 +93,7 @@ TEST_F(AnAgent, ThatRemovesATestIsTold) {
   ASSERT_TRUE(bundle(*clone_));
   const auto result = take_in(*clone_);
   const auto work = read_work(*mirror_, clone_->record.base, result.head);
-  EXPECT_THAT(review_notes(work, {}, "agent@example.org"),
-              Contains("1 files of tests are removed"));
+  EXPECT_THAT(review_notes(work, {}, "agent@example.org"), Contains("removes 1 file of tests"));
 }
 
 TEST_F(AnAgent, ThatClaimsInItsReportThatTestsRanIsNotAsked) {
@@ -209,7 +208,7 @@ TEST_F(AnAgent, ThatClosesOtherIssuesInItsCommitsIsRefused) {
         State::failed)
         << words;
   agent_commits(*clone_, "Fix it\n\nCloses #99");
-  EXPECT_THAT(feedback(verify()), HasSubstr("would close or open #99"));
+  EXPECT_THAT(feedback(verify()), HasSubstr("\"Closes #99\", which would close or reopen it"));
 }
 
 TEST_F(AnAgent, MayCloseItsOwnIssueAndNameOthers) {
@@ -238,7 +237,7 @@ TEST_F(AnAgent, ThatCallsItselfSomebodyElseIsTold) {
                                  "Ada Lovelace <ada@example.org>"});
   const auto verdict = verify();
   EXPECT_TRUE(verdict.passed()) << feedback(verdict);
-  EXPECT_THAT(verdict.notes, Contains(HasSubstr("name another author")));
+  EXPECT_THAT(verdict.notes, Contains(HasSubstr("names another author")));
 }
 
 TEST_F(AnAgent, WhoseOutputIsHugeIsHeardInPart) {

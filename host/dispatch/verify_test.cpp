@@ -5,6 +5,7 @@
 namespace host::dispatch {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using workspaces::put;
@@ -30,10 +31,23 @@ TEST_F(Verify, MakesEachCheckThatThePlaybookAsksFor) {
 
 TEST_F(Verify, FindsAllThatIsWrongAtOnce) {
   for (int i = 0; i < 3; ++i) put(tree() / ("f" + std::to_string(i)), "xyz\n");
-  agent_commits(*clone_, "Closes #99");
+  agent_commits(*clone_, "Timmy-Run: 99.9");
   const auto verdict = verify(playbook_with(
       "gates: { diff: { files: 2 }, banned: [xyz], commands: [{ name: a, run: [\"false\"] }] }\n"));
   EXPECT_EQ(failed_checks(verdict), "size, messages, banned texts, command a");
+}
+
+// Before it can be verified: what is refused comes into no mirror, and nothing reads or runs it.
+TEST_F(Verify, LearnsAllThatTheImportRefusesAtOnce) {
+  put(tree() / "secret", "xyz\n");
+  put(tree() / ".timmy" / "verify", "#!/bin/sh\n");
+  agent_commits(*clone_, "Closes #99");
+  const auto verdict = verify(playbook_with("gates: { diff: { denied_paths: [secret] } }\n"));
+  EXPECT_EQ(failed_checks(verdict), "import");
+  EXPECT_THAT(
+      feedback(verdict),
+      AllOf(HasSubstr("secret: may not be touched"), HasSubstr(".timmy/verify: may not be touched"),
+            HasSubstr("\"Closes #99\", which would close or reopen it at the forge")));
 }
 
 TEST_F(Verify, SeesAConflictWithTheBaseAsItIsNow) {
