@@ -38,11 +38,12 @@ dispatch::DispatchOrder order_of(PlaybookDesk::Order order) {
 }
 
 // By the same proxy as the host's own client.
-workspaces::GitSettings git_settings(const Paths& paths) {
+workspaces::GitSettings git_settings(const Paths& paths, std::shared_ptr<const StopLine> stop) {
   const auto environment = Environment::of_process();
   return {.home = paths.mirrors() / "home",
           .ca_file = {},
-          .proxy = proxy_variables([&](const std::string& name) { return environment.get(name); })};
+          .proxy = proxy_variables([&](const std::string& name) { return environment.get(name); }),
+          .stop = std::move(stop)};
 }
 
 dispatch::CageFolders folders_of(const Paths& paths) { return {paths.runs(), paths.attempts()}; }
@@ -77,7 +78,7 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
       blocking_(ground_.loop, kMostBlocking),
       cages_(std::make_shared<dispatch::ItemCages>(ground_.loop, runner_, folders_of(ground_.paths),
                                                    ground_.instance)),
-      git_(git_settings(ground_.paths), ground_.paths.mirrors(), ground_.paths.clones(),
+      git_(git_settings(ground_.paths, stop_), ground_.paths.mirrors(), ground_.paths.clones(),
            ground_.clock),
       workspaces_({ground_.store,
                    ground_.gitea,
@@ -138,6 +139,7 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
 // What waits for a cage is told first: the threads that wait are joined by `blocking_`.
 DispatchRoom::~DispatchRoom() {
   dispatcher_.reset();
+  stop_->pull();
   cages_->close();
 }
 
@@ -151,8 +153,8 @@ void DispatchRoom::read_config(const HostConfig& config) {
   housekeeping_.set_bounds(
       {.most = static_cast<std::size_t>(config.runs.most), .bytes = config.runs.bytes});
   rules_ = load_rules(config, ground_.paths);
-  for (const auto& fault : rules_.faults) ground_.log.named("dispatch").error("{}", fault);
-  attention_ = rules_.faults;
+  attention_ = rules_.fault_lines();
+  for (const auto& line : attention_) ground_.log.named("dispatch").error("{}", line);
   attention_.insert(attention_.end(), cage_faults_.begin(), cage_faults_.end());
 }
 
@@ -243,6 +245,8 @@ void DispatchRoom::drain(Duration grace, std::function<void()> done) {
       go_on();
     });
   });
+  // What it was at is begun anew by the next host.
+  stop_->pull();
 }
 
 ItemSources DispatchRoom::sources() {

@@ -66,7 +66,8 @@ class DispatchRoom final : public PlaybookDesk {
   void hand_over(const deadman::Survey& survey, const deadman::Moment& now) {
     hand_over_.act(survey, now);
   }
-  // Ends what is under way and writes the day's note, or gives up after `grace`; then `done`.
+  // Ends what is under way, git included, and writes the day's note, or gives up after `grace`;
+  // then `done`.
   void drain(Duration grace, std::function<void()> done);
 
   [[nodiscard]] ItemSources sources();
@@ -102,6 +103,7 @@ class DispatchRoom final : public PlaybookDesk {
   runs::SupervisedRunner runner_;
   dispatch::BlockingWork blocking_;
   std::shared_ptr<dispatch::ItemCages> cages_;
+  std::shared_ptr<StopLine> stop_ = std::make_shared<StopLine>();  // of git
   dispatch::ItemGit git_;
   dispatch::GitWorkspaces workspaces_;
   dispatch::CagedRuns runs_;

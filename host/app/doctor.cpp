@@ -238,7 +238,7 @@ class Examination {
 
   void look_at_playbooks() {
     if (!loaded_ || !dispatches(loaded_->config)) return;
-    for (const auto& fault : load_rules(loaded_->config, paths_).faults)
+    for (const auto& fault : load_rules(loaded_->config, paths_).fault_lines())
       add(Grade::fail, "playbooks", fault, "See timmy-host playbooks check.");
   }
 

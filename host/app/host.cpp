@@ -159,11 +159,11 @@ void Host::recovered(const Recovery& recovery) {
   interrupted_writes_.look();
   open_tokens();
   open_deadman();
-  open_dispatch();
   rescan();
   admin_ = std::make_unique<AdminApi>(context_, loop_, log_.named("admin"), store_, queue_,
                                       scheduler_, *this, options_.paths.socket(),
-                                      options_.paths.cookie(), token_sources(), item_sources());
+                                      options_.paths.cookie(), token_sources());
+  open_dispatch();
   scheduler_.set_stop_handler(
       [this](JobId job, bool at_once) { (void)executor_.cancel(job, at_once); });
   clock_watch_ = std::make_unique<ClockWatch>(context_, [this] { scheduler_.clock_changed(); });

@@ -6,15 +6,15 @@ namespace {
 
 Error no_dispatcher(const std::string& fault) {
   return Error(Code::unavailable,
-               fault.empty() ? "no playbook was on when this host started"
-                             : "no work is dispatched: " + fault,
-               fault.empty() ? "Enable one in host.yaml, and restart the host." : "");
+               fault.empty() ? "no playbook is on" : "no work is dispatched: " + fault,
+               fault.empty() ? "Enable one in host.yaml, and reload the host." : "");
 }
 
 }  // namespace
 
-// Without it the host goes on.
+// Without it the host goes on, and the next reload tries again.
 void Host::open_dispatch() {
+  dispatch_fault_.clear();
   if (!dispatches(config_.config)) return;
   const auto opened = attempt([this] {
     dispatch_ = std::make_unique<DispatchRoom>(
@@ -23,7 +23,10 @@ void Host::open_dispatch() {
                        queue_.instance(), log_},
         config_.config);
   });
-  if (opened.ok()) return dispatch_->start();
+  if (opened.ok()) {
+    if (admin_) admin_->set_items(dispatch_->sources());
+    return dispatch_->start();
+  }
   dispatch_fault_ = opened.error().message();
   log_.named("dispatch").error("no work is dispatched: {}", opened.error().what());
 }
@@ -32,13 +35,6 @@ void Host::add_dispatch_attention(Json& lines) const {
   if (!dispatch_fault_.empty()) lines.push_back("no work is dispatched: " + dispatch_fault_);
   if (dispatch_)
     for (const auto& line : dispatch_->attention()) lines.push_back(line);
-  else if (dispatch_fault_.empty() && dispatches(config_.config))
-    lines.push_back("a playbook was turned on since this host started; restart the host");
-}
-
-std::optional<ItemSources> Host::item_sources() {
-  if (!dispatch_) return std::nullopt;
-  return dispatch_->sources();
 }
 
 void Host::stop_dispatch(const std::function<void()>& done) {

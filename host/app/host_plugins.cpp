@@ -109,7 +109,10 @@ void Host::reload() {
     apply_queue_settings();
     pool_.configure(pool_settings(options_.paths, config_.config));
     watch_folders();
-    if (dispatch_) dispatch_->configure(config_.config);
+    if (dispatch_)
+      dispatch_->configure(config_.config);
+    else
+      open_dispatch();
     for (const auto& warning : config_.warnings) log_.warn("{}", warning);
     apply(std::move(entries));
     note_reload("");

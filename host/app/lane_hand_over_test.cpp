@@ -75,16 +75,14 @@ class LaneHandOverTest : public ::testing::Test {
   std::vector<dispatch::Item> items_;
   std::set<std::string> lanes_ = {"code", "spare"};
   std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
-  LaneHandOver hand_over_{{.store = store_,
-                           .clock = loop_.clock(),
-                           .lanes = [this] { return lanes_; },
-                           .live = [this] { return items_; },
-                           .hand_over =
-                               [this](const std::string& from, const std::string& to,
-                                      const std::string&, const Reply<int>& reply) {
-                                 reply(move_items(from, to));
-                               },
-                           .log = Log::to_memory(lines_)}};
+  LaneHandOver hand_over_{
+      {.store = store_,
+       .clock = loop_.clock(),
+       .lanes = [this] { return lanes_; },
+       .live = [this] { return items_; },
+       .hand_over = [this](const std::string& from, const std::string& to, const std::string&,
+                           const Reply<int>& reply) { reply(move_items(from, to)); },
+       .log = Log::to_memory(lines_)}};
 };
 
 TEST_F(LaneHandOverTest, ADeadAgentsWorkGoesToTheOtherLaneAndThatIsAudited) {
@@ -132,7 +130,8 @@ TEST_F(LaneHandOverTest, ALaneThatThereIsNotIsToldBeforeAnybodyIsDead) {
   lanes_ = {"code"};
   look();
   look();
-  EXPECT_THAT(hand_over_.faults(), ElementsAre(HasSubstr("watch.hermes.dispatch names lane spare")));
+  EXPECT_THAT(hand_over_.faults(),
+              ElementsAre(HasSubstr("watch.hermes.dispatch names lane spare")));
   EXPECT_EQ(lines_->size(), 1U) << "once";
   add_item(1, "code");
   dies();

@@ -5,13 +5,13 @@
 #include <cstdlib>
 
 #include "app/deadman_report.hpp"
+#include "app/dispatch_rules.hpp"
 #include "app/enforcement.hpp"
 #include "app/installation.hpp"
 #include "app/instance_lock.hpp"
 #include "app/meter_bypass.hpp"
 #include "app/model_routes.hpp"
 #include "app/plan.hpp"
-#include "app/playbook_report.hpp"
 #include "app/report.hpp"
 #include "plugins/catalogue.hpp"
 #include "plugins/plugin_file.hpp"
@@ -248,9 +248,9 @@ ConfigCheck offline_check(const std::filesystem::path& config, const std::string
     const auto loaded = load_host_config(config, host_name, paths, Environment::of_process());
     check.warnings = loaded.warnings;
     PluginCheck(config, paths, plugin_dirs, check).run(loaded);
-    const auto [errors, warnings] = examine_playbooks(loaded.config, paths);
-    check.errors.insert(check.errors.end(), errors.begin(), errors.end());
-    check.warnings.insert(check.warnings.end(), warnings.begin(), warnings.end());
+    const auto rules = load_rules(loaded.config, paths);
+    check.errors.insert(check.errors.end(), rules.faults.begin(), rules.faults.end());
+    check.warnings.insert(check.warnings.end(), rules.warnings.begin(), rules.warnings.end());
   } catch (const ConfigError& error) {
     check.errors = error.problems();
   }

@@ -22,33 +22,13 @@ using dispatch::PlaybookSet;
 struct Loaded {
   HostConfig config;
   PlaybookSet set;
-  std::vector<Problem> missing;  // what host.yaml names and no folder has
+  std::vector<Problem> missing;
 };
 
-std::string misnamed(const std::string& name, const PlaybookSet& set) {
-  std::vector<std::string> names;
-  for (const auto& file : set.files) names.push_back(file.name);
-  const auto near = nearest(name, names);
-  return near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near);
-}
-
-Loaded load(HostConfig config, const Paths& paths) {
-  Loaded loaded{.config = std::move(config), .set = {}, .missing = {}};
-  loaded.set = dispatch::load_playbooks(playbook_folders(loaded.config, paths));
-  for (const auto& folder : loaded.config.playbook_dirs)
-    if (std::error_code ignored; !fs::is_directory(folder, ignored))
-      loaded.set.warnings.push_back("playbook_dirs names " + folder.string() +
-                                    ", which is no folder");
-  for (const auto& [name, settings] : loaded.config.playbooks)
-    if (loaded.set.find(name) == nullptr)
-      loaded.missing.push_back({settings.where, "/playbooks/" + name,
-                                fmt::format("playbooks.{} is no playbook that this host has{}",
-                                            name, misnamed(name, loaded.set))});
-  return loaded;
-}
-
 Loaded load(const ForgeAsker& asker) {
-  return load(load_or_default(asker.config, asker.host_name, asker.paths).config, asker.paths);
+  auto config = load_or_default(asker.config, asker.host_name, asker.paths).config;
+  auto [set, missing] = find_playbooks(config, asker.paths);
+  return {std::move(config), std::move(set), std::move(missing)};
 }
 
 Json warnings_json(const Loaded& loaded) {
@@ -56,12 +36,6 @@ Json warnings_json(const Loaded& loaded) {
   for (const auto& problem : loaded.missing)
     warnings.push_back(problem.where + ": " + problem.message);
   return warnings;
-}
-
-const PlaybookSettings& settings_of(const HostConfig& config, const std::string& name) {
-  static const PlaybookSettings kOff;
-  const auto found = config.playbooks.find(name);
-  return found == config.playbooks.end() ? kOff : found->second;
 }
 
 std::string state_of(const PlaybookFile& file, const PlaybookSettings& settings) {
@@ -157,7 +131,8 @@ Json check_json(const PlaybookSet& set, bool with_lanes, std::vector<Problem> pr
 
 const PlaybookFile& named(const PlaybookSet& set, const std::string& name) {
   if (const auto* file = set.find(name)) return *file;
-  throw Error(Code::not_found, "there is no playbook \"" + name + "\"" + misnamed(name, set),
+  throw Error(Code::not_found,
+              "there is no playbook \"" + name + "\"" + nearest_playbook(name, set),
               "See what there is: timmy-host playbooks list.");
 }
 
@@ -183,20 +158,6 @@ Json playbooks_check(const ForgeAsker& asker, const std::vector<fs::path>& files
   });
   const auto lanes = has_lanes ? dispatch::LanesFile{} : load(asker).set.lanes;
   return check_json(dispatch::check_playbooks(files, lanes), has_lanes, {});
-}
-
-PlaybookFindings examine_playbooks(const HostConfig& config, const Paths& paths) {
-  const auto is_on = [](const auto& each) { return each.second.enabled; };
-  if (std::none_of(config.playbooks.begin(), config.playbooks.end(), is_on)) return {};
-  const auto loaded = load(config, paths);
-  PlaybookFindings findings{.errors = loaded.missing, .warnings = loaded.set.warnings};
-  const auto take = [&](const std::vector<Problem>& problems) {
-    findings.errors.insert(findings.errors.end(), problems.begin(), problems.end());
-  };
-  take(loaded.set.lanes.problems);
-  for (const auto& file : loaded.set.files)
-    if (settings_of(config, file.name).enabled) take(file.problems);
-  return findings;
 }
 
 Json playbook_report(const ForgeAsker& asker, const std::string& name) {

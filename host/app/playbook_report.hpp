@@ -27,14 +27,6 @@ namespace host {
 [[nodiscard]] Json playbooks_check(const ForgeAsker& asker,
                                    const std::vector<std::filesystem::path>& files);
 
-struct PlaybookFindings {
-  std::vector<Problem> errors;
-  std::vector<std::string> warnings;
-};
-// What is wrong with the playbooks that host.yaml turns on here, and with the lanes; of a host that
-// turns none on, nothing.
-[[nodiscard]] PlaybookFindings examine_playbooks(const HostConfig& config, const Paths& paths);
-
 // {"name", "state", "file", "settings": [{"key", "value", "from"}], "agent", "lane", "rules",
 //  "prompt", "problems"}; `from` is "file:line:col", or empty for a default. Throws
 // Error{not_found} with the nearest name.

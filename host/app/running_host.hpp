@@ -120,7 +120,6 @@ class Host final : public HostControl {
   void open_deadman();
   void open_dispatch();
   void add_dispatch_attention(Json& lines) const;
-  [[nodiscard]] std::optional<ItemSources> item_sources();
   void stop_dispatch(const std::function<void()>& done);
   [[nodiscard]] Json tokens_report() const;
   void finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state);
@@ -187,7 +186,7 @@ class Host final : public HostControl {
   std::unique_ptr<FolderWatch> folder_watch_;
   WebhookServer webhooks_;
   std::string webhooks_fault_;              // why they do not come in, though host.yaml says where
-  std::unique_ptr<DispatchRoom> dispatch_;  // none while no playbook was on at the start
+  std::unique_ptr<DispatchRoom> dispatch_;  // none before a playbook is on
   std::string dispatch_fault_;              // why there is none, though one is on
   std::unique_ptr<AdminApi> admin_;
   boost::asio::signal_set signals_;

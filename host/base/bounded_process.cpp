@@ -80,9 +80,21 @@ BoundedEnding end_early(Child& child, BoundedEnding::Kind kind) {
   return ending;
 }
 
+// What a program gets to remove its locks and the like when it is told to end.
+constexpr auto kClearUp = std::chrono::seconds(3);
+
+// What it prints meanwhile is nobody's; where that fills a pipe, the SIGKILL follows.
+[[noreturn]] void end_stopped(Child& child) {
+  child.signal_group(SIGTERM);
+  pollfd ended{child.pidfd(), POLLIN, 0};
+  (void)::poll(&ended, 1, static_cast<int>(std::chrono::milliseconds(kClearUp).count()));
+  child = Child();
+  throw Error(Code::unavailable, "the host is stopping");
+}
+
 struct Streams {
   Pipe output, errors;
-  std::array<pollfd, 3> watched{};
+  std::array<pollfd, 4> watched{};
 
   // Takes some of what both hold. False: the sink has enough.
   bool take(const OutputSink& sink, const OutputSink& keep_errors) {
@@ -95,18 +107,20 @@ struct Streams {
   }
 };
 
-BoundedEnding watch(Child& child, Streams& streams, Duration limit, const OutputSink& sink,
+BoundedEnding watch(Child& child, Streams& streams, const BoundedRun& run, const OutputSink& sink,
                     const OutputSink& keep_errors) {
-  const Instant end = std::chrono::steady_clock::now() + limit;
+  const Instant end = std::chrono::steady_clock::now() + run.limit;
   streams.watched = {{{child.pidfd(), POLLIN, 0},
                       {streams.output.reader(), POLLIN, 0},
-                      {streams.errors.reader(), POLLIN, 0}}};
+                      {streams.errors.reader(), POLLIN, 0},
+                      {run.stop != nullptr ? run.stop->fd() : -1, POLLIN, 0}}};
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
     if (left.count() <= 0) return end_early(child, BoundedEnding::Kind::timed_out);
     (void)::poll(streams.watched.data(), streams.watched.size(),
                  static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
+    if (streams.watched[3].revents != 0) end_stopped(child);
     if (!streams.take(sink, keep_errors)) return end_early(child, BoundedEnding::Kind::stopped);
     if (const auto exit = child.reap()) {
       // What it printed last may have come after the look above: one look more, and no more than
@@ -120,6 +134,8 @@ BoundedEnding watch(Child& child, Streams& streams, Duration limit, const Output
 }  // namespace
 
 BoundedEnding run_bounded(const BoundedRun& run, const OutputSink& sink) {
+  if (run.stop != nullptr && run.stop->pulled())
+    throw Error(Code::unavailable, "the host is stopping");
   Streams streams;
   auto request = run.request;
   if (run.input >= 0) request.descriptors.emplace_back(run.input, 0);
@@ -134,7 +150,7 @@ BoundedEnding run_bounded(const BoundedRun& run, const OutputSink& sink) {
     errors.append(piece.substr(0, run.most_errors - errors.size()));
     return true;
   };
-  auto ending = watch(child, streams, run.limit, sink, keep_errors);
+  auto ending = watch(child, streams, run, sink, keep_errors);
   ending.errors = std::move(errors);
   return ending;
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/process.hpp"
+#include "base/stop_line.hpp"
 
 namespace host {
 
@@ -22,6 +23,7 @@ struct BoundedRun {
   std::uint64_t most_memory = 0;    // bytes of data (RLIMIT_DATA); 0: unbounded
   std::uint64_t largest_file = 0;   // bytes that it may write to one file; 0: unbounded
   std::size_t most_errors = 16384;  // of its standard error, the first bytes
+  const StopLine* stop = nullptr;   // once it is pulled the program is told to end; none: never
 };
 
 struct BoundedEnding {
@@ -35,7 +37,8 @@ struct BoundedEnding {
 
 // Runs it and hands `sink` what it prints. What is left of its process group when it ends, or at
 // its limit, is killed. Blocks; any thread that may wait. Throws Error when it can't be started,
-// and what the sink throws.
+// and what the sink throws; Error{unavailable} once `stop` is pulled: its group has had a SIGTERM
+// then and a moment to clear up.
 [[nodiscard]] BoundedEnding run_bounded(const BoundedRun& run, const OutputSink& sink);
 
 // A file in memory that holds `text`, at its start: for a program's standard input. Throws.

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,6 +47,56 @@ TEST(RunBounded, HandsOutOutputAndKeepsErrorsApart) {
   EXPECT_FALSE(seen.ending.ok());
   EXPECT_EQ(seen.output, "out\n");
   EXPECT_EQ(seen.ending.errors, "wrong\n");
+}
+
+TEST(RunBounded, IsToldToEndByAStopAndMayClearUp) {
+  const TestFolder folder;
+  const auto lock = folder / "lock";
+  StopLine stop;
+  auto command = shell("touch '" + lock.string() + "'; trap 'rm \"" + lock.string() +
+                       "\"; exit 1' TERM; echo begun; sleep 600 & wait");
+  command.stop = &stop;
+  try {
+    (void)run_bounded(command, [&](std::string_view) {
+      EXPECT_TRUE(std::filesystem::exists(lock));
+      stop.pull();
+      return true;
+    });
+    ADD_FAILURE() << "it was not stopped";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::unavailable);
+  }
+  EXPECT_FALSE(std::filesystem::exists(lock));
+}
+
+TEST(RunBounded, LeavesNothingOfAGroupThatDoesNotMindAStop) {
+  StopLine stop;
+  auto command = shell("trap '' TERM; (trap '' TERM; exec sleep 600) & echo $!; wait");
+  command.stop = &stop;
+  std::string pid;
+  EXPECT_THROW((void)run_bounded(command,
+                                 [&](std::string_view piece) {
+                                   pid += piece;
+                                   stop.pull();
+                                   return true;
+                                 }),
+               Error);
+  // A moment passes between the signal and the end of one that is not this process's child.
+  const auto until = std::chrono::steady_clock::now() + 20s;
+  while (::kill(std::stoi(pid), 0) == 0 && std::chrono::steady_clock::now() < until) continue;
+  EXPECT_NE(::kill(std::stoi(pid), 0), 0);
+}
+
+TEST(RunBounded, StartsNothingOnceStopped) {
+  StopLine stop;
+  EXPECT_FALSE(stop.pulled());
+  stop.pull();
+  EXPECT_TRUE(stop.pulled());
+  const TestFolder folder;
+  auto command = shell("touch '" + (folder / "ran").string() + "'");
+  command.stop = &stop;
+  EXPECT_THROW((void)run_bounded(command, [](std::string_view) { return true; }), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder / "ran"));
 }
 
 TEST(RunBounded, TakesAllThatWasPrintedBeforeTheEnd) {

@@ -135,10 +135,10 @@ struct HostConfig {
   TrustSettings trust;
   WebhookSettings webhooks;
   ModelSettings model;
-  std::vector<std::filesystem::path> plugin_dirs;            // searched besides the usual ones
-  std::map<std::string, PluginSettings> plugins;             // by plugin id
-  std::vector<std::filesystem::path> playbook_dirs;          // searched besides the usual ones
-  std::map<std::string, PlaybookSettings> playbooks;         // by name
+  std::vector<std::filesystem::path> plugin_dirs;     // searched besides the usual ones
+  std::map<std::string, PluginSettings> plugins;      // by plugin id
+  std::vector<std::filesystem::path> playbook_dirs;   // searched besides the usual ones
+  std::map<std::string, PlaybookSettings> playbooks;  // by name
   RunSettings runs;
   std::map<std::string, std::filesystem::path> credentials;  // name -> file with the secret
 };

@@ -51,8 +51,7 @@ class AdminApi::Impl {
  public:
   Impl(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
        Scheduler& scheduler, HostControl& control, const std::filesystem::path& socket,
-       const std::filesystem::path& cookie, std::optional<TokenSources> tokens,
-       std::optional<ItemSources> items)
+       const std::filesystem::path& cookie, std::optional<TokenSources> tokens)
       : loop_(&loop),
         log_(std::move(log)),
         store_(&store),
@@ -62,7 +61,6 @@ class AdminApi::Impl {
         db_(loop, control),
         jobs_(loop, queue, control),
         tokens_(std::move(tokens)),
-        items_(std::move(items)),
         runs_(tokens_.value_or(TokenSources{})),
         cookie_(random_cookie()),
         server_(context, [this](ServerRequest request, Respond respond) {
@@ -73,6 +71,7 @@ class AdminApi::Impl {
     server_.listen_unix(socket, 0600);
   }
 
+  void set_items(ItemSources items) { items_ = std::move(items); }
   void job_ended(JobId job) { jobs_.ended(job); }
 
   void stop(std::function<void()> done) {
@@ -365,10 +364,11 @@ class AdminApi::Impl {
 AdminApi::AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store,
                    Queue& queue, Scheduler& scheduler, HostControl& control,
                    const std::filesystem::path& socket, const std::filesystem::path& cookie,
-                   std::optional<TokenSources> tokens, std::optional<ItemSources> items)
+                   std::optional<TokenSources> tokens)
     : impl_(std::make_unique<Impl>(context, loop, std::move(log), store, queue, scheduler, control,
-                                   socket, cookie, std::move(tokens), std::move(items))) {}
+                                   socket, cookie, std::move(tokens))) {}
 AdminApi::~AdminApi() = default;
+void AdminApi::set_items(ItemSources items) { impl_->set_items(std::move(items)); }
 void AdminApi::job_ended(JobId job) { impl_->job_ended(job); }
 void AdminApi::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 

@@ -92,13 +92,16 @@ class HostControl {
 class AdminApi {
  public:
   // Listens at once. Writes a new cookie of 32 random bytes to `cookie` (mode 0600). Nothing is
-  // owned; all outlive the API. Without `tokens` or `items` what is asked of them is {unsupported}.
-  // Throws Error.
+  // owned; all outlive the API. Without `tokens` what is asked of them is {unsupported}. Throws
+  // Error.
   AdminApi(boost::asio::io_context& context, Loop& loop, Log log, Store& store, Queue& queue,
            Scheduler& scheduler, HostControl& control, const std::filesystem::path& socket,
-           const std::filesystem::path& cookie, std::optional<TokenSources> tokens = std::nullopt,
-           std::optional<ItemSources> items = std::nullopt);
+           const std::filesystem::path& cookie, std::optional<TokenSources> tokens = std::nullopt);
   ~AdminApi();
+
+  // From now on there are work items; before, what is asked of them is {unsupported}. What `items`
+  // names outlives the API.
+  void set_items(ItemSources items);
 
   // A job came to its end: answers who waits for it.
   void job_ended(JobId job);

@@ -111,8 +111,9 @@ class SettingsReader {
       auto at = lanes_.find(watch->dispatch->to);
       for (std::size_t steps = 0; at != lanes_.end() && steps < lanes_.size(); ++steps) {
         if (at->first == from) {
-          complain(dispatch_pointer(*watch) + "/to",
-                   "leads back to lane " + from + "; expected a lane that hands nothing over to it");
+          complain(
+              dispatch_pointer(*watch) + "/to",
+              "leads back to lane " + from + "; expected a lane that hands nothing over to it");
           break;
         }
         at = lanes_.find(at->second->dispatch->to);

@@ -15,13 +15,9 @@ namespace host::dispatch {
 namespace {
 
 // sysexits(3), and what execvp(3)'s callers make of a program that can't be run.
-constexpr int kTryLater = 75;
 constexpr int kBadSettings = 78;
 constexpr int kNotExecutable = 126;
 constexpr int kNoProgram = 127;
-
-// As Hermes' own dispatcher waits after a 75.
-constexpr Duration kPause = std::chrono::minutes(5);
 
 std::string signal_name(int number) {
   const char* known = ::sigabbrev_np(number);
@@ -54,8 +50,7 @@ AgentEnd Agent::judge(const AgentExit& exit) const {
     case 0: return {.kind = Kind::ended, .reason = "ended with status 0"};
     case kTryLater:
       return {.kind = Kind::rate_limited,
-              .reason = with_words("asks to be tried again later (status 75)", exit),
-              .pause = kPause};
+              .reason = with_words("asks to be tried again later (status 75)", exit)};
     case kBadSettings:
     case kNotExecutable:
     case kNoProgram:

@@ -64,6 +64,9 @@ struct AgentLaunch {
   std::vector<std::filesystem::path> kept;  // files and folders in scratch that outlive the run
 };
 
+// By sysexits(3), of a program that wants to be tried again later.
+inline constexpr int kTryLater = 75;
+
 // How its first process ended.
 struct AgentExit {
   bool signalled = false;
@@ -76,13 +79,12 @@ struct AgentEnd {
   enum class Kind {
     ended,         // no more than that: whether there is work, the gates say
     rate_limited,  // it asks to be tried later (75): no attempt is burned. Any program can say so,
-                   // again and again: who starts it bounds how often that is heard
+                   // again and again: DispatchSettings::most_rate_limits
     not_usable,    // it can't work as it is set up: trying again changes nothing
     stopped,       // by the host
   };
   Kind kind = Kind::ended;
   std::string reason;   // one printable line: "ended with status 1", "was killed by SIGSEGV"
-  Duration pause{};     // of a rate_limited one, at least
   std::string session;  // as it names it; empty: not told
 };
 // "ended", "rate-limited", "not usable", "stopped".
@@ -138,8 +140,11 @@ class Agent {
 // has run in its scratch.
 void prepare(const AgentLaunch& launch);
 
-// Copies what is kept into `folder` (made, 0700) when the run is over: regular files only, no link
-// followed, 256 MiB at most. Gives back what was left out and why, a line each. Throws Error{io}.
-std::vector<std::string> keep(const AgentLaunch& launch, const std::filesystem::path& folder);
+// Copies what is kept of a scratch into `folder` (made, 0700) when the run is over: regular files
+// only, no link followed, 256 MiB at most. Gives back what was left out and why, a line each.
+// Throws Error{io}.
+std::vector<std::string> keep(const std::filesystem::path& scratch,
+                              const std::vector<std::filesystem::path>& kept,
+                              const std::filesystem::path& folder);
 
 }  // namespace host::dispatch

@@ -128,7 +128,6 @@ TEST_F(CommandAgents, MayAskToBeTriedLater) {
   const auto made = agent();
   const auto later = made->judge({.number = 75, .tail = "429"});
   EXPECT_EQ(later.kind, Kind::rate_limited);
-  EXPECT_EQ(later.pause, std::chrono::minutes(5));
   EXPECT_EQ(made->judge({.number = 78}).kind, Kind::not_usable);
   EXPECT_EQ(made->judge({.number = 127}).kind, Kind::not_usable);
   // The host's own stop is no failure of the agent's, whatever status came of it.

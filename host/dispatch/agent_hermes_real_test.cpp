@@ -167,7 +167,7 @@ class RealHermes : public AgentTest {
     ASSERT_FALSE(model.heads().empty());
     EXPECT_THAT(model.heads(), Each(HasSubstr("run-key-5f2c")));
     EXPECT_FALSE(fs::exists(hermes_home() / "state.db"));
-    (void)keep(launch, folder_ / "kept");
+    (void)keep(launch.scratch, launch.kept, folder_ / "kept");
     EXPECT_TRUE(fs::exists(folder_ / "kept" / "state.db"));
   }
   AgentEnd end_;

@@ -156,12 +156,13 @@ void prepare(const AgentLaunch& launch) {
   for (const auto& file : launch.files) write_new(file);
 }
 
-std::vector<std::string> keep(const AgentLaunch& launch, const fs::path& folder) {
+std::vector<std::string> keep(const fs::path& scratch, const std::vector<fs::path>& kept,
+                              const fs::path& folder) {
   make_directories(folder, 0700);
   Copier copier(kMostKept, false);
-  for (const auto& each : launch.kept) {
-    const auto inside = each.lexically_relative(launch.scratch);
-    const Fd parent = open_below(launch.scratch, inside.parent_path(), O_RDONLY | O_DIRECTORY);
+  for (const auto& each : kept) {
+    const auto inside = each.lexically_relative(scratch);
+    const Fd parent = open_below(scratch, inside.parent_path(), O_RDONLY | O_DIRECTORY);
     if (parent) copier.copy(parent.get(), each.filename().string(), folder / each.filename());
   }
   return copier.left_out();

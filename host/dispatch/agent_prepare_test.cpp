@@ -84,7 +84,7 @@ TEST_F(AgentFiles, OutliveTheRunWhereTheyAreToBeKept) {
   write(scratch() / "hermes" / "sessions" / "one.json", "{}");
   launch_.kept = {scratch() / "hermes" / "state.db", scratch() / "hermes" / "sessions",
                   scratch() / "hermes" / "none"};
-  EXPECT_THAT(keep(launch_, folder_ / "kept"), IsEmpty());
+  EXPECT_THAT(keep(launch_.scratch, launch_.kept, folder_ / "kept"), IsEmpty());
   EXPECT_EQ(content(folder_ / "kept" / "state.db"), "rows");
   EXPECT_EQ(content(folder_ / "kept" / "sessions" / "one.json"), "{}");
   EXPECT_EQ(mode(folder_ / "kept"), 0700U);
@@ -98,7 +98,8 @@ TEST_F(AgentFiles, AreNotKeptThroughAnAgentsLinks) {
   write(home() / "data" / "log", "the operator's");
   fs::create_symlink(home() / "data", scratch() / "elsewhere");
   launch_.kept = {scratch() / "hermes" / "state.db", scratch() / "elsewhere" / "log"};
-  EXPECT_THAT(keep(launch_, folder_ / "kept"), ElementsAre("state.db is a link"));
+  EXPECT_THAT(keep(launch_.scratch, launch_.kept, folder_ / "kept"),
+              ElementsAre("state.db is a link"));
   EXPECT_TRUE(fs::is_empty(folder_ / "kept"));
 }
 
@@ -108,7 +109,7 @@ TEST_F(AgentFiles, OfAnAgentDoNotHangTheHostOrFillItsDisk) {
   write(scratch() / "hermes" / "big", "");
   fs::resize_file(scratch() / "hermes" / "big", std::uintmax_t{257} << 20);
   launch_.kept = {scratch() / "hermes" / "state.db", scratch() / "hermes" / "big"};
-  EXPECT_THAT(keep(launch_, folder_ / "kept"),
+  EXPECT_THAT(keep(launch_.scratch, launch_.kept, folder_ / "kept"),
               ElementsAre("state.db is no file", "big is too large"));
 }
 

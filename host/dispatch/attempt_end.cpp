@@ -23,13 +23,13 @@ using Kind = runs::RunEnding::Kind;
 constexpr std::size_t kMostReport = kQuotedText;
 constexpr std::size_t kMostTail = 16 * 1024;
 constexpr std::size_t kMostFacts = 256 * 1024;
-constexpr int kTryLater = 75;  // sysexits(3)
 
 RunEnd end_of(const runs::RunEnding& ending, const std::optional<AgentEnd>& judged) {
   switch (ending.kind) {
     case Kind::exited:
-      if (judged ? judged->kind == AgentEnd::Kind::rate_limited : ending.number == kTryLater)
-        return RunEnd::rate_limited;
+      if (!judged) return ending.number == kTryLater ? RunEnd::rate_limited : RunEnd::exited;
+      if (judged->kind == AgentEnd::Kind::rate_limited) return RunEnd::rate_limited;
+      if (judged->kind == AgentEnd::Kind::not_usable) return RunEnd::not_usable;
       return RunEnd::exited;
     case Kind::signalled: return RunEnd::crashed;
     case Kind::deadline: return RunEnd::deadline;
@@ -43,6 +43,19 @@ RunEnd end_of(const runs::RunEnding& ending, const std::optional<AgentEnd>& judg
     case Kind::not_started: return RunEnd::not_started;
   }
   return RunEnd::interrupted;
+}
+
+bool is_there_still(const std::filesystem::path& path) {
+  struct stat there {};
+  return ::lstat(path.c_str(), &there) == 0;
+}
+
+std::vector<std::string> keep_noted(const AttemptFolders& folders) {
+  if (!is_there_still(folders.kept_list())) return {};
+  std::vector<std::filesystem::path> kept;
+  const auto noted = parse_json(read_file(folders.kept_list(), kMostFacts), "what is to be kept");
+  for (const auto& path : noted) kept.emplace_back(path.get<std::string>());
+  return keep(folders.scratch, kept, folders.run);
 }
 
 Json evidence_of(const runs::RunEnding& ending, const std::optional<AgentEnd>& judged,
@@ -96,19 +109,33 @@ AgentExit exit_of(const runs::RunEnding& ending, const AttemptFolders& folders) 
   return exit;
 }
 
+void note_kept(const AgentLaunch& launch, const AttemptFolders& folders) {
+  if (launch.kept.empty()) return;
+  Json list = Json::array();
+  for (const auto& path : launch.kept) list.push_back(path.string());
+  write_atomically(folders.kept_list(), to_text(list), 0600);
+}
+
 RunFacts settle_facts(RunFacts facts, const AttemptFolders& folders) {
+  const auto kept = attempt([&] { return keep_noted(folders); });
+  const auto not_kept = kept.ok() ? kept.value() : std::vector{kept.error().message()};
+  if (!not_kept.empty()) facts.evidence["not_kept"] = not_kept;
   // Another host life may have cleared it away already.
   const auto report = attempt(
       [&] { return read_below(folders.scratch, folders.report_file().filename(), kMostReport); });
   if (report.ok() && report.value()) facts.report = plain_text(*report.value());
   write_atomically(folders.facts(), to_text(to_json(facts)), 0600);
-  workspaces::remove_tree(folders.scratch);
+  clear_scratch(folders);
   return facts;
 }
 
+void clear_scratch(const AttemptFolders& folders) {
+  workspaces::remove_tree(folders.scratch);
+  std::filesystem::remove(folders.kept_list());
+}
+
 std::optional<RunFacts> written_facts(const AttemptFolders& folders) {
-  struct stat there {};
-  if (::lstat(folders.facts().c_str(), &there) != 0) return std::nullopt;
+  if (!is_there_still(folders.facts())) return std::nullopt;
   return run_facts_from(parse_json(read_file(folders.facts(), kMostFacts), "facts.json"));
 }
 

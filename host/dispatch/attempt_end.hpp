@@ -21,8 +21,11 @@ struct AttemptFolders {
   std::filesystem::path scratch;  // the agent's own; gone when the facts are written
 
   [[nodiscard]] std::filesystem::path report_file() const { return scratch / "report.md"; }
+  // Beside the scratch, where no agent can write: what is to be kept of it.
+  [[nodiscard]] std::filesystem::path kept_list() const {
+    return scratch.parent_path() / (scratch.filename().string() + ".kept");
+  }
   [[nodiscard]] std::filesystem::path facts() const { return run / "facts.json"; }
-  [[nodiscard]] std::filesystem::path kept() const { return run / "kept"; }
 };
 
 // The last thing that the meter said to a run was that it gets no tokens.
@@ -39,8 +42,15 @@ struct TokensRefused {
 // The agent's exit, as its adapter takes it, with the end of its output.
 [[nodiscard]] AgentExit exit_of(const runs::RunEnding& ending, const AttemptFolders& folders);
 
-// Adds the report, writes the facts down, and clears the scratch away. Blocks. Throws Error{io}.
+// Notes AgentLaunch::kept for settle_facts(), which a later host may be the one to do. Before the
+// run starts. Blocks. Throws Error{io}.
+void note_kept(const AgentLaunch& launch, const AttemptFolders& folders);
+// Adds the report, copies what is to be kept of the scratch into the run's folder, writes the facts
+// down, and clears the scratch away. What could not be kept is in the evidence, as "not_kept".
+// Blocks. Throws Error{io}.
 [[nodiscard]] RunFacts settle_facts(RunFacts facts, const AttemptFolders& folders);
+// Clears the scratch away, with what was noted. Blocks. Throws Error{io}.
+void clear_scratch(const AttemptFolders& folders);
 // As they were written down. Nothing: they were not. Throws Error{invalid}, {io}.
 [[nodiscard]] std::optional<RunFacts> written_facts(const AttemptFolders& folders);
 

@@ -12,7 +12,6 @@
 #include "dispatch/attempt_prompt.hpp"
 #include "runs/run_lock.hpp"
 #include "runs/supervised_runner.hpp"
-#include "workspaces/clone_remove.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -47,6 +46,7 @@ runs::RunSpec spec_of(const AttemptOrder& order, const AgentLaunch& launch,
     spec.input = folders.scratch / kInputFile;
     write_atomically(spec.input, launch.input, 0600);
   }
+  note_kept(launch, folders);
   return spec;
 }
 
@@ -151,7 +151,7 @@ void CagedRuns::Impl::choose_agent(const Shared& made) {
       [made, places = world_.places, cages = world_.cages] {
         auto agent = make_agent(made->order.work.agent, places, caged_probe(cages));
         if (const auto held = agent->held()) throw Error(Code::rate_limited, *held);
-        workspaces::remove_tree(made->folders.scratch);
+        clear_scratch(made->folders);
         make_directories(made->folders.scratch, 0700);
         return std::shared_ptr<const Agent>(std::move(agent));
       },
@@ -255,8 +255,14 @@ void CagedRuns::Impl::refused(const Shared& made, const Error& why) {
 
 void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
   const auto reply = [weak = weak_from_this(), made, error](const Status&) {
-    if (const auto self = weak.lock()) self->attempts_.erase(made->order.run);
-    made->ended(error);
+    const auto self = weak.lock();
+    if (!self) return;
+    self->world_.blocking.run([made] { clear_scratch(made->folders); },
+                              [weak, made, error](const Status&) {
+                                if (const auto still = weak.lock())
+                                  still->attempts_.erase(made->order.run);
+                                made->ended(error);
+                              });
   };
   auto* meter = world_.meter();
   if (meter != nullptr && !made->metered.empty()) return meter->close_run(made->metered, reply);

@@ -75,8 +75,8 @@ class DispatchForReal : public VerifyTest {
           cages(std::make_shared<ItemCages>(test.loop_, runner,
                                             CageFolders{test.state() / "runs", test.state() / "s"},
                                             ++test.lives_)),
-          git({.home = test.state() / "git-home"}, test.state() / "mirrors",
-              test.state() / "clones", test.wall_),
+          git({.program = test.git_program_, .home = test.state() / "git-home", .stop = stop},
+              test.state() / "mirrors", test.state() / "clones", test.wall_),
           workspaces({test.store_,
                       test.forge_,
                       git,
@@ -95,7 +95,7 @@ class DispatchForReal : public VerifyTest {
                 [&test] { return test.meter_.get(); },
                 [] { return 0; },
                 {test.state() / "runs", test.state() / "s"},
-                {.home = {}, .hermes_home = {}},
+                {.home = {}, .hermes_home = test.state() / "hermes"},
                 test.log_}),
           verifier({test.store_, git, blocking, cages, test.access(), test.routes(),
                     test.shared_redactor_}),
@@ -110,8 +110,10 @@ class DispatchForReal : public VerifyTest {
     }
     ~Life() {
       dispatcher.reset();
+      stop->pull();
       cages->close();
     }
+    std::shared_ptr<StopLine> stop = std::make_shared<StopLine>();
     runs::SupervisedRunner runner;
     BlockingWork blocking;
     std::shared_ptr<ItemCages> cages;
@@ -138,14 +140,21 @@ class DispatchForReal : public VerifyTest {
   void agent_is(const std::string& script) {
     put_program(folder_ / "agent" / "agent", "#!/bin/sh\n" + script);
   }
-  void start_host(const std::string& stall = "60s") {
-    start_host_with("limits: { attempts: 2, tokens: 10000, wall: 2m, stall: " + stall + " }\n");
+  [[nodiscard]] Json command_agent() const {
+    return {{"kind", "command"}, {"program", (folder_ / "agent" / "agent").string()}};
+  }
+  void start_host(const std::string& stall = "60s") { start_host(stall, command_agent()); }
+  void start_host(const std::string& stall, const Json& agent) {
+    start_host_with("limits: { attempts: 2, tokens: 10000, wall: 2m, stall: " + stall + " }\n",
+                    Json::object(), agent);
   }
   // With `limits` in the playbook, and `budget` in the lane.
   void start_host_with(const std::string& limits, const Json& budget = Json::object()) {
+    start_host_with(limits, budget, command_agent());
+  }
+  void start_host_with(const std::string& limits, const Json& budget, const Json& agent) {
     life_ = std::make_unique<Life>(*this);
     const auto text = playbook_text("bug-fixer", limits + kGates);
-    const Json agent{{"kind", "command"}, {"program", (folder_ / "agent" / "agent").string()}};
     const Json lanes{{"lanes", {{"code", {{"agent", agent}, {"budget", budget}}}}}};
     std::vector<DispatchRules::Entry> entries{
         {std::make_shared<const Playbook>(parse_playbook(text, "bug-fixer.yaml")), true, {}}};
@@ -192,6 +201,7 @@ class DispatchForReal : public VerifyTest {
   InlineStore store_{loop_};
   FakeGitea forge_{loop_};
   runs::OwnSupervisors supervisors_{TIMMY_SUPERVISOR};
+  std::filesystem::path git_program_ = "/usr/bin/git";
   std::int64_t lives_ = 0;
   std::int64_t issue_ = 0;
   std::unique_ptr<Meter> meter_;  // none, unless a test makes it

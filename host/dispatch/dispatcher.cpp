@@ -102,9 +102,16 @@ bool Dispatcher::Impl::break_off(Live& live) {
     return true;
   }
   if (!drained_) return false;
-  live.item.due = now();
-  commit(live, Move::interrupt, {.reason = "the host stopped", .evidence = {}});
+  interrupted(live, "the host stopped");
   return true;
+}
+
+void Dispatcher::Impl::interrupted(Live& live, std::string reason, std::optional<Json> evidence) {
+  live.item.due = now();
+  const bool too_often = ++live.item.interruptions > settings_.most_interruptions;
+  if (too_often) reason += fmt::format("; that was interruption {}", live.item.interruptions);
+  commit(live, too_often ? Move::fail : Move::interrupt,
+         {.reason = std::move(reason), .evidence = std::move(evidence)});
 }
 
 void Dispatcher::Impl::fall(Live& live, const Error& error) {

@@ -26,14 +26,18 @@
 namespace host::dispatch {
 
 struct DispatchSettings {
-  Duration poll = std::chrono::seconds(30);             // between looks for work
-  Duration sweep = std::chrono::minutes(10);            // between looks at all that is open
-  Duration retry_after = std::chrono::minutes(1);       // when something failed that may pass
-  Duration rate_limit_pause = std::chrono::minutes(5);  // after a run that ended with 75
-  Duration approval_poll = std::chrono::minutes(1);     // of a pull request that is to be merged
-  Duration look_again = std::chrono::hours(1);          // at what was declined
-  std::size_t most_live = 1'000;                        // items
-  int most_interruptions = 20;                          // of an item, by ends of a host
+  Duration poll = std::chrono::seconds(30);          // between looks for work
+  Duration sweep = std::chrono::minutes(10);         // between looks at all that is open
+  Duration retry_after = std::chrono::minutes(1);    // when something failed that may pass
+  Duration approval_poll = std::chrono::minutes(1);  // of a pull request that is to be merged
+  Duration look_again = std::chrono::hours(1);       // at what was declined
+  std::size_t most_live = 1'000;                     // items
+  int most_interruptions = 20;                       // as Item::interruptions
+  // After a run that ended because it was rate-limited; then twice as long each time, up to the
+  // longest. An item that has had so many pauses fails at its next one.
+  Duration rate_limit_pause = std::chrono::minutes(5);
+  Duration longest_rate_limit_pause = std::chrono::hours(4);
+  int most_rate_limits = 10;
   ItemRetention retention;
 };
 

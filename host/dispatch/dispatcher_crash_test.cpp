@@ -73,8 +73,34 @@ TEST_F(CrashTest, ARunThatTheHostsEndCutShortCostsNoAttempt) {
   EXPECT_EQ(item.at.state, ItemState::done);
   EXPECT_EQ(item.attempts, 1);
   EXPECT_EQ(item.runs, 2);
-  EXPECT_GE(item.interruptions, 1);
+  EXPECT_EQ(item.interruptions, 1);
   EXPECT_THAT(path_of(visits(item.id)), HasSubstr("track interrupted"));
+}
+
+TEST_F(CrashTest, ARunThatADrainCutShortIsOneInterruption) {
+  start_run();
+  dispatcher_->drain([] {});
+  loop_.drain();
+  runs_.by_themselves = true;
+  restart();
+  EXPECT_EQ(only_item().at.state, ItemState::done);
+  EXPECT_EQ(only_item().attempts, 1);
+  EXPECT_EQ(only_item().interruptions, 1);
+}
+
+TEST_F(CrashTest, ARunThatIsLostWhileTheHostLivesIsOneInterruptionAndBounded) {
+  settings_.most_interruptions = 2;
+  add_issue();
+  runs_.agent = [](const AttemptOrder&, FakeWorkspaces::Clone&) {
+    RunFacts facts;
+    facts.how = RunEnd::interrupted;
+    return facts;
+  };
+  start();
+  EXPECT_EQ(only_item().at.state, ItemState::failed);
+  EXPECT_EQ(only_item().runs, 3);
+  EXPECT_EQ(only_item().interruptions, 3);
+  EXPECT_EQ(only_item().attempts, 0);
 }
 
 TEST_F(CrashTest, ARunThatHadEndedIsJudgedByTheNextHost) {
@@ -90,8 +116,12 @@ TEST_F(CrashTest, ARunThatHadEndedIsJudgedByTheNextHost) {
 TEST_F(CrashTest, WhatEndsTooManyHostsFails) {
   settings_.most_interruptions = 3;
   start_run();
-  for (int i = 0; i < 4; ++i) restart();
+  for (int i = 0; i < 3; ++i) restart();
+  EXPECT_TRUE(only_item().live());
+  EXPECT_EQ(only_item().interruptions, 3);
+  restart();
   EXPECT_EQ(only_item().at.state, ItemState::failed);
+  EXPECT_EQ(only_item().interruptions, 4);
 }
 
 TEST_F(CrashTest, ACancelThatWasPromisedIsKept) {

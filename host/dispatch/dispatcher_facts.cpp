@@ -10,6 +10,7 @@ namespace {
 constexpr std::array kEnds = {
     std::pair{RunEnd::exited, std::string_view("exited")},
     std::pair{RunEnd::rate_limited, std::string_view("rate limited")},
+    std::pair{RunEnd::not_usable, std::string_view("not usable")},
     std::pair{RunEnd::crashed, std::string_view("crashed")},
     std::pair{RunEnd::deadline, std::string_view("deadline")},
     std::pair{RunEnd::stalled, std::string_view("stalled")},

@@ -12,7 +12,7 @@
 namespace host::dispatch {
 namespace {
 
-constexpr std::size_t kBodyLooked = 20'000;  // of a pull request's text, in bytes
+constexpr std::size_t kPullBodyLooked = 20'000;  // of a pull request's text, in bytes
 
 bool is_name_byte(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
@@ -120,7 +120,7 @@ class Asking : public std::enable_shared_from_this<Asking> {
 
   void begin() {
     PullFilter filter;
-    filter.body_limit = kBodyLooked;
+    filter.body_limit = kPullBodyLooked;
     gitea_.list_prs(repo_, filter, [self = shared_from_this()](auto open) {
       if (!open.ok()) return self->reply_(open.error());
       self->facts_.pulls = std::move(open).value();
@@ -135,7 +135,7 @@ class Asking : public std::enable_shared_from_this<Asking> {
     PullFilter filter;
     filter.state = "closed";
     filter.since = since_;
-    filter.body_limit = kBodyLooked;
+    filter.body_limit = kPullBodyLooked;
     gitea_.list_prs(repo_, filter, [self = shared_from_this()](auto closed) {
       if (!closed.ok()) return self->reply_(closed.error());
       for (auto& pull : closed.value()) self->facts_.pulls.push_back(std::move(pull));

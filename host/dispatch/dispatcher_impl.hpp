@@ -43,14 +43,15 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
  private:
   // An item that has not ended.
   struct Live {
-    Item item;               // as the store has it, and what the step under way found since
-    bool busy = false;       // a step, or a write, is under way
-    bool in_lane = false;    // it takes one of its lane's places
-    bool running = false;    // its agent is at work
-    bool verifying = false;  // the host's gates are
-    bool reported = false;   // its report may have been begun, also by a host before
-    bool for_forge = false;  // it waits for the forge to be back
-    std::string hand_to;     // the lane where it is to go on
+    Item item;                  // as the store has it, and what the step under way found since
+    bool busy = false;          // a step, or a write, is under way
+    bool in_lane = false;       // it takes one of its lane's places
+    bool running = false;       // its agent is at work
+    bool started_here = false;  // its run, by this host
+    bool verifying = false;     // the host's gates are
+    bool reported = false;      // its report may have been begun, also by a host before
+    bool for_forge = false;     // it waits for the forge to be back
+    std::string hand_to;        // the lane where it is to go on
     std::string hand_why;
     // Of the step under way:
     std::shared_ptr<const Playbook> playbook;
@@ -95,6 +96,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void write(Live& live, std::function<Item(Unit&, WallTime)> work, Then then);
   void wrote(Live& live, const Then& then);
   void write_failed(Live& live, const Error& error, std::function<void(Live&)> again);
+  // A step, or its run, was cut short by nobody's will: so often, and then it fails.
+  void interrupted(Live& live, std::string reason, std::optional<Json> evidence = {});
   void wait(Live& live, std::string reason, Duration delay, std::optional<Json> evidence = {});
   void ended(Live& live);
 

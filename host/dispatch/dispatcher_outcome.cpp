@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace host::dispatch {
 namespace {
 
@@ -30,6 +32,22 @@ Outcome pause(std::string reason, Duration delay) {
           .feedback = {},
           .counts = false,
           .delay = delay};
+}
+
+// Any program can say 75 for ever: it is heard so often, and no more.
+Outcome pause_or_fail(const Item& item, const RunFacts& facts, const OutcomeTerms& terms) {
+  const int limits = item.rate_limits + 1;
+  const auto why = facts.reason.empty() ? std::string("it was rate-limited") : facts.reason;
+  if (limits > terms.most_rate_limits)
+    return {.move = Move::fail,
+            .reason = fmt::format("{}; it has had its {} pauses", why, terms.most_rate_limits),
+            .feedback = {},
+            .counts = false,
+            .delay = {}};
+  auto delay = terms.rate_limit_pause;
+  for (int more = 1; more < limits && delay < terms.longest_rate_limit_pause; ++more) delay *= 2;
+  return pause(fmt::format("{}; pause {} of {}", why, limits, terms.most_rate_limits),
+               std::min(delay, terms.longest_rate_limit_pause));
 }
 
 std::string listed(const std::vector<std::string>& lines) {
@@ -79,8 +97,14 @@ Outcome outcome_of_run(const Item& item, const Playbook& playbook, const RunFact
   switch (facts.how) {
     case RunEnd::not_started:
       return pause("it was not started: " + facts.reason, terms.not_started_pause);
-    case RunEnd::rate_limited:
-      return pause("the model's server asked for a pause", terms.rate_limit_pause);
+    case RunEnd::rate_limited: return pause_or_fail(item, facts, terms);
+    // Its commits are kept all the same.
+    case RunEnd::not_usable:
+      return {.move = Move::fail,
+              .reason = "the agent " + facts.reason,
+              .feedback = {},
+              .counts = true,
+              .delay = {}};
     // By nobody who wants the item stopped, or that is dealt with before: the host was ending.
     case RunEnd::cancelled:
     case RunEnd::interrupted:

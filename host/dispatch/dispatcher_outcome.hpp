@@ -18,7 +18,10 @@ struct Outcome {
 };
 
 struct OutcomeTerms {
+  // After the first; each further one is twice as long, up to the longest.
   Duration rate_limit_pause = std::chrono::minutes(5);
+  Duration longest_rate_limit_pause = std::chrono::hours(4);
+  int most_rate_limits = 10;
   Duration not_started_pause = std::chrono::minutes(1);
 };
 

@@ -85,6 +85,7 @@ class Workspaces {
 enum class RunEnd {
   exited,        // by itself, whatever its status says
   rate_limited,  // exit 75, or the model's server asked for a pause: no failure
+  not_usable,    // by itself: it can't work as it is set up, and trying again changes nothing
   crashed,       // a signal that was not the host's
   deadline,      // limits.wall
   stalled,       // limits.stall

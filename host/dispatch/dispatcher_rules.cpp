@@ -22,9 +22,8 @@ std::vector<std::string> DispatchRules::repositories() const {
 
 bool DispatchRules::watch(std::string_view repository) const {
   const auto globs = repositories();
-  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-    return repository_matches(glob, repository);
-  });
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const std::string& glob) { return repository_matches(glob, repository); });
 }
 
 bool DispatchRules::takes_pulls() const {

@@ -124,11 +124,67 @@ TEST_F(DispatcherTest, AnAgentThatIsRateLimitedTriesAgainLaterAtNoCost) {
   start();
   EXPECT_EQ(only_item().at, (Position{Gate::track, ItemState::waiting}));
   EXPECT_EQ(only_item().attempts, 0);
+  EXPECT_THAT(only_item().reason, HasSubstr("pause 1 of 10"));
   tick(minutes(4));
   EXPECT_EQ(runs_.orders.size(), 1U);
-  tick(minutes(12));
+  // 5, 10 and 20 minutes.
+  tick(minutes(2));
+  EXPECT_EQ(runs_.orders.size(), 2U);
+  tick(minutes(8));
+  EXPECT_EQ(runs_.orders.size(), 2U);
+  tick(minutes(2));
+  EXPECT_EQ(runs_.orders.size(), 3U);
+  tick(minutes(18));
+  EXPECT_EQ(runs_.orders.size(), 3U);
+  tick(minutes(2));
   EXPECT_EQ(only_item().at.state, ItemState::done);
   EXPECT_EQ(only_item().attempts, 1);
+  EXPECT_EQ(only_item().rate_limits, 3);
+}
+
+TEST_F(DispatcherTest, AnAgentThatIsAlwaysRateLimitedIsHeardSoOftenAndThenFailsItsItem) {
+  add_issue();
+  runs_.agent = [](const AttemptOrder&, FakeWorkspaces::Clone&) {
+    RunFacts facts;
+    facts.how = RunEnd::rate_limited;
+    facts.reason = "asks to be tried again later (status 75)";
+    return facts;
+  };
+  start();
+  // Also across hosts.
+  for (int i = 0; i < 6; ++i) {
+    tick(hours(2));
+    restart();
+  }
+  EXPECT_TRUE(only_item().live());
+  tick(hours(24));
+  EXPECT_EQ(only_item().at, (Position{Gate::track, ItemState::failed}));
+  EXPECT_EQ(runs_.orders.size(), 11U);
+  EXPECT_EQ(only_item().attempts, 0);
+  EXPECT_THAT(only_item().reason, HasSubstr("status 75"));
+  EXPECT_THAT(only_item().reason, HasSubstr("had its 10 pauses"));
+  runs_.agent = FakeRuns::fixes;
+  ASSERT_TRUE(answer_of<Item>([&](Reply<Item> reply) {
+                dispatcher_->retry(only_item().id, std::move(reply));
+              }).ok());
+  EXPECT_EQ(only_item().at.state, ItemState::done);
+  EXPECT_EQ(only_item().rate_limits, 0);
+}
+
+TEST_F(DispatcherTest, AnAgentThatCantWorkAsItIsSetUpFailsItsItemAtOnce) {
+  add_issue();
+  runs_.agent = [](const AttemptOrder&, FakeWorkspaces::Clone& clone) {
+    clone.head = "half";
+    RunFacts facts;
+    facts.how = RunEnd::not_usable;
+    facts.reason = "can't work as it is set up (status 127): sh: agent: not found";
+    return facts;
+  };
+  start();
+  EXPECT_EQ(runs_.orders.size(), 1U);
+  EXPECT_EQ(only_item().at, (Position{Gate::track, ItemState::failed}));
+  EXPECT_THAT(only_item().reason, HasSubstr("sh: agent: not found"));
+  EXPECT_EQ(only_item().head, "half") << "what it committed is kept";
 }
 
 TEST_F(DispatcherTest, WithoutABudgetItWaitsAtNoCost) {
@@ -194,7 +250,7 @@ TEST_F(DispatcherTest, WhatThrowsInAStepFailsItsItemAlone) {
   add_issue();
   add_issue();
   verifier_.passes = [](const VerifyOrder& order) -> bool {
-    if (order.work.item.number == 1) throw Error(Code::internal, "a bug");
+    if (order.work.item.id == ItemId(1)) throw Error(Code::internal, "a bug");
     return true;
   };
   start();

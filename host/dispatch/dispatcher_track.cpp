@@ -52,7 +52,7 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
     order.workspace = at.workspace;
     order.feedback = at.item.feedback;
     order.tokens_left = at.playbook->limits.tokens - at.item.tokens;
-    at.running = true;
+    at.running = at.started_here = true;
     world_.runs.start(std::move(order), whatever<RunFacts>(at, next(&Impl::run_ended)));
   });
 }
@@ -102,14 +102,15 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
   }
   OutcomeTerms terms;
   terms.rate_limit_pause = settings_.rate_limit_pause;
+  terms.longest_rate_limit_pause = settings_.longest_rate_limit_pause;
+  terms.most_rate_limits = settings_.most_rate_limits;
   terms.not_started_pause = settings_.retry_after;
   const auto outcome = outcome_of_run(live.item, *live.playbook, facts, came, refused, terms);
   live.item.tokens += facts.tokens;
-  if (outcome.move == Move::interrupt && ++live.item.interruptions > settings_.most_interruptions)
-    return commit(
-        live, Move::fail,
-        {.reason = fmt::format("its runs were cut short {} times", live.item.interruptions),
-         .evidence = std::move(evidence)});
+  if (facts.how == RunEnd::rate_limited) ++live.item.rate_limits;
+  // Of a run that ended with the host before, that host's end is what counts, and has counted.
+  if (outcome.move == Move::interrupt && live.started_here)
+    return interrupted(live, outcome.reason, std::move(evidence));
   apply(live, outcome, std::move(evidence));
 }
 

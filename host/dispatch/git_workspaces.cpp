@@ -154,7 +154,8 @@ void GitWorkspaces::prepare(ItemWork work, Reply<Workspace> reply) {
     const auto access = attempt([&] { return world->access(work.item.repository); });
     if (!access.ok()) return answer(*world, access.error(), reply);
     world->blocking.run(
-        [world, work, access = access.value(), base_branch, in_use = clones_in_use(world->live(), world->clock.wall())] {
+        [world, work, access = access.value(), base_branch,
+         in_use = clones_in_use(world->live(), world->clock.wall())] {
           return Preparation(*world, work, access, base_branch, in_use).run();
         },
         reply);

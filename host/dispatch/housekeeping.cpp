@@ -26,7 +26,7 @@ struct FoundOnDisk {
 struct NeededOnDisk {
   RunsInUse runs;
   workspaces::ClonesInUse clones_in_use;
-  std::set<std::string> live_clones;    // of items that have not ended
+  std::set<std::string> live_clones;  // of items that have not ended
   std::vector<PublishedWork> published;
 };
 
@@ -169,14 +169,14 @@ class Housekeeping::Impl : public std::enable_shared_from_this<Impl> {
 
  private:
   void ask(const std::shared_ptr<FoundOnDisk>& found, const Reply<Cleared>& done) {
-    world_->store.run([](Unit& unit) { return published_work(unit); },
-                     [weak = weak_from_this(), found,
-                      done](Result<std::vector<PublishedWork>> published) {
-                       const auto self = weak.lock();
-                       if (!self) return;
-                       if (!published.ok()) return done(published.error());
-                       self->remove(found, self->needed(std::move(published).value()), done);
-                     });
+    world_->store.run(
+        [](Unit& unit) { return published_work(unit); },
+        [weak = weak_from_this(), found, done](Result<std::vector<PublishedWork>> published) {
+          const auto self = weak.lock();
+          if (!self) return;
+          if (!published.ok()) return done(published.error());
+          self->remove(found, self->needed(std::move(published).value()), done);
+        });
   }
 
   [[nodiscard]] NeededOnDisk needed(std::vector<PublishedWork> published) const {
@@ -210,9 +210,10 @@ class Housekeeping::Impl : public std::enable_shared_from_this<Impl> {
     for (const auto& each : {runs.failed, failed})
       for (const auto& line : each) world_->log.warn("not cleared away: {}", line);
     if (runs.runs.size() + runs.scratch.size() + clones.size() + work.size() == 0) return;
-    world_->log.info("cleared away: {} runs, scratch of {}, {} clones, work of {} items that is at "
-                    "the forge",
-                    runs.runs.size(), runs.scratch.size(), clones.size(), work.size());
+    world_->log.info(
+        "cleared away: {} runs, scratch of {}, {} clones, work of {} items that is at "
+        "the forge",
+        runs.runs.size(), runs.scratch.size(), clones.size(), work.size());
   }
 
   std::shared_ptr<const HousekeepingWorld> world_;

@@ -229,6 +229,7 @@ Json to_json(const Item& item) {
           {"runs", item.runs},
           {"attempts", item.attempts},
           {"interruptions", item.interruptions},
+          {"rate_limits", item.rate_limits},
           {"tokens", item.tokens},
           {"branch", text_or_null(item.branch)},
           {"base_branch", text_or_null(item.base_branch)},

@@ -114,7 +114,8 @@ struct Item {
   bool run_open = false;    // it was started, and what became of it is not dealt with yet
   int runs = 0;             // started, whatever became of them
   int attempts = 0;         // of these, those that count; see Playbook::limits
-  int interruptions = 0;    // of these, those that a host's end cut short
+  int interruptions = 0;    // by ends of a host while a step was under way, and by lost runs
+  int rate_limits = 0;      // runs that ended because they were rate-limited
   std::int64_t tokens = 0;  // spent since it was last opened
   std::string feedback;     // what the gates said of the last attempt, for the next; bounded
 

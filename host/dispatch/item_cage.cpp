@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/item_cage.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <condition_variable>
 #include <csignal>
@@ -10,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "dispatch/verify_tree_file.hpp"
 #include "runs/run_output.hpp"
 #include "workspaces/clone_remove.hpp"
 
@@ -23,6 +29,21 @@ constexpr std::size_t kPiece = 256 * 1024;
 constexpr std::size_t kTail = 16 * 1024;
 // Of bundles, which are larger than what anybody reads.
 constexpr std::uint64_t kMostOutput = std::uint64_t{512} << 20;
+
+// A program of the agent's may have had a hand in what lies there.
+void pour_file(const fs::path& folder, const fs::path& name, const OutputSink& sink) {
+  const Fd file = open_below(folder, name, O_RDONLY);
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode))
+    throw Error(Code::invalid, "what was run in the cage left no file as its result");
+  std::string piece(kPiece, '\0');
+  for (;;) {
+    const auto got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw system_error("reading a result from the cage");
+    if (got == 0 || !sink({piece.data(), static_cast<std::size_t>(got)})) return;
+  }
+}
 
 }  // namespace
 
@@ -56,20 +77,31 @@ BoundedEnding ItemCage::run(const workspaces::CagedCommand& command, const Outpu
     running_ = spec.id;
   }
   const auto id = spec.id;
+  const auto result =
+      std::find(spec.arguments.begin(), spec.arguments.end(), workspaces::kResultFile);
+  const bool apart = result != spec.arguments.end();
+  if (apart) {
+    *result = cages_->result_of(id).string();
+    if (spec.limits.disk != 0) spec.limits.disk += kMostOutput;
+  }
   std::string tail;
   bool enough = false;
+  const OutputSink hand_out = [&](std::string_view piece) {
+    enough = !sink(piece);
+    return !enough;
+  };
   const auto ending = cages_->run(
       std::move(spec),
       [&](std::string_view piece) {
         tail.append(piece);
         if (tail.size() > 2 * kTail) tail.erase(0, tail.size() - kTail);
-        enough = !sink(piece);
-        return !enough;
+        return apart || hand_out(piece);
       },
       [&] {
         // Who cancelled it a moment ago found nothing to end.
         if (cancelled_) cages_->cancel(id, "it was cancelled");
-      });
+      },
+      apart ? hand_out : OutputSink{});
   const std::scoped_lock held(mutex_);
   running_.clear();
   check_cancelled();
@@ -156,9 +188,9 @@ std::optional<std::int64_t> ItemCages::life_of(std::string_view id) {
 }
 
 runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
-                               const std::function<void()>& begun) {
+                               const std::function<void()>& begun, const OutputSink& result) {
   const auto id = spec.id;
-  spec.scratch = folders_.scratch / id;
+  spec.scratch = scratch_of(id);
   workspaces::remove_tree(spec.scratch);
   make_directories(spec.scratch, 0700);
   spec.writable.push_back(spec.scratch);
@@ -191,7 +223,8 @@ runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
       if (piece.text.empty() || !sink(piece.text)) break;
       at = piece.next;
     }
-  workspaces::remove_tree(folders_.scratch / id);
+  if (result && ending.exited_zero()) pour_file(scratch_of(id), result_of(id).filename(), result);
+  workspaces::remove_tree(scratch_of(id));
   workspaces::remove_tree(folder);
   return ending;
 }

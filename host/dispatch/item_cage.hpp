@@ -72,11 +72,18 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   // close().
   ItemCages(Loop& loop, runs::Runner& runner, CageFolders folders, std::int64_t life);
 
-  // Runs it to its end, with a scratch folder of its own (where it stands, if it has no other), and
-  // gives `sink` what it printed. `begun` is called once cancel() can find it. Throws
-  // Error{unavailable}. Any thread but the loop's.
+  // Runs it to its end, with scratch_of() as its scratch folder (where it stands, if it has no
+  // other), and gives `sink` what it printed; `result`, if there is one and it ended well, what it
+  // left in result_of(). `begun` is called once cancel() can find it. Throws Error{unavailable}.
+  // Any thread but the loop's.
   runs::RunEnding run(runs::RunSpec spec, const OutputSink& sink,
-                      const std::function<void()>& begun = {});
+                      const std::function<void()>& begun = {}, const OutputSink& result = {});
+  [[nodiscard]] std::filesystem::path scratch_of(const std::string& id) const {
+    return folders_.scratch / id;
+  }
+  [[nodiscard]] std::filesystem::path result_of(const std::string& id) const {
+    return scratch_of(id) / "result";
+  }
   // A new one, fit for RunSpec::id.
   [[nodiscard]] std::string next_id();
   // Of which host's life such a name is; nothing: it is none.

@@ -19,8 +19,8 @@ namespace {
   "assignees, gate, state, reason, instance, due, run, runs, attempts, interruptions, tokens, "   \
   "feedback, run_open, branch, base_branch, base, head, sealed, pushed, pull, created, updated, " \
   "ended, "                                                                                       \
-  "rearmed, stop, id"
-constexpr int kColumns = 35;
+  "rearmed, rate_limits, stop, id"
+constexpr int kColumns = 36;
 
 constexpr std::size_t kTitleBytes = 500;
 
@@ -33,7 +33,8 @@ void bind_item(Statement& row, const Item& item) {
                name(item.at.gate), name(item.at.state), item.reason, item.instance, item.due,
                item.run, item.runs, item.attempts, item.interruptions, item.tokens, item.feedback,
                item.run_open, item.branch, item.base_branch, item.base, item.head, item.sealed,
-               item.pushed, item.pull, item.created, item.updated, item.ended, item.rearmed);
+               item.pushed, item.pull, item.created, item.updated, item.ended, item.rearmed,
+               item.rate_limits);
 }
 
 Item read_row(const Statement& row) {
@@ -76,6 +77,7 @@ Item read_row(const Statement& row) {
   item.updated = row.time(at++);
   item.ended = row.optional_time(at++);
   item.rearmed = number() != 0;
+  item.rate_limits = static_cast<int>(number());
   item.stop = text();
   item.id = ItemId(number());
   return item;
@@ -109,8 +111,9 @@ void write_row(Unit& unit, Item& item, WallTime now) {
       "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, sealed, pushed, "
       "pull, "
       "created, "
-      "updated, ended, rearmed) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id=? AND revision=?");
+      "updated, ended, rearmed, rate_limits) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id=? AND revision=?");
   bind_item(row, item);
   row.bind(kColumns, item.id).bind(kColumns + 1, before);
   row.run();
@@ -153,7 +156,7 @@ void note_visit(Unit& unit, const Item& item, Gate gate, Move move, const MoveNo
 void open_again(Item& item) {
   item.ended.reset();
   item.rearmed = false;
-  item.attempts = item.interruptions = 0;
+  item.attempts = item.interruptions = item.rate_limits = 0;
   item.tokens = 0;
   item.feedback.clear();
   item.lane.clear();
@@ -179,7 +182,8 @@ Item insert_item(Unit& unit, Item item, WallTime now) {
       "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, sealed, pushed, "
       "pull, "
       "created, "
-      "updated, ended, rearmed, stop) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "updated, ended, rearmed, rate_limits, stop) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, "
       "?, ?, "
       "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
   bind_item(row, item);
@@ -205,8 +209,6 @@ Item move_item(Unit& unit, Item item, Move move, const MoveNote& note, WallTime 
   }
   if (!item.live()) {
     item.ended = now;
-    // What did not come by matching does not come back by it either.
-    item.rearmed = !item.matched;
     unit.run("DELETE FROM item_claims WHERE item=?", item.id);
   }
   write_row(unit, item, now);

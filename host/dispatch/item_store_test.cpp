@@ -72,6 +72,7 @@ TEST_F(ItemStore, KeepsAllOfAnItem) {
   item.run = "1.2";
   item.run_open = true;
   item.runs = 2, item.attempts = 1, item.interruptions = 3, item.tokens = 5;
+  item.rate_limits = 6;
   item.feedback = "mend it";
   item.base_branch = "main";
   item.base = "b", item.head = "h", item.sealed = "s", item.pushed = "p";
@@ -203,14 +204,15 @@ TEST_F(ItemStore, WhatIsSettledStaysUntilItIsRearmed) {
   const auto failed = move(insert(item_of("org/app", 1)), Move::fail, "no");
   auto ordered = item_of("org/app", 2);
   ordered.matched = false;
-  move(insert(ordered), Move::fail, "no");
+  const auto by_person = move(insert(ordered), Move::fail, "no");
   insert(item_of("org/app", 3));
   const auto settled = [&] {
     return store_.run_now([&](Unit& unit) { return settled_items(unit, "org/APP"); });
   };
-  ASSERT_EQ(settled().size(), 1U);
-  EXPECT_EQ(settled()[0].id, failed.id);
-  store_.run_now([&](Unit& unit) { rearm_items(unit, {failed.id}); });
+  ASSERT_EQ(settled().size(), 2U);
+  EXPECT_EQ(settled()[0].id, by_person.id);
+  EXPECT_EQ(settled()[1].id, failed.id);
+  store_.run_now([&](Unit& unit) { rearm_items(unit, {failed.id, by_person.id}); });
   EXPECT_TRUE(settled().empty());
 }
 

@@ -369,9 +369,13 @@ CREATE TABLE item_claims(
   PRIMARY KEY(repository, number)) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr const char* kVersion11 = R"sql(
+ALTER TABLE items ADD COLUMN rate_limits INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr std::array<const char*, kSchemaVersion> kVersions{
-    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-    kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
+    kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5, kVersion6,
+    kVersion7, kVersion8, kVersion9, kVersion10, kVersion11};
 
 void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");

@@ -34,13 +34,14 @@
 //   budget_waits(job, lease, until, generation)   services/budget_wait.cpp
 // Version 10:
 //   items, item_gates, item_claims                dispatch/item_store.cpp
+// Version 11: items.rate_limits
 #pragma once
 
 #include "store/connection.hpp"
 
 namespace host {
 
-inline constexpr int kSchemaVersion = 10;
+inline constexpr int kSchemaVersion = 11;
 // "TMMY": says that a file is this program's.
 inline constexpr std::int64_t kApplicationId = 0x544d4d59;
 

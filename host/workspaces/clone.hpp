@@ -70,8 +70,8 @@ class Clones {
   // Writes its record down, as used now.
   void save(Clone& clone) const;
   // For good, with all in it, whatever modes and however deep. Whether it may go is the caller's to
-  // know (disk.hpp). Throws Error{conflict} when its record is another by now: it was used since the
-  // caller looked.
+  // know (disk.hpp). Throws Error{conflict} when its record is another by now: it was used since
+  // the caller looked.
   void remove(const Clone& clone) const;
 
  private:

@@ -30,12 +30,13 @@ Fd new_file(const std::filesystem::path& path) {
 
 CagedCommand command_for(const Git& git, const Clone& clone) {
   // The settings spare an honest agent an accident with its own; a dishonest one has its cage.
-  return {.arguments = {git.program().string(), "-c", "core.fsmonitor=false", "-c",
-                        "core.hooksPath=/dev/null", "-c", "pack.threads=1", "bundle", "create",
-                        "--quiet", "-", "HEAD", "^" + clone.record.base.text()},
-          .folder = clone.tree(),
-          // What git says is read below.
-          .environment = {{"LC_ALL", "C"}}};
+  return {
+      .arguments = {git.program().string(), "-c", "core.fsmonitor=false", "-c",
+                    "core.hooksPath=/dev/null", "-c", "pack.threads=1", "bundle", "create",
+                    "--quiet", std::string(kResultFile), "HEAD", "^" + clone.record.base.text()},
+      .folder = clone.tree(),
+      // What git says is read below.
+      .environment = {{"LC_ALL", "C"}}};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bounded_process.hpp"
@@ -12,7 +13,11 @@
 
 namespace host::workspaces {
 
-// A program to run in an item's cage.
+// As an argument: the path of a file that the program is to make. See CagedCommand.
+inline constexpr std::string_view kResultFile = "{result file}";
+
+// A program to run in an item's cage. With kResultFile among its arguments the sink gets that
+// file's content, if the program ended well, and nothing of what it prints.
 struct CagedCommand {
   std::vector<std::string> arguments;  // the first is the program, an absolute path
   std::filesystem::path folder;        // where it runs: the clone's tree

@@ -139,8 +139,8 @@ TEST_F(DiskTest, WhatWasTakenSinceItWasAskedWhatIsInUseStays) {
   const auto asked = WallTime(std::chrono::hours(3));
   clock_.now = WallTime(std::chrono::hours(4));
   ASSERT_TRUE(clones_->take(taken.record.item));
-  const DiskRoom room(
-      *clones_, [this](const std::string&) { return *mirror_; }, {.clones = 2, .free_bytes = 0});
+  const DiskRoom room(*clones_, [this](const std::string&) { return *mirror_; },
+                      {.clones = 2, .free_bytes = 0});
   EXPECT_THAT(room.make_room({{}, asked}).removed, ElementsAre(other.name()));
   EXPECT_TRUE(fs::exists(taken.tree()));
 }
@@ -167,8 +167,7 @@ TEST_F(DiskTest, OfItemsThatHaveEndedAllGoThatHoldNothing) {
   const auto clean = clone_at(3);
   const auto work = clone_at(4);
   put(work.tree() / "new", "x");
-  const DiskRoom room(
-      *clones_, [this](const std::string&) { return *mirror_; }, {});
+  const DiskRoom room(*clones_, [this](const std::string&) { return *mirror_; }, {});
   const auto report =
       room.remove_ended([&](const CloneRecord& each) { return each != live.record; },
                         {{in_use.name()}, WallTime::max()});

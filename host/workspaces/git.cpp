@@ -181,7 +181,8 @@ GitEnding Git::run(const GitCommand& command) const {
                                   .input = command.input,
                                   .limit = command.limit,
                                   .most_memory = settings_.most_memory,
-                                  .largest_file = command.largest_file},
+                                  .largest_file = command.largest_file,
+                                  .stop = settings_.stop.get()},
                                  command.sink ? command.sink : keep);
   ending.errors = one_line(command.credential != nullptr ? command.credential->scrub(ended.errors)
                                                          : ended.errors);

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,8 @@ struct GitSettings {
   // The variables by which forges beyond this machine are reached: proxy_variables().
   std::map<std::string, std::string> proxy;
   std::uint64_t most_memory = std::uint64_t{2} << 30;  // of each git process
+  // Pulled: each git at work is told to end, and none is started. None: never.
+  std::shared_ptr<const StopLine> stop;
 };
 
 // Thread-safe; every call blocks until git has ended.
@@ -64,7 +67,8 @@ class Git {
   explicit Git(GitSettings settings);
 
   // Runs it. A status that is not 0 is no exception. Throws Error{timed_out}, {too_large} past
-  // most_output, {io} when it can't be started or died of a signal.
+  // most_output, {io} when it can't be started or died of a signal, {unavailable} once
+  // GitSettings::stop is pulled.
   [[nodiscard]] GitEnding run(const GitCommand& command) const;
 
   // Runs it and returns what it printed. Throws, for a status that is not 0, an Error that says

@@ -71,9 +71,7 @@ void DispatchBench::SetUp() {
   playbook_is();
   lanes_are({{"code", lane("agent")}});
   write_budget({{"day", {{"tokens", 1'000'000}}}});
-  write_model_config({{"defaults",
-                       {{"playbooks",
-                         {{"fixer", {{"enabled", true}, {"repositories", {kAppRepo}}}}}}}}});
+  write_model_config(fixer_on());
   number_ = add_issue("It returns 1", {"agent-ready"});
 }
 
@@ -113,6 +111,11 @@ void DispatchBench::make_repository() {
 void DispatchBench::playbook_is(const std::string& limits) {
   put(paths_.playbooks() / "fixer.yaml",
       std::string(kPlaybookHead) + "limits: { " + limits + " }\n" + kPlaybookTail);
+}
+
+Json DispatchBench::fixer_on() {
+  return {{"defaults",
+           {{"playbooks", {{"fixer", {{"enabled", true}, {"repositories", {kAppRepo}}}}}}}}};
 }
 
 void DispatchBench::agent_is(const std::string& script, const std::string& folder) {

@@ -37,6 +37,8 @@ class DispatchBench : public ModelHostBench {
 
   // The playbook, with these limits.
   void playbook_is(const std::string& limits = kUsualLimits);
+  // For write_model_config(): that it is on.
+  [[nodiscard]] static Json fixer_on();
   // The program of the lanes that lane("FOLDER") makes. Its folder is shown to it.
   void agent_is(const std::string& script, const std::string& folder = "agent");
   // The same, which mends the repository besides.

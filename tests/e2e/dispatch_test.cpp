@@ -4,6 +4,7 @@
 // in their cages.
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <cstdlib>
 
 #include "e2e/dispatch_bench.hpp"
@@ -13,9 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 class DispatchTest : public DispatchBench {};
 
@@ -27,6 +26,36 @@ TEST_F(DispatchTest, AnIssueBecomesAPullRequestThroughSixGates) {
   const auto id = to_text(item()["id"]);
   const Json shown = client().get("/v1/items/" + id);
   EXPECT_EQ(shown["gates"].size(), 6u) << to_text(shown);
+}
+
+TEST_F(DispatchTest, AReloadTakesTheFirstPlaybookOfAHostThatWasStartedWithNone) {
+  agent_is(kFix);
+  write_model_config();
+  start_host();
+  EXPECT_TRUE(client().get("/v1/status")["dispatch"].is_null());
+  write_model_config(fixer_on());
+  (void)client().post("/v1/reload");
+  ASSERT_TRUE(item_is("done")) << to_text(item()) << log();
+  EXPECT_THAT(pulls(), ElementsAre("timmy/issue-9"));
+}
+
+TEST_F(DispatchTest, AStopDoesNotWaitForAPushThatHangsAndTheNextHostMakesIt) {
+  agent_is(kFix);
+  const auto at_work = folder_ / "at-work";
+  const auto let_go = folder_ / "let-go";
+  put(fs::path(bare()) / "hooks" / "pre-receive",
+      "#!/bin/sh\ntouch '" + at_work.string() + "'\nwhile [ ! -e '" + let_go.string() +
+          "' ]; do sleep 0.1; done\n",
+      0755);
+  start_host();
+  ASSERT_TRUE(eventually([&] { return fs::exists(at_work); })) << log();
+  const auto from = std::chrono::steady_clock::now();
+  stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - from, std::chrono::minutes(2));
+  put(let_go, "");
+  start_host();
+  ASSERT_TRUE(item_is("done")) << to_text(item()) << log();
+  EXPECT_THAT(pulls(), ElementsAre("timmy/issue-9"));
 }
 
 TEST_F(DispatchTest, AnAgentThatLiesOpensNothing) {
