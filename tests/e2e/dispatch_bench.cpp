@@ -154,9 +154,8 @@ void DispatchBench::start_host(std::map<std::string, std::string> environment, b
 }
 
 Json DispatchBench::item(std::int64_t number) {
-  for (const auto& each : client().get("/v1/items?limit=500")["items"])
-    if (each["number"] == number) return each;
-  return {};
+  const Json all = client().get("/v1/items?number=" + std::to_string(number))["items"];
+  return all.empty() ? Json() : all[0];
 }
 
 bool DispatchBench::item_is(std::int64_t number, const std::string& state) {
@@ -168,7 +167,8 @@ bool DispatchBench::item_is(std::int64_t number, const std::string& state) {
 
 std::vector<Json> DispatchBench::visits(const std::string& gate) {
   std::vector<Json> all;
-  for (const auto& visit : client().get("/v1/items/" + to_text(item()["id"]))["gates"])
+  const Json shown = client().get("/v1/items/" + to_text(item()["id"]));
+  for (const auto& visit : shown["gates"])
     if (visit["gate"] == gate) all.push_back(visit);
   return all;
 }

@@ -26,10 +26,11 @@ git add --all && git commit --quiet --message 'Return 0'
 echo 'Mended.' > "$TIMMY_REPORT_FILE"
 )";
 
+// Of the playbook.
+inline constexpr const char* kUsualLimits = "attempts: 2, tokens: 10000, wall: 2m, stall: 20s";
+
 class DispatchBench : public ModelHostBench {
  protected:
-  static constexpr const char* kUsualLimits = "attempts: 2, tokens: 10000, wall: 2m, stall: 20s";
-
   // One issue that the playbook takes, one lane, and no agent yet.
   void SetUp() override;
   // Nothing that was started is left, and no token is anywhere, whatever the test was about.

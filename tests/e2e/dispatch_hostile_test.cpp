@@ -39,24 +39,24 @@ TEST_P(BadAgentTest, FailsForAReasonAndOpensNothing) {
 INSTANTIATE_TEST_SUITE_P(
     Agents, BadAgentTest,
     ::testing::Values(
-        BadAgent{"DoesNothing", "exit 0\n", DispatchBench::kUsualLimits, "it committed nothing"},
+        BadAgent{"DoesNothing", "exit 0\n", kUsualLimits, "it committed nothing"},
         BadAgent{"LoopsInSilence", "while :; do sleep 0.05; done\n",
                  "attempts: 1, tokens: 1000, wall: 1m, stall: 1s", "for 1s it printed nothing"},
         BadAgent{"LoopsAndTalks", "while :; do echo still at it; sleep 0.05; done\n",
                  "attempts: 1, tokens: 1000, wall: 2s, stall: 20s", "2s"},
-        BadAgent{"Crashes", "kill -SEGV $$\n", DispatchBench::kUsualLimits, "SIGSEGV"},
+        BadAgent{"Crashes", "kill -SEGV $$\n", kUsualLimits, "SIGSEGV"},
         BadAgent{"FillsTheDisk",
                  "i=0; while [ $i -lt 40 ]; do\n"
                  "head -c 4194304 /dev/zero > \"fill $i\"; i=$((i+1)); sleep 0.05; done\n" ,
                  "attempts: 1, tokens: 1000, wall: 1m, stall: 20s, disk: 64MiB",
                  "of 64 MiB at most"},
-        BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", DispatchBench::kUsualLimits,
+        BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", kUsualLimits,
                  "attempt 2 of 2"},
         BadAgent{"LeavesPipesWhereFilesWere",
                  "for file in .git/HEAD .git/index .git/config .git/packed-refs main.txt "
                  "\"$TIMMY_REPORT_FILE\"; do\n"
                  "rm -f \"$file\"; mkfifo \"$file\"; done\n",
-                 DispatchBench::kUsualLimits, "attempt 2 of 2"}),
+                 kUsualLimits, "attempt 2 of 2"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 class HostileTest : public DispatchBench {

@@ -55,8 +55,8 @@ class RaceTest : public DispatchBench {
   }
   std::size_t done() {
     std::size_t all = 0;
-    for (const auto& each : client().get("/v1/items?limit=500")["items"])
-      all += each["state"] == "done";
+    const Json items = client().get("/v1/items?limit=500")["items"];
+    for (const auto& each : items) all += each["state"] == "done";
     return all;
   }
   // Half a minute for each time that some have ended.
