@@ -63,6 +63,10 @@ bool holds_the_token(const std::string& text) {
          });
 }
 
+std::string plain_git(std::vector<std::string> arguments) {
+  return forge::git(std::move(arguments), {{"GIT_CONFIG_GLOBAL", "/dev/null"}});
+}
+
 }  // namespace
 
 void DispatchBench::SetUp() {
@@ -85,27 +89,27 @@ void DispatchBench::TearDown() {
 }
 
 void DispatchBench::make_repository() {
-  const auto person = folder_ / "person";
-  const auto git = [&](std::vector<std::string> arguments) {
-    return forge::git(std::move(arguments), {{"GIT_CONFIG_GLOBAL", "/dev/null"}});
-  };
   fs::create_directories(git_root() / "demo");
-  git({"init", "--quiet", "--bare", "--initial-branch=main", bare()});
-  git({"-C", bare(), "config", "http.receivepack", "true"});
-  git({"init", "--quiet", "--initial-branch=main", person});
-  put(person / "main.txt", "return 1\n");
-  put(person / ".timmy" / "verify",
+  plain_git({"init", "--quiet", "--bare", "--initial-branch=main", bare()});
+  plain_git({"-C", bare(), "config", "http.receivepack", "true"});
+  plain_git({"init", "--quiet", "--initial-branch=main", person()});
+  put(person() / "main.txt", "return 1\n");
+  put(person() / ".timmy" / "verify",
       "#!/bin/sh\ngrep -q 'return 0' main.txt && echo 3 passed\n", 0755);
-  git({"-C", person, "add", "--all"});
-  git({"-C", person, "-c", "user.name=P", "-c", "user.email=p@example.org", "commit", "--quiet",
-       "-m", "first"});
-  git({"-C", person, "push", "--quiet", bare(), "HEAD:main"});
-  ASSERT_THAT(bare_git({"log", "--format=%s", "main"}), HasSubstr("first"));
   forge_.with([&](forge::Forge& forge) {
     forge.git_root = git_root();
-    take_branches(forge.state, git_root(), kAppRepo);
     forge.state.add_label(*forge.state.repo(kAppRepo), "agent-ready");
   });
+  push_to_main();
+}
+
+void DispatchBench::push_to_main() {
+  plain_git({"-C", person(), "add", "--all"});
+  plain_git({"-C", person(), "-c", "user.name=P", "-c", "user.email=p@example.org", "commit",
+             "--quiet", "-m", "a person's"});
+  plain_git({"-C", person(), "push", "--quiet", bare(), "HEAD:main"});
+  ASSERT_EQ(bare_git({"rev-parse", "main"}), plain_git({"-C", person(), "rev-parse", "HEAD"}));
+  forge_.with([&](forge::Forge& forge) { take_branches(forge.state, git_root(), kAppRepo); });
 }
 
 void DispatchBench::playbook_is(const std::string& limits) {

@@ -88,6 +88,9 @@ class DispatchBench : public ModelHostBench {
   [[nodiscard]] std::filesystem::path beside_agent(const char* name) const {
     return folder_ / "agent" / name;
   }
+  // The folder of somebody who works on the repository; what is in it becomes the main branch's.
+  [[nodiscard]] std::filesystem::path person() const { return folder_ / "person"; }
+  void push_to_main();
   static void put(const std::filesystem::path& file, const std::string& text, int mode = 0644);
 
   std::int64_t number_ = 0;  // of the issue

@@ -95,7 +95,7 @@ TEST_F(GateKillTest, EveryPointOfAnItemsWayIsInTheList) {
 
 // The gate's command is a run as the agent's is, and nobody waits for it but the host.
 TEST_F(GateKillTest, AHostThatIsKilledWhileAGateRunsLeavesNothingOfItAndGoesOn) {
-  put(folder_ / "person" / ".timmy" / "verify",
+  put(person() / ".timmy" / "verify",
       "#!/bin/sh\n[ -e once ] || sleep 600\ngrep -q 'return 0' main.txt && echo 3 passed\n", 0755);
   push_to_main();
   agent_is(kFix);
@@ -110,7 +110,7 @@ TEST_F(GateKillTest, AHostThatIsKilledWhileAGateRunsLeavesNothingOfItAndGoesOn) 
   EXPECT_EQ(item()["gate"], "verify");
   kill();
   expect_nothing_left();
-  put(folder_ / "person" / "once", "");
+  put(person() / "once", "");
   push_to_main();
   start_host();
   // Its work is what it was, so the gate hangs again; a person has the last word.
