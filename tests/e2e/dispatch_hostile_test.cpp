@@ -53,10 +53,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", kUsualLimits,
                  "attempt 2 of 2"},
         BadAgent{"LeavesPipesWhereFilesWere",
-                 "for file in .git/HEAD .git/index .git/config .git/packed-refs main.txt "
+                 "for file in .git/index .git/refs/heads/more .git/logs/HEAD main.txt .gitignore "
                  "\"$TIMMY_REPORT_FILE\"; do\n"
                  "rm -f \"$file\"; mkfifo \"$file\"; done\n",
-                 kUsualLimits, "attempt 2 of 2"}),
+                 kUsualLimits, "it committed nothing"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 class HostileTest : public DispatchBench {
