@@ -46,10 +46,10 @@ INSTANTIATE_TEST_SUITE_P(
                  "attempts: 1, tokens: 1000, wall: 2s, stall: 1s", "2s"},
         BadAgent{"Crashes", "kill -SEGV $$\n", kUsualLimits, "SIGSEGV"},
         BadAgent{"FillsTheDisk",
-                 "i=0; while [ $i -lt 60 ]; do\n"
+                 "i=0; while [ $i -lt 80 ]; do\n"
                  "head -c 1048576 /dev/zero > \"fill $i\"; i=$((i+1)); done; sleep 60\n",
-                 "attempts: 1, tokens: 1000, wall: 1m, stall: 20s, disk: 16MiB",
-                 "of 16 MiB at most"},
+                 "attempts: 1, tokens: 1000, wall: 1m, stall: 50s, disk: 64MiB",
+                 "of 64 MiB at most"},
         BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", kUsualLimits,
                  "attempt 2 of 2"},
         BadAgent{"LeavesPipesWhereFilesWere",

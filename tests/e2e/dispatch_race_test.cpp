@@ -59,6 +59,14 @@ class RaceTest : public DispatchBench {
     for (const auto& each : items) all += each["state"] == "done";
     return all;
   }
+  // The items that are not done, and why.
+  std::string others() {
+    std::string lines;
+    const Json items = client().get("/v1/items?limit=500")["items"];
+    for (const auto& each : items)
+      if (each["state"] != "done") lines += to_text(each) + "\n";
+    return lines;
+  }
   // Half a minute for each time that some have ended.
   bool all_done() {
     for (std::size_t before = 0;;) {
@@ -85,7 +93,7 @@ TEST_F(RaceTest, FortyIssuesBecomeFortyPullRequests) {
   std::thread other([this] { order_all(); });
   order_all();
   other.join();
-  ASSERT_TRUE(all_done()) << done() << log();
+  ASSERT_TRUE(all_done()) << others() << log();
   expect_one_pull_each();
   const Json status = client().get("/v1/status");
   EXPECT_EQ(status["dispatch"]["running"], 0) << to_text(status);
@@ -99,7 +107,7 @@ TEST_F(RaceTest, NorDoTwoKillsInTheMiddleMakeOneTwice) {
     expect_nothing_left();
   }
   start_host();
-  ASSERT_TRUE(all_done()) << done() << log();
+  ASSERT_TRUE(all_done()) << others() << log();
   expect_one_pull_each();
 }
 
