@@ -94,8 +94,8 @@ void DispatchBench::make_repository() {
   plain_git({"-C", bare(), "config", "http.receivepack", "true"});
   plain_git({"init", "--quiet", "--initial-branch=main", person()});
   put(person() / "main.txt", "return 1\n");
-  put(person() / ".timmy" / "verify",
-      "#!/bin/sh\ngrep -q 'return 0' main.txt && echo 3 passed\n", 0755);
+  put(person() / ".timmy" / "verify", "#!/bin/sh\ngrep -q 'return 0' main.txt && echo 3 passed\n",
+      0755);
   forge_.with([&](forge::Forge& forge) {
     forge.git_root = git_root();
     forge.state.add_label(*forge.state.repo(kAppRepo), "agent-ready");

@@ -50,8 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "head -c 1048576 /dev/zero > \"fill $i\"; i=$((i+1)); done; sleep 60\n",
                  "attempts: 1, tokens: 1000, wall: 1m, stall: 50s, disk: 64MiB",
                  "of 64 MiB at most"},
-        BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", kUsualLimits,
-                 "attempt 2 of 2"},
+        BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", kUsualLimits, "attempt 2 of 2"},
         BadAgent{"LeavesPipesWhereFilesWere",
                  "for file in .git/index .git/refs/heads/more .git/logs/HEAD main.txt .gitignore "
                  "\"$TIMMY_REPORT_FILE\"; do\n"
@@ -121,7 +120,6 @@ TEST_F(HostileTest, OneThatAsksOnForTokensThatItDoesNotGetIsEnded) {
 
 // The host's own files, by their names, and what it reads of the agent's as links to them.
 TEST_F(HostileTest, WhatItWritesOutsideOfItsCloneIsNotThere) {
-  const auto mirror = paths_.mirrors();
   const std::vector<fs::path> files{paths_.host_yaml(), paths_.hermes_home / "gitea_token",
                                     paths_.playbooks() / "fixer.yaml", beside_agent("notes"),
                                     fs::path(bare()) / "HEAD"};
@@ -133,30 +131,29 @@ TEST_F(HostileTest, WhatItWritesOutsideOfItsCloneIsNotThere) {
     script += " " + file.string();
     before.push_back(read_file(file, 1 << 20));
   }
-  script += "; do\n(echo evil >> \"$file\"; chmod 777 \"$file\"; rm -f \"$file\") 2> /dev/null\n"
-            "done\ncd \"$OLDPWD\"\nln -s " +
-            files[1].string() + " \"$TIMMY_REPORT_FILE\"\n";
+  script +=
+      "; do\n(echo evil >> \"$file\"; chmod 777 \"$file\"; rm -f \"$file\") 2> /dev/null\n"
+      "done\ncd \"$OLDPWD\"\nln -s " +
+      files[1].string() + " \"$TIMMY_REPORT_FILE\"\n";
   agent_is(script + "printf 'return 0\\n' > main.txt; git commit --quiet -a -m 'Return 0'\n");
   expect_end("done", "");
   for (std::size_t i = 0; i < files.size(); ++i)
     EXPECT_EQ(read_file(files[i], 1 << 20), before[i]) << files[i];
   EXPECT_EQ(fs::status(files[1]).permissions(), fs::perms::owner_read | fs::perms::owner_write);
-  for (const auto& file : {paths_.timmy_home / "evil", fs::path("/etc/evil"),
-                           fs::path("/usr/bin/evil")})
+  for (const auto& file :
+       {paths_.timmy_home / "evil", fs::path("/etc/evil"), fs::path("/usr/bin/evil")})
     EXPECT_FALSE(fs::exists(file)) << file;
   EXPECT_THAT(pulls(), ElementsAre("timmy/issue-9"));
 }
 
 TEST_F(HostileTest, WhatIsInNoCommitCountsForNothingAndIsKept) {
-  agent_mends_and("");
   agent_is(std::string(kFix) +
            "printf 'return 1\\n' > main.txt; echo draft > draft.txt; echo staged > staged.txt\n"
            "git add staged.txt; mkdir -p .timmy; printf '#!/bin/sh\\nexit 1\\n' > .timmy/verify\n");
   expect_end("done", "");
   EXPECT_THAT(pulls(), ElementsAre("timmy/issue-9"));
   EXPECT_EQ(bare_git({"show", "timmy/issue-9:main.txt"}), "return 0\n");
-  EXPECT_THAT(bare_git({"ls-tree", "-r", "--name-only", "timmy/issue-9"}),
-              Not(HasSubstr("draft")));
+  EXPECT_THAT(bare_git({"ls-tree", "-r", "--name-only", "timmy/issue-9"}), Not(HasSubstr("draft")));
   int kept = 0;
   for (const auto& entry : fs::recursive_directory_iterator(paths_.clones()))
     kept += entry.path().filename() == "draft.txt";
@@ -171,10 +168,18 @@ TEST_F(HostileTest, ItFindsNeitherTheHostsSocketsNorItsTokenNorTheForge) {
       "; do [ ! -e \"$path\" ] || echo \"found $path\"; done\n"
       "find / -name gitea_token -o -name '*.sock' -o -name cookie 2> /dev/null\n"
       "cat /proc/*/environ /proc/*/cmdline /proc/net/unix 2> /dev/null | tr '\\0' '\\n'\n"
-      "curl -sS -m 5 --unix-socket " + paths_.socket().string() + " http://host/v1/status 2>&1\n"
-      "curl -sS -m 5 " + forge_.url() + "/api/v1/version 2>&1\n"
-      "git push " + forge_.url() + "/demo/app.git HEAD:refs/heads/timmy/issue-9 2>&1\n"
-      "git push " + forge_.url() + "/demo/app.git HEAD:refs/heads/mine 2>&1\n"
+      "curl -sS -m 5 --unix-socket " +
+      paths_.socket().string() +
+      " http://host/v1/status 2>&1\n"
+      "curl -sS -m 5 " +
+      forge_.url() +
+      "/api/v1/version 2>&1\n"
+      "git push " +
+      forge_.url() +
+      "/demo/app.git HEAD:refs/heads/timmy/issue-9 2>&1\n"
+      "git push " +
+      forge_.url() +
+      "/demo/app.git HEAD:refs/heads/mine 2>&1\n"
       "curl -sS -m 5 -d '{\"head\":\"mine\",\"base\":\"main\",\"title\":\"Mine\"}' " +
       forge_.url() + "/api/v1/repos/demo/app/pulls 2>&1\n");
   expect_end("done", "");
@@ -228,22 +233,31 @@ class GitAttackTest : public HostileTest {
 };
 
 TEST_F(GitAttackTest, ProgramsThatItsConfigurationNamesRunNowhereElse) {
-  agent_is(std::string(kFix) + "canary=" + canary() +
-           "\nfor hook in applypatch-msg pre-commit post-checkout post-merge pre-push post-index-change"
-           " pre-auto-gc reference-transaction post-rewrite fsmonitor-watchman push-to-checkout; do\n"
-           "ln -s $canary .git/hooks/$hook; done\n"
-           "for key in core.fsmonitor core.sshCommand core.pager core.editor core.askPass "
-           "core.gitProxy core.alternateRefsCommand credential.helper diff.external "
-           "filter.evil.clean filter.evil.smudge filter.evil.process gpg.program sequence.editor "
-           "uploadpack.packObjectsHook merge.evil.driver diff.evil.textconv; do\n"
-           "git config $key $canary; done\n"
-           "git config core.hooksPath .git/hooks\n"
-           "git config core.worktree " + folder_.path().string() + "\n"
-           "git config include.path " + paths_.hermes_home.string() + "/gitea_token\n"
-           "git config url.ext::$canary.insteadOf " + forge_.url() + "\n"
-           "git config protocol.ext.allow always\n"
-           "echo " + bare() + "/objects > .git/objects/info/alternates\n"
-           "printf '* filter=evil diff=evil merge=evil\\n' > .git/info/attributes\n");
+  agent_is(
+      std::string(kFix) + "canary=" + canary() +
+      "\nfor hook in applypatch-msg pre-commit post-checkout post-merge pre-push post-index-change"
+      " pre-auto-gc reference-transaction post-rewrite fsmonitor-watchman push-to-checkout; do\n"
+      "ln -s $canary .git/hooks/$hook; done\n"
+      "for key in core.fsmonitor core.sshCommand core.pager core.editor core.askPass "
+      "core.gitProxy core.alternateRefsCommand credential.helper diff.external "
+      "filter.evil.clean filter.evil.smudge filter.evil.process gpg.program sequence.editor "
+      "uploadpack.packObjectsHook merge.evil.driver diff.evil.textconv; do\n"
+      "git config $key $canary; done\n"
+      "git config core.hooksPath .git/hooks\n"
+      "git config core.worktree " +
+      folder_.path().string() +
+      "\n"
+      "git config include.path " +
+      paths_.hermes_home.string() +
+      "/gitea_token\n"
+      "git config url.ext::$canary.insteadOf " +
+      forge_.url() +
+      "\n"
+      "git config protocol.ext.allow always\n"
+      "echo " +
+      bare() +
+      "/objects > .git/objects/info/alternates\n"
+      "printf '* filter=evil diff=evil merge=evil\\n' > .git/info/attributes\n");
   start_host();
   ASSERT_TRUE(eventually([&] {
     const Json now = item();
@@ -269,10 +283,11 @@ TEST_F(GitAttackTest, ATreeThatWouldLeadElsewhereIsRefusedAsAWhole) {
   playbook_is("attempts: 1, tokens: 1000, wall: 1m, stall: 20s");
   agent_is("ln -s " + (paths_.hermes_home / "gitea_token").string() + " leak\n" +
            "ln -s ../../../../etc out\n"
-           "echo x > ./--upload-pack=" "evil\n"
+           "echo x > ./--upload-pack=evil\n"
            "mkdir -p .gitea/workflows; echo 'on: push' > .gitea/workflows/ci.yaml\n"
            "printf '[submodule \"s\"]\\n\\tpath = s\\n\\turl = ext::evil\\n' > .gitmodules\n"
-           "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),s\n" + kFix);
+           "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),s\n" +
+           kFix);
   expect_end("failed", "its commits were refused");
   EXPECT_THAT(pulls(), IsEmpty());
   EXPECT_THAT(branches(), IsEmpty());

@@ -15,9 +15,7 @@ namespace host::faults {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::Contains;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsSubsetOf;
 using ::testing::Not;
 
@@ -25,11 +23,11 @@ using ::testing::Not;
 constexpr const char* kOneAtATime = "exec 9> .git/at-work; flock --nonblock 9 || echo TWICE\n";
 
 // In the order in which an item passes them.
-constexpr std::array kGatePoints{
-    "dispatch.intake",   "dispatch.triage",    "dispatch.route",  "dispatch.track",
-    "dispatch.run_named", "dispatch.run_ended", "dispatch.taken_in", "dispatch.verify",
-    "dispatch.verified", "dispatch.report",    "dispatch.sealed", "dispatch.pushed",
-    "dispatch.published"};
+constexpr std::array kGatePoints{"dispatch.intake",   "dispatch.triage",    "dispatch.route",
+                                 "dispatch.track",    "dispatch.run_named", "dispatch.run_ended",
+                                 "dispatch.taken_in", "dispatch.verify",    "dispatch.verified",
+                                 "dispatch.report",   "dispatch.sealed",    "dispatch.pushed",
+                                 "dispatch.published"};
 
 class GateKillTest : public DispatchBench {
  protected:
@@ -114,8 +112,10 @@ TEST_F(GateKillTest, AHostThatIsKilledWhileAGateRunsLeavesNothingOfItAndGoesOn) 
   push_to_main();
   start_host();
   // Its work is what it was, so the gate hangs again; a person has the last word.
-  ASSERT_TRUE(eventually([&] { return item()["state"] == "running" && item()["gate"] == "verify"; }))
-      << to_text(item()) << log();
+  ASSERT_TRUE(eventually([&] {
+    return item()["state"] == "running" && item()["gate"] == "verify";
+  })) << to_text(item())
+      << log();
   client().post("/v1/items/" + to_text(item()["id"]) + "/cancel", Json{{"why", "it hangs"}});
   ASSERT_TRUE(item_is("stopped")) << to_text(item()) << log();
   expect_nothing_left();

@@ -81,9 +81,8 @@ TEST_F(DispatchTest, ADeadAgentsWorkGoesOnInAnotherLane) {
       << log();
   const auto look = [this] {
     const auto run = "HOME='" + paths_.home.string() + "' TIMMY_HOME='" +
-                     paths_.timmy_home.string() + "' HERMES_HOME='" +
-                     paths_.hermes_home.string() + "' '" + (bin_ / "timmy-host").string() +
-                     "' deadman --once > /dev/null 2>&1";
+                     paths_.timmy_home.string() + "' HERMES_HOME='" + paths_.hermes_home.string() +
+                     "' '" + (bin_ / "timmy-host").string() + "' deadman --once > /dev/null 2>&1";
     return std::system(run.c_str()) == 0;
   };
   // The first sight is a sign of life, so it is alive before it is dead.
