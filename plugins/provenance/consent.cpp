@@ -44,7 +44,8 @@ Kin kin_of(const Session& session) {
   for (const auto& message : session.messages)
     if (first && message.at) first = std::min(*first, *message.at);
   const bool direct = session.chat == "dm" || session.chat == "direct" || session.chat == "private";
-  return {session.id, anew ? "" : session.parent, session.source, session.user, first, direct};
+  return {session.id, anew ? "" : session.parent, session.source, session.user, first,
+          direct};
 }
 
 ConsentPolicy ConsentPolicy::load(const std::string& path) {

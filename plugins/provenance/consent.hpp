@@ -38,7 +38,7 @@ struct Kin {
   std::string parent;  // whose words are in it
   std::string source, user;
   std::optional<Instant> started;  // no word in it is of before; nothing: nobody knows
-  bool direct = false;             // it is known that nobody but the user wrote to the agent
+  bool direct = false;  // it is known that nobody but the user wrote to the agent
 };
 [[nodiscard]] Kin kin_of(const Session& session);
 

@@ -30,9 +30,10 @@ std::string number_of(std::optional<Instant> instant) {
 // that nobody writes any longer may have one turn more than when somebody did.
 std::string state_of(const Session& session, Sha256& hash) {
   std::string said;
-  for (const auto& part : {std::string(to_text(session.descent)), session.parent, session.source,
-                           session.user, session.provider, session.model, session.chat,
-                           number_of(session.started), number_of(session.ended)})
+  for (const auto& part :
+       {std::string(to_text(session.descent)), session.parent, session.source, session.user,
+        session.provider, session.model, session.chat, number_of(session.started),
+        number_of(session.ended)})
     said += std::to_string(part.size()) + ":" + part;
   return session.digest + " " + hash.of(said) + (session.live ? " live" : "");
 }
@@ -59,7 +60,8 @@ void SessionIntake::take(const Session& session) {
 
   const auto ancestors = lineage(kin);
   const auto flaw = session_flaw(session, ancestors);
-  const auto key = it_.index.put_session(kin, state, flaw, store_text(session.store, it_.redactor));
+  const auto key =
+      it_.index.put_session(kin, state, flaw, store_text(session.store, it_.redactor));
   before_.clear();
   if (known)
     for (auto& pair : it_.index.pairs_of(key)) before_.emplace(pair.digest, pair);

@@ -57,21 +57,6 @@ class GateKillTest : public DispatchBench {
   }
 };
 
-class GatePointTest : public GateKillTest, public ::testing::WithParamInterface<const char*> {};
-
-TEST_P(GatePointTest, KilledThereTheNextHostEndsItWithOnePullRequest) {
-  agent_mends_and(kOneAtATime);
-  die_at(GetParam());
-  expect_done_once();
-}
-
-INSTANTIATE_TEST_SUITE_P(Points, GatePointTest, ::testing::ValuesIn(kGatePoints),
-                         [](const ::testing::TestParamInfo<const char*>& info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '.', '_');
-                           return name;
-                         });
-
 // A host for each step of one item's way.
 TEST_F(GateKillTest, AHostThatDiesAtEachPointInTurnLeavesOnePullRequest) {
   agent_mends_and(kOneAtATime);
