@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 #include "base/result.hpp"
 #include "forge/git_http.hpp"
@@ -37,7 +37,13 @@ prompt: |
 // All of it, also of what has no size, as in /proc. Empty: it is gone, or not for us.
 std::string bytes_of(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
+  // By read(), which takes an error for the end: a process may end while it is looked at.
+  std::string all;
+  std::string block(65536, '\0');
+  while (stream.read(block.data(), static_cast<std::streamsize>(block.size())) ||
+         stream.gcount() > 0)
+    all.append(block, 0, static_cast<std::size_t>(stream.gcount()));
+  return all;
 }
 
 // Three pieces of which one is in whatever text holds the token in base64: where it begins there
