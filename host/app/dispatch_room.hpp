@@ -101,10 +101,11 @@ class DispatchRoom final : public PlaybookDesk {
 
   std::unique_ptr<runs::Supervisors> supervisors_;
   runs::SupervisedRunner runner_;
-  dispatch::BlockingWork blocking_;
   std::shared_ptr<dispatch::ItemCages> cages_;
   std::shared_ptr<StopLine> stop_ = std::make_shared<StopLine>();  // of git
   dispatch::ItemGit git_;
+  // Its threads work with those above: they are joined before any of these goes.
+  dispatch::BlockingWork blocking_;
   dispatch::GitWorkspaces workspaces_;
   dispatch::CagedRuns runs_;
   dispatch::HostVerifier verifier_;

@@ -336,7 +336,9 @@ void CagedRuns::Impl::lock_is_free(const std::string& run) {
   const auto folders = folders_of(run);
   RunFacts facts;
   facts.run = run;
-  facts.reason = "it was never started";
+  // The host that named it did not live to start it.
+  facts.how = RunEnd::interrupted;
+  facts.reason = "the host ended before it was started";
   if (!is_there(folders.run)) return reply(facts);
   const auto written = attempt([&] { return written_facts(folders); });
   if (written.ok() && written.value()) return reply(*written.value());

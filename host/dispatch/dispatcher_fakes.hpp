@@ -181,6 +181,7 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
       const auto found = runs_.find(name);
       RunFacts facts;
       facts.run = name;
+      facts.how = RunEnd::interrupted;
       if (found != runs_.end()) {
         if (!found->second.over) found->second.facts.how = RunEnd::interrupted;
         found->second.over = true;

@@ -3,6 +3,7 @@
 // The gates before an agent works, and what all gates begin with.
 #include <fmt/format.h>
 
+#include "base/failpoint.hpp"
 #include "dispatch/dispatcher_impl.hpp"
 #include "dispatch/dispatcher_reconcile.hpp"
 
@@ -53,6 +54,7 @@ bool Dispatcher::Impl::stop_for(Live& live, const GuardVerdict& verdict) {
 }
 
 void Dispatcher::Impl::intake(Live& live) {
+  TIMMY_FAILPOINT("dispatch.intake");
   fresh(live, [this](Live& at) { guard(at, next(&Impl::judge_intake)); });
 }
 
@@ -66,7 +68,10 @@ void Dispatcher::Impl::judge_intake(Live& live, GuardVerdict verdict) {
           .evidence = verdict.evidence});
 }
 
-void Dispatcher::Impl::triage(Live& live) { fresh(live, next(&Impl::judge_triage)); }
+void Dispatcher::Impl::triage(Live& live) {
+  TIMMY_FAILPOINT("dispatch.triage");
+  fresh(live, next(&Impl::judge_triage));
+}
 
 void Dispatcher::Impl::judge_triage(Live& live) {
   std::vector<OfferedPlaybook> offered;
@@ -83,7 +88,10 @@ void Dispatcher::Impl::judge_triage(Live& live) {
           .evidence = Json{{"item", to_json(facts)}, {"verdicts", std::move(verdicts)}}});
 }
 
-void Dispatcher::Impl::route(Live& live) { fresh(live, next(&Impl::judge_route)); }
+void Dispatcher::Impl::route(Live& live) {
+  TIMMY_FAILPOINT("dispatch.route");
+  fresh(live, next(&Impl::judge_route));
+}
 
 void Dispatcher::Impl::judge_route(Live& live) {
   std::vector<std::string> labels;

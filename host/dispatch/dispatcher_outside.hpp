@@ -128,7 +128,7 @@ class AgentRuns {
   // Has it ended soon. Fine if it has, or is not known.
   virtual void cancel(const std::string& run, const std::string& why) = 0;
   // Of a run that an earlier host started: its end, when no process of it is left. What that host
-  // did not see to its end is interrupted; what was never started is not_started.
+  // did not see to its end, or did not live to start, is interrupted.
   virtual void settle(std::string run, Reply<RunFacts> ended) = 0;
 };
 

@@ -4,12 +4,14 @@
 // already, by a host that did not live to say so.
 #include <fmt/format.h>
 
+#include "base/failpoint.hpp"
 #include "dispatch/dispatcher_facts.hpp"
 #include "dispatch/dispatcher_impl.hpp"
 
 namespace host::dispatch {
 
 void Dispatcher::Impl::report(Live& live) {
+  TIMMY_FAILPOINT("dispatch.report");
   // There is a pull request: whether the issue is open says nothing any more, since merging closes
   // it.
   if (live.item.pull != 0) return publish(live);
@@ -40,11 +42,13 @@ void Dispatcher::Impl::sealed(Live& live, std::string commit) {
 }
 
 void Dispatcher::Impl::push(Live& live) {
+  TIMMY_FAILPOINT("dispatch.sealed");
   if (break_off(live)) return;
   world_.workspaces.push(work_of(live), whatever<PushedWork>(live, next(&Impl::pushed)));
 }
 
 void Dispatcher::Impl::pushed(Live& live, Result<PushedWork> result) {
+  TIMMY_FAILPOINT("dispatch.pushed");
   if (!result.ok()) return break_off(live) ? void() : fall(live, result.error());
   const auto& [kind, text] = result.value();
   if (kind == PushedWork::Kind::moved)
@@ -81,6 +85,7 @@ void Dispatcher::Impl::publish_now(Live& live, const std::vector<GateVisit>& vis
 }
 
 void Dispatcher::Impl::published(Live& live, Result<Publication> result) {
+  TIMMY_FAILPOINT("dispatch.published");
   if (!result.ok()) return break_off(live) ? void() : fall(live, result.error());
   const auto& publication = result.value();
   live.item.pull = publication.pull;

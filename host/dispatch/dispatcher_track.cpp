@@ -3,12 +3,14 @@
 // The gates track and verify: an agent works, its commits come in, the host's checks judge them.
 #include <fmt/format.h>
 
+#include "base/failpoint.hpp"
 #include "dispatch/dispatcher_facts.hpp"
 #include "dispatch/dispatcher_impl.hpp"
 
 namespace host::dispatch {
 
 void Dispatcher::Impl::track(Live& live) {
+  TIMMY_FAILPOINT("dispatch.track");
   // A run that nobody has dealt with: its end is waited for, and dealt with now.
   if (live.item.run_open) {
     live.running = true;
@@ -43,6 +45,7 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
   live.item.run = run_name(live.item.id, ++live.item.runs);
   live.item.run_open = true;
   keep(live, [this, comments = std::move(comments)](Live& at) {
+    TIMMY_FAILPOINT("dispatch.run_named");
     if (break_off(at)) return;
     AttemptOrder order;
     order.work = work_of(at);
@@ -58,6 +61,7 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
 }
 
 void Dispatcher::Impl::run_ended(Live& live, Result<RunFacts> facts) {
+  TIMMY_FAILPOINT("dispatch.run_ended");
   live.running = false;
   if (!facts.ok()) {
     // Nothing of it ran.
@@ -80,6 +84,7 @@ void Dispatcher::Impl::take_in(Live& live, const RunFacts& facts) {
 }
 
 void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<ImportedWork> work) {
+  TIMMY_FAILPOINT("dispatch.taken_in");
   std::optional<Error> refused;
   if (!work.ok()) {
     // The run's end is dealt with when its commits can be.
@@ -122,6 +127,7 @@ void Dispatcher::Impl::apply(Live& live, const Outcome& outcome, Json evidence) 
 }
 
 void Dispatcher::Impl::verify(Live& live) {
+  TIMMY_FAILPOINT("dispatch.verify");
   fresh(live, [this](Live& at) { with_visits(at, &Impl::verify_now); });
 }
 
@@ -132,6 +138,7 @@ void Dispatcher::Impl::verify_now(Live& live, const std::vector<GateVisit>& visi
 }
 
 void Dispatcher::Impl::verified(Live& live, Result<WorkVerdict> verdict) {
+  TIMMY_FAILPOINT("dispatch.verified");
   live.verifying = false;
   if (break_off(live)) return;
   if (!verdict.ok()) return fall(live, verdict.error());

@@ -42,6 +42,11 @@ workspaces::WorkItem work_item(const Item& item) {
   return {item.repository, item.number, item.playbook};
 }
 
+workspaces::WorkItem checked_item(workspaces::WorkItem item) {
+  item.playbook += ".verify";
+  return item;
+}
+
 workspaces::ObjectId commit_named(const std::string& text) {
   if (auto id = workspaces::ObjectId::parse(text)) return *id;
   throw Error(Code::corrupt, "\"" + workspaces::one_line(text) + "\" names no commit");
@@ -49,9 +54,11 @@ workspaces::ObjectId commit_named(const std::string& text) {
 
 workspaces::ClonesInUse clones_in_use(const std::vector<Item>& live, WallTime now) {
   workspaces::ClonesInUse in_use{.names = {}, .at = now};
-  for (const auto& item : live)
-    if (item.run_open || item.at.state == ItemState::running)
-      in_use.names.insert(workspaces::folder_name(work_item(item)));
+  for (const auto& item : live) {
+    if (!item.run_open && item.at.state != ItemState::running) continue;
+    in_use.names.insert(workspaces::folder_name(work_item(item)));
+    in_use.names.insert(workspaces::folder_name(checked_item(work_item(item))));
+  }
   return in_use;
 }
 

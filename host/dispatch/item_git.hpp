@@ -54,6 +54,8 @@ struct ForgeAccess {
 using AccessForge = std::function<ForgeAccess(const std::string& repository)>;
 
 [[nodiscard]] workspaces::WorkItem work_item(const Item& item);
+// Whose clone the checks of an item run in. No playbook has a '.' in its name, so it is no agent's.
+[[nodiscard]] workspaces::WorkItem checked_item(workspaces::WorkItem item);
 // Of a text that was taken from one. Throws Error{corrupt}.
 [[nodiscard]] workspaces::ObjectId commit_named(const std::string& text);
 

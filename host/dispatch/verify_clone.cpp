@@ -2,6 +2,7 @@
 #include "dispatch/verify_clone.hpp"
 
 #include "base/error.hpp"
+#include "dispatch/item_git.hpp"
 
 namespace host::dispatch {
 
@@ -18,8 +19,7 @@ VerifyClone::VerifyClone(const Clones& clones, const Mirror& mirror, WorkItem it
   if (mirror.work_head(branch) != head)
     throw Error(Code::conflict, "what is imported for " + branch + " is not " + head.text(),
                 "Take the work in again.");
-  // No playbook has a '.' in its name, so this folder is no agent's.
-  item.playbook += ".verify";
+  item = checked_item(std::move(item));
   if (const auto left = clones.find(item)) clones.remove(*left);
   clone_ = clones.make(
       mirror,

@@ -13,7 +13,7 @@
 namespace host::workspaces {
 
 struct DiskLimits {
-  std::size_t clones = 16;
+  std::size_t clones = 64;
   std::uint64_t clone_bytes = std::uint64_t{20} << 30;  // of all clones together
   std::uint64_t free_bytes = std::uint64_t{1} << 30;    // left on their file system
 };

@@ -134,6 +134,7 @@ void take_branches(ForgeState& state, const fs::path& root, const std::string& f
   if (repo == nullptr) throw Error(Code::usage, "there is no repository " + full_name);
   const std::map<std::string, std::string> at{{"GIT_DIR", (root / (full_name + ".git")).string()}};
   for (const auto& ids : words_of(git({"rev-list", "--parents", "--branches"}, at))) {
+    if (repo->commits.contains(ids.at(0))) continue;
     auto& commit = repo->commits[ids.at(0)];
     commit.parents.assign(ids.begin() + 1, ids.end());
     commit.message = git({"log", "-1", "--format=%B", ids.at(0)}, at);
