@@ -3,15 +3,12 @@
 // An issue becomes a pull request: a real host, a forge with git over HTTP, agents that are scripts
 // in their cages.
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 
 #include "base/file.hpp"
-#include "faults/fault_bench.hpp"
-#include "forge/git_http.hpp"
+#include "e2e/dispatch_bench.hpp"
 
 namespace host::faults {
 namespace {
@@ -20,94 +17,16 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kRepo = "demo/app";
-
 constexpr const char* kFix = R"(printf 'return 0\n' > main.txt
 git add --all && git commit --quiet --message 'Return 0'
 echo 'Mended.' > "$TIMMY_REPORT_FILE"
 )";
 
-constexpr const char* kPlaybook = R"(name: fixer
-description: A test.
-lane: code
-matching: { labels: { all: [agent-ready] } }
-limits: { attempts: 2, tokens: 10000, wall: 2m, stall: 20s }
-gates:
-  commands: [{ name: verify, run: [.timmy/verify], timeout: 30s }]
-  tests: [{ command: verify, pattern: "[1-9][0-9]* passed" }]
-prompt: |
-  Fix issue {{issue.number}}. The gates said:
-
-  {{gates.feedback}}
-)";
-
-class DispatchTest : public FaultBench {
+class DispatchTest : public DispatchBench {
  protected:
-  void SetUp() override {
-    if (::access("/usr/bin/git", X_OK) != 0) GTEST_SKIP() << "no /usr/bin/git here";
-    fs::create_directories(git_root() / "demo");
-    git("git init --quiet --bare --initial-branch=main " + bare());
-    git("git -C " + bare() + " config http.receivepack true");
-    git("git init --quiet --initial-branch=main " + person());
-    put(folder_ / "person" / "main.txt", "return 1\n");
-    put(folder_ / "person" / ".timmy" / "verify",
-        "#!/bin/sh\ngrep -q 'return 0' main.txt && echo 3 passed\n", 0755);
-    git("git -C " + person() + " add --all && git -C " + person() +
-        " -c user.name=P -c user.email=p@example.org commit --quiet -m first && git -C " +
-        person() + " push --quiet " + bare() + " HEAD:main");
-    put(paths_.playbooks() / "fixer.yaml", kPlaybook);
-    const Json lanes{
-        {"lanes",
-         {{"code",
-           {{"agent",
-             {{"kind", "command"}, {"program", (folder_ / "agent" / "agent").string()}}}}}}}};
-    put(paths_.playbooks() / "agent-lanes.json", to_text(lanes));
-    write_config(fixer_on());
-    forge_.with([&](forge::Forge& forge) {
-      forge.git_root = git_root();
-      take_branches(forge.state, git_root(), kRepo);
-      auto& repo = *forge.state.repo(kRepo);
-      const auto label = forge.state.add_label(repo, "agent-ready").id;
-      auto& issue = forge.state.add_issue(repo, "timmy", "It returns 1");
-      issue.labels.push_back(label);
-      number_ = issue.number;
-    });
-  }
-
-  static Json fixer_on() {
-    return {
-        {"defaults", {{"playbooks", {{"fixer", {{"enabled", true}, {"repositories", {kRepo}}}}}}}}};
-  }
-  [[nodiscard]] fs::path git_root() const { return folder_ / "git"; }
-  [[nodiscard]] std::string bare() const { return (git_root() / "demo" / "app.git").string(); }
-  [[nodiscard]] std::string person() const { return (folder_ / "person").string(); }
-  static void git(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0); }
-  static void put(const fs::path& file, const std::string& text, int mode = 0644) {
-    fs::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary) << text;
-    fs::permissions(file, static_cast<fs::perms>(mode));
-  }
   void agent_is(const std::string& script) {
     put(folder_ / "agent" / "agent", "#!/bin/sh\n" + script, 0755);
   }
-
-  Json item() {
-    const Json items = client().get("/v1/items")["items"];
-    return items.empty() ? Json() : items[0];
-  }
-  bool item_is(const std::string& state) {
-    return eventually([&] {
-      const Json now = item();
-      return now.is_object() && now["state"] == state;
-    });
-  }
-  std::size_t pulls() {
-    std::size_t count = 0;
-    forge_.with([&](forge::Forge& forge) { count = forge.state.repo(kRepo)->pulls.size(); });
-    return count;
-  }
-
-  std::int64_t number_ = 0;
 };
 
 TEST_F(DispatchTest, AnIssueBecomesAPullRequestThroughSixGates) {
@@ -169,12 +88,7 @@ TEST_F(DispatchTest, AnAgentThatLiesOpensNothing) {
 TEST_F(DispatchTest, ADeadAgentsWorkGoesOnInAnotherLane) {
   agent_is("echo at work; sleep 600\n");
   put(folder_ / "spare" / "agent", std::string("#!/bin/sh\n") + kFix, 0755);
-  const auto lane = [this](const char* folder) {
-    return Json{
-        {"agent", {{"kind", "command"}, {"program", (folder_ / folder / "agent").string()}}}};
-  };
-  put(paths_.playbooks() / "agent-lanes.json",
-      to_text(Json{{"lanes", {{"code", lane("agent")}, {"spare", lane("spare")}}}}));
+  lane_is("spare", command_in("spare"));
   put(folder_ / "stamps" / "hermes", "x");
   fs::permissions(folder_ / "stamps", static_cast<fs::perms>(0755));
   write_atomically(paths_.timmy_home / "deadman.yaml",
