@@ -187,7 +187,7 @@ TEST_F(CommandTest, TasksAreListedWithWhatTheyMayDoAndWhatStopsThem) {
               AllOf(HasSubstr("TASK"), HasSubstr("fs.write: /tmp/stamps; gitea.read: org/app"),
                     HasSubstr("gitea_issue_triage"), HasSubstr("not granted")));
   EXPECT_EQ(run({"tasks", "--json"}), 0);
-  EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 17u);
+  EXPECT_EQ(Json::parse(out_.str())["tasks"].size(), 18u);
 }
 
 TEST_F(CommandTest, ADryRunStandsInTheListAndInTheNotes) {
