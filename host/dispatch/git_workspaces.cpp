@@ -8,6 +8,7 @@
 #include "dispatch/import_rules.hpp"
 #include "dispatch/item_account.hpp"
 #include "dispatch/report_facts.hpp"
+#include "workspaces/clone_locks.hpp"
 #include "workspaces/clone_state.hpp"
 #include "workspaces/import.hpp"
 #include "workspaces/push.hpp"
@@ -38,6 +39,8 @@ class Preparation {
     fetch(mirror, access_);
     auto clone = world_.git.clones().take(work_item(work_.item));
     if (!clone) clone = make(mirror);
+    // Of an attempt that was killed.
+    workspaces::clear_locks(*clone);
     set_up(*clone);
     world_.git.clones().save(*clone);
     const auto& record = clone->record;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/sha256.hpp"
+#include "workspaces/clone_locks.hpp"
 #include "workspaces/git_fixture.hpp"
 
 namespace host::workspaces {
@@ -46,6 +47,33 @@ TEST_F(CloneTest, HasNoRemoteAndNothingThatNamesTheMirrorOrTheForge) {
   }
   EXPECT_THAT(read_file(clone.tree() / ".git" / "config", 4096), HasSubstr("timmy-host@localhost"));
   EXPECT_FALSE(fs::exists(clone.tree() / ".git" / "hooks"));
+}
+
+TEST_F(CloneTest, WhatAKilledGitHasLockedIsFreeAgain) {
+  const auto clone = make_clone();
+  const auto git = clone.tree() / ".git";
+  const fs::path locks[] = {"index.lock", "HEAD.lock", "config.lock", "packed-refs.lock",
+                            "refs/heads/timmy/issue-12.lock"};
+  for (const auto& lock : locks) write_atomically(git / lock, "");
+  write_atomically(git / "refs" / "heads" / "other.lock.txt", "kept");
+  clear_locks(clone);
+  for (const auto& lock : locks) EXPECT_FALSE(fs::exists(git / lock)) << lock;
+  EXPECT_TRUE(fs::exists(git / "refs" / "heads" / "other.lock.txt"));
+  EXPECT_EQ(plain_git(clone.tree(), {"status", "--porcelain"}), "");
+}
+
+TEST_F(CloneTest, LocksAreLookedForThroughNoLink) {
+  const auto clone = make_clone();
+  const auto git = clone.tree() / ".git";
+  const auto other = folder_ / "other";
+  fs::create_directories(other / "heads" / "timmy");
+  write_atomically(other / "heads" / "timmy" / "issue-12.lock", "precious");
+  fs::rename(git / "refs", git / "refs.away");
+  fs::create_directory_symlink(other, git / "refs");
+  fs::create_directory(git / "index.lock");
+  clear_locks(clone);
+  EXPECT_TRUE(fs::exists(other / "heads" / "timmy" / "issue-12.lock"));
+  EXPECT_TRUE(fs::exists(git / "index.lock"));
 }
 
 TEST_F(CloneTest, SharesNoFileWithTheMirror) {
