@@ -126,6 +126,25 @@ TEST_F(WatchmanTest, AStampAtWhichLooksHangIsNobodyElses) {
   back.set_value();
 }
 
+TEST_F(WatchmanTest, AProgramThatHangsAsItIsCheckedIsATryThatFailedAndLeavesTheStateToOthers) {
+  std::promise<void> back;
+  ProgramRunner away(Environment(), 1ms, [gone = back.get_future().share()](const std::string&) {
+    gone.wait();
+  });
+  Watchman watchman(paths_, clock_, away, "one", "allegro", StampLooker(), [](Duration) {});
+  std::vector<std::string> events;
+  for (int minute = 0; minute <= 10; ++minute) {
+    for (const auto& record : watchman.look(order("hermes")).records)
+      events.emplace_back(name(record.event));
+    clock_.advance(1min);
+  }
+  EXPECT_THAT(events, ElementsAre("died", "restarting", "restart_failed"));
+  const auto after = look(order("hermes"));
+  EXPECT_EQ(after.standing.tries, 1);
+  EXPECT_THAT(after.state.records.back().text, HasSubstr("takes too long"));
+  back.set_value();
+}
+
 TEST_F(WatchmanTest, WhoMayNotRestartFlagsAlone) {
   auto mine = order("hermes");
   mine.may_restart = false;
