@@ -184,12 +184,11 @@ Ending ProgramRunner::run(const Errand& errand) {
     programs.insert(programs.end(), errand.programs.begin(), errand.programs.end());
     const Fd input = file_of(errand.input);
     Tail tail;
-    auto child =
-        start({.program = errand.arguments.at(0),
-               .arguments = errand.arguments,
-               .environment = environment_,
-               .descriptors = {{input.get(), 0}, {tail.writer(), 1}, {tail.writer(), 2}}},
-              programs);
+    auto child = start({.program = errand.arguments.at(0),
+                        .arguments = errand.arguments,
+                        .environment = environment_,
+                        .descriptors = {{input.get(), 0}, {tail.writer(), 1}, {tail.writer(), 2}}},
+                       programs);
     tail.close_writer();
     return watch(child, tail, errand.limit);
   } catch (const Error& error) {
@@ -202,9 +201,9 @@ Child ProgramRunner::start(SpawnRequest request, const std::vector<std::string>&
   std::string all;
   for (const auto& each : programs) all += (all.empty() ? "" : ", ") + each;
   // The same text each time.
-  const Error hangs(Code::unavailable, "checking and starting " + program.string() +
-                                           " takes too long; see after the file systems of: " +
-                                           all);
+  const Error hangs(Code::unavailable,
+                    "checking and starting " + program.string() +
+                        " takes too long; see after the file systems of: " + all);
   std::erase_if(hanging_, [](const auto& each) { return each.second->has_ended(); });
   if (hanging_.contains(programs)) throw hangs;
   std::vector<int> keep;
@@ -218,8 +217,7 @@ Child ProgramRunner::start(SpawnRequest request, const std::vector<std::string>&
     throw Error(Code::unavailable, "no thread can be had to start " + program.string() + ": " +
                                        failure.code().message());
   }
-  const auto started =
-      start->wait(patience_ / (1 << std::min<std::size_t>(hanging_.size(), 5)));
+  const auto started = start->wait(patience_ / (1 << std::min<std::size_t>(hanging_.size(), 5)));
   if (started) return child_of(started->value(), program);
   hanging_.emplace(programs, start);
   throw hangs;

@@ -47,18 +47,17 @@ void check_program(const std::string& program);
 //
 // Who runs one has the lock of the state, and its file system may be away. So a program is checked
 // and started by a thread of its own (start_apart()). One that takes longer than `patience` is left
-// behind, as a failure, and until it ends the same programs fail at once; the more of them hang, the
-// shorter is waited for the next. When it ends at last, nothing is run of it: at worst, when the
-// start itself hung, the program is killed as it begins, which who has ended meanwhile can't do.
-// One thread at a time.
+// behind, as a failure, and until it ends the same programs fail at once; the more of them hang,
+// the shorter is waited for the next. When it ends at last, nothing is run of it: at worst, when
+// the start itself hung, the program is killed as it begins, which who has ended meanwhile can't
+// do. One thread at a time.
 class ProgramRunner final : public Runner {
  public:
   using Check = std::function<void(const std::string& program)>;
 
   // `check` may still be running when this object is gone.
   explicit ProgramRunner(const Environment& environment,
-                         Duration patience = std::chrono::seconds(5),
-                         Check check = check_program);
+                         Duration patience = std::chrono::seconds(5), Check check = check_program);
   Ending run(const Errand& errand) override;
 
  private:

@@ -249,9 +249,8 @@ TEST_F(AwayProgram, KeepsNoneOfTheProcessesFilesOpenAndNoneOfItsLocks) {
   const TestFolder folder;
   const Fd held(::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   std::promise<bool> has_it;
-  ProgramRunner runner(Environment(), 1h, [&](const auto&) {
-    has_it.set_value(::fcntl(held.get(), F_GETFD) >= 0);
-  });
+  ProgramRunner runner(Environment(), 1h,
+                       [&](const auto&) { has_it.set_value(::fcntl(held.get(), F_GETFD) >= 0); });
   EXPECT_TRUE(runner.run({.arguments = {"/bin/true"}}).ok) << "it needs its own";
   EXPECT_FALSE(has_it.get_future().get()) << "a process that is killed would keep the lock";
   EXPECT_GE(::fcntl(held.get(), F_GETFD), 0) << "the others have lost them";

@@ -33,8 +33,9 @@ class StampLooker {
   using Start = std::function<void(std::function<void()> work)>;
 
   // `look` may still be running when this object is gone.
-  explicit StampLooker(Duration limit = std::chrono::seconds(5), Look look = look_at_stamp,
-                       Start start = [](auto work) { start_apart(std::move(work)); });
+  explicit StampLooker(
+      Duration limit = std::chrono::seconds(5), Look look = look_at_stamp,
+      Start start = [](auto work) { start_apart(std::move(work)); });
 
   // See look_at_stamp(). Never throws for what is on the disk.
   [[nodiscard]] Sign look(const std::filesystem::path& stamp, const std::string& user);
