@@ -187,14 +187,20 @@ void DeadmanLooks::note(const Result<deadman::Survey>& survey) {
     log_.error("what is watched, or how it stands, can't be read: {}", why);
   survey_ = survey;
   if (!survey.ok()) return;
+  survey_.value().withheld = withheld_;
   take_over(survey.value().settings.dry_run, survey.value().state);
-  if (noted_) noted_(survey.value());
+  if (noted_) noted_(survey_.value());
 }
 
 void DeadmanLooks::note(const deadman::Looked& looked) {
   for (const auto& record : looked.records) log_.warn("{} {}", record.target, record.text);
   take_over(looked.dry_run, looked.state);
   if (!survey_.ok() || survey_.value().settings.dry_run != looked.dry_run) return;
+  if (looked.withheld)
+    withheld_.insert(looked.watch.name);
+  else
+    withheld_.erase(looked.watch.name);
+  survey_.value().withheld = withheld_;
   survey_.value().state = looked.state;
   if (noted_) noted_(survey_.value());
 }

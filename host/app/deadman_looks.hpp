@@ -83,6 +83,7 @@ class DeadmanLooks final : public DeadmanDesk {
   mutable std::mutex tasks_mutex_;            // the thread of the looks reads them
   std::map<std::string, std::string> tasks_;  // that run here: the mark of the last that completed
   Result<deadman::Survey> survey_;            // the last
+  std::set<std::string> withheld_;            // Survey::withheld, which no file has
   std::function<void(const deadman::Survey&)> noted_;
   bool reading_ = false;
   bool read_again_ = false;                                            // it changed meanwhile

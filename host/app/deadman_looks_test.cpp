@@ -229,6 +229,24 @@ TEST_F(DeadmanLooksTest, AWatchOfATaskSeesItsRunsThatComplete) {
               HasSubstr("no task \"train\" runs on this host"));
 }
 
+TEST_F(DeadmanLooksTest, WhatAPluginMayNotRestartIsKnownWithEachReadAndLookUntilItMay) {
+  configure("  train: { task: train, restart: { unit: t.service } }\n");
+  std::vector<std::set<std::string>> noted;
+  looks_.when_noted([&](const deadman::Survey& survey) { noted.push_back(survey.withheld); });
+  const auto look_and_read = [&](bool may) {
+    bool looked = false;
+    read();
+    looks_.look({.watch = "train", .may_restart = may}, [&](const auto&) { looked = true; });
+    loop_.run_until([&] { return looked; });
+    read();
+  };
+  look_and_read(false);
+  look_and_read(true);
+  const std::set<std::string> none;
+  const std::set<std::string> train{"train"};
+  EXPECT_THAT(noted, ElementsAre(none, train, train, train, none, none));
+}
+
 TEST_F(DeadmanLooksTest, ARestartThatTakesLongHoldsUpNobodyAndLooksAreBounded) {
   ASSERT_TRUE(look("hermes").ok());
   std::vector<Code> refused;

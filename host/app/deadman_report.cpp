@@ -16,9 +16,9 @@ Json deadman_report(const Result<deadman::Survey>& survey, const deadman::Moment
                                   std::string(survey.error().what()));
     return report;
   }
-  const auto& [settings, state] = survey.value();
+  const auto& settings = survey.value().settings;
   report["dry_run"] = settings.dry_run;
-  for (const auto& each : deadman::standings(settings, state, now)) {
+  for (const auto& each : deadman::standings(settings, survey.value().state, now)) {
     if (each.active) report["deadman_active"] = true;
     if (each.handed_off) report["handed_off"] = true;
     if (deadman::needs_a_person(each)) report["attention"].push_back(deadman::attention(each));

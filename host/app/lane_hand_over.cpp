@@ -13,7 +13,7 @@ namespace host {
 
 void LaneHandOver::act(const deadman::Survey& survey, const deadman::Moment& now) {
   look_at_lanes(survey.settings);
-  const auto all = deadman::due_hand_overs(survey.settings, survey.state, now);
+  const auto all = deadman::due_hand_overs(survey.settings, survey.state, survey.withheld, now);
   std::erase_if(told_, [&](const auto& told) {
     return std::none_of(all.begin(), all.end(),
                         [&](const auto& due) { return due.watch == told.first; });

@@ -100,6 +100,17 @@ TEST_F(LaneHandOverTest, ADeadAgentsWorkGoesToTheOtherLaneAndThatIsAudited) {
                           "ok: 1 items; hermes has given no sign of life for 40m"));
 }
 
+TEST_F(LaneHandOverTest, TheWorkOfOneThatNobodyMayRestartWaitsForNoHandOff) {
+  add_item(1, "code");
+  dies();
+  survey_.state.target(watch()).handed_off = false;
+  look();
+  EXPECT_THAT(lanes_of_items(), ElementsAre("code"));
+  survey_.withheld = {"hermes"};
+  look();
+  EXPECT_THAT(lanes_of_items(), ElementsAre("spare"));
+}
+
 TEST_F(LaneHandOverTest, FurtherLooksMoveOnlyWhatCameSince) {
   add_item(1, "code");
   dies();

@@ -197,9 +197,13 @@ Child spawn(const SpawnRequest& request) {
   const int failed = posix_spawn(&pid, request.program.c_str(), actions.get(), attributes.get(),
                                  pointers(arguments).data(), pointers(variables).data());
   if (failed != 0) throw system_error(failed, "starting " + request.program.string());
+  return child_of(pid, request.program);
+}
+
+Child child_of(pid_t pid, const std::filesystem::path& program) {
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   Child child(pid, std::move(pidfd));
-  if (child.pidfd() < 0) throw system_error("watching " + request.program.string());
+  if (child.pidfd() < 0) throw system_error("watching " + program.string());
   return child;
 }
 

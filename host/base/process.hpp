@@ -52,8 +52,9 @@ class Child {
   // Reaps the child if it has ended, else nullopt. What is left of its group is killed then.
   [[nodiscard]] std::optional<Exit> reap();
 
-  // Lets go of one that even SIGKILL does not end, as in a call to a file system that is away: it
-  // is neither killed nor waited for here, and its number stays taken until this process ends.
+  // Lets go of one that even SIGKILL does not end, as in a call to a file system that is away, or
+  // that child_of() takes over: it is neither killed nor waited for here, and its number stays
+  // taken until somebody does, or this process ends.
   void abandon() noexcept;
 
  private:
@@ -77,5 +78,9 @@ uid_t work_as_owner_of(const std::filesystem::path& folder);
 // threaded program may deadlock). Throws Error{unavailable or io or not_found} naming the program.
 // Any thread, but PDEATHSIG follows the thread: start what must die with us from the loop's.
 [[nodiscard]] Child spawn(const SpawnRequest& request);
+
+// One that another thread, with descriptors of its own, has started and abandoned. `program` is for
+// the error. Throws Error{io}, and then it is killed.
+[[nodiscard]] Child child_of(pid_t pid, const std::filesystem::path& program);
 
 }  // namespace host

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,11 @@ struct DueHandOver {
 };
 
 // Of each watch with `dispatch` that is silent now, and of which no restart is to be hoped for: it
-// has none, or hands are off. Nothing of one that nobody looks at any more, or that can't be
-// watched: what is not known to be dead keeps its work. In the order of the watches.
+// has none, or hands are off, or it is among `withheld`, by name (Looked::withheld). Nothing of one
+// that nobody looks at any more, or that can't be watched: what is not known to be dead keeps its
+// work. In the order of the watches.
 [[nodiscard]] std::vector<DueHandOver> due_hand_overs(const Settings& settings, const State& state,
+                                                      const std::set<std::string>& withheld,
                                                       const Moment& now);
 
 }  // namespace host::deadman

@@ -23,11 +23,12 @@ class HandOverTest : public ::testing::Test {
     target().active = true;
   }
   [[nodiscard]] std::vector<DueHandOver> due(Duration up = 1h) const {
-    return due_hand_overs(settings_, state_, {"one", up});
+    return due_hand_overs(settings_, state_, withheld_, {"one", up});
   }
 
   Settings settings_ = hermes_settings();
   State state_;
+  std::set<std::string> withheld_;
 };
 
 TEST_F(HandOverTest, OfOneThatLivesNothingIsDue) {
@@ -52,6 +53,15 @@ TEST_F(HandOverTest, OneThatIsNotRestartedHandsOverOnceItIsDead) {
   watch().restart.reset();
   dies();
   EXPECT_EQ(due().size(), 1U);
+}
+
+TEST_F(HandOverTest, OneThatNobodyMayRestartHandsOverOnceItIsDead) {
+  withheld_ = {"hermes"};
+  EXPECT_THAT(due(), IsEmpty());
+  dies();
+  EXPECT_EQ(due().size(), 1U) << "it waits for a hand-off that never comes";
+  withheld_ = {"other"};
+  EXPECT_THAT(due(), IsEmpty());
 }
 
 TEST_F(HandOverTest, WithoutDispatchNothingIs) {

@@ -11,10 +11,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
+#include <optional>
+#include <system_error>
 
 #include "base/error.hpp"
-#include "base/process.hpp"
+#include "base/result.hpp"
+#include "deadman/apart.hpp"
 #include "deadman/way.hpp"
 
 namespace host::deadman {
@@ -122,30 +127,100 @@ void check_program(const std::string& program) {
   check_trusted(fd.get(), folder, true);
 }
 
-ProgramRunner::ProgramRunner(const Environment& environment)
+// One start, shared by who waits for it and the thread that makes it.
+class ProgramRunner::Start {
+ public:
+  void make(const Check& check, const std::vector<std::string>& programs,
+            const SpawnRequest& request) {
+    auto child = attempt([&]() -> Child {
+      for (const auto& program : programs) check(program);
+      if (is_given_up()) throw Error(Code::unavailable, "nobody waits for it any more");
+      return spawn(request);
+    });
+    // One that is given up ends with `child`.
+    const std::scoped_lock lock(mutex_);
+    ended_ = child.ok() ? Result<pid_t>(child.value().pid()) : Result<pid_t>(child.error());
+    if (child.ok() && !given_up_) child.value().abandon();
+    changed_.notify_all();
+  }
+  // Its number, which is the caller's to take over; none when it takes longer, and it is given up.
+  [[nodiscard]] std::optional<Result<pid_t>> wait(Duration limit) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, limit, [this] { return ended_.has_value(); });
+    given_up_ = !ended_;
+    return ended_;
+  }
+  [[nodiscard]] bool has_ended() {
+    const std::scoped_lock lock(mutex_);
+    return ended_.has_value();
+  }
+
+ private:
+  [[nodiscard]] bool is_given_up() {
+    const std::scoped_lock lock(mutex_);
+    return given_up_;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Result<pid_t>> ended_;
+  bool given_up_ = false;
+};
+
+ProgramRunner::ProgramRunner(const Environment& environment, Duration patience, Check check)
     : environment_{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                    {"LANG", "C.UTF-8"},
                    // A cron job has no session's variables; the user's manager is there by custom.
-                   {"XDG_RUNTIME_DIR", fmt::format("/run/user/{}", ::geteuid())}} {
+                   {"XDG_RUNTIME_DIR", fmt::format("/run/user/{}", ::geteuid())}},
+      patience_(patience),
+      check_(std::move(check)) {
   for (const char* name : {"HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"})
     if (const auto value = environment.get(name)) environment_[name] = *value;
 }
 
 Ending ProgramRunner::run(const Errand& errand) {
   try {
-    check_program(errand.arguments.at(0));
-    for (const auto& program : errand.programs) check_program(program);
+    std::vector<std::string> programs{errand.arguments.at(0)};
+    programs.insert(programs.end(), errand.programs.begin(), errand.programs.end());
     const Fd input = file_of(errand.input);
     Tail tail;
-    auto child = spawn({.program = errand.arguments.at(0),
+    auto child = start({.program = errand.arguments.at(0),
                         .arguments = errand.arguments,
                         .environment = environment_,
-                        .descriptors = {{input.get(), 0}, {tail.writer(), 1}, {tail.writer(), 2}}});
+                        .descriptors = {{input.get(), 0}, {tail.writer(), 1}, {tail.writer(), 2}}},
+                       programs);
     tail.close_writer();
     return watch(child, tail, errand.limit);
   } catch (const Error& error) {
     return {false, error.what()};
   }
+}
+
+Child ProgramRunner::start(SpawnRequest request, const std::vector<std::string>& programs) {
+  const auto program = request.program;
+  std::string all;
+  for (const auto& each : programs) all += (all.empty() ? "" : ", ") + each;
+  // The same text each time.
+  const Error hangs(Code::unavailable,
+                    "checking and starting " + program.string() +
+                        " takes too long; see after the file systems of: " + all);
+  std::erase_if(hanging_, [](const auto& each) { return each.second->has_ended(); });
+  if (hanging_.contains(programs)) throw hangs;
+  std::vector<int> keep;
+  for (const auto& [ours, theirs] : request.descriptors) keep.push_back(ours);
+  const auto start = std::make_shared<Start>();
+  try {
+    start_apart([start, check = check_, programs,
+                 request = std::move(request)] { start->make(check, programs, request); },
+                std::move(keep));
+  } catch (const std::system_error& failure) {
+    throw Error(Code::unavailable, "no thread can be had to start " + program.string() + ": " +
+                                       failure.code().message());
+  }
+  const auto started = start->wait(patience_ / (1 << std::min<std::size_t>(hanging_.size(), 5)));
+  if (started) return child_of(started->value(), program);
+  hanging_.emplace(programs, start);
+  throw hangs;
 }
 
 }  // namespace host::deadman

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/process.hpp"
 #include "config/paths.hpp"
 
 namespace host::deadman {
@@ -26,7 +30,8 @@ struct Ending {
 class Runner {
  public:
   virtual ~Runner() = default;
-  // Blocks until it has ended, at most its limit. What goes wrong is in the Ending.
+  // Blocks until it has ended, at most its limit and a few seconds for its start. What goes wrong
+  // is in the Ending.
   virtual Ending run(const Errand& errand) = 0;
 };
 
@@ -38,14 +43,34 @@ void check_program(const std::string& program);
 // The real one. A program gets PATH, a home, where the user's service manager is, and nothing else
 // of this process; what is left of its process group when it ends, or after its limit, is killed.
 // What even that does not end within two seconds is left behind. One that check_program() refuses
-// is not run; that looks at the file system, for which there is no limit.
+// is not run.
+//
+// Who runs one has the lock of the state, and its file system may be away. So a program is checked
+// and started by a thread of its own (start_apart()). One that takes longer than `patience` is left
+// behind, as a failure, and until it ends the same programs fail at once; the more of them hang,
+// the shorter is waited for the next. When it ends at last, nothing is run of it: at worst, when
+// the start itself hung, the program is killed as it begins, which who has ended meanwhile can't
+// do. One thread at a time.
 class ProgramRunner final : public Runner {
  public:
-  explicit ProgramRunner(const Environment& environment);
+  using Check = std::function<void(const std::string& program)>;
+
+  // `check` may still be running when this object is gone.
+  explicit ProgramRunner(const Environment& environment,
+                         Duration patience = std::chrono::seconds(5), Check check = check_program);
   Ending run(const Errand& errand) override;
 
  private:
+  class Start;
+  // Of what is left behind, by the programs.
+  using Hanging = std::map<std::vector<std::string>, std::shared_ptr<Start>>;
+  // Checks `programs`, and starts what is asked for. Throws Error, {unavailable} in time.
+  [[nodiscard]] Child start(SpawnRequest request, const std::vector<std::string>& programs);
+
   std::map<std::string, std::string> environment_;
+  Duration patience_;
+  Check check_;
+  Hanging hanging_;
 };
 
 }  // namespace host::deadman

@@ -12,9 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <future>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -196,6 +198,62 @@ TEST(ProgramRunner, WhatIsNotThereMustNotBePutThereByOthers) {
   EXPECT_NO_THROW(check_program((folder / "later").string()));
   ::chmod(folder.path().c_str(), 0777);
   EXPECT_THROW(check_program((folder / "later").string()), Error);
+}
+
+// A file system where every look at what is below /away hangs until it is back.
+class AwayProgram : public ::testing::Test {
+ protected:
+  AwayProgram() {
+    check_ = [back = back_.get_future().share(), checks = checks_](const std::string& program) {
+      if (!program.starts_with("/away")) return;
+      ++*checks;
+      back.wait();
+    };
+  }
+  ~AwayProgram() override { come_back(); }
+  void come_back() {
+    if (!std::exchange(is_back_, true)) back_.set_value();
+  }
+
+  std::promise<void> back_;
+  bool is_back_ = false;
+  std::shared_ptr<std::atomic<int>> checks_ = std::make_shared<std::atomic<int>>(0);
+  ProgramRunner::Check check_;
+};
+
+TEST_F(AwayProgram, IsAFailureAndHoldsUpNobody) {
+  ProgramRunner runner(Environment(), 1ms, check_);
+  const auto hung = runner.run({.arguments = {"/away/alert"}});
+  EXPECT_FALSE(hung.ok);
+  EXPECT_THAT(hung.text, HasSubstr("/away/alert takes too long"));
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(runner.run({.arguments = {"/away/alert"}}).text, hung.text);
+  EXPECT_LE(*checks_, 1) << "a thread for each try";
+}
+
+TEST_F(AwayProgram, WhatWasGivenUpIsNotRunWhenItIsBackAndTheNextIs) {
+  const TestFolder folder;
+  const auto file = (folder / "runs").string();
+  const Errand errand{.arguments = {"/bin/sh", "-c", "echo >> '" + file + "'"},
+                      .programs = {"/away/command"}};
+  // Long enough for one that hangs no more.
+  ProgramRunner runner(Environment(), 500ms, check_);
+  EXPECT_FALSE(runner.run(errand).ok);
+  come_back();
+  while (!runner.run(errand).ok) {
+  }
+  EXPECT_EQ(read_file(file, 100), "\n") << "a restart that counts as failed was made later";
+}
+
+TEST_F(AwayProgram, KeepsNoneOfTheProcessesFilesOpenAndNoneOfItsLocks) {
+  const TestFolder folder;
+  const Fd held(::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  std::promise<bool> has_it;
+  ProgramRunner runner(Environment(), 1h,
+                       [&](const auto&) { has_it.set_value(::fcntl(held.get(), F_GETFD) >= 0); });
+  EXPECT_TRUE(runner.run({.arguments = {"/bin/true"}}).ok) << "it needs its own";
+  EXPECT_FALSE(has_it.get_future().get()) << "a process that is killed would keep the lock";
+  EXPECT_GE(::fcntl(held.get(), F_GETFD), 0) << "the others have lost them";
 }
 
 TEST(ProgramRunner, PassesOnOnlyWhatFindsTheUsersManager) {

@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deadman/stamp_looker.hpp"
 
-#include <linux/close_range.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <system_error>
-#include <thread>
 
 namespace host::deadman {
 namespace {
 
 Sign nothing_seen(std::string why) { return {Sign::Kind::untrusted, std::move(why)}; }
-
-// The calling thread has a table of descriptors of its own from now on, with no more than the
-// standard ones in it. Else a process that is killed would keep its record locks and its sockets
-// for as long as one thread of it waits in the kernel: the lock of the state, so that no other
-// deadman could work, and that of a whole host. A kernel that can't is older than 5.9.
-void leave_descriptors() { (void)::close_range(3, ~0U, CLOSE_RANGE_UNSHARE); }
 
 }  // namespace
 
@@ -47,13 +37,6 @@ class StampLooker::Visit {
 
 StampLooker::StampLooker(Duration limit, Look look, Start start)
     : limit_(limit), look_(std::move(look)), start_(std::move(start)) {}
-
-void StampLooker::start_thread(std::function<void()> work) {
-  std::thread([work = std::move(work)] {
-    leave_descriptors();
-    work();
-  }).detach();
-}
 
 Sign StampLooker::look(const std::filesystem::path& stamp, const std::string& user) {
   const Key key(stamp, user);

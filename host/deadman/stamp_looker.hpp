@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "deadman/apart.hpp"
 #include "deadman/silence.hpp"
 #include "deadman/stamp.hpp"
 
@@ -32,15 +33,15 @@ class StampLooker {
   using Start = std::function<void(std::function<void()> work)>;
 
   // `look` may still be running when this object is gone.
-  explicit StampLooker(Duration limit = std::chrono::seconds(5), Look look = look_at_stamp,
-                       Start start = start_thread);
+  explicit StampLooker(
+      Duration limit = std::chrono::seconds(5), Look look = look_at_stamp,
+      Start start = [](auto work) { start_apart(std::move(work)); });
 
   // See look_at_stamp(). Never throws for what is on the disk.
   [[nodiscard]] Sign look(const std::filesystem::path& stamp, const std::string& user);
 
  private:
   class Visit;
-  static void start_thread(std::function<void()> work);
   using Key = std::pair<std::filesystem::path, std::string>;  // stamp and user
   struct LeftBehind {
     std::shared_ptr<Visit> visit;

@@ -113,6 +113,7 @@ std::optional<Sign> Watchman::look_outside(const Watch& watch, const LookOrder& 
 Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder& order) {
   Looked looked{.watch = watch, .dry_run = all.dry_run};
   if (!order.may_restart) watch.rules.restarts = false;
+  looked.withheld = watch.restart && !order.may_restart && !seen_from_outside(watch);
   const Settings one{.dry_run = all.dry_run, .alert = all.alert, .watches = {std::move(watch)}};
   // Before the lock is taken: a look that hangs, as at a file system that is gone, must not keep
   // the one-shots from theirs.

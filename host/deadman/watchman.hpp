@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,9 @@ namespace host::deadman {
 struct Survey {
   Settings settings;  // with dry_run set where it is one
   State state;
+  std::set<std::string> withheld = {};  // watches: of their last looks, see Looked::withheld
 };
-// Reads both; looks at nothing. Throws what load_settings() and read_state() throw.
+// Reads these two; looks at nothing. Throws what load_settings() and read_state() throw.
 [[nodiscard]] Survey survey(const Paths& paths, bool dry_run = false);
 
 struct LookOrder {
@@ -41,6 +43,8 @@ struct Looked {
   bool dry_run = false;
   std::vector<Record> records;  // made by this look
   State state;                  // as it is kept now
+  // It is not restarted for want of LookOrder::may_restart, and nobody else looks who could do it.
+  bool withheld = false;
 };
 
 // Blocking: reads, syncs, and runs programs for a minute and a half at worst. One call at a time in

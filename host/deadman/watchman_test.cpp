@@ -126,6 +126,24 @@ TEST_F(WatchmanTest, AStampAtWhichLooksHangIsNobodyElses) {
   back.set_value();
 }
 
+TEST_F(WatchmanTest, AProgramThatHangsAsItIsCheckedIsATryThatFailedAndLeavesTheStateToOthers) {
+  std::promise<void> back;
+  ProgramRunner away(Environment(), 1ms,
+                     [gone = back.get_future().share()](const std::string&) { gone.wait(); });
+  Watchman watchman(paths_, clock_, away, "one", "allegro", StampLooker(), [](Duration) {});
+  std::vector<std::string> events;
+  for (int minute = 0; minute <= 10; ++minute) {
+    for (const auto& record : watchman.look(order("hermes")).records)
+      events.emplace_back(name(record.event));
+    clock_.advance(1min);
+  }
+  EXPECT_THAT(events, ElementsAre("died", "restarting", "restart_failed"));
+  const auto after = look(order("hermes"));
+  EXPECT_EQ(after.standing.tries, 1);
+  EXPECT_THAT(after.state.records.back().text, HasSubstr("takes too long"));
+  back.set_value();
+}
+
 TEST_F(WatchmanTest, WhoMayNotRestartFlagsAlone) {
   auto mine = order("hermes");
   mine.may_restart = false;
@@ -134,6 +152,18 @@ TEST_F(WatchmanTest, WhoMayNotRestartFlagsAlone) {
   EXPECT_THAT(runner_.errands, IsEmpty());
   EXPECT_TRUE(look(mine).standing.active);
   EXPECT_TRUE(look(mine).watch.restart) << "what is declared is told all the same";
+}
+
+TEST_F(WatchmanTest, WhatNoOneShotSeesIsNotRestartedAtAllByWhoMayNot) {
+  for (const bool may : {false, true}) {
+    auto mine = order("nightly");
+    mine.may_restart = may;
+    EXPECT_EQ(look(mine).withheld, !may);
+    mine.watch = "hermes";
+    EXPECT_FALSE(look(mine).withheld) << "a one-shot restarts it";
+  }
+  auto mine = LookOrder{.watch = "ada", .sign = Sign{Sign::Kind::there, "1"}};
+  EXPECT_FALSE(look(mine).withheld) << "nothing is declared";
 }
 
 TEST_F(WatchmanTest, WhoMayNotRestartCountsWithWhoMay) {

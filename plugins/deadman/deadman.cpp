@@ -11,6 +11,10 @@ using timmy::Json;
 
 // In the plugin's state: the watch of work at which was begun to look last.
 constexpr const char* kTurn = "turn";
+// There too: in how many runs in a row each watch was found that nobody has looked at lately.
+constexpr const char* kUnlooked = "unlooked";
+// After a pause of the host this run may come before the one that looks: that is nobody's worry.
+constexpr int kRunsUntold = 2;
 
 // One run over all watches. What fails for one keeps no other from its turn.
 class Round {
@@ -33,12 +37,11 @@ class Round {
     const auto tell = [&](const timmy::Watch& watch) {
       guarded("the issue about " + watch.name, [&] { alerts.bring_up_to_date(ctx_, watch); });
     };
-    for (auto& watch : watches_.all) {
-      if (is_seen_at_the_forge(watch)) continue;
-      // As after a pause of the host, when this run came before the one that looks.
-      if (watch.state == "unlooked") look_at(watch);
-      tell(watch);
-    }
+    // It looks at none of these: who paused the task that does works on the agent, and a look here
+    // would restart that under their hands, and hide that nobody looks.
+    const auto unlooked = count_unlooked();
+    for (const auto& watch : watches_.all)
+      if (!is_seen_at_the_forge(watch) && !is_held_back(unlooked, watch)) tell(watch);
     // Looking takes long: what one look led to does not wait for the others.
     for (auto* const watch : in_turn()) {
       note_turn(*watch);
@@ -52,6 +55,21 @@ class Round {
 
  private:
   static bool is_seen_at_the_forge(const timmy::Watch& watch) { return watch.kind == "work"; }
+
+  // Kept over runs, as each is a new process. None is counted any further than matters.
+  [[nodiscard]] Json count_unlooked() const {
+    const auto before = ctx_.state().get(kUnlooked).value_or(Json::object());
+    Json counts = Json::object();
+    for (const auto& watch : watches_.all)
+      if (!is_seen_at_the_forge(watch) && watch.state == "unlooked")
+        counts[watch.name] = std::min(before.value(watch.name, 0), kRunsUntold) + 1;
+    if (counts != before) ctx_.state().put_now(kUnlooked, counts.empty() ? Json() : counts);
+    return counts;
+  }
+  static bool is_held_back(const Json& unlooked, const timmy::Watch& watch) {
+    const auto runs = unlooked.value(watch.name, 0);
+    return runs > 0 && runs <= kRunsUntold;
+  }
 
   // Those of work, in their order, after the one at which the last run began to look last: one that
   // took all the time that a run has must not take that of the others each time.
