@@ -131,10 +131,9 @@ ItemWork Dispatcher::Impl::work_of(const Live& live) const {
   work.item = live.item;
   work.playbook = live.playbook;
   work.issue = live.issue;
-  if (const auto* lane = rules_->lanes().find(live.item.lane)) {
-    work.lane = std::make_shared<const Lane>(*lane);
-    work.agent = laid_over(lane->agent, live.playbook->agent);
-  }
+  // As the step began with it: lanes.json may have lost it since.
+  work.lane = live.lane;
+  if (work.lane) work.agent = laid_over(work.lane->agent, live.playbook->agent);
   return work;
 }
 
