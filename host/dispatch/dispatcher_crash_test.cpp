@@ -341,6 +341,64 @@ TEST_F(CrashTest, RetriedItGoesOnFromWhatWasKeptWithAllAttempts) {
   EXPECT_FALSE(runs_.orders.back().workspace.head.empty());
 }
 
+// Stopped while its pull request waits, which people then close.
+class RetryTest : public CrashTest {
+ protected:
+  void stop_with_closed_pull() {
+    add_issue();
+    reporter_.waits_for_approval = true;
+    start();
+    (void)answer_of<Item>([&](Reply<Item> reply) {
+      dispatcher_->cancel(only_item().id, "not like this", std::move(reply));
+    });
+    ASSERT_EQ(only_item().at.state, ItemState::stopped);
+    ASSERT_THAT(pulls(), SizeIs(1));
+    forge_.set_pr_state(parse_repo_name("org/app"), pulls()[0].number, false,
+                        [](const auto& closed) { EXPECT_TRUE(closed.ok()); });
+    loop_.drain();
+    reporter_.waits_for_approval = false;
+  }
+  void retry() {
+    ASSERT_TRUE(answer_of<Item>([&](Reply<Item> reply) {
+                  dispatcher_->retry(only_item().id, std::move(reply));
+                }).ok());
+  }
+  // Of the second run, in a pull request of its own.
+  void expect_new_pull() {
+    const auto item = only_item();
+    EXPECT_EQ(item.at.state, ItemState::done) << item.reason;
+    EXPECT_EQ(item.runs, 2);
+    EXPECT_EQ(workspaces_.pushes, 2U);
+    EXPECT_EQ(branch_at(forge_, "org/app", item.branch), "sealed-" + item.run + "-" + item.head);
+    ASSERT_THAT(pulls(), SizeIs(2));
+    EXPECT_EQ(item.pull, pulls()[1].number);
+    EXPECT_EQ(pulls()[1].head.sha, item.sealed);
+  }
+};
+
+TEST_F(RetryTest, TheNewWorkIsPushedIntoANewPullRequestWhereTheOldIsClosed) {
+  stop_with_closed_pull();
+  retry();
+  expect_new_pull();
+}
+
+TEST_F(RetryTest, ABranchThatWasRemovedIsMadeAnew) {
+  stop_with_closed_pull();
+  forge_.repos.at("org/app").branches.clear();
+  retry();
+  expect_new_pull();
+}
+
+TEST_F(RetryTest, APushThatNobodyLivedToNoteIsGoneOnFrom) {
+  stop_with_closed_pull();
+  store_.run_now([](Unit& unit) {
+    unit.run("UPDATE items SET pushed=''");
+    return 0;
+  });
+  retry();
+  expect_new_pull();
+}
+
 TEST_F(CrashTest, WhatFailsWhenItIsRetriedIsNotBegunAnewByMatching) {
   add_issue();
   verifier_.passes = [](const VerifyOrder&) { return false; };

@@ -14,6 +14,15 @@ std::string own_pull(const PullRequest& pull) {
   return fmt::format("this host's pull request {} is open", pull.number);
 }
 
+// Before new work: a push that no host lived to note is the one to go on from, and a branch that
+// people removed is made anew.
+void learn_branch(Item& item, const std::optional<Branch>& there) {
+  if (!there)
+    item.pushed.clear();
+  else if (there->sha == item.sealed)
+    item.pushed = item.sealed;
+}
+
 }  // namespace
 
 void Dispatcher::Impl::fresh(Live& live, Then then) {
@@ -41,7 +50,9 @@ void Dispatcher::Impl::fresh(Live& live, Then then) {
 void Dispatcher::Impl::guard(Live& live, std::function<void(Live&, GuardVerdict)> then) {
   ask_guard_facts(world_.gitea, live.item, live.item.branch, live.issue.created_at,
                   need<GuardFacts>(live, [then = std::move(then)](Live& at, GuardFacts facts) {
-                    then(at, judge(at.item, at.item.branch, facts));
+                    auto verdict = judge(at.item, at.item.branch, facts);
+                    if (at.item.at.gate <= Gate::track) learn_branch(at.item, facts.branch);
+                    then(at, std::move(verdict));
                   }));
 }
 

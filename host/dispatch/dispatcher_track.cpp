@@ -34,7 +34,10 @@ void Dispatcher::Impl::prepared(Live& live, Workspace workspace) {
   live.item.branch = workspace.branch;
   live.item.base_branch = workspace.base_branch;
   live.item.base = workspace.base;
-  if (!workspace.head.empty()) live.item.head = workspace.head;
+  if (!workspace.head.empty() && workspace.head != live.item.head) {
+    live.item.head = workspace.head;
+    live.item.sealed.clear();
+  }
   live.workspace = std::move(workspace);
   // That may have taken long: what was clear before it need not be now.
   fresh(live, [this](Live& at) { guard(at, next(&Impl::judge_start)); });

@@ -161,6 +161,9 @@ void open_again(Item& item) {
   item.feedback.clear();
   item.lane.clear();
   item.stop.clear();
+  // What it reports next is new work. `sealed` stays: the forge may have it, with nobody having
+  // lived to say so.
+  item.pull = 0;
 }
 
 }  // namespace
