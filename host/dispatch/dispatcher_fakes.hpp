@@ -282,12 +282,23 @@ class FakeReporter final : public Reporter {
             if (!comment.ok()) return reply(comment.error());
             reply(Publication{0, comment.value().html_url, true, "commented"});
           });
+    const auto publication = [](const PullRequest& pull, bool waits) {
+      return Publication{pull.number, pull.html_url, !waits,
+                         waits ? "waits for an approval" : "opened", pull.state == "open"};
+    };
+    if (item.pull != 0)
+      return forge_->get_pr(
+          repo, item.pull,
+          [reply, publication, waits = waits_for_approval](Result<PullRequest> pull) {
+            if (!pull.ok()) return reply(pull.error());
+            reply(publication(pull.value(), waits));
+          });
     NewPull wanted{item.branch, item.base_branch, "Mend it", "Closes " + item.subject()};
-    forge_->create_pr(repo, wanted, [reply, waits = waits_for_approval](Result<PullRequest> pull) {
-      if (!pull.ok()) return reply(pull.error());
-      reply(Publication{pull.value().number, pull.value().html_url, !waits,
-                        waits ? "waits for an approval" : "opened"});
-    });
+    forge_->create_pr(repo, wanted,
+                      [reply, publication, waits = waits_for_approval](Result<PullRequest> pull) {
+                        if (!pull.ok()) return reply(pull.error());
+                        reply(publication(pull.value(), waits));
+                      });
   }
   void tell(Item item, std::string text, Reply<Done> reply) override {
     told.push_back(item.subject() + ": " + text);

@@ -126,6 +126,10 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void reopen(ItemId id, bool by_person, Reply<Item> reply);
   Live& take_up(Item item);
   void watch_running();
+  void sweep_pulls();
+  void look_at_pulls(std::function<bool(const Item&)> wanted);
+  void judge_next_pull();
+  void pull_judged(const Item& item, const Result<Publication>& judged);
   [[nodiscard]] Item new_item(const ItemFacts& facts, const Playbook& playbook,
                               std::string source) const;
   void know_login(std::function<void(Status)> then);
@@ -203,6 +207,10 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   Timer look_timer_, due_timer_;
   std::set<std::shared_ptr<Timer>> retries_;  // of writes
   std::optional<MonotonicTime> pruned_;
+  std::optional<MonotonicTime> pulls_swept_;
+  std::map<ItemId, Item> pulls_;   // to be judged again
+  std::set<ItemId> closed_pulls_;  // of the items, and so nothing more comes of them
+  bool judging_pull_ = false;
 };
 
 }  // namespace host::dispatch

@@ -271,6 +271,14 @@ std::vector<Item> settled_items(Unit& unit, const std::string& repository,
                  repository, number));
 }
 
+std::vector<Item> reported_items(Unit& unit, WallTime since, int limit) {
+  return read_rows(
+      unit.query("SELECT " ITEM_COLUMNS
+                 " FROM items WHERE state='done' AND pull<>0 AND ended >= ?1 ORDER BY id DESC "
+                 "LIMIT ?2",
+                 since, limit));
+}
+
 std::vector<PublishedWork> published_work(Unit& unit) {
   auto& row = unit.query(
       "SELECT repository, branch FROM items WHERE branch<>'' GROUP BY repository, branch HAVING "
