@@ -132,7 +132,8 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
                         dispatcher_->hand_over(std::move(from), std::move(to), std::move(why),
                                                std::move(reply));
                       },
-                  .log = ground_.log.named("dispatch")}) {
+                  .log = ground_.log.named("dispatch")}),
+      drain_(ground_.loop) {
   read_config(config);
 }
 
@@ -215,37 +216,36 @@ void DispatchRoom::written(const std::string& target) {
   dispatcher_->look_at(target.substr(0, hash), number);
 }
 
-void DispatchRoom::flush(const std::string& occasion, Reply<Json> reply) {
-  dispatch::ContinuityNote note{host_name_, occasion, dispatcher_->live()};
-  const auto count = note.items.size();
-  blocking_.run(
-      [note = std::move(note), folder = ground_.paths.daily_notes(), now = ground_.clock.wall()] {
-        return flush_continuity(folder, note, now, Zone());
-      },
-      [count, reply = std::move(reply)](Result<std::filesystem::path> file) {
-        if (!file.ok()) return reply(file.error());
-        reply(Json{{"file", file.value().string()}, {"items", count}});
-      });
+std::function<std::filesystem::path()> DispatchRoom::note_of(std::string occasion) const {
+  return [note = dispatch::ContinuityNote{host_name_, std::move(occasion), dispatcher_->live()},
+          folder = ground_.paths.daily_notes(),
+          now = ground_.clock.wall()] { return flush_continuity(folder, note, now, Zone()); };
+}
+
+void DispatchRoom::flush(Reply<Json> reply) {
+  blocking_.run(note_of("asked for"),
+                [count = dispatcher_->live().size(),
+                 reply = std::move(reply)](Result<std::filesystem::path> file) {
+                  if (!file.ok()) return reply(file.error());
+                  reply(Json{{"file", file.value().string()}, {"items", count}});
+                });
 }
 
 void DispatchRoom::drain(Duration grace, std::function<void()> done) {
   housekeeping_.stop();
-  const auto once = std::make_shared<std::function<void()>>(std::move(done));
-  const auto go_on = [once] {
-    if (const auto next = std::exchange(*once, nullptr)) next();
-  };
-  drain_timer_ = ground_.loop.after(grace, [this, go_on] {
-    ground_.log.named("dispatch")
-        .warn("what is under way takes too long; the next host settles it");
-    go_on();
-  });
-  dispatcher_->drain([this, go_on] {
-    flush("before shutdown", [this, go_on](const Result<Json>& written) {
-      if (!written.ok())
-        ground_.log.named("dispatch").warn("no note of the day: {}", written.error().what());
-      go_on();
-    });
-  });
+  const auto log = ground_.log.named("dispatch");
+  drain_.begin(
+      grace,
+      {.end_work = [this](std::function<void()> ended) { dispatcher_->drain(std::move(ended)); },
+       .gives_up =
+           [log] { log.warn("what is under way takes too long; the next host settles it"); },
+       // Here and now: every thread may be at what takes too long.
+       .write_note =
+           [this, log] {
+             const auto written = attempt(note_of("before shutdown"));
+             if (!written.ok()) log.warn("no note of the day: {}", written.error().what());
+           },
+       .done = std::move(done)});
   // What it was at is begun anew by the next host.
   stop_->pull();
 }
@@ -262,7 +262,7 @@ ItemSources DispatchRoom::sources() {
       reply(Json{{"text", text}, {"next", next}, {"ended", ended}});
     });
   };
-  sources.flush_continuity = [this](Reply<Json> reply) { flush("asked for", std::move(reply)); };
+  sources.flush_continuity = [this](Reply<Json> reply) { flush(std::move(reply)); };
   return sources;
 }
 

@@ -12,6 +12,7 @@
 
 #include "app/dispatch_rules.hpp"
 #include "app/lane_hand_over.hpp"
+#include "app/noted_drain.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "config/host_config.hpp"
@@ -83,7 +84,9 @@ class DispatchRoom final : public PlaybookDesk {
  private:
   void read_config(const HostConfig& config);
   void look_at_cage();
-  void flush(const std::string& occasion, Reply<Json> reply);
+  // Writes the note of what is in hand now; blocks. Any thread.
+  [[nodiscard]] std::function<std::filesystem::path()> note_of(std::string occasion) const;
+  void flush(Reply<Json> reply);
   [[nodiscard]] dispatch::AccessForge access();
   [[nodiscard]] std::function<std::shared_ptr<const ModelRoutes>()> routes() {
     return [this] { return routes_; };
@@ -113,7 +116,7 @@ class DispatchRoom final : public PlaybookDesk {
   std::unique_ptr<dispatch::Dispatcher> dispatcher_;
   dispatch::Housekeeping housekeeping_;
   LaneHandOver hand_over_;
-  Timer drain_timer_;
+  NotedDrain drain_;
 };
 
 }  // namespace host

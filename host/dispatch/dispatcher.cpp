@@ -86,9 +86,26 @@ void Dispatcher::Impl::guarded(Live& live, const std::function<void()>& work) {
   } catch (...) {
     const auto error = current_error();
     log_.error("item {}: {}", id.value(), error.what());
-    if (const auto found = live_.find(id); found != live_.end())
-      commit(found->second, Move::fail, {.reason = error.message(), .evidence = {}});
+    const auto found = live_.find(id);
+    if (found == live_.end()) return;
+    if (found->second.running) return fail_with_run(found->second, error.message());
+    if (found->second.verifying) world_.verifier.cancel(id);
+    commit(found->second, Move::fail, {.reason = error.message(), .evidence = {}});
   }
+}
+
+// Left at work it would go on in a clone that is let go, or beside the run of a retry.
+void Dispatcher::Impl::fail_with_run(Live& live, const std::string& reason) {
+  live.running = false;
+  world_.runs.settle(live.item.run,
+                     whatever<RunFacts>(live, [this, reason](Live& at, Result<RunFacts> facts) {
+                       if (facts.ok()) {
+                         at.item.run_open = false;
+                         at.item.tokens += facts.value().tokens;
+                       }
+                       commit(at, Move::fail, {.reason = reason, .evidence = {}});
+                     }));
+  world_.runs.cancel(live.item.run, reason);
 }
 
 bool Dispatcher::Impl::break_off(Live& live) {
@@ -266,6 +283,18 @@ void Dispatcher::Impl::hold(Live& live, const std::string& reason) {
   commit(live, Move::wait, {.reason = reason, .evidence = {}});
 }
 
+void Dispatcher::Impl::stop_unjudged(Live& live, const std::string& why) {
+  live.item.instance = instance_;
+  commit(live, Move::begin, {}, [this, why](Live& begun) {
+    begun.running = true;
+    world_.runs.settle(begun.item.run,
+                       whatever<RunFacts>(begun, [this, why](Live& at, Result<RunFacts> facts) {
+                         at.running = false;
+                         stop_with_clone(at, facts.ok() ? facts.value() : RunFacts{}, why);
+                       }));
+  });
+}
+
 bool Dispatcher::Impl::has_place(const Lane& lane) const {
   return std::count_if(live_.begin(), live_.end(), [&](const auto& each) {
            return each.second.in_lane && each.second.item.lane == lane.name;
@@ -277,14 +306,19 @@ void Dispatcher::Impl::advance(Live& live) {
   const bool begun = item.run_open;
   if (!item.stop.empty() && !begun)
     return commit(live, Move::stop, {.reason = item.stop, .evidence = {}});
+  const auto held = [&](const std::string& why) {
+    return item.stop.empty() ? hold(live, why) : stop_unjudged(live, why);
+  };
   const auto* entry = rules_->find(item.playbook);
   if (entry == nullptr)
-    return hold(live, fmt::format("playbook {} is not there, or its file is wrong", item.playbook));
+    return held(fmt::format("playbook {} is not there, or its file is wrong", item.playbook));
   if (!entry->enabled && item.at.gate <= Gate::track && !begun)
     return hold(live, fmt::format("playbook {} is off in host.yaml", item.playbook));
+  live.lane.reset();
   if (item.at.gate > Gate::route) {
     const auto* lane = rules_->lanes().find(item.lane);
-    if (lane == nullptr) return hold(live, fmt::format("there is no lane {}", item.lane));
+    if (lane == nullptr) return held(fmt::format("there is no lane {}", item.lane));
+    live.lane = std::make_shared<const Lane>(*lane);
     if (item.at.gate == Gate::track && !begun && !has_place(*lane))
       return hold(live, fmt::format("lane {} is full: {} at work", lane->name, lane->concurrency));
     live.in_lane = item.at.gate != Gate::report;

@@ -30,6 +30,10 @@ struct DispatchSettings {
   Duration sweep = std::chrono::minutes(10);         // between looks at all that is open
   Duration retry_after = std::chrono::minutes(1);    // when something failed that may pass
   Duration approval_poll = std::chrono::minutes(1);  // of a pull request that is to be merged
+  // A pull request that people merge is judged again at each sweep and event while it is open:
+  // those of so long, and the newest so many.
+  Duration pull_watch = std::chrono::hours(24 * 14);
+  int most_pulls = 100;
   Duration look_again = std::chrono::hours(1);       // at what was declined
   std::size_t most_live = 1'000;                     // items
   int most_interruptions = 20;                       // as Item::interruptions

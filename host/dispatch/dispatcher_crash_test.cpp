@@ -150,6 +150,67 @@ TEST_F(CrashTest, ACancelledRunIsEndedAndItsWorkKept) {
   EXPECT_THAT(items(), SizeIs(1)) << "nobody said that it should go on";
 }
 
+TEST_F(CrashTest, ACancelledItemStopsThoughItsWorkCantBeTakenIn) {
+  start_run();
+  workspaces_.clones.at("org/app#1").head = "half";
+  workspaces_.failures.assign(50, Error(Code::unavailable, "the runner is down"));
+  (void)answer_of<Item>(
+      [&](Reply<Item> reply) { dispatcher_->cancel(only_item().id, "by hand", std::move(reply)); });
+  EXPECT_GE(workspaces_.failures.size(), 48U) << "asked again and again";
+  EXPECT_EQ(only_item().at.state, ItemState::stopped);
+  EXPECT_FALSE(only_item().run_open);
+  EXPECT_EQ(only_item().tokens, 50);
+  EXPECT_THAT(reporter_.told.at(0), HasSubstr("by hand; what its agent did last is in its clone"));
+  EXPECT_EQ(workspaces_.clones.at("org/app#1").head, "half");
+}
+
+TEST_F(CrashTest, ACancelledItemStopsThoughItsPlaybookOrLaneIsGone) {
+  for (const bool lane_too : {false, true}) {
+    const auto number = add_issue().number;
+    runs_.by_themselves = false;
+    set_rules({{"fixer", ""}});
+    if (dispatcher_) tick();
+    if (!dispatcher_) start();
+    workspaces_.failures.assign(1, Error(Code::unavailable, "the runner is down"));
+    finish_run();
+    ASSERT_EQ(items().back().number, number);
+    ASSERT_EQ(items().back().at, (Position{Gate::track, ItemState::waiting}));
+    if (lane_too)
+      set_rules({{"fixer", ""}}, R"({"lanes": {"other": {"agent": {"kind": "hermes"}}}})");
+    else
+      set_rules({{"another", "matching: { repositories: [none/*], labels: { all: [x] } }\n"}});
+    (void)answer_of<Item>([&](Reply<Item> reply) {
+      dispatcher_->cancel(items().back().id, "by hand", std::move(reply));
+    });
+    EXPECT_EQ(items().back().at.state, ItemState::stopped) << items().back().reason;
+    EXPECT_THAT(items().back().reason, HasSubstr("by hand; what its agent did last"));
+    EXPECT_FALSE(items().back().run_open);
+    close(number);
+  }
+}
+
+TEST_F(CrashTest, WorkOfALaneThatIsGoneIsTakenInByTheLaneAsItWas) {
+  start_run();
+  workspaces_.clones.at("org/app#1").head = "half";
+  set_rules({{"fixer", ""}}, R"({"lanes": {"other": {"agent": {"kind": "hermes"}}}})");
+  finish_run();
+  ASSERT_TRUE(workspaces_.last_lane);
+  EXPECT_EQ(workspaces_.last_lane->name, "code");
+}
+
+TEST_F(CrashTest, AnItemThatFailsWhileItsAgentIsAtWorkFailsWhenThatHasEnded) {
+  add_issue();
+  runs_.by_themselves = false;
+  runs_.throws = Error(Code::internal, "a bug");
+  start();
+  EXPECT_EQ(only_item().at.state, ItemState::failed);
+  EXPECT_EQ(only_item().reason, "a bug");
+  EXPECT_THAT(runs_.at_work(), IsEmpty());
+  EXPECT_THAT(runs_.cancelled, SizeIs(1));
+  EXPECT_FALSE(only_item().run_open);
+  EXPECT_EQ(only_item().tokens, 50);
+}
+
 TEST_F(CrashTest, AnIssueThatIsClosedEndsTheRun) {
   start_run();
   close(1);
@@ -278,6 +339,64 @@ TEST_F(CrashTest, RetriedItGoesOnFromWhatWasKeptWithAllAttempts) {
   EXPECT_EQ(only_item().at.state, ItemState::done);
   EXPECT_EQ(runs_.orders.back().attempt, 1);
   EXPECT_FALSE(runs_.orders.back().workspace.head.empty());
+}
+
+// Stopped while its pull request waits, which people then close.
+class RetryTest : public CrashTest {
+ protected:
+  void stop_with_closed_pull() {
+    add_issue();
+    reporter_.waits_for_approval = true;
+    start();
+    (void)answer_of<Item>([&](Reply<Item> reply) {
+      dispatcher_->cancel(only_item().id, "not like this", std::move(reply));
+    });
+    ASSERT_EQ(only_item().at.state, ItemState::stopped);
+    ASSERT_THAT(pulls(), SizeIs(1));
+    forge_.set_pr_state(parse_repo_name("org/app"), pulls()[0].number, false,
+                        [](const auto& closed) { EXPECT_TRUE(closed.ok()); });
+    loop_.drain();
+    reporter_.waits_for_approval = false;
+  }
+  void retry() {
+    ASSERT_TRUE(answer_of<Item>([&](Reply<Item> reply) {
+                  dispatcher_->retry(only_item().id, std::move(reply));
+                }).ok());
+  }
+  // Of the second run, in a pull request of its own.
+  void expect_new_pull() {
+    const auto item = only_item();
+    EXPECT_EQ(item.at.state, ItemState::done) << item.reason;
+    EXPECT_EQ(item.runs, 2);
+    EXPECT_EQ(workspaces_.pushes, 2U);
+    EXPECT_EQ(branch_at(forge_, "org/app", item.branch), "sealed-" + item.run + "-" + item.head);
+    ASSERT_THAT(pulls(), SizeIs(2));
+    EXPECT_EQ(item.pull, pulls()[1].number);
+    EXPECT_EQ(pulls()[1].head.sha, item.sealed);
+  }
+};
+
+TEST_F(RetryTest, TheNewWorkIsPushedIntoANewPullRequestWhereTheOldIsClosed) {
+  stop_with_closed_pull();
+  retry();
+  expect_new_pull();
+}
+
+TEST_F(RetryTest, ABranchThatWasRemovedIsMadeAnew) {
+  stop_with_closed_pull();
+  forge_.repos.at("org/app").branches.clear();
+  retry();
+  expect_new_pull();
+}
+
+TEST_F(RetryTest, APushThatNobodyLivedToNoteIsGoneOnFrom) {
+  stop_with_closed_pull();
+  store_.run_now([](Unit& unit) {
+    unit.run("UPDATE items SET pushed=''");
+    return 0;
+  });
+  retry();
+  expect_new_pull();
 }
 
 TEST_F(CrashTest, WhatFailsWhenItIsRetriedIsNotBegunAnewByMatching) {

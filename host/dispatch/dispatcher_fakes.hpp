@@ -83,6 +83,7 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
   std::vector<std::string> problems;        // that the next commits have
   std::size_t pushes = 0;                   // that moved a branch
   std::size_t prepared = 0;
+  std::shared_ptr<const Lane> last_lane;  // of the last take_in()
 
   void prepare(ItemWork order, Reply<Workspace> reply) override {
     answer(std::move(reply), [this, item = order.item] {
@@ -95,6 +96,7 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
     });
   }
   void take_in(ItemWork order, Reply<ImportedWork> reply) override {
+    last_lane = order.lane;
     answer(std::move(reply), [this, item = order.item]() -> ImportedWork {
       const auto found = clones.find(item.subject());
       if (found == clones.end() || found->second.head.empty()) return {};
@@ -143,6 +145,7 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
   std::vector<AttemptOrder> orders;
   std::vector<std::pair<std::string, std::string>> cancelled;  // run and why
   std::optional<Error> refuse;                                 // every start
+  std::optional<Error> throws;                                 // every start, when it runs already
 
   static RunFacts fixes(const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
     clone.head = "work-" + order.run;
@@ -165,6 +168,7 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
     run.ended = std::move(ended);
     if (by_themselves)
       run.timer = loop_->after(takes(), [this, name = order.run] { finish(name); });
+    if (throws) throw Error(*throws);
   }
   void cancel(const std::string& name, const std::string& why) override {
     cancelled.emplace_back(name, why);
@@ -177,6 +181,9 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
     end(found->second, name, facts);
   }
   void settle(std::string name, Reply<RunFacts> ended) override {
+    // One of this host's life: who asks last is told.
+    if (const auto found = runs_.find(name); found != runs_.end() && found->second.ended)
+      return void(found->second.ended = std::move(ended));
     loop_->post([this, name, ended = std::move(ended)] {
       const auto found = runs_.find(name);
       RunFacts facts;
@@ -275,12 +282,23 @@ class FakeReporter final : public Reporter {
             if (!comment.ok()) return reply(comment.error());
             reply(Publication{0, comment.value().html_url, true, "commented"});
           });
+    const auto publication = [](const PullRequest& pull, bool waits) {
+      return Publication{pull.number, pull.html_url, !waits,
+                         waits ? "waits for an approval" : "opened", pull.state == "open"};
+    };
+    if (item.pull != 0)
+      return forge_->get_pr(
+          repo, item.pull,
+          [reply, publication, waits = waits_for_approval](Result<PullRequest> pull) {
+            if (!pull.ok()) return reply(pull.error());
+            reply(publication(pull.value(), waits));
+          });
     NewPull wanted{item.branch, item.base_branch, "Mend it", "Closes " + item.subject()};
-    forge_->create_pr(repo, wanted, [reply, waits = waits_for_approval](Result<PullRequest> pull) {
-      if (!pull.ok()) return reply(pull.error());
-      reply(Publication{pull.value().number, pull.value().html_url, !waits,
-                        waits ? "waits for an approval" : "opened"});
-    });
+    forge_->create_pr(repo, wanted,
+                      [reply, publication, waits = waits_for_approval](Result<PullRequest> pull) {
+                        if (!pull.ok()) return reply(pull.error());
+                        reply(publication(pull.value(), waits));
+                      });
   }
   void tell(Item item, std::string text, Reply<Done> reply) override {
     told.push_back(item.subject() + ": " + text);

@@ -14,6 +14,15 @@ std::string own_pull(const PullRequest& pull) {
   return fmt::format("this host's pull request {} is open", pull.number);
 }
 
+// Before new work: a push that no host lived to note is the one to go on from, and a branch that
+// people removed is made anew.
+void learn_branch(Item& item, const std::optional<Branch>& there) {
+  if (!there)
+    item.pushed.clear();
+  else if (there->sha == item.sealed)
+    item.pushed = item.sealed;
+}
+
 }  // namespace
 
 void Dispatcher::Impl::fresh(Live& live, Then then) {
@@ -41,7 +50,9 @@ void Dispatcher::Impl::fresh(Live& live, Then then) {
 void Dispatcher::Impl::guard(Live& live, std::function<void(Live&, GuardVerdict)> then) {
   ask_guard_facts(world_.gitea, live.item, live.item.branch, live.issue.created_at,
                   need<GuardFacts>(live, [then = std::move(then)](Live& at, GuardFacts facts) {
-                    then(at, judge(at.item, at.item.branch, facts));
+                    auto verdict = judge(at.item, at.item.branch, facts);
+                    if (at.item.at.gate <= Gate::track) learn_branch(at.item, facts.branch);
+                    then(at, std::move(verdict));
                   }));
 }
 
@@ -131,10 +142,9 @@ ItemWork Dispatcher::Impl::work_of(const Live& live) const {
   work.item = live.item;
   work.playbook = live.playbook;
   work.issue = live.issue;
-  if (const auto* lane = rules_->lanes().find(live.item.lane)) {
-    work.lane = std::make_shared<const Lane>(*lane);
-    work.agent = laid_over(lane->agent, live.playbook->agent);
-  }
+  // As the step began with it: lanes.json may have lost it since.
+  work.lane = live.lane;
+  if (work.lane) work.agent = laid_over(work.lane->agent, live.playbook->agent);
   return work;
 }
 

@@ -55,6 +55,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     std::string hand_why;
     // Of the step under way:
     std::shared_ptr<const Playbook> playbook;
+    std::shared_ptr<const Lane> lane;  // from track on
     Issue issue;
     Workspace workspace;
   };
@@ -83,6 +84,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
   void guarded(Live& live, const std::function<void()>& work);
+  // Fails it when nothing of its run is left.
+  void fail_with_run(Live& live, const std::string& reason);
   // Whether somebody wants the step to end: then it does.
   bool break_off(Live& live);
   void fall(Live& live, const Error& error);
@@ -107,6 +110,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void pump_now();
   void advance(Live& live);
   void hold(Live& live, const std::string& reason);
+  // One whose playbook or lane is gone: its run's end is waited for, and no commits are taken in.
+  void stop_unjudged(Live& live, const std::string& why);
   [[nodiscard]] bool has_place(const Lane& lane) const;
   void step(Live& live);
   void check_drained();
@@ -121,6 +126,10 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void reopen(ItemId id, bool by_person, Reply<Item> reply);
   Live& take_up(Item item);
   void watch_running();
+  void sweep_pulls();
+  void look_at_pulls(std::function<bool(const Item&)> wanted);
+  void judge_next_pull();
+  void pull_judged(const Item& item, const Result<Publication>& judged);
   [[nodiscard]] Item new_item(const ItemFacts& facts, const Playbook& playbook,
                               std::string source) const;
   void know_login(std::function<void(Status)> then);
@@ -151,6 +160,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void run_ended(Live& live, Result<RunFacts> facts);
   void take_in(Live& live, const RunFacts& facts);
   void judge_run(Live& live, const RunFacts& facts, Result<ImportedWork> work);
+  // Of a run that has ended, and whose commits can't be taken in now.
+  void stop_with_clone(Live& live, const RunFacts& facts, const std::string& why);
   void apply(Live& live, const Outcome& outcome, Json evidence);
 
   void verify(Live& live);
@@ -196,6 +207,10 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   Timer look_timer_, due_timer_;
   std::set<std::shared_ptr<Timer>> retries_;  // of writes
   std::optional<MonotonicTime> pruned_;
+  std::optional<MonotonicTime> pulls_swept_;
+  std::map<ItemId, Item> pulls_;   // to be judged again
+  std::set<ItemId> closed_pulls_;  // of the items, and so nothing more comes of them
+  bool judging_pull_ = false;
 };
 
 }  // namespace host::dispatch

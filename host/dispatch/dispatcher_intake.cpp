@@ -50,6 +50,7 @@ void Dispatcher::Impl::know_login(std::function<void(Status)> then) {
 void Dispatcher::Impl::look_now() {
   watch_running();
   prune();
+  sweep_pulls();
   search_.look(
       rules_, [this](FoundIssues found) { take_found(std::move(found)); }, [] {});
 }
@@ -87,9 +88,13 @@ void Dispatcher::Impl::prune() {
 void Dispatcher::Impl::look_at(const std::string& repository, std::int64_t number) {
   if (drained_ || !started_ || own_login_.empty() || !rules_->watch(repository)) return;
   world_.gitea.get_issue(parse_repo_name(repository), number,
-                         [weak = weak_from_this(), repository](Result<Issue> issue) {
+                         [weak = weak_from_this(), repository, number](Result<Issue> issue) {
                            const auto self = weak.lock();
                            if (!self || !issue.ok()) return;
+                           if (issue.value().is_pull)
+                             self->look_at_pulls([repository, number](const Item& item) {
+                               return item.pull == number && same_name(item.repository, repository);
+                             });
                            self->take_found({repository, {std::move(issue).value()}, false});
                          });
 }

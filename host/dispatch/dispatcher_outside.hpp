@@ -158,12 +158,15 @@ struct Publication {
   std::string url;
   bool finished = true;  // false: there is more to do later (a merge, when it is approved)
   std::string reason;    // what was done, or what it waits for
+  bool open = false;     // it is a pull request, and open: people may yet approve it
 };
 
 // The pull request, comment and labels. Every write may be made again, and finds what is there.
 class Reporter {
  public:
   virtual ~Reporter() = default;
+  // With Item::pull set its quality gate is judged, by what the forge has now; the issue, comments
+  // and lane need not be there.
   virtual void publish(ReportOrder order, Reply<Publication> reply) = 0;
   // A comment on the item, one for each item and kept up to date: why it was stopped or failed.
   virtual void tell(Item item, std::string text, Reply<Done> reply) = 0;

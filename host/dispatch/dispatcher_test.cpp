@@ -313,6 +313,39 @@ TEST_F(DispatcherTest, APullRequestThatIsToBeMergedIsLookedAtUntilItIs) {
   EXPECT_EQ(pulls().size(), 1U);
 }
 
+TEST_F(DispatcherTest, AnOpenPullRequestIsJudgedAgainAtSweepsAndEventsThoughItsItemHasEnded) {
+  add_issue();
+  start();
+  ASSERT_EQ(only_item().at.state, ItemState::done);
+  const auto number = only_item().pull;
+  ASSERT_EQ(reporter_.orders.size(), 1U);
+  tick(minutes(11));
+  ASSERT_EQ(reporter_.orders.size(), 2U);
+  EXPECT_EQ(reporter_.orders[1].work.item.pull, number);
+  EXPECT_EQ(reporter_.orders[1].verdict.checks.size(), 1U);
+  dispatcher_->look_at("org/app", number);
+  loop_.drain();
+  EXPECT_EQ(reporter_.orders.size(), 3U) << "somebody may have approved it";
+  EXPECT_TRUE(dispatcher_->live().empty());
+  restart();
+  EXPECT_EQ(reporter_.orders.size(), 4U);
+  forge_.set_pr_state(parse_repo_name("org/app"), number, false, [](const auto&) {});
+  tick(hours(3));
+  EXPECT_EQ(reporter_.orders.size(), 5U) << "closed, it is left alone";
+}
+
+TEST_F(DispatcherTest, APullRequestThatStaysOpenIsJudgedForSomeTimeOnly) {
+  settings_.pull_watch = hours(1);
+  add_issue();
+  start();
+  tick(hours(1));
+  const auto asked = reporter_.orders.size();
+  EXPECT_GE(asked, 5U);
+  EXPECT_LE(asked, 8U);
+  tick(hours(2));
+  EXPECT_EQ(reporter_.orders.size(), asked);
+}
+
 TEST_F(DispatcherTest, ADrainEndsWhatRunsAndKeepsEveryItem) {
   add_issue();
   add_issue();

@@ -34,7 +34,10 @@ void Dispatcher::Impl::prepared(Live& live, Workspace workspace) {
   live.item.branch = workspace.branch;
   live.item.base_branch = workspace.base_branch;
   live.item.base = workspace.base;
-  if (!workspace.head.empty()) live.item.head = workspace.head;
+  if (!workspace.head.empty() && workspace.head != live.item.head) {
+    live.item.head = workspace.head;
+    live.item.sealed.clear();
+  }
   live.workspace = std::move(workspace);
   // That may have taken long: what was clear before it need not be now.
   fresh(live, [this](Live& at) { guard(at, next(&Impl::judge_start)); });
@@ -87,7 +90,10 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
   TIMMY_FAILPOINT("dispatch.taken_in");
   std::optional<Error> refused;
   if (!work.ok()) {
-    // The run's end is dealt with when its commits can be.
+    // The run's end is dealt with when its commits can be; who wants the item stopped waits for
+    // nothing.
+    if (work.error().transient() && !live.item.stop.empty())
+      return stop_with_clone(live, facts, work.error().message());
     if (work.error().transient()) return wait(live, work.error().message(), settings_.retry_after);
     refused = work.error();
   }
@@ -117,6 +123,15 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
   if (outcome.move == Move::interrupt && live.started_here)
     return interrupted(live, outcome.reason, std::move(evidence));
   apply(live, outcome, std::move(evidence));
+}
+
+void Dispatcher::Impl::stop_with_clone(Live& live, const RunFacts& facts, const std::string& why) {
+  live.item.run_open = false;
+  live.item.tokens += facts.tokens;
+  commit(live, Move::stop,
+         {.reason = fmt::format("{}; what its agent did last is in its clone only: {}",
+                                live.item.stop, why),
+          .evidence = Json{{"run", to_json(facts)}}});
 }
 
 void Dispatcher::Impl::apply(Live& live, const Outcome& outcome, Json evidence) {

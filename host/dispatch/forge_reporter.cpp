@@ -41,6 +41,7 @@ Publication made_of(const ReportOrder& order, const QualityLook& look,
   // One that nobody will merge any more, or that the host may not, is left to people.
   made.finished =
       !merges || look.merged || look.pull.state != "open" || look.verdict.state == State::refused;
+  made.open = !look.merged && look.pull.state == "open";
   if (!look.merged && merges && !look.verdict.reasons.empty())
     made.reason += fmt::format(": {}", fmt::join(look.verdict.reasons, "; "));
   if (!notes.empty()) made.reason += fmt::format("; {}", fmt::join(notes, "; "));

@@ -161,6 +161,9 @@ void open_again(Item& item) {
   item.feedback.clear();
   item.lane.clear();
   item.stop.clear();
+  // What it reports next is new work. `sealed` stays: the forge may have it, with nobody having
+  // lived to say so.
+  item.pull = 0;
 }
 
 }  // namespace
@@ -266,6 +269,14 @@ std::vector<Item> settled_items(Unit& unit, const std::string& repository,
                  " FROM items WHERE repository=?1 AND (?2 IS NULL OR number=?2) AND ended IS NOT "
                  "NULL AND rearmed=0 ORDER BY id DESC",
                  repository, number));
+}
+
+std::vector<Item> reported_items(Unit& unit, WallTime since, int limit) {
+  return read_rows(
+      unit.query("SELECT " ITEM_COLUMNS
+                 " FROM items WHERE state='done' AND pull<>0 AND ended >= ?1 ORDER BY id DESC "
+                 "LIMIT ?2",
+                 since, limit));
 }
 
 std::vector<PublishedWork> published_work(Unit& unit) {

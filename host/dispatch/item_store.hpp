@@ -51,6 +51,8 @@ struct MoveNote {
 // those of that issue.
 [[nodiscard]] std::vector<Item> settled_items(Unit& unit, const std::string& repository,
                                               std::optional<std::int64_t> number = {});
+// Those that ended with a pull request, not before `since`; the newest `limit` of them.
+[[nodiscard]] std::vector<Item> reported_items(Unit& unit, WallTime since, int limit);
 void rearm_items(Unit& unit, const std::vector<ItemId>& items);
 
 struct ItemFilter {

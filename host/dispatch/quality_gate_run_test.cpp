@@ -117,6 +117,17 @@ TEST_F(QualityLooks, WaitWhereTheForgeDoesNotMerge) {
   EXPECT_THAT(found.verdict.reasons, Contains(HasSubstr("does not merge it")));
 }
 
+TEST_F(QualityLooks, SayAVerdictOnceAndGoGreenWhenItIsApproved) {
+  (void)look(never_);
+  (void)look(never_);
+  EXPECT_THAT(repo().statuses[work_.head], SizeIs(1));
+  EXPECT_EQ(status(work_.head), "timmy/quality-gate pending");
+  review("ada", "APPROVED");
+  (void)look(never_);
+  EXPECT_EQ(status(work_.head), "timmy/quality-gate success");
+  EXPECT_FALSE(pull().merged);
+}
+
 TEST_F(QualityLooks, SeeWhatAPersonMerged) {
   pull().merged = true;
   repo().issues.at(work_.pull).state = "closed";
