@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <thread>
 
 #include "base/error.hpp"
 #include "http/url.hpp"
@@ -80,6 +80,13 @@ bool is_unfinished(const fs::directory_entry& entry) {
   return entry.path().filename().string().starts_with("tmp_");
 }
 
+// Less than that once it is pulled.
+void wait_for_lock(const StopLine* stop) {
+  pollfd pulled{stop != nullptr ? stop->fd() : -1, POLLIN, 0};
+  (void)::poll(&pulled, 1, static_cast<int>(kLockPause.count()));
+  if (pulled.revents != 0) throw Error(Code::unavailable, "the host is stopping");
+}
+
 void remove(const std::vector<fs::path>& paths) {
   std::error_code ignored;
   for (const auto& path : paths) fs::remove_all(path, ignored);
@@ -87,7 +94,7 @@ void remove(const std::vector<fs::path>& paths) {
 
 }  // namespace
 
-MirrorLock::MirrorLock(const fs::path& path, Duration limit)
+MirrorLock::MirrorLock(const fs::path& path, const StopLine* stop, Duration limit)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
   if (!file_) throw system_error("opening \"" + path.string() + "\"");
   const auto end = std::chrono::steady_clock::now() + limit;
@@ -102,7 +109,7 @@ MirrorLock::MirrorLock(const fs::path& path, Duration limit)
           Code::unavailable,
           fmt::format("\"{}\" is locked for longer than {}", path.string(), format_duration(limit)),
           "Look for a git that hangs: fuser -v " + path.string());
-    std::this_thread::sleep_for(kLockPause);
+    wait_for_lock(stop);
   }
 }
 

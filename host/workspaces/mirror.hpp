@@ -36,8 +36,9 @@ struct GitRemote {
 class MirrorLock {
  public:
   // Waits for it: longer than any one step of git's may take. Throws Error{io}, {unavailable} when
-  // it does not come free.
-  explicit MirrorLock(const std::filesystem::path& file, Duration limit = std::chrono::minutes(30));
+  // it does not come free, and at once when `stop` is pulled; null: never.
+  explicit MirrorLock(const std::filesystem::path& file, const StopLine* stop = nullptr,
+                      Duration limit = std::chrono::minutes(30));
   [[nodiscard]] int fd() const { return file_.get(); }
 
  private:
@@ -83,7 +84,7 @@ class Mirror {
   // to. Whoever holds the lock has no git of its own running.
   void remove_unfinished(const MirrorLock& held) const;
 
-  [[nodiscard]] MirrorLock lock() const { return MirrorLock(folder_ / "lock"); }
+  [[nodiscard]] MirrorLock lock() const { return MirrorLock(folder_ / "lock", git_->stop()); }
   // A command on this mirror that reaches the forge. Throws as check_git_url().
   [[nodiscard]] GitCommand remote_command(std::vector<std::string> arguments,
                                           const GitRemote& remote,

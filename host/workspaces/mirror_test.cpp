@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <atomic>
+#include <future>
 
 #include "workspaces/git_fixture.hpp"
 #include "workspaces/git_leaks.hpp"
@@ -234,10 +235,26 @@ TEST_F(MirrorTest, AFetchThatIsEndedLeavesNoHalfPack) {
 
 TEST_F(MirrorTest, ALockThatNeverComesFreeIsGivenUp) {
   const auto held = mirror_->lock();
-  const auto error = error_of(
-      [&] { return MirrorLock(mirror_->git_dir().parent_path() / "lock", Duration(0)).fd(); });
+  const auto file = mirror_->git_dir().parent_path() / "lock";
+  const auto error = error_of([&] { return MirrorLock(file, nullptr, Duration(0)).fd(); });
   EXPECT_EQ(error->code(), Code::unavailable);
   EXPECT_THAT(error->next_step(), HasSubstr("fuser"));
+}
+
+// A host that stops must not wait for a lock that a git of another holds for half an hour.
+TEST_F(MirrorTest, WhoWaitsForTheLockOfAHostThatStopsGivesUpAtOnce) {
+  std::optional<MirrorLock> held = mirror_->lock();
+  const auto stop = std::make_shared<StopLine>();
+  const Git stopping(GitSettings{.home = folder_ / "home", .stop = stop});
+  auto waiting = std::async(std::launch::async, [&] {
+    return error_of([&] { return Mirror(stopping, mirror_->git_dir().parent_path()); });
+  });
+  stop->pull();
+  const auto ended = waiting.wait_for(10s);
+  EXPECT_EQ(ended, std::future_status::ready);
+  // Lets one go on that does not hear, for the test to end.
+  if (ended != std::future_status::ready) held.reset();
+  EXPECT_EQ(waiting.get()->code(), Code::unavailable);
 }
 
 TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
