@@ -10,9 +10,11 @@
 namespace host::workspaces {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 
 class CloneTest : public ForgeTest {
  protected:
@@ -166,6 +168,31 @@ TEST_F(CloneTest, GoesOnFromWorkThatWasImported) {
   clones_->remove(resumed);
   EXPECT_EQ(make_clone().record.base, *at_forge("main"))
       << "without being asked to, it starts anew";
+}
+
+// Its end said: the work is kept.
+TEST_F(CloneTest, BegunAnewItLeavesTheWorkThatWasThereInTheMirror) {
+  const auto clone = make_clone();
+  put(clone.tree() / "fix", "of one playbook");
+  const auto old = agent_commits(clone);
+  ASSERT_TRUE(bundle(clone));
+  ASSERT_THAT(take_in(clone).problems, IsEmpty());
+  clones_->remove(clone);
+  const auto anew = make_clone();
+  EXPECT_EQ(anew.record.imported, std::nullopt);
+  put(anew.tree() / "fix", "of another");
+  const auto now = agent_commits(anew);
+  ASSERT_TRUE(bundle(anew));
+  ASSERT_THAT(import_work(*mirror_, {.bundle = anew.bundle(),
+                                     .base = anew.record.base,
+                                     .branch = anew.record.branch,
+                                     .expected = anew.record.imported,
+                                     .rules = open_rules()})
+                  .problems,
+              IsEmpty());
+  EXPECT_EQ(mirror_->work_head(anew.record.branch), now);
+  EXPECT_THAT(mirror_->kept_work(anew.record.branch), ElementsAre(Pair(1, old)));
+  EXPECT_EQ(plain_git(mirror_->git_dir(), {"show", old.text() + ":fix"}), "of one playbook");
 }
 
 TEST_F(CloneTest, WhatWasHalfMadeWhenAHostEndedIsRemoved) {

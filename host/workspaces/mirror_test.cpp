@@ -289,7 +289,13 @@ TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
   EXPECT_THAT(mirror_->work(), ElementsAre(Pair("timmy/issue-12", work)));
   EXPECT_FALSE(mirror_->forget_work("timmy/issue-12", *at_forge("main")))
       << "what came in meanwhile is not what was to go";
+  plain_git(mirror_->git_dir(), {"update-ref", Mirror::sealed_ref("timmy/issue-12"), work.text()});
+  plain_git(mirror_->git_dir(), {"update-ref", Mirror::kept_ref("timmy/issue-12", 3), work.text()});
+  plain_git(mirror_->git_dir(), {"update-ref", Mirror::sealed_ref("timmy/issue-1"),
+                                 at_forge("main")->text()});
   EXPECT_TRUE(mirror_->forget_work("timmy/issue-12", work));
+  EXPECT_EQ(refs(), "refs/forge/heads/main\nrefs/timmy/sealed/timmy/issue-1\n")
+      << "all of it, and nothing of another's";
   EXPECT_FALSE(mirror_->forget_work("timmy/issue-12", work));
   EXPECT_THAT(mirror_->work(), IsEmpty());
   EXPECT_EQ(mirror_->work_head("timmy/issue-12"), std::nullopt);
@@ -298,6 +304,22 @@ TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
   EXPECT_THROW(plain_git(mirror_->git_dir(), {"cat-file", "-t", work.text()}), std::runtime_error);
   EXPECT_EQ(mirror_->forge_head("main"), at_forge("main"));
   EXPECT_NO_THROW(plain_git(mirror_->git_dir(), {"fsck", "--strict"}));
+}
+
+TEST_F(MirrorTest, OfWorkThatWasSetAsideTheNewestIsKept) {
+  fetch();
+  std::vector<ObjectId> works;
+  for (int i = 0; i < 7; ++i) {
+    works.push_back(person_commits("work", "feature"));
+    fetch();
+    plain_git(mirror_->git_dir(), {"update-ref", Mirror::work_ref("x"), works.back().text()});
+    mirror_->set_work_aside("x");
+    EXPECT_EQ(mirror_->work_head("x"), std::nullopt);
+  }
+  mirror_->set_work_aside("x");
+  EXPECT_THAT(mirror_->kept_work("x"),
+              ElementsAre(Pair(3, works[2]), Pair(4, works[3]), Pair(5, works[4]),
+                          Pair(6, works[5]), Pair(7, works[6])));
 }
 
 bool is_locked(const fs::path& file) {
