@@ -100,7 +100,8 @@ Clone Clones::make(const Mirror& mirror, const CloneRequest& request) const {
   }
   const auto now = clock_->wall();
   Clone clone{folder_ / name,
-              {request.item, request.branch, request.base_branch, *base, work, now, now}};
+              {request.item, request.branch, request.base_branch, *base, work, now, now,
+               request.disposable}};
   const auto half = folder_ / (std::string(kHalfMade) + name);
   remove_tree(half);
   try {

@@ -42,6 +42,7 @@ struct CloneRequest {
   // Go on from what was imported for this branch before, if there is any. Else that is set aside
   // (Mirror::set_work_aside), and the branch is free.
   bool resume = false;
+  bool disposable = false;  // CloneRecord::disposable
 };
 
 struct CloneList {

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "base/json.hpp"
 #include "base/sha256.hpp"
 #include "workspaces/clone_locks.hpp"
 #include "workspaces/git_fixture.hpp"
@@ -237,10 +238,14 @@ TEST_F(CloneTest, AreListedLongestUnusedFirst) {
 TEST(CloneRecord, ComesBackAsItWas) {
   const TestFolder folder;
   const auto id = *ObjectId::parse(std::string(40, 'a'));
-  const CloneRecord record{{"org/app", 12, "bug-fixer"}, "timmy/issue-12",     "main", id, id,
-                           WallTime(Duration(7)),        WallTime(Duration(9))};
+  const CloneRecord record{{"org/app", 12, "bug-fixer"}, "timmy/issue-12",      "main", id, id,
+                           WallTime(Duration(7)),        WallTime(Duration(9)), true};
   write_record(folder / "r", record);
   EXPECT_EQ(read_record(folder / "r"), record);
+  auto older = parse_json(read_file(folder / "r", 1 << 16), "r");
+  older.erase("disposable");
+  put(folder / "r", to_text(older));
+  EXPECT_FALSE(read_record(folder / "r").disposable) << "an older host kept all";
   for (const char* text : {"", "[]", "{}", "{\"repository\":1}"}) {
     put(folder / "r", text);
     EXPECT_EQ(error_of([&] { return read_record(folder / "r"); })->code(), Code::corrupt) << text;

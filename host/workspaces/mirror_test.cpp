@@ -291,8 +291,8 @@ TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
       << "what came in meanwhile is not what was to go";
   plain_git(mirror_->git_dir(), {"update-ref", Mirror::sealed_ref("timmy/issue-12"), work.text()});
   plain_git(mirror_->git_dir(), {"update-ref", Mirror::kept_ref("timmy/issue-12", 3), work.text()});
-  plain_git(mirror_->git_dir(), {"update-ref", Mirror::sealed_ref("timmy/issue-1"),
-                                 at_forge("main")->text()});
+  plain_git(mirror_->git_dir(),
+            {"update-ref", Mirror::sealed_ref("timmy/issue-1"), at_forge("main")->text()});
   EXPECT_TRUE(mirror_->forget_work("timmy/issue-12", work));
   EXPECT_EQ(refs(), "refs/forge/heads/main\nrefs/timmy/sealed/timmy/issue-1\n")
       << "all of it, and nothing of another's";
