@@ -80,15 +80,9 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
       git_(git_settings(ground_.paths, stop_), ground_.paths.mirrors(), ground_.paths.clones(),
            ground_.clock),
       blocking_(ground_.loop, kMostBlocking),
-      workspaces_({ground_.store,
-                   ground_.gitea,
-                   git_,
-                   blocking_,
-                   cages_,
-                   access(),
+      workspaces_({ground_.store, ground_.gitea, git_, blocking_, cages_, access(),
                    [this] { return dispatcher_ ? dispatcher_->live() : std::vector<Item>{}; },
-                   ground_.clock,
-                   {}}),
+                   ground_.clock, [this] { return dispatch::disk_limits(rules_.rules->lanes()); }}),
       runs_({ground_.loop,
              ground_.store,
              runner_,
@@ -269,6 +263,7 @@ ItemSources DispatchRoom::sources() {
 std::vector<std::string> DispatchRoom::attention() const {
   auto lines = attention_;
   for (auto& fault : hand_over_.faults()) lines.push_back(std::move(fault));
+  for (auto& kept : housekeeping_.attention()) lines.push_back(std::move(kept));
   return lines;
 }
 

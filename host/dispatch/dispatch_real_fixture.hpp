@@ -77,15 +77,9 @@ class DispatchForReal : public VerifyTest {
                                             ++test.lives_)),
           git({.program = test.git_program_, .home = test.state() / "git-home", .stop = stop},
               test.state() / "mirrors", test.state() / "clones", test.wall_),
-          workspaces({test.store_,
-                      test.forge_,
-                      git,
-                      blocking,
-                      cages,
-                      test.access(),
+          workspaces({test.store_, test.forge_, git, blocking, cages, test.access(),
                       [this] { return dispatcher ? dispatcher->live() : std::vector<Item>(); },
-                      test.wall_,
-                      {}}),
+                      test.wall_, [] { return workspaces::DiskLimits{}; }}),
           seen(workspaces, test.forge_),
           runs({test.loop_,
                 test.store_,
@@ -155,7 +149,9 @@ class DispatchForReal : public VerifyTest {
   }
   void start_host_with(const std::string& limits, const Json& budget, const Json& agent) {
     life_ = std::make_unique<Life>(*this);
-    const auto text = playbook_text("bug-fixer", limits + kGates);
+    // A comment has no gates.
+    const bool comment = limits.find("kind: comment") != limits.npos;
+    const auto text = playbook_text("bug-fixer", limits + (comment ? "" : kGates));
     const Json lanes{{"lanes", {{"code", {{"agent", agent}, {"budget", budget}}}}}};
     std::vector<DispatchRules::Entry> entries{
         {std::make_shared<const Playbook>(parse_playbook(text, "bug-fixer.yaml")), true, {}}};

@@ -26,6 +26,18 @@ TEST_F(DispatchForReal, AnIssueBecomesAPullRequest) {
   EXPECT_TRUE(std::filesystem::is_empty(state() / "s"));
 }
 
+// All that is wanted of it is its report.
+TEST_F(DispatchForReal, TheCloneOfAPlaybookThatCommentsGoesWhateverIsLeftInIt) {
+  agent_is("echo notes > NOTES\necho 'It divides by zero.' > \"$TIMMY_REPORT_FILE\"\n");
+  start_host_with(
+      "limits: { attempts: 1, tokens: 10000, wall: 2m, stall: 60s }\n"
+      "report: { kind: comment }\n");
+  const auto item = ended_item();
+  EXPECT_EQ(item.at.state, ItemState::done) << item.reason << output("d1.1");
+  EXPECT_TRUE(run_until([this] { return std::filesystem::is_empty(state() / "clones"); }))
+      << testing::PrintToString(*lines_);
+}
+
 TEST_F(DispatchForReal, AnAgentThatDoesNothingOpensNothing) {
   agent_is("echo all is well\n");
   start_host();

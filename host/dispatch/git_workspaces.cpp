@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "dispatch/import_rules.hpp"
 #include "dispatch/item_account.hpp"
@@ -23,16 +25,21 @@ using workspaces::Mirror;
 // Beside the clone, where its agent can't write: that its setup is done.
 fs::path setup_mark(const Clone& clone) { return clone.folder / "set-up"; }
 
+// All that is wanted of it is its report.
+bool is_comment(const Playbook& playbook) { return playbook.report.kind == ReportKind::comment; }
+
 // Blocks, like all below.
 class Preparation {
  public:
   Preparation(const GitWorld& world, const ItemWork& work, const ForgeAccess& access,
-              std::string base_branch, workspaces::ClonesInUse in_use)
+              std::string base_branch, workspaces::ClonesInUse in_use,
+              workspaces::DiskLimits limits)
       : world_(world),
         work_(work),
         access_(access),
         base_branch_(std::move(base_branch)),
-        in_use_(std::move(in_use)) {}
+        in_use_(std::move(in_use)),
+        limits_(limits) {}
 
   Workspace run() {
     const auto mirror = world_.git.mirror_of(work_.item.repository);
@@ -53,13 +60,14 @@ class Preparation {
     const workspaces::DiskRoom room(
         world_.git.clones(),
         [this](const std::string& repository) { return world_.git.mirror_of(repository); },
-        world_.disk);
+        limits_);
     (void)room.make_room(in_use_);
     // Work of an earlier attempt whose clone is gone is gone on from.
     return world_.git.clones().make(mirror, {.item = work_item(work_.item),
                                              .branch = work_.item.branch,
                                              .base_branch = base_branch_,
-                                             .resume = !work_.item.head.empty()});
+                                             .resume = !work_.item.head.empty(),
+                                             .disposable = is_comment(*work_.playbook)});
   }
 
   void set_up(const Clone& clone) const {
@@ -89,6 +97,7 @@ class Preparation {
   const ForgeAccess& access_;
   std::string base_branch_;
   workspaces::ClonesInUse in_use_;
+  workspaces::DiskLimits limits_;
 };
 
 ImportedWork import(const GitWorld& world, const ItemWork& work) {
@@ -137,6 +146,7 @@ PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAcces
 void remove_clean(const GitWorld& world, const Item& item) {
   const auto clone = world.git.clones().find(work_item(item));
   if (!clone) return;
+  if (clone->record.disposable) return world.git.clones().remove(*clone);
   const auto state = inspect(world.git.mirror_of(item.repository), *clone);
   if (!state.clean)
     throw Error(Code::conflict, fmt::format("{}: {}", clone->tree().string(), state.reason),
@@ -152,14 +162,24 @@ void answer(const GitWorld& world, const Error& error, Reply<T> reply) {
 
 }  // namespace
 
+workspaces::DiskLimits disk_limits(const Lanes& lanes) {
+  constexpr std::size_t kClonesOfOne = 4;
+  std::size_t agents = 0;
+  for (const auto& [name, lane] : lanes.by_name)
+    agents += static_cast<std::size_t>(lane.concurrency);
+  workspaces::DiskLimits limits;
+  limits.clones = std::max(limits.clones, agents * kClonesOfOne);
+  return limits;
+}
+
 void GitWorkspaces::prepare(ItemWork work, Reply<Workspace> reply) {
   const auto go_on = [world = world_, work, reply](std::string base_branch) {
     const auto access = attempt([&] { return world->access(work.item.repository); });
     if (!access.ok()) return answer(*world, access.error(), reply);
     world->blocking.run(
         [world, work, access = access.value(), base_branch,
-         in_use = clones_in_use(world->live(), world->clock.wall())] {
-          return Preparation(*world, work, access, base_branch, in_use).run();
+         in_use = clones_in_use(world->live(), world->clock.wall()), limits = world->disk()] {
+          return Preparation(*world, work, access, base_branch, in_use, limits).run();
         },
         reply);
   };

@@ -10,6 +10,7 @@
 #include "dispatch/dispatcher_outside.hpp"
 #include "dispatch/item_cage.hpp"
 #include "dispatch/item_git.hpp"
+#include "dispatch/lanes.hpp"
 #include "gitea/gitea.hpp"
 #include "store/store.hpp"
 #include "workspaces/disk.hpp"
@@ -26,8 +27,12 @@ struct GitWorld {
   AccessForge access;
   std::function<std::vector<Item>()> live;  // items that have not ended
   const Clock& clock;
-  workspaces::DiskLimits disk;
+  std::function<workspaces::DiskLimits()> disk;  // loop thread
 };
+
+// Room for each agent that lanes let work at once, for its checks, and for as many items that wait
+// for their next attempt.
+[[nodiscard]] workspaces::DiskLimits disk_limits(const Lanes& lanes);
 
 // The real Workspaces: git, off the loop. One piece of work on an item at a time is the
 // dispatcher's care; mirrors have locks.

@@ -30,6 +30,25 @@ struct NeededOnDisk {
   std::vector<PublishedWork> published;
 };
 
+// More than a person reads at once.
+constexpr std::size_t kMostKeptLines = 5;
+
+std::vector<std::string> kept_lines(const std::vector<workspaces::DiskReport::Kept>& kept) {
+  std::vector<std::string> lines;
+  for (const auto& [name, reason] : kept) {
+    if (lines.size() == kMostKeptLines) {
+      lines.push_back(fmt::format("{} more clones of items that have ended are kept",
+                                  kept.size() - kMostKeptLines));
+      break;
+    }
+    lines.push_back(fmt::format(
+        "the clone {} is kept, though its item has ended: {}. Take out of it what is of use, and "
+        "remove the folder.",
+        name, reason));
+  }
+  return lines;
+}
+
 // Between two steps: a host that is to end waits for one at most.
 using Stopped = std::shared_ptr<std::atomic<bool>>;
 
@@ -95,6 +114,7 @@ class DiskClearing {
         },
         needed_.clones_in_use);
     cleared_.clones = report.removed;
+    cleared_.kept = report.kept;
   }
 
   // A clone that is still there holds something besides, and is judged by what the mirror has.
@@ -149,7 +169,10 @@ class Housekeeping::Impl : public std::enable_shared_from_this<Impl> {
     if (std::exchange(busy_, true))
       return reply(Error(Code::conflict, "housekeeping is under way already"));
     const auto done = [weak = weak_from_this(), reply](Result<Cleared> cleared) {
-      if (const auto self = weak.lock()) self->busy_ = false;
+      if (const auto self = weak.lock()) {
+        self->busy_ = false;
+        if (cleared.ok()) self->attention_ = kept_lines(cleared.value().kept);
+      }
       reply(std::move(cleared));
     };
     world_->blocking.run(
@@ -166,6 +189,8 @@ class Housekeeping::Impl : public std::enable_shared_from_this<Impl> {
     *stopped_ = true;
     timer_.cancel();
   }
+
+  [[nodiscard]] std::vector<std::string> attention() const { return attention_; }
 
  private:
   void ask(const std::shared_ptr<FoundOnDisk>& found, const Reply<Cleared>& done) {
@@ -206,7 +231,7 @@ class Housekeeping::Impl : public std::enable_shared_from_this<Impl> {
   void tell(const Result<Cleared>& cleared) const {
     if (!cleared.ok())
       return world_->log.warn("nothing was cleared away: {}", cleared.error().what());
-    const auto& [runs, clones, work, failed] = cleared.value();
+    const auto& [runs, clones, work, kept, failed] = cleared.value();
     for (const auto& each : {runs.failed, failed})
       for (const auto& line : each) world_->log.warn("not cleared away: {}", line);
     if (runs.runs.size() + runs.scratch.size() + clones.size() + work.size() == 0) return;
@@ -220,6 +245,7 @@ class Housekeeping::Impl : public std::enable_shared_from_this<Impl> {
   HousekeepingSettings settings_;
   RunBounds bounds_;
   bool busy_ = false;
+  std::vector<std::string> attention_;
   Stopped stopped_ = std::make_shared<std::atomic<bool>>(false);
   Timer timer_;
 };
@@ -231,5 +257,6 @@ void Housekeeping::start() { impl_->start(); }
 void Housekeeping::set_bounds(RunBounds bounds) { impl_->set_bounds(bounds); }
 void Housekeeping::clear(Reply<Cleared> reply) { impl_->clear(std::move(reply)); }
 void Housekeeping::stop() { impl_->stop(); }
+std::vector<std::string> Housekeeping::attention() const { return impl_->attention(); }
 
 }  // namespace host::dispatch

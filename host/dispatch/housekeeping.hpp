@@ -47,6 +47,7 @@ struct Cleared {
   RunsRemoved runs;
   std::vector<std::string> clones;  // by name
   std::vector<std::string> work;    // "org/app timmy/issue-12"
+  std::vector<workspaces::DiskReport::Kept> kept;  // clones of ended items, that hold something
   std::vector<std::string> failed;  // lines: what could not be looked at or removed, and why
 };
 
@@ -67,6 +68,8 @@ class Housekeeping {
   void clear(Reply<Cleared> reply);
   // Begins nothing any more.
   void stop();
+  // What the last time kept and a person has to look at, a line each, bounded.
+  [[nodiscard]] std::vector<std::string> attention() const;
 
  private:
   class Impl;

@@ -146,6 +146,25 @@ TEST_F(HousekeepingTest, WorkThatWasNotTakenInIsNeverRemoved) {
   EXPECT_TRUE(fs::exists(clone.tree() / "more"));
 }
 
+// Or the store of clones fills up, and nobody sees why.
+TEST_F(HousekeepingTest, WhatIsKeptIsSaidUntilItIsGone) {
+  std::vector<workspaces::Clone> clones;
+  for (const int number : {1, 2, 3, 4, 5, 6, 7}) {
+    clones.push_back(clone_with_work(number));
+    workspaces::put(clones.back().tree() / "more", "x");
+    end_item(add_item(clones.back()), ItemState::done);
+  }
+  (void)clear();
+  const auto lines = housekeeping_->attention();
+  ASSERT_EQ(lines.size(), 6U);
+  EXPECT_THAT(lines.front(), HasSubstr(clones.front().name()));
+  EXPECT_THAT(lines.front(), HasSubstr("more is not committed"));
+  EXPECT_THAT(lines.back(), HasSubstr("2 more"));
+  for (const auto& clone : clones) fs::remove(clone.tree() / "more");
+  (void)clear();
+  EXPECT_THAT(housekeeping_->attention(), IsEmpty());
+}
+
 TEST_F(HousekeepingTest, WhatIsInWorkStays) {
   const auto clone = clone_with_work(12);
   const auto item = add_item(clone);

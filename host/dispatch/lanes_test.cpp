@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "config/host_config.hpp"
+#include "dispatch/git_workspaces.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -25,6 +26,17 @@ std::string refusal(const std::string& text) {
   }
   ADD_FAILURE() << "taken: " << text;
   return {};
+}
+
+TEST(Lanes, TheMoreAgentsTheyLetWorkTheMoreClonesThereMayBe) {
+  const auto clones = [](int first, int second) {
+    Lanes lanes;
+    lanes.by_name["a"].concurrency = first;
+    lanes.by_name["b"].concurrency = second;
+    return disk_limits(lanes).clones;
+  };
+  EXPECT_EQ(clones(1, 1), 64U);
+  EXPECT_EQ(clones(10, 30), 160U);
 }
 
 TEST(Lanes, AreRead) {

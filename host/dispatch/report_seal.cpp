@@ -91,7 +91,7 @@ ObjectId seal_work(const Mirror& mirror, const ObjectId& verified, const std::st
   const auto sealed = id_in(mirror.git().must(commit, "sealing the work on " + branch));
   // Without a ref git may clear it away before it is pushed.
   auto keep =
-      mirror.command({"update-ref", "--no-deref", "refs/timmy/sealed/" + branch, sealed.text()});
+      mirror.command({"update-ref", "--no-deref", Mirror::sealed_ref(branch), sealed.text()});
   keep.held = lock.fd();
   (void)mirror.git().must(keep, "sealing the work on " + branch);
   return sealed;

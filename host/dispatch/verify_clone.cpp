@@ -21,9 +21,11 @@ VerifyClone::VerifyClone(const Clones& clones, const Mirror& mirror, WorkItem it
                 "Take the work in again.");
   item = checked_item(std::move(item));
   if (const auto left = clones.find(item)) clones.remove(*left);
-  clone_ = clones.make(
-      mirror,
-      {.item = std::move(item), .branch = branch, .base_branch = base_branch, .resume = true});
+  clone_ = clones.make(mirror, {.item = std::move(item),
+                                .branch = branch,
+                                .base_branch = base_branch,
+                                .resume = true,
+                                .disposable = true});
 }
 
 VerifyClone::~VerifyClone() {

@@ -93,19 +93,21 @@ Clone Clones::make(const Mirror& mirror, const CloneRequest& request) const {
         fmt::format("{} has no branch \"{}\"", request.item.repository, request.base_branch),
         "Name a branch that the forge has as the playbook's base.");
   auto start = base;
-  const auto work = mirror.work_head(request.branch);
-  if (request.resume && work) {
+  const auto work = request.resume ? mirror.work_head(request.branch) : std::nullopt;
+  if (work) {
     start = work;
     base = merge_base(mirror, *work, *base);
   }
   const auto now = clock_->wall();
   Clone clone{folder_ / name,
-              {request.item, request.branch, request.base_branch, *base, work, now, now}};
+              {request.item, request.branch, request.base_branch, *base, work, now, now,
+               request.disposable}};
   const auto half = folder_ / (std::string(kHalfMade) + name);
   remove_tree(half);
   try {
     make_directories(half, 0700);
     fill(half / "tree", mirror, request, *base, *start);
+    if (!request.resume) mirror.set_work_aside(request.branch);
     write_record(half / "record.json", clone.record);
     fs::rename(half, clone.folder);
   } catch (...) {

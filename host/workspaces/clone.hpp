@@ -39,8 +39,10 @@ struct CloneRequest {
   // Whose commits they are to be, as git config has it: no '<', '>' or control characters.
   std::string author = "timmy-host";
   std::string address = "timmy-host@localhost";
-  // Go on from what was imported for this branch before, if there is any.
+  // Go on from what was imported for this branch before, if there is any. Else that is set aside
+  // (Mirror::set_work_aside), and the branch is free.
   bool resume = false;
+  bool disposable = false;  // CloneRecord::disposable
 };
 
 struct CloneList {

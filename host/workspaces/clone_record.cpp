@@ -27,7 +27,9 @@ CloneRecord record_in(const Json& json) {
           .base = *base,
           .imported = id_at(json, "imported"),
           .made = time_at(json, "made"),
-          .used = time_at(json, "used")};
+          .used = time_at(json, "used"),
+          // Hosts before this one had no such word, and kept all.
+          .disposable = json.value("disposable", false)};
 }
 
 }  // namespace
@@ -51,7 +53,8 @@ void write_record(const std::filesystem::path& file, const CloneRecord& record) 
                      {"base", record.base.text()},
                      {"imported", record.imported ? record.imported->text() : std::string()},
                      {"made", record.made.time_since_epoch().count()},
-                     {"used", record.used.time_since_epoch().count()}};
+                     {"used", record.used.time_since_epoch().count()},
+                     {"disposable", record.disposable}};
   write_atomically(file, to_indented_text(json) + "\n", 0600);
 }
 

@@ -21,6 +21,8 @@ struct CloneRecord {
   std::optional<ObjectId> imported;
   WallTime made{};
   WallTime used{};  // when a run last began or ended in it
+  // Nothing in it is of use to anybody once its item has ended: it goes then, whatever it holds.
+  bool disposable = false;
   bool operator==(const CloneRecord&) const = default;
 };
 

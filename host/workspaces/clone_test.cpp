@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "base/json.hpp"
 #include "base/sha256.hpp"
 #include "workspaces/clone_locks.hpp"
 #include "workspaces/git_fixture.hpp"
@@ -10,9 +11,11 @@
 namespace host::workspaces {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 
 class CloneTest : public ForgeTest {
  protected:
@@ -168,6 +171,31 @@ TEST_F(CloneTest, GoesOnFromWorkThatWasImported) {
       << "without being asked to, it starts anew";
 }
 
+// Its end said: the work is kept.
+TEST_F(CloneTest, BegunAnewItLeavesTheWorkThatWasThereInTheMirror) {
+  const auto clone = make_clone();
+  put(clone.tree() / "fix", "of one playbook");
+  const auto old = agent_commits(clone);
+  ASSERT_TRUE(bundle(clone));
+  ASSERT_THAT(take_in(clone).problems, IsEmpty());
+  clones_->remove(clone);
+  const auto anew = make_clone();
+  EXPECT_EQ(anew.record.imported, std::nullopt);
+  put(anew.tree() / "fix", "of another");
+  const auto now = agent_commits(anew);
+  ASSERT_TRUE(bundle(anew));
+  ASSERT_THAT(import_work(*mirror_, {.bundle = anew.bundle(),
+                                     .base = anew.record.base,
+                                     .branch = anew.record.branch,
+                                     .expected = anew.record.imported,
+                                     .rules = open_rules()})
+                  .problems,
+              IsEmpty());
+  EXPECT_EQ(mirror_->work_head(anew.record.branch), now);
+  EXPECT_THAT(mirror_->kept_work(anew.record.branch), ElementsAre(Pair(1, old)));
+  EXPECT_EQ(plain_git(mirror_->git_dir(), {"show", old.text() + ":fix"}), "of one playbook");
+}
+
 TEST_F(CloneTest, WhatWasHalfMadeWhenAHostEndedIsRemoved) {
   const auto clone = make_clone();
   put(folder_ / "host" / "clones" / ".making-x" / "tree" / "a", "");
@@ -210,10 +238,14 @@ TEST_F(CloneTest, AreListedLongestUnusedFirst) {
 TEST(CloneRecord, ComesBackAsItWas) {
   const TestFolder folder;
   const auto id = *ObjectId::parse(std::string(40, 'a'));
-  const CloneRecord record{{"org/app", 12, "bug-fixer"}, "timmy/issue-12",     "main", id, id,
-                           WallTime(Duration(7)),        WallTime(Duration(9))};
+  const CloneRecord record{{"org/app", 12, "bug-fixer"}, "timmy/issue-12",      "main", id, id,
+                           WallTime(Duration(7)),        WallTime(Duration(9)), true};
   write_record(folder / "r", record);
   EXPECT_EQ(read_record(folder / "r"), record);
+  auto older = parse_json(read_file(folder / "r", 1 << 16), "r");
+  older.erase("disposable");
+  put(folder / "r", to_text(older));
+  EXPECT_FALSE(read_record(folder / "r").disposable) << "an older host kept all";
   for (const char* text : {"", "[]", "{}", "{\"repository\":1}"}) {
     put(folder / "r", text);
     EXPECT_EQ(error_of([&] { return read_record(folder / "r"); })->code(), Code::corrupt) << text;

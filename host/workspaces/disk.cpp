@@ -31,10 +31,12 @@ bool DiskRoom::fits(std::size_t clones, std::uint64_t bytes) const {
 }
 
 // Why it stays; empty: it is gone. What ails one clone, or its mirror, keeps no other in place.
-std::string DiskRoom::remove_clean(const Clone& clone) const {
+std::string DiskRoom::remove(const Clone& clone, Keeping keeping) const {
   try {
-    const auto state = inspect(mirror_of_(clone.record.item.repository), clone);
-    if (!state.clean) return state.reason;
+    if (keeping == Keeping::work) {
+      const auto state = inspect(mirror_of_(clone.record.item.repository), clone);
+      if (!state.clean) return state.reason;
+    }
     clones_->remove(clone);
     return {};
   } catch (const std::exception& failed) {
@@ -47,7 +49,8 @@ DiskReport DiskRoom::remove_ended(const std::function<bool(const CloneRecord&)>&
   DiskReport report;
   for (const auto& clone : clones_->list().clones) {
     if (in_use.has(clone) || !ended(clone.record)) continue;
-    if (auto reason = remove_clean(clone); reason.empty())
+    const auto keeping = clone.record.disposable ? Keeping::nothing : Keeping::work;
+    if (auto reason = remove(clone, keeping); reason.empty())
       report.removed.push_back(clone.name());
     else
       report.kept.push_back({clone.name(), std::move(reason)});
@@ -62,7 +65,7 @@ DiskReport DiskRoom::make_room(const ClonesInUse& in_use) const {
   std::uint64_t bytes = bytes_in(clones_->folder());
   for (const auto& clone : list.clones) {
     if (fits(count, bytes)) return report;
-    const auto reason = in_use.has(clone) ? "in use" : remove_clean(clone);
+    const auto reason = in_use.has(clone) ? "in use" : remove(clone, Keeping::work);
     if (!reason.empty()) {
       report.kept.push_back({clone.name(), reason});
       continue;

@@ -50,12 +50,14 @@ class DiskRoom {
   // Makes room for one more clone. Those that are `in_use` stay as they are. Throws
   // Error{unavailable} naming what is in the way when there is no room to be had.
   DiskReport make_room(const ClonesInUse& in_use) const;
-  // Removes those that are of no use any more: they hold nothing, and their item has ended.
+  // Removes those that are of no use any more: their item has ended, and they hold nothing or are
+  // disposable.
   DiskReport remove_ended(const std::function<bool(const CloneRecord&)>& ended,
                           const ClonesInUse& in_use) const;
 
  private:
-  [[nodiscard]] std::string remove_clean(const Clone& clone) const;
+  enum class Keeping { work, nothing };
+  [[nodiscard]] std::string remove(const Clone& clone, Keeping keeping) const;
   [[nodiscard]] bool fits(std::size_t clones, std::uint64_t bytes) const;
 
   const Clones* clones_;

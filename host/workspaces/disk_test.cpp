@@ -178,5 +178,30 @@ TEST_F(DiskTest, OfItemsThatHaveEndedAllGoThatHoldNothing) {
   EXPECT_TRUE(fs::exists(work.tree() / "new"));
 }
 
+TEST_F(DiskTest, ADisposableOneGoesWithItsItemWhateverItHolds) {
+  const auto made = [this](std::int64_t number) {
+    const auto clone = clones_->make(*mirror_, {.item = item(number),
+                                                .branch = branch_of(item(number)),
+                                                .base_branch = "main",
+                                                .disposable = true});
+    put(clone.tree() / "notes", "x");
+    return clone;
+  };
+  clock_.now = WallTime(std::chrono::hours(1));
+  const auto live = made(1);
+  const auto ended = made(2);
+  const DiskRoom room(*clones_, [this](const std::string&) { return *mirror_; }, {.clones = 1});
+  const auto report = room.remove_ended(
+      [&](const CloneRecord& each) { return each != live.record; }, {{}, WallTime::max()});
+  EXPECT_THAT(report.removed, ElementsAre(ended.name()));
+  EXPECT_FALSE(fs::exists(ended.folder));
+  EXPECT_EQ(error_of([&] {
+              return room.make_room({{}, WallTime::max()});
+            })->code(),
+            Code::unavailable)
+      << "another attempt of it may go on from what is there";
+  EXPECT_TRUE(fs::exists(live.tree() / "notes"));
+}
+
 }  // namespace
 }  // namespace host::workspaces

@@ -76,6 +76,8 @@ class Git {
   std::string must(const GitCommand& command, std::string_view doing) const;
 
   [[nodiscard]] const std::filesystem::path& program() const { return settings_.program; }
+  // GitSettings::stop; null: never pulled.
+  [[nodiscard]] const StopLine* stop() const { return settings_.stop.get(); }
 
  private:
   [[nodiscard]] SpawnRequest spawn_request(const GitCommand& command) const;

@@ -3,12 +3,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <thread>
+#include <charconv>
 
 #include "base/error.hpp"
 #include "http/url.hpp"
@@ -80,6 +81,13 @@ bool is_unfinished(const fs::directory_entry& entry) {
   return entry.path().filename().string().starts_with("tmp_");
 }
 
+// Less than that once it is pulled.
+void wait_for_lock(const StopLine* stop) {
+  pollfd pulled{stop != nullptr ? stop->fd() : -1, POLLIN, 0};
+  (void)::poll(&pulled, 1, static_cast<int>(kLockPause.count()));
+  if (pulled.revents != 0) throw Error(Code::unavailable, "the host is stopping");
+}
+
 void remove(const std::vector<fs::path>& paths) {
   std::error_code ignored;
   for (const auto& path : paths) fs::remove_all(path, ignored);
@@ -87,7 +95,7 @@ void remove(const std::vector<fs::path>& paths) {
 
 }  // namespace
 
-MirrorLock::MirrorLock(const fs::path& path, Duration limit)
+MirrorLock::MirrorLock(const fs::path& path, const StopLine* stop, Duration limit)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
   if (!file_) throw system_error("opening \"" + path.string() + "\"");
   const auto end = std::chrono::steady_clock::now() + limit;
@@ -102,7 +110,7 @@ MirrorLock::MirrorLock(const fs::path& path, Duration limit)
           Code::unavailable,
           fmt::format("\"{}\" is locked for longer than {}", path.string(), format_duration(limit)),
           "Look for a git that hangs: fuser -v " + path.string());
-    std::this_thread::sleep_for(kLockPause);
+    wait_for_lock(stop);
   }
 }
 
@@ -185,9 +193,8 @@ void Mirror::recover() const {
   remove(found_below(quarantines(), [](const auto&) { return true; }));
 }
 
-std::map<std::string, ObjectId> Mirror::work() const {
-  constexpr std::string_view kWork = "refs/timmy/work/";
-  auto list = command({"for-each-ref", "--format=%(objectname) %(refname)", std::string(kWork)});
+std::map<std::string, ObjectId> Mirror::refs_below(const std::string& folder) const {
+  auto list = command({"for-each-ref", "--format=%(objectname) %(refname)", folder});
   list.most_output = std::size_t{16} << 20;
   const auto text = git_->must(list, "listing the work in " + folder_.string());
   std::map<std::string, ObjectId> found;
@@ -195,21 +202,62 @@ std::map<std::string, ObjectId> Mirror::work() const {
     const auto line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     const auto space = line.find(' ');
-    if (space == line.npos || !line.substr(space + 1).starts_with(kWork)) continue;
+    if (space == line.npos || !line.substr(space + 1).starts_with(folder)) continue;
     if (const auto id = ObjectId::parse(line.substr(0, space)))
-      found.emplace(line.substr(space + 1 + kWork.size()), *id);
+      found.emplace(line.substr(space + 1 + folder.size()), *id);
   }
   return found;
+}
+
+std::map<std::string, ObjectId> Mirror::work() const { return refs_below(work_ref("")); }
+
+std::map<int, ObjectId> Mirror::kept_work(std::string_view branch) const {
+  check_branch(branch, "the branch");
+  std::map<int, ObjectId> kept;
+  for (const auto& [name, id] : refs_below(fmt::format("refs/timmy/kept/{}/", branch))) {
+    int number = 0;
+    const char* const end = name.data() + name.size();
+    const auto read = std::from_chars(name.data(), end, number);
+    if (read.ec == std::errc() && read.ptr == end) kept.emplace(number, id);
+  }
+  return kept;
+}
+
+void Mirror::change_refs(const MirrorLock& held, const std::string& changes,
+                         const std::string& doing) const {
+  const auto input = memory_file(changes);
+  auto update = command({"update-ref", "--no-deref", "--stdin"});
+  update.input = input.get();
+  update.held = held.fd();
+  (void)git_->must(update, doing);
 }
 
 bool Mirror::forget_work(std::string_view branch, const ObjectId& head) const {
   check_branch(branch, "the branch");
   const auto held = lock();
   if (work_head(branch) != head) return false;
-  auto forget = command({"update-ref", "--no-deref", "-d", work_ref(branch), head.text()});
-  forget.held = held.fd();
-  (void)git_->must(forget, fmt::format("giving up the work on {}", branch));
+  auto changes = fmt::format("delete {} {}\n", work_ref(branch), head.text());
+  if (const auto sealed = this->head(sealed_ref(branch)))
+    changes += fmt::format("delete {} {}\n", sealed_ref(branch), sealed->text());
+  for (const auto& [number, id] : kept_work(branch))
+    changes += fmt::format("delete {} {}\n", kept_ref(branch, number), id.text());
+  change_refs(held, changes, fmt::format("giving up the work on {}", branch));
   return true;
+}
+
+void Mirror::set_work_aside(std::string_view branch) const {
+  check_branch(branch, "the branch");
+  const auto held = lock();
+  const auto work = work_head(branch);
+  if (!work) return;
+  auto kept = kept_work(branch);
+  const int next = kept.empty() ? 1 : kept.rbegin()->first + 1;
+  auto changes = fmt::format("create {} {}\ndelete {} {}\n", kept_ref(branch, next), work->text(),
+                             work_ref(branch), work->text());
+  for (; kept.size() >= kMostKept; kept.erase(kept.begin()))
+    changes += fmt::format("delete {} {}\n", kept_ref(branch, kept.begin()->first),
+                           kept.begin()->second.text());
+  change_refs(held, changes, fmt::format("setting the work on {} aside", branch));
 }
 
 void Mirror::tidy(Duration limit, std::size_t most_packs) const {
@@ -256,6 +304,14 @@ GitCommand Mirror::command(std::vector<std::string> arguments) const {
 
 std::string Mirror::work_ref(std::string_view branch) {
   return fmt::format("refs/timmy/work/{}", branch);
+}
+
+std::string Mirror::sealed_ref(std::string_view branch) {
+  return fmt::format("refs/timmy/sealed/{}", branch);
+}
+
+std::string Mirror::kept_ref(std::string_view branch, int number) {
+  return fmt::format("refs/timmy/kept/{}/{}", branch, number);
 }
 
 std::string Mirror::forge_ref(std::string_view branch) {

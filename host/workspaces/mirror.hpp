@@ -6,6 +6,8 @@
 //
 //   refs/forge/heads/*   the forge's branches, as last fetched
 //   refs/timmy/work/*    what was imported from agents, by branch
+//   refs/timmy/sealed/*  the host's own commit on top of it, likewise
+//   refs/timmy/kept/*/N  work that a later item of the issue did not go on from, likewise
 //
 // It has no branch or tag besides, no hook, no remote and no alternate.
 #pragma once
@@ -36,8 +38,9 @@ struct GitRemote {
 class MirrorLock {
  public:
   // Waits for it: longer than any one step of git's may take. Throws Error{io}, {unavailable} when
-  // it does not come free.
-  explicit MirrorLock(const std::filesystem::path& file, Duration limit = std::chrono::minutes(30));
+  // it does not come free, and at once when `stop` is pulled; null: never.
+  explicit MirrorLock(const std::filesystem::path& file, const StopLine* stop = nullptr,
+                      Duration limit = std::chrono::minutes(30));
   [[nodiscard]] int fd() const { return file_.get(); }
 
  private:
@@ -69,9 +72,17 @@ class Mirror {
   void recover() const;
   // What was imported, by branch.
   [[nodiscard]] std::map<std::string, ObjectId> work() const;
-  // Gives up the imported work of a branch whose item has ended. False: it is another by now, or
-  // none. A clone that holds it holds work again, unless the forge has it. Throws Error{io}.
+  // Gives up all work of a branch whose items have ended, sealed and kept included. False: what was
+  // imported is another by now, or none. A clone that holds it holds work again, unless the forge
+  // has it. Throws Error{io}.
   bool forget_work(std::string_view branch, const ObjectId& head) const;
+  // Makes the branch free for work that begins anew: what was imported for it, if anything, moves
+  // to the next number of refs/timmy/kept/BRANCH/. Beyond kMostKept the oldest go. Throws
+  // Error{io}.
+  void set_work_aside(std::string_view branch) const;
+  // What was set aside of a branch, by number.
+  [[nodiscard]] std::map<int, ObjectId> kept_work(std::string_view branch) const;
+  static constexpr std::size_t kMostKept = 5;
 
   // Where fetches and imports have left more than `most_packs` packs, makes one of them, and
   // removes what no ref leads to and is older than an hour. Needs as much room again while it
@@ -83,7 +94,7 @@ class Mirror {
   // to. Whoever holds the lock has no git of its own running.
   void remove_unfinished(const MirrorLock& held) const;
 
-  [[nodiscard]] MirrorLock lock() const { return MirrorLock(folder_ / "lock"); }
+  [[nodiscard]] MirrorLock lock() const { return MirrorLock(folder_ / "lock", git_->stop()); }
   // A command on this mirror that reaches the forge. Throws as check_git_url().
   [[nodiscard]] GitCommand remote_command(std::vector<std::string> arguments,
                                           const GitRemote& remote,
@@ -96,11 +107,17 @@ class Mirror {
   [[nodiscard]] std::filesystem::path quarantines() const { return folder_ / "quarantine"; }
 
   [[nodiscard]] static std::string work_ref(std::string_view branch);
+  [[nodiscard]] static std::string sealed_ref(std::string_view branch);
+  [[nodiscard]] static std::string kept_ref(std::string_view branch, int number);
   [[nodiscard]] static std::string forge_ref(std::string_view branch);
 
  private:
   void create() const;
   [[nodiscard]] std::optional<ObjectId> head(const std::string& ref) const;
+  [[nodiscard]] std::map<std::string, ObjectId> refs_below(const std::string& folder) const;
+  // All of these changes or none; each a line of git-update-ref(1)'s --stdin.
+  void change_refs(const MirrorLock& held, const std::string& changes,
+                   const std::string& doing) const;
 
   const Git* git_;
   std::filesystem::path folder_;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <atomic>
+#include <future>
 
 #include "workspaces/git_fixture.hpp"
 #include "workspaces/git_leaks.hpp"
@@ -234,10 +235,26 @@ TEST_F(MirrorTest, AFetchThatIsEndedLeavesNoHalfPack) {
 
 TEST_F(MirrorTest, ALockThatNeverComesFreeIsGivenUp) {
   const auto held = mirror_->lock();
-  const auto error = error_of(
-      [&] { return MirrorLock(mirror_->git_dir().parent_path() / "lock", Duration(0)).fd(); });
+  const auto file = mirror_->git_dir().parent_path() / "lock";
+  const auto error = error_of([&] { return MirrorLock(file, nullptr, Duration(0)).fd(); });
   EXPECT_EQ(error->code(), Code::unavailable);
   EXPECT_THAT(error->next_step(), HasSubstr("fuser"));
+}
+
+// A host that stops must not wait for a lock that a git of another holds for half an hour.
+TEST_F(MirrorTest, WhoWaitsForTheLockOfAHostThatStopsGivesUpAtOnce) {
+  std::optional<MirrorLock> held = mirror_->lock();
+  const auto stop = std::make_shared<StopLine>();
+  const Git stopping(GitSettings{.home = folder_ / "home", .stop = stop});
+  auto waiting = std::async(std::launch::async, [&] {
+    return error_of([&] { return Mirror(stopping, mirror_->git_dir().parent_path()); });
+  });
+  stop->pull();
+  const auto ended = waiting.wait_for(10s);
+  EXPECT_EQ(ended, std::future_status::ready);
+  // Lets one go on that does not hear, for the test to end.
+  if (ended != std::future_status::ready) held.reset();
+  EXPECT_EQ(waiting.get()->code(), Code::unavailable);
 }
 
 TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
@@ -272,7 +289,13 @@ TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
   EXPECT_THAT(mirror_->work(), ElementsAre(Pair("timmy/issue-12", work)));
   EXPECT_FALSE(mirror_->forget_work("timmy/issue-12", *at_forge("main")))
       << "what came in meanwhile is not what was to go";
+  plain_git(mirror_->git_dir(), {"update-ref", Mirror::sealed_ref("timmy/issue-12"), work.text()});
+  plain_git(mirror_->git_dir(), {"update-ref", Mirror::kept_ref("timmy/issue-12", 3), work.text()});
+  plain_git(mirror_->git_dir(),
+            {"update-ref", Mirror::sealed_ref("timmy/issue-1"), at_forge("main")->text()});
   EXPECT_TRUE(mirror_->forget_work("timmy/issue-12", work));
+  EXPECT_EQ(refs(), "refs/forge/heads/main\nrefs/timmy/sealed/timmy/issue-1\n")
+      << "all of it, and nothing of another's";
   EXPECT_FALSE(mirror_->forget_work("timmy/issue-12", work));
   EXPECT_THAT(mirror_->work(), IsEmpty());
   EXPECT_EQ(mirror_->work_head("timmy/issue-12"), std::nullopt);
@@ -281,6 +304,22 @@ TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
   EXPECT_THROW(plain_git(mirror_->git_dir(), {"cat-file", "-t", work.text()}), std::runtime_error);
   EXPECT_EQ(mirror_->forge_head("main"), at_forge("main"));
   EXPECT_NO_THROW(plain_git(mirror_->git_dir(), {"fsck", "--strict"}));
+}
+
+TEST_F(MirrorTest, OfWorkThatWasSetAsideTheNewestIsKept) {
+  fetch();
+  std::vector<ObjectId> works;
+  for (int i = 0; i < 7; ++i) {
+    works.push_back(person_commits("work", "feature"));
+    fetch();
+    plain_git(mirror_->git_dir(), {"update-ref", Mirror::work_ref("x"), works.back().text()});
+    mirror_->set_work_aside("x");
+    EXPECT_EQ(mirror_->work_head("x"), std::nullopt);
+  }
+  mirror_->set_work_aside("x");
+  EXPECT_THAT(mirror_->kept_work("x"),
+              ElementsAre(Pair(3, works[2]), Pair(4, works[3]), Pair(5, works[4]),
+                          Pair(6, works[5]), Pair(7, works[6])));
 }
 
 bool is_locked(const fs::path& file) {
