@@ -125,7 +125,8 @@ RunFacts settle_facts(RunFacts facts, const AttemptFolders& folders) {
       [&] { return read_below(folders.scratch, folders.report_file().filename(), kMostReport); });
   if (report.ok() && report.value()) facts.report = plain_text(*report.value());
   write_atomically(folders.facts(), to_text(to_json(facts)), 0600);
-  clear_scratch(folders);
+  // What can't be removed now goes with what no run has in hand any more.
+  (void)attempt([&] { clear_scratch(folders); });
   return facts;
 }
 

@@ -80,6 +80,11 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     bool running = false;   // the Runner has it
     TokensRefused refused;
     Timer patience;  // with one that is refused
+    std::optional<WallTime> renews;  // what it was not started for
+    // Once it has ended:
+    std::optional<runs::RunEnding> ending;
+    std::optional<AgentEnd> judged;
+    bool accounting = false;
   };
   using Shared = std::shared_ptr<Attempt>;
 
@@ -104,6 +109,7 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   void answered(Attempt& attempt);
   void refused(const Shared& attempt, const Error& why);
   void ended(const Shared& attempt, const runs::RunEnding& ending);
+  void account_attempt(const Shared& attempt);
   void account(const std::string& run, const runs::RunEnding& ending,
                const std::optional<AgentEnd>& judged, const Shared& attempt,
                const Reply<RunFacts>& reply);
@@ -132,7 +138,7 @@ void CagedRuns::Impl::start(AttemptOrder order, Reply<RunFacts> ended) {
   attempts_.emplace(run, made);
   const auto& lane = made->order.work.lane;
   if (!lane->budget.tokens_per_day) return choose_agent(made);
-  world_.store.run(
+  world_.store.read(
       [lane, day = world_.today()](Unit& unit) { return tokens_of_day(unit, *lane, day); },
       then<std::int64_t>(&Impl::check_day, made));
 }
@@ -261,7 +267,12 @@ void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
                               [weak, made, error](const Status&) {
                                 if (const auto still = weak.lock())
                                   still->attempts_.erase(made->order.run);
-                                made->ended(error);
+                                RunFacts facts;
+                                facts.run = made->order.run;
+                                facts.reason = error.message();
+                                facts.renews = made->renews;
+                                facts.not_begun = error;
+                                made->ended(facts);
                               });
   };
   auto* meter = world_.meter();
@@ -279,21 +290,31 @@ void CagedRuns::Impl::ended(const Shared& made, const runs::RunEnding& ending) {
   const auto go_on = [weak = weak_from_this(), made, ending](const Status&) {
     const auto self = weak.lock();
     if (!self) return;
-    const auto judged = made->agent->judge(exit_of(ending, made->folders));
-    self->account(made->order.run, ending, judged, made, [weak, made](Result<RunFacts> facts) {
-      if (const auto still = weak.lock()) still->attempts_.erase(made->order.run);
-      made->ended(std::move(facts));
-    });
+    made->ending = ending;
+    made->judged = made->agent->judge(exit_of(ending, made->folders));
+    self->account_attempt(made);
   };
   auto* meter = world_.meter();
   if (meter != nullptr && !made->metered.empty()) return meter->close_run(made->metered, go_on);
   go_on(Done{});
 }
 
+// It stays in hand until its facts are on the disk: settle() tries again.
+void CagedRuns::Impl::account_attempt(const Shared& made) {
+  made->accounting = true;
+  account(made->order.run, *made->ending, made->judged, made,
+          [weak = weak_from_this(), made](Result<RunFacts> facts) {
+            made->accounting = false;
+            const auto self = weak.lock();
+            if (self && facts.ok()) self->attempts_.erase(made->order.run);
+            made->ended(std::move(facts));
+          });
+}
+
 void CagedRuns::Impl::account(const std::string& run, const runs::RunEnding& ending,
                               const std::optional<AgentEnd>& judged, const Shared& made,
                               const Reply<RunFacts>& reply) {
-  world_.store.run(
+  world_.store.read(
       [run](Unit& unit) { return account_of_run(unit, run); },
       [weak = weak_from_this(), run, ending, judged, made, reply](Result<ItemAccount> account) {
         const auto self = weak.lock();
@@ -317,8 +338,12 @@ void CagedRuns::Impl::cancel(const std::string& run, const std::string& why) {
 
 void CagedRuns::Impl::settle(const std::string& run, Reply<RunFacts> reply) {
   // It never ended, as far as this host knows: whoever asks last is told.
-  if (const auto found = attempts_.find(run); found != attempts_.end())
-    return void(found->second->ended = std::move(reply));
+  if (const auto found = attempts_.find(run); found != attempts_.end()) {
+    const auto made = found->second;
+    made->ended = std::move(reply);
+    if (made->ending && !made->accounting) account_attempt(made);
+    return;
+  }
   auto& settling = settling_[run];
   settling.reply = std::move(reply);
   settling.wait = std::make_unique<runs::LockWait>(

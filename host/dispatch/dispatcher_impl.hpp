@@ -51,6 +51,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     bool verifying = false;     // the host's gates are
     bool reported = false;      // its report may have been begun, also by a host before
     bool for_forge = false;     // it waits for the forge to be back
+    bool for_budget = false;    // it waits for a cap to begin anew
     std::string hand_to;        // the lane where it is to go on
     std::string hand_why;
     // Of the step under way:
@@ -149,6 +150,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void judge_start(Live& live, GuardVerdict verdict);
   void start_run(Live& live, std::vector<Comment> comments);
   void run_ended(Live& live, Result<RunFacts> facts);
+  void not_begun(Live& live, const RunFacts& facts);
   void take_in(Live& live, const RunFacts& facts);
   void judge_run(Live& live, const RunFacts& facts, Result<ImportedWork> work);
   void apply(Live& live, const Outcome& outcome, Json evidence);

@@ -64,14 +64,25 @@ void Dispatcher::Impl::run_ended(Live& live, Result<RunFacts> facts) {
   TIMMY_FAILPOINT("dispatch.run_ended");
   live.running = false;
   if (!facts.ok()) {
-    // Nothing of it ran.
-    live.item.run_open = false;
+    // It stays open: what it spent and committed counts as soon as that can be told.
     if (break_off(live)) return;
-    return fall(live, facts.error());
+    return wait(live,
+                fmt::format("what became of run {} can't be told yet: {}", live.item.run,
+                            facts.error().message()),
+                settings_.retry_after);
   }
+  if (facts.value().not_begun) return not_begun(live, facts.value());
   // The host is ending, and its successor deals with it.
   if (drained_) return void(break_off(live));
   take_in(live, facts.value());
+}
+
+void Dispatcher::Impl::not_begun(Live& live, const RunFacts& facts) {
+  live.item.run_open = false;
+  if (break_off(live)) return;
+  if (!facts.renews) return fall(live, *facts.not_begun);
+  live.for_budget = true;
+  wait(live, facts.not_begun->message(), *facts.renews - now());
 }
 
 void Dispatcher::Impl::take_in(Live& live, const RunFacts& facts) {
