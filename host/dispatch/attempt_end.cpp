@@ -93,6 +93,7 @@ RunFacts facts_of_end(const std::string& run, const runs::RunEnding& ending,
   const bool in_vain = facts.how == RunEnd::rate_limited && refused.final;
   if (in_vain || (facts.how == RunEnd::cancelled && refused.ended)) facts.how = RunEnd::budget;
   facts.refused = refused.why;
+  facts.renews = refused.renews;
   facts.tokens = account.tokens;
   facts.evidence = evidence_of(ending, judged, account);
   return facts;

@@ -50,6 +50,13 @@ runs::RunSpec spec_of(const AttemptOrder& order, const AgentLaunch& launch,
   return spec;
 }
 
+// The playbook's word alone does not do: without a network namespace a run has the host's network.
+bool could_bypass(const Playbook& playbook, const std::function<bool()>& passes_meter) {
+  if (playbook.network == Network::open) return true;
+  const auto passes = attempt(passes_meter);
+  return !passes.ok() || passes.value();
+}
+
 }  // namespace
 
 class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
@@ -75,11 +82,12 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     Reply<RunFacts> ended;
     AttemptFolders folders;
     std::shared_ptr<const Agent> agent;
+    bool bypassable = true;
     std::string metered;    // the meter's run; empty: none
     std::string cancelled;  // why it was cancelled before it ran
     bool running = false;   // the Runner has it
     TokensRefused refused;
-    Timer patience;  // with one that is refused
+    Timer patience;                  // with one that is refused
     std::optional<WallTime> renews;  // what it was not started for
     // Once it has ended:
     std::optional<runs::RunEnding> ending;
@@ -146,6 +154,7 @@ void CagedRuns::Impl::start(AttemptOrder order, Reply<RunFacts> ended) {
 void CagedRuns::Impl::check_day(const Shared& made, std::int64_t used) {
   const auto& lane = *made->order.work.lane;
   if (used < *lane.budget.tokens_per_day) return choose_agent(made);
+  made->renews = world_.next_day();
   not_begun(made, Error(Code::rate_limited,
                         fmt::format("lane {} has used {} of its {} tokens of the day", lane.name,
                                     used, *lane.budget.tokens_per_day),
@@ -154,11 +163,12 @@ void CagedRuns::Impl::check_day(const Shared& made, std::int64_t used) {
 
 void CagedRuns::Impl::choose_agent(const Shared& made) {
   world_.blocking.run(
-      [made, places = world_.places, cages = world_.cages] {
+      [made, places = world_.places, cages = world_.cages, passes_meter = world_.passes_meter] {
         auto agent = make_agent(made->order.work.agent, places, caged_probe(cages));
         if (const auto held = agent->held()) throw Error(Code::rate_limited, *held);
         clear_scratch(made->folders);
         make_directories(made->folders.scratch, 0700);
+        made->bypassable = could_bypass(*made->order.work.playbook, passes_meter);
         return std::shared_ptr<const Agent>(std::move(agent));
       },
       then<std::shared_ptr<const Agent>>(&Impl::agent_chosen, made));
@@ -175,7 +185,7 @@ void CagedRuns::Impl::agent_chosen(const Shared& made, std::shared_ptr<const Age
   terms.spender.run = made->order.run;
   terms.spender.repo = work.item.repository;
   terms.spender.issue = work.item.number;
-  terms.spender.bypassable = work.playbook->network == Network::open;
+  terms.spender.bypassable = made->bypassable;
   terms.route = work.agent.route;
   if (!work.agent.model.empty()) terms.model = work.agent.model;
   terms.caps = caps_of_run(*work.playbook, *work.lane, made->order.tokens_left);
@@ -245,6 +255,8 @@ void CagedRuns::Impl::answered(Attempt& at) {
 void CagedRuns::Impl::refused(const Shared& made, const Error& why) {
   made->refused.why = why.message();
   made->refused.final = why.code() != Code::rate_limited;
+  made->refused.renews =
+      made->refused.final ? std::nullopt : std::optional<WallTime>(world_.next_day());
   if (made->patience) return;
   const auto stall = made->order.work.playbook->limits.stall;
   made->patience =

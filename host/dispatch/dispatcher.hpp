@@ -41,6 +41,9 @@ struct DispatchSettings {
   ItemRetention retention;
 };
 
+// Why no run of a pipeline starts now, for people; nothing: runs start. Loop thread.
+using PipelineHold = std::function<std::optional<std::string>(const std::string& pipeline)>;
+
 // All outlive the dispatcher.
 struct DispatchWorld {
   Loop& loop;
@@ -51,6 +54,7 @@ struct DispatchWorld {
   Verifier& verifier;
   Reporter& reporter;
   FindRepositories find_repositories;
+  PipelineHold held = {};  // empty: none ever is
 };
 
 // Work that somebody asks for.
@@ -95,6 +99,8 @@ class Dispatcher {
   void look_at(const std::string& repository, std::int64_t number);
   // The forge can be reached again: what waits for it goes on.
   void forge_is_back();
+  // Caps or pauses may be others: what waits for them asks again.
+  void budget_changed();
   // A repository has a new name.
   void renamed(const std::string& from, const std::string& to);
 

@@ -29,6 +29,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void look();
   void look_at(const std::string& repository, std::int64_t number);
   void forge_is_back();
+  void budget_changed();
   void renamed(const std::string& from, const std::string& to);
   void dispatch(DispatchOrder order, Reply<Item> reply);
   void preview(DispatchOrder order, Reply<DispatchPreview> reply);
@@ -109,6 +110,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void advance(Live& live);
   void hold(Live& live, const std::string& reason);
   [[nodiscard]] bool has_place(const Lane& lane) const;
+  // Why a run that the lane is for may not start now.
+  [[nodiscard]] std::optional<std::string> held(const Lane& lane) const;
   void step(Live& live);
   void check_drained();
 

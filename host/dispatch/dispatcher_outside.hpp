@@ -109,7 +109,7 @@ struct RunFacts {
   std::optional<WallTime> renews;
   // Of one that was not started: why. {rate_limited}: later it may be, see `renews`. Not kept.
   std::optional<Error> not_begun;
-  std::string report;   // what the agent wrote into its report file, bounded; never believed
+  std::string report;  // what the agent wrote into its report file, bounded; never believed
   Json evidence = Json::object();  // bounded; what else is known: times, peaks, session
 };
 
