@@ -199,20 +199,6 @@ TEST_F(DispatcherTest, WithoutABudgetItWaitsAtNoCost) {
   EXPECT_EQ(only_item().at.state, ItemState::done);
 }
 
-TEST_F(DispatcherTest, ARunWhoseEndCanNotBeToldYetCountsOnceItCan) {
-  add_issue();
-  runs_.untold = 2;
-  start();
-  EXPECT_EQ(only_item().at, (Position{Gate::track, ItemState::waiting}));
-  EXPECT_THAT(only_item().reason, HasSubstr("run d1.1 can't be told yet: the disk is full"));
-  EXPECT_TRUE(only_item().run_open);
-  tick(minutes(3));
-  EXPECT_EQ(only_item().at.state, ItemState::done);
-  EXPECT_EQ(runs_.orders.size(), 1U) << "no second run for what the first has done";
-  EXPECT_EQ(only_item().tokens, 100);
-  EXPECT_EQ(only_item().attempts, 1);
-}
-
 TEST_F(DispatcherTest, WhenTheAgentCommitsNothingThereIsNothingToReport) {
   add_issue();
   runs_.agent = [](const AttemptOrder&, FakeWorkspaces::Clone&) {
