@@ -48,6 +48,12 @@ workspaces::GitSettings git_settings(const Paths& paths, std::shared_ptr<const S
 
 dispatch::CageFolders folders_of(const Paths& paths) { return {paths.runs(), paths.attempts()}; }
 
+// What holds a run now. Blocks, any thread.
+runs::InForce probe_cage(const Paths& paths, const std::filesystem::path& program) {
+  const auto supervisors = runs::supervisors_at(paths.runner_socket(), program);
+  return runs::probe_containment(*supervisors, paths.attempts());
+}
+
 // Repositories that can't be looked up now are found by a later look.
 dispatch::FindRepositories find_by(Gitea& gitea, const Log& log) {
   return [&gitea, log](const std::vector<std::string>& globs,
@@ -90,6 +96,10 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
              cages_,
              ground_.meter,
              ground_.today,
+             ground_.next_day,
+             [paths = ground_.paths, program = ground_.supervisor] {
+               return probe_cage(paths, program).bypassable();
+             },
              folders_of(ground_.paths),
              {.home = ground_.paths.home, .hermes_home = ground_.paths.hermes_home},
              ground_.log.named("runs")}),
@@ -97,9 +107,9 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
           {ground_.store, git_, blocking_, cages_, access(), routes(), ground_.log.redactor()}),
       reporter_({ground_.store, ground_.gitea, git_, blocking_, routes()}),
       dispatcher_(std::make_unique<dispatch::Dispatcher>(
-          dispatch::DispatchWorld{ground_.loop, ground_.store, ground_.gitea, workspaces_, runs_,
-                                  verifier_, reporter_,
-                                  find_by(ground_.gitea, ground_.log.named("dispatch"))},
+          dispatch::DispatchWorld{
+              ground_.loop, ground_.store, ground_.gitea, workspaces_, runs_, verifier_, reporter_,
+              find_by(ground_.gitea, ground_.log.named("dispatch")), ground_.held},
           ground_.log.named("dispatch"), ground_.instance)),
       housekeeping_({.loop = ground_.loop,
                      .store = ground_.store,
@@ -172,8 +182,7 @@ void DispatchRoom::configure(const HostConfig& config) {
 void DispatchRoom::look_at_cage() {
   blocking_.run(
       [paths = ground_.paths, program = ground_.supervisor] {
-        const auto supervisors = runs::supervisors_at(paths.runner_socket(), program);
-        return runs::what_is_not_held(runs::probe_containment(*supervisors, paths.attempts()));
+        return runs::what_is_not_held(probe_cage(paths, program));
       },
       [this](Result<std::vector<std::string>> found) {
         if (found.ok())

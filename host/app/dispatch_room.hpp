@@ -39,6 +39,8 @@ struct DispatchGround {
   const Clock& clock;
   std::function<Meter*()> meter;
   std::function<std::int64_t()> today;
+  std::function<WallTime()> next_day;
+  dispatch::PipelineHold held;
   const Paths& paths;
   std::filesystem::path supervisor;
   std::int64_t instance;
@@ -60,6 +62,7 @@ class DispatchRoom final : public PlaybookDesk {
   // A plugin changed something of "owner/name#7".
   void written(const std::string& target);
   void forge_is_back() { dispatcher_->forge_is_back(); }
+  void budget_changed() { dispatcher_->budget_changed(); }
   void renamed(const RepoName& from, const RepoName& to) {
     dispatcher_->renamed(from.full(), to.full());
   }

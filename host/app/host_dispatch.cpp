@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/running_host.hpp"
+#include "tokens/refusal.hpp"
 
 namespace host {
 namespace {
@@ -19,8 +20,9 @@ void Host::open_dispatch() {
   const auto opened = attempt([this] {
     dispatch_ = std::make_unique<DispatchRoom>(
         DispatchGround{context_, loop_, store_, gitea_, clock_, [this] { return meter_.get(); },
-                       [this] { return ledger_.today(); }, options_.paths, installation_.supervisor,
-                       queue_.instance(), log_},
+                       [this] { return ledger_.today(); }, [this] { return ledger_.next_reset(); },
+                       [this](const std::string& pipeline) { return why_paused(pipeline); },
+                       options_.paths, installation_.supervisor, queue_.instance(), log_},
         config_.config);
   });
   if (opened.ok()) {
@@ -29,6 +31,12 @@ void Host::open_dispatch() {
   }
   dispatch_fault_ = opened.error().message();
   log_.named("dispatch").error("no work is dispatched: {}", opened.error().what());
+}
+
+std::optional<std::string> Host::why_paused(const std::string& pipeline) const {
+  const auto found = ledger_.pauses().find(pipeline);
+  if (found == ledger_.pauses().end()) return std::nullopt;
+  return pause_text(found->second);
 }
 
 void Host::add_dispatch_attention(Json& lines) const {

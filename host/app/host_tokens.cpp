@@ -3,6 +3,7 @@
 
 #include "app/model_routes.hpp"
 #include "app/running_host.hpp"
+#include "tokens/refusal.hpp"
 
 namespace host {
 namespace {
@@ -18,7 +19,10 @@ void Host::open_tokens() {
   ledger_.set_rows_handler([this] { usage_export_.rows_committed(); });
   ledger_.set_pause_handler([this] { pipelines_changed(); });
   pipelines_changed();
-  ledger_.set_budget_handler([this] { budget_waits_.end_outdated(); });
+  ledger_.set_budget_handler([this] {
+    budget_waits_.end_outdated();
+    if (dispatch_) dispatch_->budget_changed();
+  });
   // Where the host before was killed in the middle of that.
   budget_waits_.end_outdated();
   const auto read = [this] { budget_file_.read({}); };
@@ -85,6 +89,7 @@ void Host::pipelines_changed() {
   for (const auto& pipeline : paused_pipelines_)
     if (!paused.contains(pipeline)) executor_.set_available(pipeline_system(pipeline), true);
   paused_pipelines_ = std::move(paused);
+  if (dispatch_) dispatch_->budget_changed();
 }
 
 void Host::add_tokens_attention(Json& lines) const {
@@ -101,9 +106,7 @@ void Host::add_tokens_attention(Json& lines) const {
         fmt::format("the clock was set, and the budget's day is still {}, until {}; if the clock "
                     "is right now: timmy-host tokens accept-clock",
                     day_text(ledger_.today()), format_utc(ledger_.next_reset())));
-  for (const auto& [pipeline, pause] : ledger_.pauses())
-    lines.push_back(fmt::format("pipeline {} pauses until {}: {}", pipeline,
-                                format_utc(pause.until), pause.cause));
+  for (const auto& [pipeline, pause] : ledger_.pauses()) lines.push_back(pause_text(pause));
   if (!usage_export_.state().trouble.empty())
     lines.push_back("token_usage.jsonl is not kept up: " + usage_export_.state().trouble);
 }

@@ -115,6 +115,7 @@ class Host final : public HostControl {
   // Throws Error{unavailable} with the reason while there is none.
   [[nodiscard]] Meter& meter();
   void pipelines_changed();
+  [[nodiscard]] std::optional<std::string> why_paused(const std::string& pipeline) const;
   [[nodiscard]] TokenSources token_sources();
   void add_tokens_attention(Json& lines) const;
   void open_deadman();

@@ -5,6 +5,8 @@
 
 #include "services/token_json.hpp"
 #include "store/store.hpp"
+#include "tokens/ledger.hpp"
+#include "tokens/refusal.hpp"
 
 namespace host {
 namespace {
@@ -94,6 +96,10 @@ void RunRoutes::open(RunTerms terms, Reply<MeteredRun> done) {
                 std::to_string(kMostOpen) + " runs of this kind are open, and more are not taken",
                 "Wait until one of them has ended.");
   if (!state_->sources.meter) throw Error(Code::unsupported, "this host has no meter");
+  const auto& pauses = state_->sources.ledger->pauses();
+  if (const auto paused = pauses.find(terms.spender.pipeline); paused != pauses.end())
+    throw Error(Code::rate_limited, pause_text(paused->second),
+                "Wait until then, or raise the cap in token_budget.json.");
   Meter& meter = state_->sources.meter();
   ++state_->opening;
   // Ends with the last copy of the reply, whether that is called or thrown away.

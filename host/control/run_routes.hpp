@@ -28,7 +28,8 @@ class RunRoutes {
 
   // Throws Error{usage} for a wrong request.
   [[nodiscard]] static RunTerms terms_in(const Json& request);
-  // Throws Error{unavailable} without a meter, {rate_limited} with too many runs open already.
+  // Throws Error{unavailable} without a meter, {rate_limited} with too many runs open already,
+  // or while the pipeline pauses.
   void open(RunTerms terms, Reply<MeteredRun> done);
   // Answers whoever asked for the run, and closes it when they go.
   [[nodiscard]] Reply<MeteredRun> answer_opened(Respond respond);

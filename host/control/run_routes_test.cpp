@@ -138,6 +138,23 @@ TEST_F(RunRoutesTest, ManyThatAskAtOnceGetNoMoreThanMayBeOpen) {
       << "what was never held open counts no longer";
 }
 
+TEST_F(RunRoutesTest, ARunOfAPausedPipelineIsRefusedWithTheReason) {
+  Budget budget;
+  budget.caps[Dimension::pipeline]["nightly"] = {.runs = 1, .when = WhenReached::pause};
+  bool set = false;
+  account_.set_budget(budget, [&](const Status& done) { set = done.ok(); });
+  run_until(context_, [&] { return set; });
+  const Json nightly{{"pipeline", "nightly"}};
+  const auto first = ask(nightly);
+  (void)opened(*first);
+  const auto second = ask(nightly);
+  run_until(context_, [&] { return !account_.pauses().empty(); });
+  const auto third = ask(nightly);
+  run_until(context_, [&] { return third->heard().find("pauses until") != std::string::npos; });
+  EXPECT_THAT(third->heard(), HasSubstr("pipeline nightly pauses until"));
+  (void)opened(*ask({{"pipeline", "daily"}}));
+}
+
 TEST_F(RunRoutesTest, AStopEndsTheAnswers) {
   const auto client = ask(Json::object());
   (void)opened(*client);

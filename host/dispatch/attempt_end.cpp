@@ -93,6 +93,7 @@ RunFacts facts_of_end(const std::string& run, const runs::RunEnding& ending,
   const bool in_vain = facts.how == RunEnd::rate_limited && refused.final;
   if (in_vain || (facts.how == RunEnd::cancelled && refused.ended)) facts.how = RunEnd::budget;
   facts.refused = refused.why;
+  facts.renews = refused.renews;
   facts.tokens = account.tokens;
   facts.evidence = evidence_of(ending, judged, account);
   return facts;
@@ -125,7 +126,8 @@ RunFacts settle_facts(RunFacts facts, const AttemptFolders& folders) {
       [&] { return read_below(folders.scratch, folders.report_file().filename(), kMostReport); });
   if (report.ok() && report.value()) facts.report = plain_text(*report.value());
   write_atomically(folders.facts(), to_text(to_json(facts)), 0600);
-  clear_scratch(folders);
+  // What can't be removed now goes with what no run has in hand any more.
+  (void)attempt([&] { clear_scratch(folders); });
   return facts;
 }
 

@@ -33,6 +33,7 @@ struct TokensRefused {
   std::string why;     // which cap, and how much is left; empty: it said no such thing
   bool final = false;  // waiting does not help
   bool ended = false;  // the host ended the run for it
+  std::optional<WallTime> renews = {};  // when a new run may get tokens, if waiting helps
 };
 
 // `judged`: the agent's adapter's word on an exit; nothing: it is not known any more.

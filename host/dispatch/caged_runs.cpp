@@ -50,6 +50,13 @@ runs::RunSpec spec_of(const AttemptOrder& order, const AgentLaunch& launch,
   return spec;
 }
 
+// The playbook's word alone does not do: without a network namespace a run has the host's network.
+bool could_bypass(const Playbook& playbook, const std::function<bool()>& passes_meter) {
+  if (playbook.network == Network::open) return true;
+  const auto passes = attempt(passes_meter);
+  return !passes.ok() || passes.value();
+}
+
 }  // namespace
 
 class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
@@ -75,11 +82,17 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     Reply<RunFacts> ended;
     AttemptFolders folders;
     std::shared_ptr<const Agent> agent;
+    bool bypassable = true;
     std::string metered;    // the meter's run; empty: none
     std::string cancelled;  // why it was cancelled before it ran
     bool running = false;   // the Runner has it
     TokensRefused refused;
-    Timer patience;  // with one that is refused
+    Timer patience;                  // with one that is refused
+    std::optional<WallTime> renews;  // what it was not started for
+    // Once it has ended:
+    std::optional<runs::RunEnding> ending;
+    std::optional<AgentEnd> judged;
+    bool accounting = false;
   };
   using Shared = std::shared_ptr<Attempt>;
 
@@ -104,6 +117,7 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   void answered(Attempt& attempt);
   void refused(const Shared& attempt, const Error& why);
   void ended(const Shared& attempt, const runs::RunEnding& ending);
+  void account_attempt(const Shared& attempt);
   void account(const std::string& run, const runs::RunEnding& ending,
                const std::optional<AgentEnd>& judged, const Shared& attempt,
                const Reply<RunFacts>& reply);
@@ -132,7 +146,7 @@ void CagedRuns::Impl::start(AttemptOrder order, Reply<RunFacts> ended) {
   attempts_.emplace(run, made);
   const auto& lane = made->order.work.lane;
   if (!lane->budget.tokens_per_day) return choose_agent(made);
-  world_.store.run(
+  world_.store.read(
       [lane, day = world_.today()](Unit& unit) { return tokens_of_day(unit, *lane, day); },
       then<std::int64_t>(&Impl::check_day, made));
 }
@@ -140,6 +154,7 @@ void CagedRuns::Impl::start(AttemptOrder order, Reply<RunFacts> ended) {
 void CagedRuns::Impl::check_day(const Shared& made, std::int64_t used) {
   const auto& lane = *made->order.work.lane;
   if (used < *lane.budget.tokens_per_day) return choose_agent(made);
+  made->renews = world_.next_day();
   not_begun(made, Error(Code::rate_limited,
                         fmt::format("lane {} has used {} of its {} tokens of the day", lane.name,
                                     used, *lane.budget.tokens_per_day),
@@ -148,11 +163,12 @@ void CagedRuns::Impl::check_day(const Shared& made, std::int64_t used) {
 
 void CagedRuns::Impl::choose_agent(const Shared& made) {
   world_.blocking.run(
-      [made, places = world_.places, cages = world_.cages] {
+      [made, places = world_.places, cages = world_.cages, passes_meter = world_.passes_meter] {
         auto agent = make_agent(made->order.work.agent, places, caged_probe(cages));
         if (const auto held = agent->held()) throw Error(Code::rate_limited, *held);
         clear_scratch(made->folders);
         make_directories(made->folders.scratch, 0700);
+        made->bypassable = could_bypass(*made->order.work.playbook, passes_meter);
         return std::shared_ptr<const Agent>(std::move(agent));
       },
       then<std::shared_ptr<const Agent>>(&Impl::agent_chosen, made));
@@ -169,7 +185,7 @@ void CagedRuns::Impl::agent_chosen(const Shared& made, std::shared_ptr<const Age
   terms.spender.run = made->order.run;
   terms.spender.repo = work.item.repository;
   terms.spender.issue = work.item.number;
-  terms.spender.bypassable = work.playbook->network == Network::open;
+  terms.spender.bypassable = made->bypassable;
   terms.route = work.agent.route;
   if (!work.agent.model.empty()) terms.model = work.agent.model;
   terms.caps = caps_of_run(*work.playbook, *work.lane, made->order.tokens_left);
@@ -239,6 +255,8 @@ void CagedRuns::Impl::answered(Attempt& at) {
 void CagedRuns::Impl::refused(const Shared& made, const Error& why) {
   made->refused.why = why.message();
   made->refused.final = why.code() != Code::rate_limited;
+  made->refused.renews =
+      made->refused.final ? std::nullopt : std::optional<WallTime>(world_.next_day());
   if (made->patience) return;
   const auto stall = made->order.work.playbook->limits.stall;
   made->patience =
@@ -261,7 +279,12 @@ void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
                               [weak, made, error](const Status&) {
                                 if (const auto still = weak.lock())
                                   still->attempts_.erase(made->order.run);
-                                made->ended(error);
+                                RunFacts facts;
+                                facts.run = made->order.run;
+                                facts.reason = error.message();
+                                facts.renews = made->renews;
+                                facts.not_begun = error;
+                                made->ended(facts);
                               });
   };
   auto* meter = world_.meter();
@@ -279,21 +302,31 @@ void CagedRuns::Impl::ended(const Shared& made, const runs::RunEnding& ending) {
   const auto go_on = [weak = weak_from_this(), made, ending](const Status&) {
     const auto self = weak.lock();
     if (!self) return;
-    const auto judged = made->agent->judge(exit_of(ending, made->folders));
-    self->account(made->order.run, ending, judged, made, [weak, made](Result<RunFacts> facts) {
-      if (const auto still = weak.lock()) still->attempts_.erase(made->order.run);
-      made->ended(std::move(facts));
-    });
+    made->ending = ending;
+    made->judged = made->agent->judge(exit_of(ending, made->folders));
+    self->account_attempt(made);
   };
   auto* meter = world_.meter();
   if (meter != nullptr && !made->metered.empty()) return meter->close_run(made->metered, go_on);
   go_on(Done{});
 }
 
+// It stays in hand until its facts are on the disk: settle() tries again.
+void CagedRuns::Impl::account_attempt(const Shared& made) {
+  made->accounting = true;
+  account(made->order.run, *made->ending, made->judged, made,
+          [weak = weak_from_this(), made](Result<RunFacts> facts) {
+            made->accounting = false;
+            const auto self = weak.lock();
+            if (self && facts.ok()) self->attempts_.erase(made->order.run);
+            made->ended(std::move(facts));
+          });
+}
+
 void CagedRuns::Impl::account(const std::string& run, const runs::RunEnding& ending,
                               const std::optional<AgentEnd>& judged, const Shared& made,
                               const Reply<RunFacts>& reply) {
-  world_.store.run(
+  world_.store.read(
       [run](Unit& unit) { return account_of_run(unit, run); },
       [weak = weak_from_this(), run, ending, judged, made, reply](Result<ItemAccount> account) {
         const auto self = weak.lock();
@@ -317,8 +350,12 @@ void CagedRuns::Impl::cancel(const std::string& run, const std::string& why) {
 
 void CagedRuns::Impl::settle(const std::string& run, Reply<RunFacts> reply) {
   // It never ended, as far as this host knows: whoever asks last is told.
-  if (const auto found = attempts_.find(run); found != attempts_.end())
-    return void(found->second->ended = std::move(reply));
+  if (const auto found = attempts_.find(run); found != attempts_.end()) {
+    const auto made = found->second;
+    made->ended = std::move(reply);
+    if (made->ending && !made->accounting) account_attempt(made);
+    return;
+  }
   auto& settling = settling_[run];
   settling.reply = std::move(reply);
   settling.wait = std::make_unique<runs::LockWait>(

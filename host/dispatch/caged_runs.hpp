@@ -29,6 +29,10 @@ struct RunWorld {
   std::shared_ptr<ItemCages> cages;
   std::function<Meter*()> meter;        // null: there is none, and no agent gets a model
   std::function<std::int64_t()> today;  // the budget's day
+  std::function<WallTime()> next_day;   // when that ends
+  // Whether a run with Network::meter_only could reach models other than by the meter, as far as a
+  // try shows. Blocks; any thread. Throws what keeps it from being told: then it could.
+  std::function<bool()> passes_meter;
   CageFolders folders;
   AgentPlaces places;
   Log log;

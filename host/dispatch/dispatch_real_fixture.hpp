@@ -88,6 +88,8 @@ class DispatchForReal : public VerifyTest {
                 cages,
                 [&test] { return test.meter_.get(); },
                 [] { return 0; },
+                [&test] { return test.next_day_; },
+                [&test] { return test.passes_meter_; },
                 {test.state() / "runs", test.state() / "s"},
                 {.home = {}, .hermes_home = test.state() / "hermes"},
                 test.log_}),
@@ -201,6 +203,8 @@ class DispatchForReal : public VerifyTest {
   std::filesystem::path git_program_ = "/usr/bin/git";
   std::int64_t lives_ = 0;
   std::int64_t issue_ = 0;
+  WallTime next_day_ = wall_.wall() + std::chrono::hours(12);
+  bool passes_meter_ = false;
   std::unique_ptr<Meter> meter_;  // none, unless a test makes it
   std::unique_ptr<Life> life_;
 };

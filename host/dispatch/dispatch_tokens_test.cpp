@@ -149,8 +149,30 @@ TEST_F(DispatchTokens, ACapOfTheBudgetBelowTheLimitCounts) {
 TEST_F(DispatchTokens, ALaneSharesItsDay) {
   bash_agent_is("ask 500\nask 500\nask 500\nexit 3\n");
   start_host_with("limits: { tokens: 5000, attempts: 1 }\n", {{"tokens_per_day", 1000}});
-  EXPECT_THAT(ended_item().reason, HasSubstr("tokens_per_day of the lane code, 1000, has"));
+  const auto refused = [this] {
+    const auto all = items();
+    return !all.empty() && all.front().runs == 1 && !all.front().run_open;
+  };
+  ASSERT_TRUE(run_until(refused));
+  const auto item = items().front();
+  EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting}));
+  EXPECT_THAT(item.reason, HasSubstr("tokens_per_day of the lane code, 1000, has"));
+  EXPECT_EQ(item.attempts, 0);
+  EXPECT_EQ(item.due, next_day_);
   EXPECT_EQ(upstream_.requests().size(), 2U);
+}
+
+TEST_F(DispatchTokens, RowsSayWhetherTheRunCouldPassTheMeter) {
+  bash_agent_is(std::string("ask 500\n") + kFix);
+  const auto bypassable = [this] {
+    (void)ended_item();
+    return store_.run_now([](Unit& unit) {
+      return std::vector<bool>{rows_of_run(unit, "d1.1", 10).at(0).spender.bypassable};
+    });
+  };
+  passes_meter_ = true;
+  start_host_with("limits: { tokens: 5000, attempts: 1 }\n");
+  EXPECT_THAT(bypassable(), ::testing::ElementsAre(true));
 }
 
 TEST_F(DispatchTokens, OneThatEndsWellWithoutTokensIsNoFinding) {

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "dispatch/dispatcher_impl.hpp"
+#include "dispatch/item_account.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -301,30 +302,37 @@ bool Dispatcher::Impl::has_place(const Lane& lane) const {
          }) < lane.concurrency;
 }
 
+std::optional<std::string> Dispatcher::Impl::held(const Lane& lane) const {
+  return world_.held ? world_.held(pipeline_of(lane)) : std::nullopt;
+}
+
 void Dispatcher::Impl::advance(Live& live) {
   const auto& item = live.item;
   const bool begun = item.run_open;
   if (!item.stop.empty() && !begun)
     return commit(live, Move::stop, {.reason = item.stop, .evidence = {}});
-  const auto held = [&](const std::string& why) {
+  const auto hold_or_stop = [&](const std::string& why) {
     return item.stop.empty() ? hold(live, why) : stop_unjudged(live, why);
   };
   const auto* entry = rules_->find(item.playbook);
   if (entry == nullptr)
-    return held(fmt::format("playbook {} is not there, or its file is wrong", item.playbook));
+    return hold_or_stop(
+        fmt::format("playbook {} is not there, or its file is wrong", item.playbook));
   if (!entry->enabled && item.at.gate <= Gate::track && !begun)
     return hold(live, fmt::format("playbook {} is off in host.yaml", item.playbook));
   live.lane.reset();
   if (item.at.gate > Gate::route) {
     const auto* lane = rules_->lanes().find(item.lane);
-    if (lane == nullptr) return held(fmt::format("there is no lane {}", item.lane));
+    if (lane == nullptr) return hold_or_stop(fmt::format("there is no lane {}", item.lane));
     live.lane = std::make_shared<const Lane>(*lane);
+    if (item.at.gate == Gate::track && !begun)
+      if (const auto why = held(*lane)) return hold(live, *why);
     if (item.at.gate == Gate::track && !begun && !has_place(*lane))
       return hold(live, fmt::format("lane {} is full: {} at work", lane->name, lane->concurrency));
     live.in_lane = item.at.gate != Gate::report;
   }
   live.playbook = entry->playbook;
-  live.for_forge = false;
+  live.for_forge = live.for_budget = false;
   live.item.instance = instance_;
   commit(live, Move::begin, {}, [this](Live& at) { step(at); });
 }
@@ -343,6 +351,12 @@ void Dispatcher::Impl::step(Live& live) {
 void Dispatcher::Impl::forge_is_back() {
   for (auto& [id, live] : live_)
     if (live.for_forge && !live.busy) live.item.due = now();
+  pump();
+}
+
+void Dispatcher::Impl::budget_changed() {
+  for (auto& [id, live] : live_)
+    if (live.for_budget && !live.busy) live.item.due = now();
   pump();
 }
 
@@ -398,6 +412,7 @@ void Dispatcher::look_at(const std::string& repository, std::int64_t number) {
   impl_->look_at(repository, number);
 }
 void Dispatcher::forge_is_back() { impl_->forge_is_back(); }
+void Dispatcher::budget_changed() { impl_->budget_changed(); }
 void Dispatcher::renamed(const std::string& from, const std::string& to) {
   impl_->renamed(from, to);
 }

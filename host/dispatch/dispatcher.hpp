@@ -34,9 +34,9 @@ struct DispatchSettings {
   // those of so long, and the newest so many.
   Duration pull_watch = std::chrono::hours(24 * 14);
   int most_pulls = 100;
-  Duration look_again = std::chrono::hours(1);       // at what was declined
-  std::size_t most_live = 1'000;                     // items
-  int most_interruptions = 20;                       // as Item::interruptions
+  Duration look_again = std::chrono::hours(1);  // at what was declined
+  std::size_t most_live = 1'000;                // items
+  int most_interruptions = 20;                  // as Item::interruptions
   // After a run that ended because it was rate-limited; then twice as long each time, up to the
   // longest. An item that has had so many pauses fails at its next one.
   Duration rate_limit_pause = std::chrono::minutes(5);
@@ -44,6 +44,9 @@ struct DispatchSettings {
   int most_rate_limits = 10;
   ItemRetention retention;
 };
+
+// Why no run of a pipeline starts now, for people; nothing: runs start. Loop thread.
+using PipelineHold = std::function<std::optional<std::string>(const std::string& pipeline)>;
 
 // All outlive the dispatcher.
 struct DispatchWorld {
@@ -55,6 +58,7 @@ struct DispatchWorld {
   Verifier& verifier;
   Reporter& reporter;
   FindRepositories find_repositories;
+  PipelineHold held = {};  // empty: none ever is
 };
 
 // Work that somebody asks for.
@@ -99,6 +103,8 @@ class Dispatcher {
   void look_at(const std::string& repository, std::int64_t number);
   // The forge can be reached again: what waits for it goes on.
   void forge_is_back();
+  // Caps or pauses may be others: what waits for them asks again.
+  void budget_changed();
   // A repository has a new name.
   void renamed(const std::string& from, const std::string& to);
 

@@ -38,9 +38,11 @@ std::string_view name(RunEnd end) noexcept {
 }
 
 Json to_json(const RunFacts& facts) {
-  return {{"run", facts.run},       {"how", name(facts.how)}, {"status", facts.status},
-          {"reason", facts.reason}, {"tokens", facts.tokens}, {"refused", facts.refused},
-          {"report", facts.report}, {"facts", facts.evidence}};
+  Json json{{"run", facts.run},       {"how", name(facts.how)}, {"status", facts.status},
+            {"reason", facts.reason}, {"tokens", facts.tokens}, {"refused", facts.refused},
+            {"report", facts.report}, {"facts", facts.evidence}};
+  if (facts.renews) json["renews"] = format_utc(*facts.renews);
+  return json;
 }
 
 Json to_json(const ImportedWork& work) {
@@ -62,6 +64,8 @@ RunFacts run_facts_from(const Json& json) {
   facts.tokens = json.value("tokens", std::int64_t{0});
   facts.refused = json.value("refused", "");
   facts.report = json.value("report", "");
+  if (const auto renews = json.value("renews", ""); !renews.empty())
+    facts.renews = parse_utc(renews);
   facts.evidence = json.value("facts", Json::object());
   return facts;
 }

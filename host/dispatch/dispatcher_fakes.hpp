@@ -146,6 +146,8 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
   std::vector<std::pair<std::string, std::string>> cancelled;  // run and why
   std::optional<Error> refuse;                                 // every start
   std::optional<Error> throws;                                 // every start, when it runs already
+  std::optional<WallTime> renews;                              // what it is refused for
+  int untold = 0;  // so many ends can't be told, when they are first asked for
 
   static RunFacts fixes(const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
     clone.head = "work-" + order.run;
@@ -159,7 +161,11 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
 
   void start(AttemptOrder order, Reply<RunFacts> ended) override {
     if (refuse) {
-      loop_->post([ended = std::move(ended), error = *refuse] { ended(error); });
+      RunFacts facts;
+      facts.run = order.run;
+      facts.not_begun = *refuse;
+      facts.renews = renews;
+      loop_->post([ended = std::move(ended), facts] { ended(facts); });
       return;
     }
     orders.push_back(order);
@@ -186,6 +192,7 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
       return void(found->second.ended = std::move(ended));
     loop_->post([this, name, ended = std::move(ended)] {
       const auto found = runs_.find(name);
+      if (untold > 0) return --untold, ended(Error(Code::unavailable, "the disk is full"));
       RunFacts facts;
       facts.run = name;
       facts.how = RunEnd::interrupted;
@@ -234,6 +241,12 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
     facts.run = name;
     run.over = true;
     run.facts = facts;
+    if (untold > 0 && run.ended) {
+      --untold;
+      return loop_->post([ended = std::exchange(run.ended, nullptr)] {
+        ended(Error(Code::io, "the disk is full"));
+      });
+    }
     if (run.ended)
       loop_->post([ended = std::exchange(run.ended, nullptr), facts] { ended(facts); });
   }

@@ -59,6 +59,10 @@ class DispatcherTest : public testing::Test {
                     break;
                   }
               reply(found);
+            },
+            [this](const std::string& pipeline) -> std::optional<std::string> {
+              if (pipeline != paused_) return std::nullopt;
+              return "pipeline " + pipeline + " pauses";
             }};
   }
 
@@ -138,6 +142,7 @@ class DispatcherTest : public testing::Test {
   std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
   std::unique_ptr<Dispatcher> dispatcher_;
   std::int64_t instance_ = 0;
+  std::string paused_;  // a pipeline
 };
 
 // Of all that has been: "intake passed, triage passed, ...".

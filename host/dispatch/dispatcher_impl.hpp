@@ -29,6 +29,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void look();
   void look_at(const std::string& repository, std::int64_t number);
   void forge_is_back();
+  void budget_changed();
   void renamed(const std::string& from, const std::string& to);
   void dispatch(DispatchOrder order, Reply<Item> reply);
   void preview(DispatchOrder order, Reply<DispatchPreview> reply);
@@ -51,6 +52,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     bool verifying = false;     // the host's gates are
     bool reported = false;      // its report may have been begun, also by a host before
     bool for_forge = false;     // it waits for the forge to be back
+    bool for_budget = false;    // it waits for a cap to begin anew
     std::string hand_to;        // the lane where it is to go on
     std::string hand_why;
     // Of the step under way:
@@ -113,6 +115,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   // One whose playbook or lane is gone: its run's end is waited for, and no commits are taken in.
   void stop_unjudged(Live& live, const std::string& why);
   [[nodiscard]] bool has_place(const Lane& lane) const;
+  // Why a run that the lane is for may not start now.
+  [[nodiscard]] std::optional<std::string> held(const Lane& lane) const;
   void step(Live& live);
   void check_drained();
 
@@ -158,6 +162,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void judge_start(Live& live, GuardVerdict verdict);
   void start_run(Live& live, std::vector<Comment> comments);
   void run_ended(Live& live, Result<RunFacts> facts);
+  void not_begun(Live& live, const RunFacts& facts);
   void take_in(Live& live, const RunFacts& facts);
   void judge_run(Live& live, const RunFacts& facts, Result<ImportedWork> work);
   // Of a run that has ended, and whose commits can't be taken in now.

@@ -62,9 +62,19 @@ std::string end_in_words(const RunFacts& facts) {
   return fmt::format("{}; its last call was refused: {}", facts.reason, facts.refused);
 }
 
+// Nothing of its own kept it from going on, and after that cap's reset it can; unless its
+// limits.tokens are spent, too.
+bool waits_for_cap(const Item& item, const Playbook& playbook, const RunFacts& facts) {
+  return facts.renews && item.tokens + facts.tokens < playbook.limits.tokens;
+}
+
+Outcome pause_for_cap(const RunFacts& facts, const OutcomeTerms& terms) {
+  return pause(end_in_words(facts), std::max(*facts.renews - terms.now, Duration{}));
+}
+
 // Of an attempt that ended by itself.
 Outcome outcome_of_work(const Item& item, const Playbook& playbook, const RunFacts& facts,
-                        const ImportedWork& work) {
+                        const ImportedWork& work, const OutcomeTerms& terms) {
   const int used = item.attempts + 1;
   const bool comment = playbook.report.kind == ReportKind::comment;
   const auto retry = [&](std::string reason, std::string feedback) {
@@ -74,6 +84,7 @@ Outcome outcome_of_work(const Item& item, const Playbook& playbook, const RunFac
     return retry(fmt::format("its commits were refused: {}", work.problems.front()),
                  "Your commits were refused:\n" + listed(work.problems));
   if (comment ? facts.report.empty() : work.head.empty()) {
+    if (waits_for_cap(item, playbook, facts)) return pause_for_cap(facts, terms);
     const char* what = comment ? "it wrote no report" : "it committed nothing";
     // One that ended well meant it: that the work can't be done is a finding, and not repeated;
     // unless it could not go on.
@@ -99,7 +110,9 @@ Outcome outcome_of_run(const Item& item, const Playbook& playbook, const RunFact
   switch (facts.how) {
     case RunEnd::not_started:
       return pause("it was not started: " + facts.reason, terms.not_started_pause);
-    case RunEnd::rate_limited: return pause_or_fail(item, facts, terms);
+    case RunEnd::rate_limited:
+      if (waits_for_cap(item, playbook, facts)) return pause_for_cap(facts, terms);
+      return pause_or_fail(item, facts, terms);
     // Its commits are kept all the same.
     case RunEnd::not_usable:
       return {.move = Move::fail,
@@ -119,6 +132,8 @@ Outcome outcome_of_run(const Item& item, const Playbook& playbook, const RunFact
     case RunEnd::deadline:
     case RunEnd::stalled:
     case RunEnd::budget:
+      if (waits_for_cap(item, playbook, facts)) return pause_for_cap(facts, terms);
+      [[fallthrough]];
     case RunEnd::limit:
       return again(item, playbook, item.attempts + 1, facts.tokens,
                    fmt::format("the run was ended: {}", end_in_words(facts)),
@@ -131,7 +146,7 @@ Outcome outcome_of_run(const Item& item, const Playbook& playbook, const RunFact
     return again(item, playbook, item.attempts + 1, facts.tokens,
                  fmt::format("its commits were refused: {}", refused->message()),
                  fmt::format("Your commits were refused: {}", refused->message()));
-  return outcome_of_work(item, playbook, facts, work);
+  return outcome_of_work(item, playbook, facts, work, terms);
 }
 
 Outcome outcome_of_gates(const Item& item, const Playbook& playbook, const WorkVerdict& verdict) {

@@ -23,6 +23,7 @@ struct OutcomeTerms {
   Duration longest_rate_limit_pause = std::chrono::hours(4);
   int most_rate_limits = 10;
   Duration not_started_pause = std::chrono::minutes(1);
+  WallTime now{};
 };
 
 // Of an attempt that has ended, by facts alone: how it ended, and what came in of its commits.

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
 #include "dispatch/item.hpp"
@@ -104,7 +105,11 @@ struct RunFacts {
   std::string reason;  // "ended with status 1", "no output for 5m"; for people
   std::int64_t tokens = 0;
   std::string refused;  // why it got no tokens when it last asked for some; empty: it got them
-  std::string report;   // what the agent wrote into its report file, bounded; never believed
+  // When a new run may get what this one was refused, if waiting helps.
+  std::optional<WallTime> renews;
+  // Of one that was not started: why. {rate_limited}: later it may be, see `renews`. Not kept.
+  std::optional<Error> not_begun;
+  std::string report;  // what the agent wrote into its report file, bounded; never believed
   Json evidence = Json::object();  // bounded; what else is known: times, peaks, session
 };
 
@@ -121,14 +126,16 @@ struct AttemptOrder {
 class AgentRuns {
  public:
   virtual ~AgentRuns() = default;
-  // Starts an attempt; the reply is its end, when no process of it is left. An Error: nothing ran.
-  // {rate_limited}: no budget now, later there may be. A run of that name that is there already is
-  // not started a second time, but followed.
+  // Starts an attempt; the reply is its end, when no process of it is left: `not_begun` where
+  // nothing ran. An Error: it may have run, and what became of it can't be told now; settle() is
+  // asked until it can. A run of that name that is there already is not started a second time, but
+  // followed.
   virtual void start(AttemptOrder order, Reply<RunFacts> ended) = 0;
   // Has it ended soon. Fine if it has, or is not known.
   virtual void cancel(const std::string& run, const std::string& why) = 0;
   // Of a run that an earlier host started: its end, when no process of it is left. What that host
-  // did not see to its end, or did not live to start, is interrupted.
+  // did not see to its end, or did not live to start, is interrupted. Also of a run of this host,
+  // for whose end there was an Error. An Error as start().
   virtual void settle(std::string run, Reply<RunFacts> ended) = 0;
 };
 

@@ -44,6 +44,9 @@ void Dispatcher::Impl::prepared(Live& live, Workspace workspace) {
 }
 
 void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
+  // To make the clone may have taken long.
+  if (const auto* lane = rules_->lanes().find(live.item.lane))
+    if (const auto why = held(*lane)) return wait(live, *why, {});
   // Its name is on the disk before anything of it exists.
   live.item.run = run_name(live.item.id, ++live.item.runs);
   live.item.run_open = true;
@@ -67,14 +70,25 @@ void Dispatcher::Impl::run_ended(Live& live, Result<RunFacts> facts) {
   TIMMY_FAILPOINT("dispatch.run_ended");
   live.running = false;
   if (!facts.ok()) {
-    // Nothing of it ran.
-    live.item.run_open = false;
+    // It stays open: what it spent and committed counts as soon as that can be told.
     if (break_off(live)) return;
-    return fall(live, facts.error());
+    return wait(live,
+                fmt::format("what became of run {} can't be told yet: {}", live.item.run,
+                            facts.error().message()),
+                settings_.retry_after);
   }
+  if (facts.value().not_begun) return not_begun(live, facts.value());
   // The host is ending, and its successor deals with it.
   if (drained_) return void(break_off(live));
   take_in(live, facts.value());
+}
+
+void Dispatcher::Impl::not_begun(Live& live, const RunFacts& facts) {
+  live.item.run_open = false;
+  if (break_off(live)) return;
+  if (!facts.renews) return fall(live, *facts.not_begun);
+  live.for_budget = true;
+  wait(live, facts.not_begun->message(), *facts.renews - now());
 }
 
 void Dispatcher::Impl::take_in(Live& live, const RunFacts& facts) {
@@ -116,9 +130,11 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
   terms.longest_rate_limit_pause = settings_.longest_rate_limit_pause;
   terms.most_rate_limits = settings_.most_rate_limits;
   terms.not_started_pause = settings_.retry_after;
+  terms.now = now();
   const auto outcome = outcome_of_run(live.item, *live.playbook, facts, came, refused, terms);
   live.item.tokens += facts.tokens;
-  if (facts.how == RunEnd::rate_limited) ++live.item.rate_limits;
+  live.for_budget = outcome.move == Move::wait && facts.renews;
+  if (facts.how == RunEnd::rate_limited && !live.for_budget) ++live.item.rate_limits;
   // Of a run that ended with the host before, that host's end is what counts, and has counted.
   if (outcome.move == Move::interrupt && live.started_here)
     return interrupted(live, outcome.reason, std::move(evidence));

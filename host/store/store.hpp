@@ -106,6 +106,22 @@ class Store {
     submit_all(std::move(one));
   }
 
+  // run() for work that writes nothing: an unwritable store serves it, too.
+  template <class W, class R = std::invoke_result_t<W&, Unit&>>
+  void read(W work, Reply<std::type_identity_t<R>> done) {
+    auto slot = std::make_shared<std::optional<R>>();
+    Operation one;
+    one.work = into(std::move(work), slot);
+    one.reads = true;
+    one.done = [slot, done = std::move(done)](const Status& status) {
+      if (!status.ok()) return done(status.error());
+      done(std::move(**slot));
+    };
+    std::vector<Operation> all;
+    all.push_back(std::move(one));
+    submit_all(std::move(all));
+  }
+
   // Runs the work and waits until it is durable. Throws its Error. Blocks the caller: only before
   // the loop runs, and in tests.
   template <class W>

@@ -178,7 +178,9 @@ Room room_for(Unit& unit, const LedgerTerms& terms, const OpenReservation& reser
     for (const auto& own : ask.caps) {
       if (own.dimension != one.key.dimension) continue;
       ++bound;
-      room.narrow(one, Cap{.tokens = own.tokens}, account, reservation.free, &own);
+      const auto when =
+          renews(own.dimension) ? WhenReached::queue_until_reset : WhenReached::refuse;
+      room.narrow(one, Cap{.tokens = own.tokens, .when = when}, account, reservation.free, &own);
     }
   }
   if (bound < ask.caps.size())

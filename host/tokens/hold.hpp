@@ -41,7 +41,8 @@ struct ReserveAsk {
 };
 
 // A cap that whoever opened a run sets on it, besides those of the budget. It is over the account
-// that the run's tokens go to in that dimension, with all that others put there.
+// that the run's tokens go to in that dimension, with all that others put there. Where that begins
+// anew it is queue_until_reset, else refuse.
 struct OwnCap {
   Dimension dimension = Dimension::run;
   Tokens tokens;

@@ -100,6 +100,8 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
   }
 
   void close_run(const std::string& id, Reply<Done> done) {
+    if (const auto closing = closing_.find(id); closing != closing_.end())
+      return closing->second->push_back(std::move(done));
     const auto found = open_.find(id);
     if (found == open_.end() || found->second == ReservationId{}) {
       loop_.post([done, id] {
@@ -109,7 +111,12 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
       return;
     }
     const auto reservation = std::exchange(found->second, ReservationId{});
-    on_thread([id, back = back([this, id, reservation, done] { closed(id, reservation, done); })](
+    const auto waiting = std::make_shared<std::vector<Reply<Done>>>(1, std::move(done));
+    closing_.emplace(id, waiting);
+    const auto all = [waiting](const Status& released) {
+      for (const auto& each : *waiting) each(released);
+    };
+    on_thread([id, back = back([this, id, reservation, all] { closed(id, reservation, all); })](
                   MeterRuns& runs) { runs.close(id, back); });
   }
 
@@ -161,6 +168,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
 
   void forget(const std::string& id) {
     open_.erase(id);
+    closing_.erase(id);
     if (stopped_ && open_.empty()) loop_.post(std::exchange(stopped_, nullptr));
   }
 
@@ -193,6 +201,8 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
   std::unique_ptr<CallLedger> ledger_;
   // By id; no reservation: it is being opened or closed.
   std::map<std::string, ReservationId> open_;
+  // Who is to be told once such a run is closed.
+  std::map<std::string, std::shared_ptr<std::vector<Reply<Done>>>> closing_;
   bool stopping_ = false;
   std::function<void()> stopped_;
   Duration last_writes_time_;

@@ -105,7 +105,8 @@ class Meter {
   // banned provider or model, and as Ledger::reserve().
   void open_run(RunTerms terms, Reply<MeteredRun> done);
   // Its key is no good from now on, its calls are cut, and what they used is settled; then its
-  // reservation goes back, and `done` is called. {not_found} where it isn't open.
+  // reservation goes back, and `done` is called; of each call, if it is closing already.
+  // {not_found} where it isn't open.
   void close_run(const std::string& id, Reply<Done> done);
   // Closes all runs; opens none any more. What a ledger that can't write has not settled in time is
   // charged at the next start.

@@ -399,6 +399,18 @@ TEST_F(MeterTest, ClosingARunCutsItsCallsAndSettlesThemFirst) {
   run_until(context_, [&] { return peer->heard("run_closed"); });
 }
 
+TEST_F(MeterTest, WhoeverClosesARunThatIsClosingWaitsForItsEnd) {
+  std::vector<std::string> told;
+  const auto tell = [&](const Status& status) {
+    ASSERT_TRUE(status.ok()) << status.error().what();
+    EXPECT_EQ(ledger_.released.size(), 1u);
+    told.emplace_back("closed");
+  };
+  meter_->close_run(run_.id, tell);
+  meter_->close_run(run_.id, tell);
+  run_until(context_, [&] { return told.size() == 2; });
+}
+
 TEST_F(MeterTest, StoppingClosesAllRunsAndOpensNone) {
   open_run();
   bool stopped = false;

@@ -80,6 +80,11 @@ std::string cap_text(const Cap& cap, Measure measure, const AccountKey& key) {
                      describe(key.dimension, key.name));
 }
 
+std::string pause_text(const PipelinePause& pause) {
+  return fmt::format("pipeline {} pauses until {}: {}", pause.pipeline, format_utc(pause.until),
+                     pause.cause);
+}
+
 std::optional<WallTime> reset_of(const AccountKey& key, const BudgetZone& zone) {
   if (!renews(key.dimension)) return std::nullopt;
   return zone.end_of(key.day);

@@ -30,6 +30,9 @@ struct Shortage {
 // When the account's cap begins anew.
 [[nodiscard]] std::optional<WallTime> reset_of(const AccountKey& key, const BudgetZone& zone);
 
+// "pipeline nightly pauses until 2026-11-24T00:00:00Z: the cap of ..."
+[[nodiscard]] std::string pause_text(const PipelinePause& pause);
+
 // Whether waiting helps: it begins anew, and what is asked for fits into the whole cap.
 [[nodiscard]] bool helps_to_wait(const Shortage& shortage);
 
