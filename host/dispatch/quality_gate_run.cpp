@@ -89,20 +89,13 @@ class Looking : public std::enable_shared_from_this<Looking> {
 
   void tell() {
     look_.verdict = judge_quality(facts_);
-    const auto status = quality_status(look_.verdict);
-    // The forge keeps each that it is told.
-    for (const auto& there : facts_.statuses)
-      if (there.context == status.context && there.state == status.state &&
-          there.description == status.description)
-        return told();
-    gitea_.set_status(repo_, facts_.pull.head.sha, status,
-                      then<CommitStatus>([this](const CommitStatus&) { told(); }));
-  }
-
-  void told() {
-    if (!playbook_.report.merge || look_.verdict.state != QualityVerdict::State::eligible)
-      return finish();
-    choose_style();
+    gitea_.set_status(
+        repo_, facts_.pull.head.sha, quality_status(look_.verdict),
+        then<CommitStatus>([this](const CommitStatus&) {
+          if (!playbook_.report.merge || look_.verdict.state != QualityVerdict::State::eligible)
+            return finish();
+          choose_style();
+        }));
   }
 
   void choose_style() {

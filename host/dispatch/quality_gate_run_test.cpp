@@ -117,7 +117,7 @@ TEST_F(QualityLooks, WaitWhereTheForgeDoesNotMerge) {
   EXPECT_THAT(found.verdict.reasons, Contains(HasSubstr("does not merge it")));
 }
 
-TEST_F(QualityLooks, SayAVerdictOnceAndGoGreenWhenItIsApproved) {
+TEST_F(QualityLooks, SayAVerdictOnceAndGoGreenWhereOnlyPeopleMerge) {
   (void)look(never_);
   (void)look(never_);
   EXPECT_THAT(repo().statuses[work_.head], SizeIs(1));
