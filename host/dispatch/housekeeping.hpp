@@ -45,8 +45,8 @@ struct HousekeepingSettings {
 
 struct Cleared {
   RunsRemoved runs;
-  std::vector<std::string> clones;  // by name
-  std::vector<std::string> work;    // "org/app timmy/issue-12"
+  std::vector<std::string> clones;                 // by name
+  std::vector<std::string> work;                   // "org/app timmy/issue-12"
   std::vector<workspaces::DiskReport::Kept> kept;  // clones of ended items, that hold something
   std::vector<std::string> failed;  // lines: what could not be looked at or removed, and why
 };
