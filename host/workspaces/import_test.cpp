@@ -288,13 +288,14 @@ TEST_F(ImportTest, NeverTakesThePlaceOfWorkThatItDoesNotKnow) {
   EXPECT_EQ(mirror_state(), before) << "not even its objects are kept";
   EXPECT_TRUE(fs::is_empty(mirror_->quarantines()));
   clones_->remove(second);
-  EXPECT_EQ(
-      clones_
-          ->make(*mirror_,
-                 {.item = second_item, .branch = branch_of(second_item), .base_branch = "main"})
-          .record.imported,
-      first)
-      << "one that is made later knows of it";
+  EXPECT_EQ(clones_
+                ->make(*mirror_, {.item = second_item,
+                                  .branch = branch_of(second_item),
+                                  .base_branch = "main",
+                                  .resume = true})
+                .record.imported,
+            first)
+      << "one that goes on from it knows of it";
 }
 
 // The ref has moved, and the clone's record does not know.
