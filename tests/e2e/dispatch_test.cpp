@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
-#include <cstdlib>
 
+#include "base/bounded_process.hpp"
 #include "e2e/dispatch_bench.hpp"
 
 namespace host::faults {
@@ -80,10 +80,13 @@ TEST_F(DispatchTest, ADeadAgentsWorkGoesOnInAnotherLane) {
   ASSERT_TRUE(eventually([&] { return client().get("/v1/status")["dispatch"]["running"] == 1; }))
       << log();
   const auto look = [this] {
-    const auto run = "HOME='" + paths_.home.string() + "' TIMMY_HOME='" +
-                     paths_.timmy_home.string() + "' HERMES_HOME='" + paths_.hermes_home.string() +
-                     "' '" + (bin_ / "timmy-host").string() + "' deadman --once > /dev/null 2>&1";
-    return std::system(run.c_str()) == 0;
+    BoundedRun once;
+    once.request.program = bin_ / "timmy-host";
+    once.request.arguments = {"timmy-host", "deadman", "--once"};
+    once.request.environment = {{"HOME", paths_.home.string()},
+                                {"TIMMY_HOME", paths_.timmy_home.string()},
+                                {"HERMES_HOME", paths_.hermes_home.string()}};
+    (void)run_bounded(once, [](std::string_view) { return true; });
   };
   // The first sight is a sign of life, so it is alive before it is dead.
   EXPECT_TRUE(eventually([&] {
