@@ -4,15 +4,11 @@
 // `git http-backend`, with one token as the password of any user.
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <charconv>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,8 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/bounded_process.hpp"
 #include "http/server.hpp"
+#include "workspaces/git_http_backend.hpp"
 
 namespace host::workspaces {
 
@@ -107,82 +103,14 @@ class GitHttpServer {
     }
     if (look)
       if (auto answer = look(request)) return respond(std::move(*answer));
-    const auto* sent = request.header("authorization");
-    if (sent == nullptr || password_in(*sent) != token_)
-      return respond({.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"forge\""}}});
+    if (password_of(request) != token_) return respond(ask_for_password());
     ++authorized_;
-    auto answer = serve(request);
+    auto answer = serve_git(root_, request);
     if (lose_ && request.method == "POST" && request.path.ends_with("/git-receive-pack"))
       answer = {.raw = ""};
     if (!cut.first.empty() && request.method == "POST" && request.path.ends_with(cut.first))
       answer.stream = std::make_shared<HalfBody>(answer.body.substr(0, cut.second));
     respond(std::move(answer));
-  }
-
-  static std::string password_in(const std::string& header) {
-    constexpr std::string_view kBasic = "Basic ";
-    if (!header.starts_with(kBasic)) return {};
-    const auto encoded = header.substr(kBasic.size());
-    std::string pair(encoded.size(), '\0');
-    const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(pair.data()),
-                                     reinterpret_cast<const unsigned char*>(encoded.data()),
-                                     static_cast<int>(encoded.size()));
-    if (size < 0) return {};
-    pair = pair.substr(0, pair.find('\0'));
-    const auto colon = pair.find(':');
-    return colon == pair.npos ? std::string() : pair.substr(colon + 1);
-  }
-
-  ServerResponse serve(const ServerRequest& request) const {
-    const auto header = [&](const char* name) {
-      const auto* value = request.header(name);
-      return value == nullptr ? std::string() : *value;
-    };
-    const auto question = request.target.find('?');
-    BoundedRun run;
-    run.request.program = "/usr/bin/git";
-    run.request.arguments = {"git", "http-backend"};
-    run.request.environment = {
-        {"PATH", "/usr/bin:/bin"},
-        {"HOME", "/nonexistent"},
-        {"GIT_PROJECT_ROOT", root_.string()},
-        {"GIT_HTTP_EXPORT_ALL", "1"},
-        {"GIT_CONFIG_NOSYSTEM", "1"},
-        {"PATH_INFO", request.path},
-        {"QUERY_STRING", question == std::string::npos ? "" : request.target.substr(question + 1)},
-        {"REQUEST_METHOD", request.method},
-        {"CONTENT_TYPE", header("content-type")},
-        {"CONTENT_LENGTH", std::to_string(request.body.size())},
-        {"HTTP_CONTENT_ENCODING", header("content-encoding")},
-        {"GIT_PROTOCOL", header("git-protocol")},
-        {"REMOTE_USER", "agent"},
-        {"REMOTE_ADDR", "127.0.0.1"}};
-    const auto input = memory_file(request.body);
-    run.input = input.get();
-    std::string output;
-    (void)run_bounded(run, [&](std::string_view piece) {
-      output.append(piece);
-      return true;
-    });
-    return response_of(output);
-  }
-
-  // What a CGI program prints.
-  static ServerResponse response_of(const std::string& output) {
-    const auto end = output.find("\r\n\r\n");
-    if (end == std::string::npos) return {.status = 500};
-    ServerResponse response;
-    for (std::size_t at = 0; at < end + 2;) {
-      const auto line = output.substr(at, output.find("\r\n", at) - at);
-      at += line.size() + 2;
-      const auto colon = line.find(": ");
-      if (line.starts_with("Status: "))
-        (void)std::from_chars(line.data() + 8, line.data() + 11, response.status);
-      else if (colon != std::string::npos)
-        response.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
-    }
-    response.body = output.substr(end + 4);
-    return response;
   }
 
   std::filesystem::path root_;

@@ -4,20 +4,15 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "forge/state.hpp"
 #include "http/server.hpp"
+#include "workspaces/git_http_backend.hpp"
 
 namespace host::forge {
 
-// What git prints, run to its end on a configuration of nobody's. Says nothing of how it ended.
-[[nodiscard]] std::string git(std::vector<std::string> arguments,
-                              const std::map<std::string, std::string>& environment,
-                              std::string_view input = {});
+using workspaces::git;
 
 // "/owner/name.git/...".
 [[nodiscard]] bool is_git_path(const ServerRequest& request);
