@@ -14,6 +14,7 @@
 set -euo pipefail
 
 build=$(realpath "$1")
+here=$(dirname "$(realpath "$0")")
 skip() { echo "SKIPPED: $*"; exit 0; }
 [[ -n ${TIMMY_SYSTEMD:-} ]] || skip "takes ten minutes; ./dev faults --all runs it"
 [[ $(id -u) == 0 ]] || skip "needs root to start a container"
@@ -140,93 +141,8 @@ systemd-nspawn --quiet --register=no --system-call-filter='landlock_create_rules
   >"$work"/boot.log 2>&1 </dev/null &
 nspawn=$!
 
-# --- words ----------------------------------------------------------------------------------------
-
-init=
-in_it() { nsenter -t "$init" -a "$@"; }
-ctl() { in_it systemctl "$@"; }
-as_host() { in_it env TIMMY_SYSTEM=1 HERMES_HOME=/var/lib/hermes "$@"; }
-as_ada() {
-  in_it runuser -u ada -- env -i HOME=/home/ada PATH=/usr/bin:/bin "XDG_RUNTIME_DIR=/run/user/$ada" "$@"
-}
-adas() { as_ada systemctl --user "$@"; }
-whose=as_host
-deadman() { "$whose" /usr/local/bin/timmy-host deadman "$@"; }
-main_pid() { ctl show -P MainPID "$1"; }
-say() { printf '\n== %s\n' "$*"; }
-fail() {
-  echo "FAILED: $*"
-  deadman status || true
-  deadman history || true
-  in_it journalctl --no-pager -o short-monotonic -n 60 || true
-  exit 1
-}
-# until_true SECONDS WHAT COMMAND...
-until_true() {
-  local limit=$1 what=$2 start=$SECONDS
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS - start < limit)) || fail "$what: not within $limit s"
-    sleep 0.2
-  done
-  echo "$what (after $((SECONDS - start)) s)"
-}
-# How often systemd began to start a unit since the mark was set: UNIT [PATTERN]. A unit of
-# Type=notify is "Starting" first, one of Type=simple "Started" at once.
-mark() {
-  since=$(in_it date +'%Y-%m-%d %H:%M:%S.%6N')
-  before=$(count_records)
-}
-starts() {
-  in_it journalctl --no-pager -o cat -u "$1" --since "$since" _PID=1 |
-    grep -cE "^(Starting timmy-host|Started hermes-agent)" || true
-}
-expect_starts() {
-  local seen
-  seen=$(starts "$1")
-  [[ $seen == "$2" ]] || fail "$1 was started $seen times, not $2"
-  echo "$1: started $seen times"
-}
-# The same of a unit of Ada's systemd, in whose words each is "Started".
-expect_adas_starts() {
-  local seen
-  seen=$(in_it journalctl --no-pager -o cat --since "$since" "USER_UNIT=$1.service" |
-    grep -c "^Started $1" || true)
-  [[ $seen == "$2" ]] || fail "$1 was started $seen times, not $2"
-  echo "$1: started $seen times"
-}
-# The agent gets SIGNAL, and WHO restarts it, once.
-restarted_once() {
-  mark
-  in_it kill "-$1" "$(main_pid hermes-agent)"
-  until_true 30 "$2 restarted it" recorded_after hermes restarted
-  until_true 60 "and it is well again" recorded_after hermes healthy
-  expect_starts hermes-agent 1
-}
-# It dies, and again at each start.
-given_up_after_three() {
-  mark
-  touch "$root"/var/lib/hermes-agent/broken
-  in_it kill -KILL "$(main_pid hermes-agent)"
-  until_true 120 "hands off" recorded_after hermes handed_off
-  sleep 20
-  expect_starts hermes-agent 3
-  rm "$root"/var/lib/hermes-agent/broken
-}
-recorded() { deadman history "$1" | grep -qE " $2 "; }
-# The same, since the mark: by how many there were, for records' times are whole seconds.
-count_records() { deadman history --limit 500 | tail -n +2 | wc -l; }
-recorded_after() {
-  deadman history --limit 500 | tail -n +2 | head -n "$(($(count_records) - before))" |
-    grep -qE " $1 +$2 "
-}
-stands() { deadman status | grep -qE "^$1 +$2 "; }
-answers() { in_it env TIMMY_SYSTEM=1 /usr/local/bin/timmy-host status; }
-# A change of the host's unit: LINE... in [Service], or as they name their section.
-drop_in() {
-  printf '%s\n' '[Service]' "$@" >"$units"/timmy-host.service.d/test.conf
-  ctl daemon-reload
-}
+# shellcheck source=tests/systemd/words.sh
+source "$here"/words.sh
 
 for _ in $(seq 150); do
   init=$(pgrep -P "$nspawn" | head -1 || true)
@@ -375,77 +291,15 @@ for event in restarting restarted handed_off; do
   echo "$event: $(audited $event) times, in the history as in the audit"
 done
 
-say "under the hardened units a look may leave its files behind, and make no name space"
-case $(uname -m) in
-  x86_64) unshare=272 ;;
-  aarch64) unshare=97 ;;
-  *) fail "the number of unshare(2) is not known here" ;;
-esac
-for unit in timmy-host timmy-deadman; do
-  mkdir -p "$units/$unit.service.d"
-  # CLONE_FILES, CLONE_NEWUSER.
-  printf '[Service]\nExecStartPre=%s\nExecStartPre=%s\n' \
-    "/usr/bin/perl -e 'exit(syscall($unshare, 0x400) != 0)'" \
-    "/usr/bin/perl -e 'exit(syscall($unshare, 0x10000000) == 0)'" >"$units/$unit.service.d/unshare.conf"
-done
-ctl daemon-reload
-for unit in timmy-host timmy-deadman; do
-  ctl restart "$unit" || fail "$unit does not start so"
-  echo "$unit: so it is"
-  rm "$units/$unit.service.d/unshare.conf"
-done
-ctl daemon-reload
-
-say "under the hardened units an agent works, and the host's gates judge it"
-in_it systemd-run --quiet --unit=forge /usr/local/bin/timmy-forge --seed --quiet --port 3456 \
-  --token-file /var/lib/hermes/gitea_token --git /srv/git
-until_true 10 "a forge runs" in_it chown timmy: /var/lib/hermes/gitea_token
-cat >"$root"/usr/local/bin/demo-agent <<'AGENT'
-#!/bin/sh
-set -e
-sed -i s/recieve/receive/ README.md
-git commit --quiet --all --message 'Spell receive'
-AGENT
-chmod 755 "$root"/usr/local/bin/demo-agent
-echo '{ "day": { "tokens": 100000 } }' >"$root"/var/lib/hermes/token_budget.json
-mkdir -p "$root"/etc/timmy-host/playbooks
-cat >"$root"/etc/timmy-host/playbooks/agent-lanes.json <<'JSON'
-{ "version": 1, "lanes": { "demo": { "agent": { "kind": "command", "program": "/usr/local/bin/demo-agent" } } } }
-JSON
-cat >"$root"/etc/timmy-host/playbooks/typo-fixer.yaml <<'YAML'
-name: typo-fixer
-description: Mends a word.
-lane: demo
-matching: { title: "(?i)typo", authors: ["*"] }
-limits: { attempts: 1, tokens: 10000, wall: 1m, stall: 20s }
-gates:
-  commands: [{ name: verify, run: [.timmy/verify], timeout: 30s }]
-  tests: [{ command: verify, pattern: "[1-9][0-9]* passed" }]
-prompt: Mend what issue {{issue.number}} is about, and commit it.
-YAML
-cat >"$root"/etc/timmy-host/host.yaml <<'YAML'
-defaults:
-  gitea: { url: "http://127.0.0.1:3456" }
-  playbooks: { typo-fixer: { enabled: true, repositories: ["demo/*"] } }
-YAML
-ctl start timmy-runner.socket
-ctl restart timmy-host
-items() { as_host /usr/local/bin/timmy-host playbooks runs; }
-item_is() { items | grep -qE " $1( |$)"; }
-ended() { items | grep -qE ' (done|declined|failed|stopped)( |$)'; }
-until_true 90 "the item has ended" ended
-item_is "done" || { items; fail "its work is not done"; }
-items
-ctl is-active --quiet timmy-runner.service || fail "the agent ran beside timmy-runner"
-as_host /usr/local/bin/timmy-host status | tee "$work"/status | grep '^!' || true
-! grep -E 'no agent can be started|caged without.*(capabilities|seccomp)' "$work"/status ||
-  fail "the hardened units are in the cage's way"
+# shellcheck source=tests/systemd/hardened.sh
+source "$here"/hardened.sh
 
 say "a user's own systemd and deadman: agents run, and are seen alive"
 in_it useradd --create-home ada
 ada=$(in_it id -u ada)
 ctl start "user@$ada.service"
 adas start agent@moon agent@tide agent@fog deadman.timer
+# shellcheck disable=SC2034 # of words.sh
 whose=as_ada
 until_true 20 "moon alive" stands moon alive
 until_true 20 "tide alive" stands tide alive
@@ -491,6 +345,7 @@ echo "fog: three failures, each with its status"
 say "what Ada's deadman recorded"
 deadman history
 say "what the host's deadman recorded"
+# shellcheck disable=SC2034 # of words.sh
 whose=as_host
 deadman history
 echo
