@@ -132,9 +132,8 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
                       },
                   .live = [this] { return dispatcher_->live(); },
                   .hand_over =
-                      [this](std::string from, std::string to, std::string why, Reply<int> reply) {
-                        dispatcher_->hand_over(std::move(from), std::move(to), std::move(why),
-                                               std::move(reply));
+                      [this](dispatch::HandOver order, Reply<int> reply) {
+                        dispatcher_->hand_over(std::move(order), std::move(reply));
                       },
                   .log = ground_.log.named("dispatch")}),
       drain_(ground_.loop) {

@@ -6,10 +6,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/plural.hpp"
 #include "services/audit.hpp"
 #include "store/store.hpp"
 
 namespace host {
+namespace {
+
+AuditEntry entry_of(const deadman::DueHandOver& due, const dispatch::Item& item,
+                    std::string_view result, WallTime at) {
+  return {at, "deadman, watch " + due.watch, "dispatch.hand_over", item.subject(),
+          fmt::format("{}: item {} from lane {} to {}; {}", result, item.id.value(), due.from,
+                      due.to, due.why)};
+}
+
+}  // namespace
 
 void LaneHandOver::act(const deadman::Survey& survey, const deadman::Moment& now) {
   look_at_lanes(survey.settings);
@@ -38,12 +49,8 @@ void LaneHandOver::look_at_lanes(const deadman::Settings& settings) {
   const auto lanes = world_.lanes();
   const auto before = std::exchange(faults_, {});
   for (const auto& watch : settings.watches) {
-    if (!watch.dispatch) continue;
-    for (const auto& lane : {watch.dispatch->from, watch.dispatch->to})
-      if (!lanes.contains(lane))
-        faults_.emplace(watch.name, fmt::format("deadman.yaml: watch.{}.dispatch names lane {}, "
-                                                "which agent-lanes.json has not",
-                                                watch.name, lane));
+    for (const auto& missing : deadman::missing_lanes(watch, lanes))
+      faults_.emplace(watch.name, "deadman.yaml: " + missing.text);
   }
   for (const auto& [watch, fault] : faults_)
     if (const auto known = before.find(watch); known == before.end() || known->second != fault)
@@ -51,33 +58,29 @@ void LaneHandOver::look_at_lanes(const deadman::Settings& settings) {
 }
 
 void LaneHandOver::hand_over(const deadman::DueHandOver& due) {
-  world_.hand_over(due.from, due.to, due.why, [this, due](const Result<int>& moved) {
+  const auto note = [due, &clock = world_.clock](Unit& unit, const dispatch::Item& gone) {
+    write_audit(unit, entry_of(due, gone, "ok", clock.wall()));
+  };
+  world_.hand_over({due.from, due.to, due.why, note}, [this, due](const Result<int>& moved) {
     if (!moved.ok()) return world_.log.error("{}: {}", due.watch, moved.error().what());
     if (moved.value() == 0) return;
-    const auto text = fmt::format("{} items; {}", moved.value(), due.why);
-    world_.log.warn("lane {} to {}: {}", due.from, due.to, text);
-    audit(due, "ok: " + text);
+    world_.log.warn("lane {} to {}: {}; {}", due.from, due.to, plural(moved.value(), "item"),
+                    due.why);
   });
 }
 
 void LaneHandOver::rehearse(const deadman::DueHandOver& due) {
-  std::string fresh;
-  for (const auto& item : world_.live())
-    if (item.waits_for_agent_of(due.from) && told_[due.watch].insert(item.id).second)
-      fresh += (fresh.empty() ? "" : ", ") + item.subject();
-  if (fresh.empty()) return;
-  world_.log.warn("dry run: lane {} to {}: {} would go; {}", due.from, due.to, fresh, due.why);
-  audit(due, fmt::format("dry run: {}; {}", fresh, due.why));
-}
-
-void LaneHandOver::audit(const deadman::DueHandOver& due, std::string result) {
-  const AuditEntry entry{world_.clock.wall(), "deadman, watch " + due.watch, "dispatch.hand_over",
-                         fmt::format("lane {} to {}", due.from, due.to), std::move(result)};
-  world_.store.submit([entry](Unit& unit) { write_audit(unit, entry); },
-                      [log = world_.log](const Status& written) {
-                        if (!written.ok())
-                          log.warn("a hand-over is not in the audit: {}", written.error().what());
-                      });
+  for (const auto& item : world_.live()) {
+    if (!item.waits_for_agent_of(due.from) || !told_[due.watch].insert(item.id).second) continue;
+    world_.log.warn("dry run: lane {} to {}: {} would go; {}", due.from, due.to, item.subject(),
+                    due.why);
+    world_.store.submit([entry = entry_of(due, item, "dry run", world_.clock.wall())](
+                            Unit& unit) { write_audit(unit, entry); },
+                        [log = world_.log](const Status& written) {
+                          if (!written.ok())
+                            log.warn("a hand-over is not in the audit: {}", written.error().what());
+                        });
+  }
 }
 
 }  // namespace host

@@ -11,7 +11,7 @@
 #include "base/result.hpp"
 #include "deadman/hand_over.hpp"
 #include "deadman/watchman.hpp"
-#include "dispatch/item.hpp"
+#include "dispatch/dispatcher.hpp"
 
 namespace host {
 
@@ -24,15 +24,14 @@ struct LaneHandOverWorld {
   std::function<std::set<std::string>()> lanes;
   std::function<std::vector<dispatch::Item>()> live;  // items that have not ended
   // Dispatcher::hand_over().
-  std::function<void(std::string from, std::string to, std::string why, Reply<int> reply)>
-      hand_over;
+  std::function<void(dispatch::HandOver order, Reply<int> reply)> hand_over;
   Log log;
 };
 
 // `dispatch` of deadman.yaml: the work of an agent that is dead goes on in another lane. It is the
 // host's own, by what is kept of all looks, whoever took them; so it is done again at each look for
-// what has come since, and a host that ends in between loses nothing. Each time that work goes is
-// audited. Loop thread.
+// what has come since, and a host that ends in between loses nothing. Each item that goes has a
+// line in the audit, written in the unit of work in which it goes. Loop thread.
 class LaneHandOver {
  public:
   explicit LaneHandOver(LaneHandOverWorld world) : world_(std::move(world)) {}
@@ -47,7 +46,6 @@ class LaneHandOver {
   void look_at_lanes(const deadman::Settings& settings);
   void hand_over(const deadman::DueHandOver& due);
   void rehearse(const deadman::DueHandOver& due);
-  void audit(const deadman::DueHandOver& due, std::string result);
 
   LaneHandOverWorld world_;
   std::map<std::string, std::string> faults_;               // by watch

@@ -43,11 +43,12 @@ class LaneHandOverTest : public ::testing::Test {
     items_.push_back(item);
   }
   // As a dispatcher does it.
-  int move_items(const std::string& from, const std::string& to) {
+  int move_items(const dispatch::HandOver& order) {
     int count = 0;
     for (auto& item : items_)
-      if (item.waits_for_agent_of(from)) {
-        item.lane = to;
+      if (item.waits_for_agent_of(order.from)) {
+        item.lane = order.to;
+        store_.run_now([&](Unit& unit) { order.note(unit, item); });
         ++count;
       }
     return count;
@@ -80,8 +81,8 @@ class LaneHandOverTest : public ::testing::Test {
        .clock = loop_.clock(),
        .lanes = [this] { return lanes_; },
        .live = [this] { return items_; },
-       .hand_over = [this](const std::string& from, const std::string& to, const std::string&,
-                           const Reply<int>& reply) { reply(move_items(from, to)); },
+       .hand_over = [this](const dispatch::HandOver& order,
+                           const Reply<int>& reply) { reply(move_items(order)); },
        .log = Log::to_memory(lines_)}};
 };
 
@@ -95,9 +96,10 @@ TEST_F(LaneHandOverTest, ADeadAgentsWorkGoesToTheOtherLaneAndThatIsAudited) {
   look();
   EXPECT_THAT(lanes_of_items(), ElementsAre("spare", "code", "other"))
       << "what its agent is through with stays";
-  EXPECT_THAT(audited(),
-              ElementsAre("deadman, watch hermes | dispatch.hand_over | lane code to spare | "
-                          "ok: 1 items; hermes has given no sign of life for 40m"));
+  EXPECT_THAT(
+      audited(),
+      ElementsAre("deadman, watch hermes | dispatch.hand_over | org/app#1 | ok: item 1 from "
+                  "lane code to spare; hermes has given no sign of life for 40m"));
 }
 
 TEST_F(LaneHandOverTest, TheWorkOfOneThatNobodyMayRestartWaitsForNoHandOff) {
@@ -131,10 +133,12 @@ TEST_F(LaneHandOverTest, InADryRunNothingMovesAndEachItemIsToldOnce) {
   look();
   look();
   EXPECT_THAT(lanes_of_items(), ElementsAre("code"));
-  EXPECT_THAT(audited(), ElementsAre(HasSubstr("dry run: org/app#1; hermes has given no sign")));
+  EXPECT_THAT(
+      audited(),
+      ElementsAre(HasSubstr("org/app#1 | dry run: item 1 from lane code to spare; hermes has")));
   add_item(2, "code");
   look();
-  EXPECT_THAT(audited().back(), HasSubstr("dry run: org/app#2;"));
+  EXPECT_THAT(audited().back(), HasSubstr("org/app#2 | dry run"));
 }
 
 TEST_F(LaneHandOverTest, ALaneThatThereIsNotIsToldBeforeAnybodyIsDead) {
@@ -142,7 +146,7 @@ TEST_F(LaneHandOverTest, ALaneThatThereIsNotIsToldBeforeAnybodyIsDead) {
   look();
   look();
   EXPECT_THAT(hand_over_.faults(),
-              ElementsAre(HasSubstr("watch.hermes.dispatch names lane spare")));
+              ElementsAre(HasSubstr("watch.hermes.dispatch.to names lane spare")));
   EXPECT_EQ(lines_->size(), 1U) << "once";
   add_item(1, "code");
   dies();

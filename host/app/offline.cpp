@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "app/deadman_check.hpp"
 #include "app/deadman_report.hpp"
 #include "app/dispatch_rules.hpp"
 #include "app/enforcement.hpp"
@@ -251,6 +252,10 @@ ConfigCheck offline_check(const std::filesystem::path& config, const std::string
     const auto rules = load_rules(loaded.config, paths);
     check.errors.insert(check.errors.end(), rules.faults.begin(), rules.faults.end());
     check.warnings.insert(check.warnings.end(), rules.warnings.begin(), rules.warnings.end());
+    const auto deadman =
+        check_deadman(loaded.config, paths, [&] { return ask_own_login(loaded.config); });
+    check.errors.insert(check.errors.end(), deadman.errors.begin(), deadman.errors.end());
+    check.warnings.insert(check.warnings.end(), deadman.warnings.begin(), deadman.warnings.end());
   } catch (const ConfigError& error) {
     check.errors = error.problems();
   }

@@ -37,7 +37,8 @@ namespace host {
 
 // Everything that would keep a host from starting with this file, or an enabled plugin from running
 // by it. Errors: the file's own problems; for each host that it has an entry for, what the schemas
-// of its plugins refuse; plugins that this host enables and does not have, or has to refuse.
+// of its plugins refuse; plugins that this host enables and does not have, or has to refuse; and of
+// deadman.yaml what check_deadman() finds, for which the forge may be asked.
 // Warnings: what a plugin lacks otherwise, such as grants; and of hosts other than this one what
 // can't be known here, such as which plugins are installed there.
 struct ConfigCheck {

@@ -69,7 +69,9 @@ std::vector<Command> config_commands() {
        .details =
            "Checks the whole file; for every host's entry, the config of each plugin that it "
            "enables "
-           "by the plugin's own schema; and here, the playbooks that it enables and the lanes. A "
+           "by the plugin's own schema; and here, the playbooks that it enables, the lanes, and "
+           "deadman.yaml, for which the forge is asked whose the token is where somebody's work is "
+           "watched. A "
            "plugin or playbook that is enabled here and not installed, or refused, is an error, a "
            "missing grant a warning. Exit status 0 without errors, 78 with, 66 without a file.",
        .examples = {"timmy-host --check-config",

@@ -146,6 +146,7 @@ int test(Session& session, const Given& given) {
       deadman::shortcomings(settings, watch, sign, {.runner = runner, .user = ::geteuid()});
   if (!seen_from_outside(watch))
     for (auto& line : plugin_shortcomings(session, watch)) lacks.push_back(std::move(line));
+  for (auto& line : dispatch_shortcomings(session, watch)) lacks.push_back(std::move(line));
   print_rehearsal(session.out, watch, deadman::rehearse_death(settings, watch), lacks,
                   session.json);
   return lacks.empty() ? 0 : 1;

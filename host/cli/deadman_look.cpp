@@ -110,24 +110,33 @@ class Signs {
   Signs(const Session& session, const std::vector<deadman::Watch>& watches,
         deadman::StampLooker& stamps)
       : session_(session), stamps_(stamps) {
-    for (const auto& watch : watches) (void)fresh(watch);
+    for (const auto& watch : watches) seen_[watch.name] = look(watch);
   }
-  // Looks again where the lock, or what was done about others, took its time. What hung before is
-  // known to hang, and not waited for.
-  const Sign& fresh(const deadman::Watch& watch) {
-    auto& [sign, at] = seen_[watch.name];
-    const auto now = SystemClock().monotonic();
-    if (at == MonotonicTime() || now - at > deadman::longest_fresh(watch.rules.after)) {
-      sign = look_at(session_, watch, stamps_);
-      at = SystemClock().monotonic();
-    }
-    return sign;
+  // Looks again where the lock, or what was done about others, took its time, and where another
+  // deadman judged after that look. What hung before is known to hang, and not waited for.
+  const Sign& fresh(const deadman::Watch& watch, const deadman::Silence& kept) {
+    auto& seen = seen_[watch.name];
+    if (kept.may_have_later_than(seen.began) ||
+        now().at - seen.ended > deadman::longest_fresh(watch.rules.after))
+      seen = look(watch);
+    return seen.sign;
   }
 
  private:
+  struct Seen {
+    Sign sign;
+    deadman::Moment began;
+    Duration ended{};
+  };
+  [[nodiscard]] Seen look(const deadman::Watch& watch) {
+    auto began = now();
+    auto sign = look_at(session_, watch, stamps_);
+    return {std::move(sign), std::move(began), now().at};
+  }
+
   const Session& session_;
   deadman::StampLooker& stamps_;
-  std::map<std::string, std::pair<Sign, MonotonicTime>> seen_;  // by watch
+  std::map<std::string, Seen> seen_;  // by watch
 };
 
 // Each by a round of its own, so that what was seen of it is kept before the next is judged.
@@ -156,7 +165,8 @@ std::vector<deadman::Record> look_and_act(const Session& session, const deadman:
              .runner = runner,
              .look =
                  [&](const auto& each) {
-                   return as_judged(signs.fresh(each), each, state, runner);
+                   return as_judged(signs.fresh(each, silence_of(state, each)), each, state,
+                                    runner);
                  },
              .keep = [&](const deadman::State& kept) { file.save(kept); },
              .unit_state = [&](const auto& each) { return describe_unit(each, runner); }})

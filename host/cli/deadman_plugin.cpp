@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/deadman_plugin.hpp"
 
+#include "app/deadman_check.hpp"
 #include "app/offline.hpp"
 #include "base/result.hpp"
 #include "plugins/grants.hpp"
@@ -39,6 +40,18 @@ std::vector<std::string> plugin_shortcomings(const Session& session, const deadm
   if (config.dry_run || found->second.dry_run)
     lines.emplace_back("the plugin deadman runs dry, by host.yaml, so nothing would be restarted");
   return lines;
+}
+
+std::vector<std::string> dispatch_shortcomings(const Session& session,
+                                               const deadman::Watch& watch) {
+  if (!watch.dispatch) return {};
+  const auto lines = attempt([&] {
+    const auto loaded = load_or_default(session.config, session.host_name, session.paths);
+    return hand_over_shortcomings(loaded.config, session.paths, watch);
+  });
+  if (lines.ok()) return lines.value();
+  return {"whether its work would go on in another lane can't be said: " +
+          std::string(lines.error().what())};
 }
 
 }  // namespace host::cli

@@ -14,4 +14,8 @@ namespace host::cli {
 [[nodiscard]] std::vector<std::string> plugin_shortcomings(const Session& session,
                                                            const deadman::Watch& watch);
 
+// What keeps a running host from having the work of `watch` go on in another lane: a line each.
+[[nodiscard]] std::vector<std::string> dispatch_shortcomings(const Session& session,
+                                                             const deadman::Watch& watch);
+
 }  // namespace host::cli

@@ -102,6 +102,26 @@ TEST_F(DeadmanCommandTest, NobodyWaitsForTheLockWhileAStampIsLookedAt) {
   EXPECT_TRUE(is_locked(open_lock())) << "this shows nothing";
 }
 
+TEST_F(DeadmanCommandTest, WhatAnotherDeadmanJudgedWhileItLookedIsNotTakenBack) {
+  EXPECT_EQ(run({"deadman", "--once"}), 0) << err_.str();
+  Session session{.out = out_, .err = err_, .paths = Paths::from(Environment::of_process())};
+  int looks = 0;
+  const auto look = [&](const auto&, const auto&) {
+    if (++looks > 1) return deadman::Sign{deadman::Sign::Kind::there, "newer"};
+    auto state = deadman::read_state(state_file());
+    (void)state.targets.at("hermes").silence.look({deadman::Sign::Kind::there, "newer"}, now(),
+                                                  std::chrono::minutes(10));
+    deadman::StateFile(state_file()).save(state);
+    return deadman::Sign{deadman::Sign::Kind::there, "older"};
+  };
+  const auto settings =
+      deadman::load_settings(deadman::settings_path(session.paths), session.paths);
+  (void)act(session, settings, deadman::StampLooker(std::chrono::hours(1), look));
+  EXPECT_EQ(looks, 2);
+  EXPECT_EQ(deadman::read_state(state_file()).targets.at("hermes").silence.mark, "newer")
+      << "an older sign was taken for life";
+}
+
 TEST_F(DeadmanCommandTest, WhatWasSeenOfOneIsKeptBeforeTheNextIsLookedAt) {
   // The alert of "b" is run between the looks, and shows what is kept by then.
   const auto copy = folder_ / "copy";
@@ -228,6 +248,19 @@ TEST_F(DeadmanCommandTest, WhatKeepsThePluginFromAWatchIsAShortcomingOfItsTest) 
               AllOf(Not(HasSubstr("process.watch")), Not(HasSubstr("process.restart")),
                     ContainsRegex("died .*/bin/true")));
   EXPECT_THAT(shown("defaults: [\n"), HasSubstr("can't be said"));
+}
+
+TEST_F(DeadmanCommandTest, ALaneThatThereIsNotIsAShortcomingAndAnErrorOfTheConfig) {
+  configure("alert: [/bin/true]\nwatch: { hermes: { stamp: " + stamp() +
+            ", dispatch: { from: code, to: nowhere } } }\n");
+  std::filesystem::create_directory(folder_ / "playbooks");
+  write_atomically(folder_ / "playbooks" / "agent-lanes.json",
+                   R"({"lanes": {"code": {"agent": {"kind": "hermes"}}}})", 0600);
+  write_config("defaults: {}\n");
+  EXPECT_EQ(run({"deadman", "test", "hermes"}), 1);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("names lane nowhere"), Not(HasSubstr("lane code,"))));
+  EXPECT_EQ(run({"--check-config"}), 78);
+  EXPECT_THAT(out_.str(), ContainsRegex("deadman.yaml:2:[0-9]+: watch.hermes.dispatch.to names"));
 }
 
 TEST_F(DeadmanCommandTest, WhatIsCarriedOverIsSaidOnceAlsoWhereOnlyThePluginLooks) {

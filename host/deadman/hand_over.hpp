@@ -26,4 +26,12 @@ struct DueHandOver {
                                                       const std::set<std::string>& withheld,
                                                       const Moment& now);
 
+// A lane that `dispatch` names and that there is none of among `lanes`.
+struct MissingLane {
+  std::string key;   // of `dispatch`: "from", "to"
+  std::string text;  // for people, and what was probably meant
+};
+[[nodiscard]] std::vector<MissingLane> missing_lanes(const Watch& watch,
+                                                     const std::set<std::string>& lanes);
+
 }  // namespace host::deadman

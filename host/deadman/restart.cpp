@@ -20,24 +20,25 @@ bool is_service_name(const std::string& text) {
 
 Errand errand_of(const Restart& restart, const std::string& name) {
   std::vector<std::string> arguments;
-  std::vector<std::string> programs;
   const auto add = [&](std::initializer_list<std::string> more) {
     arguments.insert(arguments.end(), more);
   };
   add({restart.unit.empty() ? "/usr/bin/systemd-run" : "/usr/bin/systemctl"});
   if (restart.manager == Restart::Manager::user) add({"--user"});
-  // Taken is enough: whether it helped is seen by the signs. A wait for a slow start would hold the
-  // lock meanwhile, and ends nothing when it is cut off.
-  add({"--no-ask-password", "--no-block"});
+  add({"--no-ask-password"});
   if (!restart.unit.empty()) {
-    add({"restart", "--", restart.unit});
-  } else {
-    add({"--quiet", "--collect", "--unit=timmy-deadman-" + name, "--property=RuntimeMaxSec=300",
-         "--"});
-    arguments.insert(arguments.end(), restart.command.begin(), restart.command.end());
-    programs = {restart.command.front()};
+    // Taken is enough: whether it helped is seen by the signs. A wait for a slow start would hold
+    // the lock meanwhile, and ends nothing when it is cut off.
+    add({"--no-block", "restart", "--", restart.unit});
+    return {.arguments = std::move(arguments)};
   }
-  return {.arguments = std::move(arguments), .programs = std::move(programs)};
+  // Its unit is gone when it has ended, so who does not wait never hears how.
+  add({"--wait", "--collect", "--unit=timmy-deadman-" + name, "--property=RuntimeMaxSec=300",
+       "--"});
+  arguments.insert(arguments.end(), restart.command.begin(), restart.command.end());
+  return {.arguments = std::move(arguments),
+          .programs = {restart.command.front()},
+          .limit = kCommandWait};
 }
 
 }  // namespace host::deadman

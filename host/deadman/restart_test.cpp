@@ -20,7 +20,7 @@ TEST(Restart, OfAUnitIsThatVerbOnThatUnit) {
 TEST(Restart, OfACommandIsSystemdsChildAndNoShells) {
   EXPECT_THAT(
       errand_of({.command = {"/opt/agent", "restart", "; rm -rf /", "$(x)"}}, "a").arguments,
-      ElementsAre("/usr/bin/systemd-run", "--no-ask-password", "--no-block", "--quiet", "--collect",
+      ElementsAre("/usr/bin/systemd-run", "--no-ask-password", "--wait", "--collect",
                   "--unit=timmy-deadman-a", "--property=RuntimeMaxSec=300", "--", "/opt/agent",
                   "restart", "; rm -rf /", "$(x)"));
   EXPECT_THAT(errand_of({.command = {"/opt/agent", "restart"}}, "a").programs,

@@ -141,13 +141,12 @@ void Round::restart(const Watch& watch, Target& target, Json evidence) {
   }
   outside_.keep(state_);
   TIMMY_FAILPOINT("deadman.before_restart");
-  const auto ending = outside_.runner.run(errand);
+  const auto done = run_restart(*watch.restart, watch.name, outside_.runner);
   TIMMY_FAILPOINT("deadman.after_restart");
   target.intent.reset();
-  if (!ending.ok) ++target.failed;
-  const auto text =
-      ending.ok ? std::string("systemd took the restart") : "the restart failed: " + ending.text;
-  record(watch, ending.ok ? Event::restarted : Event::restart_failed, text,
+  if (!done.ok) ++target.failed;
+  const auto& text = done.text;
+  record(watch, done.ok ? Event::restarted : Event::restart_failed, text,
          {{"command", errand.arguments}, {"unit", unit_of(*watch.restart, watch.name)}});
   if (Alert* const death = target.telling.find(Event::died)) death->then = lasting(text);
   outside_.keep(state_);

@@ -98,7 +98,7 @@ Ending watch(Child& child, Tail& tail, Duration limit) {
         end - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
       kill_and_reap(child);
-      return {false, "took longer than " + format_duration(limit)};
+      return {false, "took longer than " + format_duration(limit), tail.text(), true};
     }
     (void)::poll(watched.data(), watched.size(), static_cast<int>(left.count()));
     // Its end may come before the program's, which poll would then tell without end.

@@ -25,6 +25,7 @@ struct Ending {
   bool ok = false;
   std::string text;    // "status 1: Access denied", for records
   std::string output;  // the last of what it printed, both streams
+  bool late = false;   // it had not ended by its limit
 };
 
 class Runner {

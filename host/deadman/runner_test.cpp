@@ -54,6 +54,8 @@ TEST(ProgramRunner, EndsWhatTakesTooLong) {
   const auto hung = run({.arguments = {"/bin/sleep", "100"}, .limit = 50ms});
   EXPECT_FALSE(hung.ok);
   EXPECT_EQ(hung.text, "took longer than 50ms");
+  EXPECT_TRUE(hung.late);
+  EXPECT_FALSE(run({.arguments = {"/bin/false"}}).late);
 }
 
 // Keeps a process from ending, also by SIGKILL, as a wait in the kernel would: whoever traces it is

@@ -15,6 +15,10 @@ bool Silence::begins_anew(const Moment& now) const {
   return now.boot.empty() || now.boot != looked.boot || now.at < looked.at;
 }
 
+bool Silence::may_have_later_than(const Moment& seen) const {
+  return !seen.boot.empty() && seen.boot == looked.boot && seen.at <= looked.at;
+}
+
 Sight Silence::look(const Sign& sign, const Moment& now, Duration after) {
   const bool first = begins_anew(now);
   const auto passed = first ? Duration::zero() : std::min(now.at - looked.at, after / 2);

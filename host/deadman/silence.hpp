@@ -79,6 +79,11 @@ struct Silence {
   // behind the last look's, as after a virtual machine's restored snapshot, is another boot too.
   [[nodiscard]] bool begins_anew(const Moment& now) const;
 
+  // Whether what was judged last may be a later sign than one whose look began at `seen`: that one,
+  // taken in now, would be another mark than the last and so pass for life. To be asked with the
+  // state in hand.
+  [[nodiscard]] bool may_have_later_than(const Moment& seen) const;
+
   // Takes a look in. Only time in which somebody looked counts as silence: of the time since the
   // last look at most half of `after`, so that one look after a long pause of the looker never
   // finds anybody dead. A first look never does.

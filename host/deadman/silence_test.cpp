@@ -130,6 +130,16 @@ const Story kStories[] = {
 INSTANTIATE_TEST_SUITE_P(Silence, SilenceStory, ::testing::ValuesIn(kStories),
                          [](const auto& each) { return each.param.name; });
 
+TEST(Silence, KnowsThatALookWasOvertaken) {
+  Silence silence;
+  EXPECT_FALSE(silence.may_have_later_than({"one", 1min})) << "nobody has judged yet";
+  silence.look(there("b"), {"one", 4min}, kAfter);
+  EXPECT_TRUE(silence.may_have_later_than({"one", 3min}));
+  EXPECT_TRUE(silence.may_have_later_than({"one", 4min})) << "nobody knows which came first";
+  EXPECT_FALSE(silence.may_have_later_than({"one", 5min}));
+  EXPECT_FALSE(silence.may_have_later_than({"two", 3min})) << "that is another boot's clock";
+}
+
 TEST(Silence, TellsHowLongAfterTheOneBeforeASignCame) {
   Silence silence;
   EXPECT_FALSE(silence.look(there("a"), {"one", 0min}, kAfter).beat) << "it may be an old one";

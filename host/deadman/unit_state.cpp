@@ -115,6 +115,26 @@ UnitState ask_for_unit(Restart::Manager manager, const std::string& unit, Runner
   return parse_unit_state(ending.output);
 }
 
+RestartOutcome run_restart(const Restart& restart, const std::string& name, Runner& runner) {
+  const auto ending = runner.run(errand_of(restart, name));
+  if (ending.ok)
+    return {true, restart.unit.empty() ? "the command ended well" : "systemd took the restart"};
+  if (restart.unit.empty() && ending.late) {
+    // Either it is slow, or systemd is.
+    const auto unit = unit_of(restart, name);
+    const auto state = attempt([&] { return ask_for_unit(restart.manager, unit, runner); });
+    const auto waited = format_duration(kCommandWait);
+    if (state.ok() && (state.value().active == "active" || state.value().active == "activating"))
+      return {true, fmt::format("the command goes on after {}; how {} ends is in the journal alone",
+                                waited, unit)};
+    return {false, fmt::format("the restart failed: systemd did not say within {} how {} ended; "
+                               "now: {}",
+                               waited, unit,
+                               state.ok() ? to_text(state.value()) : state.error().message())};
+  }
+  return {false, "the restart failed: " + ending.text};
+}
+
 std::string describe_unit(const Watch& watch, Runner& runner) {
   if (!watch.restart) return "";
   const auto unit = unit_of(*watch.restart, watch.name);

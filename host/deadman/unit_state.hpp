@@ -34,6 +34,15 @@ struct UnitState {
 // What ask_for_unit() takes for an answer. Throws Error{invalid}.
 [[nodiscard]] UnitState parse_unit_state(std::string_view output);
 
+// What came of a restart, as far as it is known when this returns; throws nothing.
+struct RestartOutcome {
+  bool ok = false;  // of a unit: the manager took it; of a command: it ended well, or goes on still
+  std::string text;  // for people: "the restart failed: status 7: ..."
+};
+// Has it done, by errand_of(). Blocks for half a minute at worst.
+[[nodiscard]] RestartOutcome run_restart(const Restart& restart, const std::string& name,
+                                         Runner& runner);
+
 // How the manager sees the unit of a watch now, for evidence: its name and to_text(), or why it
 // can't be asked; "" without a restart. Throws nothing.
 [[nodiscard]] std::string describe_unit(const Watch& watch, Runner& runner);

@@ -118,15 +118,15 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
   // Before the lock is taken: a look that hangs, as at a file system that is gone, must not keep
   // the one-shots from theirs.
   let_others();
+  const auto began = now();
   auto seen = look_outside(looked.watch, order);
   const auto at = clock_.monotonic();
-  const auto turn = minute().turn;
   auto file = open_state(all.dry_run);
-  // Who had the state may have judged a later sign: an older one after it would be taken for life.
-  if (minute().turn < turn || clock_.monotonic() - at > longest_fresh(looked.watch.rules.after))
-    seen = look_outside(looked.watch, order);
   State& state = looked.state = file.load(all, clock_.wall());
   looked.records = bring_into_line(state, all, now(), clock_.wall());
+  if (state.target(looked.watch).silence.may_have_later_than(began) ||
+      clock_.monotonic() - at > longest_fresh(looked.watch.rules.after))
+    seen = look_outside(looked.watch, order);
   const auto sign_of = [&](const Watch& each) -> Sign {
     const Silence& kept = state.target(each).silence;
     // Its unit as declared: also who may not restart it flags nothing that is just being started.

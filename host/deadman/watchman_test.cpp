@@ -402,6 +402,30 @@ TEST_F(WatchmanTest, WhatItSawBeforeItsTurnIsNoSignOfLifeAfterALaterOne) {
       << "it was kept alive by a look of before";
 }
 
+// No wait for the lock says so: it was free again by then.
+TEST_F(WatchmanTest, WhatAnotherJudgedWhileItLookedIsNotTakenBack) {
+  look(order("hermes"));
+  clock_.advance(1min);
+  int looks = 0;
+  const auto overtaken = [&](const auto&, const auto&) {
+    if (++looks > 1) return Sign{Sign::Kind::there, "newer"};
+    clock_.advance(1s);
+    StateFile file(state_file());
+    State state = file.load({}, clock_.wall());
+    (void)state.targets.at("system:h.service")
+        .silence.look({Sign::Kind::there, "newer"}, {"one", now()}, 10min);
+    file.save(state);
+    clock_.advance(1s);
+    return Sign{Sign::Kind::there, "older"};
+  };
+  Watchman other(paths_, clock_, runner_, "one", "allegro",
+                 StampLooker(1h, overtaken, [](const auto& work) { work(); }));
+  const auto looked = other.look(order("hermes"));
+  EXPECT_EQ(looks, 2);
+  EXPECT_EQ(looked.state.targets.at("system:h.service").silence.mark, "newer");
+  EXPECT_EQ(looked.standing.silent, 1s) << "an older sign was taken for life";
+}
+
 TEST_F(WatchmanTest, TellsWhatIsWatchedAndHowItStands) {
   look(order("hermes"));
   const auto seen = survey(paths_);

@@ -114,9 +114,9 @@ bool Dispatcher::Impl::break_off(Live& live) {
     commit(live, Move::stop, {.reason = live.item.stop, .evidence = {}});
     return true;
   }
-  if (!live.hand_to.empty()) {
-    live.item.lane = std::exchange(live.hand_to, {});
-    wait(live, live.hand_why, {});
+  // A run that is open is dealt with before its item goes.
+  if (live.hand && !live.item.run_open) {
+    hand_on(live);
     return true;
   }
   if (!drained_) return false;
@@ -178,12 +178,15 @@ void Dispatcher::Impl::write(Live& live, std::function<Item(Unit&, WallTime)> wo
 
 void Dispatcher::Impl::wrote(Live& live, const Then& then) {
   if (!live.item.live()) return ended(live);
+  // It may have been asked for while the write was on its way; what counts is what it is now.
+  if (live.hand && !is_to_go(live)) live.hand.reset();
   const auto [gate, state] = live.item.at;
   if (state == ItemState::waiting) {
     live.busy = false;
     live.running = live.verifying = false;
     // From track to verify the place is kept.
     if (gate != Gate::verify) live.in_lane = false;
+    if (live.hand && !live.item.run_open) return hand_on(live);
     pump();
   }
   if (then) then(live);
@@ -213,6 +216,8 @@ void Dispatcher::Impl::write_failed(Live& live, const Error& error,
           at.item.due = self->now() + self->settings_.retry_after;
           if (at.item.at.state == ItemState::running)
             return self->commit(at, Move::interrupt, {.reason = "a write failed", .evidence = {}});
+          // Whoever ordered it does so again.
+          at.hand.reset();
           at.busy = false;
           self->pump();
         }));
@@ -426,8 +431,8 @@ void Dispatcher::cancel(ItemId id, std::string why, Reply<Item> reply) {
   impl_->cancel(id, std::move(why), std::move(reply));
 }
 void Dispatcher::retry(ItemId id, Reply<Item> reply) { impl_->retry(id, std::move(reply)); }
-void Dispatcher::hand_over(std::string from, std::string to, std::string why, Reply<int> reply) {
-  impl_->hand_over(from, to, why, std::move(reply));
+void Dispatcher::hand_over(HandOver order, Reply<int> reply) {
+  impl_->hand_over(order, std::move(reply));
 }
 std::vector<Item> Dispatcher::live() const { return impl_->live(); }
 std::map<std::string, LaneLoad> Dispatcher::lanes() const { return impl_->lanes(); }

@@ -79,6 +79,16 @@ struct DispatchPreview {
   std::vector<std::string> reasons;  // what stands in the way; empty: it would be taken
 };
 
+// The agent of a lane is dead: its work is to go on in another one.
+struct HandOver {
+  std::string from;
+  std::string to;
+  std::string why;  // for people
+  // Called in the unit of work in which an item goes, with the item as it is then: what it writes
+  // is on the disk exactly when the item is in its new lane. Store thread. May be left out.
+  std::function<void(Unit&, const Item&)> note = {};
+};
+
 struct LaneLoad {
   int busy = 0;     // runs and verifications
   int waiting = 0;  // for their turn
@@ -120,10 +130,13 @@ class Dispatcher {
   // Takes one that was declined, failed or stopped from its first gate on, with all attempts, from
   // the work that was kept. Error{not_found}, {conflict}.
   void retry(ItemId id, Reply<Item> reply);
-  // The agent of a lane is dead: what waits for it or is at work there goes on in another one. No
-  // attempt is used up. Replies how many items that is, without those that are on their way there
-  // already. Error{usage} for a lane that there is none of.
-  void hand_over(std::string from, std::string to, std::string why, Reply<int> reply);
+  // What waits for an agent of the lane or is at work there goes on in the other one, as soon as no
+  // step of it and no write is under way; a run is ended first, and its commits are taken in. No
+  // attempt is used up. What its agent turns out to be through with by then stays. Replies how many
+  // items are on their way now, without those that were already. When this host ends, what has not
+  // gone is where it was, and has to be ordered again. Error{usage} for a lane that there is none
+  // of.
+  void hand_over(HandOver order, Reply<int> reply);
 
   // Those that have not ended, oldest first.
   [[nodiscard]] std::vector<Item> live() const;

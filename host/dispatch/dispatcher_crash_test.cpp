@@ -245,52 +245,6 @@ TEST_F(CrashTest, SomebodyWhoIsAssignedHasIt) {
   EXPECT_EQ(only_item().reason, "ada was assigned to it");
 }
 
-TEST_F(CrashTest, ADeadAgentsWorkGoesOnInAnotherLaneAtNoCost) {
-  start_run();
-  add_issue();
-  tick();
-  runs_.by_themselves = true;
-  const auto count = answer_of<int>([&](Reply<int> reply) {
-    dispatcher_->hand_over("code", "heavy", "its agent is dead", std::move(reply));
-  });
-  EXPECT_EQ(count.value(), 2);
-  tick(minutes(2));
-  for (const auto& item : items()) {
-    EXPECT_EQ(item.lane, "heavy");
-    EXPECT_EQ(item.at.state, ItemState::done);
-    EXPECT_EQ(item.attempts, 1);
-  }
-}
-
-TEST_F(CrashTest, WhatIsOnItsWayToAnotherLaneIsHandedOverOnce) {
-  start_run();
-  const auto hand_over = [&] {
-    return answer_of<int>([&](Reply<int> reply) {
-      dispatcher_->hand_over("code", "heavy", "its agent is dead", std::move(reply));
-    });
-  };
-  std::vector<int> counts;
-  for (int time = 0; time < 2; ++time)
-    dispatcher_->hand_over("code", "heavy", "its agent is dead",
-                           [&](const Result<int>& count) { counts.push_back(count.value()); });
-  EXPECT_EQ(counts, (std::vector<int>{1, 0}));
-  tick(minutes(2));
-  EXPECT_EQ(only_item().lane, "heavy");
-  EXPECT_EQ(hand_over().value(), 0);
-}
-
-// The next look at the dead agent finds it in its old lane.
-TEST_F(CrashTest, AHostThatEndsWhileItHandsOverLosesNothing) {
-  start_run();
-  dispatcher_->hand_over("code", "heavy", "its agent is dead", [](const auto&) {});
-  restart();
-  runs_.by_themselves = true;
-  dispatcher_->hand_over("code", "heavy", "its agent is dead", [](const auto&) {});
-  tick(minutes(2));
-  EXPECT_EQ(only_item().lane, "heavy");
-  EXPECT_EQ(only_item().at.state, ItemState::done);
-}
-
 TEST_F(CrashTest, AnOrderIsTakenWhateverTheLabelsAndOnlyOnce) {
   add_issue({});
   start();

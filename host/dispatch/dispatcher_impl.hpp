@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -35,8 +36,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void preview(DispatchOrder order, Reply<DispatchPreview> reply);
   void cancel(ItemId id, std::string why, Reply<Item> reply);
   void retry(ItemId id, Reply<Item> reply);
-  void hand_over(const std::string& from, const std::string& to, const std::string& why,
-                 Reply<int> reply);
+  void hand_over(const HandOver& order, Reply<int> reply);
   [[nodiscard]] std::vector<Item> live() const;
   [[nodiscard]] std::map<std::string, LaneLoad> lanes() const;
   void drain(std::function<void()> done);
@@ -53,8 +53,9 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     bool reported = false;      // its report may have been begun, also by a host before
     bool for_forge = false;     // it waits for the forge to be back
     bool for_budget = false;    // it waits for a cap to begin anew
-    std::string hand_to;        // the lane where it is to go on
-    std::string hand_why;
+    // To another lane, as soon as no step and no write is under way. Only while it waits for an
+    // agent of HandOver::from, by what the store has of it.
+    std::optional<HandOver> hand;
     // Of the step under way:
     std::shared_ptr<const Playbook> playbook;
     std::shared_ptr<const Lane> lane;  // from track on
@@ -105,6 +106,10 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void interrupted(Live& live, std::string reason, std::optional<Json> evidence = {});
   void wait(Live& live, std::string reason, Duration delay, std::optional<Json> evidence = {});
   void ended(Live& live);
+  // Whether `hand` still holds for it.
+  [[nodiscard]] bool is_to_go(const Live& live) const;
+  // It goes to its other lane, and that is noted, in one unit. REQUIRES: hand, no run that is open
+  void hand_on(Live& live, std::optional<Json> evidence = {});
 
   // What is next.
 

@@ -310,28 +310,6 @@ void Dispatcher::Impl::cancel(ItemId id, std::string why, Reply<Item> reply) {
                    });
 }
 
-void Dispatcher::Impl::hand_over(const std::string& from, const std::string& to,
-                                 const std::string& why, Reply<int> reply) {
-  for (const auto& lane : {from, to})
-    if (rules_->lanes().find(lane) == nullptr)
-      return reply(
-          Error(Code::usage, "there is no lane " + lane, "See timmy-host playbooks list."));
-  int count = 0;
-  for (auto& [id, live] : live_) {
-    if (!live.item.waits_for_agent_of(from) || live.hand_to == to) continue;
-    ++count;
-    live.hand_why = fmt::format("from lane {} to {}: {}", from, to, why);
-    if (live.busy) {
-      live.hand_to = to;
-      if (live.running) world_.runs.cancel(live.item.run, live.hand_why);
-    } else {
-      live.item.lane = to;
-      wait(live, live.hand_why, {});
-    }
-  }
-  reply(count);
-}
-
 void Dispatcher::Impl::renamed(const std::string& from, const std::string& to) {
   world_.store.run(
       [from, to](Unit& unit) {

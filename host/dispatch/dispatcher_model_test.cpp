@@ -259,7 +259,7 @@ class World : public DispatcherTest {
     tick(seconds(pick(40)));
   }
   void hand_over() {
-    dispatcher_->hand_over("code", "fast", "its agent is dead", [](const auto&) {});
+    dispatcher_->hand_over({"code", "fast", "its agent is dead"}, [](const auto&) {});
     tick(seconds(pick(40)));
   }
 

@@ -52,6 +52,8 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
   live.item.run_open = true;
   keep(live, [this, comments = std::move(comments)](Live& at) {
     TIMMY_FAILPOINT("dispatch.run_named");
+    // Nothing but the name is there of it yet.
+    if (at.hand) at.item.run_open = false;
     if (break_off(at)) return;
     AttemptOrder order;
     order.work = work_of(at);
@@ -118,12 +120,9 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
   }
   live.item.run_open = false;
   Json evidence{{"run", to_json(facts)}, {"work", to_json(came)}};
-  if (!live.item.stop.empty() || !live.hand_to.empty()) {
+  if (!live.item.stop.empty()) {
     live.item.tokens += facts.tokens;
-    if (!live.item.stop.empty())
-      return commit(live, Move::stop, {.reason = live.item.stop, .evidence = std::move(evidence)});
-    live.item.lane = std::exchange(live.hand_to, {});
-    return wait(live, live.hand_why, {}, std::move(evidence));
+    return commit(live, Move::stop, {.reason = live.item.stop, .evidence = std::move(evidence)});
   }
   OutcomeTerms terms;
   terms.rate_limit_pause = settings_.rate_limit_pause;
@@ -133,6 +132,8 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
   terms.now = now();
   const auto outcome = outcome_of_run(live.item, *live.playbook, facts, came, refused, terms);
   live.item.tokens += facts.tokens;
+  // What its agent was through with by then is no other one's to do again.
+  if (live.hand && outcome.move != Move::pass) return hand_on(live, std::move(evidence));
   live.for_budget = outcome.move == Move::wait && facts.renews;
   if (facts.how == RunEnd::rate_limited && !live.for_budget) ++live.item.rate_limits;
   // Of a run that ended with the host before, that host's end is what counts, and has counted.

@@ -116,7 +116,8 @@ void RunnerService::accept_one() {
   const Fd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!connection) return;
   // The socket's mode keeps others out, but root.
-  if (!is_own_user(connection.get())) return refuse(connection.get(), "it is another user's run");
+  if (user_at(connection.get()) != ::geteuid())
+    return refuse(connection.get(), "it is another user's run");
   if (!has_room())
     return refuse(connection.get(),
                   "the runner has " + std::to_string(most_) + " runs already, its limit");

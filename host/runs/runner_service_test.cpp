@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/process.hpp"
@@ -45,6 +47,44 @@ class RunnerServiceTest : public RunBench {
 
   Child service_;
 };
+
+// Whether a process of user 1 takes what listens there for its runner.
+bool is_taken(const std::filesystem::path& socket) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::seteuid(1) != 0) ::_exit(3);
+    try {
+      (void)ServiceSupervisors(socket).start();
+      ::_exit(0);
+    } catch (const Error& error) {
+      ::_exit(error.code() == Code::denied ? 1 : 2);
+    } catch (...) {
+      ::_exit(2);
+    }
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) <= 1) << status;
+  return status == 0;
+}
+
+// As systemd does for timmy-runner.socket: the service is another user's.
+TEST(ServiceSupervisors, WhatRootListensAtIsSystemdsAndAnotherUsersIsNot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be two other users";
+  const TestFolder folder;
+  ::chmod(folder.path().c_str(), 0777);
+  const auto listen_as = [&](uid_t user, const char* name) {
+    EXPECT_EQ(::seteuid(user), 0);
+    auto listener = listen_for_runs(folder / name);
+    EXPECT_EQ(::seteuid(0), 0);
+    ::chmod((folder / name).c_str(), 0777);
+    return listener;
+  };
+  const Fd systemds = listen_as(0, "systemds");
+  const Fd others = listen_as(2, "others");
+  EXPECT_TRUE(is_taken(folder / "systemds"));
+  EXPECT_FALSE(is_taken(folder / "others"));
+}
 
 TEST_F(RunnerServiceTest, RunsWhatTheHostAsksFor) {
   serve();

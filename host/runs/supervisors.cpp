@@ -21,11 +21,11 @@ Child start_supervisor(const std::filesystem::path& program, const std::filesyst
                 .descriptors = {{channel, 3}}});
 }
 
-bool is_own_user(int socket) {
+std::optional<uid_t> user_at(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         peer.uid == ::geteuid();
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
 }
 
 Supervisor OwnSupervisors::start() {
@@ -52,7 +52,8 @@ Supervisor ServiceSupervisors::start() {
                 "the runner service at " + socket_.string() +
                     " does not answer: " + system_error("connecting").message(),
                 "Start timmy-runner.socket, or look into the log of timmy-runner.service.");
-  if (!is_own_user(socket.get()))
+  // Root's is timmy-runner.socket, which systemd listens at.
+  if (const auto user = user_at(socket.get()); user != ::geteuid() && user != 0)
     throw Error(Code::denied, "the runner service at " + socket_.string() + " is another user's",
                 "Let host and runner run as the same user.");
   return {std::move(socket), Child()};

@@ -3,8 +3,11 @@
 // Where supervisors come from: this process starts them, or the runner service does.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "base/file.hpp"
 #include "base/process.hpp"
@@ -57,7 +60,8 @@ class ServiceSupervisors final : public Supervisors {
 [[nodiscard]] Child start_supervisor(const std::filesystem::path& program,
                                      const std::filesystem::path& cgroups, int channel);
 
-// Whether the other end of a UNIX socket is this process's user.
-[[nodiscard]] bool is_own_user(int socket);
+// Whose process is at the other end of a UNIX socket; of a socket that systemd listens at for a
+// service that is the one who began to listen, root. None: it can't be told.
+[[nodiscard]] std::optional<uid_t> user_at(int socket);
 
 }  // namespace host::runs

@@ -97,7 +97,9 @@ TEST_F(DispatchTest, ADeadAgentsWorkGoesOnInAnotherLane) {
   ASSERT_TRUE(item_is("done")) << to_text(item()) << log();
   EXPECT_THAT(pulls(), ElementsAre("timmy/issue-9"));
   EXPECT_EQ(item()["attempts"], 1);
-  EXPECT_GE(count("SELECT count(*) FROM audit WHERE what='dispatch.hand_over'"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM audit WHERE what='dispatch.hand_over' AND "
+                  "instr(result, 'from lane code to spare; hermes has given no sign') > 0"),
+            1);
 }
 
 TEST_F(DispatchTest, AHostThatIsKilledWhileAnAgentWorksGoesOn) {

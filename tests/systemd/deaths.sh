@@ -3,18 +3,20 @@
 #
 # The deadman on a real systemd: a container on this machine's own files, with what was built
 # installed in it. The host is killed, stopped and made to crash again and again, an agent hangs, a
-# person stops things, agents of a user's own systemd die; each time exactly the stated restarts must
-# be in systemd's journal.
+# person stops things, agents of a user's own systemd die, and the host's plugin looks as well as the
+# timer; each time exactly the stated restarts must be in systemd's journal. In the end an agent works
+# under the hardened units.
 #
 #   TIMMY_SYSTEMD=1 deaths.sh BUILD-FOLDER
 #
 # Needs root, systemd-nspawn and overlayfs; without them it says "SKIPPED: ..." and succeeds. Takes
-# some seven minutes, nearly all of it waiting. docs/deadman-on-systemd.md is a run of it.
+# some ten minutes, nearly all of it waiting. docs/deadman-on-systemd.md is a run of it.
 set -euo pipefail
 
 build=$(realpath "$1")
+here=$(dirname "$(realpath "$0")")
 skip() { echo "SKIPPED: $*"; exit 0; }
-[[ -n ${TIMMY_SYSTEMD:-} ]] || skip "takes seven minutes; ./dev faults --all runs it"
+[[ -n ${TIMMY_SYSTEMD:-} ]] || skip "takes ten minutes; ./dev faults --all runs it"
 [[ $(id -u) == 0 ]] || skip "needs root to start a container"
 for tool in systemd-nspawn nsenter busctl; do
   command -v "$tool" >/dev/null || skip "there is no $tool"
@@ -45,8 +47,9 @@ install -D -m 644 "$root"/usr/local/share/polkit-1/rules.d/50-timmy-deadman.rule
   "$root"/etc/polkit-1/rules.d/50-timmy-deadman.rules
 
 units=$root/etc/systemd/system
-mkdir -p "$units"/{timmy-deadman.timer.d,timmy-host.service.d} "$root"/etc/timmy-host
-# A look each two seconds, so that a run takes minutes.
+mkdir -p "$units"/{timmy-deadman.timer.d,timmy-deadman.service.d,timmy-host.service.d} "$root"/etc/timmy-host
+# A look each two seconds, so that a run takes minutes, and none is refused for coming so often.
+printf '[Unit]\nStartLimitIntervalSec=0\n' >"$units"/timmy-deadman.service.d/test.conf
 cat >"$units"/timmy-deadman.timer.d/test.conf <<'UNIT'
 [Timer]
 OnCalendar=
@@ -54,6 +57,7 @@ OnCalendar=*:*:0/2
 AccuracySec=100ms
 UNIT
 echo 'defaults: { plugins: {} }' >"$root"/etc/timmy-host/host.yaml
+install -m 755 "$build/bin/timmy-forge" "$root"/usr/local/bin/
 cat >"$root"/etc/timmy-host/deadman.yaml <<'YAML'
 watch:
   host:
@@ -83,7 +87,7 @@ sed 's/^Restart=.*/Restart=no/' "$root"/usr/local/share/timmy-host/examples/herm
 echo 'u hermes - "Hermes" /var/lib/hermes-agent' >"$root"/usr/lib/sysusers.d/hermes.conf
 
 # Ada has agents and a deadman of her own, and no rights over the machine: one agent is a unit of her
-# systemd, the other is started anew by a command.
+# systemd, another is started anew by a command, and the command of a third one fails.
 cat >"$root"/usr/local/bin/adas-agent <<'AGENT'
 #!/bin/bash
 [[ ! -e ~/broken ]] || exit 1
@@ -120,6 +124,7 @@ watch() {
   echo 'watch:'
   watch moon 'command: [/usr/bin/systemctl, --user, restart, agent@moon.service]'
   watch tide 'unit: agent@tide.service'
+  watch fog 'command: [/bin/sh, -c, exit 7]'
 } >"$root"/etc/skel/.timmy/deadman.yaml
 # As a login sets it, where there is one.
 cat >"$units"/user@.service.d/test.conf <<'UNIT'
@@ -130,79 +135,14 @@ UNIT
 # Nothing of this machine's own runs in it.
 rm -rf "$units"/*.wants "$root"/etc/init.d/postgresql
 
-systemd-nspawn --quiet --register=no --keep-unit -M "timmy-$$" -D "$root" -b --console=pipe \
+# nspawn itself refuses what the workers' cage needs, which a machine does not.
+systemd-nspawn --quiet --register=no --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self' \
+  --keep-unit -M "timmy-$$" -D "$root" -b --console=pipe \
   >"$work"/boot.log 2>&1 </dev/null &
 nspawn=$!
 
-# --- words ----------------------------------------------------------------------------------------
-
-init=
-in_it() { nsenter -t "$init" -a "$@"; }
-ctl() { in_it systemctl "$@"; }
-as_host() { in_it env TIMMY_SYSTEM=1 HERMES_HOME=/var/lib/hermes "$@"; }
-as_ada() {
-  in_it runuser -u ada -- env -i HOME=/home/ada PATH=/usr/bin:/bin "XDG_RUNTIME_DIR=/run/user/$ada" "$@"
-}
-adas() { as_ada systemctl --user "$@"; }
-whose=as_host
-deadman() { "$whose" /usr/local/bin/timmy-host deadman "$@"; }
-main_pid() { ctl show -P MainPID "$1"; }
-say() { printf '\n== %s\n' "$*"; }
-fail() {
-  echo "FAILED: $*"
-  deadman status || true
-  deadman history || true
-  in_it journalctl --no-pager -o short-monotonic -n 60 || true
-  exit 1
-}
-# until_true SECONDS WHAT COMMAND...
-until_true() {
-  local limit=$1 what=$2 start=$SECONDS
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS - start < limit)) || fail "$what: not within $limit s"
-    sleep 0.2
-  done
-  echo "$what (after $((SECONDS - start)) s)"
-}
-# How often systemd began to start a unit since the mark was set: UNIT [PATTERN]. A unit of
-# Type=notify is "Starting" first, one of Type=simple "Started" at once.
-mark() {
-  since=$(in_it date +'%Y-%m-%d %H:%M:%S.%6N')
-  before=$(count_records)
-}
-starts() {
-  in_it journalctl --no-pager -o cat -u "$1" --since "$since" _PID=1 |
-    grep -cE "^(Starting timmy-host|Started hermes-agent)" || true
-}
-expect_starts() {
-  local seen
-  seen=$(starts "$1")
-  [[ $seen == "$2" ]] || fail "$1 was started $seen times, not $2"
-  echo "$1: started $seen times"
-}
-# The same of a unit of Ada's systemd, in whose words each is "Started".
-expect_adas_starts() {
-  local seen
-  seen=$(in_it journalctl --no-pager -o cat --since "$since" "USER_UNIT=$1.service" |
-    grep -c "^Started $1" || true)
-  [[ $seen == "$2" ]] || fail "$1 was started $seen times, not $2"
-  echo "$1: started $seen times"
-}
-recorded() { deadman history "$1" | grep -qE " $2 "; }
-# The same, since the mark: by how many there were, for records' times are whole seconds.
-count_records() { deadman history --limit 500 | tail -n +2 | wc -l; }
-recorded_after() {
-  deadman history --limit 500 | tail -n +2 | head -n "$(($(count_records) - before))" |
-    grep -qE " $1 +$2 "
-}
-stands() { deadman status | grep -qE "^$1 +$2 "; }
-answers() { in_it env TIMMY_SYSTEM=1 /usr/local/bin/timmy-host status; }
-# A change of the host's unit: LINE... in [Service], or as they name their section.
-drop_in() {
-  printf '%s\n' '[Service]' "$@" >"$units"/timmy-host.service.d/test.conf
-  ctl daemon-reload
-}
+# shellcheck source=tests/systemd/words.sh
+source "$here"/words.sh
 
 for _ in $(seq 150); do
   init=$(pgrep -P "$nspawn" | head -1 || true)
@@ -284,29 +224,15 @@ until_true 10 "the timer came back with it" ctl is-active --quiet timmy-deadman.
 
 say "kill -9 of the agent, which systemd would leave dead: one restart"
 until_true 20 "hermes alive" stands hermes alive
-mark
-in_it kill -KILL "$(main_pid hermes-agent)"
-until_true 30 "the deadman restarted it" recorded_after hermes restarted
-until_true 60 "and it is well again" recorded_after hermes healthy
-expect_starts hermes-agent 1
+restarted_once KILL "the deadman"
 
 say "SIGSTOP of the agent, which keeps its process and gives no sign: one restart"
-mark
-in_it kill -STOP "$(main_pid hermes-agent)"
-until_true 30 "the deadman restarted it" recorded_after hermes restarted
-until_true 60 "and it is well again" recorded_after hermes healthy
-expect_starts hermes-agent 1
+restarted_once STOP "the deadman"
 
 say "an agent that dies at each start: three restarts, then hands off"
 # The restarts above would count.
 deadman clear hermes
-mark
-touch "$root"/var/lib/hermes-agent/broken
-in_it kill -KILL "$(main_pid hermes-agent)"
-until_true 120 "hands off" recorded_after hermes handed_off
-sleep 20
-expect_starts hermes-agent 3
-rm "$root"/var/lib/hermes-agent/broken
+given_up_after_three
 
 say "what polkit lets the deadman's user do: restart the named units, nothing else"
 # So many starts in so short a time are past the agent's own limit.
@@ -324,16 +250,62 @@ done
   fail "it may have the machine's systemd run a command"
 echo "refused: systemd-run"
 
-say "a user's own systemd and deadman: two agents run, and are seen alive"
+say "the host looks, and no timer: kill -9 of the agent, one restart by the host's plugin"
+# A look each two seconds, as the timer's.
+cat >"$root"/etc/timmy-host/host.yaml <<'YAML'
+defaults:
+  plugins:
+    deadman:
+      enabled: true
+      schedule: { deadman_switch: "every: 2s", deadman_forge: never }
+      grants: { process.watch: ["*"], process.restart: [hermes] }
+YAML
+ctl stop timmy-deadman.timer timmy-deadman.service
+ctl reload timmy-host
+deadman clear hermes
+until_true 20 "hermes alive" stands hermes alive
+last_one_shot() { ctl show -P ExecMainStartTimestampMonotonic timmy-deadman.service; }
+one_shot=$(last_one_shot)
+restarted_once KILL "the host"
+[[ $(last_one_shot) == "$one_shot" ]] || fail "a one-shot looked meanwhile"
+in_it grep -q '/hermes-agent.service$' "/proc/$(main_pid hermes-agent)/cgroup" ||
+  fail "the agent runs in another unit"
+
+say "SIGSTOP of the agent: likewise"
+restarted_once STOP "the host"
+[[ $(last_one_shot) == "$one_shot" ]] || fail "a one-shot looked meanwhile"
+
+say "host and timer look at an agent that dies at each start: three restarts in all, then hands off"
+# The restarts above would count.
+deadman clear hermes
+ctl reset-failed
+ctl start timmy-deadman.timer
+until_true 10 "the timer looks, too" bash -c "[[ \$(nsenter -t $init -a systemctl show -P ExecMainStartTimestampMonotonic timmy-deadman.service) != $one_shot ]]"
+given_up_after_three
+# Whoever recorded it, it is in the audit once.
+audited() { as_host /usr/local/bin/timmy-host audit --who deadman --limit 500 | grep -cE " deadman\.$1 +hermes " || true; }
+in_history() { deadman history hermes --limit 500 | grep -cE " $1 " || true; }
+for event in restarting restarted handed_off; do
+  [[ $(audited $event) == "$(in_history $event)" ]] ||
+    fail "$event: $(audited $event) times in the audit, $(in_history $event) in the history"
+  echo "$event: $(audited $event) times, in the history as in the audit"
+done
+
+# shellcheck source=tests/systemd/hardened.sh
+source "$here"/hardened.sh
+
+say "a user's own systemd and deadman: agents run, and are seen alive"
 in_it useradd --create-home ada
 ada=$(in_it id -u ada)
 ctl start "user@$ada.service"
-adas start agent@moon agent@tide deadman.timer
+adas start agent@moon agent@tide agent@fog deadman.timer
+# shellcheck disable=SC2034 # of words.sh
 whose=as_ada
 until_true 20 "moon alive" stands moon alive
 until_true 20 "tide alive" stands tide alive
+until_true 20 "fog alive" stands fog alive
 
-say "kill -9 of both: one is restarted as a unit, the other by its command, once each"
+say "kill -9 of two: one is restarted as a unit, the other by its command, once each"
 mark
 for agent in moon tide; do in_it kill -KILL "$(adas show -P MainPID "agent@$agent")"; done
 until_true 30 "the deadman restarted moon" recorded_after moon restarted
@@ -349,23 +321,31 @@ expect_adas_starts timmy-deadman-moon 1
 expect_adas_starts agent@moon 1
 expect_adas_starts agent@tide 1
 
-say "both die at each start: three restarts each, then hands off"
+say "they die at each start: three restarts each, then hands off; of one the command fails, which is recorded so"
 # The restarts above would count.
 deadman clear moon
 deadman clear tide
 mark
 as_ada touch /home/ada/broken
-for agent in moon tide; do in_it kill -KILL "$(adas show -P MainPID "agent@$agent")"; done
+for agent in moon tide fog; do in_it kill -KILL "$(adas show -P MainPID "agent@$agent")"; done
 until_true 120 "hands off moon" recorded_after moon handed_off
 until_true 30 "and tide" recorded_after tide handed_off
+until_true 30 "and fog" recorded_after fog handed_off
 sleep 20
 expect_adas_starts timmy-deadman-moon 3
 expect_adas_starts agent@moon 3
 expect_adas_starts agent@tide 3
+expect_adas_starts timmy-deadman-fog 3
+expect_adas_starts agent@fog 0
+[[ $(deadman history fog | grep -cE " restart_failed .*status 7") == 3 ]] || fail "fog: not three failures with their status"
+! recorded fog restarted || fail "fog: a command that failed is taken for a restart"
+deadman history fog | grep -q "3 restarts, all of which failed" || fail "fog: the hand-off does not say that all failed"
+echo "fog: three failures, each with its status"
 
 say "what Ada's deadman recorded"
 deadman history
 say "what the host's deadman recorded"
+# shellcheck disable=SC2034 # of words.sh
 whose=as_host
 deadman history
 echo
