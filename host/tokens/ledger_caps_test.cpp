@@ -108,8 +108,7 @@ class OwnCapsTest : public LedgerCapsTest {
   // Of 10 tokens of input, and of `output` ones or as few as one.
   Result<Hold> hold_under(ReservationId reservation, std::int64_t output,
                           std::vector<OwnCap> caps) {
-    const HoldAsk ask{kModel, Tokens(10), Tokens(output), Tokens(1), std::move(caps)};
-    return wait<Hold>([&](auto done) { ledger_->hold(reservation, ask, done); });
+    return hold(reservation, 10, output, 1, kModel, std::move(caps));
   }
 };
 
