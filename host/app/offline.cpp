@@ -251,6 +251,8 @@ ConfigCheck offline_check(const std::filesystem::path& config, const std::string
     const auto rules = load_rules(loaded.config, paths);
     check.errors.insert(check.errors.end(), rules.faults.begin(), rules.faults.end());
     check.warnings.insert(check.warnings.end(), rules.warnings.begin(), rules.warnings.end());
+    const auto bypasses = meter_bypasses(*rules.rules);
+    check.warnings.insert(check.warnings.end(), bypasses.begin(), bypasses.end());
   } catch (const ConfigError& error) {
     check.errors = error.problems();
   }
