@@ -36,16 +36,18 @@ void Ledger::Impl::open_desk() {
       });
 }
 
-void Ledger::Impl::standings(Reply<std::vector<Standing>> done) {
-  auto slot = std::make_shared<std::vector<Standing>>();
+template <class T, class Work>
+void Ledger::Impl::look(Work work, Reply<T> done) {
+  auto slot = std::make_shared<T>();
   std::vector<Store::Operation> one;
-  one.push_back({[slot, terms = terms()](Unit& unit) { *slot = read_standings(unit, terms); },
-                 [weak = weak_from_this(), slot, done = std::move(done)](Status status) {
-                   if (weak.expired()) return;
-                   if (!status) return done(status.error());
-                   done(std::move(*slot));
-                 },
-                 true});
+  one.push_back(
+      {[slot, work = std::move(work), terms = terms()](Unit& unit) { *slot = work(unit, terms); },
+       [weak = weak_from_this(), slot, done = std::move(done)](Status status) {
+         if (weak.expired()) return;
+         if (!status) return done(status.error());
+         done(std::move(*slot));
+       },
+       true});
   store_.submit_all(std::move(one));
 }
 
@@ -224,7 +226,17 @@ void Ledger::set_pause_handler(std::function<void()> handler) {
 
 const std::map<std::string, PipelinePause>& Ledger::pauses() const { return impl_->pauses().all(); }
 
-void Ledger::standings(Reply<std::vector<Standing>> done) { impl_->standings(std::move(done)); }
+void Ledger::standings(Reply<std::vector<Standing>> done) {
+  impl_->look<std::vector<Standing>>(read_standings, std::move(done));
+}
+
+void Ledger::own_standings(std::vector<OpenRun> runs, Reply<std::vector<OwnStanding>> done) {
+  impl_->look<std::vector<OwnStanding>>(
+      [runs = std::move(runs)](Unit& unit, const LedgerTerms& terms) {
+        return read_own_standings(unit, terms, runs);
+      },
+      std::move(done));
+}
 
 std::int64_t Ledger::today() const { return impl_->day().today(); }
 

@@ -38,11 +38,13 @@ class Ledger::Impl : public std::enable_shared_from_this<Ledger::Impl> {
   void set_budget(Budget budget, Reply<Done> done);
   void withdraw_budget(Reply<Done> done);
   void accept_clock(Reply<Done> done);
-  void standings(Reply<std::vector<Standing>> done);
+  // What only looks: answered, too, while nothing can be stored.
+  template <class T, class Work>
+  void look(Work work, Reply<T> done);
   [[nodiscard]] std::function<void(Unit&)> reporting(Spender spender, std::vector<Report> reports,
                                                      std::optional<std::int64_t> day);
 
-  // What asks for tokens. This and the next are of ledger.cpp alone.
+  // What asks for tokens. This, the next and look() are of ledger.cpp alone.
   template <class T, class Work>
   void ask(Work work, Reply<T> done);
   // What ends something, and must not be lost.
