@@ -71,5 +71,20 @@ TEST_F(DispatchRulesTest, TheCheckOfTheConfigurationFindsTheSame) {
   EXPECT_THAT(found, ::testing::IsSupersetOf(wanted));
 }
 
+TEST_F(DispatchRulesTest, TheCheckWarnsOfAPlaybookThatIsOnAndWhoseRunsCanGoRoundTheMeter) {
+  put("open.yaml", dispatch::playbook_text("open", "limits: { attempts: 2 }\nnetwork: open\n"));
+  put("off.yaml", dispatch::playbook_text("off", "network: open\n"));
+  (void)rules_by("{ good: { enabled: true }, open: { enabled: true }, off: { enabled: false } }");
+  const auto check = offline_check(paths_.host_yaml(), "testhost", paths_, {});
+  EXPECT_THAT(check.errors, IsEmpty());
+  EXPECT_THAT(check.warnings,
+              ::testing::Contains(::testing::AllOf(
+                  HasSubstr((paths_.playbooks() / "open.yaml").string() + ":7:10: "),
+                  HasSubstr("playbook open may reach models without the meter"),
+                  HasSubstr("leave it at `network: meter-only`"))));
+  EXPECT_THAT(check.warnings, ::testing::Not(::testing::Contains(HasSubstr("off.yaml"))));
+  EXPECT_THAT(check.warnings, ::testing::Not(::testing::Contains(HasSubstr("good.yaml"))));
+}
+
 }  // namespace
 }  // namespace host

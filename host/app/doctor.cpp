@@ -238,8 +238,10 @@ class Examination {
 
   void look_at_playbooks() {
     if (!loaded_ || !dispatches(loaded_->config)) return;
-    for (const auto& fault : load_rules(loaded_->config, paths_).fault_lines())
+    const auto loaded = load_rules(loaded_->config, paths_);
+    for (const auto& fault : loaded.fault_lines())
       add(Grade::fail, "playbooks", fault, "See timmy-host playbooks check.");
+    for (const auto& line : meter_bypasses(*loaded.rules)) add(Grade::warn, "playbooks", line);
   }
 
   void ask_gitea() {

@@ -9,6 +9,7 @@
 #include "app/installation.hpp"
 #include "app/set_aside.hpp"
 #include "base/test_folder.hpp"
+#include "dispatch/playbook_fixture.hpp"
 #include "store/open.hpp"
 
 namespace host {
@@ -65,6 +66,16 @@ TEST_F(DoctorTest, ADatabaseThatAHostWouldRefuseFails) {
   EXPECT_THAT(of("database"), AllOf(HasSubstr("fail "), HasSubstr("is empty, but")));
   std::filesystem::remove(paths_.database());
   EXPECT_THAT(of("database"), AllOf(HasSubstr("fail "), HasSubstr("is missing, but")));
+}
+
+TEST_F(DoctorTest, APlaybookThatIsOnAndWhoseRunsCanGoRoundTheMeterIsAWarning) {
+  std::filesystem::create_directories(paths_.playbooks());
+  std::ofstream(paths_.playbooks() / "agent-lanes.json") << dispatch::kLanes;
+  std::ofstream(paths_.playbooks() / "wide.yaml")
+      << dispatch::playbook_text("wide", "network: open\n");
+  write_config("defaults: { playbooks: { wide: { enabled: true } } }\n");
+  EXPECT_THAT(of("playbooks"), AllOf(HasSubstr("warn "), HasSubstr("wide.yaml:6:10: "),
+                                     HasSubstr("without the meter"), Not(HasSubstr("fail"))));
 }
 
 TEST_F(DoctorTest, LookingChangesNothing) {

@@ -133,6 +133,7 @@ TokenSources Host::token_sources() {
   };
   sources.rows_added = [this] { usage_export_.rows_committed(); };
   sources.meter = [this]() -> Meter& { return meter(); };
+  sources.open_runs = [this] { return meter_ ? meter_->runs() : std::vector<OpenRun>{}; };
   return sources;
 }
 

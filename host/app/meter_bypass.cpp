@@ -51,6 +51,20 @@ std::vector<std::string> meter_bypasses(const HostConfig& config) {
   return lines;
 }
 
+std::vector<std::string> meter_bypasses(const dispatch::DispatchRules& rules) {
+  std::vector<std::string> lines;
+  for (const auto& entry : rules.entries()) {
+    const auto& playbook = *entry.playbook;
+    if (!entry.enabled || playbook.network != dispatch::Network::open) continue;
+    lines.push_back(fmt::format(
+        "{}: the runs of playbook {} may reach models without the meter (`network: open`): no "
+        "budget holds for that, limits.tokens neither; leave it at `network: meter-only`, or turn "
+        "the playbook off",
+        playbook.document.position("/network"), playbook.name));
+  }
+  return lines;
+}
+
 bool may_bypass_meter(const HostConfig& config, const std::string& plugin) {
   const auto settings = config.plugins.find(plugin);
   return settings != config.plugins.end() &&

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/host_config.hpp"
+#include "dispatch/dispatcher_rules.hpp"
 
 namespace host {
 
@@ -14,7 +15,10 @@ namespace host {
 // (plugins/grantable.hpp).
 [[nodiscard]] std::vector<std::string> meter_bypasses(const HostConfig& config);
 
-// Whether this one may. The rows of its runs say so.
+// The same of playbooks that are on: those whose runs have the machine's network, a line each.
+[[nodiscard]] std::vector<std::string> meter_bypasses(const dispatch::DispatchRules& rules);
+
+// Whether this plugin may. The rows of its runs say so.
 [[nodiscard]] bool may_bypass_meter(const HostConfig& config, const std::string& plugin);
 
 }  // namespace host

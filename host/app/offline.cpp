@@ -256,6 +256,8 @@ ConfigCheck offline_check(const std::filesystem::path& config, const std::string
         check_deadman(loaded.config, paths, [&] { return ask_own_login(loaded.config); });
     check.errors.insert(check.errors.end(), deadman.errors.begin(), deadman.errors.end());
     check.warnings.insert(check.warnings.end(), deadman.warnings.begin(), deadman.warnings.end());
+    const auto bypasses = meter_bypasses(*rules.rules);
+    check.warnings.insert(check.warnings.end(), bypasses.begin(), bypasses.end());
   } catch (const ConfigError& error) {
     check.errors = error.problems();
   }

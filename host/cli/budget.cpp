@@ -104,7 +104,9 @@ std::vector<Command> budget_commands() {
            "be had by others. STATE is near from the cap's warn_at on, reached when nothing is "
            "left. WHEN REACHED is what becomes of calls then; a cap that never begins anew is one "
            "over an issue or a run. Below stand pauses, and overruns: what calls used above what "
-           "had been held for them.",
+           "had been held for them; and the caps that open runs have of their own, of their "
+           "playbook's limits and their lane's budget: which run, of which issue and playbook, and "
+           "what it has left.",
        .examples = {"timmy-host budget show", "timmy-host budget show --json"},
        .declare = [](Declare&, Positional&) {},
        .reads_files = false,
@@ -114,7 +116,8 @@ std::vector<Command> budget_commands() {
        .summary = "say which caps stand over something, and what is refused by which",
        .details =
            "An issue as owner/name#12, a model as provider/model; of a task, its pipeline's. Lists "
-           "each cap that applies, the tightest of them, and what is refused now, or would be.",
+           "each cap that applies, the tightest of them, those that its open runs have of their "
+           "own, and what is refused now, or would be.",
        .examples = {"timmy-host budget explain nightly",
                     "timmy-host budget explain heartbeat_heavy",
                     "timmy-host budget explain org/app#12",

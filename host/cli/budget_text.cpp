@@ -52,6 +52,33 @@ Table cap_table() {
                 "WHEN REACHED", "BEGINS ANEW"});
 }
 
+// "org/app#12, fixer"
+std::string whose(const Json& own) {
+  const Json issue = own.value("issue", Json());
+  const auto playbook = own.value("playbook", "");
+  std::string text = issue.is_number_integer()
+                         ? own.value("repo", "") + "#" + std::to_string(issue.get<std::int64_t>())
+                         : own.value("pipeline", "");
+  return playbook.empty() ? text : text + ", " + playbook;
+}
+
+void print_own_caps(std::ostream& out, const Json& reply) {
+  const Json caps = reply.value("own_caps", Json::array());
+  if (caps.empty()) return;
+  out << "Caps that open runs have of their own:\n";
+  Table table({"RUN", "WHOSE", "OVER", "CAP", "SETTLED", "HELD", "RESERVED", "LEFT", "STATE",
+               "BEGINS ANEW", "LIMIT"});
+  for (const auto& own : caps) {
+    const Json tokens = own.value("tokens", Json::object());
+    table.add({own.value("run", ""), whose(own), own.value("about", ""),
+               amount(tokens, "tokens", "cap"), amount(tokens, "tokens", "settled"),
+               amount(tokens, "tokens", "held"), amount(tokens, "tokens", "reserved"),
+               amount(tokens, "tokens", "left"), state_of(own), begins_anew(own),
+               own.value("limit", "")});
+  }
+  table.print(out, "  ");
+}
+
 void print_pauses(std::ostream& out, const Json& reply) {
   for (const auto& pause : reply.value("pauses", Json::array()))
     out << "! pipeline " << printable(pause.value("pipeline", "")) << " is paused since "
@@ -78,6 +105,7 @@ void print_budget(std::ostream& out, const Json& reply) {
     if (const auto over = cap.value("overrun_tokens", std::int64_t{0}); over > 0)
       out << "! " << printable(cap.value("about", "")) << ": " << grouped(over)
           << " tokens above what had been held for their calls\n";
+  print_own_caps(out, reply);
 }
 
 void print_explanation(std::ostream& out, const Json& reply) {
@@ -100,6 +128,7 @@ void print_explanation(std::ostream& out, const Json& reply) {
     }
     table.print(out, "  ");
   }
+  print_own_caps(out, reply);
   const Json tightest = reply.value("tightest", Json());
   if (tightest.is_number_unsigned() && tightest < caps.size()) {
     const Json& cap = caps[tightest.get<std::size_t>()];

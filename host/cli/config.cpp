@@ -73,7 +73,9 @@ std::vector<Command> config_commands() {
            "deadman.yaml, for which the forge is asked whose the token is where somebody's work is "
            "watched. A "
            "plugin or playbook that is enabled here and not installed, or refused, is an error, a "
-           "missing grant a warning. Exit status 0 without errors, 78 with, 66 without a file.",
+           "missing grant a warning; and so is what leads past the meter, where no budget holds: a "
+           "plugin's grant, a playbook's `network: open`. Exit status 0 without errors, 78 with, "
+           "66 without a file.",
        .examples = {"timmy-host --check-config",
                     "timmy-host --check-config --config ./host.yaml --json",
                     "timmy-host --check-config --host allegro"},

@@ -203,6 +203,38 @@ TEST_F(TokensCommandTest, TheBudgetIsALineForEachMeasureOfEachCap) {
   EXPECT_THAT(out_.str(), HasSubstr("no call of a model is granted"));
 }
 
+TEST_F(TokensCommandTest, TheOwnCapsOfOpenRunsHaveALineEach) {
+  const auto own = [](const char* run, const Json& issue, const char* playbook) {
+    return Json{
+        {"run", run},
+        {"about", std::string("run ") + run},
+        {"repo", "org/app"},
+        {"issue", issue},
+        {"pipeline", "code"},
+        {"playbook", playbook},
+        {"limit", "limits.tokens of the playbook fixer, 9000"},
+        {"tokens",
+         {{"cap", 9000}, {"settled", 1500}, {"held", 500}, {"reserved", 0}, {"left", 7000}}},
+        {"reached", false},
+        {"begins_anew", nullptr}};
+  };
+  const Json reply{{"budget", true},
+                   {"kind", "pipeline"},
+                   {"name", "code"},
+                   {"caps", Json::array()},
+                   {"own_caps", {own("7.1", 12, "fixer"), own("8.1", nullptr, "")}}};
+  host_.set("GET /v1/budget", reply);
+  host_.set("GET /v1/budget/explain", reply);
+  const char* line =
+      "7.1 +org/app#12, fixer +run 7.1 +9,000 +1,500 +500 +0 +7,000 +never +limits.tokens of";
+  EXPECT_EQ(run({"budget", "show"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), ContainsRegex(line));
+  EXPECT_THAT(out_.str(), ContainsRegex("8.1 +code +run 8.1"));
+  out_.str("");
+  EXPECT_EQ(run({"budget", "explain", "code"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), ContainsRegex(line));
+}
+
 TEST_F(TokensCommandTest, AnExplanationEndsWithWhatIsRefused) {
   const Json cap{
       {"dimension", "run"},

@@ -169,14 +169,31 @@ Json budget_head(const Ledger& ledger) {
           {"pauses", pauses_json(ledger.pauses())}};
 }
 
+// Each cap, and each that an open run has of its own.
+using Standings = std::pair<std::vector<Standing>, std::vector<OwnStanding>>;
+
+void read_all_standings(const TokenSources& sources, Reply<Standings> done) {
+  auto runs = sources.open_runs ? sources.open_runs() : std::vector<OpenRun>{};
+  sources.ledger->standings([ledger = sources.ledger, runs = std::move(runs),
+                             done = std::move(done)](Result<std::vector<Standing>> caps) {
+    if (!caps.ok()) return done(caps.error());
+    ledger->own_standings(
+        runs, [caps = std::move(caps.value()), done](Result<std::vector<OwnStanding>> own) {
+          if (!own.ok()) return done(own.error());
+          done(Standings{caps, std::move(own.value())});
+        });
+  });
+}
+
 void budget(const TokenSources& sources, Reply<Json> done) {
-  sources.ledger->standings([head = budget_head(*sources.ledger),
-                             done = std::move(done)](Result<std::vector<Standing>> standings) {
+  read_all_standings(sources, [head = budget_head(*sources.ledger),
+                               done = std::move(done)](const Result<Standings>& standings) {
     if (!standings.ok()) return done(standings.error());
     Json answer = head;
     answer["caps"] = Json::array();
-    for (const auto& standing : standings.value())
+    for (const auto& standing : standings.value().first)
       answer["caps"].push_back(standing_json(standing));
+    answer["own_caps"] = own_standings_json(standings.value().second);
     done(std::move(answer));
   });
 }
@@ -194,15 +211,17 @@ void explain(const TokenSources& sources, const ServerRequest& request, Reply<Js
   const auto& caps = sources.ledger->budget();
   if (!caps) {
     head.update({{"caps", Json::array()},
+                 {"own_caps", Json::array()},
                  {"tightest", nullptr},
                  {"refused", {"everything is refused: there is no token_budget.json in force"}}});
     return done(std::move(head));
   }
-  sources.ledger->standings([head, subject, caps = *caps,
-                             done = std::move(done)](Result<std::vector<Standing>> standings) {
+  read_all_standings(sources, [head, subject, caps = *caps,
+                               done = std::move(done)](const Result<Standings>& standings) {
     if (!standings.ok()) return done(standings.error());
+    const auto& [shared, own] = standings.value();
     Json answer = head;
-    answer.update(explanation_json(explain_budget(caps, subject, standings.value())));
+    answer.update(explanation_json(explain_budget(caps, subject, shared, own)));
     for (const auto& pause : head["pauses"])
       if (subject.kind == Dimension::pipeline && pause["pipeline"] == subject.name)
         answer["refused"].push_back("no task of it starts until " +

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/json.hpp"
 #include "base/result.hpp"
@@ -34,6 +35,8 @@ struct TokenSources {
   std::function<void()> rows_added;
   // Throws Error{unavailable} with the reason while there is none.
   std::function<Meter&()> meter;
+  // As Meter::runs(); none where there is no meter.
+  std::function<std::vector<OpenRun>()> open_runs;
 };
 
 // GET /v1/tokens/today, /top?by=&days=&limit=, /show?job=|run=|issue=&limit=, /rows?after=&limit=,

@@ -183,6 +183,35 @@ TEST_F(TokenRoutesTest, AnExplanationFollowsATaskToItsPipeline) {
   EXPECT_THAT(explained["refused"], Contains(HasSubstr("more than 50 tokens")));
 }
 
+TEST_F(TokenRoutesTest, TheOwnCapsOfOpenRunsStandBesidesThoseOfTheBudget) {
+  set_budget(R"({"day": {"tokens": 2000}})");
+  EXPECT_EQ(get("/v1/budget")["own_caps"], Json::array()) << "there is no meter";
+  const Spender spender{
+      .pipeline = "code", .playbook = "fixer", .run = "7.1", .repo = "Org/App", .issue = 12};
+  ledger_.reserve({.spender = spender, .tokens = {}, .model = {}},
+                  [&](Result<ReservationId> reservation) { id_ = reservation.value(); });
+  loop_.drain();
+  ledger_.hold(id_, {{"openai", "gpt-4o"}, Tokens(30), Tokens(70), Tokens(1)},
+               [](const Result<Hold>& held) { ASSERT_TRUE(held.ok()); });
+  loop_.drain();
+  sources_.open_runs = [this] {
+    return std::vector<OpenRun>{
+        {id_, {{Dimension::run, Tokens(900), "limits.tokens of the playbook fixer, 900,", ""}}}};
+  };
+  const Json budget = get("/v1/budget");
+  ASSERT_EQ(budget["own_caps"].size(), 1u);
+  const Json& own = budget["own_caps"][0];
+  EXPECT_EQ(own["run"], "7.1");
+  EXPECT_EQ(own["repo"], "Org/App");
+  EXPECT_EQ(own["issue"], 12);
+  EXPECT_EQ(own["playbook"], "fixer");
+  EXPECT_EQ(own["limit"], "limits.tokens of the playbook fixer, 900");
+  EXPECT_EQ(own["tokens"],
+            (Json{{"cap", 900}, {"settled", 0}, {"held", 100}, {"reserved", 0}, {"left", 800}}));
+  EXPECT_EQ(get("/v1/budget/explain", {{"of", "code"}})["own_caps"], budget["own_caps"]);
+  EXPECT_EQ(get("/v1/budget/explain", {{"of", "health"}})["own_caps"], Json::array());
+}
+
 TEST_F(TokenRoutesTest, WithoutABudgetAnExplanationSaysThatNothingIsGranted) {
   EXPECT_THAT(get("/v1/budget/explain", {{"of", "x"}})["refused"],
               Contains(HasSubstr("no token_budget.json in force")));

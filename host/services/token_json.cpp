@@ -67,6 +67,22 @@ Json standing_json(const Standing& standing) {
   return json;
 }
 
+Json own_standings_json(const std::vector<OwnStanding>& standings) {
+  Json rows = Json::array();
+  for (const auto& own : standings) {
+    Json row = standing_json(own.standing);
+    const auto& who = own.spender;
+    row.update({{"run", who.run},
+                {"pipeline", who.pipeline},
+                {"playbook", who.playbook},
+                {"repo", who.repo},
+                {"issue", who.issue > 0 ? Json(who.issue) : Json()},
+                {"limit", own.what}});
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 Json pauses_json(const std::map<std::string, PipelinePause>& pauses) {
   Json rows = Json::array();
   for (const auto& [pipeline, pause] : pauses)
@@ -85,6 +101,7 @@ Json explanation_json(const Explanation& explanation) {
     caps.back()["each"] = cap.each;
   }
   return {{"caps", std::move(caps)},
+          {"own_caps", own_standings_json(explanation.own)},
           {"tightest", explanation.tightest ? Json(*explanation.tightest) : Json()},
           {"refused", explanation.refused}};
 }

@@ -16,6 +16,7 @@ namespace host {
 [[nodiscard]] Json total_json(const AccountTotal& total);
 [[nodiscard]] Json totals_json(const std::vector<AccountTotal>& totals);
 [[nodiscard]] Json standing_json(const Standing& standing);
+[[nodiscard]] Json own_standings_json(const std::vector<OwnStanding>& standings);
 [[nodiscard]] Json pauses_json(const std::map<std::string, PipelinePause>& pauses);
 [[nodiscard]] Json explanation_json(const Explanation& explanation);
 [[nodiscard]] Json import_json(const ImportReport& report);

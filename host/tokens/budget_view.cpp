@@ -50,19 +50,34 @@ std::vector<CapOver> caps_over(const Budget& budget, const BudgetSubject& subjec
   return caps;
 }
 
+bool is_of(const OwnStanding& own, const BudgetSubject& subject) {
+  const auto& who = own.spender;
+  switch (subject.kind) {
+    case Dimension::pipeline: return who.pipeline == subject.name;
+    case Dimension::playbook: return who.playbook == subject.name;
+    case Dimension::issue: return issue_account(who.repo, who.issue) == subject.name;
+    case Dimension::model: return !own.model || own.model->text() == subject.name;
+    default: return true;
+  }
+}
+
 std::string about(const CapOver& cap) {
   return cap.each && !cap.own ? "each " + std::string(name(cap.standing.dimension))
                               : describe(cap.standing.dimension, cap.standing.name);
 }
 
+std::string until(const Standing& standing) {
+  return standing.reset ? " until " + format_utc(*standing.reset) : std::string();
+}
+
 std::string consequence(const Standing& standing) {
-  const auto until = standing.reset ? " until " + format_utc(*standing.reset) : std::string();
+  const auto end = until(standing);
   switch (standing.cap.when) {
-    case WhenReached::pause: return "calls are refused and its pipeline is paused" + until;
-    case WhenReached::queue_until_reset: return "calls are refused and jobs wait" + until;
+    case WhenReached::pause: return "calls are refused and its pipeline is paused" + end;
+    case WhenReached::queue_until_reset: return "calls are refused and jobs wait" + end;
     case WhenReached::refuse: break;
   }
-  return "calls are refused" + until;
+  return "calls are refused" + end;
 }
 
 std::string no_price(const Budget& budget, const BudgetSubject& subject,
@@ -99,8 +114,11 @@ BudgetSubject parse_budget_subject(std::string_view text) {
 }
 
 Explanation explain_budget(const Budget& budget, const BudgetSubject& subject,
-                           const std::vector<Standing>& standings) {
-  Explanation found{.caps = caps_over(budget, subject, standings), .tightest = {}, .refused = {}};
+                           const std::vector<Standing>& standings,
+                           const std::vector<OwnStanding>& own) {
+  Explanation found{.caps = caps_over(budget, subject, standings)};
+  for (const auto& one : own)
+    if (is_of(one, subject)) found.own.push_back(one);
   for (std::size_t i = 0; i < found.caps.size(); ++i) {
     const auto& standing = found.caps[i].standing;
     if (!standing.cap.tokens) continue;
@@ -113,6 +131,11 @@ Explanation explain_budget(const Budget& budget, const BudgetSubject& subject,
     if (cap.standing.reached())
       found.refused.push_back(
           fmt::format("the cap over {} is reached: {}", about(cap), consequence(cap.standing)));
+  for (const auto& one : found.own)
+    if (one.standing.reached())
+      found.refused.push_back(
+          fmt::format("a cap of the run {}, {}, is reached: calls are refused{}", one.spender.run,
+                      one.what, until(one.standing)));
   if (found.tightest && !found.caps[*found.tightest].standing.reached()) {
     const auto& cap = found.caps[*found.tightest];
     found.refused.push_back(

@@ -31,12 +31,14 @@ struct CapOver {
 struct Explanation {
   std::vector<CapOver> caps;            // in the order of Dimension
   std::optional<std::size_t> tightest;  // of `caps`, the one that leaves the fewest tokens
+  std::vector<OwnStanding> own;         // of runs that are the subject's, or may ask for it
   // What is refused now, and what would be, a sentence each.
   std::vector<std::string> refused;
 };
-// `standings` as Ledger::standings() has them.
+// `standings` and `own` as Ledger's functions have them.
 [[nodiscard]] Explanation explain_budget(const Budget& budget, const BudgetSubject& subject,
-                                         const std::vector<Standing>& standings);
+                                         const std::vector<Standing>& standings,
+                                         const std::vector<OwnStanding>& own = {});
 
 // How much of the cap is taken, by whichever of its measures is nearest to its end; 0 to 1 and
 // above. A cap of nothing is all taken.

@@ -86,6 +86,44 @@ TEST(ExplainBudget, AModelWithoutAPriceIsRefusedWhereCostIsCapped) {
               ::testing::Not(Contains(HasSubstr("no price"))));
 }
 
+// A cap of a run's own over `tokens`, of which so many are used.
+OwnStanding own_cap(const char* run, std::int64_t tokens, std::int64_t settled) {
+  OwnStanding own;
+  own.spender = {
+      .pipeline = "code", .playbook = "fixer", .run = run, .repo = "Org/App", .issue = 7};
+  own.what = "limits.tokens of the playbook fixer, 900";
+  own.standing.dimension = Dimension::run;
+  own.standing.name = run;
+  own.standing.cap.tokens = Tokens(tokens);
+  own.standing.settled = Tokens(settled);
+  return own;
+}
+
+TEST(ExplainBudget, HasTheOwnCapsOfOpenRunsThatAreTheSubjects) {
+  const auto caps = budget();
+  auto bound = own_cap("8.1", 900, 30);
+  bound.model = ModelName{"openai", "gpt-4o"};
+  const std::vector<OwnStanding> own{own_cap("7.1", 900, 900), bound};
+  const auto runs = [&](const char* subject) {
+    std::string names;
+    for (const auto& one : explain_budget(caps, parse_budget_subject(subject), {}, own).own)
+      names += one.spender.run + " ";
+    return names;
+  };
+  EXPECT_EQ(runs("code"), "7.1 8.1 ");
+  EXPECT_EQ(runs("nightly"), "");
+  EXPECT_EQ(runs("org/app#7"), "7.1 8.1 ");
+  EXPECT_EQ(runs("org/app#8"), "");
+  EXPECT_EQ(runs("openai/gpt-4o"), "7.1 8.1 ");
+  EXPECT_EQ(runs("openai/o1"), "7.1 ") << "it may ask for any";
+  EXPECT_EQ(explain_budget(caps, {Dimension::playbook, "fixer"}, {}, own).own.size(), 2u);
+  EXPECT_TRUE(explain_budget(caps, {Dimension::playbook, "other"}, {}, own).own.empty());
+  const auto refused = explain_budget(caps, parse_budget_subject("code"), {}, own).refused;
+  EXPECT_THAT(refused, Contains("a cap of the run 7.1, limits.tokens of the playbook fixer, 900, "
+                                "is reached: calls are refused"));
+  EXPECT_THAT(refused, ::testing::Not(Contains(HasSubstr("8.1"))));
+}
+
 TEST(ShareTaken, IsThatOfTheNearestMeasure) {
   const auto caps = budget();
   auto standing = spent(caps, Dimension::day, "", 100'000);

@@ -178,9 +178,7 @@ Room room_for(Unit& unit, const LedgerTerms& terms, const OpenReservation& reser
     for (const auto& own : ask.caps) {
       if (own.dimension != one.key.dimension) continue;
       ++bound;
-      const auto when =
-          renews(own.dimension) ? WhenReached::queue_until_reset : WhenReached::refuse;
-      room.narrow(one, Cap{.tokens = own.tokens, .when = when}, account, reservation.free, &own);
+      room.narrow(one, cap_of(own), account, reservation.free, &own);
     }
   }
   if (bound < ask.caps.size())

@@ -50,6 +50,12 @@ struct OwnCap {
   std::string next_step;  // for whoever may raise it
 };
 
+// A run that is open, and what it has of that.
+struct OpenRun {
+  ReservationId reservation;
+  std::vector<OwnCap> caps;
+};
+
 struct HoldAsk {
   ModelName model;
   Tokens input;                   // no call of this size can take more

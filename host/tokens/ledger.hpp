@@ -109,6 +109,8 @@ class Ledger {
   // Of each cap, over what it says by name, over what there are accounts of today, and over the
   // issues and runs that are being worked on.
   void standings(Reply<std::vector<Standing>> done);
+  // Of the caps that runs have of their own, as Meter::runs() tells them.
+  void own_standings(std::vector<OpenRun> runs, Reply<std::vector<OwnStanding>> done);
 
   // The present day and when it ends, as the day's clock goes (tokens/day.hpp): it follows
   // CLOCK_BOOTTIME within a boot, so a clock that is set renews nothing.

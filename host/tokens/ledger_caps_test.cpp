@@ -108,8 +108,7 @@ class OwnCapsTest : public LedgerCapsTest {
   // Of 10 tokens of input, and of `output` ones or as few as one.
   Result<Hold> hold_under(ReservationId reservation, std::int64_t output,
                           std::vector<OwnCap> caps) {
-    const HoldAsk ask{kModel, Tokens(10), Tokens(output), Tokens(1), std::move(caps)};
-    return wait<Hold>([&](auto done) { ledger_->hold(reservation, ask, done); });
+    return hold(reservation, 10, output, 1, kModel, std::move(caps));
   }
 };
 
@@ -156,6 +155,40 @@ TEST_F(OwnCapsTest, one_over_an_account_that_the_run_has_none_of_grants_nothing)
   budget(R"({"day": {"tokens": 10000}})");
   EXPECT_EQ(hold_under(reserve(0).value(), 500, {own(300, Dimension::issue)}).error().code(),
             Code::internal);
+}
+
+TEST_F(OwnCapsTest, they_stand_as_the_accounts_that_they_are_over_do) {
+  budget(R"({"day": {"tokens": 10000}})");
+  Spender who = spender("code", "7.1");
+  who.playbook = "fixer";
+  who.repo = "Org/App";
+  who.issue = 12;
+  const auto run = reserve(0, who).value();
+  (void)settle(hold(run, 100, 50).value().id, 100, 30).value();
+  (void)hold(run, 20, 30).value();
+  (void)hold(reserve(40, spender("code", "8.1")).value(), 10, 0).value();
+  auto daily = own(1000, Dimension::pipeline);
+  daily.what = "tokens_per_day of the lane code, 1000,";
+  const auto over = reserve(0, spender("code", "9.1")).value();
+  (void)release(over);
+  const auto all =
+      wait<std::vector<OwnStanding>>([&](auto done) {
+        ledger_->own_standings(
+            {{run, {own(500), daily, own(9, Dimension::model)}}, {over, {own(700)}}}, done);
+      }).value();
+  ASSERT_EQ(all.size(), 2u) << "of what is over, and of a model that is not known, there is none";
+  EXPECT_EQ(all[0].spender.playbook, "fixer");
+  EXPECT_EQ(all[0].spender.issue, 12);
+  EXPECT_EQ(all[0].standing.name, "7.1");
+  EXPECT_EQ(all[0].standing.settled, Tokens(130));
+  EXPECT_EQ(all[0].standing.held, Tokens(50));
+  EXPECT_EQ(all[0].standing.left(), Tokens(320));
+  EXPECT_FALSE(all[0].standing.reset);
+  EXPECT_EQ(all[1].what, "tokens_per_day of the lane code, 1000");
+  EXPECT_EQ(all[1].standing.held, Tokens(60));
+  EXPECT_EQ(all[1].standing.reserved, Tokens(30));
+  EXPECT_EQ(all[1].standing.left(), Tokens(780));
+  EXPECT_EQ(format_utc(*all[1].standing.reset), "2026-01-06T00:00:00Z");
 }
 
 // Costs.

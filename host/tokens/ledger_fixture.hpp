@@ -65,8 +65,10 @@ class LedgerTest : public testing::Test {
     });
   }
   Result<Hold> hold(ReservationId reservation, std::int64_t input, std::int64_t output,
-                    std::optional<std::int64_t> least = {}, const ModelName& model = kModel) {
-    const HoldAsk ask{model, Tokens(input), Tokens(output), Tokens(least.value_or(output))};
+                    std::optional<std::int64_t> least = {}, const ModelName& model = kModel,
+                    std::vector<OwnCap> own = {}) {
+    const HoldAsk ask{model, Tokens(input), Tokens(output), Tokens(least.value_or(output)),
+                      std::move(own)};
     return wait<Hold>([&](auto done) {
       at_desk_ ? desk_->hold(reservation, ask, done) : ledger_->hold(reservation, ask, done);
     });

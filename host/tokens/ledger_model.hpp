@@ -4,6 +4,8 @@
 // and is reserved, which are added up whenever somebody asks. For tests.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -30,7 +32,8 @@ struct LedgerModel {
     Spender who;
     std::optional<ModelName> model;
     std::int64_t free;
-    bool begins;  // its run
+    bool begins;               // its run
+    std::vector<OwnCap> caps;  // of the run's own, with each of its holds
     bool over = false;
   };
   struct Held {
@@ -119,16 +122,39 @@ struct LedgerModel {
     return model.provider == "paid" ? input * kInput + output * kOutput : 0;
   }
 
-  // Whether this hold fits under every cap, by the definition of one.
+  // The account of a hold that a cap of the run's own is over.
+  static std::string capped_by(const OwnCap& own, const Reserved& reserved,
+                               const ModelName& model) {
+    for (const auto& each : names(reserved.day, reserved.who, model))
+      if (each.starts_with(std::string(name(own.dimension)) + ":")) return each;
+    return "";
+  }
+
+  // Whether this hold fits under every cap, by the definition of one: those of the budget, and the
+  // run's own.
   [[nodiscard]] bool may_hold(std::int64_t reservation, const ModelName& model, std::int64_t input,
                               std::int64_t output, Totals& sums) const {
     const auto& reserved = reservations.at(reservation);
+    for (const auto& own : reserved.caps)
+      if (taken_by_others(reserved, capped_by(own, reserved, model), sums) +
+              Tokens(input + output) >
+          own.tokens)
+        return false;
+    return may_hold_by_budget(reserved, model, input, output, sums);
+  }
+  // What of an account is taken by all but what is free of this reservation.
+  static Tokens taken_by_others(const Reserved& reserved, const std::string& name, Totals& sums) {
     const auto covered = names(reserved.day, reserved.who, reserved.model);
+    return sums[name].taken() - Tokens(covered.contains(name) ? reserved.free : 0);
+  }
+  [[nodiscard]] bool may_hold_by_budget(const Reserved& reserved, const ModelName& model,
+                                        std::int64_t input, std::int64_t output,
+                                        Totals& sums) const {
     for (const auto& name : names(reserved.day, reserved.who, model)) {
       const auto limit = cap(name);
       const auto& account = sums[name];
-      const auto own = covered.contains(name) ? reserved.free : 0;
-      if (limit.tokens && account.taken() + Tokens(input + output - own) > *limit.tokens)
+      if (limit.tokens &&
+          taken_by_others(reserved, name, sums) + Tokens(input + output) > *limit.tokens)
         return false;
       const auto cost = bound(model, input, output);
       if (limit.cost && cost > 0 &&
@@ -201,5 +227,26 @@ struct LedgerModel {
     for (auto& [id, reserved] : reservations) release(id);
   }
 };
+
+// The store's accounts as the model names them, without what it doesn't count.
+inline LedgerModel::Totals stored_totals(Unit& unit) {
+  LedgerModel::Totals totals;
+  auto& row = unit.query(
+      "SELECT dimension || ':' || name || '@' || day, settled, held, reserved, overrun, runs, "
+      "calls, cost_settled, cost_held, input+output FROM accounts");
+  while (row.step()) {
+    auto& account = totals[row.string(0)];
+    account.settled = Tokens(row.integer(1));
+    account.held = Tokens(row.integer(2));
+    account.reserved = Tokens(row.integer(3));
+    account.overrun = Tokens(row.integer(4));
+    account.runs = row.integer(5);
+    account.calls = row.integer(6);
+    account.cost_settled = Cost(row.integer(7));
+    account.cost_held = Cost(row.integer(8));
+    EXPECT_EQ(row.integer(1), row.integer(9));
+  }
+  return totals;
+}
 
 }  // namespace host

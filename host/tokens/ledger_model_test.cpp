@@ -2,10 +2,10 @@
 //
 // The ledger against a plain model of it, over thousands of random histories: runs that reserve,
 // hold, settle, drop, release, overrun and report; hosts that die and start again; clocks that are
-// set, days that end, machines that boot; caps that are raised and lowered; a store that can't
-// write. Calls ask now over the loop, now at the desk, as those of other threads do. After every
-// step each account is what adding up gives, and none is further above its cap than what was just
-// used past its hold, or reported.
+// set, days that end, machines that boot; caps that are raised and lowered; runs with caps of their
+// own; a store that can't write. Calls ask now over the loop, now at the desk, as those of other
+// threads do. After every step each account is what adding up gives, and none is further above its
+// cap than what was just used past its hold, or reported; no hold is above a cap of its run's own.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -181,26 +181,60 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     ASSERT_EQ(reservation.ok(), model_.may_reserve(who, model, tokens));
     if (!reservation) return;
     const bool begins = model_.begins(who);
-    model_.reservations[reservation.value().value()] = {model_.today, who, model, tokens, begins};
+    model_.reservations[reservation.value().value()] = {model_.today, who,    model,
+                                                        tokens,       begins, any_own_caps(who)};
+  }
+  // As a playbook's limit and its lane's budget are: over any account that the run has.
+  std::vector<OwnCap> any_own_caps(const Spender& who) {
+    std::vector<OwnCap> caps;
+    while (one_in(2)) {
+      const auto dimension = static_cast<Dimension>(any(0, 5));
+      if (dimension == Dimension::playbook && who.playbook.empty()) continue;
+      if (dimension == Dimension::issue && who.issue == 0) continue;
+      caps.push_back({dimension, Tokens(any(0, 120)), "the run's own cap", "Raise it."});
+    }
+    return caps;
   }
 
   void hold_some() {
     look_at_clock();
     const auto id = any_key(model_.reservations);
     const auto model = any_model();
-    const auto input = any(0, 60), output = any(0, 60), least = any(0, output);
-    const bool broken = break_store();
-    const auto held = hold(ReservationId(id), input, output, least, model);
-    if (broken) return expect_code(held.error(), Code::unavailable);
+    const auto input = any(0, 60), output = any(0, 60), least = one_in(2) ? 0 : any(0, output);
     const auto reserved = model_.reservations.find(id);
-    if (reserved == model_.reservations.end() || reserved->second.over)
-      return expect_code(held.error(), Code::conflict);
+    const bool known = reserved != model_.reservations.end();
+    const bool broken = break_store();
+    const auto held = hold(ReservationId(id), input, output, least, model,
+                           known ? reserved->second.caps : std::vector<OwnCap>{});
+    if (broken) return expect_code(held.error(), Code::unavailable);
+    if (!known || reserved->second.over) return expect_code(held.error(), Code::conflict);
     kept_ = model_.today;
     const auto expected = model_.best_output(id, model, input, output, least);
+    count_bound(id, model, input, output, least);
     ASSERT_EQ(held.ok(), expected.has_value()) << (held ? "" : held.error().what());
     if (!held) return;
     ASSERT_EQ(held.value().output, Tokens(*expected));
     model_.hold(held.value().id.value(), id, model, input, *expected);
+    check_own_caps(reserved->second, model);
+  }
+  // Of what is stored: a hold was given only within each of the run's own caps.
+  void check_own_caps(const LedgerModel::Reserved& reserved, const ModelName& model) {
+    if (reserved.caps.empty()) return;
+    auto found = stored();
+    for (const auto& own : reserved.caps) {
+      const auto name = LedgerModel::capped_by(own, reserved, model);
+      EXPECT_LE(LedgerModel::taken_by_others(reserved, name, found), own.tokens) << name;
+    }
+  }
+  // How often it is the run's own caps that bind, and those of the budget do not.
+  void count_bound(std::int64_t id, const ModelName& model, std::int64_t input, std::int64_t output,
+                   std::int64_t least) {
+    const auto caps = std::exchange(model_.reservations.at(id).caps, {});
+    const auto without = model_.best_output(id, model, input, output, least);
+    model_.reservations.at(id).caps = caps;
+    const auto with = model_.best_output(id, model, input, output, least);
+    refused_by_own_ += without && !with;
+    lowered_by_own_ += with && with < without;
   }
 
   void settle_some() {
@@ -266,28 +300,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
                        [&](const auto& held) { return held.second.reservation == reservation; });
   }
 
-  // The store's accounts as the model names them, without what it doesn't count.
-  LedgerModel::Totals stored() {
-    return store_.run_now([](Unit& unit) {
-      LedgerModel::Totals totals;
-      auto& row = unit.query(
-          "SELECT dimension || ':' || name || '@' || day, settled, held, reserved, overrun, runs, "
-          "calls, cost_settled, cost_held, input+output FROM accounts");
-      while (row.step()) {
-        auto& account = totals[row.string(0)];
-        account.settled = Tokens(row.integer(1));
-        account.held = Tokens(row.integer(2));
-        account.reserved = Tokens(row.integer(3));
-        account.overrun = Tokens(row.integer(4));
-        account.runs = row.integer(5);
-        account.calls = row.integer(6);
-        account.cost_settled = Cost(row.integer(7));
-        account.cost_held = Cost(row.integer(8));
-        EXPECT_EQ(row.integer(1), row.integer(9));
-      }
-      return totals;
-    });
-  }
+  LedgerModel::Totals stored() { return store_.run_now(stored_totals); }
 
   void compare(const LedgerModel::Totals& before) {
     auto totals = model_.totals();
@@ -351,6 +364,10 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
   std::int64_t kept_ = 0;
   std::int64_t past_ = 0;       // what this step used that nothing held
   std::int64_t past_cost_ = 0;  // and what that costs
+
+ protected:
+  int refused_by_own_ = 0;  // calls that caps of their runs' own alone refused, over all histories
+  int lowered_by_own_ = 0;  // and to which these gave less
 };
 
 constexpr int kHistories = 300;
@@ -362,6 +379,8 @@ TEST_P(LedgerModelTest, hundreds_of_histories_end_as_the_model_says) {
   const auto first = base + kHistories * static_cast<std::uint64_t>(GetParam());
   for (auto seed = first; seed < first + kHistories && !HasFailure(); ++seed)
     play(seed, static_cast<int>(10 + seed % 30));
+  EXPECT_GT(refused_by_own_, kHistories / 6) << "or caps of runs' own were hardly tried";
+  EXPECT_GT(lowered_by_own_, kHistories / 30);
 }
 
 // Each a program run of its own, so that machines with many cores play them at once.

@@ -67,6 +67,12 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
     on_thread([place](MeterRuns& runs) { runs.leave(place); });
   }
   [[nodiscard]] std::size_t open_runs() const { return open_.size(); }
+  [[nodiscard]] std::vector<OpenRun> runs() const {
+    std::vector<OpenRun> runs;
+    for (const auto& [id, run] : open_)
+      if (run.reservation != ReservationId{}) runs.push_back(run);
+    return runs;
+  }
 
   void set_routes(std::shared_ptr<const ModelRoutes> routes) {
     routes_ = routes;
@@ -87,7 +93,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
       const auto id = terms.spender.run.empty() ? "r" + random_hex<8>() : terms.spender.run;
       if (open_.contains(id)) throw Error(Code::conflict, "the run " + id + " is open already");
       terms.spender.run = id;
-      open_.emplace(id, ReservationId{});
+      open_.emplace(id, OpenRun{});
       const Opening opening{id, {}, terms.route, {}, only, std::move(terms.caps), signs_of(terms)};
       ledger_->reserve({terms.spender, terms.reservation, only},
                        [weak = weak_from_this(), opening, done](Result<ReservationId> reserved) {
@@ -103,14 +109,14 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
     if (const auto closing = closing_.find(id); closing != closing_.end())
       return closing->second->push_back(std::move(done));
     const auto found = open_.find(id);
-    if (found == open_.end() || found->second == ReservationId{}) {
+    if (found == open_.end() || found->second.reservation == ReservationId{}) {
       loop_.post([done, id] {
         done(Error(Code::not_found, "no run " + id + " is open",
                    "It was closed already, or the host was started since."));
       });
       return;
     }
-    const auto reservation = std::exchange(found->second, ReservationId{});
+    const auto reservation = std::exchange(found->second, OpenRun{}).reservation;
     const auto waiting = std::make_shared<std::vector<Reply<Done>>>(1, std::move(done));
     closing_.emplace(id, waiting);
     const auto all = [waiting](const Status& released) {
@@ -124,7 +130,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
     stopped_ = std::move(done);
     stopping_ = true;
     std::vector<std::string> ids;
-    for (const auto& [id, reservation] : open_) ids.push_back(id);
+    for (const auto& [id, run] : open_) ids.push_back(id);
     for (const auto& id : ids) close_run(id, [](const Status&) {});
     if (open_.empty()) return loop_.post(std::exchange(stopped_, nullptr));
     last_writes_ = loop_.after(last_writes_time_, [this] {
@@ -147,7 +153,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
       return closed(opening.id, reserved.value(), [done](const Status&) {
         done(Error(Code::unavailable, "the meter is stopping"));
       });
-    open_[opening.id] = reserved.value();
+    open_[opening.id] = {reserved.value(), opening.caps};
     Secret key("tk-" + random_hex<32>());
     opening.key_hash = sha256_hex(key.expose());
     opening.reservation = reserved.value();
@@ -200,7 +206,7 @@ class Meter::Impl : public std::enable_shared_from_this<Meter::Impl> {
   std::shared_ptr<const ModelRoutes> routes_;
   std::unique_ptr<CallLedger> ledger_;
   // By id; no reservation: it is being opened or closed.
-  std::map<std::string, ReservationId> open_;
+  std::map<std::string, OpenRun> open_;
   // Who is to be told once such a run is closed.
   std::map<std::string, std::shared_ptr<std::vector<Reply<Done>>>> closing_;
   bool stopping_ = false;
@@ -269,5 +275,6 @@ void Meter::close_run(const std::string& id, Reply<Done> done) {
 }
 void Meter::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 std::size_t Meter::open_runs() const { return impl_->open_runs(); }
+std::vector<OpenRun> Meter::runs() const { return impl_->runs(); }
 
 }  // namespace host

@@ -113,6 +113,8 @@ class Meter {
   void stop(std::function<void()> done);
 
   [[nodiscard]] std::size_t open_runs() const;
+  // Those that calls may come from, by their ids.
+  [[nodiscard]] std::vector<OpenRun> runs() const;
 
  private:
   class Impl;

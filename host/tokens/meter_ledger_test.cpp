@@ -42,16 +42,51 @@ class MeterLedgerTest : public MeterTest {
     run_until(context_, [&] { return answer.has_value(); });
     return *answer;
   }
-  MeteredRun run_of(std::int64_t tokens) {
+  MeteredRun run_of(std::int64_t tokens, std::vector<OwnCap> caps = {}) {
     RunTerms terms;
     terms.route = "main";
     terms.reservation = Tokens(tokens);
+    terms.spender.pipeline = "code";
+    terms.caps = std::move(caps);
     return wait<MeteredRun>([&](auto done) { meter_->open_run(terms, done); }).value();
   }
   Standing day() {
     const auto all =
         wait<std::vector<Standing>>([&](auto done) { ledger_of_store_->standings(done); }).value();
     return all.at(0);
+  }
+  std::vector<OwnStanding> own_caps() {
+    return wait<std::vector<OwnStanding>>(
+               [&](auto done) { ledger_of_store_->own_standings(meter_->runs(), done); })
+        .value();
+  }
+  // A call of each run at once, each of which takes its whole hold, so that one too many would
+  // show. How many were served; the others were refused. `look` is called all the while.
+  std::int64_t race(const std::vector<MeteredRun>& runs, const std::function<void()>& look) {
+    upstream_.set_script([](const Request& request, const Peer& peer) {
+      const auto input = static_cast<std::int64_t>(request.body.size());
+      peer.say(http_reply(
+          to_text(completion("hi", input, request.json()["max_tokens"].get<std::int64_t>()))));
+    });
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (const auto& each : runs) {
+      run_ = each;
+      clients.push_back(client());
+      clients.back()->say(request(chat()));
+    }
+    run_until(context_, [&] {
+      look();
+      return std::all_of(clients.begin(), clients.end(),
+                         [](const auto& each) { return each->closed(); });
+    });
+    const auto heard = [&](const char* text) {
+      return std::count_if(clients.begin(), clients.end(),
+                           [&](const auto& each) { return each->heard(text); });
+    };
+    const auto served = heard(" 200 OK");
+    EXPECT_EQ(served + heard("insufficient_quota"), std::ssize(runs));
+    run_until(context_, [&] { return day().held == Tokens(0); });
+    return served;
   }
 
   InlineStore store_{loop_};
@@ -60,38 +95,47 @@ class MeterLedgerTest : public MeterTest {
 };
 
 TEST_F(MeterLedgerTest, FiftyRunsRaceForTheLastTokensAndNoneGoesPast) {
-  // Each call takes its whole hold, so that one too many would show.
-  upstream_.set_script([](const Request& request, const Peer& peer) {
-    const auto input = static_cast<std::int64_t>(request.body.size());
-    peer.say(http_reply(
-        to_text(completion("hi", input, request.json()["max_tokens"].get<std::int64_t>()))));
-  });
   std::vector<MeteredRun> runs;
   for (int i = 0; i < 50; ++i) runs.push_back(run_of(i % 2 == 0 ? 0 : 50));
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (const auto& each : runs) {
-    run_ = each;
-    clients.push_back(client());
-    clients.back()->say(request(chat()));
-  }
-  run_until(context_, [&] {
+  const auto served = race(runs, [this] {
     const auto standing = day();
     EXPECT_LE(standing.settled + standing.held + standing.reserved, Tokens(4000));
-    return std::all_of(clients.begin(), clients.end(),
-                       [](const auto& each) { return each->closed(); });
-  });
-  const auto served = std::count_if(clients.begin(), clients.end(),
-                                    [](const auto& each) { return each->heard(" 200 OK"); });
-  const auto refused = std::count_if(clients.begin(), clients.end(), [](const auto& each) {
-    return each->heard("insufficient_quota");
   });
   EXPECT_GT(served, 10);
-  EXPECT_EQ(served + refused, 50);
-  run_until(context_, [&] { return day().held == Tokens(0); });
   const auto end = day();
   EXPECT_LE(end.settled, Tokens(4000));
   EXPECT_GT(end.settled, Tokens(2000));
   EXPECT_EQ(end.overrun, Tokens(0));
+}
+
+TEST_F(MeterLedgerTest, NorPastACapThatTheySetOnThemselves) {
+  budget(R"({"day": {"tokens": 1000000}})");
+  std::vector<MeteredRun> runs;
+  for (int i = 0; i < 50; ++i)
+    runs.push_back(
+        run_of(0, {{Dimension::pipeline, Tokens(4000), "the lane's cap,", "Raise it."}}));
+  const auto served = race(runs, [this] {
+    const auto standing = day();
+    EXPECT_LE(standing.settled + standing.held, Tokens(4000));
+  });
+  EXPECT_GT(served, 10);
+  EXPECT_LT(served, 50);
+  EXPECT_GT(day().settled, Tokens(2000));
+}
+
+TEST_F(MeterLedgerTest, TheOwnCapsOfARunStandWhileItIsOpen) {
+  run_ = run_of(0, {{Dimension::run, Tokens(2000), "limits.tokens of the playbook fixer, 2000,",
+                     "Raise it."}});
+  EXPECT_THAT(exchange(request(chat())), HasSubstr(" 200 OK"));
+  run_until(context_, [&] { return day().held == Tokens(0); });
+  const auto open = own_caps();
+  ASSERT_EQ(open.size(), 1u);
+  EXPECT_EQ(open[0].spender.run, run_.id);
+  EXPECT_EQ(open[0].what, "limits.tokens of the playbook fixer, 2000");
+  EXPECT_EQ(open[0].standing.settled, Tokens(15));
+  EXPECT_EQ(open[0].standing.left(), Tokens(1985));
+  close_run();
+  EXPECT_TRUE(own_caps().empty());
 }
 
 TEST_F(MeterLedgerTest, ARunLivesOnItsReservationAndGivesTheRestBack) {

@@ -2,12 +2,12 @@
 #include "tokens/model_request.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "tokens/request_fields.hpp"
 
 namespace host {
 namespace {
@@ -15,48 +15,8 @@ namespace {
 constexpr int kDepth = 48;
 constexpr std::size_t kValues = std::size_t{1} << 20;
 
-// By these, upstreams that are themselves gateways would take another model, provider or key than
-// the one that was looked at.
-constexpr std::array kElsewhere{"models",     "fallbacks",
-                                "preset",     "context_window_fallbacks",
-                                "api_base",   "content_policy_fallbacks",
-                                "base_url",   "custom_llm_provider",
-                                "api_key",    "api_version",
-                                "extra_body", "extra_headers",
-                                "model_list", "user_config"};
-// By these, more would be written than max_tokens allows.
-constexpr std::array kUnbounded{"best_of",        "n_predict",         "num_predict",
-                                "max_length",     "max_output_tokens", "max_new_tokens",
-                                "use_beam_search"};
-// What is read here.
-constexpr std::array kRead{"model",    "stream",      "stream_options",        "n",
-                           "input",    "messages",    "max_completion_tokens", "max_tokens",
-                           "provider", "service_tier"};
-
 [[noreturn]] void refuse(const std::string& why, const std::string& next_step = {}) {
   throw Error(Code::invalid, "the request: " + why, next_step);
-}
-
-template <class Names>
-bool is_among(const Names& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// There are upstreams to whom "Model" and "model" are one, and the last of both counts.
-void check_keys(const Json& request) {
-  for (const auto& [key, value] : request.items()) {
-    if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c >= 0x80; }))
-      refuse("the key \"" + key + "\" holds a letter that is not ASCII");
-    const auto plain = folded(key);
-    if (is_among(kElsewhere, plain))
-      refuse("\"" + key + "\" would send it elsewhere than its route goes",
-             "Leave it out; ask the operator for a route.");
-    if (is_among(kUnbounded, plain))
-      refuse("\"" + key + "\" asks for more output than can be bounded",
-             "Leave it out; max_tokens bounds the output, n is how many choices.");
-    if (is_among(kRead, plain) && plain != key)
-      refuse("\"" + key + "\" must be written \"" + plain + "\"");
-  }
 }
 
 bool flag(const Json& request, const char* key) {
@@ -77,25 +37,27 @@ std::optional<std::int64_t> count(const Json& request, const char* key) {
   return found->get<std::int64_t>();
 }
 
-// There are tiers at twice the price.
-void check_tier(const Json& request) {
-  const auto tier = request.find("service_tier");
-  if (tier == request.end() || tier->is_null() || *tier == "auto" || *tier == "default") return;
-  refuse("\"service_tier\" may be \"auto\" or \"default\": others have another price",
-         "Leave it out.");
+// Where servers take the place of a sound, a film or a file from.
+bool names_a_place(const std::string& key) {
+  return key.ends_with("url") || key.ends_with("uri") || key == "data" || key == "file_data" ||
+         key == "audio" || key == "video";
 }
 
-// Preferences among those who serve a model, where the upstream is a gateway.
-void check_preferences(const Json& value, const BannedModels& banned) {
-  if (value.is_string()) {
-    const auto name = folded(value.get_ref<const std::string&>());
-    const auto ban = banned.banning("-", name);
-    if (!ban.empty())
-      throw Error(Code::denied, "the request: \"provider\" prefers a banned one: " + ban,
-                  "Leave it out, or ask the operator (host.yaml, model: banned:).");
-  }
-  if (value.is_structured())
-    for (const auto& each : value) check_preferences(each, banned);
+// What lies elsewhere may be of any size; a picture may lie there, since kMediaBound is the most
+// that any is.
+void check_lies_here(const std::string& key, const Json& value) {
+  if (key == "image_url") return;
+  if (key == "file_id" && value.is_string())
+    refuse("a file that is named by its id may be of any size", "Send it itself, as file_data.");
+  constexpr std::size_t kLongestScheme = 12;
+  if (value.is_string() && names_a_place(key) &&
+      value.get_ref<const std::string&>().find("://") <= kLongestScheme)
+    refuse("\"" + key + "\" names what lies elsewhere and may be of any size",
+           "Send it itself, as base64.");
+  if (value.is_object())
+    for (const auto& [name, member] : value.items()) check_lies_here(folded(name), member);
+  if (value.is_array())
+    for (const auto& each : value) check_lies_here(key, each);
 }
 
 // Pictures, sounds and files among the parts of messages: whatever is not known to be text.
@@ -110,11 +72,20 @@ std::int64_t media_of(const Json& messages) {
     for (const auto& part : *content) {
       if (!part.is_object()) continue;
       const auto type = part.find("type");
-      const bool text = type != part.end() && (*type == "text" || *type == "refusal");
-      media += text ? 0 : 1;
+      if (type != part.end() && (*type == "text" || *type == "refusal")) continue;
+      check_lies_here("", part);
+      ++media;
     }
   }
   return media;
+}
+
+// What of an embedding's input is neither text nor tokens.
+std::int64_t media_of_input(const Json& input) {
+  if (!input.is_array()) return input.is_object() ? 1 : 0;
+  check_lies_here("", input);
+  return std::count_if(input.begin(), input.end(),
+                       [](const Json& each) { return each.is_object(); });
 }
 
 Tokens input_bound(std::size_t bytes, std::int64_t media, const ModelRoute& route) {
@@ -180,17 +151,17 @@ PreparedCall prepare_call(ModelCallKind kind, std::string text, const ModelRoute
                 "the request is larger than " + std::to_string(kModelRequestCap >> 20) + " MiB");
   const Json request = parse_json(text, "the request", kDepth, kValues);
   if (!request.is_object()) refuse("it must be a JSON object");
-  check_keys(request);
-  check_tier(request);
+  check_fields(request, banned);
   const auto model = choose_model(route, banned, model_of(request));
-  if (const auto given = request.find("provider"); given != request.end())
-    check_preferences(*given, banned);
 
   const bool chat = kind == ModelCallKind::chat;
   const auto asked = request.find(chat ? "messages" : "input");
   if (asked == request.end() || (chat && !asked->is_array()))
     refuse(chat ? "\"messages\" must be an array" : "\"input\" is missing");
-  const auto bound = input_bound(text.size(), chat ? media_of(*asked) : 0, route);
+  if (!chat && request.contains("messages"))
+    refuse("embeddings are made of \"input\", not of \"messages\"");
+  const auto media = chat ? media_of(*asked) : media_of_input(*asked);
+  const auto bound = input_bound(text.size(), media, route);
   PreparedCall call{kind,
                     model.account,
                     flag(request, "stream"),

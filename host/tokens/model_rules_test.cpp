@@ -218,6 +218,7 @@ TEST(ModelRequests, WhatCannotBeBoundIsRefused) {
                                             {{"max_completion_tokens", "7"}},
                                             {{"best_of", 2}},
                                             {{"n_predict", -1}},
+                                            {{"n_cmpl", 2}},
                                             {{"Max_Tokens", 5}},
                                             {{"N", 5}},
                                             {{"MODEL", "other"}},
@@ -254,6 +255,65 @@ TEST(ModelRequests, WhatWouldGoElsewhereIsRefused) {
             Code::denied);
 }
 
+TEST(ModelRequests, WhatWouldBringInputThatTheRequestDoesNotShowIsRefused) {
+  const Json search{{"type", "openrouter:web_search"}};
+  for (const auto& more : std::vector<Json>{
+           {{"plugins", Json::array({{{"id", "web"}}})}},
+           {{"web_search_options", Json::object()}},
+           {{"Web_Search_Options", Json::object()}},
+           {{"search_parameters", {{"mode", "auto"}}}},
+           {{"data_sources", Json::array()}},
+           {{"vector_store_ids", {"vs_1"}}},
+           {{"chat_template", "{% for i in range(9999999) %}x{% endfor %}"}},
+           {{"mm_processor_kwargs", {{"max_pixels", 99999999}}}},
+           {{"media_io_kwargs", {{"video", {{"num_frames", -1}}}}}},
+           {{"chat_template_kwargs", {{"chat_template", "{% for i in range(9) %}x{% endfor %}"}}}},
+           {{"chat_template_kwargs", {{"thinking_budget", 9999999}}}},
+           {{"chat_template_kwargs", {{"enable_thinking", {true}}}}},
+           {{"chat_template_kwargs", "enable_thinking"}},
+           {{"Chat_Template_Kwargs", {{"enable_thinking", true}}}},
+           {{"chat_template_args", {{"n", 9}}}},
+           {{"tools", Json::array({search})}},
+           {{"tools", Json::array({{{"type", 7}}})}},
+           {{"Tools", Json::array({search})}}})
+    EXPECT_EQ(refusal(more), Code::invalid) << more;
+}
+
+TEST(ModelRequests, SwitchesOfATemplateAndToolsThatAnswerWithTheNextRequestAreTaken) {
+  for (const auto& more : std::vector<Json>{
+           {{"chat_template_kwargs", {{"enable_thinking", false}, {"thinking", true}}}},
+           {{"chat_template_kwargs", nullptr}},
+           {{"tools", Json::array({{{"type", "function"}, {"function", {{"name", "f"}}}}})}},
+           {{"tools", Json::array({{{"type", "custom"}, {"custom", {{"name", "f"}}}}})}},
+           {{"tools", nullptr}}})
+    EXPECT_EQ(chat(more).ask.output, Tokens(1000)) << more;
+}
+
+TEST(ModelRequests, OfWhatLiesElsewhereOnlyAPictureIsTaken) {
+  const auto part = [](const Json& one) {
+    return Json{{"messages", {{{"role", "user"}, {"content", Json::array({one})}}}}};
+  };
+  for (const auto& one : std::vector<Json>{
+           {{"type", "file"}, {"file", {{"file_id", "file-1"}}}},
+           {{"type", "file"}, {"file", {{"file_data", "https://x/long.pdf"}}}},
+           {{"type", "video_url"}, {"video_url", {{"url", "https://x/film.mp4"}}}},
+           {{"type", "video_url"}, {"video_url", "gs://x/film.mp4"}},
+           {{"type", "image_url"}, {"image_url", {{"url", "data:,"}}}, {"VIDEO_URL", "http://x"}},
+           {{"audio_url", {{"url", "http://x/long.mp3"}}}}})
+    EXPECT_EQ(refusal(part(one)), Code::invalid) << one;
+  for (const auto& one : std::vector<Json>{
+           {{"type", "image_url"}, {"image_url", {{"url", "https://x/y.png"}}}},
+           {{"image_url", "https://x/y.png"}},
+           {{"type", "file"}, {"file", {{"file_data", "data:application/pdf;base64,AAAA"}}}},
+           {{"type", "input_audio"}, {"input_audio", {{"data", "AAAA"}, {"format", "wav"}}}},
+           {{"type", "thinking"}, {"thinking", "https://x/ is where it lies"}}}) {
+    const auto bound = chat(part(one)).ask.input;
+    EXPECT_GT(bound, kMediaBound) << one;
+    EXPECT_LT(bound, kMediaBound + kMediaBound) << one;
+  }
+  EXPECT_LT(chat(part({{"type", "text"}, {"text", "https://x/"}})).ask.input, kMediaBound);
+}
+
 TEST(ModelRequests, WhatIsNoRequestIsRefusedWithItsPlace) {
   const auto refused = [](const std::string& text) {
     const auto result =
@@ -288,10 +348,16 @@ TEST(ModelRequests, EmbeddingsHaveNoOutput) {
       prepare_call(ModelCallKind::embeddings, R"({"model":"small","input":"x"})", route(), {});
   EXPECT_EQ(call.ask.output, Tokens(0));
   EXPECT_EQ(call.body(Tokens(0)), R"({"model":"small","input":"x"})");
-  EXPECT_EQ(failure([] {
-              (void)prepare_call(ModelCallKind::embeddings, R"({"model":"small"})", route(), {});
-            }),
-            Code::invalid);
+  for (const auto* text : {R"({"model":"small"})", R"({"model":"small","input":"x","messages":[]})",
+                           R"({"model":"small","input":[{"video":"https://x/y.mp4"}]})"})
+    EXPECT_EQ(failure([&] { (void)prepare_call(ModelCallKind::embeddings, text, route(), {}); }),
+              Code::invalid)
+        << text;
+  EXPECT_GT(
+      prepare_call(ModelCallKind::embeddings,
+                   R"({"model":"small","input":["x",{"image":"https://x/y.png"}]})", route(), {})
+          .ask.input,
+      kMediaBound);
 }
 
 }  // namespace

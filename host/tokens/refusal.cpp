@@ -74,6 +74,12 @@ std::string describe(Dimension dimension, std::string_view name) {
                      : fmt::format("{} \"{}\" each day", what, name);
 }
 
+Cap cap_of(const OwnCap& own) {
+  return {.tokens = own.tokens,
+          .warn_at = 1,
+          .when = renews(own.dimension) ? WhenReached::queue_until_reset : WhenReached::refuse};
+}
+
 std::string cap_text(const Cap& cap, Measure measure, const AccountKey& key) {
   return fmt::format("the cap of {}{} {}", amount(measure, whole(cap, measure)),
                      key.dimension == Dimension::day ? "" : " on",

@@ -24,6 +24,9 @@ struct Shortage {
   const OwnCap* own = nullptr;  // whose `cap` is; null: the budget's
 };
 
+// A cap of a run's own as one of the budget's. Nobody is warned near its end.
+[[nodiscard]] Cap cap_of(const OwnCap& own);
+
 // "the cap of 500000 tokens on pipeline \"nightly\" each day"
 [[nodiscard]] std::string cap_text(const Cap& cap, Measure measure, const AccountKey& key);
 

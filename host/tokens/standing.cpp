@@ -36,13 +36,11 @@ std::set<std::pair<Dimension, std::string>> names_at_work(Unit& unit, const Ledg
   return names;
 }
 
-Standing standing_of(Unit& unit, const LedgerTerms& terms, Dimension dimension,
-                     const std::string& name, const Cap& cap) {
-  const auto key = account_key(terms.today, dimension, name);
+Standing standing_of(Unit& unit, const LedgerTerms& terms, const AccountKey& key, const Cap& cap) {
   const auto account = read_account(unit, key);
   Standing standing;
-  standing.dimension = dimension;
-  standing.name = name;
+  standing.dimension = key.dimension;
+  standing.name = key.name;
   standing.cap = cap;
   standing.settled = account.settled;
   standing.held = account.held;
@@ -75,7 +73,34 @@ std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms) {
   std::vector<Standing> standings;
   for (const auto& [dimension, name] : names)
     if (const Cap* cap = terms.budget->find(dimension, name))
-      standings.push_back(standing_of(unit, terms, dimension, name, *cap));
+      standings.push_back(
+          standing_of(unit, terms, account_key(terms.today, dimension, name), *cap));
+  return standings;
+}
+
+namespace {
+
+// What a refusal's sentence goes on from.
+std::string without_comma(std::string what) {
+  if (what.ends_with(',')) what.pop_back();
+  return what;
+}
+
+}  // namespace
+
+std::vector<OwnStanding> read_own_standings(Unit& unit, const LedgerTerms& terms,
+                                            const std::vector<OpenRun>& runs) {
+  std::vector<OwnStanding> standings;
+  for (const auto& run : runs) {
+    const auto reservation = find_reservation(unit, run.reservation);
+    if (!reservation || reservation->released) continue;
+    const auto accounts = accounts_of(reservation->spender, reservation->model, reservation->day);
+    for (const auto& own : run.caps)
+      for (const auto& key : accounts)
+        if (key.dimension == own.dimension)
+          standings.push_back({reservation->spender, reservation->model, without_comma(own.what),
+                               standing_of(unit, terms, key, cap_of(own))});
+  }
   return standings;
 }
 

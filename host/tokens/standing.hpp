@@ -8,6 +8,7 @@
 #include "store/unit.hpp"
 #include "tokens/account_table.hpp"
 #include "tokens/budget.hpp"
+#include "tokens/hold.hpp"
 
 namespace host {
 
@@ -34,5 +35,19 @@ struct Standing {
 // Of each cap of the budget: over the names that it has, over the accounts of today, and over the
 // issues and runs that have a reservation. In the order of Dimension, then by name. Store thread.
 [[nodiscard]] std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms);
+
+// A cap of a run's own, and how it stands: its account is that of all who use tokens there.
+struct OwnStanding {
+  Spender spender;                 // the run
+  std::optional<ModelName> model;  // the only one that it may ask for
+  std::string what;  // "limits.tokens of the playbook fixer, 10000 for all attempts together"
+  Standing standing;
+};
+
+// Of each own cap of these runs, in their order. A run whose reservation is over is left out, and a
+// cap over its model where it may ask for several: which account that is over is known with a call.
+// Store thread.
+[[nodiscard]] std::vector<OwnStanding> read_own_standings(Unit& unit, const LedgerTerms& terms,
+                                                          const std::vector<OpenRun>& runs);
 
 }  // namespace host

@@ -12,7 +12,8 @@ try {
   const found = createRequire(import.meta.url).resolve("openai");
   OpenAI = (await import(pathToFileURL(found))).default;
 } catch {
-  console.log("skipped: openai is not installed for node");
+  console.log("skipped: node has no module openai; npm install --prefix DIR openai, and say " +
+    "NODE_PATH=DIR/node_modules");
   process.exit(77);
 }
 if (typeof OpenAI !== "function") OpenAI = OpenAI.OpenAI;

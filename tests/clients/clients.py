@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Real clients through the meter: streaming and not, with tools and without, and what they show of
-its refusals. Usage: clients.py openai|litellm|node PROGRAM. Ends with 77, and says so, where the
-client is not installed."""
+its refusals. Usage: clients.py openai|litellm|node PROGRAM. Ends with 77 where the client is not
+installed, and says how to get it."""
 import importlib.util
 import json
 import os
@@ -142,11 +142,27 @@ def try_node(program):
                "what was charged; only what cost nothing was tried again")
 
 
+def missing(name):
+    """What keeps the client from being tried and how to get it, or None."""
+    if name == "node":
+        if shutil.which("node"):
+            return None
+        return "there is no node on $PATH; install Node.js 20 or newer, and openai as clients.mjs says"
+    if importlib.util.find_spec(name):
+        return None
+    return (f"{sys.executable} has no module {name}; python3 -m venv DIR && DIR/bin/pip install {name}, "
+            "and say TIMMY_CLIENT_PYTHON=DIR/bin/python3")
+
+
 def main():
     name, program = sys.argv[1:]
-    found = shutil.which("node") if name == "node" else importlib.util.find_spec(name)
-    if not found:
-        print(f"skipped: {name} is not installed")
+    python = os.environ.get("TIMMY_CLIENT_PYTHON")
+    if python and os.environ.get("TIMMY_CLIENT_FOUND") != python:
+        os.environ["TIMMY_CLIENT_FOUND"] = python
+        os.execv(python, [python, *sys.argv])
+    why = missing(name)
+    if why:
+        print(f"skipped: {why}")
         sys.exit(77)
     {"openai": try_openai, "litellm": try_litellm, "node": try_node}[name](program)
     print(f"{name}: all as expected")

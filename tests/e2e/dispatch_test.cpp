@@ -102,6 +102,22 @@ TEST_F(DispatchTest, ADeadAgentsWorkGoesOnInAnotherLane) {
             1);
 }
 
+TEST_F(DispatchTest, WhileAnAgentWorksTheBudgetShowsWhatItsPlaybookLeavesIt) {
+  const auto let_go = folder_ / "agent" / "let-go";
+  agent_is("while [ ! -e '" + let_go.string() + "' ]; do sleep 0.1; done\n" + kFix);
+  start_host();
+  const auto own_caps = [this] { return client().get("/v1/budget")["own_caps"]; };
+  ASSERT_TRUE(eventually([&] { return own_caps().size() == 1; })) << log();
+  const Json own = own_caps()[0];
+  EXPECT_EQ(own["repo"], kAppRepo);
+  EXPECT_EQ(own["issue"], number_);
+  EXPECT_EQ(own["playbook"], "fixer");
+  EXPECT_EQ(own["tokens"]["left"], 10000) << to_text(own);
+  put(let_go, "");
+  ASSERT_TRUE(item_is("done")) << to_text(item()) << log();
+  EXPECT_THAT(own_caps(), IsEmpty());
+}
+
 TEST_F(DispatchTest, AHostThatIsKilledWhileAnAgentWorksGoesOn) {
   agent_is("echo at work; sleep 600\n");
   start_host();
