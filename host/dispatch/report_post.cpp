@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 #include "base/sha256.hpp"
 #include "dispatch/report.hpp"
 
@@ -72,6 +73,7 @@ class Posting : public std::enable_shared_from_this<Posting> {
   }
 
   void opened(PullRequest pull, const std::string& own_login) {
+    TIMMY_FAILPOINT("dispatch.pull_opened");
     // One that tells of this run may have been edited by people since; one of an earlier run tells
     // what is no more. One that a person opened is theirs.
     const bool tells = pull.body.find(run_mark(facts_)) != std::string::npos;
@@ -109,6 +111,7 @@ class Posting : public std::enable_shared_from_this<Posting> {
   }
 
   void ask_reviewers() {
+    TIMMY_FAILPOINT("dispatch.labelled");
     if (!posted_.pull) return finish();
     if (playbook_.report.reviewers.empty()) return tell();
     gitea_.request_reviewers(repo_, posted_.pull->number, playbook_.report.reviewers,
@@ -121,6 +124,7 @@ class Posting : public std::enable_shared_from_this<Posting> {
     const auto number = facts_.issue.number;
     gitea_.keep_comment(repo_, number, text, comment_key(playbook_, facts_.repository, number),
                         then<Comment>([this](Comment comment) {
+                          TIMMY_FAILPOINT("dispatch.commented");
                           posted_.comment = std::move(comment);
                           if (posted_.pull) return finish();
                           labelled_ = facts_.issue.number;

@@ -8,6 +8,7 @@
 
 #include "base/bounded_process.hpp"
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 #include "workspaces/git_error.hpp"
 #include "workspaces/import_bundle.hpp"
 #include "workspaces/import_checks.hpp"
@@ -138,6 +139,7 @@ ImportResult import_work(const Mirror& mirror, const ImportRequest& request) {
     mirror.remove_unfinished(lock);
     throw;
   }
+  TIMMY_FAILPOINT("workspaces.objects_kept");
   move_ref(mirror, lock, request.branch, from, header.head);
   return result;
 }
