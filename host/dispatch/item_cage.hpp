@@ -89,11 +89,15 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   // Of which host's life such a name is; nothing: it is none.
   [[nodiscard]] static std::optional<std::int64_t> life_of(std::string_view id);
   void cancel(const std::string& id, const std::string& why);
+  // The host is ending: what runs is cancelled, and nothing is begun any more. Whoever waits gets
+  // Error{unavailable} when nothing of its run is left. Loop thread.
+  void end();
   // Everybody who waits gets an Error. Loop thread.
   void close();
 
  private:
   struct Waiting;
+  [[nodiscard]] bool is_ending();
 
   std::shared_ptr<LoopDoor> door_;
   runs::Runner* runner_;
@@ -101,6 +105,7 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   std::int64_t life_;
   std::atomic<std::uint64_t> count_ = 0;
   std::mutex mutex_;
+  bool ending_ = false;
   bool closed_ = false;
   std::set<std::shared_ptr<Waiting>> waiting_;
 };

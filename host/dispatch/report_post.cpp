@@ -23,6 +23,13 @@ std::string run_mark(const ReportFacts& facts) {
   return "<!-- timmy:pull/" + sha256_hex(of).substr(0, 32) + " -->";
 }
 
+bool carries(const std::vector<Label>& labels, const std::vector<std::string>& names) {
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    return std::any_of(labels.begin(), labels.end(),
+                       [&](const Label& label) { return label.name == name; });
+  });
+}
+
 // Keeps itself alive while it waits for an answer.
 class Posting : public std::enable_shared_from_this<Posting> {
  public:
@@ -84,7 +91,10 @@ class Posting : public std::enable_shared_from_this<Posting> {
 
   void label(PullRequest pull) {
     labelled_ = pull.number;
+    const bool labelled = carries(pull.labels, playbook_.report.labels);
     posted_.pull = std::move(pull);
+    // By a host that did not live to go on.
+    if (labelled) return ask_reviewers();
     add_labels();
   }
 

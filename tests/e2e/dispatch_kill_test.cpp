@@ -60,6 +60,11 @@ class GateKillTest : public DispatchBench {
     playbook_is(kUsualLimits, kAllEffects);
     put(person() / ".timmy" / "setup", "#!/bin/sh\n" + script, 0755);
     push_to_main();
+    pull_labels_ = {"by-agent", "checked"};
+    forge_.with([&](forge::Forge& forge) {
+      for (const auto& name : pull_labels_)
+        forge.state.add_label(*forge.state.repo(kAppRepo), name);
+    });
   }
   void expect_done_once() {
     start_host();
@@ -118,20 +123,18 @@ TEST_F(GateKillTest, AHostThatDiesAtEachPointInTurnLeavesOnePullRequest) {
 TEST_F(GateKillTest, NorDoesOneThatDiesInTheMiddleOfWhatAGateBringsAbout) {
   agent_mends_and(kOneAtATime);
   setup_is("exit 0\n");
-  pull_labels_ = {"by-agent", "checked"};
   for (const auto* point : kEffectPoints) die_at(point);
   expect_done_once();
 }
 
 TEST_F(GateKillTest, WhatOneDidWhoDiedWhileItMadeTheCloneReadyIsDoneAnew) {
-  agent_mends_and(kOneAtATime);
-  // The clone is its own between the two.
+  agent_mends_and(std::string(kOneAtATime) + "[ -e .git/ready ] || exit 3\n");
+  // The clone that its gates look at is made ready, too.
   setup_is(
-      "echo ready > .git/ready-or-not; [ -e .git/been-here ] && exit 0\n"
-      ": > .git/been-here; rm .git/ready-or-not; sleep 600\n");
-  pull_labels_ = {"by-agent", "checked"};
+      "[ -e .git/been-here ] && exec touch .git/ready\n"
+      "grep -q 'return 0' main.txt || { : > .git/been-here; sleep 600; }\n");
   start_host();
-  ASSERT_TRUE(runs_now(".timmy/setup")) << to_text(item()) << log();
+  ASSERT_TRUE(runs_now("sleep 600")) << to_text(item()) << log();
   kill();
   expect_nothing_left();
   expect_done_once();
@@ -159,7 +162,7 @@ TEST_F(GateKillTest, AHostThatIsKilledWhileAGateRunsLeavesNothingOfItAndGoesOn) 
   push_to_main();
   agent_is(kFix);
   start_host();
-  ASSERT_TRUE(runs_now(".timmy/verify")) << to_text(item()) << log();
+  ASSERT_TRUE(runs_now("sleep 600")) << to_text(item()) << log();
   EXPECT_EQ(item()["gate"], "verify");
   kill();
   expect_nothing_left();

@@ -60,6 +60,7 @@ ForgeThread::ForgeThread() {
   forge_.set_observer([this](const forge::Logged& request) {
     if (request.applied && request.method == "POST" && request.target.ends_with("/labels"))
       ++additions_[request.target + " " + request.body];
+    if (watch_) watch_(forge_, request);
   });
   url_ = forge_.listen();
   thread_ = std::thread([this] { context_.run(); });
@@ -70,6 +71,10 @@ ForgeThread::~ForgeThread() {
   work_.reset();
   context_.stop();
   thread_.join();
+}
+
+void ForgeThread::when_asked(Watch watch) {
+  with([&](forge::Forge&) { watch_ = std::move(watch); });
 }
 
 void ForgeThread::with(const std::function<void(forge::Forge&)>& work) {

@@ -36,6 +36,9 @@ class ForgeThread {
   // How often the forge was told to add labels, by the request's target and body: once is an
   // effect, twice is an effect made again. On the forge's loop.
   [[nodiscard]] const std::map<std::string, int>& additions() const { return additions_; }
+  // Called on the forge's loop with each request once its answer is known.
+  using Watch = std::function<void(forge::Forge&, const forge::Logged&)>;
+  void when_asked(Watch watch);
 
  private:
   boost::asio::io_context context_;
@@ -44,6 +47,7 @@ class ForgeThread {
   forge::Forge forge_{context_, loop_, clock_};
   std::string url_;
   std::map<std::string, int> additions_;
+  Watch watch_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       boost::asio::make_work_guard(context_)};
   std::thread thread_;
