@@ -61,11 +61,15 @@ class FaultBench : public ::testing::Test {
   // host.yaml with echo and triage; `more` is merged over it.
   void write_config(const Json& more = Json::object());
 
+  // From now on this program is started as the host, which it becomes.
+  void host_is(const std::filesystem::path& program);
   // Starts a host; `ready` waits for READY=1 and fails the test without it.
   void start(std::map<std::string, std::string> environment = {}, bool ready = true);
   [[nodiscard]] e2e::HostProcess& host() { return *host_; }
   // As start, with system calls that fail while `fail` says so.
   void start_failing();
+  // For a start of that kind.
+  [[nodiscard]] std::map<std::string, std::string> failing_environment() const;
   // From now on, of a host that start_failing() started: "disk", "sync", "spawn", "thread"
   // (interposer.c) with the errno that each gets. Empty: none.
   void fail(const std::map<std::string, int>& faults) const;
