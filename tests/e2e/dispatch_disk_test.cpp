@@ -2,9 +2,11 @@
 //
 // A disk that is full when a gate brings about what it is for: the item waits and says why, nobody
 // pays for it with an attempt, nothing is half done, and it goes on when there is room.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -57,6 +59,7 @@ class FullDiskTest : public DispatchBench {
       make_directories(folder, 0700);
       // More than the host keeps free. No page is taken before it is written to.
       ASSERT_EQ(::mount("tmpfs", folder.c_str(), "tmpfs", 0, kRoom), 0) << std::strerror(errno);
+      fs::permissions(folder, fs::perms::owner_all);
     }
   }
   [[nodiscard]] const fs::path& folder(Place place) const {
@@ -66,11 +69,18 @@ class FullDiskTest : public DispatchBench {
     ASSERT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, size.c_str()), 0)
         << disk << ": " << std::strerror(errno);
   }
-  static void fill(const fs::path& disk) {
+  // To the last page, by a file that nobody sees. What is there stays.
+  [[nodiscard]] static Fd fill(const fs::path& disk) {
     struct statvfs now {};
-    ASSERT_EQ(::statvfs(disk.c_str(), &now), 0);
+    EXPECT_EQ(::statvfs(disk.c_str(), &now), 0);
     const auto used = (now.f_blocks - now.f_bfree) * now.f_frsize;
-    resize(disk, "size=" + std::to_string(used) + ",mode=700");
+    resize(disk, "size=" + std::to_string(used + 16 * now.f_frsize));
+    Fd ballast(::open(disk.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    off_t size = 0;
+    while (::fallocate(ballast.get(), 0, size, static_cast<off_t>(now.f_frsize)) == 0)
+      size += static_cast<off_t>(now.f_frsize);
+    EXPECT_EQ(errno, ENOSPC);
+    return ballast;
   }
   // A host that waits at this point until it is let go.
   void start_and_wait_at(const std::string& point,
@@ -90,7 +100,7 @@ class FullDiskTest : public DispatchBench {
   void wait_for_room(const FullDisk& disk) {
     SCOPED_TRACE(::testing::PrintToString(disk));
     start_and_wait_at(disk.point);
-    fill(folder(disk.place));
+    auto ballast = fill(folder(disk.place));
     let_go();
     EXPECT_TRUE(eventually([&] {
       const Json now = item();
@@ -102,12 +112,13 @@ class FullDiskTest : public DispatchBench {
     EXPECT_LE(now["attempts"], 1);
     EXPECT_THAT(pulls(), IsSubsetOf({std::string("timmy/issue-9")}));
     stop();
+    ballast.reset();
     resize(folder(disk.place), kRoom);
     let_time_pass();
     check_invariants();
   }
 
-  static constexpr const char* kRoom = "size=2g,mode=700";
+  static constexpr const char* kRoom = "size=2g";
   std::array<fs::path, 4> folders_{paths_.mirrors(), paths_.clones(), paths_.runs(),
                                    paths_.attempts()};
   fs::path go_ = folder_ / "go";

@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "{ head -c 40000000 /dev/zero; sleep 60; } | tail -c 50000000 &\n"
                  "done; wait\n",
                  "attempts: 1, tokens: 1000, wall: 1m, stall: 50s, memory: 120MiB",
-                 "of 120 MiB at most"},
+                 "of 120"},
         BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", kUsualLimits, "attempt 2 of 2"},
         BadAgent{"LeavesPipesWhereFilesWere",
                  "for file in .git/index .git/refs/heads/more .git/logs/HEAD main.txt .gitignore "
