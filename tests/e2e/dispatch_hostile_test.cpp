@@ -196,11 +196,11 @@ TEST_F(HostileTest, LargeFilesThatPackWellAreRefusedByTheirSize) {
   EXPECT_LT(mirror, 1u << 20) << "it was taken in";
 }
 
-TEST_F(HostileTest, TenThousandBranchesOfItsOwnLeaveAsNone) {
+TEST_F(HostileTest, TwoThousandBranchesOfItsOwnLeaveAsNone) {
   agent_is(std::string(kFix) +
            "head=$(git rev-parse HEAD)\n"
-           "seq 10000 | sed \"s#.*#create refs/heads/mine/& $head#\" | git update-ref --stdin\n"
-           "seq 10000 | sed \"s#.*#create refs/tags/mine-& $head#\" | git update-ref --stdin\n"
+           "seq 2000 | sed \"s#.*#create refs/heads/mine/& $head#\" | git update-ref --stdin\n"
+           "seq 2000 | sed \"s#.*#create refs/tags/mine-& $head#\" | git update-ref --stdin\n"
            "git pack-refs --all\n");
   expect_end("done", "");
   EXPECT_THAT(branches(), ElementsAre("timmy/issue-9"));
