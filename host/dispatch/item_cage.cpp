@@ -130,10 +130,16 @@ BoundedEnding ItemCage::judge(const runs::RunEnding& ending, const std::string& 
     case Kind::signalled: made = {BoundedEnding::Kind::signalled, ending.number, {}}; break;
     case Kind::deadline:
     case Kind::stalled: made = {BoundedEnding::Kind::timed_out, SIGKILL, {}}; break;
+    case Kind::disk:
+      // What the host itself has run there did not fill it: it is full without that, too.
+      if (errors_ == Errors::in_ending && cages_->is_disk_full())
+        throw Error(Code::unavailable,
+                    "no space is left for what is to be run in the cage: " + ending.evidence,
+                    "Free some space.");
+      [[fallthrough]];
     // The work's own doing: a gate that needs so much fails.
     case Kind::memory:
     case Kind::processes:
-    case Kind::disk:
     case Kind::output:
       return {BoundedEnding::Kind::signalled, SIGKILL, "it was ended: " + ending.evidence};
     case Kind::cancelled:
@@ -246,6 +252,14 @@ runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
 
 void ItemCages::cancel(const std::string& id, const std::string& why) {
   door_->post([this, self = shared_from_this(), id, why] { runner_->cancel(id, why); });
+}
+
+bool ItemCages::is_disk_full() const {
+  // Less than a supervisor leaves to others.
+  constexpr std::uintmax_t kAsGoodAsFull = std::uintmax_t{64} << 20;
+  std::error_code failed;
+  const auto space = fs::space(folders_.scratch, failed);
+  return !failed && space.available < kAsGoodAsFull;
 }
 
 bool ItemCages::is_ending() {

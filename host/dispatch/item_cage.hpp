@@ -30,8 +30,10 @@ class ItemCages;
 
 // Where a command's errors go: both streams are one, since they are kept as one.
 enum class Errors {
-  in_output,  // the sink gets all of it
-  in_ending,  // if it fails, the end of it all is the ending's errors, too
+  in_output,  // the sink gets all of it: what is run is the work's
+  // If it fails, the end of it all is the ending's errors, too: what is run is the host's, and on a
+  // full disk it is to be tried again.
+  in_ending,
 };
 
 // One for each piece of work on an item. run() on any thread but the loop's, one at a time.
@@ -89,6 +91,8 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   // Of which host's life such a name is; nothing: it is none.
   [[nodiscard]] static std::optional<std::int64_t> life_of(std::string_view id);
   void cancel(const std::string& id, const std::string& why);
+  // Of the scratch folders: no run there would last. Any thread.
+  [[nodiscard]] bool is_disk_full() const;
   // The host is ending: what runs is cancelled, and nothing is begun any more. Whoever waits gets
   // Error{unavailable} when nothing of its run is left. Loop thread.
   void end();
