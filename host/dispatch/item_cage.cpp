@@ -116,14 +116,15 @@ BoundedEnding ItemCage::run(const workspaces::CagedCommand& command, const Outpu
   running_.clear();
   check_cancelled();
   if (enough) return {.kind = BoundedEnding::Kind::stopped, .number = 0, .errors = {}};
-  return judge(ending, tail);
+  return judge(ending, command.folder, tail);
 }
 
 void ItemCage::check_cancelled() const {
   if (cancelled_) throw Error(Code::cancelled, why_);
 }
 
-BoundedEnding ItemCage::judge(const runs::RunEnding& ending, const std::string& tail) const {
+BoundedEnding ItemCage::judge(const runs::RunEnding& ending, const fs::path& folder,
+                              const std::string& tail) const {
   BoundedEnding made;
   switch (ending.kind) {
     case Kind::exited: made = {BoundedEnding::Kind::exited, ending.number, {}}; break;
@@ -132,7 +133,7 @@ BoundedEnding ItemCage::judge(const runs::RunEnding& ending, const std::string& 
     case Kind::stalled: made = {BoundedEnding::Kind::timed_out, SIGKILL, {}}; break;
     case Kind::disk:
       // What the host itself has run there did not fill it: it is full without that, too.
-      if (errors_ == Errors::in_ending && cages_->is_disk_full())
+      if (errors_ == Errors::in_ending && cages_->is_disk_full(folder))
         throw Error(Code::unavailable,
                     "no space is left for what is to be run in the cage: " + ending.evidence,
                     "Free some space.");
@@ -254,12 +255,15 @@ void ItemCages::cancel(const std::string& id, const std::string& why) {
   door_->post([this, self = shared_from_this(), id, why] { runner_->cancel(id, why); });
 }
 
-bool ItemCages::is_disk_full() const {
+bool ItemCages::is_disk_full(const fs::path& folder) const {
   // Less than a supervisor leaves to others.
   constexpr std::uintmax_t kAsGoodAsFull = std::uintmax_t{64} << 20;
-  std::error_code failed;
-  const auto space = fs::space(folders_.scratch, failed);
-  return !failed && space.available < kAsGoodAsFull;
+  for (const auto& each : {folder, folders_.scratch}) {
+    std::error_code failed;
+    const auto space = fs::space(each, failed);
+    if (!failed && space.available < kAsGoodAsFull) return true;
+  }
+  return false;
 }
 
 bool ItemCages::is_ending() {

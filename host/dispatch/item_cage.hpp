@@ -50,7 +50,8 @@ class ItemCage final : public workspaces::CagedRunner {
   void cancel(const std::string& why);
 
  private:
-  BoundedEnding judge(const runs::RunEnding& ending, const std::string& tail) const;
+  BoundedEnding judge(const runs::RunEnding& ending, const std::filesystem::path& folder,
+                      const std::string& tail) const;
   void check_cancelled() const;
 
   std::shared_ptr<ItemCages> cages_;
@@ -91,8 +92,8 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   // Of which host's life such a name is; nothing: it is none.
   [[nodiscard]] static std::optional<std::int64_t> life_of(std::string_view id);
   void cancel(const std::string& id, const std::string& why);
-  // Of the scratch folders: no run there would last. Any thread.
-  [[nodiscard]] bool is_disk_full() const;
+  // Of the scratch folders, or of this one: no run there would last. Any thread.
+  [[nodiscard]] bool is_disk_full(const std::filesystem::path& folder) const;
   // The host is ending: what runs is cancelled, and nothing is begun any more. Whoever waits gets
   // Error{unavailable} when nothing of its run is left. Loop thread.
   void end();
