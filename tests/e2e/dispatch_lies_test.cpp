@@ -25,6 +25,11 @@ class LyingForgeTest : public DispatchBench {
     playbook_is(kUsualLimits, "report: { merge: when-approved }\n");
     agent_is(kFix);
   }
+  static void is_merged(forge::Repo& repo, std::int64_t pull) {
+    repo.pulls.at(pull).merged_as = repo.branches["main"];
+    repo.pulls.at(pull).merged_by = "ada";
+    repo.pulls.at(pull).merged_at = WallTime{};
+  }
   // From the moment on at which there is a pull request. It is approved, too, as the forge says.
   void forge_says(const Lie& lie) {
     forge_.when_asked([lie](forge::Forge& forge, const forge::Logged& request) {
@@ -102,11 +107,7 @@ TEST_F(LyingForgeTest, NorIsOneThatGoesIntoAnotherBranch) {
 }
 
 TEST_F(LyingForgeTest, OneThatIsSaidToBeMergedIsLeftAlone) {
-  forge_says([](forge::Repo& repo, std::int64_t pull) {
-    repo.pulls.at(pull).merged_as = repo.branches["main"];
-    repo.pulls.at(pull).merged_by = "ada";
-    repo.pulls.at(pull).merged_at = WallTime{};
-  });
+  forge_says(is_merged);
   expect_looked_at("merged");
   expect_nothing_done_about_it();
   stop();
@@ -152,9 +153,7 @@ TEST_F(ForgottenPullTest, OneFromAnotherBranchIsNotOpenedAgain) {
 
 TEST_F(ForgottenPullTest, OneThatIsSaidToBeMergedIsNotOpenedAgain) {
   die_with_a_pull_opened([](forge::Repo& repo, std::int64_t pull) {
-    repo.pulls.at(pull).merged_as = repo.branches["main"];
-    repo.pulls.at(pull).merged_by = "ada";
-    repo.pulls.at(pull).merged_at = WallTime{};
+    is_merged(repo, pull);
     repo.issues.at(pull).closed = true;
   });
   expect_stopped_for_a_person();
