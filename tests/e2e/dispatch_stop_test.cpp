@@ -27,8 +27,14 @@ class StopTest : public DispatchBench {
     expect_nothing_left();
     check_invariants();
   }
+  void remove_the_pipe() const {
+    int pipes = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(paths_.clones()))
+      if (entry.path().filename() == "packed-refs" && entry.is_fifo()) pipes += fs::remove(entry);
+    EXPECT_EQ(pipes, 1);
+  }
+  // At once, by the next host.
   void expect_goes_on_to_its_end() {
-    let_time_pass();
     start_host();
     ASSERT_TRUE(item_is("done")) << to_text(item()) << log();
     EXPECT_THAT(pulls(), ElementsAre("timmy/issue-9"));
@@ -50,13 +56,22 @@ TEST_F(StopTest, WhileTheCloneIsMadeReady) {
 }
 
 // git waits for whoever writes into this pipe, and that is nobody.
+constexpr const char* kLeaveAPipe = "trap 'rm -f .git/packed-refs; mkfifo .git/packed-refs' EXIT\n";
+
 TEST_F(StopTest, WhileItsCommitsAreTakenOut) {
-  agent_mends_and("trap 'rm -f .git/packed-refs; mkfifo .git/packed-refs' EXIT\n");
+  agent_mends_and(kLeaveAPipe);
   stop_while_it_runs("bundle create");
-  int pipes = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(paths_.clones()))
-    if (entry.path().filename() == "packed-refs" && entry.is_fifo()) pipes += fs::remove(entry);
-  EXPECT_EQ(pipes, 1);
+  remove_the_pipe();
+  expect_goes_on_to_its_end();
+}
+
+TEST_F(StopTest, AKillWhileItsCommitsAreTakenOut) {
+  agent_mends_and(kLeaveAPipe);
+  start_host();
+  ASSERT_TRUE(runs_now("bundle create")) << to_text(item()) << log();
+  kill();
+  expect_nothing_left();
+  remove_the_pipe();
   expect_goes_on_to_its_end();
 }
 
