@@ -249,6 +249,7 @@ void DispatchRoom::drain(Duration grace, std::function<void()> done) {
            },
        .done = std::move(done)});
   // What it was at is begun anew by the next host.
+  cages_->end();
   stop_->pull();
 }
 

@@ -30,7 +30,9 @@ Code code_of(int number) {
     case EAGAIN:
     case EMFILE:
     case ENFILE:
-    case ENOMEM: return Code::unavailable;
+    case ENOMEM:
+    case ENOSPC:
+    case EDQUOT: return Code::unavailable;
     case EFBIG:
     case EMSGSIZE:
     case ENAMETOOLONG: return Code::too_large;

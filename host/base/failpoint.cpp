@@ -36,7 +36,7 @@ Plan read_plan() {
   if (equals == std::string_view::npos) {
     throw Error(Code::usage,
                 "TIMMY_FAILPOINT is '" + std::string(all) + "', expected name[:n]=action",
-                "Use kill, abort, eio or sleep as the action.");
+                "Use kill, abort, eio, pause or sleep as the action.");
   }
   Plan plan;
   std::string_view name = all.substr(0, equals);
@@ -56,6 +56,13 @@ int count_hit(const char* name) {
   static std::map<std::string, int, std::less<>> hits;
   const std::scoped_lock lock(mutex);
   return ++hits[name];
+}
+
+// By looking: whoever lets it go may be a script.
+void wait_for_go() {
+  const char* const path = std::getenv("TIMMY_FAILPOINT_GO");
+  if (path == nullptr) throw Error(Code::usage, "TIMMY_FAILPOINT_GO is not set");
+  while (::access(path, F_OK) != 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
 void write_log(const char* name) {
@@ -84,6 +91,8 @@ void reach_failpoint(const char* name) {
     std::abort();
   } else if (plan.action == "eio") {
     throw Error(Code::io, "failpoint " + std::string(name));
+  } else if (plan.action == "pause") {
+    wait_for_go();
   } else if (plan.action == "sleep") {
     std::this_thread::sleep_for(std::chrono::minutes(1));
   }

@@ -5,6 +5,9 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <thread>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -20,6 +23,7 @@ class FailpointTest : public testing::Test {
   void TearDown() override {
     ::unsetenv("TIMMY_FAILPOINT");
     ::unsetenv("TIMMY_FAILPOINT_LOG");
+    ::unsetenv("TIMMY_FAILPOINT_GO");
   }
 };
 
@@ -41,6 +45,18 @@ TEST_F(FailpointTest, proves_that_it_was_reached) {
   TIMMY_FAILPOINT("test.reached");
   TIMMY_FAILPOINT("test.reached");
   EXPECT_EQ(read_file(folder / "log", 1000), "test.reached\n");
+}
+
+TEST_F(FailpointTest, waits_until_it_is_let_go) {
+  const TestFolder folder;
+  ::setenv("TIMMY_FAILPOINT", "test.pause=pause", 1);
+  ::setenv("TIMMY_FAILPOINT_GO", (folder / "go").c_str(), 1);
+  ::setenv("TIMMY_FAILPOINT_LOG", (folder / "log").c_str(), 1);
+  auto passed = std::async(std::launch::async, [] { TIMMY_FAILPOINT("test.pause"); });
+  while (!std::filesystem::exists(folder / "log")) std::this_thread::yield();
+  EXPECT_EQ(passed.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  write_atomically(folder / "go", "", 0600);
+  passed.get();
 }
 
 TEST_F(FailpointTest, kills_the_process) {

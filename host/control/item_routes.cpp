@@ -52,7 +52,7 @@ dispatch::ItemFilter filter_in(const ServerRequest& request) {
 }
 
 void list(const ItemSources& sources, const ServerRequest& request, Reply<Json> done) {
-  sources.store->run(
+  sources.store->read(
       [filter = filter_in(request)](Unit& unit) {
         auto rows = dispatch::list_items(unit, filter);
         Json all = Json::array();
@@ -65,7 +65,7 @@ void list(const ItemSources& sources, const ServerRequest& request, Reply<Json> 
 }
 
 void show(const ItemSources& sources, ItemId id, Reply<Json> done) {
-  sources.store->run(
+  sources.store->read(
       [id](Unit& unit) {
         Json item = dispatch::to_json(dispatch::read_item(unit, id));
         item["gates"] = Json::array();
@@ -85,7 +85,7 @@ void log(const ItemSources& sources, const ServerRequest& request, Reply<Json> d
       offset_text.empty() ? 0 : static_cast<std::uint64_t>(number_in(offset_text, "offset"));
   const auto wait = std::chrono::seconds(
       wait_text.empty() ? 0 : std::min(number_in(wait_text, "wait"), kLongestWait));
-  sources.store->run(
+  sources.store->read(
       [id = id_in(request)](Unit& unit) { return dispatch::read_item(unit, id); },
       [follow = sources.follow, run, offset, wait, done](Result<Item> found) {
         if (!found.ok()) return done(found.error());

@@ -72,6 +72,7 @@ TEST_F(CommandAgents, HaveTheMeterAndNothingOfTheHostsEnvironment) {
       {"HOME", (scratch() / "home").string()},
       {"TMPDIR", (scratch() / "tmp").string()},
       {"TIMMY_RUN", "12.1"},
+      {"GIT_CONFIG_NOSYSTEM", "1"},
       {"TIMMY_REPORT_FILE", (scratch() / "report.md").string()}};
   for (const auto& variable : expected) EXPECT_THAT(launch.environment, Contains(variable));
   EXPECT_THAT(launch.writable, ElementsAre(tree(), scratch()));

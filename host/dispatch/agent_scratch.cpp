@@ -66,6 +66,7 @@ AgentLaunch bare_launch(const AgentTask& task, const AgentPlaces& places) {
       {"NO_COLOR", "1"},
       {"CI", "true"},
       {"GIT_TERMINAL_PROMPT", "0"},
+      {"GIT_CONFIG_NOSYSTEM", "1"},
       {"GIT_EDITOR", "true"},
       {"PYTHONUNBUFFERED", "1"},
       {"OPENAI_BASE_URL", task.model_url},

@@ -51,10 +51,17 @@ runs::RunSpec spec_of(const AttemptOrder& order, const AgentLaunch& launch,
 }
 
 // The playbook's word alone does not do: without a network namespace a run has the host's network.
-bool could_bypass(const Playbook& playbook, const std::function<bool()>& passes_meter) {
-  if (playbook.network == Network::open) return true;
+void must_be_held(const Playbook& playbook, const std::function<bool()>& passes_meter) {
   const auto passes = attempt(passes_meter);
-  return !passes.ok() || passes.value();
+  if (passes.ok() && !passes.value()) return;
+  throw Error(
+      Code::unavailable,
+      fmt::format("playbook {} has network: meter-only, and nothing here holds an agent to "
+                  "that: {}",
+                  playbook.name,
+                  passes.ok() ? "no network namespace can be had" : passes.error().message()),
+      "See timmy-host --doctor; or set network: open, with which it can spend past its "
+      "budget.");
 }
 
 }  // namespace
@@ -168,7 +175,9 @@ void CagedRuns::Impl::choose_agent(const Shared& made) {
         if (const auto held = agent->held()) throw Error(Code::rate_limited, *held);
         clear_scratch(made->folders);
         make_directories(made->folders.scratch, 0700);
-        made->bypassable = could_bypass(*made->order.work.playbook, passes_meter);
+        const auto& playbook = *made->order.work.playbook;
+        made->bypassable = playbook.network == Network::open;
+        if (!made->bypassable) must_be_held(playbook, passes_meter);
         return std::shared_ptr<const Agent>(std::move(agent));
       },
       then<std::shared_ptr<const Agent>>(&Impl::agent_chosen, made));

@@ -31,7 +31,8 @@ struct RunWorld {
   std::function<std::int64_t()> today;  // the budget's day
   std::function<WallTime()> next_day;   // when that ends
   // Whether a run with Network::meter_only could reach models other than by the meter, as far as a
-  // try shows. Blocks; any thread. Throws what keeps it from being told: then it could.
+  // try shows. Blocks; any thread. Throws what keeps it from being told. Where it could, or that is
+  // not known, none is started.
   std::function<bool()> passes_meter;
   CageFolders folders;
   AgentPlaces places;

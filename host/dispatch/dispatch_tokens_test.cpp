@@ -171,10 +171,24 @@ TEST_F(DispatchTokens, ALaneSharesItsDay) {
 
 TEST_F(DispatchTokens, RowsSayWhenTheRunCouldPassTheMeter) {
   bash_agent_is(std::string("ask 500\n") + kFix);
-  passes_meter_ = true;
-  start_host_with("limits: { tokens: 5000, attempts: 1 }\n");
+  start_host_with("network: open\nlimits: { tokens: 5000, attempts: 1 }\n");
   (void)ended_item();
   EXPECT_TRUE(is_bypassable("d1.1"));
+}
+
+TEST_F(DispatchTokens, WhatNothingHoldsToTheMeterIsNotStarted) {
+  bash_agent_is(std::string("ask 500\n") + kFix);
+  passes_meter_ = true;
+  start_host_with("limits: { tokens: 5000, attempts: 1 }\n");
+  ASSERT_TRUE(run_until([&] {
+    const auto all = items();
+    return !all.empty() && all.front().runs == 1 && !all.front().run_open;
+  }));
+  const auto item = items().front();
+  EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting}));
+  EXPECT_THAT(item.reason, HasSubstr("no network namespace"));
+  EXPECT_EQ(item.attempts, 0);
+  EXPECT_TRUE(upstream_.requests().empty());
 }
 
 TEST_F(DispatchTokens, RowsSayWhenTheRunCouldNotPassTheMeter) {

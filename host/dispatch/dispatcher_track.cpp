@@ -110,6 +110,8 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
     // nothing.
     if (work.error().transient() && !live.item.stop.empty())
       return stop_with_clone(live, facts, work.error().message());
+    // Its successor takes it in, at once.
+    if (work.error().transient() && drained_) return void(break_off(live));
     if (work.error().transient()) return wait(live, work.error().message(), settings_.retry_after);
     refused = work.error();
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 #include "dispatch/import_rules.hpp"
 #include "dispatch/item_account.hpp"
 #include "dispatch/report_facts.hpp"
@@ -89,6 +90,7 @@ class Preparation {
                                     : fmt::format(" ({})", ending.number)),
                     "Mend workspace.setup of the playbook, or the repository.");
     }
+    TIMMY_FAILPOINT("dispatch.set_up");
     write_atomically(setup_mark(clone), "", 0600);
   }
 
@@ -106,6 +108,7 @@ ImportedWork import(const GitWorld& world, const ItemWork& work) {
   const workspaces::ImportLimits limits;
   ItemCage cage(world.cages, work.playbook, Errors::in_ending);
   if (!bundle_work(cage, world.git.git(), *clone, limits.bundle_bytes)) return {};
+  TIMMY_FAILPOINT("dispatch.bundled");
   workspaces::ImportRequest request{.bundle = clone->bundle(),
                                     .base = clone->record.base,
                                     .branch = clone->record.branch,
@@ -119,6 +122,7 @@ ImportedWork import(const GitWorld& world, const ItemWork& work) {
     came.problems.push_back(problem.path.empty() ? problem.text
                                                  : problem.path + ": " + problem.text);
   if (!came.problems.empty()) return came;
+  TIMMY_FAILPOINT("dispatch.imported");
   came.head = result.head.text();
   came.changed.assign(result.changed.begin(), result.changed.end());
   clone->record.imported = result.head;

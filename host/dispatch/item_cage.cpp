@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <optional>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -29,6 +30,15 @@ constexpr std::size_t kPiece = 256 * 1024;
 constexpr std::size_t kTail = 16 * 1024;
 // Of bundles, which are larger than what anybody reads.
 constexpr std::uint64_t kMostOutput = std::uint64_t{512} << 20;
+
+constexpr const char* kStopping = "the host is stopping";
+
+// Of a run that this host does not see to its end.
+runs::RunEnding stopping() {
+  runs::RunEnding ending;
+  ending.evidence = kStopping;
+  return ending;
+}
 
 // A program of the agent's may have had a hand in what lies there.
 void pour_file(const fs::path& folder, const fs::path& name, const OutputSink& sink) {
@@ -106,24 +116,31 @@ BoundedEnding ItemCage::run(const workspaces::CagedCommand& command, const Outpu
   running_.clear();
   check_cancelled();
   if (enough) return {.kind = BoundedEnding::Kind::stopped, .number = 0, .errors = {}};
-  return judge(ending, tail);
+  return judge(ending, command.folder, tail);
 }
 
 void ItemCage::check_cancelled() const {
   if (cancelled_) throw Error(Code::cancelled, why_);
 }
 
-BoundedEnding ItemCage::judge(const runs::RunEnding& ending, const std::string& tail) const {
+BoundedEnding ItemCage::judge(const runs::RunEnding& ending, const fs::path& folder,
+                              const std::string& tail) const {
   BoundedEnding made;
   switch (ending.kind) {
     case Kind::exited: made = {BoundedEnding::Kind::exited, ending.number, {}}; break;
     case Kind::signalled: made = {BoundedEnding::Kind::signalled, ending.number, {}}; break;
     case Kind::deadline:
     case Kind::stalled: made = {BoundedEnding::Kind::timed_out, SIGKILL, {}}; break;
+    case Kind::disk:
+      // What the host itself has run there did not fill it: it is full without that, too.
+      if (errors_ == Errors::in_ending && cages_->is_disk_full(folder))
+        throw Error(Code::unavailable,
+                    "no space is left for what is to be run in the cage: " + ending.evidence,
+                    "Free some space.");
+      [[fallthrough]];
     // The work's own doing: a gate that needs so much fails.
     case Kind::memory:
     case Kind::processes:
-    case Kind::disk:
     case Kind::output:
       return {BoundedEnding::Kind::signalled, SIGKILL, "it was ended: " + ending.evidence};
     case Kind::cancelled:
@@ -149,6 +166,9 @@ void ItemCage::cancel(const std::string& why) {
 
 // Whoever waits for a run's end.
 struct ItemCages::Waiting {
+  explicit Waiting(std::string run) : id(std::move(run)) {}
+
+  const std::string id;
   std::mutex mutex;
   std::condition_variable changed;
   std::optional<runs::RunEnding> ending;
@@ -197,13 +217,15 @@ runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
   if (spec.folder.empty()) spec.folder = spec.scratch;
   for (const auto& [name, value] : runs::base_environment(spec.scratch))
     spec.environment.try_emplace(name, value);
-  const auto waiting = std::make_shared<Waiting>();
+  const auto waiting = std::make_shared<Waiting>(id);
   {
     const std::scoped_lock held(mutex_);
-    if (closed_) throw Error(Code::unavailable, "the host is stopping");
+    if (ending_ || closed_) throw Error(Code::unavailable, kStopping);
     waiting_.insert(waiting);
   }
   door_->post([this, self = shared_from_this(), spec = std::move(spec), waiting] {
+    // Whoever ends all found nothing of it to end.
+    if (is_ending()) return waiting->end(stopping());
     runner_->start(spec, {.started = {},
                           .output = {},
                           .ended = [waiting](const runs::RunEnding& end) { waiting->end(end); }});
@@ -214,7 +236,7 @@ runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
     const std::scoped_lock held(mutex_);
     waiting_.erase(waiting);
     // What is still at work in there is not for this thread to clear away.
-    if (closed_) throw Error(Code::unavailable, "the host is stopping");
+    if (closed_) throw Error(Code::unavailable, kStopping);
   }
   const auto folder = folders_.runs / id;
   if (ending.kind != Kind::not_started)
@@ -233,15 +255,37 @@ void ItemCages::cancel(const std::string& id, const std::string& why) {
   door_->post([this, self = shared_from_this(), id, why] { runner_->cancel(id, why); });
 }
 
+bool ItemCages::is_disk_full(const fs::path& folder) const {
+  // Less than a supervisor leaves to others.
+  constexpr std::uintmax_t kAsGoodAsFull = std::uintmax_t{64} << 20;
+  for (const auto& each : {folder, folders_.scratch}) {
+    std::error_code failed;
+    const auto space = fs::space(each, failed);
+    if (!failed && space.available < kAsGoodAsFull) return true;
+  }
+  return false;
+}
+
+bool ItemCages::is_ending() {
+  const std::scoped_lock held(mutex_);
+  return ending_;
+}
+
+void ItemCages::end() {
+  std::vector<std::string> under_way;
+  {
+    const std::scoped_lock held(mutex_);
+    ending_ = true;
+    for (const auto& each : waiting_) under_way.push_back(each->id);
+  }
+  for (const auto& id : under_way) runner_->cancel(id, kStopping);
+}
+
 void ItemCages::close() {
   door_->close();
   const std::scoped_lock held(mutex_);
   closed_ = true;
-  for (const auto& each : waiting_) {
-    runs::RunEnding ending;
-    ending.evidence = "the host is stopping";
-    each->end(std::move(ending));
-  }
+  for (const auto& each : waiting_) each->end(stopping());
 }
 
 }  // namespace host::dispatch

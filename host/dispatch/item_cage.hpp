@@ -30,8 +30,10 @@ class ItemCages;
 
 // Where a command's errors go: both streams are one, since they are kept as one.
 enum class Errors {
-  in_output,  // the sink gets all of it
-  in_ending,  // if it fails, the end of it all is the ending's errors, too
+  in_output,  // the sink gets all of it: what is run is the work's
+  // If it fails, the end of it all is the ending's errors, too: what is run is the host's, and on a
+  // full disk it is to be tried again.
+  in_ending,
 };
 
 // One for each piece of work on an item. run() on any thread but the loop's, one at a time.
@@ -48,7 +50,8 @@ class ItemCage final : public workspaces::CagedRunner {
   void cancel(const std::string& why);
 
  private:
-  BoundedEnding judge(const runs::RunEnding& ending, const std::string& tail) const;
+  BoundedEnding judge(const runs::RunEnding& ending, const std::filesystem::path& folder,
+                      const std::string& tail) const;
   void check_cancelled() const;
 
   std::shared_ptr<ItemCages> cages_;
@@ -89,11 +92,17 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   // Of which host's life such a name is; nothing: it is none.
   [[nodiscard]] static std::optional<std::int64_t> life_of(std::string_view id);
   void cancel(const std::string& id, const std::string& why);
+  // Of the scratch folders, or of this one: no run there would last. Any thread.
+  [[nodiscard]] bool is_disk_full(const std::filesystem::path& folder) const;
+  // The host is ending: what runs is cancelled, and nothing is begun any more. Whoever waits gets
+  // Error{unavailable} when nothing of its run is left. Loop thread.
+  void end();
   // Everybody who waits gets an Error. Loop thread.
   void close();
 
  private:
   struct Waiting;
+  [[nodiscard]] bool is_ending();
 
   std::shared_ptr<LoopDoor> door_;
   runs::Runner* runner_;
@@ -101,6 +110,7 @@ class ItemCages : public std::enable_shared_from_this<ItemCages> {
   std::int64_t life_;
   std::atomic<std::uint64_t> count_ = 0;
   std::mutex mutex_;
+  bool ending_ = false;
   bool closed_ = false;
   std::set<std::shared_ptr<Waiting>> waiting_;
 };

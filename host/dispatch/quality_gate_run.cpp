@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 #include "dispatch/quality_gate.hpp"
 
 namespace host::dispatch {
@@ -92,6 +93,7 @@ class Looking : public std::enable_shared_from_this<Looking> {
     gitea_.set_status(
         repo_, facts_.pull.head.sha, quality_status(look_.verdict),
         then<CommitStatus>([this](const CommitStatus&) {
+          TIMMY_FAILPOINT("dispatch.status_set");
           if (!playbook_.report.merge || look_.verdict.state != QualityVerdict::State::eligible)
             return finish();
           choose_style();

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 #include "base/sha256.hpp"
 #include "dispatch/report.hpp"
 
@@ -20,6 +21,13 @@ constexpr const char* kColor = "8b949e";
 std::string run_mark(const ReportFacts& facts) {
   const auto of = facts.repository + "\n" + facts.run;
   return "<!-- timmy:pull/" + sha256_hex(of).substr(0, 32) + " -->";
+}
+
+bool carries(const std::vector<Label>& labels, const std::vector<std::string>& names) {
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    return std::any_of(labels.begin(), labels.end(),
+                       [&](const Label& label) { return label.name == name; });
+  });
 }
 
 // Keeps itself alive while it waits for an answer.
@@ -72,6 +80,7 @@ class Posting : public std::enable_shared_from_this<Posting> {
   }
 
   void opened(PullRequest pull, const std::string& own_login) {
+    TIMMY_FAILPOINT("dispatch.pull_opened");
     // One that tells of this run may have been edited by people since; one of an earlier run tells
     // what is no more. One that a person opened is theirs.
     const bool tells = pull.body.find(run_mark(facts_)) != std::string::npos;
@@ -82,7 +91,10 @@ class Posting : public std::enable_shared_from_this<Posting> {
 
   void label(PullRequest pull) {
     labelled_ = pull.number;
+    const bool labelled = carries(pull.labels, playbook_.report.labels);
     posted_.pull = std::move(pull);
+    // By a host that did not live to go on.
+    if (labelled) return ask_reviewers();
     add_labels();
   }
 
@@ -109,6 +121,7 @@ class Posting : public std::enable_shared_from_this<Posting> {
   }
 
   void ask_reviewers() {
+    TIMMY_FAILPOINT("dispatch.labelled");
     if (!posted_.pull) return finish();
     if (playbook_.report.reviewers.empty()) return tell();
     gitea_.request_reviewers(repo_, posted_.pull->number, playbook_.report.reviewers,
@@ -121,6 +134,7 @@ class Posting : public std::enable_shared_from_this<Posting> {
     const auto number = facts_.issue.number;
     gitea_.keep_comment(repo_, number, text, comment_key(playbook_, facts_.repository, number),
                         then<Comment>([this](Comment comment) {
+                          TIMMY_FAILPOINT("dispatch.commented");
                           posted_.comment = std::move(comment);
                           if (posted_.pull) return finish();
                           labelled_ = facts_.issue.number;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 #include "dispatch/report.hpp"
 #include "workspaces/git_error.hpp"
 
@@ -89,6 +90,7 @@ ObjectId seal_work(const Mirror& mirror, const ObjectId& verified, const std::st
                         {"GIT_COMMITTER_EMAIL", identity.address},
                         {"GIT_COMMITTER_DATE", date}};
   const auto sealed = id_in(mirror.git().must(commit, "sealing the work on " + branch));
+  TIMMY_FAILPOINT("dispatch.commit_made");
   // Without a ref git may clear it away before it is pushed.
   auto keep =
       mirror.command({"update-ref", "--no-deref", Mirror::sealed_ref(branch), sealed.text()});

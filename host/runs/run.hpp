@@ -59,7 +59,8 @@ struct RunSpec {
   RunLimits limits;
 };
 
-// PATH, LANG, HOME (scratch/home), TMPDIR (scratch/tmp). Both folders are made when a run starts.
+// PATH, LANG, HOME (scratch/home), TMPDIR (scratch/tmp), and that git reads no configuration of the
+// machine's. Both folders are made when a run starts.
 [[nodiscard]] std::map<std::string, std::string> base_environment(
     const std::filesystem::path& scratch);
 

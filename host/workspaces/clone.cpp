@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/failpoint.hpp"
 #include "workspaces/clone_remove.hpp"
 
 namespace host::workspaces {
@@ -109,6 +110,7 @@ Clone Clones::make(const Mirror& mirror, const CloneRequest& request) const {
     fill(half / "tree", mirror, request, *base, *start);
     if (!request.resume) mirror.set_work_aside(request.branch);
     write_record(half / "record.json", clone.record);
+    TIMMY_FAILPOINT("workspaces.clone_filled");
     fs::rename(half, clone.folder);
   } catch (...) {
     remove_half(half);
@@ -134,6 +136,7 @@ void Clones::fill(const fs::path& tree, const Mirror& mirror, const CloneRequest
   fetch.settings.emplace_back("fetch.unpackLimit", "1");
   fetch.settings.emplace_back("transfer.fsckObjects", "false");
   (void)git_->must(fetch, doing);
+  TIMMY_FAILPOINT("workspaces.clone_fetched");
   (void)git_->must(in_tree(tree, {"reset", "--quiet", "--hard"}), doing);
 }
 

@@ -60,6 +60,9 @@ bool bundle_work(CagedRunner& cage, const Git& git, const Clone& clone, std::uin
     throw Error(Code::timed_out, "bundling " + of + " took too long");
   if (ending.ok()) return true;
   if (ending.errors.find("empty bundle") != std::string::npos) return false;
+  // No fault of the work's: it comes out as soon as there is room.
+  if (ending.errors.find("No space left on device") != std::string::npos)
+    throw git_error("bundling " + of, ending.number, one_line(ending.errors));
   throw Error(Code::invalid,
               fmt::format("git makes no bundle of {}: {}", of, one_line(ending.errors)),
               "Look at the clone: " + clone.tree().string());

@@ -21,6 +21,12 @@ std::string kept_text(const DiskReport& report) {
   return text;
 }
 
+std::string free_text(const std::filesystem::path& folder) {
+  std::error_code failed;
+  const auto space = std::filesystem::space(folder, failed);
+  return failed ? "free space not known" : fmt::format("{} of free space", space.available);
+}
+
 }  // namespace
 
 bool DiskRoom::fits(std::size_t clones, std::uint64_t bytes) const {
@@ -78,8 +84,9 @@ DiskReport DiskRoom::make_room(const ClonesInUse& in_use) const {
   for (const auto& name : list.unreadable)
     report.kept.push_back({name, "its record can't be read"});
   throw Error(Code::unavailable,
-              fmt::format("there is no room for another clone: {} clones, {} bytes; kept are {}",
-                          count, bytes, kept_text(report)),
+              fmt::format("there is no room for another clone: {} clones, {} bytes, {}{}", count,
+                          bytes, free_text(clones_->folder()),
+                          report.kept.empty() ? "" : "; kept are " + kept_text(report)),
               "Take out of them what is of use and remove them, free some space, or raise the "
               "limits.");
 }

@@ -117,6 +117,23 @@ std::pair<int, int> version_in(std::string_view text) {
   return {number_at(text, kStart.size()), number_at(text, dot + 1)};
 }
 
+// Not all that git writes fails with the reason: "unable to write file x" is all that is said of
+// one in a work tree.
+Error unless_full(const Error& error, const GitCommand& command) {
+  constexpr std::uintmax_t kAsGoodAsFull = 64 * 1024;
+  if (error.code() != Code::io) return error;
+  for (const auto& folder : {command.git_dir, command.work_tree}) {
+    std::error_code failed;
+    const auto space = std::filesystem::space(folder, failed);
+    if (!failed && space.available < kAsGoodAsFull)
+      return {
+          Code::unavailable,
+          fmt::format("{}; no space is left on the disk of {}", error.message(), folder.string()),
+          "Free some space."};
+  }
+  return error;
+}
+
 }  // namespace
 
 Git::Git(GitSettings settings) : settings_(std::move(settings)) {
@@ -201,9 +218,13 @@ GitEnding Git::run(const GitCommand& command) const {
   return ending;
 }
 
+Error Git::failure(const GitCommand& command, const GitEnding& ending, std::string_view doing) {
+  return unless_full(git_error(doing, ending.status, ending.errors), command);
+}
+
 std::string Git::must(const GitCommand& command, std::string_view doing) const {
   auto ending = run(command);
-  if (ending.status != 0 && !ending.stopped) throw git_error(doing, ending.status, ending.errors);
+  if (ending.status != 0 && !ending.stopped) throw failure(command, ending, doing);
   return std::move(ending.output);
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/bounded_process.hpp"
 #include "base/clock.hpp"
+#include "base/error.hpp"
 #include "workspaces/git_credential.hpp"
 
 namespace host::workspaces {
@@ -74,6 +75,10 @@ class Git {
   // Runs it and returns what it printed. Throws, for a status that is not 0, an Error that says
   // what kind of failure it is and what to do (git_error.hpp). `doing`: "fetching org/app".
   std::string must(const GitCommand& command, std::string_view doing) const;
+  // That Error, for who runs it otherwise. Where the disk of its repository is full, which git does
+  // not always say, it is {unavailable}.
+  [[nodiscard]] static Error failure(const GitCommand& command, const GitEnding& ending,
+                                     std::string_view doing);
 
   [[nodiscard]] const std::filesystem::path& program() const { return settings_.program; }
   // GitSettings::stop; null: never pulled.

@@ -25,7 +25,7 @@ TEST(GitError, SaysWhatKindOfFailureItIs) {
        Code::denied},
       {"remote: fatal: fsck error in packed object", Code::corrupt},
       {"fatal: pack is corrupt", Code::corrupt},
-      {"error: file write error: No space left on device", Code::io},
+      {"error: file write error: No space left on device", Code::unavailable},
       {"fatal: mismatched algorithms: client sha1; server sha256", Code::unsupported},
       {"something new", Code::io},
   };

@@ -8,7 +8,7 @@
 
 #include "base/bounded_process.hpp"
 #include "base/error.hpp"
-#include "workspaces/git_error.hpp"
+#include "base/failpoint.hpp"
 #include "workspaces/import_bundle.hpp"
 #include "workspaces/import_checks.hpp"
 #include "workspaces/import_messages.hpp"
@@ -104,7 +104,7 @@ void move_ref(const Mirror& mirror, const MirrorLock& held, const std::string& b
   if (mirror.work_head(branch) != from)
     throw Error(Code::conflict, fmt::format("the work on {} was moved meanwhile", branch),
                 "Leave the mirror to the host.");
-  throw git_error("taking in the work on " + branch, ending.status, ending.errors);
+  throw Git::failure(update, ending, "taking in the work on " + branch);
 }
 
 }  // namespace
@@ -138,6 +138,7 @@ ImportResult import_work(const Mirror& mirror, const ImportRequest& request) {
     mirror.remove_unfinished(lock);
     throw;
   }
+  TIMMY_FAILPOINT("workspaces.objects_kept");
   move_ref(mirror, lock, request.branch, from, header.head);
   return result;
 }

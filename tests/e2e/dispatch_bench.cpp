@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "forge/git_http.hpp"
+#include "store/connection.hpp"
 
 namespace host::faults {
 namespace {
@@ -118,9 +119,9 @@ void DispatchBench::push_to_main() {
   forge_.with([&](forge::Forge& forge) { take_branches(forge.state, git_root(), kAppRepo); });
 }
 
-void DispatchBench::playbook_is(const std::string& limits) {
+void DispatchBench::playbook_is(const std::string& limits, const std::string& more) {
   put(paths_.playbooks() / "fixer.yaml",
-      std::string(kPlaybookHead) + "limits: { " + limits + " }\n" + kPlaybookTail);
+      std::string(kPlaybookHead) + "limits: { " + limits + " }\n" + more + kPlaybookTail);
 }
 
 Json DispatchBench::fixer_on() {
@@ -206,6 +207,12 @@ void DispatchBench::expect_nothing_left() {
   })) << ::testing::PrintToString(left);
 }
 
+void DispatchBench::let_time_pass() {
+  ASSERT_EQ(host_, nullptr) << "a host has what is due in its memory";
+  Connection writer(paths_.database(), Connection::Mode::writer);
+  writer.execute("UPDATE items SET due=0 WHERE ended IS NULL");
+}
+
 std::vector<std::string> DispatchBench::pulls() {
   std::vector<std::string> heads;
   forge_.with([&](forge::Forge& forge) {
@@ -257,6 +264,15 @@ std::vector<std::string> DispatchBench::left_running() const {
     if (supervisor || seen.find(mark) != std::string::npos) found.push_back(pid + " " + line);
   }
   return found;
+}
+
+bool DispatchBench::runs_now(const std::string& part) const {
+  return eventually([&] {
+    const auto left = left_running();
+    return std::any_of(left.begin(), left.end(), [&](const std::string& line) {
+      return line.find(part) != std::string::npos;
+    });
+  });
 }
 
 void DispatchBench::expect_no_token() {

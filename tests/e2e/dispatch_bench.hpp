@@ -36,8 +36,8 @@ class DispatchBench : public ModelHostBench {
   // Nothing that was started is left, and no token is anywhere, whatever the test was about.
   void TearDown() override;
 
-  // The playbook, with these limits.
-  void playbook_is(const std::string& limits = kUsualLimits);
+  // The playbook, with these limits; `more`: further lines of it.
+  void playbook_is(const std::string& limits = kUsualLimits, const std::string& more = {});
   // For write_model_config(): that it is on.
   [[nodiscard]] static Json fixer_on();
   // The program of the lanes that lane("FOLDER") makes. Its folder is shown to it.
@@ -68,6 +68,8 @@ class DispatchBench : public ModelHostBench {
   void expect_end(const std::string& state, const std::string& reason);
   // Nothing of an agent, a gate or a supervisor is left.
   void expect_nothing_left();
+  // Between two hosts: what waits for a time is due.
+  void let_time_pass();
 
   // The heads of the forge's pull requests, in the order of their numbers.
   std::vector<std::string> pulls();
@@ -81,6 +83,8 @@ class DispatchBench : public ModelHostBench {
   // Processes that carry the test's folder in arguments, environment or working directory, and
   // supervisors of its hosts; without the hosts themselves and their workers.
   std::vector<std::string> left_running() const;
+  // Waits until a process of them has `part` in its arguments; false after half a minute.
+  bool runs_now(const std::string& part) const;
 
   [[nodiscard]] std::filesystem::path git_root() const { return folder_ / "git"; }
   [[nodiscard]] std::string bare() const { return (git_root() / "demo" / "app.git").string(); }

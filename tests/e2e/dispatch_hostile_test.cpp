@@ -10,6 +10,7 @@ namespace host::faults {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -34,6 +35,8 @@ TEST_P(BadAgentTest, FailsForAReasonAndOpensNothing) {
   expect_end("failed", bad.reason);
   EXPECT_THAT(pulls(), IsEmpty());
   EXPECT_THAT(branches(), IsEmpty());
+  EXPECT_TRUE(eventually([&] { return forge_texts().find(bad.reason) != std::string::npos; }))
+      << "the issue's people are not told: " << forge_texts();
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -50,6 +53,12 @@ INSTANTIATE_TEST_SUITE_P(
                  "head -c 1048576 /dev/zero > \"fill $i\"; i=$((i+1)); done; sleep 60\n",
                  "attempts: 1, tokens: 1000, wall: 1m, stall: 50s, disk: 64MiB",
                  "of 64 MiB at most"},
+        // Each has less than the limit; all together have more.
+        BadAgent{"EatsMemory",
+                 "for i in 1 2 3 4 5; do\n"
+                 "{ head -c 40000000 /dev/zero; sleep 60; } | tail -c 50000000 &\n"
+                 "done; wait\n",
+                 "attempts: 1, tokens: 1000, wall: 1m, stall: 50s, memory: 120MiB", "of 120"},
         BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", kUsualLimits, "attempt 2 of 2"},
         BadAgent{"LeavesPipesWhereFilesWere",
                  "for file in .git/index .git/refs/heads/more .git/logs/HEAD main.txt .gitignore "
@@ -118,6 +127,17 @@ TEST_F(HostileTest, OneThatAsksOnForTokensThatItDoesNotGetIsEnded) {
   EXPECT_THAT(pulls(), IsEmpty());
 }
 
+// So many and no more, since not every machine's kernel would keep a fork bomb small
+// (host/runs/runner_bound_test.cpp lights one where it does).
+TEST_F(HostileTest, OneThatStartsMoreProcessesThanItMayIsEnded) {
+  playbook_is("attempts: 1, tokens: 1000, wall: 20s, stall: 15s, processes: 40");
+  agent_is("i=0; while [ $i -lt 120 ]; do setsid sleep 60 & i=$((i+1)); done; sleep 60\n");
+  expect_end("failed", "attempt 1 of 1");
+  // Where the kernel keeps to the limit itself, the agent's own shell can't fork.
+  EXPECT_THAT(to_text(item()["reason"]), AnyOf(HasSubstr("of 40 at most"), HasSubstr("status 2")));
+  EXPECT_THAT(pulls(), IsEmpty());
+}
+
 // The host's own files, by their names, and what it reads of the agent's as links to them.
 TEST_F(HostileTest, WhatItWritesOutsideOfItsCloneIsNotThere) {
   const std::vector<fs::path> files{paths_.host_yaml(), paths_.hermes_home / "gitea_token",
@@ -158,6 +178,55 @@ TEST_F(HostileTest, WhatIsInNoCommitCountsForNothingAndIsKept) {
   for (const auto& entry : fs::recursive_directory_iterator(paths_.clones()))
     kept += entry.path().filename() == "draft.txt";
   EXPECT_EQ(kept, 1) << "a clone with work in it is gone";
+}
+
+// Of zeros, so that they are nothing as a bundle: small by how they come, large by what they hold.
+TEST_F(HostileTest, LargeFilesThatPackWellAreRefusedByTheirSize) {
+  playbook_is("attempts: 1, tokens: 1000, wall: 1m, stall: 50s");
+  agent_mends_and("truncate -s 100M 'large 1'; truncate -s 20M 'large 2'\n");
+  expect_end("failed", "its commits were refused");
+  const auto problems = to_text(visits("track").at(0)["evidence"]["work"]["problems"]);
+  EXPECT_THAT(problems, HasSubstr("large 1"));
+  EXPECT_THAT(problems, HasSubstr("large 2"));
+  EXPECT_THAT(pulls(), IsEmpty());
+  std::uintmax_t mirror = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(paths_.mirrors()))
+    if (entry.is_regular_file()) mirror += entry.file_size();
+  EXPECT_LT(mirror, 1u << 20) << "it was taken in";
+}
+
+TEST_F(HostileTest, TwentyThousandBranchesOfItsOwnLeaveAsNone) {
+  agent_is(std::string(kFix) +
+           "head=$(git rev-parse HEAD)\n"
+           "seq 10000 | sed \"s#.*#$head refs/heads/mine/&#\" > .git/packed-refs\n"
+           "seq 10000 | sed \"s#.*#$head refs/tags/mine-&#\" >> .git/packed-refs\n"
+           "echo $(git for-each-ref | wc -l) refs\n");
+  expect_end("done", "");
+  EXPECT_THAT(branches(), ElementsAre("timmy/issue-9"));
+  EXPECT_THAT(output(), HasSubstr("20002 refs"));
+  EXPECT_EQ(bare_git({"tag"}), "");
+  EXPECT_THAT(pulls(), ElementsAre("timmy/issue-9"));
+}
+
+// An attempt ends in the middle of a merge; the next one finds it as it was left.
+TEST_F(HostileTest, AMergeThatIsHalfDoneIsNoWorkAndKeepsNobodyFromGoingOn) {
+  agent_is(
+      "if [ -e .git/MERGE_HEAD ]; then grep -q '<<<<<<<' main.txt && echo it is as it was left\n"
+      "git merge --abort; git reset --quiet --hard origin/main\n" +
+      std::string(kFix) +
+      "git merge --quiet other 2>&1; exit 0; fi\n"
+      "git checkout --quiet -b other; echo 'return 2' > main.txt; git commit --quiet -a -m two\n"
+      "git checkout --quiet -; echo 'return 3' > main.txt; git commit --quiet -a -m three\n"
+      "git merge other; kill -SEGV $$\n");
+  expect_end("done", "");
+  EXPECT_EQ(item()["attempts"], 2);
+  EXPECT_THAT(output("d1.2"), HasSubstr("it is as it was left"));
+  EXPECT_THAT(pulls(), ElementsAre("timmy/issue-9"));
+  EXPECT_EQ(bare_git({"show", "timmy/issue-9:main.txt"}), "return 0\n");
+  int kept = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(paths_.clones()))
+    kept += entry.path().filename() == "MERGE_HEAD";
+  EXPECT_EQ(kept, 1) << "a clone with a merge in it is gone";
 }
 
 TEST_F(HostileTest, ItFindsNeitherTheHostsSocketsNorItsTokenNorTheForge) {

@@ -17,11 +17,7 @@ using ::testing::HasSubstr;
 
 class WithoutLandlockTest : public FaultBench {
  protected:
-  WithoutLandlockTest() {
-    bin_ = folder_ / "bin";
-    make_directories(bin_, 0755);
-    std::filesystem::create_symlink(TIMMY_WITHOUT_LANDLOCK, bin_ / "timmy-host");
-  }
+  WithoutLandlockTest() { host_is(TIMMY_WITHOUT_LANDLOCK); }
 
   // What a command prints, on the same machine.
   [[nodiscard]] std::string run(const std::string& option) const {

@@ -5,7 +5,6 @@
 // host/store/store_fault_test.cpp.
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <poll.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -16,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "faults/fault_bench.hpp"
+#include "faults/own_mounts.hpp"
 #include "store/connection.hpp"
 
 namespace host::faults {
@@ -205,41 +205,9 @@ TEST_F(DiskTest, S10_TheSizeOfTheLogIsToldAndALongReaderDoesNotKeepItLarge) {
   check_invariants();
 }
 
-// Cases that mount: each runs again in a mount namespace of its own, where TIMMY_HOME is a small
-// file system in memory.
+// TIMMY_HOME is a small file system in memory.
 class MountTest : public DiskTest {
  protected:
-  static constexpr const char* kInside = "TIMMY_TEST_OWN_MOUNTS";
-
-  // False: this process has only started the other, and the test is over for it.
-  bool inside_own_mounts() {
-    if (std::getenv(kInside) != nullptr) return true;
-    const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
-    const std::string filter =
-        "--gtest_filter=" + std::string(test->test_suite_name()) + "." + test->name();
-    const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
-    if (run({"unshare", "-Urm", "true"}) != 0) {
-      skip("this machine has no user namespaces for us (unshare -Urm)");
-      return false;
-    }
-    EXPECT_EQ(run({"unshare", "-Urm", self, filter}), 0) << "see its own output above";
-    return false;
-  }
-  static void skip(const std::string& why) { GTEST_SKIP() << why; }
-
-  static int run(std::vector<std::string> arguments) {
-    SpawnRequest request{.program = "/usr/bin/unshare", .arguments = std::move(arguments)};
-    request.environment = {{kInside, "1"}, {"PATH", "/usr/bin:/bin"}};
-    request.descriptors = {{STDOUT_FILENO, 1}, {STDERR_FILENO, 2}};
-    return end_of(spawn(request));
-  }
-
-  static int end_of(Child child) {
-    pollfd ended{child.pidfd(), POLLIN, 0};
-    if (::poll(&ended, 1, 60'000) != 1) return -1;
-    return child.reap()->number;
-  }
-
   void mount_small(const char* size) {
     ASSERT_EQ(::mount("tmpfs", paths_.timmy_home.c_str(), "tmpfs", 0, size), 0);
     write_config();

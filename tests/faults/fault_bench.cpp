@@ -60,6 +60,7 @@ ForgeThread::ForgeThread() {
   forge_.set_observer([this](const forge::Logged& request) {
     if (request.applied && request.method == "POST" && request.target.ends_with("/labels"))
       ++additions_[request.target + " " + request.body];
+    if (watch_) watch_(forge_, request);
   });
   url_ = forge_.listen();
   thread_ = std::thread([this] { context_.run(); });
@@ -70,6 +71,10 @@ ForgeThread::~ForgeThread() {
   work_.reset();
   context_.stop();
   thread_.join();
+}
+
+void ForgeThread::when_asked(Watch watch) {
+  with([&](forge::Forge&) { watch_ = std::move(watch); });
 }
 
 void ForgeThread::with(const std::function<void(forge::Forge&)>& work) {
@@ -111,6 +116,12 @@ void FaultBench::write_config(const Json& more) {
   write_atomically(paths_.host_yaml(), config.dump(2), 0600);
 }
 
+void FaultBench::host_is(const std::filesystem::path& program) {
+  bin_ = folder_ / "bin";
+  make_directories(bin_, 0755);
+  std::filesystem::create_symlink(program, bin_ / "timmy-host");
+}
+
 void FaultBench::start(std::map<std::string, std::string> environment, bool ready) {
   e2e::HostProcess::Options options{
       .bin = bin_, .paths = paths_, .environment = std::move(environment), .log = log_file_};
@@ -128,9 +139,13 @@ void FaultBench::start(std::map<std::string, std::string> environment, bool read
 
 void FaultBench::start_failing() {
   fail({});
-  start({{"LD_PRELOAD", TIMMY_INTERPOSER},
-         {"ASAN_OPTIONS", "verify_asan_link_order=0"},
-         {"TIMMY_TEST_FAULTS", folder_ / "faults"}});
+  start(failing_environment());
+}
+
+std::map<std::string, std::string> FaultBench::failing_environment() const {
+  return {{"LD_PRELOAD", TIMMY_INTERPOSER},
+          {"ASAN_OPTIONS", "verify_asan_link_order=0"},
+          {"TIMMY_TEST_FAULTS", folder_ / "faults"}};
 }
 
 void FaultBench::fail(const std::map<std::string, int>& faults) const {

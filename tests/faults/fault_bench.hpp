@@ -36,6 +36,9 @@ class ForgeThread {
   // How often the forge was told to add labels, by the request's target and body: once is an
   // effect, twice is an effect made again. On the forge's loop.
   [[nodiscard]] const std::map<std::string, int>& additions() const { return additions_; }
+  // Called on the forge's loop with each request once its answer is known.
+  using Watch = std::function<void(forge::Forge&, const forge::Logged&)>;
+  void when_asked(Watch watch);
 
  private:
   boost::asio::io_context context_;
@@ -44,6 +47,7 @@ class ForgeThread {
   forge::Forge forge_{context_, loop_, clock_};
   std::string url_;
   std::map<std::string, int> additions_;
+  Watch watch_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       boost::asio::make_work_guard(context_)};
   std::thread thread_;
@@ -57,11 +61,15 @@ class FaultBench : public ::testing::Test {
   // host.yaml with echo and triage; `more` is merged over it.
   void write_config(const Json& more = Json::object());
 
+  // From now on this program is started as the host, which it becomes.
+  void host_is(const std::filesystem::path& program);
   // Starts a host; `ready` waits for READY=1 and fails the test without it.
   void start(std::map<std::string, std::string> environment = {}, bool ready = true);
   [[nodiscard]] e2e::HostProcess& host() { return *host_; }
   // As start, with system calls that fail while `fail` says so.
   void start_failing();
+  // For a start of that kind.
+  [[nodiscard]] std::map<std::string, std::string> failing_environment() const;
   // From now on, of a host that start_failing() started: "disk", "sync", "spawn", "thread"
   // (interposer.c) with the errno that each gets. Empty: none.
   void fail(const std::map<std::string, int>& faults) const;
