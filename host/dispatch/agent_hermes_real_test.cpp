@@ -98,7 +98,7 @@ class RealHermes : public AgentTest {
 TEST_F(RealHermes, WorksThroughTheMeterAloneAndLeavesItsState) { work(*agent()); }
 
 TEST_F(RealHermes, WorksInTheWayOfTheOldestToo) {
-  work(*agent(kHelp06));
+  work(*agent(RecordedHermes("0.6.0").output("--help")));
   EXPECT_NE(end_.session, "");
 }
 
