@@ -53,6 +53,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     bool reported = false;      // its report may have been begun, also by a host before
     bool for_forge = false;     // it waits for the forge to be back
     bool for_budget = false;    // it waits for a cap to begin anew
+    bool unfit = false;         // its playbook would not find it when it was found to be stopped
     std::string hand_to;        // the lane where it is to go on
     std::string hand_why;
     // Of the step under way:
@@ -100,6 +101,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void keep(Live& live, Then then);
   void write(Live& live, std::function<Item(Unit&, WallTime)> work, Then then);
   void wrote(Live& live, const Then& then);
+  void rearm(const Item& item);
   void write_failed(Live& live, const Error& error, std::function<void(Live&)> again);
   // A step, or its run, was cut short by nobody's will: so often, and then it fails.
   void interrupted(Live& live, std::string reason, std::optional<Json> evidence = {});

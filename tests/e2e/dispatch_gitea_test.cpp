@@ -20,7 +20,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr const char* kSecret = "hook-c4n4ry-7777";
-constexpr const char* kHangs = "echo at work; sleep 600\n";
+constexpr const char* kNeverEnds = "while :; do echo at work; sleep 1; done\n";
 
 class GiteaDispatchTest : public DispatchBench {
  protected:
@@ -98,11 +98,11 @@ class GiteaDispatchTest : public DispatchBench {
   bool at_work() {
     return in_time([&] { return client().get("/v1/status")["dispatch"]["running"] == 1; });
   }
-  [[nodiscard]] Json status_of(const std::string& sha) {
-    Json newest;
-    for (const auto& status : person("GET", "/commits/" + sha + "/statuses?limit=50"))
-      if (newest.is_null() || status["id"] > newest["id"]) newest = status;
-    return newest;
+  // Of the host's own check on a commit: "success" and the like.
+  [[nodiscard]] std::string quality_of(const std::string& sha) {
+    for (const auto& status : person("GET", "/commits/" + sha + "/status")["statuses"])
+      if (status["context"] == "timmy/quality-gate") return status["status"];
+    return "none";
   }
 
   std::unique_ptr<forge::Peer> peer_;
@@ -172,14 +172,13 @@ TEST_F(GiteaDispatchTest, AnIssueBecomesAPullRequestThatIsMergedOnceAPersonAppro
   ASSERT_EQ(comments.size(), 1u) << to_text(comments);
   EXPECT_THAT(comments[0]["body"].get<std::string>(),
               HasSubstr("Pull request #" + to_text(opened["number"])));
-  EXPECT_EQ(status_of(sha)["context"], "timmy/quality-gate");
-  EXPECT_EQ(status_of(sha)["status"], "pending");
+  EXPECT_EQ(quality_of(sha), "pending");
 
   person("POST", "/pulls/" + to_text(opened["number"]) + "/reviews",
          {{"event", "APPROVED"}, {"body", "Fine."}});
   ASSERT_TRUE(ends("done")) << to_text(item()) << log();
   EXPECT_THAT(to_text(item()["reason"]), HasSubstr("merged"));
-  EXPECT_EQ(status_of(sha)["status"], "success");
+  EXPECT_EQ(quality_of(sha), "success");
   const Json merged = pull();
   EXPECT_EQ(merged["merged"], true);
   EXPECT_EQ(merged["merged_by"]["login"], login_);
@@ -190,20 +189,19 @@ TEST_F(GiteaDispatchTest, AnIssueBecomesAPullRequestThatIsMergedOnceAPersonAppro
 
 // No webhook: as it is found by looking.
 TEST_F(GiteaDispatchTest, APersonWhoClosesTheIssueStopsTheAgent) {
-  agent_is(kHangs);
+  agent_is(kNeverEnds);
   number_ = new_issue({ready_});
   start_on_gitea();
   ASSERT_TRUE(at_work()) << log();
   person("PATCH", issue(), {{"state", "closed"}});
   ASSERT_TRUE(ends("stopped")) << to_text(item()) << log();
   EXPECT_THAT(to_text(item()["reason"]), HasSubstr("closed"));
-  EXPECT_EQ(item()["attempts"], 0) << to_text(item());
   expect_nothing_left();
   EXPECT_THAT(pulls(), IsEmpty());
 }
 
 TEST_F(GiteaDispatchTest, ALabelThatIsTakenAwayStopsTheAgentAndBroughtBackStartsAnother) {
-  agent_is(kHangs);
+  agent_is(kNeverEnds);
   start_on_gitea();
   hook();
   number_ = new_issue({ready_, urgent_});
@@ -239,7 +237,7 @@ TEST_F(GiteaDispatchTest, AnAgentThatLiesOpensNothingAndTheIssueSaysWhy) {
   ASSERT_EQ(comments.size(), 1u);
   EXPECT_EQ(comments[0]["user"]["login"], login_);
   EXPECT_THAT(comments[0]["body"].get<std::string>(),
-              AllOf(HasSubstr("No pull request came of the work"), HasSubstr("verify")));
+              AllOf(HasSubstr("Failed"), HasSubstr("command verify")));
 }
 
 }  // namespace
