@@ -13,21 +13,9 @@
 #include "base/file.hpp"
 #include "base/test_folder.hpp"
 #include "dispatch/agent.hpp"
+#include "dispatch/agent_hermes_recorded.hpp"
 
 namespace host::dispatch {
-
-// What Hermes' --help says, as far as it matters here.
-inline constexpr const char* kHelp06 = "usage: hermes [-h] [--version] {chat,model,gateway} ...";
-inline constexpr const char* kChatHelp06 =
-    "usage: hermes chat [-h] [-q QUERY] [-m MODEL] [-t TOOLSETS] [-Q] [--yolo] [--source SOURCE]";
-inline constexpr const char* kHelp20 =
-    "usage: hermes [-h] [--version] [-z PROMPT] [--usage-file PATH] [-m MODEL]\n"
-    "  -z PROMPT, --oneshot PROMPT\n";
-inline constexpr const char* kChatHelp20 =
-    "usage: hermes chat [-h] [-q QUERY] [-Q] [--max-turns N] [--yolo] [--source SOURCE]";
-inline constexpr const char* kChatHelpMain =
-    "usage: hermes chat [-h] [-q QUERY] [--query-file PATH] [--format {text,stream-json}] [-Q] "
-    "[--run-budget SECONDS] [--yolo] [--source SOURCE]";
 
 class AgentTest : public ::testing::Test {
  protected:
@@ -74,6 +62,13 @@ class AgentTest : public ::testing::Test {
     std::string help;
     std::string chat_help;
   };
+  // As one of this version did; `version`: what it says to --version instead.
+  [[nodiscard]] static Answers answers_of(const std::string& recorded,
+                                          const std::string& version = {}) {
+    const RecordedHermes hermes(recorded);
+    return {version.empty() ? hermes.output("--version") : version, hermes.output("--help"),
+            hermes.output("chat --help")};
+  }
   [[nodiscard]] static AgentProbe answering(Answers answers) {
     return [answers = std::move(answers)](const AgentLaunch& launch) -> ProbeAnswer {
       const std::vector<std::string> asked(launch.arguments.begin() + 1, launch.arguments.end());

@@ -85,8 +85,12 @@ class RealHermes : public AgentTest {
     EXPECT_EQ(read_file(asked.report_file, 100), "Mended.");
     EXPECT_THAT(model.bodies(), HasSubstr("Ticket-7731"));
     EXPECT_THAT(model.bodies(), Not(HasSubstr("canary")));
-    ASSERT_FALSE(model.heads().empty());
-    EXPECT_THAT(model.heads(), Each(HasSubstr("run-key-5f2c")));
+    // 0.6 looks for what the model can do without a key, too. The meter answers that with 401.
+    std::vector<std::string> chats;
+    for (const auto& head : model.heads())
+      if (head.starts_with("POST ")) chats.push_back(head);
+    ASSERT_FALSE(chats.empty());
+    EXPECT_THAT(chats, Each(HasSubstr("run-key-5f2c")));
     EXPECT_FALSE(fs::exists(hermes_home() / "state.db"));
     (void)keep(launch.scratch, launch.kept, folder_ / "kept");
     EXPECT_TRUE(fs::exists(folder_ / "kept" / "state.db"));
@@ -98,7 +102,7 @@ class RealHermes : public AgentTest {
 TEST_F(RealHermes, WorksThroughTheMeterAloneAndLeavesItsState) { work(*agent()); }
 
 TEST_F(RealHermes, WorksInTheWayOfTheOldestToo) {
-  work(*agent(kHelp06));
+  work(*agent(RecordedHermes("0.6.0").output("--help")));
   EXPECT_NE(end_.session, "");
 }
 

@@ -31,14 +31,10 @@ class HermesAgents : public AgentTest {
       const Answers& answers, const AgentSettings& settings = hermes_settings()) const {
     return make_agent(settings, places(), answering(answers));
   }
-  [[nodiscard]] std::unique_ptr<Agent> oldest() const {
-    return agent({"Hermes Agent v0.6.0 (2026.3.30)", kHelp06, kChatHelp06});
-  }
-  [[nodiscard]] std::unique_ptr<Agent> middle() const {
-    return agent({"Hermes Agent v0.20.1 (2026.8.2)\nUp to date", kHelp20, kChatHelp20});
-  }
+  [[nodiscard]] std::unique_ptr<Agent> oldest() const { return agent(answers_of("0.6.0")); }
+  [[nodiscard]] std::unique_ptr<Agent> middle() const { return agent(answers_of("0.19.0")); }
   [[nodiscard]] std::unique_ptr<Agent> newest() const {
-    return agent({"Hermes Agent v0.31.0 (2026.11.1)", kHelp20, kChatHelpMain});
+    return agent(answers_of("main", "Hermes Agent v0.21.3 (2026.11.1)"));
   }
   [[nodiscard]] std::string refusal(const Answers& answers) const {
     try {
@@ -56,8 +52,11 @@ class HermesAgents : public AgentTest {
 };
 
 TEST(HermesVersions, AreFoundInWhateverStandsAroundThem) {
-  EXPECT_THAT(hermes_version_in("Hermes Agent v0.6.0 (2026.3.30)\nProject: /x\nPython: 3.11.7"),
-              Optional(HermesVersion{0, 6, 0}));
+  const auto version_of = [](const std::string& version) {
+    return to_string(hermes_version_in(RecordedHermes(version).output("--version")).value());
+  };
+  for (const auto* version : {"0.6.0", "0.9.0", "0.12.0", "0.13.0", "0.17.0", "0.18.2", "0.19.0"})
+    EXPECT_EQ(version_of(version), version);
   EXPECT_THAT(hermes_version_in("warning: no config\nhermes-agent 0.19.2"),
               Optional(HermesVersion{0, 19, 2}));
   EXPECT_THAT(hermes_version_in("Hermes Agent v1.0"), Optional(HermesVersion{1, 0, 0}));
@@ -66,9 +65,15 @@ TEST(HermesVersions, AreFoundInWhateverStandsAroundThem) {
 }
 
 TEST(HermesVersions, AreDrivenByWhatTheirHelpSays) {
-  EXPECT_EQ(hermes_way(kHelp06, kChatHelp06), HermesWay::quiet);
-  EXPECT_EQ(hermes_way(kHelp20, kChatHelp20), HermesWay::oneshot);
-  EXPECT_EQ(hermes_way(kHelp20, kChatHelpMain), HermesWay::stream);
+  const auto way_of = [](const std::string& version) {
+    const RecordedHermes hermes(version);
+    return hermes_way(hermes.output("--help"), hermes.output("chat --help"));
+  };
+  for (const auto* version : {"0.6.0", "0.9.0", "0.12.0", "0.13.0", "0.17.0"})
+    EXPECT_EQ(way_of(version), HermesWay::quiet) << version;
+  for (const auto* version : {"0.18.2", "0.19.0"})
+    EXPECT_EQ(way_of(version), HermesWay::oneshot) << version;
+  EXPECT_EQ(way_of("main"), HermesWay::stream);
   // A flag that only begins like one.
   EXPECT_EQ(hermes_way("--oneshot --usage-file-format", "--format-x --query-file"),
             HermesWay::quiet);
@@ -149,8 +154,7 @@ TEST_F(HermesAgents, TakeToolsetsAndArgumentsOfTheLane) {
   auto settings = hermes_settings();
   settings.toolsets = {"terminal", "file"};
   settings.arguments = {"--max-turns", "30"};
-  const auto launch =
-      agent({"Hermes Agent v0.6.0", kHelp06, kChatHelp06}, settings)->launch(task());
+  const auto launch = agent(answers_of("0.6.0"), settings)->launch(task());
   EXPECT_THAT(launch.arguments, Contains("--toolsets=terminal,file"));
   EXPECT_THAT(launch.arguments, IsSupersetOf({"--max-turns", "30"}));
 }
@@ -158,7 +162,7 @@ TEST_F(HermesAgents, TakeToolsetsAndArgumentsOfTheLane) {
 TEST_F(HermesAgents, WithoutAModelSayWhereToNameOne) {
   auto settings = hermes_settings();
   settings.model.clear();
-  const auto made = agent({"Hermes Agent v0.6.0", kHelp06, kChatHelp06}, settings);
+  const auto made = agent(answers_of("0.6.0"), settings);
   EXPECT_THROW((void)made->launch(task()), Error);
   write(hermes_home() / "config.yaml", "model: big-1\n");
   EXPECT_THAT(config_of(made->launch(task())), HasSubstr("\"default\": \"big-1\""));
@@ -180,9 +184,9 @@ TEST_F(HermesAgents, AreHeldByTheEstopAndSayWhy) {
 }
 
 TEST_F(HermesAgents, ThatAreTooOldOrNoneAreRefused) {
-  EXPECT_THAT(refusal({"Hermes Agent v0.5.9", kHelp06, kChatHelp06}),
+  EXPECT_THAT(refusal(answers_of("0.6.0", "Hermes Agent v0.5.9")),
               StartsWith("unsupported: Hermes 0.5.9 is too old"));
-  EXPECT_THAT(refusal({"GNU hermes? no", kHelp06, kChatHelp06}), StartsWith("unsupported: "));
+  EXPECT_THAT(refusal(answers_of("0.6.0", "GNU hermes? no")), StartsWith("unsupported: "));
   const auto failing = [](const AgentLaunch&) -> ProbeAnswer {
     return {true, 1, "ModuleNotFoundError: No module named 'hermes_cli'"};
   };
@@ -209,7 +213,7 @@ TEST_F(HermesAgents, AreAskedInAHomeThatHoldsNothing) {
   std::vector<AgentLaunch> asked;
   const auto probe = [&](const AgentLaunch& launch) -> ProbeAnswer {
     asked.push_back(launch);
-    return answering({"Hermes Agent v0.6.0", kHelp06, kChatHelp06})(launch);
+    return answering(answers_of("0.6.0"))(launch);
   };
   (void)make_agent(hermes_settings(), places(), probe);
   ASSERT_EQ(asked.size(), 3U);
@@ -232,10 +236,13 @@ TEST_F(HermesAgents, NameTheirSessionInTheLastOfTheirWords) {
 }
 
 TEST_F(HermesAgents, ThatDoNotKnowTheirArgumentsAreNotUsable) {
-  const auto end = middle()->judge(
-      {.number = 2, .tail = "usage: hermes [-h]\nhermes: error: unrecognized arguments: -x"});
-  EXPECT_EQ(end.kind, AgentEnd::Kind::not_usable);
-  EXPECT_THAT(end.reason, HasSubstr("unrecognized arguments"));
+  for (const auto* version : {"0.6.0", "0.9.0", "0.12.0", "0.13.0", "0.17.0", "0.18.2", "0.19.0"}) {
+    const RecordedHermes hermes(version);
+    const auto& wrong = hermes.answer("chat --no-such-flag");
+    const auto end = middle()->judge({.number = wrong.status, .tail = wrong.output});
+    EXPECT_EQ(end.kind, AgentEnd::Kind::not_usable) << version;
+    EXPECT_THAT(end.reason, HasSubstr("unrecognized arguments: --no-such-flag")) << version;
+  }
   // A run that failed otherwise is one that ended.
   EXPECT_EQ(middle()->judge({.number = 2, .tail = "no answer"}).kind, AgentEnd::Kind::ended);
   EXPECT_EQ(middle()->judge({.number = 0, .tail = "usage: hermes"}).kind, AgentEnd::Kind::ended);

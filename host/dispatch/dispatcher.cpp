@@ -227,6 +227,7 @@ void Dispatcher::Impl::write_failed(Live& live, const Error& error,
 
 void Dispatcher::Impl::ended(Live& live) {
   const Item item = live.item;
+  const bool rearms = live.unfit && item.at.state == ItemState::stopped;
   live_.erase(item.id);
   log_.info("item {}, {} by {}: {} at {}{}{}", item.id.value(), item.subject(), item.playbook,
             name(item.at.state), name(item.at.gate), item.reason.empty() ? "" : ": ", item.reason);
@@ -245,6 +246,7 @@ void Dispatcher::Impl::ended(Live& live) {
   if (!item.base.empty()) world_.workspaces.let_go(item, noted("its clone is kept"));
   // Another playbook may be next.
   if (item.at.state == ItemState::done) look_at(item.repository, item.number);
+  if (rearms) rearm(item);
   pump();
   check_drained();
 }

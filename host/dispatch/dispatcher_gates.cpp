@@ -41,8 +41,10 @@ void Dispatcher::Impl::fresh(Live& live, Then then) {
         if (entry == nullptr)
           return wait(at, fmt::format("playbook {} is not there any more", at.item.playbook),
                       settings_.retry_after);
-        if (auto why = why_stop(at.item, at.issue, *entry, rules_->lanes(), !at.reported))
+        if (auto why = why_stop(at.item, at.issue, *entry, rules_->lanes(), !at.reported)) {
+          at.unfit = fits_no_more(at.item, at.issue, *entry, rules_->lanes());
           return commit(at, Move::stop, {.reason = std::move(*why), .evidence = {}});
+        }
         then(at);
       }));
 }

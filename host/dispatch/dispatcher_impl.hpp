@@ -53,6 +53,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     bool reported = false;      // its report may have been begun, also by a host before
     bool for_forge = false;     // it waits for the forge to be back
     bool for_budget = false;    // it waits for a cap to begin anew
+    bool unfit = false;         // its playbook would not find it when it was found to be stopped
     // To another lane, as soon as no step and no write is under way. Only while it waits for an
     // agent of HandOver::from, by what the store has of it.
     std::optional<HandOver> hand;
@@ -101,6 +102,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void keep(Live& live, Then then);
   void write(Live& live, std::function<Item(Unit&, WallTime)> work, Then then);
   void wrote(Live& live, const Then& then);
+  void rearm(const Item& item);
   void write_failed(Live& live, const Error& error, std::function<void(Live&)> again);
   // A step, or its run, was cut short by nobody's will: so often, and then it fails.
   void interrupted(Live& live, std::string reason, std::optional<Json> evidence = {});

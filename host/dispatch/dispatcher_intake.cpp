@@ -61,18 +61,18 @@ void Dispatcher::Impl::watch_running() {
     if (!live.running && !live.verifying) continue;
     const auto* entry = rules_->find(live.item.playbook);
     if (entry == nullptr || !live.item.stop.empty()) continue;
-    world_.gitea.get_issue(parse_repo_name(live.item.repository), live.item.number,
-                           whatever<Issue>(live, [this](Live& at, Result<Issue> issue) {
-                             const auto* now_in_force = rules_->find(at.item.playbook);
-                             if (!issue.ok() || now_in_force == nullptr || !at.item.stop.empty())
-                               return;
-                             const auto why =
-                                 why_stop(at.item, issue.value(), *now_in_force, rules_->lanes());
-                             if (!why || (!at.running && !at.verifying)) return;
-                             at.item.stop = *why;
-                             if (at.running) world_.runs.cancel(at.item.run, *why);
-                             if (at.verifying) world_.verifier.cancel(at.item.id);
-                           }));
+    world_.gitea.get_issue(
+        parse_repo_name(live.item.repository), live.item.number,
+        whatever<Issue>(live, [this](Live& at, Result<Issue> issue) {
+          const auto* now_in_force = rules_->find(at.item.playbook);
+          if (!issue.ok() || now_in_force == nullptr || !at.item.stop.empty()) return;
+          const auto why = why_stop(at.item, issue.value(), *now_in_force, rules_->lanes());
+          if (!why || (!at.running && !at.verifying)) return;
+          at.item.stop = *why;
+          at.unfit = fits_no_more(at.item, issue.value(), *now_in_force, rules_->lanes());
+          if (at.running) world_.runs.cancel(at.item.run, *why);
+          if (at.verifying) world_.verifier.cancel(at.item.id);
+        }));
   }
 }
 
@@ -97,6 +97,15 @@ void Dispatcher::Impl::look_at(const std::string& repository, std::int64_t numbe
                              });
                            self->take_found({repository, {std::move(issue).value()}, false});
                          });
+}
+
+// When it fits again that is new work, also where no look came between.
+void Dispatcher::Impl::rearm(const Item& item) {
+  world_.store.run([id = item.id](Unit& unit) { rearm_items(unit, {id}); },
+                   [weak = weak_from_this(), item](const Status& done) {
+                     const auto self = weak.lock();
+                     if (self && done.ok()) self->look_at(item.repository, item.number);
+                   });
 }
 
 void Dispatcher::Impl::take_found(FoundIssues found) {

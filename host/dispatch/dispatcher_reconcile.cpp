@@ -22,6 +22,14 @@ std::optional<std::string> why_assigned_elsewhere(const Item& item, const Issue&
   return std::nullopt;
 }
 
+PlaybookVerdict verdict_on(const Item& item, const Issue& issue, const DispatchRules::Entry& entry,
+                           const Lanes& lanes) {
+  OfferedPlaybook one = offer(entry);
+  // Whether it is on is the operator's to say, and no word of the forge's.
+  one.enabled = true;
+  return choose_playbook(facts_of(issue, item.repository, item.own_login), {one}, lanes).front();
+}
+
 }  // namespace
 
 ItemFacts facts_of(const Issue& issue, const std::string& repository,
@@ -39,18 +47,19 @@ ItemFacts facts_of(const Issue& issue, const std::string& repository,
   return facts;
 }
 
+bool fits_no_more(const Item& item, const Issue& issue, const DispatchRules::Entry& entry,
+                  const Lanes& lanes) {
+  return item.matched &&
+         verdict_on(item, issue, entry, lanes).kind != PlaybookVerdict::Kind::chosen;
+}
+
 std::optional<std::string> why_stop(const Item& item, const Issue& issue,
                                     const DispatchRules::Entry& entry, const Lanes& lanes,
                                     bool still_matching) {
   if (issue.state != "open") return "it was closed";
   if (auto why = why_assigned_elsewhere(item, issue)) return why;
   if (!item.matched || !still_matching) return std::nullopt;
-  OfferedPlaybook one = offer(entry);
-  // Whether it is on is the operator's to say, and no word of the forge's.
-  one.enabled = true;
-  const auto verdicts =
-      choose_playbook(facts_of(issue, item.repository, item.own_login), {one}, lanes);
-  const auto& verdict = verdicts.front();
+  const auto verdict = verdict_on(item, issue, entry, lanes);
   if (verdict.kind == PlaybookVerdict::Kind::chosen) return std::nullopt;
   return fmt::format("playbook {} takes it no longer: {}", item.playbook,
                      fmt::join(verdict.reasons, "; "));

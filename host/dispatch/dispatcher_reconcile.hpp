@@ -22,4 +22,8 @@ namespace host::dispatch {
                                                   const DispatchRules::Entry& entry,
                                                   const Lanes& lanes, bool still_matching = true);
 
+// Whether the playbook that found the item would not find it again, by the issue as it is now.
+[[nodiscard]] bool fits_no_more(const Item& item, const Issue& issue,
+                                const DispatchRules::Entry& entry, const Lanes& lanes);
+
 }  // namespace host::dispatch

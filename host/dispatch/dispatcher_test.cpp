@@ -297,6 +297,37 @@ TEST_F(DispatcherTest, AfterACommentAnotherPlaybookMayTakeTheIssue) {
   EXPECT_EQ(items().size(), 2U);
 }
 
+TEST_F(DispatcherTest, ALabelThatComesBackAsSoonAsItsRemovalHasStoppedTheWorkIsNewWork) {
+  add_issue();
+  runs_.by_themselves = false;
+  start();
+  unlabel(1);
+  tick();
+  EXPECT_EQ(only_item().at, (Position{Gate::track, ItemState::stopped}));
+  issue(1).labels.push_back({0, "bug", "", "", false});
+  issue(1).updated_at = loop_.clock().wall();
+  runs_.by_themselves = true;
+  tick();
+  ASSERT_EQ(items().size(), 2U);
+  EXPECT_EQ(items()[1].at.state, ItemState::done);
+}
+
+// Somebody who reopens it means it as well.
+TEST_F(DispatcherTest, AnIssueThatIsReopenedAsSoonAsItsClosingHasStoppedTheWorkIsNewWork) {
+  add_issue();
+  runs_.by_themselves = false;
+  start();
+  close(1);
+  tick();
+  EXPECT_EQ(only_item().reason, "it was closed");
+  issue(1).state = "open";
+  issue(1).updated_at = loop_.clock().wall();
+  runs_.by_themselves = true;
+  tick();
+  ASSERT_EQ(items().size(), 2U);
+  EXPECT_EQ(items()[1].at.state, ItemState::done);
+}
+
 TEST_F(DispatcherTest, APullRequestThatIsToBeMergedIsLookedAtUntilItIs) {
   add_issue();
   reporter_.waits_for_approval = true;

@@ -49,25 +49,30 @@ std::string bytes_of(const fs::path& file) {
 
 // Three pieces of which one is in whatever text holds the token in base64: where it begins there
 // depends on what stands before it.
-std::vector<std::string> encoded_token() {
+std::vector<std::string> encoded(const std::string& token) {
   std::vector<std::string> pieces;
   for (const char* before : {"", "x", "xx"}) {
-    const auto text = before + std::string(kToken);
-    std::string encoded(2 * text.size(), '\0');
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+    const auto text = before + token;
+    std::string whole(2 * text.size(), '\0');
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(whole.data()),
                     reinterpret_cast<const unsigned char*>(text.data()),
                     static_cast<int>(text.size()));
-    pieces.push_back(encoded.substr(4, 40));
+    pieces.push_back(whole.substr(4, 40));
   }
   return pieces;
 }
 
-bool holds_the_token(const std::string& text) {
-  static const auto encoded = encoded_token();
-  return text.find(kToken) != std::string::npos ||
+bool holds(const std::string& text, const std::string& token,
+           const std::vector<std::string>& encoded) {
+  return text.find(token) != std::string::npos ||
          std::any_of(encoded.begin(), encoded.end(), [&](const std::string& piece) {
            return text.find(piece) != std::string::npos;
          });
+}
+
+bool holds_the_token(const std::string& text) {
+  static const auto pieces = encoded(kToken);
+  return holds(text, kToken, pieces);
 }
 
 std::string plain_git(std::vector<std::string> arguments) {
@@ -124,9 +129,9 @@ void DispatchBench::playbook_is(const std::string& limits, const std::string& mo
       std::string(kPlaybookHead) + "limits: { " + limits + " }\n" + more + kPlaybookTail);
 }
 
-Json DispatchBench::fixer_on() {
+Json DispatchBench::fixer_on(const std::string& repository) {
   return {{"defaults",
-           {{"playbooks", {{"fixer", {{"enabled", true}, {"repositories", {kAppRepo}}}}}}}}};
+           {{"playbooks", {{"fixer", {{"enabled", true}, {"repositories", {repository}}}}}}}}};
 }
 
 void DispatchBench::agent_is(const std::string& script, const std::string& folder) {
@@ -275,12 +280,17 @@ bool DispatchBench::runs_now(const std::string& part) const {
   });
 }
 
-void DispatchBench::expect_no_token() {
+void DispatchBench::expect_nowhere(const std::string& token) {
+  const auto pieces = encoded(token);
   for (const auto& entry : fs::recursive_directory_iterator(paths_.timmy_home)) {
     if (!entry.is_regular_file() || entry.is_symlink()) continue;
-    EXPECT_FALSE(holds_the_token(bytes_of(entry.path()))) << entry.path();
+    EXPECT_FALSE(holds(bytes_of(entry.path()), token, pieces)) << entry.path();
   }
-  EXPECT_FALSE(holds_the_token(bytes_of(log_file_)));
+  EXPECT_FALSE(holds(bytes_of(log_file_), token, pieces));
+}
+
+void DispatchBench::expect_no_token() {
+  expect_nowhere(kToken);
   EXPECT_FALSE(holds_the_token(forge_texts()));
   EXPECT_FALSE(holds_the_token(bare_git({"log", "--all", "--patch", "--format=raw"})));
 }

@@ -36,10 +36,10 @@ class DispatchBench : public ModelHostBench {
   // Nothing that was started is left, and no token is anywhere, whatever the test was about.
   void TearDown() override;
 
-  // The playbook, with these limits; `more`: further lines of it.
+  // The playbook, with these limits; `more`: further keys of it, as lines.
   void playbook_is(const std::string& limits = kUsualLimits, const std::string& more = {});
   // For write_model_config(): that it is on.
-  [[nodiscard]] static Json fixer_on();
+  [[nodiscard]] static Json fixer_on(const std::string& repository = kAppRepo);
   // The program of the lanes that lane("FOLDER") makes. Its folder is shown to it.
   void agent_is(const std::string& script, const std::string& folder = "agent");
   // The same, which mends the repository besides.
@@ -70,6 +70,8 @@ class DispatchBench : public ModelHostBench {
   void expect_nothing_left();
   // Between two hosts: what waits for a time is due.
   void let_time_pass();
+  // A token is neither in what the host keeps nor in its log, plain or in base64.
+  void expect_nowhere(const std::string& token);
 
   // The heads of the forge's pull requests, in the order of their numbers.
   std::vector<std::string> pulls();
