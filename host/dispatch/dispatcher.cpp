@@ -90,7 +90,7 @@ void Dispatcher::Impl::guarded(Live& live, const std::function<void()>& work) {
     const auto found = live_.find(id);
     if (found == live_.end()) return;
     if (found->second.running) return fail_with_run(found->second, error.message());
-    if (found->second.verifying) world_.verifier.cancel(id);
+    end_work(found->second, error.message());
     commit(found->second, Move::fail, {.reason = error.message(), .evidence = {}});
   }
 }
@@ -107,6 +107,12 @@ void Dispatcher::Impl::fail_with_run(Live& live, const std::string& reason) {
                        commit(at, Move::fail, {.reason = reason, .evidence = {}});
                      }));
   world_.runs.cancel(live.item.run, reason);
+}
+
+void Dispatcher::Impl::end_work(const Live& live, const std::string& why) {
+  if (live.preparing) world_.workspaces.cancel(live.item.id, why);
+  if (live.running) world_.runs.cancel(live.item.run, why);
+  if (live.verifying) world_.verifier.cancel(live.item.id);
 }
 
 bool Dispatcher::Impl::break_off(Live& live) {
@@ -181,7 +187,7 @@ void Dispatcher::Impl::wrote(Live& live, const Then& then) {
   const auto [gate, state] = live.item.at;
   if (state == ItemState::waiting) {
     live.busy = false;
-    live.running = live.verifying = false;
+    live.preparing = live.running = live.verifying = false;
     // From track to verify the place is kept.
     if (gate != Gate::verify) live.in_lane = false;
     pump();
@@ -382,10 +388,7 @@ void Dispatcher::Impl::drain(std::function<void()> done) {
   drained_ = std::move(done);
   look_timer_.cancel();
   due_timer_.cancel();
-  for (auto& [id, live] : live_) {
-    if (live.running) world_.runs.cancel(live.item.run, "the host is stopping");
-    if (live.verifying) world_.verifier.cancel(id);
-  }
+  for (const auto& [id, live] : live_) end_work(live, "the host is stopping");
   pump();
 }
 

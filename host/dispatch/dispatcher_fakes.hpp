@@ -83,9 +83,12 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
   std::vector<std::string> problems;        // that the next commits have
   std::size_t pushes = 0;                   // that moved a branch
   std::size_t prepared = 0;
+  bool sets_up_for_ever = false;  // until it is cancelled
+  std::vector<std::pair<ItemId, std::string>> cancelled;
   std::shared_ptr<const Lane> last_lane;  // of the last take_in()
 
   void prepare(ItemWork order, Reply<Workspace> reply) override {
+    if (sets_up_for_ever) return void(setups_[order.item.id] = std::move(reply));
     answer(std::move(reply), [this, item = order.item] {
       ++prepared;
       auto& clone = clones[item.subject()];
@@ -95,6 +98,13 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
                        work[item.subject()]};
     });
   }
+  void cancel(ItemId item, const std::string& why) override {
+    cancelled.emplace_back(item, why);
+    const auto found = setups_.extract(item);
+    if (!found) return;
+    loop_->post([reply = std::move(found.mapped()), why] { reply(Error(Code::cancelled, why)); });
+  }
+  [[nodiscard]] std::size_t setting_up() const { return setups_.size(); }
   void take_in(ItemWork order, Reply<ImportedWork> reply) override {
     last_lane = order.lane;
     answer(std::move(reply), [this, item = order.item]() -> ImportedWork {
@@ -130,8 +140,15 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
     });
   }
 
+  // The host is gone, and so is what it set up.
+  void crash() {
+    FakeOutside::crash();
+    setups_.clear();
+  }
+
  private:
   FakeGitea* forge_;
+  std::map<ItemId, Reply<Workspace>> setups_;
 };
 
 // Runs that end when a test says so, or by themselves after `takes`.

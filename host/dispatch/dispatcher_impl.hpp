@@ -47,6 +47,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     Item item;                  // as the store has it, and what the step under way found since
     bool busy = false;          // a step, or a write, is under way
     bool in_lane = false;       // it takes one of its lane's places
+    bool preparing = false;     // its workspace is being made and set up
     bool running = false;       // its agent is at work
     bool started_here = false;  // its run, by this host
     bool verifying = false;     // the host's gates are
@@ -88,6 +89,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void guarded(Live& live, const std::function<void()>& work);
   // Fails it when nothing of its run is left.
   void fail_with_run(Live& live, const std::string& reason);
+  // Whatever is at work for it for long ends soon.
+  void end_work(const Live& live, const std::string& why);
   // Whether somebody wants the step to end: then it does.
   bool break_off(Live& live);
   void fall(Live& live, const Error& error);

@@ -58,7 +58,7 @@ void Dispatcher::Impl::look_now() {
 // Those at work take no step for a long time, and so would not look at their issue.
 void Dispatcher::Impl::watch_running() {
   for (auto& [id, live] : live_) {
-    if (!live.running && !live.verifying) continue;
+    if (!live.preparing && !live.running && !live.verifying) continue;
     const auto* entry = rules_->find(live.item.playbook);
     if (entry == nullptr || !live.item.stop.empty()) continue;
     world_.gitea.get_issue(parse_repo_name(live.item.repository), live.item.number,
@@ -68,10 +68,9 @@ void Dispatcher::Impl::watch_running() {
                                return;
                              const auto why =
                                  why_stop(at.item, issue.value(), *now_in_force, rules_->lanes());
-                             if (!why || (!at.running && !at.verifying)) return;
+                             if (!why || (!at.preparing && !at.running && !at.verifying)) return;
                              at.item.stop = *why;
-                             if (at.running) world_.runs.cancel(at.item.run, *why);
-                             if (at.verifying) world_.verifier.cancel(at.item.id);
+                             end_work(at, *why);
                            }));
   }
 }
@@ -302,8 +301,7 @@ void Dispatcher::Impl::cancel(ItemId id, std::string why, Reply<Item> reply) {
                      if (found != self->live_.end()) {
                        auto& live = found->second;
                        live.item.stop = item.value().stop;
-                       if (live.running) self->world_.runs.cancel(live.item.run, why);
-                       if (live.verifying) self->world_.verifier.cancel(live.item.id);
+                       self->end_work(live, why);
                        self->pump();
                      }
                      reply(std::move(item));
@@ -323,7 +321,7 @@ void Dispatcher::Impl::hand_over(const std::string& from, const std::string& to,
     live.hand_why = fmt::format("from lane {} to {}: {}", from, to, why);
     if (live.busy) {
       live.hand_to = to;
-      if (live.running) world_.runs.cancel(live.item.run, live.hand_why);
+      end_work(live, live.hand_why);
     } else {
       live.item.lane = to;
       wait(live, live.hand_why, {});

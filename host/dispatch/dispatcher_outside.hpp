@@ -69,6 +69,9 @@ class Workspaces {
   virtual ~Workspaces() = default;
   // The item's clone, made now (and set up, as the playbook says), or found as it was left.
   virtual void prepare(ItemWork work, Reply<Workspace> reply) = 0;
+  // Has the prepare() of an item end soon, with an Error, and all that it runs: git, and the
+  // commands of its setup, which the next one begins anew. Fine if there is none.
+  virtual void cancel(ItemId item, const std::string& why) = 0;
   // Takes in what is committed in the clone. Nothing of the item's may be running. An item without
   // a clone has nothing.
   virtual void take_in(ItemWork work, Reply<ImportedWork> reply) = 0;

@@ -27,7 +27,14 @@ void Dispatcher::Impl::track(Live& live) {
 }
 
 void Dispatcher::Impl::prepare(Live& live) {
-  world_.workspaces.prepare(work_of(live), need<Workspace>(live, next(&Impl::prepared)));
+  live.preparing = true;
+  world_.workspaces.prepare(
+      work_of(live), whatever<Workspace>(live, [this](Live& at, Result<Workspace> made) {
+        at.preparing = false;
+        if (break_off(at)) return;
+        if (!made.ok()) return fall(at, made.error());
+        prepared(at, std::move(made).value());
+      }));
 }
 
 void Dispatcher::Impl::prepared(Live& live, Workspace workspace) {
@@ -69,6 +76,10 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
 void Dispatcher::Impl::run_ended(Live& live, Result<RunFacts> facts) {
   TIMMY_FAILPOINT("dispatch.run_ended");
   live.running = false;
+  // The next host stops what somebody wants stopped: it takes the work in first.
+  const bool begun = !facts.ok() || !facts.value().not_begun;
+  if (drained_ && begun && !live.item.stop.empty())
+    return commit(live, Move::interrupt, {.reason = "the host stopped", .evidence = {}});
   if (!facts.ok()) {
     // It stays open: what it spent and committed counts as soon as that can be told.
     if (break_off(live)) return;
