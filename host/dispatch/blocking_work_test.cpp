@@ -45,8 +45,9 @@ class BlockingWorkTest : public testing::Test {
   // Whether work of the kind is done while all else goes on.
   bool is_done(WorkKind kind) {
     auto answered = std::make_shared<bool>(false);
-    work_.run(kind, [] { return 7; },
-              [answered](const Result<int>& got) { *answered = got.ok() && got.value() == 7; });
+    work_.run(
+        kind, [] { return 7; },
+        [answered](const Result<int>& got) { *answered = got.ok() && got.value() == 7; });
     return run_until([answered] { return *answered; });
   }
 
@@ -98,8 +99,9 @@ TEST_F(BlockingWorkTest, MoreOfAKindThanItsBoundWaitsInOrder) {
   begin_long(WorkKind::upkeep, 1);
   std::vector<int> order;
   for (int i = 0; i < 3; ++i)
-    work_.run(WorkKind::upkeep, [i] { return i; },
-              [&order](const Result<int>& got) { order.push_back(got.value()); });
+    work_.run(
+        WorkKind::upkeep, [i] { return i; },
+        [&order](const Result<int>& got) { order.push_back(got.value()); });
   ASSERT_TRUE(run_until([this] { return begun_ == 1; }));
   EXPECT_TRUE(order.empty());
   let_end();

@@ -56,8 +56,8 @@ TEST_F(CancelForReal, EndsAFetchThatIsUnderWayAndLeavesNoLockOfIt) {
   const auto quick = folder_ / "quick";
   git_program_ = folder_ / "bin" / "slow-git";
   // Like one that is killed: its lock stays.
-  put_program(git_program_, "#!/bin/sh\nat_work='" + at_work.string() + "'\nquick='" +
-                                quick.string() + R"('
+  put_program(git_program_,
+              "#!/bin/sh\nat_work='" + at_work.string() + "'\nquick='" + quick.string() + R"('
 case "$*" in *' fetch '*)
   if test ! -e "$quick"; then
     for word; do

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "dispatch/dispatcher_impl.hpp"
+#include "dispatch/dispatcher_refusal.hpp"
 #include "dispatch/item_account.hpp"
 
 namespace host::dispatch {
@@ -69,6 +70,9 @@ void Dispatcher::Impl::start(std::shared_ptr<const DispatchRules> rules, Reply<D
 void Dispatcher::Impl::set_rules(std::shared_ptr<const DispatchRules> rules) {
   rules_ = std::move(rules);
   search_.forget();
+  // Who reloads may have changed what was refused.
+  for (auto& [id, live] : live_)
+    if (live.refused && !live.busy) live.item.due = now();
   pump();
   if (started_) look();
 }
@@ -139,10 +143,11 @@ void Dispatcher::Impl::interrupted(Live& live, std::string reason, std::optional
 }
 
 void Dispatcher::Impl::fall(Live& live, const Error& error) {
-  const bool passes = error.transient() || error.code() == Code::denied;
-  if (!passes) return commit(live, Move::fail, {.reason = error.what(), .evidence = {}});
+  if (error.code() == Code::denied) return refused(live, error);
+  if (!error.transient()) return commit(live, Move::fail, {.reason = error.what(), .evidence = {}});
   live.for_forge = error.code() == Code::unavailable;
-  wait(live, error.message(), settings_.retry_after);
+  wait(live, error.message(),
+       longer_each_time(settings_.retry_after, live.falls++, settings_.longest_retry));
 }
 
 void Dispatcher::Impl::wait(Live& live, std::string reason, Duration delay,
@@ -152,6 +157,7 @@ void Dispatcher::Impl::wait(Live& live, std::string reason, Duration delay,
 }
 
 void Dispatcher::Impl::commit(Live& live, Move move, MoveNote note, Then then) {
+  if (move == Move::pass) live.falls = 0;
   write(
       live,
       [item = live.item, move, note = std::move(note)](Unit& unit, WallTime at) {
@@ -338,7 +344,7 @@ void Dispatcher::Impl::advance(Live& live) {
     live.in_lane = item.at.gate != Gate::report;
   }
   live.playbook = entry->playbook;
-  live.for_forge = live.for_budget = false;
+  live.for_forge = live.for_budget = live.refused = false;
   live.item.instance = instance_;
   commit(live, Move::begin, {}, [this](Live& at) { step(at); });
 }

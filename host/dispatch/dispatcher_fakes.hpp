@@ -301,9 +301,15 @@ class FakeReporter final : public Reporter {
   std::vector<std::string> told;  // "stopped org/app#1: ..."
   std::vector<ReportOrder> orders;
   bool waits_for_approval = false;
+  bool waits_unmarked = false;           // it is approved, and waits for checks
+  std::optional<Error> fail_publish;     // every one
+  std::function<void()> before_publish;  // each
 
   void publish(ReportOrder order, Reply<Publication> reply) override {
     orders.push_back(order);
+    if (before_publish) std::exchange(before_publish, nullptr)();
+    if (fail_publish)
+      return loop_->post([reply = std::move(reply), error = *fail_publish] { reply(error); });
     const auto& item = order.work.item;
     const auto repo = parse_repo_name(item.repository);
     if (order.work.playbook->report.kind == ReportKind::comment)
@@ -312,9 +318,13 @@ class FakeReporter final : public Reporter {
             if (!comment.ok()) return reply(comment.error());
             reply(Publication{0, comment.value().html_url, true, "commented"});
           });
-    const auto publication = [](const PullRequest& pull, bool waits) {
-      return Publication{pull.number, pull.html_url, !waits,
-                         waits ? "waits for an approval" : "opened", pull.state == "open"};
+    const auto publication = [unmarked = waits_unmarked](const PullRequest& pull, bool waits) {
+      return Publication{pull.number,
+                         pull.html_url,
+                         !waits,
+                         waits ? "waits for an approval" : "opened",
+                         pull.state == "open",
+                         waits && unmarked};
     };
     if (item.pull != 0)
       return forge_->get_pr(

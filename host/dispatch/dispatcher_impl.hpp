@@ -54,6 +54,11 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     bool reported = false;      // its report may have been begun, also by a host before
     bool for_forge = false;     // it waits for the forge to be back
     bool for_budget = false;    // it waits for a cap to begin anew
+    bool refused = false;       // it waits for somebody to give the host a permission
+    int falls = 0;              // failures that may pass, one after another
+    // Of its issue and its pull request, when its last look at them began; what changed since.
+    std::optional<WallTime> issue_seen, pull_seen;
+    bool changed = false;
     std::string hand_to;        // the lane where it is to go on
     std::string hand_why;
     // Of the step under way:
@@ -63,6 +68,14 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     Workspace workspace;
   };
   using Then = std::function<void(Live&)>;
+  // It takes no step by itself for long.
+  [[nodiscard]] static bool at_work(const Live& live) {
+    return live.preparing || live.running || live.verifying;
+  }
+  // Its pull request is open, and people say what becomes of it.
+  [[nodiscard]] static bool waits_for_people(const Live& live) {
+    return live.item.at.gate == Gate::report && live.item.pull != 0;
+  }
 
   // Replies. What throws in a handler fails its item, and nothing else.
 
@@ -94,6 +107,9 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   // Whether somebody wants the step to end: then it does.
   bool break_off(Live& live);
   void fall(Live& live, const Error& error);
+  // The host may not, until somebody changes that: so long, and then it fails.
+  void refused(Live& live, const Error& error);
+  void judge_refusal(Live& live, const Error& error, const std::vector<GateVisit>& visits);
 
   // Writes.
 
@@ -123,6 +139,19 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void step(Live& live);
   void check_drained();
 
+  // What people do meanwhile.
+
+  // Of the issues and pull requests that were just read.
+  void reconcile(const FoundIssues& found);
+  void reconcile_work(Live& live, const Issue* issue, bool whole);
+  void reconcile_waiting(Live& live, const Issue* issue, const Issue* pull, bool whole);
+  // The issues of those at work that were not among these: repositories, and whether their pull
+  // requests were read.
+  void watch_others(const std::map<std::string, bool>& read);
+  void ask_about(const Live& live);
+  void heard_of(Live& live, const Issue& issue);
+  [[nodiscard]] std::set<std::string> repositories_of_waiting_pulls() const;
+
   // Taking work in.
 
   void look_now();
@@ -132,7 +161,6 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void admit(Item item, Reply<Item> reply);
   void reopen(ItemId id, bool by_person, Reply<Item> reply);
   Live& take_up(Item item);
-  void watch_running();
   void sweep_pulls();
   void look_at_pulls(std::function<bool(const Item&)> wanted);
   void judge_next_pull();
@@ -180,6 +208,9 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void judge_report(Live& live, const GuardVerdict& verdict);
   void seal(Live& live, const std::vector<GateVisit>& visits);
   void sealed(Live& live, std::string commit);
+  // The issue and the pull request, before people's word on it is looked for.
+  void look_at_own_pull(Live& live);
+  void judge_own_pull(Live& live, const std::string& why, Result<PullRequest> pull);
   void push(Live& live);
   void pushed(Live& live, Result<PushedWork> result);
   void open_pull(Live& live, const GuardVerdict& verdict);

@@ -169,6 +169,8 @@ struct Publication {
   bool finished = true;  // false: there is more to do later (a merge, when it is approved)
   std::string reason;    // what was done, or what it waits for
   bool open = false;     // it is a pull request, and open: people may yet approve it
+  // It waits for what leaves no mark on it at the forge: checks, rules of the forge's own.
+  bool unmarked = false;
 };
 
 // The pull request, comment and labels. Every write may be made again, and finds what is there.

@@ -59,6 +59,8 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
   live.item.run_open = true;
   keep(live, [this, comments = std::move(comments)](Live& at) {
     TIMMY_FAILPOINT("dispatch.run_named");
+    // Nothing was started, so nothing has to be taken in.
+    if (!at.item.stop.empty()) at.item.run_open = false;
     if (break_off(at)) return;
     AttemptOrder order;
     order.work = work_of(at);
