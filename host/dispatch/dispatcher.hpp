@@ -26,8 +26,8 @@
 namespace host::dispatch {
 
 struct DispatchSettings {
-  Duration poll = std::chrono::seconds(30);          // between looks for work
-  Duration sweep = std::chrono::minutes(10);         // between looks at all that is open
+  Duration poll = std::chrono::seconds(30);   // between looks for work
+  Duration sweep = std::chrono::minutes(10);  // between looks at all that is open
   // When something failed that may pass; then twice as long each time, up to the longest.
   Duration retry_after = std::chrono::minutes(1);
   Duration longest_retry = std::chrono::minutes(15);

@@ -301,13 +301,17 @@ class FakeReporter final : public Reporter {
   std::vector<std::string> told;  // "stopped org/app#1: ..."
   std::vector<ReportOrder> orders;
   bool waits_for_approval = false;
-  bool waits_unmarked = false;           // it is approved, and waits for checks
-  std::optional<Error> fail_publish;     // every one
-  std::function<void()> before_publish;  // each
+  bool waits_unmarked = false;        // it is approved, and waits for checks
+  std::optional<Error> fail_publish;  // every one
+  bool holds = false;                 // each is under way until go_on()
 
+  void go_on() {
+    holds = false;
+    if (const auto held = std::exchange(held_, nullptr)) held();
+  }
   void publish(ReportOrder order, Reply<Publication> reply) override {
+    if (holds) return void(held_ = [this, order, reply] { publish(order, reply); });
     orders.push_back(order);
-    if (before_publish) std::exchange(before_publish, nullptr)();
     if (fail_publish)
       return loop_->post([reply = std::move(reply), error = *fail_publish] { reply(error); });
     const auto& item = order.work.item;
@@ -348,6 +352,7 @@ class FakeReporter final : public Reporter {
  private:
   Loop* loop_;
   FakeGitea* forge_;
+  std::function<void()> held_;
 };
 
 }  // namespace host::dispatch

@@ -59,7 +59,9 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     // Of its issue and its pull request, when its last look at them began; what changed since.
     std::optional<WallTime> issue_seen, pull_seen;
     bool changed = false;
-    std::string hand_to;        // the lane where it is to go on
+    // The look before that saw the same. A mark is a second's: more may come within it.
+    bool settled = false;
+    std::string hand_to;  // the lane where it is to go on
     std::string hand_why;
     // Of the step under way:
     std::shared_ptr<const Playbook> playbook;

@@ -28,13 +28,13 @@ void Dispatcher::Impl::track(Live& live) {
 
 void Dispatcher::Impl::prepare(Live& live) {
   live.preparing = true;
-  world_.workspaces.prepare(
-      work_of(live), whatever<Workspace>(live, [this](Live& at, Result<Workspace> made) {
-        at.preparing = false;
-        if (break_off(at)) return;
-        if (!made.ok()) return fall(at, made.error());
-        prepared(at, std::move(made).value());
-      }));
+  world_.workspaces.prepare(work_of(live),
+                            whatever<Workspace>(live, [this](Live& at, Result<Workspace> made) {
+                              at.preparing = false;
+                              if (break_off(at)) return;
+                              if (!made.ok()) return fall(at, made.error());
+                              prepared(at, std::move(made).value());
+                            }));
 }
 
 void Dispatcher::Impl::prepared(Live& live, Workspace workspace) {

@@ -101,6 +101,7 @@ void Dispatcher::Impl::look_at_own_pull(Live& live) {
         std::string why = gone ? "its issue is gone from the forge" : "";
         if (!gone) {
           at.issue = std::move(issue).value();
+          at.settled = at.issue_seen == at.issue.updated_at;
           at.issue_seen = at.issue.updated_at;
           why = why_stop(at.item, at.issue, *entry, rules_->lanes()).value_or("");
         }
@@ -120,6 +121,7 @@ void Dispatcher::Impl::judge_own_pull(Live& live, const std::string& why,
   if (!pull.ok() && pull.error().code() == Code::not_found)
     return stop(fmt::format("its pull request {} is gone from the forge", live.item.pull));
   if (!pull.ok()) return fall(live, pull.error());
+  live.settled = live.settled && live.pull_seen == pull.value().updated_at;
   live.pull_seen = pull.value().updated_at;
   if (pull.value().merged) return publish(live);
   if (pull.value().state != "open")
