@@ -45,6 +45,11 @@ class World : public DispatcherTest {
     for (int i = 0; i < kIssues; ++i)
       add_issue(chance(3) ? std::vector<std::string>{"bug", "agent"}
                           : std::vector<std::string>{chance(2) ? "bug" : "agent"});
+    // Before there is a host.
+    for (std::int64_t number = 1; number <= kIssues; ++number) {
+      if (chance(6)) begin_work_of_person(number);
+    }
+    tick(seconds(1));
     const auto some_time = [this] { return Duration(seconds(1 + pick(200))); };
     workspaces_.takes = [this] { return Duration(seconds(pick(20))); };
     verifier_.takes = some_time;
@@ -75,6 +80,7 @@ class World : public DispatcherTest {
       case 15: return open_pull_of_person(any_in_work());
       case 16: return push_of_person(any_in_work());
       case 17: return end_work_of_person();
+      case 18: return forestall();
       case 7: return merge_any();
       case 8: return cancel_any();
       case 9: return retry_any();
@@ -253,6 +259,11 @@ class World : public DispatcherTest {
   static std::string branch_of(std::int64_t number) {
     return "timmy/issue-" + std::to_string(number);
   }
+  void begin_work_of_person(std::int64_t number) {
+    touched_.insert(number);
+    if (chance(2)) return open_pull_of_person(number);
+    push_of_person(number);
+  }
   void open_pull_of_person(std::int64_t number) {
     for (const auto& work : persons_)
       if (work.number == number && work.pull != 0 && !work.until) return;
@@ -266,6 +277,17 @@ class World : public DispatcherTest {
     pull.user = "ada";
     persons_.push_back({number, pull.number, loop_.clock().wall(), {}, false});
     tick(seconds(pick(40)));
+  }
+  // She is quicker by seconds: the host's work is being pushed.
+  void forestall() {
+    for (int left = 300; left > 0; --left) {
+      tick(seconds(1));
+      for (const auto& item : dispatcher_->live()) {
+        if (item.at.gate != Gate::report || item.sealed.empty() || item.pull != 0) continue;
+        touched_.insert(item.number);
+        return open_pull_of_person(item.number);
+      }
+    }
   }
   void push_of_person(std::int64_t number) {
     if (branch_at(forge_, "org/app", branch_of(number)).starts_with("adas")) return;
