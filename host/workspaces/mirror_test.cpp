@@ -260,9 +260,13 @@ TEST_F(MirrorTest, WhoWaitsForTheLockOfAHostThatStopsGivesUpAtOnce) {
 // Its holder may be at a fetch that takes ten minutes.
 TEST_F(MirrorTest, WhoReadsWaitsForNoLock) {
   fetch();
-  const auto held = mirror_->lock();
-  const Mirror other(*git_, mirror_->git_dir().parent_path());
-  EXPECT_EQ(other.forge_head("main"), at_forge("main"));
+  std::optional<MirrorLock> held = mirror_->lock();
+  auto reading = std::async(std::launch::async, [&] {
+    return Mirror(*git_, mirror_->git_dir().parent_path()).forge_head("main");
+  });
+  EXPECT_EQ(reading.wait_for(20s), std::future_status::ready);
+  held.reset();
+  EXPECT_EQ(reading.get(), at_forge("main"));
 }
 
 TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
