@@ -6,7 +6,6 @@
 namespace host::dispatch {
 namespace {
 
-
 class CancelForReal : public DispatchForReal {
  protected:
   void cancel_and_expect_stopped() {
