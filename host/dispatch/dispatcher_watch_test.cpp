@@ -211,6 +211,8 @@ TEST_F(WorkingTest, OfARepositoryThatNobodyLooksAtAnyMoreTheIssueIsAskedFor) {
 
 TEST_F(WorkingTest, WhatOnlyALookAtEverythingShowsIsHeardOf) {
   (void)calls_at_work(1);
+  add_issue({"wontfix"});
+  tick(minutes(1));
   // Without a mark, as where the issue was moved away.
   issue(1).state = "closed";
   tick(minutes(11));
