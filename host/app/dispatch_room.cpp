@@ -19,9 +19,6 @@ namespace {
 
 using dispatch::Item;
 
-// Fetches, gates and the like at once: lanes bound the agents, and git alone seldom takes long.
-constexpr std::size_t kMostBlocking = 16;
-
 Json item_json(const Item& item) {
   return {{"item", item.id.value()},       {"playbook", item.playbook},
           {"repository", item.repository}, {"issue", item.number},
@@ -85,7 +82,7 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
                                                    ground_.instance)),
       git_(git_settings(ground_.paths, stop_), ground_.paths.mirrors(), ground_.paths.clones(),
            ground_.clock),
-      blocking_(ground_.loop, kMostBlocking),
+      blocking_(ground_.loop),
       workspaces_({ground_.store, ground_.gitea, git_, blocking_, cages_, access(),
                    [this] { return dispatcher_ ? dispatcher_->live() : std::vector<Item>{}; },
                    ground_.clock, [this] { return dispatch::disk_limits(rules_.rules->lanes()); }}),

@@ -99,6 +99,20 @@ TEST(RunBounded, StartsNothingOnceStopped) {
   EXPECT_FALSE(std::filesystem::exists(folder / "ran"));
 }
 
+TEST(StopLine, OfAPartIsPulledByItselfOrWithTheWhole) {
+  const auto whole = std::make_shared<StopLine>();
+  StopLine one(whole), other(whole), alone(nullptr);
+  one.pull();
+  EXPECT_TRUE(one.pulled());
+  EXPECT_FALSE(whole->pulled());
+  EXPECT_FALSE(other.pulled());
+  whole->pull();
+  EXPECT_TRUE(other.pulled());
+  pollfd watched{other.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&watched, 1, 0), 1);
+  EXPECT_FALSE(alone.pulled());
+}
+
 TEST(RunBounded, TakesAllThatWasPrintedBeforeTheEnd) {
   EXPECT_EQ(run(shell("head -c 3000000 /dev/zero")).output.size(), 3'000'000u);
 }

@@ -13,11 +13,29 @@
 
 namespace host::dispatch {
 
+// By what ends it. Work of one kind never waits for work of another.
+enum class WorkKind {
+  brief,   // by itself, in seconds: the disk, git at home
+  placed,  // a program, or git with the forge, for an item that has a place in its lane
+  remote,  // git with the forge, for one that has none
+  upkeep,  // nobody waits for it: housekeeping
+};
+inline constexpr std::size_t kWorkKinds = 4;
+
+// How much of each kind at once, each on a thread of its own; more waits, in order.
+struct WorkBounds {
+  std::size_t brief = 16;
+  // Lanes bound this, by their places: one lane's must not wait for another's. So this is only what
+  // a host can bear.
+  std::size_t placed = 1'024;
+  std::size_t remote = 16;
+  std::size_t upkeep = 1;
+};
+
 // Work of the dispatcher's that blocks: git, which may take minutes, and what waits for a cage.
 class BlockingWork {
  public:
-  // `most` pieces of work at once, each on a thread of its own; more wait, in order.
-  BlockingWork(Loop& loop, std::size_t most);
+  explicit BlockingWork(Loop& loop, WorkBounds bounds = {});
   ~BlockingWork() { close(); }
   BlockingWork(const BlockingWork&) = delete;
   BlockingWork& operator=(const BlockingWork&) = delete;
@@ -29,17 +47,23 @@ class BlockingWork {
   // Does it on another thread and answers on the loop, with what it returned or threw. Loop thread.
   template <class Work, class R = std::invoke_result_t<Work&>,
             class V = std::conditional_t<std::is_void_v<R>, Done, R>>
-  void run(Work work, Reply<std::type_identity_t<V>> reply) {
-    begin([door = door_, work = std::move(work), reply = std::move(reply)]() mutable {
+  void run(WorkKind kind, Work work, Reply<std::type_identity_t<V>> reply) {
+    begin(kind, [door = door_, work = std::move(work), reply = std::move(reply)]() mutable {
       auto result = std::make_shared<Result<V>>(attempt(work));
       door->post([result, reply = std::move(reply)] { reply(std::move(*result)); });
     });
   }
+  // The same, of what is brief.
+  template <class Work, class R = std::invoke_result_t<Work&>,
+            class V = std::conditional_t<std::is_void_v<R>, Done, R>>
+  void run(Work work, Reply<std::type_identity_t<V>> reply) {
+    run(WorkKind::brief, std::move(work), std::move(reply));
+  }
 
  private:
   struct State;
-  void begin(std::function<void()> work);
-  static void work_on(const std::shared_ptr<State>& state);
+  void begin(WorkKind kind, std::function<void()> work);
+  static void work_on(const std::shared_ptr<State>& state, WorkKind kind);
 
   std::shared_ptr<LoopDoor> door_;
   std::shared_ptr<State> state_;

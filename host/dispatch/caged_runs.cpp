@@ -170,6 +170,7 @@ void CagedRuns::Impl::check_day(const Shared& made, std::int64_t used) {
 
 void CagedRuns::Impl::choose_agent(const Shared& made) {
   world_.blocking.run(
+      WorkKind::placed,
       [made, places = world_.places, cages = world_.cages, passes_meter = world_.passes_meter] {
         auto agent = make_agent(made->order.work.agent, places, caged_probe(cages));
         if (const auto held = agent->held()) throw Error(Code::rate_limited, *held);

@@ -37,6 +37,7 @@ class SeenPushes final : public Workspaces {
   SeenPushes(Workspaces& real, FakeGitea& forge) : real_(real), forge_(forge) {}
   void prepare(ItemWork work, Reply<Workspace> reply) override { real_.prepare(work, reply); }
   void take_in(ItemWork work, Reply<ImportedWork> reply) override { real_.take_in(work, reply); }
+  void cancel(ItemId item, const std::string& why) override { real_.cancel(item, why); }
   void seal(ReportOrder order, Reply<std::string> reply) override { real_.seal(order, reply); }
   void let_go(Item item, Reply<Done> reply) override { real_.let_go(item, reply); }
   void push(ItemWork work, Reply<PushedWork> reply) override {
@@ -71,7 +72,7 @@ class DispatchForReal : public VerifyTest {
     Life(DispatchForReal& test)
         : runner(test.context_, test.loop_, test.supervisors_, test.state() / "runs",
                  test.shared_redactor_, test.log_),
-          blocking(test.loop_, 4),
+          blocking(test.loop_),
           cages(std::make_shared<ItemCages>(test.loop_, runner,
                                             CageFolders{test.state() / "runs", test.state() / "s"},
                                             ++test.lives_)),

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "dispatch/dispatcher_impl.hpp"
+#include "dispatch/dispatcher_refusal.hpp"
 #include "dispatch/item_account.hpp"
 
 namespace host::dispatch {
@@ -69,6 +70,9 @@ void Dispatcher::Impl::start(std::shared_ptr<const DispatchRules> rules, Reply<D
 void Dispatcher::Impl::set_rules(std::shared_ptr<const DispatchRules> rules) {
   rules_ = std::move(rules);
   search_.forget();
+  // Who reloads may have changed what was refused.
+  for (auto& [id, live] : live_)
+    if (live.refused && !live.busy) live.item.due = now();
   pump();
   if (started_) look();
 }
@@ -90,7 +94,7 @@ void Dispatcher::Impl::guarded(Live& live, const std::function<void()>& work) {
     const auto found = live_.find(id);
     if (found == live_.end()) return;
     if (found->second.running) return fail_with_run(found->second, error.message());
-    if (found->second.verifying) world_.verifier.cancel(id);
+    end_work(found->second, error.message());
     commit(found->second, Move::fail, {.reason = error.message(), .evidence = {}});
   }
 }
@@ -107,6 +111,12 @@ void Dispatcher::Impl::fail_with_run(Live& live, const std::string& reason) {
                        commit(at, Move::fail, {.reason = reason, .evidence = {}});
                      }));
   world_.runs.cancel(live.item.run, reason);
+}
+
+void Dispatcher::Impl::end_work(const Live& live, const std::string& why) {
+  if (live.preparing) world_.workspaces.cancel(live.item.id, why);
+  if (live.running) world_.runs.cancel(live.item.run, why);
+  if (live.verifying) world_.verifier.cancel(live.item.id);
 }
 
 bool Dispatcher::Impl::break_off(Live& live) {
@@ -133,10 +143,11 @@ void Dispatcher::Impl::interrupted(Live& live, std::string reason, std::optional
 }
 
 void Dispatcher::Impl::fall(Live& live, const Error& error) {
-  const bool passes = error.transient() || error.code() == Code::denied;
-  if (!passes) return commit(live, Move::fail, {.reason = error.what(), .evidence = {}});
+  if (error.code() == Code::denied) return refused(live, error);
+  if (!error.transient()) return commit(live, Move::fail, {.reason = error.what(), .evidence = {}});
   live.for_forge = error.code() == Code::unavailable;
-  wait(live, error.message(), settings_.retry_after);
+  wait(live, error.message(),
+       longer_each_time(settings_.retry_after, live.falls++, settings_.longest_retry));
 }
 
 void Dispatcher::Impl::wait(Live& live, std::string reason, Duration delay,
@@ -146,6 +157,7 @@ void Dispatcher::Impl::wait(Live& live, std::string reason, Duration delay,
 }
 
 void Dispatcher::Impl::commit(Live& live, Move move, MoveNote note, Then then) {
+  if (move == Move::pass) live.falls = 0;
   write(
       live,
       [item = live.item, move, note = std::move(note)](Unit& unit, WallTime at) {
@@ -183,7 +195,7 @@ void Dispatcher::Impl::wrote(Live& live, const Then& then) {
   const auto [gate, state] = live.item.at;
   if (state == ItemState::waiting) {
     live.busy = false;
-    live.running = live.verifying = false;
+    live.preparing = live.running = live.verifying = false;
     // From track to verify the place is kept.
     if (gate != Gate::verify) live.in_lane = false;
     if (live.hand && !live.item.run_open) return hand_on(live);
@@ -339,7 +351,7 @@ void Dispatcher::Impl::advance(Live& live) {
     live.in_lane = item.at.gate != Gate::report;
   }
   live.playbook = entry->playbook;
-  live.for_forge = live.for_budget = false;
+  live.for_forge = live.for_budget = live.refused = false;
   live.item.instance = instance_;
   commit(live, Move::begin, {}, [this](Live& at) { step(at); });
 }
@@ -389,10 +401,7 @@ void Dispatcher::Impl::drain(std::function<void()> done) {
   drained_ = std::move(done);
   look_timer_.cancel();
   due_timer_.cancel();
-  for (auto& [id, live] : live_) {
-    if (live.running) world_.runs.cancel(live.item.run, "the host is stopping");
-    if (live.verifying) world_.verifier.cancel(id);
-  }
+  for (const auto& [id, live] : live_) end_work(live, "the host is stopping");
   pump();
 }
 

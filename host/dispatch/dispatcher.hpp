@@ -26,10 +26,19 @@
 namespace host::dispatch {
 
 struct DispatchSettings {
-  Duration poll = std::chrono::seconds(30);          // between looks for work
-  Duration sweep = std::chrono::minutes(10);         // between looks at all that is open
-  Duration retry_after = std::chrono::minutes(1);    // when something failed that may pass
-  Duration approval_poll = std::chrono::minutes(1);  // of a pull request that is to be merged
+  Duration poll = std::chrono::seconds(30);   // between looks for work
+  Duration sweep = std::chrono::minutes(10);  // between looks at all that is open
+  // When something failed that may pass; then twice as long each time, up to the longest.
+  Duration retry_after = std::chrono::minutes(1);
+  Duration longest_retry = std::chrono::minutes(15);
+  // When the forge, or the machine, says that the host may not: the same, up to an hour. What is
+  // still refused after so long fails.
+  Duration longest_refused_retry = std::chrono::hours(1);
+  Duration refused_for = std::chrono::hours(24);
+  // Of a pull request that is to be merged: what leaves a mark on it or on its issue is seen by the
+  // looks for work; checks, once it is approved, and the forge's own rules are not.
+  Duration approval_poll = std::chrono::minutes(1);
+  Duration approval_sweep = std::chrono::hours(1);
   // A pull request that people merge is judged again at each sweep and event while it is open:
   // those of so long, and the newest so many.
   Duration pull_watch = std::chrono::hours(24 * 14);

@@ -83,9 +83,12 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
   std::vector<std::string> problems;        // that the next commits have
   std::size_t pushes = 0;                   // that moved a branch
   std::size_t prepared = 0;
+  bool sets_up_for_ever = false;  // until it is cancelled
+  std::vector<std::pair<ItemId, std::string>> cancelled;
   std::shared_ptr<const Lane> last_lane;  // of the last take_in()
 
   void prepare(ItemWork order, Reply<Workspace> reply) override {
+    if (sets_up_for_ever) return void(setups_[order.item.id] = std::move(reply));
     answer(std::move(reply), [this, item = order.item] {
       ++prepared;
       auto& clone = clones[item.subject()];
@@ -95,6 +98,13 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
                        work[item.subject()]};
     });
   }
+  void cancel(ItemId item, const std::string& why) override {
+    cancelled.emplace_back(item, why);
+    const auto found = setups_.extract(item);
+    if (!found) return;
+    loop_->post([reply = std::move(found.mapped()), why] { reply(Error(Code::cancelled, why)); });
+  }
+  [[nodiscard]] std::size_t setting_up() const { return setups_.size(); }
   void take_in(ItemWork order, Reply<ImportedWork> reply) override {
     last_lane = order.lane;
     answer(std::move(reply), [this, item = order.item]() -> ImportedWork {
@@ -130,8 +140,15 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
     });
   }
 
+  // The host is gone, and so is what it set up.
+  void crash() {
+    FakeOutside::crash();
+    setups_.clear();
+  }
+
  private:
   FakeGitea* forge_;
+  std::map<ItemId, Reply<Workspace>> setups_;
 };
 
 // Runs that end when a test says so, or by themselves after `takes`.
@@ -284,9 +301,19 @@ class FakeReporter final : public Reporter {
   std::vector<std::string> told;  // "stopped org/app#1: ..."
   std::vector<ReportOrder> orders;
   bool waits_for_approval = false;
+  bool waits_unmarked = false;        // it is approved, and waits for checks
+  std::optional<Error> fail_publish;  // every one
+  bool holds = false;                 // each is under way until go_on()
 
+  void go_on() {
+    holds = false;
+    if (const auto held = std::exchange(held_, nullptr)) held();
+  }
   void publish(ReportOrder order, Reply<Publication> reply) override {
+    if (holds) return void(held_ = [this, order, reply] { publish(order, reply); });
     orders.push_back(order);
+    if (fail_publish)
+      return loop_->post([reply = std::move(reply), error = *fail_publish] { reply(error); });
     const auto& item = order.work.item;
     const auto repo = parse_repo_name(item.repository);
     if (order.work.playbook->report.kind == ReportKind::comment)
@@ -295,9 +322,13 @@ class FakeReporter final : public Reporter {
             if (!comment.ok()) return reply(comment.error());
             reply(Publication{0, comment.value().html_url, true, "commented"});
           });
-    const auto publication = [](const PullRequest& pull, bool waits) {
-      return Publication{pull.number, pull.html_url, !waits,
-                         waits ? "waits for an approval" : "opened", pull.state == "open"};
+    const auto publication = [unmarked = waits_unmarked](const PullRequest& pull, bool waits) {
+      return Publication{pull.number,
+                         pull.html_url,
+                         !waits,
+                         waits ? "waits for an approval" : "opened",
+                         pull.state == "open",
+                         waits && unmarked};
     };
     if (item.pull != 0)
       return forge_->get_pr(
@@ -321,6 +352,7 @@ class FakeReporter final : public Reporter {
  private:
   Loop* loop_;
   FakeGitea* forge_;
+  std::function<void()> held_;
 };
 
 }  // namespace host::dispatch

@@ -47,6 +47,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     Item item;                  // as the store has it, and what the step under way found since
     bool busy = false;          // a step, or a write, is under way
     bool in_lane = false;       // it takes one of its lane's places
+    bool preparing = false;     // its workspace is being made and set up
     bool running = false;       // its agent is at work
     bool started_here = false;  // its run, by this host
     bool verifying = false;     // the host's gates are
@@ -54,6 +55,13 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     bool for_forge = false;     // it waits for the forge to be back
     bool for_budget = false;    // it waits for a cap to begin anew
     bool unfit = false;         // its playbook would not find it when it was found to be stopped
+    bool refused = false;       // it waits for somebody to give the host a permission
+    int falls = 0;              // failures that may pass, one after another
+    // Of its issue and its pull request, when its last look at them began; what changed since.
+    std::optional<WallTime> issue_seen, pull_seen;
+    bool changed = false;
+    // The look before that saw the same. A mark is a second's: more may come within it.
+    bool settled = false;
     // To another lane, as soon as no step and no write is under way. Only while it waits for an
     // agent of HandOver::from, by what the store has of it.
     std::optional<HandOver> hand;
@@ -64,6 +72,14 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     Workspace workspace;
   };
   using Then = std::function<void(Live&)>;
+  // It takes no step by itself for long.
+  [[nodiscard]] static bool at_work(const Live& live) {
+    return live.preparing || live.running || live.verifying;
+  }
+  // Its pull request is open, and people say what becomes of it.
+  [[nodiscard]] static bool waits_for_people(const Live& live) {
+    return live.item.at.gate == Gate::report && live.item.pull != 0;
+  }
 
   // Replies. What throws in a handler fails its item, and nothing else.
 
@@ -90,9 +106,14 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void guarded(Live& live, const std::function<void()>& work);
   // Fails it when nothing of its run is left.
   void fail_with_run(Live& live, const std::string& reason);
+  // Whatever is at work for it for long ends soon.
+  void end_work(const Live& live, const std::string& why);
   // Whether somebody wants the step to end: then it does.
   bool break_off(Live& live);
   void fall(Live& live, const Error& error);
+  // The host may not, until somebody changes that: so long, and then it fails.
+  void refused(Live& live, const Error& error);
+  void judge_refusal(Live& live, const Error& error, const std::vector<GateVisit>& visits);
 
   // Writes.
 
@@ -127,6 +148,19 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void step(Live& live);
   void check_drained();
 
+  // What people do meanwhile.
+
+  // Of the issues and pull requests that were just read.
+  void reconcile(const FoundIssues& found);
+  void reconcile_work(Live& live, const Issue* issue, bool whole);
+  void reconcile_waiting(Live& live, const Issue* issue, const Issue* pull, bool whole);
+  // The issues of those at work that were not among these: repositories, and whether their pull
+  // requests were read.
+  void watch_others(const std::map<std::string, bool>& read);
+  void ask_about(const Live& live);
+  void heard_of(Live& live, const Issue& issue);
+  [[nodiscard]] std::set<std::string> repositories_of_waiting_pulls() const;
+
   // Taking work in.
 
   void look_now();
@@ -136,7 +170,6 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void admit(Item item, Reply<Item> reply);
   void reopen(ItemId id, bool by_person, Reply<Item> reply);
   Live& take_up(Item item);
-  void watch_running();
   void sweep_pulls();
   void look_at_pulls(std::function<bool(const Item&)> wanted);
   void judge_next_pull();
@@ -184,6 +217,9 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void judge_report(Live& live, const GuardVerdict& verdict);
   void seal(Live& live, const std::vector<GateVisit>& visits);
   void sealed(Live& live, std::string commit);
+  // The issue and the pull request, before people's word on it is looked for.
+  void look_at_own_pull(Live& live);
+  void judge_own_pull(Live& live, const std::string& why, Result<PullRequest> pull);
   void push(Live& live);
   void pushed(Live& live, Result<PushedWork> result);
   void open_pull(Live& live, const GuardVerdict& verdict);

@@ -48,32 +48,17 @@ void Dispatcher::Impl::know_login(std::function<void(Status)> then) {
 }
 
 void Dispatcher::Impl::look_now() {
-  watch_running();
   prune();
   sweep_pulls();
+  const auto read = std::make_shared<std::map<std::string, bool>>();
   search_.look(
-      rules_, [this](FoundIssues found) { take_found(std::move(found)); }, [] {});
-}
-
-// Those at work take no step for a long time, and so would not look at their issue.
-void Dispatcher::Impl::watch_running() {
-  for (auto& [id, live] : live_) {
-    if (!live.running && !live.verifying) continue;
-    const auto* entry = rules_->find(live.item.playbook);
-    if (entry == nullptr || !live.item.stop.empty()) continue;
-    world_.gitea.get_issue(
-        parse_repo_name(live.item.repository), live.item.number,
-        whatever<Issue>(live, [this](Live& at, Result<Issue> issue) {
-          const auto* now_in_force = rules_->find(at.item.playbook);
-          if (!issue.ok() || now_in_force == nullptr || !at.item.stop.empty()) return;
-          const auto why = why_stop(at.item, issue.value(), *now_in_force, rules_->lanes());
-          if (!why || (!at.running && !at.verifying)) return;
-          at.item.stop = *why;
-          at.unfit = fits_no_more(at.item, issue.value(), *now_in_force, rules_->lanes());
-          if (at.running) world_.runs.cancel(at.item.run, *why);
-          if (at.verifying) world_.verifier.cancel(at.item.id);
-        }));
-  }
+      rules_, repositories_of_waiting_pulls(),
+      [this, read](FoundIssues found) {
+        read->emplace(found.repository, found.pulls);
+        reconcile(found);
+        take_found(std::move(found));
+      },
+      [this, read] { watch_others(*read); });
 }
 
 void Dispatcher::Impl::prune() {
@@ -95,7 +80,10 @@ void Dispatcher::Impl::look_at(const std::string& repository, std::int64_t numbe
                              self->look_at_pulls([repository, number](const Item& item) {
                                return item.pull == number && same_name(item.repository, repository);
                              });
-                           self->take_found({repository, {std::move(issue).value()}, false});
+                           FoundIssues found{repository, {std::move(issue).value()}};
+                           found.pulls = found.issues.front().is_pull;
+                           self->reconcile(found);
+                           self->take_found(std::move(found));
                          });
 }
 
@@ -311,8 +299,7 @@ void Dispatcher::Impl::cancel(ItemId id, std::string why, Reply<Item> reply) {
                      if (found != self->live_.end()) {
                        auto& live = found->second;
                        live.item.stop = item.value().stop;
-                       if (live.running) self->world_.runs.cancel(live.item.run, why);
-                       if (live.verifying) self->world_.verifier.cancel(live.item.id);
+                       self->end_work(live, why);
                        self->pump();
                      }
                      reply(std::move(item));

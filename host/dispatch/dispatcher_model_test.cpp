@@ -2,8 +2,8 @@
 //
 // Random histories of a dispatcher: it ticks, dies at any moment and comes back, agents do what
 // they like, and people close, label, assign, merge, push and open pull requests meanwhile.
-// Whatever happens, an issue has one claim and one pull request at most, no item is lost, and in
-// the end each is in a state that says why.
+// Whatever happens, an issue has one claim and one pull request at most, nothing is begun or opened
+// where a person works on it, no item is lost, and in the end each is in a state that says why.
 #include <gmock/gmock.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -45,10 +45,20 @@ class World : public DispatcherTest {
     for (int i = 0; i < kIssues; ++i)
       add_issue(chance(3) ? std::vector<std::string>{"bug", "agent"}
                           : std::vector<std::string>{chance(2) ? "bug" : "agent"});
+    // Before there is a host.
+    for (std::int64_t number = 1; number <= kIssues; ++number) {
+      if (chance(6)) begin_work_of_person(number);
+    }
+    tick(seconds(1));
     const auto some_time = [this] { return Duration(seconds(1 + pick(200))); };
     workspaces_.takes = [this] { return Duration(seconds(pick(20))); };
     verifier_.takes = some_time;
-    runs_.takes = some_time;
+    runs_.takes = [this, some_time] {
+      const auto& item = runs_.orders.back().work.item;
+      expect_nobody_on(item.number, item.source == kByOperator, loop_.clock().wall(),
+                       "a run of " + item.subject() + " started");
+      return some_time();
+    };
     runs_.agent = [this](const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
       return work(order, clone);
     };
@@ -58,7 +68,7 @@ class World : public DispatcherTest {
 
   // One thing happens.
   void step() {
-    switch (pick(16)) {
+    switch (pick(20)) {
       case 0:
       case 1: return restart_and_check();
       case 2: return close(any());
@@ -66,6 +76,11 @@ class World : public DispatcherTest {
       case 4: return relabel(any());
       case 5: return assign(any());
       case 6: return open_pull_of_person(any());
+      case 14:
+      case 15: return open_pull_of_person(any_in_work());
+      case 16: return push_of_person(any_in_work());
+      case 17: return end_work_of_person();
+      case 18: return forestall();
       case 7: return merge_any();
       case 8: return cancel_any();
       case 9: return retry_any();
@@ -104,6 +119,7 @@ class World : public DispatcherTest {
     }
     for (const auto& [number, count] : made)
       RC_ASSERT(count == 1 || (ordered_.contains(number) && open[number] <= 1));
+    check_persons();
     std::map<std::string, int> busy;
     for (const auto& name : runs_.at_work()) {
       const auto id = item_of_run(name).value();
@@ -129,6 +145,9 @@ class World : public DispatcherTest {
       RC_ASSERT(item.ended.has_value());
       RC_ASSERT(item.at.state == ItemState::done || !item.reason.empty());
       if (item.at.state == ItemState::done) RC_ASSERT(item.pull != 0);
+      if (item.pull != 0)
+        RC_ASSERT(forge_.repos.at("org/app").pulls.at(item.pull).user == forge_.user.login);
+      check_intake(item);
     }
     RC_ASSERT(runs_.at_work().empty());
     // Each issue that fits and that nobody else had a hand in was worked on.
@@ -162,6 +181,14 @@ class World : public DispatcherTest {
   bool chance(int of) { return pick(of) == 0; }
   std::int64_t any() {
     const std::int64_t number = 1 + pick(kIssues);
+    touched_.insert(number);
+    return number;
+  }
+  // One that has an item, if there is any.
+  std::int64_t any_in_work() {
+    const auto live = dispatcher_->live();
+    if (live.empty()) return any();
+    const auto number = live[static_cast<std::size_t>(pick(static_cast<int>(live.size())))].number;
     touched_.insert(number);
     return number;
   }
@@ -219,21 +246,109 @@ class World : public DispatcherTest {
     }
     touch(number);
   }
+
+  // What a person does about an issue. They act between two ticks, so at no moment at which a host
+  // takes a step.
+  struct PersonsWork {
+    std::int64_t number = 0;
+    std::int64_t pull = 0;  // 0: a branch of the item's name
+    WallTime from{};
+    std::optional<WallTime> until;
+    bool merged = false;  // then it counts for ever, unless a person has ordered the work
+  };
+  static std::string branch_of(std::int64_t number) {
+    return "timmy/issue-" + std::to_string(number);
+  }
+  void begin_work_of_person(std::int64_t number) {
+    touched_.insert(number);
+    if (chance(2)) return open_pull_of_person(number);
+    push_of_person(number);
+  }
   void open_pull_of_person(std::int64_t number) {
-    for (const auto& pull : pulls())
-      if (pull.user == "ada" && pull.body.ends_with("#" + std::to_string(number))) return;
-    auto& pull = forge_.add_pull("org/app", "Mine", "ada-" + std::to_string(number));
-    pull.body = "Fixes #" + std::to_string(number);
+    for (const auto& work : persons_)
+      if (work.number == number && work.pull != 0 && !work.until) return;
+    // From a branch of her own, or from the one that the host has pushed.
+    const auto pushed = branch_at(forge_, "org/app", branch_of(number));
+    const bool from_ours = !pushed.empty() && chance(2);
+    auto& pull = forge_.add_pull("org/app", "Mine",
+                                 from_ours ? branch_of(number) : "ada-" + std::to_string(number));
+    pull.body = from_ours ? "The host's, but quicker" : "Fixes #" + std::to_string(number);
+    if (from_ours) pull.head.sha = pushed;
     pull.user = "ada";
+    persons_.push_back({number, pull.number, loop_.clock().wall(), {}, false});
+    tick(seconds(pick(40)));
+  }
+  // She is quicker by seconds: the host's work is being pushed.
+  void forestall() {
+    for (int left = 300; left > 0; --left) {
+      tick(seconds(1));
+      for (const auto& item : dispatcher_->live()) {
+        if (item.at.gate != Gate::report || item.sealed.empty() || item.pull != 0) continue;
+        touched_.insert(item.number);
+        return open_pull_of_person(item.number);
+      }
+    }
+  }
+  void push_of_person(std::int64_t number) {
+    if (branch_at(forge_, "org/app", branch_of(number)).starts_with("adas")) return;
+    set_branch(forge_, "org/app", branch_of(number), "adas-" + std::to_string(random_()));
+    persons_.push_back({number, 0, loop_.clock().wall(), {}, false});
+    tick(seconds(pick(40)));
+  }
+  void end_work_of_person() {
+    auto& repo = forge_.repos.at("org/app");
+    for (auto& work : persons_) {
+      if (work.until || !chance(2)) continue;
+      work.until = loop_.clock().wall();
+      if (work.pull != 0) {
+        repo.issues.at(work.pull).state = "closed";
+        touch(work.pull);
+      } else {
+        std::erase_if(repo.branches,
+                      [&](const Branch& branch) { return branch.name == branch_of(work.number); });
+      }
+    }
     tick(seconds(pick(40)));
   }
   void merge_any() {
     for (const auto& pull : pulls()) {
       if (pull.merged || !chance(4)) continue;
       touched_.insert(number_of(pull.head.branch));
-      forge_.merge_pr(parse_repo_name("org/app"), pull.number, {}, [](const auto&) {});
+      forge_.merge_pr(parse_repo_name("org/app"), pull.number, {},
+                      [this, number = pull.number](const Result<PullRequest>& merged) {
+                        for (auto& work : persons_)
+                          if (merged.ok() && work.pull == number)
+                            work.until = loop_.clock().wall(), work.merged = true;
+                      });
+      loop_.drain();
     }
     tick(seconds(pick(40)));
+  }
+  // A host may have taken its step at the very moment, before the person.
+  void expect_nobody_on(std::int64_t number, bool ordered, WallTime at, const std::string& what) {
+    for (const auto& work : persons_) {
+      if (work.number != number || work.from >= at) continue;
+      const bool there = !work.until || at < *work.until;
+      if (there || (work.merged && !ordered && *work.until < at))
+        wrong_.push_back(what + (work.pull != 0 ? " beside a person's pull request"
+                                                : " beside a person's branch"));
+    }
+  }
+  void check_persons() {
+    for (const auto& pull : pulls()) {
+      if (pull.user != forge_.user.login || !opened_.insert(pull.number).second) continue;
+      const auto number = number_of(pull.head.branch);
+      expect_nobody_on(number, ordered_.contains(number), pull.created_at.value(),
+                       "pull request " + std::to_string(pull.number) + " was opened");
+    }
+    if (!wrong_.empty()) RC_FAIL(wrong_.front());
+  }
+  void check_intake(const Item& item) {
+    for (const auto& visit : visits(item.id))
+      if (visit.gate == Gate::intake && visit.verdict == GateVerdict::passed)
+        expect_nobody_on(item.number, ordered_.contains(item.number), visit.ended.value(),
+                         item.subject() + " passed intake");
+    if (!wrong_.empty()) RC_FAIL(wrong_.front());
   }
   void cancel_any() {
     const auto all = items();
@@ -265,6 +380,9 @@ class World : public DispatcherTest {
 
   std::mt19937 random_;
   std::set<std::int64_t> touched_, ordered_;
+  std::vector<PersonsWork> persons_;
+  std::set<std::int64_t> opened_;   // of the host's pull requests, those that were looked at
+  std::vector<std::string> wrong_;  // found where nothing may be thrown
   std::size_t known_ = 0;
   std::vector<Item> items_;
 };

@@ -69,6 +69,9 @@ class Workspaces {
   virtual ~Workspaces() = default;
   // The item's clone, made now (and set up, as the playbook says), or found as it was left.
   virtual void prepare(ItemWork work, Reply<Workspace> reply) = 0;
+  // Has the prepare() of an item end soon, with an Error, and all that it runs: git, and the
+  // commands of its setup, which the next one begins anew. Fine if there is none.
+  virtual void cancel(ItemId item, const std::string& why) = 0;
   // Takes in what is committed in the clone. Nothing of the item's may be running. An item without
   // a clone has nothing.
   virtual void take_in(ItemWork work, Reply<ImportedWork> reply) = 0;
@@ -166,6 +169,8 @@ struct Publication {
   bool finished = true;  // false: there is more to do later (a merge, when it is approved)
   std::string reason;    // what was done, or what it waits for
   bool open = false;     // it is a pull request, and open: people may yet approve it
+  // It waits for what leaves no mark on it at the forge: checks, rules of the forge's own.
+  bool unmarked = false;
 };
 
 // The pull request, comment and labels. Every write may be made again, and finds what is there.

@@ -12,9 +12,7 @@ namespace host::dispatch {
 
 void Dispatcher::Impl::report(Live& live) {
   TIMMY_FAILPOINT("dispatch.report");
-  // There is a pull request: whether the issue is open says nothing any more, since merging closes
-  // it.
-  if (live.item.pull != 0) return publish(live);
+  if (live.item.pull != 0) return look_at_own_pull(live);
   fresh(live, [this](Live& at) {
     at.reported = true;
     if (at.playbook->report.kind == ReportKind::comment) return publish(at);
@@ -94,7 +92,10 @@ void Dispatcher::Impl::published(Live& live, Result<Publication> result) {
   if (publication.finished)
     return commit(live, Move::pass,
                   {.reason = publication.reason, .evidence = std::move(evidence)});
-  wait(live, publication.reason, settings_.approval_poll, std::move(evidence));
+  const auto pause = publication.unmarked || !live.settled ? settings_.approval_poll
+                                                           : settings_.approval_sweep;
+  const auto delay = live.changed ? Duration{} : pause;
+  wait(live, publication.reason, delay, std::move(evidence));
 }
 
 }  // namespace host::dispatch

@@ -37,10 +37,11 @@ class ForgeSearch::Impl : public std::enable_shared_from_this<Impl> {
   Impl(Loop& loop, Gitea& gitea, FindRepositories find, Log log, Duration sweep)
       : loop_(loop), gitea_(gitea), find_(std::move(find)), log_(std::move(log)), sweep_(sweep) {}
 
-  void look(std::shared_ptr<const DispatchRules> rules, std::function<void(FoundIssues)> found,
-            std::function<void()> done) {
-    if (done_) return done();
+  void look(std::shared_ptr<const DispatchRules> rules, std::set<std::string> pulls_of,
+            std::function<void(FoundIssues)> found, std::function<void()> done) {
+    if (done_) return;
     rules_ = std::move(rules);
+    pulls_of_ = std::move(pulls_of);
     found_ = std::move(found);
     done_ = std::move(done);
     const auto globs = rules_->repositories();
@@ -63,6 +64,7 @@ class ForgeSearch::Impl : public std::enable_shared_from_this<Impl> {
   struct Seen {
     MonotonicTime whole_at{};        // when all that is open was read
     std::optional<WallTime> newest;  // change that came
+    bool pulls = false;              // pull requests were read with it
     bool failed = false;
   };
   struct Reading {
@@ -89,7 +91,9 @@ class ForgeSearch::Impl : public std::enable_shared_from_this<Impl> {
     reading->found.repository = name.full();
     reading->filter.body_limit = kBodyLooked;
     const auto seen = seen_.find(name);
+    reading->found.pulls = rules_->takes_pulls() || pulls_of_.contains(name.full());
     reading->found.whole = seen == seen_.end() || !seen->second.newest ||
+                           (reading->found.pulls && !seen->second.pulls) ||
                            loop_.clock().monotonic() - seen->second.whole_at >= sweep_;
     if (!reading->found.whole) {
       reading->filter.state = "all";
@@ -105,7 +109,7 @@ class ForgeSearch::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void read_pulls(const std::shared_ptr<Reading>& reading) {
-    if (!rules_->takes_pulls()) return take(*reading);
+    if (!reading->found.pulls) return take(*reading);
     PullFilter filter;
     filter.state = reading->filter.state;
     filter.since = reading->filter.since;
@@ -124,6 +128,7 @@ class ForgeSearch::Impl : public std::enable_shared_from_this<Impl> {
     auto& seen = seen_[reading.name];
     if (std::exchange(seen.failed, false)) log_.info("{} can be read again", reading.name.full());
     if (reading.found.whole) seen.whole_at = loop_.clock().monotonic();
+    seen.pulls = reading.found.pulls;
     for (const auto& issue : reading.found.issues)
       if (issue.updated_at && (!seen.newest || *seen.newest < *issue.updated_at))
         seen.newest = issue.updated_at;
@@ -152,6 +157,7 @@ class ForgeSearch::Impl : public std::enable_shared_from_this<Impl> {
   Duration sweep_;
 
   std::shared_ptr<const DispatchRules> rules_;
+  std::set<std::string> pulls_of_;
   std::vector<std::string> globs_;
   std::vector<RepoName> repositories_;
   std::optional<MonotonicTime> listed_;  // when they were
@@ -166,9 +172,9 @@ class ForgeSearch::Impl : public std::enable_shared_from_this<Impl> {
 ForgeSearch::ForgeSearch(Loop& loop, Gitea& gitea, FindRepositories find, Log log, Duration sweep)
     : impl_(std::make_shared<Impl>(loop, gitea, std::move(find), std::move(log), sweep)) {}
 ForgeSearch::~ForgeSearch() = default;
-void ForgeSearch::look(std::shared_ptr<const DispatchRules> rules,
+void ForgeSearch::look(std::shared_ptr<const DispatchRules> rules, std::set<std::string> pulls_of,
                        std::function<void(FoundIssues)> found, std::function<void()> done) {
-  impl_->look(std::move(rules), std::move(found), std::move(done));
+  impl_->look(std::move(rules), std::move(pulls_of), std::move(found), std::move(done));
 }
 void ForgeSearch::forget() { impl_->forget(); }
 

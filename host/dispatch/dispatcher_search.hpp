@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ using FindRepositories = std::function<void(std::vector<std::string> globs,
 // What one look at a repository showed.
 struct FoundIssues {
   std::string repository;
-  std::vector<Issue> issues;  // pull requests too, where a playbook takes them
-  bool whole = false;         // all that are open; else what changed, closed ones among them
+  std::vector<Issue> issues;
+  bool whole = false;  // all that are open; else what changed, closed ones among them
+  bool pulls = false;  // pull requests are among them
 };
 
 // Reads each repository that a playbook is meant for: at first, and again after `sweep`, all that
@@ -38,10 +40,11 @@ class ForgeSearch {
   ForgeSearch(const ForgeSearch&) = delete;
   ForgeSearch& operator=(const ForgeSearch&) = delete;
 
-  // `found` is called for each repository, `done` after the last. One look at a time: a second one
-  // is done with at once. Destroyed, it calls nothing.
-  void look(std::shared_ptr<const DispatchRules> rules, std::function<void(FoundIssues)> found,
-            std::function<void()> done);
+  // Pull requests are read where a playbook takes them, and of the repositories `pulls_of`, by full
+  // name. `found` is called for each repository, `done` after the last. One look at a time: what is
+  // asked for meanwhile is not heard. Destroyed, it calls nothing.
+  void look(std::shared_ptr<const DispatchRules> rules, std::set<std::string> pulls_of,
+            std::function<void(FoundIssues)> found, std::function<void()> done);
   // The next look is at everything.
   void forget();
 

@@ -337,6 +337,7 @@ TEST_F(DispatcherTest, APullRequestThatIsToBeMergedIsLookedAtUntilItIs) {
   restart();
   EXPECT_EQ(only_item().at, (Position{Gate::report, ItemState::waiting}));
   // Merging it closes the issue: that is no reason to stop.
+  forge_.merge_pr(parse_repo_name("org/app"), only_item().pull, {}, [](const auto&) {});
   close(1);
   reporter_.waits_for_approval = false;
   tick(minutes(2));

@@ -27,7 +27,14 @@ void Dispatcher::Impl::track(Live& live) {
 }
 
 void Dispatcher::Impl::prepare(Live& live) {
-  world_.workspaces.prepare(work_of(live), need<Workspace>(live, next(&Impl::prepared)));
+  live.preparing = true;
+  world_.workspaces.prepare(work_of(live),
+                            whatever<Workspace>(live, [this](Live& at, Result<Workspace> made) {
+                              at.preparing = false;
+                              if (break_off(at)) return;
+                              if (!made.ok()) return fall(at, made.error());
+                              prepared(at, std::move(made).value());
+                            }));
 }
 
 void Dispatcher::Impl::prepared(Live& live, Workspace workspace) {
@@ -52,8 +59,8 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
   live.item.run_open = true;
   keep(live, [this, comments = std::move(comments)](Live& at) {
     TIMMY_FAILPOINT("dispatch.run_named");
-    // Nothing but the name is there of it yet.
-    if (at.hand) at.item.run_open = false;
+    // Nothing was started, so nothing has to be taken in.
+    if (at.hand || !at.item.stop.empty()) at.item.run_open = false;
     if (break_off(at)) return;
     AttemptOrder order;
     order.work = work_of(at);
@@ -71,6 +78,10 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
 void Dispatcher::Impl::run_ended(Live& live, Result<RunFacts> facts) {
   TIMMY_FAILPOINT("dispatch.run_ended");
   live.running = false;
+  // The next host stops what somebody wants stopped: it takes the work in first.
+  const bool begun = !facts.ok() || !facts.value().not_begun;
+  if (drained_ && begun && !live.item.stop.empty())
+    return commit(live, Move::interrupt, {.reason = "the host stopped", .evidence = {}});
   if (!facts.ok()) {
     // It stays open: what it spent and committed counts as soon as that can be told.
     if (break_off(live)) return;

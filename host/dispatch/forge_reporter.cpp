@@ -42,6 +42,7 @@ Publication made_of(const ReportOrder& order, const QualityLook& look,
   made.finished =
       !merges || look.merged || look.pull.state != "open" || look.verdict.state == State::refused;
   made.open = !look.merged && look.pull.state == "open";
+  made.unmarked = !made.finished && !look.verdict.signed_off.empty();
   if (!look.merged && merges && !look.verdict.reasons.empty())
     made.reason += fmt::format(": {}", fmt::join(look.verdict.reasons, "; "));
   if (!notes.empty()) made.reason += fmt::format("; {}", fmt::join(notes, "; "));

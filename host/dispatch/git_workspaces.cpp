@@ -32,18 +32,22 @@ bool is_comment(const Playbook& playbook) { return playbook.report.kind == Repor
 // Blocks, like all below.
 class Preparation {
  public:
+  // `stop` ends its git, `cage` what it runs besides.
   Preparation(const GitWorld& world, const ItemWork& work, const ForgeAccess& access,
               std::string base_branch, workspaces::ClonesInUse in_use,
-              workspaces::DiskLimits limits)
+              workspaces::DiskLimits limits, const std::shared_ptr<const StopLine>& stop,
+              ItemCage& cage)
       : world_(world),
         work_(work),
         access_(access),
         base_branch_(std::move(base_branch)),
         in_use_(std::move(in_use)),
-        limits_(limits) {}
+        limits_(limits),
+        git_(world.git.git().stopped_by(stop)),
+        cage_(cage) {}
 
   Workspace run() {
-    const auto mirror = world_.git.mirror_of(work_.item.repository);
+    const auto mirror = world_.git.mirror_of(work_.item.repository, git_);
     fetch(mirror, access_);
     auto clone = world_.git.clones().take(work_item(work_.item));
     if (!clone) clone = make(mirror);
@@ -74,13 +78,12 @@ class Preparation {
   void set_up(const Clone& clone) const {
     struct stat there {};
     if (::lstat(setup_mark(clone).c_str(), &there) == 0) return;
-    ItemCage cage(world_.cages, work_.playbook, Errors::in_ending);
     int number = 0;
     for (const auto& step : work_.playbook->workspace.setup) {
       ++number;
       workspaces::CagedCommand command{
           .arguments = step.run, .folder = clone.tree(), .limit = step.timeout};
-      const auto ending = cage.run(command, [](std::string_view) { return true; });
+      const auto ending = cage_.run(command, [](std::string_view) { return true; });
       if (!ending.ok())
         throw Error(Code::invalid,
                     fmt::format("step {} of playbook {}'s setup, \"{}\", failed{}", number,
@@ -100,6 +103,8 @@ class Preparation {
   std::string base_branch_;
   workspaces::ClonesInUse in_use_;
   workspaces::DiskLimits limits_;
+  workspaces::Git git_;
+  ItemCage& cage_;
 };
 
 ImportedWork import(const GitWorld& world, const ItemWork& work) {
@@ -176,14 +181,30 @@ workspaces::DiskLimits disk_limits(const Lanes& lanes) {
   return limits;
 }
 
+// A preparation that can be ended: its git by the line, its cage by itself.
+struct GitWorkspaces::Setup {
+  Setup(const GitWorld& world, const ItemWork& work)
+      : stop(std::make_shared<StopLine>(world.git.git().stop_line())),
+        cage(world.cages, work.playbook, Errors::in_ending) {}
+  std::shared_ptr<StopLine> stop;
+  ItemCage cage;
+};
+
 void GitWorkspaces::prepare(ItemWork work, Reply<Workspace> reply) {
-  const auto go_on = [world = world_, work, reply](std::string base_branch) {
+  const auto made = attempt([&] { return std::make_shared<Setup>(*world_, work); });
+  if (!made.ok()) return answer(*world_, made.error(), reply);
+  std::erase_if(setups_, [](const auto& each) { return each.second.expired(); });
+  setups_[work.item.id] = made.value();
+  const auto go_on = [world = world_, setup = made.value(), work, reply](std::string base_branch) {
     const auto access = attempt([&] { return world->access(work.item.repository); });
     if (!access.ok()) return answer(*world, access.error(), reply);
     world->blocking.run(
-        [world, work, access = access.value(), base_branch,
+        WorkKind::placed,
+        [world, setup, work, access = access.value(), base_branch,
          in_use = clones_in_use(world->live(), world->clock.wall()), limits = world->disk()] {
-          return Preparation(*world, work, access, base_branch, in_use, limits).run();
+          return Preparation(*world, work, access, base_branch, in_use, limits, setup->stop,
+                             setup->cage)
+              .run();
         },
         reply);
   };
@@ -195,9 +216,20 @@ void GitWorkspaces::prepare(ItemWork work, Reply<Workspace> reply) {
                          });
 }
 
+void GitWorkspaces::cancel(ItemId item, const std::string& why) {
+  const auto found = setups_.find(item);
+  if (found == setups_.end()) return;
+  if (const auto setup = found->second.lock()) {
+    setup->stop->pull();
+    setup->cage.cancel(why);
+  }
+  setups_.erase(found);
+}
+
 void GitWorkspaces::take_in(ItemWork work, Reply<ImportedWork> reply) {
-  world_->blocking.run([world = world_, work = std::move(work)] { return import(*world, work); },
-                       std::move(reply));
+  world_->blocking.run(
+      WorkKind::placed, [world = world_, work = std::move(work)] { return import(*world, work); },
+      std::move(reply));
 }
 
 void GitWorkspaces::seal(ReportOrder order, Reply<std::string> reply) {
@@ -205,7 +237,9 @@ void GitWorkspaces::seal(ReportOrder order, Reply<std::string> reply) {
                     [world = world_, order, reply](Result<ItemAccount> account) {
                       if (!account.ok()) return reply(account.error());
                       const auto facts = report_facts(order, account.value());
+                      // It waits for a fetch into the same mirror.
                       world->blocking.run(
+                          WorkKind::remote,
                           [world, order, facts, at = world->clock.wall()] {
                             const auto& item = order.work.item;
                             const auto head = commit_named(item.head);
@@ -222,7 +256,8 @@ void GitWorkspaces::seal(ReportOrder order, Reply<std::string> reply) {
 void GitWorkspaces::push(ItemWork work, Reply<PushedWork> reply) {
   const auto access = attempt([&] { return world_->access(work.item.repository); });
   if (!access.ok()) return answer(*world_, access.error(), reply);
-  world_->blocking.run([world = world_, item = work.item,
+  world_->blocking.run(WorkKind::remote,
+                       [world = world_, item = work.item,
                         access = access.value()] { return push_sealed(*world, item, access); },
                        std::move(reply));
 }

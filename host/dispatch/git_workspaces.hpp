@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,13 +42,16 @@ class GitWorkspaces final : public Workspaces {
   explicit GitWorkspaces(GitWorld world) : world_(std::make_shared<GitWorld>(std::move(world))) {}
 
   void prepare(ItemWork work, Reply<Workspace> reply) override;
+  void cancel(ItemId item, const std::string& why) override;
   void take_in(ItemWork work, Reply<ImportedWork> reply) override;
   void seal(ReportOrder order, Reply<std::string> reply) override;
   void push(ItemWork work, Reply<PushedWork> reply) override;
   void let_go(Item item, Reply<Done> reply) override;
 
  private:
+  struct Setup;
   std::shared_ptr<const GitWorld> world_;
+  std::map<ItemId, std::weak_ptr<Setup>> setups_;  // those under way
 };
 
 }  // namespace host::dispatch

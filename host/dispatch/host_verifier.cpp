@@ -55,6 +55,7 @@ void HostVerifier::verify(VerifyOrder order, Reply<WorkVerdict> reply) {
                           attempt([&] { return world->access(work.item.repository); });
                       if (!access.ok()) return reply(access.error());
                       world->blocking.run(
+                          WorkKind::placed,
                           [world, work, cage, account = account.value(), access = access.value(),
                            routes = world->routes()] {
                             return verify_item(*world, work, access, account, *routes, *cage);

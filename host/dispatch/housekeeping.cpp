@@ -176,6 +176,7 @@ class Housekeeping::Impl : public std::enable_shared_from_this<Impl> {
       reply(std::move(cleared));
     };
     world_->blocking.run(
+        WorkKind::upkeep,
         [world = world_, stopped = stopped_] { return look_at_disk(*world, stopped); },
         [weak = weak_from_this(), done](Result<FoundOnDisk> found) {
           const auto self = weak.lock();
@@ -221,6 +222,7 @@ class Housekeeping::Impl : public std::enable_shared_from_this<Impl> {
   void remove(const std::shared_ptr<FoundOnDisk>& found, NeededOnDisk needed,
               const Reply<Cleared>& done) {
     world_->blocking.run(
+        WorkKind::upkeep,
         [world = world_, settings = settings_, bounds = bounds_, stopped = stopped_, found,
          needed = std::move(needed)] {
           return DiskClearing(*world, settings, bounds, std::move(*found), needed, stopped).run();

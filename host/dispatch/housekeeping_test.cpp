@@ -109,7 +109,7 @@ class HousekeepingTest : public workspaces::ForgeTest {
   std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
   Log log_ = Log::to_memory(lines_);
   InlineStore store_{loop_};
-  BlockingWork blocking_{loop_, 2};
+  BlockingWork blocking_{loop_};
   std::set<std::string> at_work_;
   std::size_t most_packs_ = 20;
   std::unique_ptr<ItemGit> git_of_host_;

@@ -12,12 +12,14 @@ ItemGit::ItemGit(workspaces::GitSettings settings, std::filesystem::path mirrors
   make_directories(mirrors_, 0700);
 }
 
-workspaces::Mirror ItemGit::mirror_of(const std::string& repository) const {
-  return mirror_named(workspaces::folder_name(repository));
+workspaces::Mirror ItemGit::mirror_of(const std::string& repository,
+                                      const workspaces::Git& git) const {
+  return mirror_named(workspaces::folder_name(repository), git);
 }
 
-workspaces::Mirror ItemGit::mirror_named(const std::string& name) const {
-  workspaces::Mirror mirror(git_, mirrors_ / name);
+workspaces::Mirror ItemGit::mirror_named(const std::string& name,
+                                         const workspaces::Git& git) const {
+  workspaces::Mirror mirror(git, mirrors_ / name);
   std::once_flag* first = nullptr;
   {
     const std::scoped_lock held(mutex_);

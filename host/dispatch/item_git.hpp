@@ -29,14 +29,24 @@ class ItemGit {
 
   // Made where there is none. Before its first use in this life of the host what an earlier one
   // left half done in it is cleared away, which waits for a git of that one's.
-  [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository) const;
+  [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository) const {
+    return mirror_of(repository, git_);
+  }
+  // The same, worked on by a git of the caller's (git() and Git::stopped_by()), which outlives it.
+  [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository,
+                                             const workspaces::Git& git) const;
   // The names of the mirrors that there are, folder_name() of their repositories; and one of them.
   [[nodiscard]] std::vector<std::string> mirrors() const;
-  [[nodiscard]] workspaces::Mirror mirror_named(const std::string& name) const;
+  [[nodiscard]] workspaces::Mirror mirror_named(const std::string& name) const {
+    return mirror_named(name, git_);
+  }
   [[nodiscard]] const workspaces::Clones& clones() const { return clones_; }
   [[nodiscard]] const workspaces::Git& git() const { return git_; }
 
  private:
+  [[nodiscard]] workspaces::Mirror mirror_named(const std::string& name,
+                                                const workspaces::Git& git) const;
+
   workspaces::Git git_;
   std::filesystem::path mirrors_;
   workspaces::Clones clones_;

@@ -78,14 +78,14 @@ class Clearing {
     std::vector<EndedRun> ended;
     for (const auto& name : names) {
       const auto item = item_of_run(name);
-      if (!item) continue;
+      struct stat info {};
+      // Of ended ones alone so much is kept: those of a large item in work drive none out.
+      if (!item || in_use_.items.contains(*item) || is_used(name) ||
+          ::lstat((folders_.runs / name).c_str(), &info) != 0)
+        continue;
       EndedRun run{name, {}, workspaces::bytes_in(folders_.runs / name)};
       ++count;
       bytes += run.bytes;
-      struct stat info {};
-      if (in_use_.items.contains(*item) || is_used(name) ||
-          ::lstat((folders_.runs / name).c_str(), &info) != 0)
-        continue;
       // Its facts come last of all that is written there.
       run.ended = info.st_mtim;
       ended.push_back(std::move(run));

@@ -15,7 +15,7 @@
 
 namespace host::dispatch {
 
-// How much of ended runs is kept.
+// How much of ended runs is kept, besides those of items in work.
 struct RunBounds {
   std::size_t most = 1'000;
   std::uint64_t bytes = std::uint64_t{10} << 30;  // of all of them together, on the disk

@@ -85,6 +85,16 @@ TEST_F(RunFoldersTest, NoRunOfAnItemInWorkGoes) {
   EXPECT_TRUE(has_run("d1.2"));
 }
 
+TEST_F(RunFoldersTest, ThoseOfItemsInWorkDriveNoEndedOneOut) {
+  add_run("d1.1", 1);
+  for (const char* name : {"d2.1", "d2.2", "d2.3"}) add_run(name, 2);
+  bounds_ = {.most = 1, .bytes = kRunBytes + kRunBytes / 2};
+  EXPECT_THAT(clear({.runs = {"d2.3"}, .items = {ItemId(2)}}).runs, IsEmpty());
+  EXPECT_TRUE(has_run("d1.1"));
+  EXPECT_THAT(clear({.runs = {"d2.2", "d2.3"}, .items = {}}).runs, ElementsAre("d1.1"))
+      << "ended or not is asked of each run";
+}
+
 TEST_F(RunFoldersTest, WhatStillHoldsItsLockStaysWhoeverStartedIt) {
   add_run("d1.1", 1);
   add_run("h1.1", 1);

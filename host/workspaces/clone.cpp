@@ -135,9 +135,9 @@ void Clones::fill(const fs::path& tree, const Mirror& mirror, const CloneRequest
   fetch.protocol = GitProtocol::file;
   fetch.settings.emplace_back("fetch.unpackLimit", "1");
   fetch.settings.emplace_back("transfer.fsckObjects", "false");
-  (void)git_->must(fetch, doing);
+  (void)mirror.git().must(fetch, doing);
   TIMMY_FAILPOINT("workspaces.clone_fetched");
-  (void)git_->must(in_tree(tree, {"reset", "--quiet", "--hard"}), doing);
+  (void)mirror.git().must(in_tree(tree, {"reset", "--quiet", "--hard"}), doing);
 }
 
 std::optional<Clone> Clones::find(const WorkItem& item) const {

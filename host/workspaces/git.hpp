@@ -80,9 +80,16 @@ class Git {
   [[nodiscard]] static Error failure(const GitCommand& command, const GitEnding& ending,
                                      std::string_view doing);
 
+  // The same git, ended by that line instead.
+  [[nodiscard]] Git stopped_by(std::shared_ptr<const StopLine> stop) const {
+    Git other = *this;
+    other.settings_.stop = std::move(stop);
+    return other;
+  }
   [[nodiscard]] const std::filesystem::path& program() const { return settings_.program; }
   // GitSettings::stop; null: never pulled.
   [[nodiscard]] const StopLine* stop() const { return settings_.stop.get(); }
+  [[nodiscard]] const std::shared_ptr<const StopLine>& stop_line() const { return settings_.stop; }
 
  private:
   [[nodiscard]] SpawnRequest spawn_request(const GitCommand& command) const;

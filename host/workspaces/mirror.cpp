@@ -120,7 +120,15 @@ Mirror::Mirror(const Git& git, fs::path folder) : git_(&git), folder_(std::move(
   create();
 }
 
+bool Mirror::is_whole() const {
+  const auto config = git_dir() / "config";
+  return fs::exists(quarantines()) && fs::exists(git_dir() / "HEAD") && fs::exists(config) &&
+         read_file(config, 1 << 16) == kConfig;
+}
+
 void Mirror::create() const {
+  // Its configuration comes last. Whoever only reads waits for no fetch.
+  if (is_whole()) return;
   const auto held = lock();
   make_directories(quarantines(), 0700);
   if (!fs::exists(git_dir() / "HEAD")) {
@@ -183,12 +191,12 @@ bool Mirror::is_ancestor(const ObjectId& older, const ObjectId& newer) const {
 }
 
 void Mirror::remove_unfinished(const MirrorLock&) const {
+  remove(found_below(git_dir(), is_lock));
   remove(found_below(git_dir() / "objects", is_unfinished));
 }
 
 void Mirror::recover() const {
   const auto held = lock();
-  remove(found_below(git_dir(), is_lock));
   remove_unfinished(held);
   remove(found_below(quarantines(), [](const auto&) { return true; }));
 }

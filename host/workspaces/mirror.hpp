@@ -90,8 +90,8 @@ class Mirror {
   // is enough.
   void tidy(Duration limit, std::size_t most_packs = 20) const;
 
-  // Removes the packs and objects that a git which was ended has left half written: it has no time
-  // to. Whoever holds the lock has no git of its own running.
+  // Removes git's locks, and the packs and objects that a git which was ended has left half
+  // written: it has no time to. Whoever holds the lock has no git of its own running.
   void remove_unfinished(const MirrorLock& held) const;
 
   [[nodiscard]] MirrorLock lock() const { return MirrorLock(folder_ / "lock", git_->stop()); }
@@ -113,6 +113,7 @@ class Mirror {
 
  private:
   void create() const;
+  [[nodiscard]] bool is_whole() const;
   [[nodiscard]] std::optional<ObjectId> head(const std::string& ref) const;
   [[nodiscard]] std::map<std::string, ObjectId> refs_below(const std::string& folder) const;
   // All of these changes or none; each a line of git-update-ref(1)'s --stdin.

@@ -247,7 +247,7 @@ TEST_F(MirrorTest, WhoWaitsForTheLockOfAHostThatStopsGivesUpAtOnce) {
   const auto stop = std::make_shared<StopLine>();
   const Git stopping(GitSettings{.home = folder_ / "home", .stop = stop});
   auto waiting = std::async(std::launch::async, [&] {
-    return error_of([&] { return Mirror(stopping, mirror_->git_dir().parent_path()); });
+    return error_of([&] { return Mirror(stopping, mirror_->git_dir().parent_path()).lock().fd(); });
   });
   stop->pull();
   const auto ended = waiting.wait_for(10s);
@@ -255,6 +255,18 @@ TEST_F(MirrorTest, WhoWaitsForTheLockOfAHostThatStopsGivesUpAtOnce) {
   // Lets one go on that does not hear, for the test to end.
   if (ended != std::future_status::ready) held.reset();
   EXPECT_EQ(waiting.get()->code(), Code::unavailable);
+}
+
+// Its holder may be at a fetch that takes ten minutes.
+TEST_F(MirrorTest, WhoReadsWaitsForNoLock) {
+  fetch();
+  std::optional<MirrorLock> held = mirror_->lock();
+  auto reading = std::async(std::launch::async, [&] {
+    return Mirror(*git_, mirror_->git_dir().parent_path()).forge_head("main");
+  });
+  EXPECT_EQ(reading.wait_for(20s), std::future_status::ready);
+  held.reset();
+  EXPECT_EQ(reading.get(), at_forge("main"));
 }
 
 TEST_F(MirrorTest, TidyingMakesOnePackAndDropsWhatNothingLeadsTo) {
