@@ -42,6 +42,9 @@ struct DispatchSettings {
   Duration rate_limit_pause = std::chrono::minutes(5);
   Duration longest_rate_limit_pause = std::chrono::hours(4);
   int most_rate_limits = 10;
+  // Likewise after a run that ended for want of tokens of a cap that begins anew, and waits for
+  // that: fails at the next one after so many pauses of either kind.
+  int most_cap_pauses = 30;
   ItemRetention retention;
 };
 
@@ -59,6 +62,8 @@ struct DispatchWorld {
   Reporter& reporter;
   FindRepositories find_repositories;
   PipelineHold held = {};  // empty: none ever is
+  // Ledger::budget_generation(); empty: there is but one.
+  std::function<std::int64_t()> budget_generation = {};
 };
 
 // Work that somebody asks for.
@@ -103,7 +108,7 @@ class Dispatcher {
   void look_at(const std::string& repository, std::int64_t number);
   // The forge can be reached again: what waits for it goes on.
   void forge_is_back();
-  // Caps or pauses may be others: what waits for them asks again.
+  // Caps or pauses may be others: what waits for one that is asks again.
   void budget_changed();
   // A repository has a new name.
   void renamed(const std::string& from, const std::string& to);
@@ -118,7 +123,8 @@ class Dispatcher {
   // Durable. Error{not_found}, {conflict} when it has ended.
   void cancel(ItemId id, std::string why, Reply<Item> reply);
   // Takes one that was declined, failed or stopped from its first gate on, with all attempts, from
-  // the work that was kept. Error{not_found}, {conflict}.
+  // the work that was kept. It brings no tokens: what its runs have used counts against
+  // limits.tokens. Error{not_found}, {conflict}, also where those are spent.
   void retry(ItemId id, Reply<Item> reply);
   // The agent of a lane is dead: what waits for it or is at work there goes on in another one. No
   // attempt is used up. Replies how many items that is, without those that are on their way there
