@@ -87,7 +87,10 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     std::string cancelled;  // why it was cancelled before it ran
     bool running = false;   // the Runner has it
     TokensRefused refused;
-    Timer patience;                  // with one that is refused
+    bool in_vain = false;    // it asks so, since the last answer
+    Timer patience;          // with such a one, while no call of it is with a model
+    Duration patience_left;  // when that began
+    MonotonicTime patient_since;
     std::optional<WallTime> renews;  // what it was not started for
     // Once it has ended:
     std::optional<runs::RunEnding> ending;
@@ -115,7 +118,10 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   void not_begun(const Shared& attempt, const Error& error);
   [[nodiscard]] RunSigns signs_of(const Shared& attempt);
   void answered(Attempt& attempt);
-  void refused(const Shared& attempt, const Error& why);
+  void refused(const Shared& attempt, const Error& why, bool others);
+  void with_model(const Shared& attempt, bool any);
+  void lose_patience(const Shared& attempt);
+  void keep_patience(Attempt& attempt);
   void ended(const Shared& attempt, const runs::RunEnding& ending);
   void account_attempt(const Shared& attempt);
   void account(const std::string& run, const runs::RunEnding& ending,
@@ -143,6 +149,7 @@ void CagedRuns::Impl::start(AttemptOrder order, Reply<RunFacts> ended) {
   made->order = std::move(order);
   made->ended = std::move(ended);
   made->folders = folders;
+  made->patience_left = made->order.work.playbook->limits.stall;
   attempts_.emplace(run, made);
   const auto& lane = made->order.work.lane;
   if (!lane->budget.tokens_per_day) return choose_agent(made);
@@ -190,7 +197,14 @@ void CagedRuns::Impl::agent_chosen(const Shared& made, std::shared_ptr<const Age
   if (!work.agent.model.empty()) terms.model = work.agent.model;
   terms.caps = caps_of_run(*work.playbook, *work.lane, made->order.tokens_left);
   terms.signs = signs_of(made);
-  meter->open_run(std::move(terms), then<MeteredRun>(&Impl::metered, made));
+  meter->open_run(std::move(terms),
+                  [made, next_day = world_.next_day,
+                   next = then<MeteredRun>(&Impl::metered, made)](Result<MeteredRun> run) {
+                    // The word of a cap that begins anew.
+                    if (!run.ok() && run.error().code() == Code::rate_limited)
+                      made->renews = next_day();
+                    next(std::move(run));
+                  });
 }
 
 void CagedRuns::Impl::metered(const Shared& made, MeteredRun run) {
@@ -239,35 +253,64 @@ RunSigns CagedRuns::Impl::signs_of(const Shared& made) {
   };
   return {.answered = [with] { with([](Impl& self, const Shared& at) { self.answered(*at); }); },
           .refused =
-              [with](const Error& why) {
-                with([&](Impl& self, const Shared& at) { self.refused(at, why); });
+              [with](const Error& why, bool others) {
+                with([&](Impl& self, const Shared& at) { self.refused(at, why, others); });
+              },
+          .with_model =
+              [with](bool any) {
+                with([&](Impl& self, const Shared& at) { self.with_model(at, any); });
               }};
 }
 
 void CagedRuns::Impl::answered(Attempt& at) {
   if (!at.refused.ended) at.refused = {};
+  at.in_vain = false;
   at.patience.cancel();
+  at.patience_left = at.order.work.playbook->limits.stall;
   world_.runner.alive(at.order.run);
 }
 
 // It may commit what it has and end by itself, or ask for less. But what it prints is no sign of
-// life any more: one that asks again and again must not go on for ever.
-void CagedRuns::Impl::refused(const Shared& made, const Error& why) {
-  made->refused.why = why.message();
-  made->refused.final = why.code() != Code::rate_limited;
-  made->refused.renews =
-      made->refused.final ? std::nullopt : std::optional<WallTime>(world_.next_day());
+// life any more: one that asks again and again must not go on for ever. What the ledger can't grant
+// anybody, or not before the next run, is no such fault of the run's.
+void CagedRuns::Impl::refused(const Shared& made, const Error& why, bool others) {
+  auto& refused = made->refused;
+  const bool for_day = why.code() == Code::rate_limited;
+  const bool for_now = why.code() == Code::unavailable;
+  refused.why = why.message();
+  refused.final = !for_day && !for_now;
+  refused.renews.reset();
+  if (for_day) refused.renews = world_.next_day();
+  if (for_now) refused.renews = world_.loop.clock().wall();
+  made->in_vain = !for_now;
+  with_model(made, others);
+}
+
+// Another call that takes all that is left does not make it one that asks in vain.
+void CagedRuns::Impl::with_model(const Shared& made, bool any) {
+  if (any) return keep_patience(*made);
+  if (made->in_vain) lose_patience(made);
+}
+
+void CagedRuns::Impl::keep_patience(Attempt& at) {
+  if (!at.patience) return;
+  at.patience.cancel();
+  at.patience_left -= world_.loop.clock().monotonic() - at.patient_since;
+}
+
+void CagedRuns::Impl::lose_patience(const Shared& made) {
   if (made->patience) return;
-  const auto stall = made->order.work.playbook->limits.stall;
+  made->patient_since = world_.loop.clock().monotonic();
   made->patience =
-      world_.loop.after(stall, [weak = weak_from_this(), at = std::weak_ptr(made), stall] {
+      world_.loop.after(made->patience_left, [weak = weak_from_this(), at = std::weak_ptr(made)] {
         const auto self = weak.lock();
         const auto attempt = at.lock();
         if (!self || !attempt) return;
         attempt->refused.ended = true;
         self->world_.runner.cancel(
             attempt->order.run,
-            fmt::format("for {} it got no tokens, and did not end", format_duration(stall)));
+            fmt::format("for {} it got no tokens, and did not end",
+                        format_duration(attempt->order.work.playbook->limits.stall)));
       });
 }
 

@@ -169,6 +169,37 @@ TEST_F(DispatchTokens, ALaneSharesItsDay) {
   EXPECT_EQ(upstream_.requests().size(), 2U);
 }
 
+TEST_F(DispatchTokens, ACrashForWantOfTokensOfADayIsNoAttempt) {
+  bash_agent_is("ask 500\nask 500\nask 500\nkill -SEGV $$\n");
+  start_host_with("limits: { tokens: 5000, attempts: 1 }\n", {{"tokens_per_day", 1000}});
+  ASSERT_TRUE(run_until([this] {
+    const auto all = items();
+    return !all.empty() && all.front().runs == 1 && !all.front().run_open;
+  }));
+  const auto item = items().front();
+  EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting})) << item.reason;
+  EXPECT_THAT(item.reason, HasSubstr("tokens_per_day of the lane code, 1000, has"));
+  EXPECT_EQ(item.attempts, 0);
+  EXPECT_GE(item.due, next_day_);
+}
+
+TEST_F(DispatchTokens, WhatOneCallHoldsEndsNoRunThatAsksForMoreMeanwhile) {
+  std::vector<Timer> answers;
+  upstream_.set_script([&](const Request&, const Peer& peer) {
+    answers.push_back(loop_.after(std::chrono::seconds(4), [peer] {
+      peer.say(http_reply(to_text(completion("hi", 50, 20))));
+    }));
+  });
+  bash_agent_is(std::string("ask 880 > /dev/null &\nsleep 1\n"
+                            "for i in 1 2 3 4 5 6 7 8 9; do ask 600; sleep 0.3; done\nwait\n") +
+                kFix);
+  start_host_with("limits: { tokens: 1000, attempts: 1, wall: 2m, stall: 1s }\n");
+  const auto item = ended_item();
+  EXPECT_THAT(output("d1.1"), HasSubstr("insufficient_quota"));
+  EXPECT_EQ(item.at.state, ItemState::done) << item.reason << output("d1.1");
+  EXPECT_EQ(upstream_.requests().size(), 1U);
+}
+
 TEST_F(DispatchTokens, RowsSayWhenTheRunCouldPassTheMeter) {
   bash_agent_is(std::string("ask 500\n") + kFix);
   passes_meter_ = true;
