@@ -92,6 +92,21 @@ TEST_F(DispatchTokens, ACrashForWantOfTokensOfADayIsNoAttempt) {
   EXPECT_GE(item.due, next_day_);
 }
 
+TEST_F(DispatchTokens, ARunThatACapDoesNotLetBeginWaitsForThatToBeginAnew) {
+  budget(R"({"pipelines": {"code": {"runs": 1, "when_reached": "queue_until_reset"}}})");
+  bash_agent_is("exit 3\n");
+  start_host_with("limits: { tokens: 5000, attempts: 2 }\n");
+  ASSERT_TRUE(run_until([this] {
+    const auto all = items();
+    return !all.empty() && all.front().runs == 2 && !all.front().run_open;
+  }));
+  const auto item = items().front();
+  EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting})) << item.reason;
+  EXPECT_THAT(item.reason, HasSubstr("on pipeline \"code\" each day has 0 runs left"));
+  EXPECT_EQ(item.attempts, 1);
+  EXPECT_GE(item.due, next_day_);
+}
+
 TEST_F(DispatchTokens, WhatOneCallHoldsEndsNoRunThatAsksForMoreMeanwhile) {
   Timer answer;
   upstream_.set_script([&](const Request&, const Peer& peer) {
