@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "dispatch/agent_probe.hpp"
 #include "dispatch/attempt_prompt.hpp"
+#include "dispatch/patience.hpp"
 #include "runs/run_lock.hpp"
 #include "runs/supervised_runner.hpp"
 
@@ -87,11 +88,8 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     std::string cancelled;  // why it was cancelled before it ran
     bool running = false;   // the Runner has it
     TokensRefused refused;
-    bool in_vain = false;    // it asks so, since the last answer
-    Timer patience;          // with such a one, while no call of it is with a model
-    Duration patience_left;  // when that began
-    MonotonicTime patient_since;
-    std::optional<WallTime> renews;  // what it was not started for
+    std::optional<Patience> patience;  // while it runs
+    std::optional<WallTime> renews;    // what it was not started for
     // Once it has ended:
     std::optional<runs::RunEnding> ending;
     std::optional<AgentEnd> judged;
@@ -119,9 +117,7 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   [[nodiscard]] RunSigns signs_of(const Shared& attempt);
   void answered(Attempt& attempt);
   void refused(const Shared& attempt, const Error& why, bool others);
-  void with_model(const Shared& attempt, bool any);
-  void lose_patience(const Shared& attempt);
-  void keep_patience(Attempt& attempt);
+  [[nodiscard]] std::function<void()> lose_patience(const Shared& attempt);
   void ended(const Shared& attempt, const runs::RunEnding& ending);
   void account_attempt(const Shared& attempt);
   void account(const std::string& run, const runs::RunEnding& ending,
@@ -149,7 +145,6 @@ void CagedRuns::Impl::start(AttemptOrder order, Reply<RunFacts> ended) {
   made->order = std::move(order);
   made->ended = std::move(ended);
   made->folders = folders;
-  made->patience_left = made->order.work.playbook->limits.stall;
   attempts_.emplace(run, made);
   const auto& lane = made->order.work.lane;
   if (!lane->budget.tokens_per_day) return choose_agent(made);
@@ -237,6 +232,7 @@ void CagedRuns::Impl::launched(const Shared& made, runs::RunSpec spec) {
   if (!made->cancelled.empty())
     return not_begun(made, Error(Code::cancelled, "it was cancelled: " + made->cancelled));
   made->running = true;
+  made->patience.emplace(world_.loop, made->order.work.playbook->limits.stall, lose_patience(made));
   world_.runner.start(std::move(spec),
                       {.started = {},
                        .output = {},
@@ -258,15 +254,13 @@ RunSigns CagedRuns::Impl::signs_of(const Shared& made) {
               },
           .with_model =
               [with](bool any) {
-                with([&](Impl& self, const Shared& at) { self.with_model(at, any); });
+                with([&](Impl&, const Shared& at) { at->patience->with_model(any); });
               }};
 }
 
 void CagedRuns::Impl::answered(Attempt& at) {
   if (!at.refused.ended) at.refused = {};
-  at.in_vain = false;
-  at.patience.cancel();
-  at.patience_left = at.order.work.playbook->limits.stall;
+  at.patience->answered();
   world_.runner.alive(at.order.run);
 }
 
@@ -282,36 +276,19 @@ void CagedRuns::Impl::refused(const Shared& made, const Error& why, bool others)
   refused.renews.reset();
   if (for_day) refused.renews = world_.next_day();
   if (for_now) refused.renews = world_.loop.clock().wall();
-  made->in_vain = !for_now;
-  with_model(made, others);
+  made->patience->refused(!for_now, others);
 }
 
-// Another call that takes all that is left does not make it one that asks in vain.
-void CagedRuns::Impl::with_model(const Shared& made, bool any) {
-  if (any) return keep_patience(*made);
-  if (made->in_vain) lose_patience(made);
-}
-
-void CagedRuns::Impl::keep_patience(Attempt& at) {
-  if (!at.patience) return;
-  at.patience.cancel();
-  at.patience_left -= world_.loop.clock().monotonic() - at.patient_since;
-}
-
-void CagedRuns::Impl::lose_patience(const Shared& made) {
-  if (made->patience) return;
-  made->patient_since = world_.loop.clock().monotonic();
-  made->patience =
-      world_.loop.after(made->patience_left, [weak = weak_from_this(), at = std::weak_ptr(made)] {
-        const auto self = weak.lock();
-        const auto attempt = at.lock();
-        if (!self || !attempt) return;
-        attempt->refused.ended = true;
-        self->world_.runner.cancel(
-            attempt->order.run,
-            fmt::format("for {} it got no tokens, and did not end",
-                        format_duration(attempt->order.work.playbook->limits.stall)));
-      });
+std::function<void()> CagedRuns::Impl::lose_patience(const Shared& made) {
+  return [weak = weak_from_this(), at = std::weak_ptr(made)] {
+    const auto self = weak.lock();
+    const auto attempt = at.lock();
+    if (!self || !attempt) return;
+    attempt->refused.ended = true;
+    const auto stall = format_duration(attempt->order.work.playbook->limits.stall);
+    self->world_.runner.cancel(attempt->order.run,
+                               fmt::format("for {} it got no tokens, and did not end", stall));
+  };
 }
 
 void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
@@ -338,7 +315,7 @@ void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
 // The meter first: only then the ledger has all of it.
 void CagedRuns::Impl::ended(const Shared& made, const runs::RunEnding& ending) {
   made->running = false;
-  made->patience.cancel();
+  made->patience->end();
   if (ending.kind == runs::RunEnding::Kind::not_started)
     return not_begun(made, Error(Code::unavailable, "no run can be started: " + ending.evidence,
                                  "See timmy-host --doctor."));
