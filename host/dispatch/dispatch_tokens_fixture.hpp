@@ -72,6 +72,21 @@ class DispatchTokens : public DispatchForReal {
   void bash_agent_is(const std::string& script) {
     put_program(folder_ / "agent" / "agent", std::string("#!/bin/bash\n") + kAsk + script);
   }
+  // The one item, once it waits and so many runs of it are over.
+  Item item_that_waits_after(int runs) {
+    EXPECT_TRUE(run_until([=, this] {
+      const auto all = items();
+      return !all.empty() && all.front().runs == runs && !all.front().run_open;
+    }));
+    const auto item = items().front();
+    EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting})) << item.reason;
+    return item;
+  }
+  // The clock of dues and that of people are read one after the other.
+  void expect_due_at_reset(const Item& item) {
+    EXPECT_GE(item.due, next_day_ - std::chrono::seconds(1));
+    EXPECT_LT(item.due, next_day_ + std::chrono::minutes(1));
+  }
   // What the calls that came through might use of output, each.
   [[nodiscard]] std::vector<std::int64_t> granted() const {
     std::vector<std::int64_t> all;

@@ -12,9 +12,6 @@ using ::testing::Not;
 using Peer = FakeUpstream::Peer;
 using Request = FakeUpstream::Request;
 
-// The clock of dues and that of people, read one after the other.
-constexpr auto kClocksDiffer = std::chrono::seconds(1);
-
 TEST_F(DispatchTokens, TheCallThatWouldPassTheLimitIsLoweredAndTheNextRefused) {
   bash_agent_is(std::string("ask 500\nask 500\nask 500\n") + kFix);
   start_host_with("limits: { tokens: 1000 }\n");
@@ -67,47 +64,30 @@ TEST_F(DispatchTokens, ACapOfTheBudgetBelowTheLimitCounts) {
 TEST_F(DispatchTokens, ALaneSharesItsDay) {
   bash_agent_is("ask 500\nask 500\nask 500\nexit 3\n");
   start_host_with("limits: { tokens: 5000, attempts: 1 }\n", {{"tokens_per_day", 1000}});
-  const auto refused = [this] {
-    const auto all = items();
-    return !all.empty() && all.front().runs == 1 && !all.front().run_open;
-  };
-  ASSERT_TRUE(run_until(refused));
-  const auto item = items().front();
-  EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting}));
+  const auto item = item_that_waits_after(1);
   EXPECT_THAT(item.reason, HasSubstr("tokens_per_day of the lane code, 1000, has"));
   EXPECT_EQ(item.attempts, 0);
-  EXPECT_GE(item.due, next_day_ - kClocksDiffer);
-  EXPECT_LT(item.due, next_day_ + std::chrono::minutes(1));
+  expect_due_at_reset(item);
   EXPECT_EQ(upstream_.requests().size(), 2U);
 }
 
 TEST_F(DispatchTokens, ACrashForWantOfTokensOfADayIsNoAttempt) {
   bash_agent_is("ask 500\nask 500\nask 500\nkill -SEGV $$\n");
   start_host_with("limits: { tokens: 5000, attempts: 1 }\n", {{"tokens_per_day", 1000}});
-  ASSERT_TRUE(run_until([this] {
-    const auto all = items();
-    return !all.empty() && all.front().runs == 1 && !all.front().run_open;
-  }));
-  const auto item = items().front();
-  EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting})) << item.reason;
+  const auto item = item_that_waits_after(1);
   EXPECT_THAT(item.reason, HasSubstr("tokens_per_day of the lane code, 1000, has"));
   EXPECT_EQ(item.attempts, 0);
-  EXPECT_GE(item.due, next_day_ - kClocksDiffer);
+  expect_due_at_reset(item);
 }
 
 TEST_F(DispatchTokens, ARunThatACapDoesNotLetBeginWaitsForThatToBeginAnew) {
   budget(R"({"pipelines": {"code": {"runs": 1, "when_reached": "queue_until_reset"}}})");
   bash_agent_is("exit 3\n");
   start_host_with("limits: { tokens: 5000, attempts: 2 }\n");
-  ASSERT_TRUE(run_until([this] {
-    const auto all = items();
-    return !all.empty() && all.front().runs == 2 && !all.front().run_open;
-  }));
-  const auto item = items().front();
-  EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting})) << item.reason;
+  const auto item = item_that_waits_after(2);
   EXPECT_THAT(item.reason, HasSubstr("on pipeline \"code\" each day has 0 runs left"));
   EXPECT_EQ(item.attempts, 1);
-  EXPECT_GE(item.due, next_day_ - kClocksDiffer);
+  expect_due_at_reset(item);
 }
 
 TEST_F(DispatchTokens, WhatOneCallHoldsEndsNoRunThatAsksForMoreMeanwhile) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/loop.hpp"
