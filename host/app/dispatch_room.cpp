@@ -104,9 +104,10 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
           {ground_.store, git_, blocking_, cages_, access(), routes(), ground_.log.redactor()}),
       reporter_({ground_.store, ground_.gitea, git_, blocking_, routes()}),
       dispatcher_(std::make_unique<dispatch::Dispatcher>(
-          dispatch::DispatchWorld{
-              ground_.loop, ground_.store, ground_.gitea, workspaces_, runs_, verifier_, reporter_,
-              find_by(ground_.gitea, ground_.log.named("dispatch")), ground_.held},
+          dispatch::DispatchWorld{ground_.loop, ground_.store, ground_.gitea, workspaces_, runs_,
+                                  verifier_, reporter_,
+                                  find_by(ground_.gitea, ground_.log.named("dispatch")),
+                                  ground_.held, ground_.budget_generation},
           ground_.log.named("dispatch"), ground_.instance)),
       housekeeping_({.loop = ground_.loop,
                      .store = ground_.store,

@@ -41,6 +41,7 @@ struct DispatchGround {
   std::function<std::int64_t()> today;
   std::function<WallTime()> next_day;
   dispatch::PipelineHold held;
+  std::function<std::int64_t()> budget_generation;
   const Paths& paths;
   std::filesystem::path supervisor;
   std::int64_t instance;

@@ -20,9 +20,11 @@ void Host::open_dispatch() {
   const auto opened = attempt([this] {
     dispatch_ = std::make_unique<DispatchRoom>(
         DispatchGround{context_, loop_, store_, gitea_, clock_, [this] { return meter_.get(); },
-                       [this] { return ledger_.today(); }, [this] { return ledger_.next_reset(); },
+                       [this] { return ledger_.today(); },
+                       [this] { return ledger_.next_reset() + ledger_.clock_shift(); },
                        [this](const std::string& pipeline) { return why_paused(pipeline); },
-                       options_.paths, installation_.supervisor, queue_.instance(), log_},
+                       [this] { return ledger_.budget_generation(); }, options_.paths,
+                       installation_.supervisor, queue_.instance(), log_},
         config_.config);
   });
   if (opened.ok()) {

@@ -200,8 +200,9 @@ std::vector<Command> item_commands() {
        .arguments = "ID",
        .summary = "take up an item again that was declined, failed or stopped",
        .details =
-           "From its first gate on, with all its attempts and tokens, and from the work that "
-           "was kept.",
+           "From its first gate on, with all its attempts, and from the work that was kept. It "
+           "brings no tokens: of limits.tokens of its playbook it has what is left, and where that "
+           "is nothing it is refused.",
        .examples = {"timmy-host playbooks retry 12"},
        .declare = declare_id,
        .reads_files = false,

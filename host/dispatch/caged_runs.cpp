@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "dispatch/agent_probe.hpp"
 #include "dispatch/attempt_prompt.hpp"
+#include "dispatch/patience.hpp"
 #include "runs/run_lock.hpp"
 #include "runs/supervised_runner.hpp"
 
@@ -94,8 +95,8 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     std::string cancelled;  // why it was cancelled before it ran
     bool running = false;   // the Runner has it
     TokensRefused refused;
-    Timer patience;                  // with one that is refused
-    std::optional<WallTime> renews;  // what it was not started for
+    std::optional<Patience> patience;  // while it runs
+    std::optional<WallTime> renews;    // what it was not started for
     // Once it has ended:
     std::optional<runs::RunEnding> ending;
     std::optional<AgentEnd> judged;
@@ -122,7 +123,8 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   void not_begun(const Shared& attempt, const Error& error);
   [[nodiscard]] RunSigns signs_of(const Shared& attempt);
   void answered(Attempt& attempt);
-  void refused(const Shared& attempt, const Error& why);
+  void refused(const Shared& attempt, const Error& why, bool others);
+  [[nodiscard]] std::function<void()> lose_patience(const Shared& attempt);
   void ended(const Shared& attempt, const runs::RunEnding& ending);
   void account_attempt(const Shared& attempt);
   void account(const std::string& run, const runs::RunEnding& ending,
@@ -200,7 +202,14 @@ void CagedRuns::Impl::agent_chosen(const Shared& made, std::shared_ptr<const Age
   if (!work.agent.model.empty()) terms.model = work.agent.model;
   terms.caps = caps_of_run(*work.playbook, *work.lane, made->order.tokens_left);
   terms.signs = signs_of(made);
-  meter->open_run(std::move(terms), then<MeteredRun>(&Impl::metered, made));
+  meter->open_run(std::move(terms),
+                  [made, next_day = world_.next_day,
+                   next = then<MeteredRun>(&Impl::metered, made)](Result<MeteredRun> run) {
+                    // The word of a cap that begins anew.
+                    if (!run.ok() && run.error().code() == Code::rate_limited)
+                      made->renews = next_day();
+                    next(std::move(run));
+                  });
 }
 
 void CagedRuns::Impl::metered(const Shared& made, MeteredRun run) {
@@ -233,6 +242,7 @@ void CagedRuns::Impl::launched(const Shared& made, runs::RunSpec spec) {
   if (!made->cancelled.empty())
     return not_begun(made, Error(Code::cancelled, "it was cancelled: " + made->cancelled));
   made->running = true;
+  made->patience.emplace(world_.loop, made->order.work.playbook->limits.stall, lose_patience(made));
   world_.runner.start(std::move(spec),
                       {.started = {},
                        .output = {},
@@ -249,36 +259,46 @@ RunSigns CagedRuns::Impl::signs_of(const Shared& made) {
   };
   return {.answered = [with] { with([](Impl& self, const Shared& at) { self.answered(*at); }); },
           .refused =
-              [with](const Error& why) {
-                with([&](Impl& self, const Shared& at) { self.refused(at, why); });
+              [with](const Error& why, bool others) {
+                with([&](Impl& self, const Shared& at) { self.refused(at, why, others); });
+              },
+          .with_model =
+              [with](bool any) {
+                with([&](Impl&, const Shared& at) { at->patience->with_model(any); });
               }};
 }
 
 void CagedRuns::Impl::answered(Attempt& at) {
   if (!at.refused.ended) at.refused = {};
-  at.patience.cancel();
+  at.patience->answered();
   world_.runner.alive(at.order.run);
 }
 
 // It may commit what it has and end by itself, or ask for less. But what it prints is no sign of
-// life any more: one that asks again and again must not go on for ever.
-void CagedRuns::Impl::refused(const Shared& made, const Error& why) {
-  made->refused.why = why.message();
-  made->refused.final = why.code() != Code::rate_limited;
-  made->refused.renews =
-      made->refused.final ? std::nullopt : std::optional<WallTime>(world_.next_day());
-  if (made->patience) return;
-  const auto stall = made->order.work.playbook->limits.stall;
-  made->patience =
-      world_.loop.after(stall, [weak = weak_from_this(), at = std::weak_ptr(made), stall] {
-        const auto self = weak.lock();
-        const auto attempt = at.lock();
-        if (!self || !attempt) return;
-        attempt->refused.ended = true;
-        self->world_.runner.cancel(
-            attempt->order.run,
-            fmt::format("for {} it got no tokens, and did not end", format_duration(stall)));
-      });
+// life any more: one that asks again and again must not go on for ever. What the ledger can't grant
+// anybody, or not before the next run, is no such fault of the run's.
+void CagedRuns::Impl::refused(const Shared& made, const Error& why, bool others) {
+  auto& refused = made->refused;
+  const bool for_day = why.code() == Code::rate_limited;
+  const bool for_now = why.code() == Code::unavailable;
+  refused.why = why.message();
+  refused.final = !for_day && !for_now;
+  refused.renews.reset();
+  if (for_day) refused.renews = world_.next_day();
+  if (for_now) refused.renews = world_.loop.clock().wall();
+  made->patience->refused(!for_now, others);
+}
+
+std::function<void()> CagedRuns::Impl::lose_patience(const Shared& made) {
+  return [weak = weak_from_this(), at = std::weak_ptr(made)] {
+    const auto self = weak.lock();
+    const auto attempt = at.lock();
+    if (!self || !attempt) return;
+    attempt->refused.ended = true;
+    const auto stall = format_duration(attempt->order.work.playbook->limits.stall);
+    self->world_.runner.cancel(attempt->order.run,
+                               fmt::format("for {} it got no tokens, and did not end", stall));
+  };
 }
 
 void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
@@ -305,7 +325,7 @@ void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
 // The meter first: only then the ledger has all of it.
 void CagedRuns::Impl::ended(const Shared& made, const runs::RunEnding& ending) {
   made->running = false;
-  made->patience.cancel();
+  made->patience->end();
   if (ending.kind == runs::RunEnding::Kind::not_started)
     return not_begun(made, Error(Code::unavailable, "no run can be started: " + ending.evidence,
                                  "See timmy-host --doctor."));

@@ -58,6 +58,7 @@ class DispatchForReal : public VerifyTest {
   void SetUp() override {
     VerifyTest::SetUp();
     if (IsSkipped()) return;
+    store_ = open_store();
     auto& repo = forge_.add_repo("org/app", {"bug"});
     repo.about.can_push = true;
     repo.about.default_branch = "main";
@@ -66,6 +67,7 @@ class DispatchForReal : public VerifyTest {
     forge_.repos.at("org/app").issues.at(issue_).labels.push_back({0, "bug", "", "", false});
   }
   void TearDown() override { end_host(); }
+  virtual std::unique_ptr<Store> open_store() { return std::make_unique<InlineStore>(loop_); }
 
   // One life of a host.
   struct Life {
@@ -78,12 +80,12 @@ class DispatchForReal : public VerifyTest {
                                             ++test.lives_)),
           git({.program = test.git_program_, .home = test.state() / "git-home", .stop = stop},
               test.state() / "mirrors", test.state() / "clones", test.wall_),
-          workspaces({test.store_, test.forge_, git, blocking, cages, test.access(),
+          workspaces({*test.store_, test.forge_, git, blocking, cages, test.access(),
                       [this] { return dispatcher ? dispatcher->live() : std::vector<Item>(); },
                       test.wall_, [] { return workspaces::DiskLimits{}; }}),
           seen(workspaces, test.forge_),
           runs({test.loop_,
-                test.store_,
+                *test.store_,
                 runner,
                 blocking,
                 cages,
@@ -94,16 +96,16 @@ class DispatchForReal : public VerifyTest {
                 {test.state() / "runs", test.state() / "s"},
                 {.home = {}, .hermes_home = test.state() / "hermes"},
                 test.log_}),
-          verifier({test.store_, git, blocking, cages, test.access(), test.routes(),
+          verifier({*test.store_, git, blocking, cages, test.access(), test.routes(),
                     test.shared_redactor_}),
-          reporter({test.store_, test.forge_, git, blocking, test.routes()}) {
+          reporter({*test.store_, test.forge_, git, blocking, test.routes()}) {
       dispatcher = std::make_unique<Dispatcher>(
-          DispatchWorld{test.loop_, test.store_, test.forge_, seen, runs, verifier, reporter,
+          DispatchWorld{test.loop_, *test.store_, test.forge_, seen, runs, verifier, reporter,
                         [](const std::vector<std::string>&,
                            const std::function<void(std::vector<RepoName>)>& reply) {
                           reply({parse_repo_name("org/app")});
                         }},
-          test.log_, test.lives_);
+          test.log_, test.lives_, test.settings_);
     }
     ~Life() {
       dispatcher.reset();
@@ -183,10 +185,10 @@ class DispatchForReal : public VerifyTest {
     return items().empty() ? Item{} : items().front();
   }
   std::vector<Item> items() {
-    return store_.run_now([](Unit& unit) { return list_items(unit, {.limit = 500}); });
+    return store_->run_now([](Unit& unit) { return list_items(unit, {.limit = 500}); });
   }
   std::string path(const Item& item) {
-    return path_of(store_.run_now([&](Unit& unit) { return gate_visits(unit, item.id); }));
+    return path_of(store_->run_now([&](Unit& unit) { return gate_visits(unit, item.id); }));
   }
   std::string output(const std::string& run) const {
     return runs::read_output(state() / "runs" / run, 0, 1 << 16).text;
@@ -198,7 +200,8 @@ class DispatchForReal : public VerifyTest {
   std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
   Log log_ = Log::to_memory(lines_);
   std::shared_ptr<Redactor> shared_redactor_ = std::make_shared<Redactor>();
-  InlineStore store_{loop_};
+  std::unique_ptr<Store> store_;
+  DispatchSettings settings_;
   FakeGitea forge_{loop_};
   runs::OwnSupervisors supervisors_{TIMMY_SUPERVISOR};
   std::filesystem::path git_program_ = "/usr/bin/git";

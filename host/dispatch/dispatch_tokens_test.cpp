@@ -2,10 +2,7 @@
 //
 // What agents spend: real programs in real cages ask a model through the real meter, and its
 // answers, or that there are none, decide how they go on.
-#include "dispatch/dispatch_real_fixture.hpp"
-#include "tokens/fake_upstream.hpp"
-#include "tokens/ledger.hpp"
-#include "tokens/ledger_reads.hpp"
+#include "dispatch/dispatch_tokens_fixture.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -14,94 +11,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using Peer = FakeUpstream::Peer;
 using Request = FakeUpstream::Request;
-
-// ask TOKENS [MORE]: one call of the model for that much output; prints what comes.
-constexpr const char* kAsk = R"(at=${OPENAI_BASE_URL#http://}
-at=${at%/v1}
-ask() {
-  body='{"model": "small-1", "max_tokens": '$1$2', "messages": [{"role": "user", "content": "hi"}]}'
-  exec 3<> "/dev/tcp/${at%:*}/${at#*:}" || exit 9
-  printf 'POST /v1/chat/completions HTTP/1.1\r\nHost: meter\r\nAuthorization: Bearer %s\r\n' \
-    "$OPENAI_API_KEY" >&3
-  printf 'Content-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' \
-    ${#body} "$body" >&3
-  cat <&3
-  exec 3>&-
-}
-)";
-constexpr const char* kLie = "echo done > NOTES && git add NOTES && git commit -qm 'Fix it'\n";
-
-class DispatchTokens : public DispatchForReal {
- protected:
-  void SetUp() override {
-    DispatchForReal::SetUp();
-    if (IsSkipped()) return;
-    ledger_ = std::make_unique<Ledger>(store_, loop_, wall_, log_, "allegro", "boot 1");
-    done_by<Ledger::Recovery>([this](auto done) { ledger_->recover(done); });
-    budget(R"({"day": {"tokens": 1000000}})");
-    ModelRoute route;
-    route.name = "main";
-    route.url = upstream_.url();
-    route.provider = "acme";
-    route.models = {"small-1"};
-    route.max_output = Tokens(1000);
-    meter_ = std::make_unique<Meter>(
-        loop_, [this](Loop& callers) { return make_call_ledger(*ledger_, loop_, callers); },
-        std::make_shared<ModelRoutes>(ModelRoutes{{route}, BannedModels()}), shared_redactor_,
-        log_);
-  }
-  void TearDown() override {
-    DispatchForReal::TearDown();
-    meter_.reset();
-  }
-
-  template <class T, class Ask>
-  void done_by(Ask ask) {
-    bool done = false;
-    ask(Reply<T>([&](Result<T> result) { done = result.ok(); }));
-    ASSERT_TRUE(run_until([&] { return done; }));
-  }
-  void budget(const std::string& json) {
-    done_by<Done>(
-        [&](auto done) { ledger_->set_budget(parse_budget(json, "token_budget.json"), done); });
-  }
-  void bash_agent_is(const std::string& script) {
-    put_program(folder_ / "agent" / "agent", std::string("#!/bin/bash\n") + kAsk + script);
-  }
-  // What the calls that came through might use of output, each.
-  [[nodiscard]] std::vector<std::int64_t> granted() const {
-    std::vector<std::int64_t> all;
-    for (const auto& request : upstream_.requests())
-      all.push_back(request.json()["max_tokens"].get<std::int64_t>());
-    return all;
-  }
-  // Says `piece` again and again to whoever asks, until it has said it `times`; then `end`.
-  void upstream_goes_on(const std::string& piece, int times, const std::string& end) {
-    upstream_.set_script([this, piece, times, end](const Request&, const Peer& peer) {
-      peer.say(stream_head());
-      go_on(peer, piece, times, end);
-    });
-  }
-  void go_on(const Peer& peer, const std::string& piece, int times, const std::string& end) {
-    if (times == 0) return peer.say(end);
-    peer.say(piece);
-    next_piece_ = loop_.after(std::chrono::milliseconds(200),
-                              [=, this] { go_on(peer, piece, times - 1, end); });
-  }
-
-  // What the first row of the run says.
-  bool is_bypassable(const std::string& run) {
-    return store_.run_now([&](Unit& unit) { return rows_of_run(unit, run, 1).at(0).bypassable; });
-  }
-
-  std::unique_ptr<Ledger> ledger_;
-  Timer next_piece_;
-  // Each call uses all that it was granted, so that one too many would show.
-  FakeUpstream upstream_{context_, [](const Request& request, const Peer& peer) {
-                           const auto output = request.json()["max_tokens"].get<std::int64_t>();
-                           peer.say(http_reply(to_text(completion("hi", 50, output))));
-                         }};
-};
 
 TEST_F(DispatchTokens, TheCallThatWouldPassTheLimitIsLoweredAndTheNextRefused) {
   bash_agent_is(std::string("ask 500\nask 500\nask 500\n") + kFix);
@@ -155,18 +64,46 @@ TEST_F(DispatchTokens, ACapOfTheBudgetBelowTheLimitCounts) {
 TEST_F(DispatchTokens, ALaneSharesItsDay) {
   bash_agent_is("ask 500\nask 500\nask 500\nexit 3\n");
   start_host_with("limits: { tokens: 5000, attempts: 1 }\n", {{"tokens_per_day", 1000}});
-  const auto refused = [this] {
-    const auto all = items();
-    return !all.empty() && all.front().runs == 1 && !all.front().run_open;
-  };
-  ASSERT_TRUE(run_until(refused));
-  const auto item = items().front();
-  EXPECT_EQ(item.at, (Position{Gate::track, ItemState::waiting}));
+  const auto item = item_that_waits_after(1);
   EXPECT_THAT(item.reason, HasSubstr("tokens_per_day of the lane code, 1000, has"));
   EXPECT_EQ(item.attempts, 0);
-  EXPECT_GE(item.due, next_day_);
-  EXPECT_LT(item.due, next_day_ + std::chrono::minutes(1));
+  expect_due_at_reset(item);
   EXPECT_EQ(upstream_.requests().size(), 2U);
+}
+
+TEST_F(DispatchTokens, ACrashForWantOfTokensOfADayIsNoAttempt) {
+  bash_agent_is("ask 500\nask 500\nask 500\nkill -SEGV $$\n");
+  start_host_with("limits: { tokens: 5000, attempts: 1 }\n", {{"tokens_per_day", 1000}});
+  const auto item = item_that_waits_after(1);
+  EXPECT_THAT(item.reason, HasSubstr("tokens_per_day of the lane code, 1000, has"));
+  EXPECT_EQ(item.attempts, 0);
+  expect_due_at_reset(item);
+}
+
+TEST_F(DispatchTokens, ARunThatACapDoesNotLetBeginWaitsForThatToBeginAnew) {
+  budget(R"({"pipelines": {"code": {"runs": 1, "when_reached": "queue_until_reset"}}})");
+  bash_agent_is("exit 3\n");
+  start_host_with("limits: { tokens: 5000, attempts: 2 }\n");
+  const auto item = item_that_waits_after(2);
+  EXPECT_THAT(item.reason, HasSubstr("on pipeline \"code\" each day has 0 runs left"));
+  EXPECT_EQ(item.attempts, 1);
+  expect_due_at_reset(item);
+}
+
+TEST_F(DispatchTokens, WhatOneCallHoldsEndsNoRunThatAsksForMoreMeanwhile) {
+  Timer answer;
+  upstream_.set_script([&](const Request&, const Peer& peer) {
+    const auto say = [peer] { peer.say(http_reply(to_text(completion("hi", 50, 20)))); };
+    if (upstream_.requests().size() > 1) return say();
+    answer = loop_.after(std::chrono::seconds(5), say);
+  });
+  bash_agent_is(std::string("ask 880 > /dev/null &\necho at work; sleep 0.5\n"
+                            "for i in {1..16}; do echo at work; ask 600; sleep 0.3; done\nwait\n") +
+                kFix);
+  start_host_with("limits: { tokens: 1000, attempts: 1, wall: 2m, stall: 2s }\n");
+  const auto item = ended_item();
+  EXPECT_THAT(output("d1.1"), HasSubstr("insufficient_quota"));
+  EXPECT_EQ(item.at.state, ItemState::done) << item.reason << output("d1.1");
 }
 
 TEST_F(DispatchTokens, RowsSayWhenTheRunCouldPassTheMeter) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "dispatch/cap_wait.hpp"
 #include "dispatch/dispatcher_impl.hpp"
 #include "dispatch/dispatcher_refusal.hpp"
 #include "dispatch/item_account.hpp"
@@ -15,12 +16,18 @@ namespace {
 
 constexpr Duration kWriteAgain = std::chrono::seconds(5);
 
+struct Kept {
+  std::vector<Item> items;
+  std::map<ItemId, std::string> cap_waits;  // noted_cap_wait()
+};
+
 // What a host before had under way is interrupted, and what did that to too many hosts fails.
-std::vector<Item> take_over(Unit& unit, std::int64_t instance, int most, WallTime now) {
-  std::vector<Item> kept;
+Kept take_over(Unit& unit, std::int64_t instance, int most, WallTime now) {
+  Kept kept;
   for (auto& item : live_items(unit)) {
     if (item.at.state != ItemState::running || item.instance == instance) {
-      kept.push_back(std::move(item));
+      if (item.due > now) kept.cap_waits.emplace(item.id, noted_cap_wait(unit, item));
+      kept.items.push_back(std::move(item));
       continue;
     }
     item.due = now;
@@ -28,8 +35,8 @@ std::vector<Item> take_over(Unit& unit, std::int64_t instance, int most, WallTim
       const auto why = fmt::format("{} hosts ended while it was under way", item.interruptions);
       (void)move_item(unit, std::move(item), Move::fail, {.reason = why, .evidence = {}}, now);
     } else {
-      kept.push_back(move_item(unit, std::move(item), Move::interrupt,
-                               {.reason = "the host ended", .evidence = {}}, now));
+      kept.items.push_back(move_item(unit, std::move(item), Move::interrupt,
+                                     {.reason = "the host ended", .evidence = {}}, now));
     }
   }
   return kept;
@@ -48,23 +55,22 @@ Dispatcher::Impl::Impl(DispatchWorld world, Log log, std::int64_t instance,
 
 void Dispatcher::Impl::start(std::shared_ptr<const DispatchRules> rules, Reply<Done> started) {
   rules_ = std::move(rules);
-  world_.store.run(
-      [instance = instance_, most = settings_.most_interruptions, at = now()](Unit& unit) {
-        return take_over(unit, instance, most, at);
-      },
-      [weak = weak_from_this(), started = std::move(started)](Result<std::vector<Item>> kept) {
-        const auto self = weak.lock();
-        if (!self) return;
-        if (!kept.ok()) return started(kept.error());
-        for (auto& item : kept.value()) {
-          auto& live = self->take_up(std::move(item));
-          live.reported = live.item.at.gate == Gate::report;
-        }
-        self->started_ = true;
-        started(Done{});
-        self->look();
-        self->pump();
-      });
+  world_.store.run([instance = instance_, most = settings_.most_interruptions,
+                    at = now()](Unit& unit) { return take_over(unit, instance, most, at); },
+                   [weak = weak_from_this(), started = std::move(started)](Result<Kept> kept) {
+                     const auto self = weak.lock();
+                     if (!self) return;
+                     if (!kept.ok()) return started(kept.error());
+                     for (auto& item : kept.value().items) {
+                       auto& live = self->take_up(std::move(item));
+                       live.waits_under = std::move(kept.value().cap_waits[live.item.id]);
+                       live.reported = live.item.at.gate == Gate::report;
+                     }
+                     self->started_ = true;
+                     started(Done{});
+                     self->look();
+                     self->pump();
+                   });
 }
 
 void Dispatcher::Impl::set_rules(std::shared_ptr<const DispatchRules> rules) {
@@ -104,10 +110,7 @@ void Dispatcher::Impl::fail_with_run(Live& live, const std::string& reason) {
   live.running = false;
   world_.runs.settle(live.item.run,
                      whatever<RunFacts>(live, [this, reason](Live& at, Result<RunFacts> facts) {
-                       if (facts.ok()) {
-                         at.item.run_open = false;
-                         at.item.tokens += facts.value().tokens;
-                       }
+                       if (facts.ok()) at.item.run_open = false;
                        commit(at, Move::fail, {.reason = reason, .evidence = {}});
                      }));
   world_.runs.cancel(live.item.run, reason);
@@ -154,6 +157,12 @@ void Dispatcher::Impl::wait(Live& live, std::string reason, Duration delay,
                             std::optional<Json> evidence) {
   live.item.due = now() + delay;
   commit(live, Move::wait, {.reason = std::move(reason), .evidence = std::move(evidence)});
+}
+
+// Of another host's run it is not known what refused it: then it asks again at once.
+void Dispatcher::Impl::note_cap(Live& live, Json& evidence) {
+  live.waits_under = live.caps.empty() ? "not known" : live.caps;
+  note_cap_wait(evidence, live.waits_under);
 }
 
 void Dispatcher::Impl::commit(Live& live, Move move, MoveNote note, Then then) {
@@ -287,7 +296,7 @@ void Dispatcher::Impl::pump_now() {
   std::optional<WallTime> next;
   const auto at = now();
   for (auto* live : idle) {
-    if (live->item.due <= at || !live->item.stop.empty()) {
+    if (live->item.due <= at || !live->item.stop.empty() || caps_changed(*live)) {
       guarded(*live, [&] { advance(*live); });
     } else if (!next || live->item.due < *next) {
       next = live->item.due;
@@ -321,6 +330,15 @@ bool Dispatcher::Impl::has_place(const Lane& lane) const {
          }) < lane.concurrency;
 }
 
+std::string Dispatcher::Impl::caps_of(const Live& live) const {
+  return caps_in_force(world_.budget_generation ? world_.budget_generation() : 0,
+                       rules_->lanes().find(live.item.lane));
+}
+
+bool Dispatcher::Impl::caps_changed(const Live& live) const {
+  return !live.waits_under.empty() && live.waits_under != caps_of(live);
+}
+
 std::optional<std::string> Dispatcher::Impl::held(const Lane& lane) const {
   return world_.held ? world_.held(pipeline_of(lane)) : std::nullopt;
 }
@@ -351,7 +369,8 @@ void Dispatcher::Impl::advance(Live& live) {
     live.in_lane = item.at.gate != Gate::report;
   }
   live.playbook = entry->playbook;
-  live.for_forge = live.for_budget = live.refused = false;
+  live.for_forge = live.refused = false;
+  live.waits_under.clear();
   live.item.instance = instance_;
   commit(live, Move::begin, {}, [this](Live& at) { step(at); });
 }
@@ -373,11 +392,7 @@ void Dispatcher::Impl::forge_is_back() {
   pump();
 }
 
-void Dispatcher::Impl::budget_changed() {
-  for (auto& [id, live] : live_)
-    if (live.for_budget && !live.busy) live.item.due = now();
-  pump();
-}
+void Dispatcher::Impl::budget_changed() { pump(); }
 
 std::vector<Item> Dispatcher::Impl::live() const {
   std::vector<Item> all;

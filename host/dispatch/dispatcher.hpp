@@ -51,6 +51,9 @@ struct DispatchSettings {
   Duration rate_limit_pause = std::chrono::minutes(5);
   Duration longest_rate_limit_pause = std::chrono::hours(4);
   int most_rate_limits = 10;
+  // Likewise after a run that ended for want of tokens of a cap that begins anew, and waits for
+  // that: fails at the next one after so many pauses of either kind.
+  int most_cap_pauses = 30;
   ItemRetention retention;
 };
 
@@ -68,6 +71,8 @@ struct DispatchWorld {
   Reporter& reporter;
   FindRepositories find_repositories;
   PipelineHold held = {};  // empty: none ever is
+  // Ledger::budget_generation(); empty: there is but one.
+  std::function<std::int64_t()> budget_generation = {};
 };
 
 // Work that somebody asks for.
@@ -122,7 +127,7 @@ class Dispatcher {
   void look_at(const std::string& repository, std::int64_t number);
   // The forge can be reached again: what waits for it goes on.
   void forge_is_back();
-  // Caps or pauses may be others: what waits for them asks again.
+  // Caps or pauses may be others: what waits for one that is asks again.
   void budget_changed();
   // A repository has a new name.
   void renamed(const std::string& from, const std::string& to);
@@ -137,7 +142,8 @@ class Dispatcher {
   // Durable. Error{not_found}, {conflict} when it has ended.
   void cancel(ItemId id, std::string why, Reply<Item> reply);
   // Takes one that was declined, failed or stopped from its first gate on, with all attempts, from
-  // the work that was kept. Error{not_found}, {conflict}.
+  // the work that was kept. It brings no tokens: what its runs have used counts against
+  // limits.tokens. Error{not_found}, {conflict}, also where those are spent.
   void retry(ItemId id, Reply<Item> reply);
   // What waits for an agent of the lane or is at work there goes on in the other one, as soon as no
   // step of it and no write is under way; a run is ended first, and its commits are taken in. No

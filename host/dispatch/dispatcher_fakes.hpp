@@ -164,6 +164,8 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
   std::optional<Error> refuse;                                 // every start
   std::optional<Error> throws;                                 // every start, when it runs already
   std::optional<WallTime> renews;                              // what it is refused for
+  // What a run has used, when it ends: the ledger's to know.
+  std::function<void(const std::string& run, std::int64_t tokens)> spends;
   int untold = 0;  // so many ends can't be told, when they are first asked for
 
   static RunFacts fixes(const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
@@ -258,6 +260,7 @@ class FakeRuns final : public AgentRuns, public FakeOutside {
     facts.run = name;
     run.over = true;
     run.facts = facts;
+    if (spends) spends(name, facts.tokens);
     if (untold > 0 && run.ended) {
       --untold;
       return loop_->post([ended = std::exchange(run.ended, nullptr)] {

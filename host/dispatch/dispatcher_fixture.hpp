@@ -12,6 +12,7 @@
 #include "dispatch/dispatcher_fakes.hpp"
 #include "dispatch/playbook_fixture.hpp"
 #include "store/inline_store.hpp"
+#include "tokens/account_table.hpp"
 
 namespace host::dispatch {
 
@@ -21,6 +22,7 @@ class DispatcherTest : public testing::Test {
   DispatcherTest() {
     forge_.add_repo("org/app", {"bug", "lane/other", "wontfix"}).about.can_push = true;
     set_rules({{"fixer", "limits: { attempts: 2, tokens: 10000 }\n"}});
+    runs_.spends = [this](const std::string& run, std::int64_t tokens) { spend(run, tokens); };
   }
 
   struct Named {
@@ -63,7 +65,17 @@ class DispatcherTest : public testing::Test {
             [this](const std::string& pipeline) -> std::optional<std::string> {
               if (pipeline != paused_) return std::nullopt;
               return "pipeline " + pipeline + " pauses";
-            }};
+            },
+            [this] { return budget_generation_; }};
+  }
+
+  // The ledger has so much more of a run.
+  void spend(const std::string& run, std::int64_t tokens) {
+    store_.run_now([&](Unit& unit) {
+      Account more;
+      more.used.input = Tokens(tokens);
+      add_to_account(unit, account_key(0, Dimension::run, run), more, loop_.clock().wall());
+    });
   }
 
   // A host starts.
@@ -143,6 +155,7 @@ class DispatcherTest : public testing::Test {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::int64_t instance_ = 0;
   std::string paused_;  // a pipeline
+  std::int64_t budget_generation_ = 1;
 };
 
 // Of all that has been: "intake passed, triage passed, ...".

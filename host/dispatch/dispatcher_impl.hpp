@@ -53,7 +53,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     bool verifying = false;     // the host's gates are
     bool reported = false;      // its report may have been begun, also by a host before
     bool for_forge = false;     // it waits for the forge to be back
-    bool for_budget = false;    // it waits for a cap to begin anew
+    std::string caps;           // that its run began under; empty: another host's run
+    std::string waits_under;    // caps that it was refused by and waits for; empty: for none
     bool unfit = false;         // its playbook would not find it when it was found to be stopped
     bool refused = false;       // it waits for somebody to give the host a permission
     int falls = 0;              // failures that may pass, one after another
@@ -128,6 +129,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   // A step, or its run, was cut short by nobody's will: so often, and then it fails.
   void interrupted(Live& live, std::string reason, std::optional<Json> evidence = {});
   void wait(Live& live, std::string reason, Duration delay, std::optional<Json> evidence = {});
+  // From its next wait on it waits for a cap; with the evidence of that.
+  void note_cap(Live& live, Json& evidence);
   void ended(Live& live);
   // Whether `hand` still holds for it.
   [[nodiscard]] bool is_to_go(const Live& live) const;
@@ -143,6 +146,10 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   // One whose playbook or lane is gone: its run's end is waited for, and no commits are taken in.
   void stop_unjudged(Live& live, const std::string& why);
   [[nodiscard]] bool has_place(const Lane& lane) const;
+  // As caps_in_force() for a run of the item.
+  [[nodiscard]] std::string caps_of(const Live& live) const;
+  // Whether it has to be tried anew, since the caps that it waits for are others by now.
+  [[nodiscard]] bool caps_changed(const Live& live) const;
   // Why a run that the lane is for may not start now.
   [[nodiscard]] std::optional<std::string> held(const Lane& lane) const;
   void step(Live& live);
@@ -203,6 +210,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void start_run(Live& live, std::vector<Comment> comments);
   void run_ended(Live& live, Result<RunFacts> facts);
   void not_begun(Live& live, const RunFacts& facts);
+  // Once all that the item has used is known.
+  void spent(Live& live, const RunFacts& facts, const Result<std::int64_t>& tokens);
   void take_in(Live& live, const RunFacts& facts);
   void judge_run(Live& live, const RunFacts& facts, Result<ImportedWork> work);
   // Of a run that has ended, and whose commits can't be taken in now.
@@ -238,6 +247,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   [[nodiscard]] WallTime now() const { return timeline_.now(); }
+  // How long that is from now, by the clock that people see and budgets tell.
+  [[nodiscard]] Duration until(WallTime wall) const { return wall - world_.loop.clock().wall(); }
 
   DispatchWorld world_;
   Log log_;

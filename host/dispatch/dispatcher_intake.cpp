@@ -8,6 +8,7 @@
 #include "dispatch/dispatcher_choice.hpp"
 #include "dispatch/dispatcher_impl.hpp"
 #include "dispatch/dispatcher_reconcile.hpp"
+#include "dispatch/item_account.hpp"
 #include "workspaces/git_name.hpp"
 
 namespace host::dispatch {
@@ -20,6 +21,22 @@ std::pair<std::string, std::int64_t> key_of(std::string repository, std::int64_t
   for (char& c : repository)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return {std::move(repository), number};
+}
+
+// A retry brings no tokens: without any it would end where it begins.
+void require_tokens(Unit& unit, const Item& item, const DispatchRules& rules) {
+  const auto* entry = rules.find(item.playbook);
+  if (entry == nullptr) return;
+  const auto most = entry->playbook->limits.tokens;
+  const auto used = tokens_of_item(unit, item.id);
+  if (used < most) return;
+  throw Error(Code::conflict,
+              fmt::format("item {} has used {} tokens, and playbook {} gives an item {} "
+                          "(limits.tokens), retries included",
+                          item.id.value(), used, item.playbook, most),
+              fmt::format("Raise limits.tokens there and retry, or begin a new item: timmy-host "
+                          "playbooks dispatch {} {}.",
+                          item.repository, item.number));
 }
 
 }  // namespace
@@ -182,11 +199,12 @@ void Dispatcher::Impl::admit(Item item, Reply<Item> reply) {
 
 void Dispatcher::Impl::reopen(ItemId id, bool by_person, Reply<Item> reply) {
   world_.store.run(
-      [id, by_person, at = now()](Unit& unit) {
+      [id, by_person, rules = rules_, at = now()](Unit& unit) {
         auto item = read_item(unit, id);
         if (item.live() || item.at.state == ItemState::done)
           throw Error(Code::conflict, fmt::format("item {} is {}, not declined, failed or stopped",
                                                   id.value(), name(item.at.state)));
+        if (by_person) require_tokens(unit, item, *rules);
         item.due = at;
         // Who orders it has seen its labels.
         if (by_person) item.matched = false, item.source = kByOperator;

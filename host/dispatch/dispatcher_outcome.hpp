@@ -15,6 +15,8 @@ struct Outcome {
   std::string feedback;  // for the agent's next attempt
   bool counts = false;   // an attempt is used up
   Duration delay{};      // before the next one
+  bool pauses = false;   // one of its pauses is used up
+  bool for_cap = false;  // it waits for a cap to begin anew
 };
 
 struct OutcomeTerms {
@@ -22,11 +24,14 @@ struct OutcomeTerms {
   Duration rate_limit_pause = std::chrono::minutes(5);
   Duration longest_rate_limit_pause = std::chrono::hours(4);
   int most_rate_limits = 10;
-  Duration not_started_pause = std::chrono::minutes(1);
-  WallTime now{};
+  int most_cap_pauses = 30;
+  // Of a run that was not started; and the least for a cap.
+  Duration least_pause = std::chrono::minutes(1);
+  WallTime now{};  // by the clock of RunFacts::renews
 };
 
 // Of an attempt that has ended, by facts alone: how it ended, and what came in of its commits.
+// Item::tokens is with what it used.
 // `refused`: why they could not be taken in, if it is the work's fault. That the agent ended well
 // is no reason to pass, nor that it ended badly one to throw its commits away: verify looks at
 // them.

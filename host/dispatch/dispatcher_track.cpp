@@ -3,9 +3,12 @@
 // The gates track and verify: an agent works, its commits come in, the host's checks judge them.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/failpoint.hpp"
 #include "dispatch/dispatcher_facts.hpp"
 #include "dispatch/dispatcher_impl.hpp"
+#include "dispatch/item_account.hpp"
 
 namespace host::dispatch {
 
@@ -57,6 +60,7 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
   // Its name is on the disk before anything of it exists.
   live.item.run = run_name(live.item.id, ++live.item.runs);
   live.item.run_open = true;
+  live.caps = caps_of(live);
   keep(live, [this, comments = std::move(comments)](Live& at) {
     TIMMY_FAILPOINT("dispatch.run_named");
     // Nothing was started, so nothing has to be taken in.
@@ -93,15 +97,35 @@ void Dispatcher::Impl::run_ended(Live& live, Result<RunFacts> facts) {
   if (facts.value().not_begun) return not_begun(live, facts.value());
   // The host is ending, and its successor deals with it.
   if (drained_) return void(break_off(live));
-  take_in(live, facts.value());
+  // Its calls are settled by now.
+  world_.store.read([id = live.item.id](Unit& unit) { return tokens_of_item(unit, id); },
+                    whatever<std::int64_t>(live, [this, facts = std::move(facts).value()](
+                                                     Live& at, const Result<std::int64_t>& tokens) {
+                      spent(at, facts, tokens);
+                    }));
+}
+
+void Dispatcher::Impl::spent(Live& live, const RunFacts& facts,
+                             const Result<std::int64_t>& tokens) {
+  if (!tokens.ok()) {
+    if (break_off(live)) return;
+    return wait(live,
+                fmt::format("what run {} has used can't be told yet: {}", live.item.run,
+                            tokens.error().message()),
+                settings_.retry_after);
+  }
+  live.item.tokens = tokens.value();
+  take_in(live, facts);
 }
 
 void Dispatcher::Impl::not_begun(Live& live, const RunFacts& facts) {
   live.item.run_open = false;
   if (break_off(live)) return;
   if (!facts.renews) return fall(live, *facts.not_begun);
-  live.for_budget = true;
-  wait(live, facts.not_begun->message(), *facts.renews - now());
+  Json evidence = Json::object();
+  note_cap(live, evidence);
+  wait(live, facts.not_begun->message(), std::max(until(*facts.renews), settings_.retry_after),
+       std::move(evidence));
 }
 
 void Dispatcher::Impl::take_in(Live& live, const RunFacts& facts) {
@@ -133,22 +157,20 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
   }
   live.item.run_open = false;
   Json evidence{{"run", to_json(facts)}, {"work", to_json(came)}};
-  if (!live.item.stop.empty()) {
-    live.item.tokens += facts.tokens;
+  if (!live.item.stop.empty())
     return commit(live, Move::stop, {.reason = live.item.stop, .evidence = std::move(evidence)});
-  }
   OutcomeTerms terms;
   terms.rate_limit_pause = settings_.rate_limit_pause;
   terms.longest_rate_limit_pause = settings_.longest_rate_limit_pause;
   terms.most_rate_limits = settings_.most_rate_limits;
-  terms.not_started_pause = settings_.retry_after;
-  terms.now = now();
+  terms.most_cap_pauses = settings_.most_cap_pauses;
+  terms.least_pause = settings_.retry_after;
+  terms.now = world_.loop.clock().wall();
   const auto outcome = outcome_of_run(live.item, *live.playbook, facts, came, refused, terms);
-  live.item.tokens += facts.tokens;
   // What its agent was through with by then is no other one's to do again.
   if (live.hand && outcome.move != Move::pass) return hand_on(live, std::move(evidence));
-  live.for_budget = outcome.move == Move::wait && facts.renews;
-  if (facts.how == RunEnd::rate_limited && !live.for_budget) ++live.item.rate_limits;
+  live.item.rate_limits += outcome.pauses;
+  if (outcome.for_cap) note_cap(live, evidence);
   // Of a run that ended with the host before, that host's end is what counts, and has counted.
   if (outcome.move == Move::interrupt && live.started_here)
     return interrupted(live, outcome.reason, std::move(evidence));
@@ -157,7 +179,6 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
 
 void Dispatcher::Impl::stop_with_clone(Live& live, const RunFacts& facts, const std::string& why) {
   live.item.run_open = false;
-  live.item.tokens += facts.tokens;
   commit(live, Move::stop,
          {.reason = fmt::format("{}; what its agent did last is in its clone only: {}",
                                 live.item.stop, why),

@@ -144,7 +144,9 @@ std::optional<GateVerdict> verdict_of(Move move) noexcept {
 
 std::string Item::subject() const { return fmt::format("{}#{}", repository, number); }
 
-std::string run_name(ItemId item, int run) { return fmt::format("d{}.{}", item.value(), run); }
+std::string run_prefix(ItemId item) { return fmt::format("d{}.", item.value()); }
+
+std::string run_name(ItemId item, int run) { return run_prefix(item) + std::to_string(run); }
 
 std::optional<ItemId> item_of_run(std::string_view run) {
   const auto dot = run.find('.');

@@ -110,14 +110,15 @@ struct Item {
   WallTime due{};             // not before
   std::string stop;           // why a person wants it stopped; empty: nobody does. ask_stop()
 
-  std::string run;          // of the attempt under way, or the last; see run_name()
-  bool run_open = false;    // it was started, and what became of it is not dealt with yet
-  int runs = 0;             // started, whatever became of them
-  int attempts = 0;         // of these, those that count; see Playbook::limits
-  int interruptions = 0;    // by ends of a host while a step was under way, and by lost runs
-  int rate_limits = 0;      // runs that ended because they were rate-limited
-  std::int64_t tokens = 0;  // spent since it was last opened
-  std::string feedback;     // what the gates said of the last attempt, for the next; bounded
+  std::string run;        // of the attempt under way, or the last; see run_name()
+  bool run_open = false;  // it was started, and what became of it is not dealt with yet
+  int runs = 0;           // started, whatever became of them
+  int attempts = 0;       // of these, those that count; see Playbook::limits
+  int interruptions = 0;  // by ends of a host while a step was under way, and by lost runs
+  int rate_limits = 0;    // pauses: runs that ended since a server or a cap made them wait
+  // That all its runs have taken, by the ledger at the last write of the row; a write sets it.
+  std::int64_t tokens = 0;
+  std::string feedback;  // what the gates said of the last attempt, for the next; bounded
 
   std::string branch;       // for its commits, at the host and at the forge; from track on
   std::string base_branch;  // likewise
@@ -142,6 +143,8 @@ struct Item {
   [[nodiscard]] std::string subject() const;
 };
 
+// "d12.": what the names of all runs of the item begin with, and of no other's.
+[[nodiscard]] std::string run_prefix(ItemId item);
 // "d12.3": item and number of the run, in letters that fit a file's name; not as a job's run.
 [[nodiscard]] std::string run_name(ItemId item, int run);
 // The item of such a name; nothing: it is none.

@@ -40,6 +40,10 @@ ItemAccount account_of_item(Unit& unit, const Item& item) {
   return account;
 }
 
+std::int64_t tokens_of_item(Unit& unit, ItemId item) {
+  return taken_by_runs(unit, run_prefix(item)).count();
+}
+
 std::vector<OwnCap> caps_of_run(const Playbook& playbook, const Lane& lane,
                                 std::int64_t tokens_left) {
   std::vector<OwnCap> caps;

@@ -25,6 +25,9 @@ struct ItemAccount {
 // Of one run, and of all of an item's. Store thread.
 [[nodiscard]] ItemAccount account_of_run(Unit& unit, const std::string& run);
 [[nodiscard]] ItemAccount account_of_item(Unit& unit, const Item& item);
+// What limits.tokens bounds: all that the item's runs have taken since it was dispatched, retries
+// and calls under way included. Store thread.
+[[nodiscard]] std::int64_t tokens_of_item(Unit& unit, ItemId item);
 
 // What holds a run of the item besides token_budget.json, before anything is spent: what is left of
 // the playbook's limits.tokens, `tokens_left`, and the lane's budget.

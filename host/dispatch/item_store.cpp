@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/failpoint.hpp"
 #include "base/utf8.hpp"
+#include "dispatch/item_account.hpp"
 #include "store/unit.hpp"
 
 namespace host::dispatch {
@@ -102,6 +103,7 @@ void take_claim(Unit& unit, const Item& item, WallTime now) {
 void write_row(Unit& unit, Item& item, WallTime now) {
   const auto before = item.revision++;
   item.updated = now;
+  item.tokens = tokens_of_item(unit, item.id);
   cut_text(item.title, kTitleBytes);
   cut_text(item.reason, kReasonBytes);
   cut_text(item.feedback, kFeedbackBytes);
@@ -157,7 +159,6 @@ void open_again(Item& item) {
   item.ended.reset();
   item.rearmed = false;
   item.attempts = item.interruptions = item.rate_limits = 0;
-  item.tokens = 0;
   item.feedback.clear();
   item.lane.clear();
   item.stop.clear();

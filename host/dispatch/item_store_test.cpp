@@ -71,7 +71,7 @@ TEST_F(ItemStore, KeepsAllOfAnItem) {
   item.due = now() + hours(1);
   item.run = "1.2";
   item.run_open = true;
-  item.runs = 2, item.attempts = 1, item.interruptions = 3, item.tokens = 5;
+  item.runs = 2, item.attempts = 1, item.interruptions = 3;
   item.rate_limits = 6;
   item.feedback = "mend it";
   item.base_branch = "main";

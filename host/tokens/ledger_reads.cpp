@@ -157,6 +157,18 @@ std::optional<AccountTotal> find_account(Unit& unit, std::int64_t day, Dimension
   return row.step() ? std::optional(total_of(row)) : std::nullopt;
 }
 
+Tokens taken_by_runs(Unit& unit, std::string_view prefix) {
+  std::string behind(prefix);
+  ++behind.back();
+  auto& row = unit.query(
+      "SELECT coalesce(sum(settled + held + reserved), 0) FROM accounts WHERE day = 0 AND "
+      "dimension = ? AND name >= ? AND name < ?",
+      name(Dimension::run), prefix, behind);
+  const Tokens taken(row.step() ? row.integer(0) : 0);
+  row.reset();
+  return taken;
+}
+
 SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from, int limit) {
   std::set<std::string> names;
   int looked = 0;

@@ -56,6 +56,10 @@ struct SpenderTotals {
 [[nodiscard]] std::optional<AccountTotal> find_account(Unit& unit, std::int64_t day,
                                                        Dimension dimension, std::string_view name);
 
+// What all runs have taken whose names begin with `prefix`: used, held by their calls and reserved.
+// REQUIRES: !prefix.empty()
+[[nodiscard]] Tokens taken_by_runs(Unit& unit, std::string_view prefix);
+
 // Issues or runs that spent since the day `from`, by all that each has ever spent, most first.
 // Looks at the newest 20,000 calls at most.
 [[nodiscard]] SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from,

@@ -123,6 +123,20 @@ TEST_F(LedgerReadsTest, TotalsOfSeveralDaysAreAddedUpByName) {
   EXPECT_FALSE(one.cut);
 }
 
+TEST_F(LedgerReadsTest, RunsOfOnePrefixAreAddedUpWithWhatTheyHoldAndNoOthers) {
+  add_account(0, "run", "d1.1", 100);
+  add_account(0, "run", "d1.20", 30);
+  for (const char* other : {"d1", "d1/1", "d10.1", "d2.1", "e1.1"}) add_account(0, "run", other, 7);
+  add_account(0, "issue", "d1.1", 7);
+  store_.run_now(
+      [](Unit& unit) { unit.run("UPDATE accounts SET held=5, reserved=1 WHERE name='d1.20'"); });
+  EXPECT_EQ(read([](Unit& unit) { return taken_by_runs(unit, "d1."); }), Tokens(136));
+  EXPECT_EQ(read([](Unit& unit) { return taken_by_runs(unit, "d3."); }), Tokens(0));
+  EXPECT_THAT(plan("SELECT sum(settled) FROM accounts WHERE day = 0 AND dimension = 'run' AND name "
+                   ">= 'd1.' AND name < 'd1/'"),
+              ::testing::HasSubstr("name>? AND name<?"));
+}
+
 TEST_F(LedgerReadsTest, OfYearsWithManyNamesTheLatestDaysAreLookedAtAndThatIsSaid) {
   store_.run_now([](Unit& unit) {
     unit.run(

@@ -51,8 +51,13 @@ struct RunSigns {
   // A model has answered it, or gone on with a stream of which it takes the pieces. Told some times
   // a second at most, of any number of them.
   std::function<void()> answered;
-  // The ledger has refused it a call: which cap it was, and how much is left of that.
-  std::function<void(const Error&)> refused;
+  // The ledger has refused it a call: which cap it was, and how much is left of that; or, as
+  // Error{unavailable}, that it grants nothing now. `others`: other calls of the run are with a
+  // model.
+  std::function<void(const Error&, bool others)> refused;
+  // Between a refusal and the next answer: the first of its calls goes to a model, or the last that
+  // was with one has ended.
+  std::function<void(bool)> with_model;
 };
 
 struct RunTerms {
@@ -61,7 +66,7 @@ struct RunTerms {
   std::optional<std::string> model;  // the only one that it may ask for
   Tokens reservation;                // 0: none ahead, each call asks the caps anew
   std::vector<OwnCap> caps = {};     // of the run's own, as long as it is open
-  RunSigns signs = {};               // either may be empty
+  RunSigns signs = {};               // each may be empty
 };
 
 // What a run is given.

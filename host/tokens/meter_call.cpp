@@ -49,13 +49,29 @@ ServerResponse error_answer(const WireError& error, bool charged) {
 }
 
 void RunSignals::answered(MonotonicTime now) {
-  if (!signs_.answered || (told_ && now - *told_ < kAnswersToldEvery)) return;
+  const bool is_news =
+      std::exchange(refused_, false) || !told_ || now - *told_ >= kAnswersToldEvery;
+  if (!signs_.answered || !is_news) return;
   told_ = now;
   post_(signs_.answered);
 }
 
 void RunSignals::refused(const Error& why) {
-  if (signs_.refused) post_([tell = signs_.refused, why] { tell(why); });
+  refused_ = true;
+  if (signs_.refused)
+    post_([tell = signs_.refused, why, others = with_model_ > 0] { tell(why, others); });
+}
+
+void RunSignals::forwarded() {
+  if (with_model_++ == 0) tell_with_model(true);
+}
+
+void RunSignals::returned() {
+  if (--with_model_ == 0) tell_with_model(false);
+}
+
+void RunSignals::tell_with_model(bool any) {
+  if (refused_ && signs_.with_model) post_([tell = signs_.with_model, any] { tell(any); });
 }
 
 MeterCall::MeterCall(const MeterParts& parts, CallTerms terms, PreparedCall call,
@@ -72,8 +88,9 @@ void MeterCall::answer_in_time() {
 }
 
 void MeterCall::start(std::function<void()> ended) {
+  left_ = nullptr;
+  if (state_ == State::ended) return ended();
   ended_ = std::move(ended);
-  if (gone_ || cut_) return end(std::nullopt);
   state_ = State::holding;
   try {
     authorization_ = parts_.keys->authorization(*terms_.route).value_or("");
@@ -94,7 +111,8 @@ void MeterCall::held(Result<Hold> hold) {
   if (!hold.ok()) {
     parts_.log.debug("run {}: {}", terms_.run, hold.error().what());
     const auto why = hold_error(hold.error());
-    if (why.code == "insufficient_quota") terms_.signals->refused(hold.error());
+    if (why.code == "insufficient_quota" || hold.error().code() == Code::unavailable)
+      terms_.signals->refused(hold.error());
     return refuse(why);
   }
   hold_ = hold.value();
@@ -104,6 +122,7 @@ void MeterCall::held(Result<Hold> hold) {
 
 void MeterCall::forward() {
   state_ = State::forwarded;
+  terms_.signals->forwarded();
   HttpRequest request;
   request.method = "POST";
   request.url = upstream_url(
@@ -273,6 +292,7 @@ void MeterCall::refuse(const WireError& why) {
 
 void MeterCall::client_gone() {
   gone_ = true;
+  if (state_ == State::waiting) end(std::nullopt);
   if (state_ == State::forwarded) end(settlement_of({.sent = *sent_}));
   if (state_ == State::streaming) end(watch_->settlement());
 }
@@ -290,9 +310,11 @@ void MeterCall::cut(const WireError& why) {
 // Without a hold there is nothing to tell the ledger.
 void MeterCall::end(std::optional<Settlement> settlement) {
   if (state_ == State::ended) return;
-  state_ = State::ended;
+  const auto was = std::exchange(state_, State::ended);
   late_.cancel();
   body_.reset();
+  if (was == State::forwarded || was == State::streaming) terms_.signals->returned();
+  if (const auto left = std::exchange(left_, nullptr)) left();
   auto ended = std::exchange(ended_, nullptr);
   if (!hold_) return ended ? ended() : void();
   end_hold(*parts_.ledger, hold_->id, settlement,
@@ -307,6 +329,7 @@ void MeterCall::abandon() {
   late_.cancel();
   body_.reset();
   give_ = nullptr;
+  left_ = nullptr;
   ended_ = nullptr;
 }
 

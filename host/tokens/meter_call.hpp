@@ -43,11 +43,18 @@ class RunSignals {
   // Cheap: a stream calls it for each piece.
   void answered(MonotonicTime now);
   void refused(const Error& why);
+  // A call leaves for the model, and is over.
+  void forwarded();
+  void returned();
 
  private:
+  void tell_with_model(bool any);
+
   RunSigns signs_;
   std::function<void(std::function<void()>)> post_;
   std::optional<MonotonicTime> told_;  // of an answer
+  bool refused_ = false;               // no answer since
+  std::size_t with_model_ = 0;         // calls
 };
 
 // Of one run, as long as it is open.
@@ -75,6 +82,8 @@ class MeterCall final : public std::enable_shared_from_this<MeterCall> {
 
   // From now on it has MeterOptions::answer_time until it is answered, or streams; then it is cut.
   void answer_in_time();
+  // Until its turn comes; `left` is called, once, where it is over before that.
+  void wait(std::function<void()> left) { left_ = std::move(left); }
   // Its turn has come. `ended` is called once, when the call is settled.
   void start(std::function<void()> ended);
   // Nobody waits for the answer any more.
@@ -110,6 +119,7 @@ class MeterCall final : public std::enable_shared_from_this<MeterCall> {
   CallTerms terms_;
   PreparedCall call_;
   HttpServer::Respond respond_;
+  std::function<void()> left_;
   std::function<void()> ended_;
   Timer late_;
   State state_ = State::waiting;

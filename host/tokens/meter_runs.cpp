@@ -142,14 +142,15 @@ void MeterRuns::ended(const RunPointer& run, std::list<std::shared_ptr<MeterCall
     forget(*run);
     return std::exchange(run->closed, [] {})();
   }
+  // Not from inside: a long queue of calls that are refused at once would be as deep a stack.
+  if (!run->waiting.empty()) loop_.post([this, run] { start_next(run); });
+}
+
+void MeterRuns::start_next(const RunPointer& run) {
   if (run->waiting.empty() || run->calls.size() >= options_.calls_of_run) return;
   const auto next = run->waiting.front();
   run->waiting.pop_front();
-  // Not from inside: a long queue of clients that have gone would be as deep a stack.
-  loop_.post([this, run, next] {
-    if (run->closed) return next->cut(kClosed);
-    start(run, next);
-  });
+  start(run, next);
 }
 
 MeterRuns::RunPointer MeterRuns::whose(const ServerRequest& request) const {
@@ -215,10 +216,13 @@ void MeterRuns::answer_call(const RunPointer& run, ModelCallKind kind, ServerReq
       if (const auto waiting = weak.lock()) waiting->client_gone();
     });
     call->answer_in_time();
-    if (run->calls.size() >= options_.calls_of_run)
-      run->waiting.push_back(call);
-    else
-      start(run, call);
+    // Also where one that waits longer is about to start.
+    if (run->calls.size() < options_.calls_of_run && run->waiting.empty()) return start(run, call);
+    run->waiting.push_back(call);
+    call->wait([waiting = std::weak_ptr(run), left = call.get()] {
+      if (const auto in = waiting.lock())
+        std::erase_if(in->waiting, [left](const auto& each) { return each.get() == left; });
+    });
   } catch (const Error& error) {
     log_.info("run {}: refused: {}", run->opening.id, error.what());
     respond(error_answer(request_error(error)));

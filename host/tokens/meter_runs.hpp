@@ -92,6 +92,8 @@ class MeterRuns {
   [[nodiscard]] RunPointer whose(const ServerRequest& request) const;
   void start(const RunPointer& run, const std::shared_ptr<MeterCall>& call);
   void ended(const RunPointer& run, std::list<std::shared_ptr<MeterCall>>::iterator call);
+  // The one that has waited longest, if there is room.
+  void start_next(const RunPointer& run);
   [[nodiscard]] MeterParts parts() const;
 
   boost::asio::io_context context_;

@@ -20,7 +20,11 @@ class MeterSignsTest : public MeterTest {
     terms.route = "main";
     terms.caps = {{Dimension::run, Tokens(300), "its own cap", "Raise it."}};
     terms.signs = {.answered = [this] { ++answers_; },
-                   .refused = [this](const Error& why) { refusals_.push_back(why.message()); }};
+                   .refused =
+                       [this](const Error& why, bool others) {
+                         refusals_.push_back(why.message() + (others ? ", not its only call" : ""));
+                       },
+                   .with_model = [this](bool any) { with_model_.push_back(any); }};
     std::optional<Result<MeteredRun>> opened;
     meter_->open_run(terms, [&](Result<MeteredRun> run) { opened = std::move(run); });
     run_until(context_, [&] { return opened.has_value(); });
@@ -41,6 +45,7 @@ class MeterSignsTest : public MeterTest {
 
   int answers_ = 0;
   std::vector<std::string> refusals_;
+  std::vector<bool> with_model_;
 };
 
 TEST_F(MeterSignsTest, AnAnswerIsTold) {
@@ -83,11 +88,60 @@ TEST_F(MeterSignsTest, ThatTheLedgerRefusesItIsToldAndWhy) {
   EXPECT_THAT(refusals_, ElementsAre("its own cap has 3 tokens left"));
 }
 
-TEST_F(MeterSignsTest, ALedgerThatCannotWriteRefusesNothing) {
+TEST_F(MeterSignsTest, ThatALedgerCannotWriteIsToldAsWell) {
   ledger_.refusal = Error(Code::unavailable, "the disk is full");
   exchange(request(chat()));
   close_run();
-  EXPECT_THAT(refusals_, IsEmpty());
+  EXPECT_THAT(refusals_, ElementsAre("the disk is full"));
+}
+
+TEST_F(MeterSignsTest, ARefusalSaysWhetherAnotherCallIsWithAModelAndThenWhenNoneIsAnyMore) {
+  std::optional<Peer> busy;
+  upstream_.set_script([&](const Request&, const Peer& peer) { busy = peer; });
+  const auto first = client();
+  first->say(request(chat()));
+  run_until(context_, [&] { return busy.has_value(); });
+  EXPECT_THAT(with_model_, IsEmpty());
+  ledger_.refusal = Error(Code::rate_limited, "3 tokens are left");
+  exchange(request(chat()));
+  run_until(context_, [&] { return !refusals_.empty(); });
+  EXPECT_THAT(refusals_, ElementsAre("3 tokens are left, not its only call"));
+  // It ends without an answer.
+  busy->say(http_reply(R"({"error": {"message": "overloaded"}})", 503));
+  run_until(context_, [&] { return with_model_ == std::vector<bool>{false}; });
+  ledger_.refusal.reset();
+  const auto second = client();
+  second->say(request(chat()));
+  run_until(context_, [&] { return with_model_ == std::vector<bool>{false, true}; });
+  EXPECT_EQ(answers_at_its_end(), 0);
+}
+
+TEST_F(MeterSignsTest, WhileNothingIsRefusedNobodyIsToldOfCalls) {
+  exchange(request(chat()));
+  ledger_.refusal = Error(Code::rate_limited, "3 tokens are left");
+  exchange(request(chat()));
+  ledger_.refusal.reset();
+  exchange(request(chat()));
+  exchange(request(chat()));
+  close_run();
+  // Of the call that was answered after the refusal alone.
+  EXPECT_THAT(with_model_, ElementsAre(true));
+  EXPECT_THAT(refusals_, ElementsAre("3 tokens are left"));
+}
+
+TEST_F(MeterSignsTest, AnAnswerAfterARefusalIsToldHoweverSoonItComes) {
+  std::optional<Peer> upstream;
+  upstream_.set_script([&](const Request&, const Peer& peer) {
+    peer.say(stream_head() + piece("one "));
+    upstream = peer;
+  });
+  const auto peer = client();
+  peer->say(request(streamed()));
+  run_until(context_, [&] { return answers_ == 1; });
+  ledger_.refusal = Error(Code::rate_limited, "3 tokens are left");
+  exchange(request(chat()));
+  upstream->say(piece("two "));
+  run_until(context_, [&] { return answers_ == 2; });
 }
 
 TEST_F(MeterSignsTest, ItsCapsGoWithEachCall) {

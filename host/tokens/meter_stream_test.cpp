@@ -54,6 +54,34 @@ TEST_F(MeterStreamTest, UsageIsAskedForAndHiddenFromWhoDidNotAsk) {
   EXPECT_THAT(asked, HasSubstr(R"("prompt_tokens":11)"));
 }
 
+// OpenAI's pieces say so in all but the last one; some servers begin with one that has no choice,
+// and tells of their filters.
+TEST_F(MeterStreamTest, UsageThatIsNullIsNone) {
+  const auto said = [](const Json& choices) {
+    return event({{"id", "c1"},
+                  {"model", "small-1"},
+                  {"choices", choices},
+                  {"filters", "passed"},
+                  {"usage", nullptr}});
+  };
+  const Json hi{{{"index", 0}, {"delta", {{"content", "hi"}}}, {"finish_reason", nullptr}}};
+  const Json end{{{"index", 0}, {"delta", Json::object()}, {"finish_reason", "stop"}}};
+  say(said(Json::array()) + said(hi) + said(end) + usage_piece(11, 2) + stream_end());
+  const auto heard = exchange(request(streamed()));
+  settle();
+  EXPECT_EQ(charge(), "meter 11+2");
+  std::size_t pieces = 0;
+  for (auto at = heard.find("filters"); at != heard.npos; at = heard.find("filters", at + 1))
+    ++pieces;
+  EXPECT_EQ(pieces, 3U) << heard;
+  EXPECT_THAT(heard, Not(HasSubstr("prompt_tokens")));
+  // Without the last one nothing is known.
+  say(said(hi) + said(end) + stream_end());
+  exchange(request(streamed()));
+  settle(2);
+  EXPECT_EQ(charge(1), "hold");
+}
+
 TEST_F(MeterStreamTest, AStreamIsKnownByItsTypeHoweverThatIsWritten) {
   upstream_.set_script([](const Request&, const Peer& peer) {
     peer.say(

@@ -388,6 +388,53 @@ TEST_F(MeterTest, CallsAboveTheRunsShareWaitForTheirTurn) {
   run_until(context_, [&] { return busy.size() == 3; });
 }
 
+TEST_F(MeterTest, WhoGoesWhileItWaitsLeavesItsPlaceToOthers) {
+  MeterOptions options;
+  options.calls_of_run = 1;
+  options.waiting_of_run = 2;
+  begin(options);
+  std::vector<Peer> busy;
+  upstream_.set_script([&](const Request&, const Peer& peer) { busy.push_back(peer); });
+  const auto first = client();
+  first->say(request(chat()));
+  run_until(context_, [&] { return busy.size() == 1; });
+  const auto has_no_place = [&] {
+    return exchange(request("{}")).find("rate_limit_exceeded") != std::string::npos;
+  };
+  // Not one more than there is room for.
+  std::vector<std::unique_ptr<RawClient>> gone;
+  while (gone.size() < 2) {
+    gone.push_back(client());
+    gone.back()->say(request(chat()));
+  }
+  run_until(context_, has_no_place);
+  gone.clear();
+  const auto last = client();
+  run_until(context_, [&] { return !has_no_place(); });
+  last->say(request(chat({{"user", "the last one"}})));
+  busy[0].say(http_reply(to_text(completion("hi", 10, 5))));
+  run_until(context_, [&] { return busy.size() == 2; });
+  EXPECT_THAT(upstream_.requests().back().body, HasSubstr("the last one"));
+  EXPECT_EQ(ledger_.asked.size(), 2U) << "nothing is held for who has gone";
+}
+
+TEST_F(MeterTest, ACallThatWaitedTooLongLeavesItsPlaceToOthers) {
+  MeterOptions options;
+  options.calls_of_run = 1;
+  options.waiting_of_run = 1;
+  options.answer_time = std::chrono::milliseconds(700);
+  begin(options);
+  upstream_.set_script([](const Request&, const Peer& peer) {
+    peer.say(stream_head() + piece("one "));  // a stream is no answer that is late
+  });
+  const auto first = client();
+  first->say(request(streamed()));
+  run_until(context_, [&] { return first->heard("one "); });
+  EXPECT_THAT(exchange(request(chat())), HasSubstr("call_timeout"));
+  EXPECT_THAT(exchange(request(chat())), HasSubstr("call_timeout")) << "it had a place to wait";
+  EXPECT_EQ(ledger_.asked.size(), 1U);
+}
+
 TEST_F(MeterTest, ClosingARunCutsItsCallsAndSettlesThemFirst) {
   upstream_.set_script([](const Request&, const Peer&) {});
   const auto peer = client();

@@ -201,7 +201,9 @@ StreamWatch::Verdict StreamWatch::take(std::string_view data) {
                     std::to_string(terms_.hold.output.count()) +
                     " output tokens that were held for it"});
   const auto* choices = choices_of(piece);
-  const bool extra = choices != nullptr && choices->empty() && piece.contains("usage");
+  const auto usage = piece.find("usage");
+  const bool tells_usage = usage != piece.end() && !usage->is_null();
+  const bool extra = choices != nullptr && choices->empty() && tells_usage;
   return {!extra || terms_.usage_wanted, false, std::nullopt};
 }
 
