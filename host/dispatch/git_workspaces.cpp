@@ -162,13 +162,14 @@ void answer(const GitWorld& world, const Error& error, Reply<T> reply) {
 
 }  // namespace
 
-workspaces::DiskLimits disk_limits(const Lanes& lanes) {
+workspaces::DiskLimits disk_limits(const CloneSettings& settings, const Lanes& lanes) {
   constexpr std::size_t kClonesOfOne = 4;
   std::size_t agents = 0;
   for (const auto& [name, lane] : lanes.by_name)
     agents += static_cast<std::size_t>(lane.concurrency);
   workspaces::DiskLimits limits;
-  limits.clones = std::max(limits.clones, agents * kClonesOfOne);
+  limits.clones = std::max(static_cast<std::size_t>(settings.most), agents * kClonesOfOne);
+  limits.clone_bytes = settings.bytes;
   return limits;
 }
 

@@ -33,7 +33,7 @@ TEST(Lanes, TheMoreAgentsTheyLetWorkTheMoreClonesThereMayBe) {
     Lanes lanes;
     lanes.by_name["a"].concurrency = first;
     lanes.by_name["b"].concurrency = second;
-    return disk_limits(lanes).clones;
+    return disk_limits({.most = 64, .bytes = 1}, lanes).clones;
   };
   EXPECT_EQ(clones(1, 1), 64U);
   EXPECT_EQ(clones(10, 30), 160U);
