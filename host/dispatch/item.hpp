@@ -163,11 +163,20 @@ inline constexpr std::size_t kFeedbackBytes = std::size_t{16} << 10;
 inline constexpr std::size_t kEvidenceBytes = std::size_t{64} << 10;  // as text
 
 // As it may be kept: an object of at most kEvidenceBytes. What is more is cut, its longest texts
-// and lists first, and "cut": true says so.
+// and lists first, and "cut": true says so. What later gates go by stays whole, but for what a
+// verdict's checks show; where even that does not fit, the object there has "cut": true, and is not
+// to be gone by (whole_evidence()).
 [[nodiscard]] Json bounded_evidence(Json evidence);
+// What later gates go by: facts of a run, and a verdict.
+inline constexpr const char* kRunEvidence = "run";
+inline constexpr const char* kVerdictEvidence = "verdict";
+
 
 // For --json and the admin API.
 [[nodiscard]] Json to_json(const Item& item);
+// That object of a visit's evidence; nothing: there is none. Throws Error{too_large} where it is
+// not whole.
+[[nodiscard]] std::optional<Json> whole_evidence(const GateVisit& visit, const char* key);
 [[nodiscard]] Json to_json(const GateVisit& visit);
 
 }  // namespace host::dispatch
