@@ -42,7 +42,8 @@ class Preparation {
         limits_(limits) {}
 
   Workspace run() {
-    const auto mirror = world_.git.mirror_of(work_.item.repository);
+    const auto held = world_.git.clones().hold(work_item(work_.item));
+    const auto mirror = world_.git.mirror_of(work_.item);
     fetch(mirror, access_);
     auto clone = world_.git.clones().take(work_item(work_.item));
     if (!clone) clone = make(mirror);
@@ -100,6 +101,7 @@ class Preparation {
   workspaces::DiskLimits limits_;
 };
 
+  const auto held = world.git.clones().hold(work_item(work.item));
 ImportedWork import(const GitWorld& world, const ItemWork& work) {
   auto clone = world.git.clones().find(work_item(work.item));
   if (!clone) return {};
@@ -143,6 +145,7 @@ PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAcces
   throw Error(Code::internal, "a push ended in no known way");
 }
 
+  const auto held = world.git.clones().hold(work_item(item));
 void remove_clean(const GitWorld& world, const Item& item) {
   const auto clone = world.git.clones().find(work_item(item));
   if (!clone) return;

@@ -35,16 +35,16 @@ constexpr std::size_t kMostKeptLines = 5;
 
 std::vector<std::string> kept_lines(const std::vector<workspaces::DiskReport::Kept>& kept) {
   std::vector<std::string> lines;
-  for (const auto& [name, reason] : kept) {
+  for (const auto& [name, reason, subject] : kept) {
     if (lines.size() == kMostKeptLines) {
       lines.push_back(fmt::format("{} more clones of items that have ended are kept",
                                   kept.size() - kMostKeptLines));
       break;
     }
     lines.push_back(fmt::format(
-        "the clone {} is kept, though its item has ended: {}. Take out of it what is of use, and "
-        "remove the folder.",
-        name, reason));
+        "the clone {} of {} is kept, though its item has ended: {}. Take out of it what is of use, "
+        "and remove the folder.",
+        name, subject, reason));
   }
   return lines;
 }

@@ -245,5 +245,18 @@ TEST_F(HousekeepingTest, TwoAtOnceAreOne) {
   EXPECT_EQ(second->error().code(), Code::conflict);
 }
 
+// Its let_go() may be at work in it at this moment.
+TEST_F(HousekeepingTest, ACloneIsNotTouchedWhileAStepHasItInHand) {
+  const auto clone = clone_with_work(12);
+  end_item(add_item(clone), ItemState::done);
+  {
+    const auto step = git_of_host_->clones().hold(clone.record.item);
+    EXPECT_THAT(clear().clones, IsEmpty());
+    EXPECT_TRUE(fs::exists(clone.folder));
+    EXPECT_THAT(housekeeping_->attention(), IsEmpty());
+  }
+  EXPECT_THAT(clear().clones, ElementsAre(clone.name()));
+}
+
 }  // namespace
 }  // namespace host::dispatch

@@ -171,6 +171,12 @@ CloneList Clones::list() const {
 void Clones::save(Clone& clone) const {
   clone.record.used = clock_->wall();
   write_record(clone.folder / "record.json", clone.record);
+std::optional<CloneHold> Clones::hold_unused(const Clone& clone) const {
+  auto held = holds_.try_hold(clone.name());
+  if (held && read_record(clone.folder / "record.json") != clone.record) held.reset();
+  return held;
+}
+
 }
 
 void Clones::remove(const Clone& clone) const {

@@ -22,7 +22,8 @@ struct DiskReport {
   std::vector<std::string> removed;  // clones, by name
   struct Kept {
     std::string name;
-    std::string reason;  // "src/a.c is not committed", "in use"
+    std::string reason;   // "src/a.c is not committed", "in use"
+    std::string subject;  // whose it is: "org/app#12"; empty: that can't be read
   };
   std::vector<Kept> kept;  // that were looked at and could not go
 };
