@@ -60,8 +60,7 @@ class Preparation {
   [[nodiscard]] Clone make(const Mirror& mirror) const {
     const workspaces::DiskRoom room(
         world_.git.clones(),
-        [this](const std::string& repository) { return world_.git.mirror_of(repository); },
-        limits_);
+        [this](const workspaces::WorkItem& item) { return world_.git.mirror_of(item); }, limits_);
     (void)room.make_room(in_use_);
     // Work of an earlier attempt whose clone is gone is gone on from.
     return world_.git.clones().make(mirror, {.item = work_item(work_.item),
@@ -101,8 +100,8 @@ class Preparation {
   workspaces::DiskLimits limits_;
 };
 
-  const auto held = world.git.clones().hold(work_item(work.item));
 ImportedWork import(const GitWorld& world, const ItemWork& work) {
+  const auto held = world.git.clones().hold(work_item(work.item));
   auto clone = world.git.clones().find(work_item(work.item));
   if (!clone) return {};
   const workspaces::ImportLimits limits;
@@ -114,7 +113,7 @@ ImportedWork import(const GitWorld& world, const ItemWork& work) {
                                     .expected = clone->record.imported,
                                     .rules = import_rules(*work.playbook, *work.lane)};
   request.rules.closes = work.item.number;
-  const auto result = import_work(world.git.mirror_of(work.item.repository), request);
+  const auto result = import_work(world.git.mirror_of(work.item), request);
   ImportedWork came;
   came.commits = result.commits;
   for (const auto& problem : result.problems)
@@ -129,7 +128,7 @@ ImportedWork import(const GitWorld& world, const ItemWork& work) {
 }
 
 PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAccess& access) {
-  const auto mirror = world.git.mirror_of(item.repository);
+  const auto mirror = world.git.mirror_of(item);
   const workspaces::GitCredential credential(access.remote.url, access.token);
   workspaces::PushRequest request{
       .head = commit_named(item.sealed), .branch = item.branch, .expected = {}};
@@ -145,12 +144,12 @@ PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAcces
   throw Error(Code::internal, "a push ended in no known way");
 }
 
-  const auto held = world.git.clones().hold(work_item(item));
 void remove_clean(const GitWorld& world, const Item& item) {
+  const auto held = world.git.clones().hold(work_item(item));
   const auto clone = world.git.clones().find(work_item(item));
   if (!clone) return;
   if (clone->record.disposable) return world.git.clones().remove(*clone);
-  const auto state = inspect(world.git.mirror_of(item.repository), *clone);
+  const auto state = inspect(world.git.mirror_of(item), *clone);
   if (!state.clean)
     throw Error(Code::conflict, fmt::format("{}: {}", clone->tree().string(), state.reason),
                 "Look at it; remove the folder when nothing in it is wanted.");
@@ -209,8 +208,7 @@ void GitWorkspaces::seal(ReportOrder order, Reply<std::string> reply) {
                           [world, order, facts, at = world->clock.wall()] {
                             const auto& item = order.work.item;
                             const auto head = commit_named(item.head);
-                            return seal_work(world->git.mirror_of(item.repository), head,
-                                             item.branch,
+                            return seal_work(world->git.mirror_of(item), head, item.branch,
                                              trailer_message(*order.work.playbook, facts, head),
                                              CommitIdentity{}, at)
                                 .text();

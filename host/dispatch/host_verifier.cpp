@@ -13,7 +13,7 @@ namespace {
 WorkVerdict verify_item(const VerifyWorld& world, const ItemWork& work, const ForgeAccess& access,
                         const ItemAccount& account, const ModelRoutes& routes, ItemCage& cage) {
   const auto& item = work.item;
-  const auto mirror = world.git.mirror_of(item.repository);
+  const auto mirror = world.git.mirror_of(item);
   // The base as it is now: what was merged meanwhile counts.
   fetch(mirror, access);
   const auto head = commit_named(item.head);

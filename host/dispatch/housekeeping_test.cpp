@@ -205,7 +205,7 @@ TEST_F(HousekeepingTest, AtTheStartOfALifeWhatAKilledHostLeftInMirrorsGoes) {
 
 // An import of this host may be under way.
 TEST_F(HousekeepingTest, LaterInALifeItIsNotTouched) {
-  (void)git_of_host_->mirror_of(std::string(workspaces::kRepository));
+  (void)git_of_host_->mirror_of(item());
   const auto half = mirror_->quarantines() / "import.x" / "pack";
   workspaces::put(half, "at work");
   (void)clear();

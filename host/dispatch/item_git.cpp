@@ -12,9 +12,11 @@ ItemGit::ItemGit(workspaces::GitSettings settings, std::filesystem::path mirrors
   make_directories(mirrors_, 0700);
 }
 
-workspaces::Mirror ItemGit::mirror_of(const std::string& repository) const {
-  return mirror_named(workspaces::folder_name(repository));
+workspaces::Mirror ItemGit::mirror_of(const workspaces::WorkItem& item) const {
+  return mirror_named(workspaces::folder_name(item.repository, item.repository_id));
 }
+
+workspaces::Mirror ItemGit::mirror_of(const Item& item) const { return mirror_of(work_item(item)); }
 
 workspaces::Mirror ItemGit::mirror_named(const std::string& name) const {
   workspaces::Mirror mirror(git_, mirrors_ / name);
@@ -39,7 +41,7 @@ std::vector<std::string> ItemGit::mirrors() const {
 }
 
 workspaces::WorkItem work_item(const Item& item) {
-  return {item.repository, item.number, item.playbook};
+  return {item.repository, item.number, item.playbook, item.repository_id};
 }
 
 workspaces::WorkItem checked_item(workspaces::WorkItem item) {

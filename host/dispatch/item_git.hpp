@@ -29,7 +29,8 @@ class ItemGit {
 
   // Made where there is none. Before its first use in this life of the host what an earlier one
   // left half done in it is cleared away, which waits for a git of that one's.
-  [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository) const;
+  [[nodiscard]] workspaces::Mirror mirror_of(const workspaces::WorkItem& item) const;
+  [[nodiscard]] workspaces::Mirror mirror_of(const Item& item) const;
   // The names of the mirrors that there are, folder_name() of their repositories; and one of them.
   [[nodiscard]] std::vector<std::string> mirrors() const;
   [[nodiscard]] workspaces::Mirror mirror_named(const std::string& name) const;

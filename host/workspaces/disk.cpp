@@ -43,7 +43,7 @@ std::string DiskRoom::remove(const Clone& clone, Keeping keeping) const {
     const auto held = clones_->hold_unused(clone);
     if (!held) return std::string(kInUse);
     if (keeping == Keeping::work) {
-      const auto state = inspect(mirror_of_(clone.record.item.repository), clone);
+      const auto state = inspect(mirror_of_(clone.record.item), clone);
       if (!state.clean) return state.reason;
     }
     clones_->remove(clone);

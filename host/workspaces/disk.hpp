@@ -41,8 +41,8 @@ struct ClonesInUse {
 // not imported, ever. Blocks; one thread.
 class DiskRoom {
  public:
-  // The mirror of a repository, made if it isn't there.
-  using MirrorOf = std::function<Mirror(const std::string& repository)>;
+  // The mirror of an item's repository, made if it isn't there.
+  using MirrorOf = std::function<Mirror(const WorkItem& item)>;
 
   // `clones` outlives it.
   DiskRoom(const Clones& clones, MirrorOf mirror_of, DiskLimits limits)
