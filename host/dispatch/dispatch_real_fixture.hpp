@@ -79,7 +79,7 @@ class DispatchForReal : public VerifyTest {
               test.state() / "mirrors", test.state() / "clones", test.wall_),
           workspaces({test.store_, test.forge_, git, blocking, cages, test.access(),
                       [this] { return dispatcher ? dispatcher->live() : std::vector<Item>(); },
-                      test.wall_, [] { return workspaces::DiskLimits{}; }}),
+                      test.wall_, [&test] { return test.disk_; }}),
           seen(workspaces, test.forge_),
           runs({test.loop_,
                 test.store_,
@@ -222,6 +222,7 @@ class DispatchForReal : public VerifyTest {
   std::int64_t issue_ = 0;
   WallTime next_day_ = wall_.wall() + std::chrono::hours(12);
   bool passes_meter_ = false;
+  workspaces::DiskLimits disk_;
   std::unique_ptr<Meter> meter_;  // none, unless a test makes it
   std::unique_ptr<Life> life_;
 };

@@ -28,6 +28,14 @@ std::string refusal(const std::string& text) {
   return {};
 }
 
+TEST(Lanes, HostYamlBoundsTheClonesButNeverBelowWhatTheyNeed) {
+  Lanes lanes;
+  lanes.by_name["a"].concurrency = 1;
+  EXPECT_EQ(disk_limits({.most = 7, .bytes = 4096}, lanes).clones, 7U);
+  EXPECT_EQ(disk_limits({.most = 7, .bytes = 4096}, lanes).clone_bytes, 4096U);
+  EXPECT_EQ(disk_limits({.most = 1, .bytes = 4096}, lanes).clones, 4U);
+}
+
 TEST(Lanes, TheMoreAgentsTheyLetWorkTheMoreClonesThereMayBe) {
   const auto clones = [](int first, int second) {
     Lanes lanes;
