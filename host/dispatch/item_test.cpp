@@ -110,12 +110,17 @@ TEST(Item, EvidenceIsBounded) {
   EXPECT_TRUE(bounded_evidence(Json(std::string(100, 'x'))).is_object());
 }
 
+GateVisit visit_with(Gate gate, Json evidence) {
+  GateVisit visit;
+  visit.gate = gate;
+  visit.evidence = bounded_evidence(std::move(evidence));
+  return visit;
+}
+
 TEST(Evidence, WhatLaterGatesGoByStaysWhole) {
   const Json run{{"report", std::string(16'000, 'r')}, {"facts", {{"bypassable", true}}}};
   const Json paths = Json(std::vector<std::string>(200, std::string(1'000, '"')));
-  const GateVisit track{
-      .gate = Gate::track,
-      .evidence = bounded_evidence({{"run", run}, {"work", {{"changed", paths}}}})};
+  const auto track = visit_with(Gate::track, {{"run", run}, {"work", {{"changed", paths}}}});
   EXPECT_LE(to_text(track.evidence).size(), kEvidenceBytes);
   EXPECT_EQ(track.evidence.at("cut"), true);
   EXPECT_EQ(whole_evidence(track, kRunEvidence), run);
@@ -126,9 +131,8 @@ TEST(Evidence, WhatLaterGatesGoByStaysWhole) {
                       {"state", i == 99 ? "failed" : "passed"},
                       {"summary", "ended"},
                       {"evidence", std::string(4'096, 'e')}});
-  const GateVisit verify{
-      .gate = Gate::verify,
-      .evidence = bounded_evidence({{"verdict", {{"checks", checks}, {"notes", Json::array()}}}})};
+  const auto verify =
+      visit_with(Gate::verify, {{"verdict", {{"checks", checks}, {"notes", Json::array()}}}});
   EXPECT_LE(to_text(verify.evidence).size(), kEvidenceBytes);
   const auto verdict = whole_evidence(verify, kVerdictEvidence).value();
   ASSERT_EQ(verdict.at("checks").size(), 100U);
@@ -136,10 +140,9 @@ TEST(Evidence, WhatLaterGatesGoByStaysWhole) {
 }
 
 TEST(Evidence, WhatCouldNotBeKeptWholeIsNotGoneBy) {
-  const GateVisit visit{
-      .gate = Gate::track,
-      .evidence = bounded_evidence(
-          {{"run", {{"report", std::string(70'000, 'r')}, {"facts", {{"bypassable", true}}}}}})};
+  const auto visit = visit_with(
+      Gate::track,
+      {{"run", {{"report", std::string(70'000, 'r')}, {"facts", {{"bypassable", true}}}}}});
   EXPECT_LE(to_text(visit.evidence).size(), kEvidenceBytes);
   try {
     (void)whole_evidence(visit, kRunEvidence);
