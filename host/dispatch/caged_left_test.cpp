@@ -79,6 +79,19 @@ class CagedLeftTest : public testing::Test {
     return met();
   }
 
+  // Of the host's own, until its supervisor has said its last.
+  void run_command(std::optional<Result<runs::RunEnding>>& ended) {
+    blocking_.run(
+        [cages = cages_] {
+          runs::RunSpec spec;
+          spec.id = cages->next_id();
+          spec.arguments = {"/bin/true"};
+          return cages->run(spec, [](std::string_view) { return true; });
+        },
+        Reply<runs::RunEnding>([&](Result<runs::RunEnding> ending) { ended = std::move(ending); }));
+    ASSERT_TRUE(run_until([&] { return runner_.held() == 1; }));
+  }
+
   TestFolder folder_;
   boost::asio::io_context context_;
   SystemClock wall_;
@@ -116,15 +129,7 @@ TEST_F(CagedLeftTest, AnAgentsEndIsToldOnceNothingOfItIsLeft) {
 
 TEST_F(CagedLeftTest, ACommandsEndIsToldOnceNothingOfItIsLeft) {
   std::optional<Result<runs::RunEnding>> ended;
-  blocking_.run(
-      [cages = cages_] {
-        runs::RunSpec spec;
-        spec.id = cages->next_id();
-        spec.arguments = {"/bin/true"};
-        return cages->run(spec, [](std::string_view) { return true; });
-      },
-      Reply<runs::RunEnding>([&](Result<runs::RunEnding> ending) { ended = std::move(ending); }));
-  ASSERT_TRUE(run_until([&] { return runner_.held() == 1; }));
+  run_command(ended);
   EXPECT_FALSE(run_until([&] { return ended.has_value(); }, 300ms));
   EXPECT_TRUE(fs::exists(folder_ / "runs" / "h1.1" / "lock")) << "others look there";
   runner_.free();
@@ -135,15 +140,7 @@ TEST_F(CagedLeftTest, ACommandsEndIsToldOnceNothingOfItIsLeft) {
 
 TEST_F(CagedLeftTest, AHostThatStopsWaitsForNothing) {
   std::optional<Result<runs::RunEnding>> ended;
-  blocking_.run(
-      [cages = cages_] {
-        runs::RunSpec spec;
-        spec.id = cages->next_id();
-        spec.arguments = {"/bin/true"};
-        return cages->run(spec, [](std::string_view) { return true; });
-      },
-      Reply<runs::RunEnding>([&](Result<runs::RunEnding> ending) { ended = std::move(ending); }));
-  ASSERT_TRUE(run_until([&] { return runner_.held() == 1; }));
+  run_command(ended);
   (void)run_until([] { return false; }, 100ms);
   cages_->close();
   ASSERT_TRUE(run_until([&] { return ended.has_value(); }));

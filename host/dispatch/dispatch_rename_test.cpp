@@ -11,10 +11,20 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// Commits something, waits for a file `go` in its clone, and does the rest.
+// Waits for a file `go` in its clone.
 constexpr const char* kWaits = R"(echo begun
 while [ ! -e go ]; do sleep 0.05; done
 rm go
+)";
+
+// Its first attempt commits something and comes to no end; the next one goes on from that.
+constexpr const char* kGoesOn = R"(if [ ! -e FIRST ]; then
+  echo 1 > FIRST
+  git add FIRST
+  git commit --quiet --message first
+  echo begun
+  sleep 600
+fi
 )";
 
 class RenameTest : public DispatchForReal {
@@ -57,9 +67,7 @@ TEST_F(RenameTest, WhileAnAgentIsAtWorkNothingIsLost) {
 
 // The second attempt goes on from the work that the first one left.
 TEST_F(RenameTest, WhileAnItemWaitsItsCloneAndItsWorkStay) {
-  agent_is("[ -e FIRST ] && { " + std::string(kFix) + "exit; }\n" +
-           "echo 1 > FIRST; git add FIRST; git commit --quiet --message first\n"
-           "echo begun; sleep 600\n");
+  agent_is(kGoesOn + std::string(kFix));
   start_host();
   const auto tree = clone_at_work();
   end_host();
@@ -75,9 +83,7 @@ TEST_F(RenameTest, WhileAnItemWaitsItsCloneAndItsWorkStay) {
 }
 
 TEST_F(RenameTest, AHostThatWasKilledMeanwhileGoesOnInTheSameClone) {
-  agent_is("[ -e FIRST ] && { " + std::string(kFix) + "exit; }\n" +
-           "echo 1 > FIRST; git add FIRST; git commit --quiet --message first\n"
-           "echo begun; sleep 600\n");
+  agent_is(kGoesOn + std::string(kFix));
   start_host();
   const auto tree = clone_at_work();
   end_host();
@@ -137,8 +143,8 @@ TEST_F(RenameTest, APullRequestOfAnotherRepositoryIsNotJudged) {
   ASSERT_EQ(forge_.add_pull("org/app", "Theirs", "theirs", "main").number, item.pull);
   ReportOrder order;
   order.work.item = item;
-  order.work.playbook =
-      std::make_shared<const Playbook>(parse_playbook(playbook_text("bug-fixer"), "bug-fixer.yaml"));
+  order.work.playbook = std::make_shared<const Playbook>(
+      parse_playbook(playbook_text("bug-fixer"), "bug-fixer.yaml"));
   std::optional<Result<Publication>> judged;
   life_->reporter.publish(order, [&](Result<Publication> made) { judged = std::move(made); });
   ASSERT_TRUE(run_until([&] { return judged.has_value(); }));
