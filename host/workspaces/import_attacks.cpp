@@ -269,7 +269,7 @@ std::vector<Attack> attacks_by_history() {
          fs::rename(g.git_dir(), g.tree() / "elsewhere");
          put(g.tree() / ".git", "gitdir: " + g.forge.string() + "\n");
        },
-       "no commits"},
+       ".git is no folder"},
       {"MissingBlob",
        [](Ground& g) { g.commit_entry("100644 blob " + std::string(40, '1') + "\tx"); }, "!taken"},
   };
