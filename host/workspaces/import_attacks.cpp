@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspaces/import_attacks.hpp"
 
+#include <sys/stat.h>
+
 namespace host::workspaces {
 namespace {
 
@@ -263,6 +265,13 @@ std::vector<Attack> attacks_by_history() {
          put(g.git_dir() / "shallow", g.git({"rev-parse", "HEAD"}));
        },
        "!taken"},
+      {"FifoAsHead",
+       [](Ground& g) {
+         g.commit_file("x", "x");
+         fs::remove(g.git_dir() / "HEAD");
+         (void)::mkfifo((g.git_dir() / "HEAD").c_str(), 0600);
+       },
+       ".git/HEAD is no regular file"},
       {"GitFileThatLeadsElsewhere",
        [](Ground& g) {
          g.commit_file("x", "x");
