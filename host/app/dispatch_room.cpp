@@ -85,7 +85,8 @@ DispatchRoom::DispatchRoom(DispatchGround ground, const HostConfig& config)
       blocking_(ground_.loop),
       workspaces_({ground_.store, ground_.gitea, git_, blocking_, cages_, access(),
                    [this] { return dispatcher_ ? dispatcher_->live() : std::vector<Item>{}; },
-                   ground_.clock, [this] { return dispatch::disk_limits(rules_.rules->lanes()); }}),
+                   ground_.clock,
+                   [this] { return dispatch::disk_limits(clones_, rules_.rules->lanes()); }}),
       runs_({ground_.loop,
              ground_.store,
              runner_,
@@ -155,6 +156,7 @@ void DispatchRoom::read_config(const HostConfig& config) {
   routes_ = model_routes(config);
   housekeeping_.set_bounds(
       {.most = static_cast<std::size_t>(config.runs.most), .bytes = config.runs.bytes});
+  clones_ = config.clones;
   rules_ = load_rules(config, ground_.paths);
   attention_ = rules_.fault_lines();
   for (const auto& line : attention_) ground_.log.named("dispatch").error("{}", line);

@@ -103,6 +103,7 @@ class DispatchRoom final : public PlaybookDesk {
   std::unique_ptr<TokenSource> token_;
   std::shared_ptr<const ModelRoutes> routes_;
   LoadedRules rules_;
+  CloneSettings clones_;
   std::vector<std::string> cage_faults_;  // what a hostile agent is not kept from
   std::vector<std::string> attention_;
 

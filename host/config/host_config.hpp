@@ -123,6 +123,12 @@ struct RunSettings {
   std::uint64_t bytes = std::uint64_t{10} << 30;  // of all of them together
 };
 
+// How much room agents' clones may take: clones/ in $TIMMY_HOME.
+struct CloneSettings {
+  int most = 64;                                  // or what the lanes need, if that is more
+  std::uint64_t bytes = std::uint64_t{20} << 30;  // of all of them together
+};
+
 // What one host runs with.
 struct HostConfig {
   std::string host_name;       // the entry's name if there is one, else what was asked for
@@ -140,6 +146,7 @@ struct HostConfig {
   std::vector<std::filesystem::path> playbook_dirs;   // searched besides the usual ones
   std::map<std::string, PlaybookSettings> playbooks;  // by name
   RunSettings runs;
+  CloneSettings clones;
   std::map<std::string, std::filesystem::path> credentials;  // name -> file with the secret
 };
 

@@ -136,6 +136,8 @@ TEST(HostConfig, FillsInTheDefaultsThatTheSchemaStates) {
   EXPECT_EQ(config.workers.max, WorkerSettings{}.max);
   EXPECT_EQ(config.runs.most, RunSettings{}.most);
   EXPECT_EQ(config.runs.bytes, RunSettings{}.bytes);
+  EXPECT_EQ(config.clones.most, CloneSettings{}.most);
+  EXPECT_EQ(config.clones.bytes, CloneSettings{}.bytes);
   EXPECT_FALSE(config.plugins.at("a").enabled);
   EXPECT_EQ(config.plugins.at("a").config, Json::object());
   EXPECT_EQ(config.plugins.at("a").limits, PluginLimits{});
@@ -150,6 +152,7 @@ TEST(HostConfig, ReadsEveryKey) {
   queues: { models: { concurrency: 2 } }
   workers: { max: 4 }
   runs: { most: 20, size: 3GiB }
+  clones: { most: 7, size: 4GiB }
   plugin_dirs: [extra, /opt/plugins, ~/p]
   credentials: { openai: secrets/openai, abs: /k }
   plugins:
@@ -170,6 +173,8 @@ TEST(HostConfig, ReadsEveryKey) {
   EXPECT_EQ(config.workers.max, 4);
   EXPECT_EQ(config.runs.most, 20);
   EXPECT_EQ(config.runs.bytes, std::uint64_t{3} << 30);
+  EXPECT_EQ(config.clones.most, 7);
+  EXPECT_EQ(config.clones.bytes, std::uint64_t{4} << 30);
   EXPECT_THAT(config.plugin_dirs, ElementsAre("/etc/t/extra", "/opt/plugins", "/home/op/p"));
   EXPECT_EQ(config.credentials.at("openai"), "/etc/t/secrets/openai");
   EXPECT_EQ(config.credentials.at("abs"), "/k");

@@ -141,6 +141,8 @@ void check_settings(const Json& settings, const Paths& paths, const Complain& co
              [](const std::string& text) { (void)parse_duration(text); });
   check_text(find(settings, "runs", "size"), "/runs/size", complain,
              [](const std::string& text) { (void)parse_size(text); });
+  check_text(find(settings, "clones", "size"), "/clones/size", complain,
+             [](const std::string& text) { (void)parse_size(text); });
   check_keys(find(settings, "trust", "keys"), complain);
   check_text(find(settings, "webhooks", "listen"), "/webhooks/listen", complain,
              [](const std::string& text) { (void)SocketAddress::parse(text); });

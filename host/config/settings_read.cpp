@@ -139,6 +139,8 @@ void read_settings(const Json& settings, const Paths& paths, const fs::path& bas
     config.playbook_dirs.push_back(resolve(path, paths, base));
   config.runs = {.most = settings.at("runs").at("most"),
                  .bytes = parse_size(settings.at("runs").at("size").get<std::string>())};
+  config.clones = {.most = settings.at("clones").at("most"),
+                   .bytes = parse_size(settings.at("clones").at("size").get<std::string>())};
   for (const auto& [name, playbook] : settings.at("playbooks").items())
     config.playbooks[name] = {.enabled = playbook.at("enabled"),
                               .repositories = playbook.at("repositories"),

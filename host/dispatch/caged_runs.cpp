@@ -101,6 +101,7 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
     std::optional<runs::RunEnding> ending;
     std::optional<AgentEnd> judged;
     bool accounting = false;
+    std::unique_ptr<runs::LockWait> left;  // until nothing of it is
   };
   using Shared = std::shared_ptr<Attempt>;
 
@@ -126,6 +127,7 @@ class CagedRuns::Impl : public std::enable_shared_from_this<CagedRuns::Impl> {
   void refused(const Shared& attempt, const Error& why, bool others);
   [[nodiscard]] std::function<void()> lose_patience(const Shared& attempt);
   void ended(const Shared& attempt, const runs::RunEnding& ending);
+  void is_gone(const Shared& attempt, const runs::RunEnding& ending);
   void account_attempt(const Shared& attempt);
   void account(const std::string& run, const runs::RunEnding& ending,
                const std::optional<AgentEnd>& judged, const Shared& attempt,
@@ -322,10 +324,26 @@ void CagedRuns::Impl::not_begun(const Shared& made, const Error& error) {
   world_.loop.post([reply] { reply(Done{}); });
 }
 
-// The meter first: only then the ledger has all of it.
+// Its supervisor has said its last, or is gone; in the clone nothing may be done while something of
+// the run is left.
 void CagedRuns::Impl::ended(const Shared& made, const runs::RunEnding& ending) {
   made->running = false;
   made->patience->end();
+  made->left = std::make_unique<runs::LockWait>(
+      world_.loop, runs::lock_path(made->folders.run),
+      [weak = weak_from_this(), at = std::weak_ptr(made), ending] {
+        const auto self = weak.lock();
+        const auto attempt = at.lock();
+        if (!self || !attempt) return;
+        // It is what calls here.
+        self->world_.loop.post(
+            [wait = std::shared_ptr<runs::LockWait>(std::move(attempt->left))] {});
+        self->is_gone(attempt, ending);
+      });
+}
+
+// The meter first: only then the ledger has all of it.
+void CagedRuns::Impl::is_gone(const Shared& made, const runs::RunEnding& ending) {
   if (ending.kind == runs::RunEnding::Kind::not_started)
     return not_begun(made, Error(Code::unavailable, "no run can be started: " + ending.evidence,
                                  "See timmy-host --doctor."));

@@ -82,7 +82,7 @@ class DispatchForReal : public VerifyTest {
               test.state() / "mirrors", test.state() / "clones", test.wall_),
           workspaces({*test.store_, test.forge_, git, blocking, cages, test.access(),
                       [this] { return dispatcher ? dispatcher->live() : std::vector<Item>(); },
-                      test.wall_, [] { return workspaces::DiskLimits{}; }}),
+                      test.wall_, [&test] { return test.disk_; }}),
           seen(workspaces, test.forge_),
           runs({test.loop_,
                 *test.store_,
@@ -106,6 +106,9 @@ class DispatchForReal : public VerifyTest {
                           reply({parse_repo_name("org/app")});
                         }},
           test.log_, test.lives_, test.settings_);
+      test.forge_.set_renamed_handler([this](const RepoName& from, const RepoName& to) {
+        if (dispatcher) dispatcher->renamed(from.full(), to.full());
+      });
     }
     ~Life() {
       dispatcher.reset();
@@ -127,14 +130,25 @@ class DispatchForReal : public VerifyTest {
   };
 
   AccessForge access() {
-    return [this](const std::string&) {
-      return ForgeAccess{remote(), Secret(std::string(workspaces::kToken))};
+    return [this](const std::string& repository) {
+      auto at = remote();
+      at.repository = repository;
+      at.url = server_->url(repository);
+      return ForgeAccess{std::move(at), Secret(std::string(workspaces::kToken))};
     };
   }
   static std::function<std::shared_ptr<const ModelRoutes>()> routes() {
     return [] { return std::make_shared<const ModelRoutes>(); };
   }
   [[nodiscard]] std::filesystem::path state() const { return folder_ / "state"; }
+
+  // At the forge, its git included. Calls of the API are sent on, those of git are not.
+  void rename_repository(const std::string& from, const std::string& to) {
+    forge_.rename_repo(from, to);
+    const auto root = folder_ / "forge";
+    std::filesystem::create_directories((root / to).parent_path());
+    std::filesystem::rename(root / (from + ".git"), root / (to + ".git"));
+  }
 
   // The agent's program, in a folder that holds nothing else.
   void agent_is(const std::string& script) {
@@ -165,7 +179,10 @@ class DispatchForReal : public VerifyTest {
                                         parse_lanes(to_text(lanes), "agent-lanes.json")),
         [](const Status& started) { EXPECT_TRUE(started.ok()); });
   }
-  void end_host() { life_.reset(); }
+  void end_host() {
+    forge_.set_renamed_handler({});
+    life_.reset();
+  }
 
   template <class Met>
   [[nodiscard]] bool run_until(Met met) {
@@ -209,6 +226,7 @@ class DispatchForReal : public VerifyTest {
   std::int64_t issue_ = 0;
   WallTime next_day_ = wall_.wall() + std::chrono::hours(12);
   bool passes_meter_ = false;
+  workspaces::DiskLimits disk_;
   std::unique_ptr<Meter> meter_;  // none, unless a test makes it
   std::unique_ptr<Life> life_;
 };

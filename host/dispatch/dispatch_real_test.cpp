@@ -24,6 +24,7 @@ TEST_F(DispatchForReal, AnIssueBecomesAPullRequest) {
   EXPECT_TRUE(run_until([this] { return std::filesystem::is_empty(state() / "clones"); }))
       << testing::PrintToString(*lines_);
   EXPECT_TRUE(std::filesystem::is_empty(state() / "s"));
+  EXPECT_EQ(life_->verifier.under_way(), 0U) << "nothing of an item that was verified is kept";
 }
 
 // All that is wanted of it is its report.

@@ -216,6 +216,8 @@ void Dispatcher::Impl::wrote(Live& live, const Then& then) {
 // What is not on the disk has not happened: the item stays where it is until it can be written.
 void Dispatcher::Impl::write_failed(Live& live, const Error& error,
                                     std::function<void(Live&)> again) {
+  // Its repository has another name by now, and nothing else: that holds nobody up.
+  if (error.code() == Code::stale) return take_row(live, {});
   log_.warn("item {} can't be written: {}", live.item.id.value(), error.what());
   const auto id = live.item.id;
   const bool passes = error.transient();
@@ -228,22 +230,26 @@ void Dispatcher::Impl::write_failed(Live& live, const Error& error,
     const auto found = self->live_.find(id);
     if (found == self->live_.end()) return;
     if (passes) return self->guarded(found->second, [&] { again(found->second); });
-    // The row is another than was thought: the row is right.
-    self->world_.store.run(
-        [id](Unit& unit) { return read_item(unit, id); },
-        self->whatever<Item>(found->second, [self = self.get()](Live& at, Result<Item> row) {
-          if (row.ok()) at.item = std::move(row).value();
-          if (!at.item.live()) return self->ended(at);
-          at.item.due = self->now() + self->settings_.retry_after;
-          if (at.item.at.state == ItemState::running)
-            return self->commit(at, Move::interrupt, {.reason = "a write failed", .evidence = {}});
-          // Whoever ordered it does so again.
-          at.hand.reset();
-          at.busy = false;
-          self->pump();
-        }));
+    self->take_row(found->second, self->settings_.retry_after);
   });
   retries_.insert(std::move(timer));
+}
+
+// The row is another than was thought: the row is right.
+void Dispatcher::Impl::take_row(Live& live, Duration pause) {
+  world_.store.run([id = live.item.id](Unit& unit) { return read_item(unit, id); },
+                   whatever<Item>(live, [this, pause](Live& at, Result<Item> row) {
+                     // As long as it can't be read nothing is known of it.
+                     const auto wait = row.ok() ? pause : settings_.retry_after;
+                     if (row.ok()) at.item = std::move(row).value();
+                     if (!at.item.live()) return ended(at);
+                     at.item.due = now() + wait;
+                     if (at.item.at.state == ItemState::running)
+                       return commit(at, Move::interrupt,
+                                     {.reason = "it was changed meanwhile", .evidence = {}});
+                     at.busy = false;
+                     pump();
+                   }));
 }
 
 void Dispatcher::Impl::ended(Live& live) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/dispatcher_facts.hpp"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace host::dispatch {
@@ -70,23 +72,27 @@ RunFacts run_facts_from(const Json& json) {
   return facts;
 }
 
+namespace {
+
+// Of the last visit to the gate that has it.
+std::optional<Json> last_evidence(const std::vector<GateVisit>& visits, Gate gate,
+                                  const char* key) {
+  const auto last = std::find_if(visits.rbegin(), visits.rend(), [&](const GateVisit& visit) {
+    return visit.gate == gate && visit.evidence.contains(key);
+  });
+  return last == visits.rend() ? std::nullopt : whole_evidence(*last, key);
+}
+
+}  // namespace
+
 RunFacts last_run(const std::vector<GateVisit>& visits) {
-  RunFacts facts;
-  for (const auto& visit : visits) {
-    const auto found = visit.evidence.find("run");
-    if (visit.gate == Gate::track && found != visit.evidence.end()) facts = run_facts_from(*found);
-  }
-  return facts;
+  const auto found = last_evidence(visits, Gate::track, kRunEvidence);
+  return found ? run_facts_from(*found) : RunFacts{};
 }
 
 WorkVerdict last_verdict(const std::vector<GateVisit>& visits) {
-  WorkVerdict verdict;
-  for (const auto& visit : visits) {
-    const auto found = visit.evidence.find("verdict");
-    if (visit.gate == Gate::verify && found != visit.evidence.end())
-      verdict = parse_verdict(*found);
-  }
-  return verdict;
+  const auto found = last_evidence(visits, Gate::verify, kVerdictEvidence);
+  return found ? parse_verdict(*found) : WorkVerdict{};
 }
 
 }  // namespace host::dispatch

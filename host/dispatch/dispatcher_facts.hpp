@@ -17,6 +17,7 @@ namespace host::dispatch {
 [[nodiscard]] RunFacts run_facts_from(const Json& json);
 
 // Of the last visit to track that has a run in its evidence; without one as if nothing had run.
+// These throw as whole_evidence().
 [[nodiscard]] RunFacts last_run(const std::vector<GateVisit>& visits);
 // Of the last visit to verify that has a verdict; without one it is not passed.
 [[nodiscard]] WorkVerdict last_verdict(const std::vector<GateVisit>& visits);

@@ -37,6 +37,9 @@ void Dispatcher::Impl::fresh(Live& live, Then then) {
         if (!issue.ok()) return fall(at, issue.error());
         at.issue = std::move(issue).value();
         at.item.title = at.issue.title;
+        // What there is of it on the disk has a name already.
+        if (at.item.repository_id == 0 && at.item.base.empty())
+          at.item.repository_id = at.issue.repo_id;
         const auto* entry = rules_->find(at.item.playbook);
         if (entry == nullptr)
           return wait(at, fmt::format("playbook {} is not there any more", at.item.playbook),

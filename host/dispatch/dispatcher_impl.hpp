@@ -125,6 +125,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void write(Live& live, std::function<Item(Unit&, WallTime)> work, Then then);
   void wrote(Live& live, const Then& then);
   void rearm(const Item& item);
+  void take_row(Live& live, Duration pause);
   void write_failed(Live& live, const Error& error, std::function<void(Live&)> again);
   // A step, or its run, was cut short by nobody's will: so often, and then it fails.
   void interrupted(Live& live, std::string reason, std::optional<Json> evidence = {});
@@ -172,6 +173,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
 
   void look_now();
   void take_found(FoundIssues found);
+  void take_rows(std::vector<Item> rows);
   void take_chosen(const std::string& repository, const std::vector<Issue>& issues, bool whole,
                    const std::vector<Item>& settled);
   void admit(Item item, Reply<Item> reply);

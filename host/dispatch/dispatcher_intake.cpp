@@ -39,6 +39,18 @@ void require_tokens(Unit& unit, const Item& item, const DispatchRules& rules) {
                           item.repository, item.number));
 }
 
+// The forge's id of the repository that they are of, if it says; they are all of one.
+std::int64_t repository_of(const std::vector<Issue>& issues) {
+  for (const auto& issue : issues)
+    if (issue.repo_id != 0) return issue.repo_id;
+  return 0;
+}
+
+// The name of an issue's repository now: a call by an old one is sent on.
+std::string name_now(const Issue& issue, const std::string& asked) {
+  return issue.repo.empty() || same_name(issue.repo, asked) ? asked : issue.repo;
+}
+
 }  // namespace
 
 void Dispatcher::Impl::look() {
@@ -116,17 +128,31 @@ void Dispatcher::Impl::rearm(const Item& item) {
 void Dispatcher::Impl::take_found(FoundIssues found) {
   if (drained_) return;
   const auto repository = found.repository;
+  // Of a repository that has another name now: it is for those playbooks that name that one.
+  const auto sent_on = std::erase_if(
+      found.issues, [&](const Issue& issue) { return name_now(issue, repository) != repository; });
+  if (sent_on > 0) found.whole = false;
   std::optional<std::int64_t> only;
   if (!found.whole && found.issues.size() == 1) only = found.issues.front().number;
   // The forge lists the newest first; the first places are for those that wait longest.
   std::sort(found.issues.begin(), found.issues.end(),
             [](const Issue& a, const Issue& b) { return a.number < b.number; });
+  struct Known {
+    std::vector<Item> settled;
+    std::vector<Item> followed;  // those that have not ended, if any item has a new name by this
+  };
   world_.store.run(
-      [repository, only](Unit& unit) { return settled_items(unit, repository, only); },
-      [weak = weak_from_this(), found = std::move(found)](Result<std::vector<Item>> settled) {
+      [repository, only, id = repository_of(found.issues)](Unit& unit) {
+        Known known;
+        if (follow_repository(unit, id, repository)) known.followed = live_items(unit);
+        known.settled = settled_items(unit, repository, only);
+        return known;
+      },
+      [weak = weak_from_this(), found = std::move(found)](Result<Known> known) {
         const auto self = weak.lock();
-        if (self && settled.ok() && !self->drained_)
-          self->take_chosen(found.repository, found.issues, found.whole, settled.value());
+        if (!self || !known.ok() || self->drained_) return;
+        self->take_rows(std::move(known.value().followed));
+        self->take_chosen(found.repository, found.issues, found.whole, known.value().settled);
       });
 }
 
@@ -135,7 +161,10 @@ void Dispatcher::Impl::take_chosen(const std::string& repository, const std::vec
   std::set<std::pair<std::string, std::int64_t>> taken = admitting_;
   for (const auto& [id, live] : live_) taken.insert(key_of(live.item.repository, live.item.number));
   std::map<std::int64_t, std::vector<Item>> by_number;
-  for (const auto& item : settled) by_number[item.number].push_back(item);
+  const auto id = repository_of(issues);
+  for (const auto& item : settled)
+    if (id == 0 || item.repository_id == 0 || item.repository_id == id)
+      by_number[item.number].push_back(item);
   std::vector<ItemId> rearm;
   for (const auto& issue : issues) {
     const auto before = std::move(by_number[issue.number]);
@@ -166,6 +195,7 @@ Item Dispatcher::Impl::new_item(const ItemFacts& facts, const Playbook& playbook
                                 std::string source) const {
   Item item;
   item.repository = facts.repository;
+  item.repository_id = facts.repository_id;
   item.number = facts.number;
   item.is_pull = facts.is_pull;
   item.title = facts.title;
@@ -242,7 +272,7 @@ DispatchPreview Dispatcher::Impl::judge_order_on(const DispatchOrder& order,
                                                  const Issue& issue) const {
   const auto& lanes = rules_->lanes();
   DispatchPreview seen;
-  seen.facts = facts_of(issue, order.repository, own_login_);
+  seen.facts = facts_of(issue, name_now(issue, order.repository), own_login_);
   std::vector<OfferedPlaybook> offered;
   for (const auto& entry : rules_->entries()) offered.push_back(offer(entry));
   seen.verdicts = choose_playbook(seen.facts, offered, lanes);
@@ -333,14 +363,17 @@ void Dispatcher::Impl::renamed(const std::string& from, const std::string& to) {
       [weak = weak_from_this()](Result<std::vector<Item>> rows) {
         const auto self = weak.lock();
         if (!self || !rows.ok()) return;
-        for (auto& row : rows.value()) {
-          const auto found = self->live_.find(row.id);
-          // One with a step under way finds out by its next write, and takes the row as it is.
-          if (found != self->live_.end() && !found->second.busy)
-            found->second.item = std::move(row);
-        }
+        self->take_rows(std::move(rows).value());
         self->search_.forget();
       });
+}
+
+// One with a step under way finds out by its next write, and takes the row as it is.
+void Dispatcher::Impl::take_rows(std::vector<Item> rows) {
+  for (auto& row : rows) {
+    const auto found = live_.find(row.id);
+    if (found != live_.end() && !found->second.busy) found->second.item = std::move(row);
+  }
 }
 
 }  // namespace host::dispatch

@@ -44,12 +44,15 @@ void Dispatcher::Impl::judge_next_pull() {
                       playbook = entry->playbook](Result<std::vector<GateVisit>> visits) {
                        const auto self = weak.lock();
                        if (!self) return;
-                       if (!visits.ok()) return self->pull_judged(item, visits.error());
-                       ItemWork work;
-                       work.item = item;
-                       work.playbook = playbook;
-                       self->world_.reporter.publish({std::move(work), last_run(visits.value()),
-                                                      last_verdict(visits.value())},
+                       const auto order = attempt([&] {
+                         ItemWork work;
+                         work.item = item;
+                         work.playbook = playbook;
+                         const auto& all = visits.value();
+                         return ReportOrder{std::move(work), last_run(all), last_verdict(all)};
+                       });
+                       if (!order.ok()) return self->pull_judged(item, order.error());
+                       self->world_.reporter.publish(order.value(),
                                                      [weak, item](Result<Publication> judged) {
                                                        if (const auto still = weak.lock())
                                                          still->pull_judged(item, judged);

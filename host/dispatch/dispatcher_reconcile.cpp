@@ -32,6 +32,10 @@ PlaybookVerdict verdict_on(const Item& item, const Issue& issue, const DispatchR
 
 }  // namespace
 
+bool is_foreign(const Item& item, const Issue& issue) {
+  return item.repository_id != 0 && issue.repo_id != 0 && item.repository_id != issue.repo_id;
+}
+
 ItemFacts facts_of(const Issue& issue, const std::string& repository,
                    const std::string& own_login) {
   ItemFacts facts;
@@ -44,6 +48,7 @@ ItemFacts facts_of(const Issue& issue, const std::string& repository,
   facts.assignees = issue.assignees;
   facts.is_pull = issue.is_pull;
   facts.own_login = own_login;
+  facts.repository_id = issue.repo_id;
   return facts;
 }
 
@@ -56,6 +61,8 @@ bool fits_no_more(const Item& item, const Issue& issue, const DispatchRules::Ent
 std::optional<std::string> why_stop(const Item& item, const Issue& issue,
                                     const DispatchRules::Entry& entry, const Lanes& lanes,
                                     bool still_matching) {
+  if (is_foreign(item, issue))
+    return fmt::format("{} is another repository at the forge now", item.repository);
   if (issue.state != "open") return "it was closed";
   if (auto why = why_assigned_elsewhere(item, issue)) return why;
   if (!item.matched || !still_matching) return std::nullopt;

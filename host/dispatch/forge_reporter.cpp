@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "dispatch/dispatcher_reconcile.hpp"
 #include "dispatch/item_account.hpp"
 #include "dispatch/quality_gate.hpp"
 #include "dispatch/report.hpp"
@@ -17,7 +18,7 @@ constexpr std::size_t kMostSubjects = 200;
 
 // Of the agent's commits, oldest first. Blocks.
 std::vector<std::string> subjects_of(const ReportWorld& world, const Item& item) {
-  const auto mirror = world.git.mirror_of(item.repository);
+  const auto mirror = world.git.mirror_of(item);
   auto command = mirror.command(
       {"log", "--reverse", "--format=%s", fmt::format("--max-count={}", kMostSubjects),
        commit_named(item.base).text() + ".." + commit_named(item.head).text()});
@@ -82,38 +83,67 @@ void post(const std::shared_ptr<const ReportWorld>& world, const ReportOrder& or
               });
 }
 
+// A repository that has the name of the item's by now is to hear nothing of it.
+void if_ours(Gitea& gitea, const Item& item, std::int64_t number,
+             std::function<void(Status)> then) {
+  gitea.get_issue(
+      parse_repo_name(item.repository), number,
+      [item, then = std::move(then)](Result<Issue> issue) {
+        if (!issue.ok()) return then(issue.error());
+        if (is_foreign(item, issue.value()))
+          return then(Error(Code::conflict, item.repository + " is another repository now"));
+        then(Done{});
+      });
+}
+
+void with_account(const std::shared_ptr<const ReportWorld>& world, const ReportOrder& order,
+                  const Reply<Publication>& reply, std::function<void(const ItemAccount&)> then) {
+  world->store.run([item = order.work.item](Unit& unit) { return account_of_item(unit, item); },
+                   [reply, then = std::move(then)](Result<ItemAccount> account) {
+                     if (!account.ok()) return reply(account.error());
+                     then(account.value());
+                   });
+}
+
 }  // namespace
 
 void ForgeReporter::publish(ReportOrder order, Reply<Publication> reply) {
-  world_->store.run([item = order.work.item](Unit& unit) { return account_of_item(unit, item); },
-                    [world = world_, order, reply](Result<ItemAccount> account) {
-                      if (!account.ok()) return reply(account.error());
-                      const auto& item = order.work.item;
-                      // What stands there is people's to edit from now on.
-                      if (item.pull != 0)
-                        return look(world, order, account.value(), item.pull, {}, reply);
-                      auto facts = report_facts(order, account.value());
-                      if (order.work.playbook->report.kind == ReportKind::comment)
-                        return post(world, order, account.value(), std::move(facts), reply);
-                      world->blocking.run([world, item] { return subjects_of(*world, item); },
-                                          [world, order, facts, account = account.value(), reply](
-                                              Result<std::vector<std::string>> subjects) mutable {
-                                            if (!subjects.ok()) return reply(subjects.error());
-                                            facts.subjects = std::move(subjects).value();
-                                            post(world, order, account, std::move(facts), reply);
-                                          });
-                    });
+  const auto& item = order.work.item;
+  // What stands there is people's to edit from now on.
+  if (item.pull != 0)
+    return if_ours(world_->gitea, item, item.pull, [world = world_, order, reply](Status ours) {
+      if (!ours.ok()) return reply(ours.error());
+      with_account(world, order, reply, [=](const ItemAccount& account) {
+        look(world, order, account, order.work.item.pull, {}, reply);
+      });
+    });
+  with_account(world_, order, reply, [world = world_, order, reply](const ItemAccount& account) {
+    auto facts = report_facts(order, account);
+    if (order.work.playbook->report.kind == ReportKind::comment)
+      return post(world, order, account, std::move(facts), reply);
+    world->blocking.run(
+        [world, item = order.work.item] { return subjects_of(*world, item); },
+        [world, order, facts, account, reply](Result<std::vector<std::string>> subjects) mutable {
+          if (!subjects.ok()) return reply(subjects.error());
+          facts.subjects = std::move(subjects).value();
+          post(world, order, account, std::move(facts), reply);
+        });
+  });
 }
 
 void ForgeReporter::tell(Item item, std::string text, Reply<Done> reply) {
   Playbook playbook;
   playbook.name = item.playbook;
-  world_->gitea.keep_comment(parse_repo_name(item.repository), item.number, disarmed(text),
-                             comment_key(playbook, item.repository, item.number),
-                             [reply = std::move(reply)](Result<Comment> comment) {
-                               if (!comment.ok()) return reply(comment.error());
-                               reply(Done{});
-                             });
+  auto key = comment_key(playbook, item.repository, item.number);
+  if_ours(world_->gitea, item, item.number,
+          [world = world_, item, text = disarmed(text), key = std::move(key), reply](Status ours) {
+            if (!ours.ok()) return reply(ours.error());
+            world->gitea.keep_comment(parse_repo_name(item.repository), item.number, text, key,
+                                      [reply](Result<Comment> comment) {
+                                        if (!comment.ok()) return reply(comment.error());
+                                        reply(Done{});
+                                      });
+          });
 }
 
 }  // namespace host::dispatch

@@ -47,7 +47,8 @@ class Preparation {
         cage_(cage) {}
 
   Workspace run() {
-    const auto mirror = world_.git.mirror_of(work_.item.repository, git_);
+    const auto held = world_.git.clones().hold(work_item(work_.item));
+    const auto mirror = world_.git.mirror_of(work_.item, git_);
     fetch(mirror, access_);
     auto clone = world_.git.clones().take(work_item(work_.item));
     if (!clone) clone = make(mirror);
@@ -64,8 +65,7 @@ class Preparation {
   [[nodiscard]] Clone make(const Mirror& mirror) const {
     const workspaces::DiskRoom room(
         world_.git.clones(),
-        [this](const std::string& repository) { return world_.git.mirror_of(repository); },
-        limits_);
+        [this](const workspaces::WorkItem& item) { return world_.git.mirror_of(item); }, limits_);
     (void)room.make_room(in_use_);
     // Work of an earlier attempt whose clone is gone is gone on from.
     return world_.git.clones().make(mirror, {.item = work_item(work_.item),
@@ -108,6 +108,7 @@ class Preparation {
 };
 
 ImportedWork import(const GitWorld& world, const ItemWork& work) {
+  const auto held = world.git.clones().hold(work_item(work.item));
   auto clone = world.git.clones().find(work_item(work.item));
   if (!clone) return {};
   const workspaces::ImportLimits limits;
@@ -120,7 +121,7 @@ ImportedWork import(const GitWorld& world, const ItemWork& work) {
                                     .expected = clone->record.imported,
                                     .rules = import_rules(*work.playbook, *work.lane)};
   request.rules.closes = work.item.number;
-  const auto result = import_work(world.git.mirror_of(work.item.repository), request);
+  const auto result = import_work(world.git.mirror_of(work.item), request);
   ImportedWork came;
   came.commits = result.commits;
   for (const auto& problem : result.problems)
@@ -136,7 +137,7 @@ ImportedWork import(const GitWorld& world, const ItemWork& work) {
 }
 
 PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAccess& access) {
-  const auto mirror = world.git.mirror_of(item.repository);
+  const auto mirror = world.git.mirror_of(item);
   const workspaces::GitCredential credential(access.remote.url, access.token);
   workspaces::PushRequest request{
       .head = commit_named(item.sealed), .branch = item.branch, .expected = {}};
@@ -153,10 +154,11 @@ PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAcces
 }
 
 void remove_clean(const GitWorld& world, const Item& item) {
+  const auto held = world.git.clones().hold(work_item(item));
   const auto clone = world.git.clones().find(work_item(item));
   if (!clone) return;
   if (clone->record.disposable) return world.git.clones().remove(*clone);
-  const auto state = inspect(world.git.mirror_of(item.repository), *clone);
+  const auto state = inspect(world.git.mirror_of(item), *clone);
   if (!state.clean)
     throw Error(Code::conflict, fmt::format("{}: {}", clone->tree().string(), state.reason),
                 "Look at it; remove the folder when nothing in it is wanted.");
@@ -171,13 +173,14 @@ void answer(const GitWorld& world, const Error& error, Reply<T> reply) {
 
 }  // namespace
 
-workspaces::DiskLimits disk_limits(const Lanes& lanes) {
+workspaces::DiskLimits disk_limits(const CloneSettings& settings, const Lanes& lanes) {
   constexpr std::size_t kClonesOfOne = 4;
   std::size_t agents = 0;
   for (const auto& [name, lane] : lanes.by_name)
     agents += static_cast<std::size_t>(lane.concurrency);
   workspaces::DiskLimits limits;
-  limits.clones = std::max(limits.clones, agents * kClonesOfOne);
+  limits.clones = std::max(static_cast<std::size_t>(settings.most), agents * kClonesOfOne);
+  limits.clone_bytes = settings.bytes;
   return limits;
 }
 
@@ -243,8 +246,7 @@ void GitWorkspaces::seal(ReportOrder order, Reply<std::string> reply) {
                           [world, order, facts, at = world->clock.wall()] {
                             const auto& item = order.work.item;
                             const auto head = commit_named(item.head);
-                            return seal_work(world->git.mirror_of(item.repository), head,
-                                             item.branch,
+                            return seal_work(world->git.mirror_of(item), head, item.branch,
                                              trailer_message(*order.work.playbook, facts, head),
                                              CommitIdentity{}, at)
                                 .text();

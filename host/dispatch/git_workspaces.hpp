@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/host_config.hpp"
 #include "dispatch/blocking_work.hpp"
 #include "dispatch/dispatcher_outside.hpp"
 #include "dispatch/item_cage.hpp"
@@ -31,9 +32,9 @@ struct GitWorld {
   std::function<workspaces::DiskLimits()> disk;  // loop thread
 };
 
-// Room for each agent that lanes let work at once, for its checks, and for as many items that wait
-// for their next attempt.
-[[nodiscard]] workspaces::DiskLimits disk_limits(const Lanes& lanes);
+// At least room for each agent that lanes let work at once, for its checks, and for as many items
+// that wait for their next attempt.
+[[nodiscard]] workspaces::DiskLimits disk_limits(const CloneSettings& settings, const Lanes& lanes);
 
 // The real Workspaces: git, off the loop. One piece of work on an item at a time is the
 // dispatcher's care; mirrors have locks.

@@ -13,7 +13,7 @@ namespace {
 WorkVerdict verify_item(const VerifyWorld& world, const ItemWork& work, const ForgeAccess& access,
                         const ItemAccount& account, const ModelRoutes& routes, ItemCage& cage) {
   const auto& item = work.item;
-  const auto mirror = world.git.mirror_of(item.repository);
+  const auto mirror = world.git.mirror_of(item);
   // The base as it is now: what was merged meanwhile counts.
   fetch(mirror, access);
   const auto head = commit_named(item.head);
@@ -47,28 +47,32 @@ void HostVerifier::verify(VerifyOrder order, Reply<WorkVerdict> reply) {
   if (work.item.head.empty())
     return world_->blocking.run([] { return no_work(); }, std::move(reply));
   auto cage = std::make_shared<ItemCage>(world_->cages, work.playbook, Errors::in_output);
-  cages_[work.item.id] = cage;
+  (*cages_)[work.item.id] = cage;
+  const Reply<WorkVerdict> done = [cages = cages_, id = work.item.id, cage,
+                                   reply = std::move(reply)](Result<WorkVerdict> verdict) {
+    const auto found = cages->find(id);
+    if (found != cages->end() && found->second == cage) cages->erase(found);
+    reply(std::move(verdict));
+  };
   world_->store.run([item = work.item](Unit& unit) { return account_of_item(unit, item); },
-                    [world = world_, work, cage, reply](Result<ItemAccount> account) {
-                      if (!account.ok()) return reply(account.error());
+                    [world = world_, work, cage, done](Result<ItemAccount> account) {
+                      if (!account.ok()) return done(account.error());
                       const auto access =
                           attempt([&] { return world->access(work.item.repository); });
-                      if (!access.ok()) return reply(access.error());
+                      if (!access.ok()) return done(access.error());
                       world->blocking.run(
                           WorkKind::placed,
                           [world, work, cage, account = account.value(), access = access.value(),
                            routes = world->routes()] {
                             return verify_item(*world, work, access, account, *routes, *cage);
                           },
-                          reply);
+                          done);
                     });
 }
 
 void HostVerifier::cancel(ItemId item) {
-  const auto found = cages_.find(item);
-  if (found == cages_.end()) return;
-  if (const auto cage = found->second.lock()) cage->cancel("it was cancelled");
-  cages_.erase(found);
+  const auto found = cages_->find(item);
+  if (found != cages_->end()) found->second->cancel("it was cancelled");
 }
 
 }  // namespace host::dispatch

@@ -35,9 +35,14 @@ class HostVerifier final : public Verifier {
   void verify(VerifyOrder order, Reply<WorkVerdict> reply) override;
   void cancel(ItemId item) override;
 
+  // So many have gates' commands under way, or to come.
+  [[nodiscard]] std::size_t under_way() const { return cages_->size(); }
+
  private:
+  using Cages = std::map<ItemId, std::shared_ptr<ItemCage>>;
+
   std::shared_ptr<const VerifyWorld> world_;
-  std::map<ItemId, std::weak_ptr<ItemCage>> cages_;  // of those under way
+  std::shared_ptr<Cages> cages_ = std::make_shared<Cages>();  // of those under way
 };
 
 }  // namespace host::dispatch

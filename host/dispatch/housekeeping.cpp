@@ -35,18 +35,22 @@ constexpr std::size_t kMostKeptLines = 5;
 
 std::vector<std::string> kept_lines(const std::vector<workspaces::DiskReport::Kept>& kept) {
   std::vector<std::string> lines;
-  for (const auto& [name, reason] : kept) {
+  for (const auto& [name, reason, subject] : kept) {
     if (lines.size() == kMostKeptLines) {
       lines.push_back(fmt::format("{} more clones of items that have ended are kept",
                                   kept.size() - kMostKeptLines));
       break;
     }
     lines.push_back(fmt::format(
-        "the clone {} is kept, though its item has ended: {}. Take out of it what is of use, and "
-        "remove the folder.",
-        name, reason));
+        "the clone {} of {} is kept, though its item has ended: {}. Take out of it what is of use, "
+        "and remove the folder.",
+        name, subject, reason));
   }
   return lines;
+}
+
+std::string mirror_name(const PublishedWork& work) {
+  return workspaces::folder_name(work.repository, work.repository_id);
 }
 
 // Between two steps: a host that is to end waits for one at most.
@@ -107,7 +111,7 @@ class DiskClearing {
   void clear_clones() {
     const workspaces::DiskRoom room(
         world_.git.clones(),
-        [this](const std::string& repository) { return world_.git.mirror_of(repository); }, {});
+        [this](const workspaces::WorkItem& item) { return world_.git.mirror_of(item); }, {});
     const auto report = room.remove_ended(
         [this](const workspaces::CloneRecord& record) {
           return !*stopped_ && !needed_.live_clones.contains(workspaces::folder_name(record.item));
@@ -119,7 +123,7 @@ class DiskClearing {
 
   // A clone that is still there holds something besides, and is judged by what the mirror has.
   void give_up(const PublishedWork& published) {
-    const auto mirror = found_.work.find(workspaces::folder_name(published.repository));
+    const auto mirror = found_.work.find(mirror_name(published));
     if (mirror == found_.work.end()) return;
     const auto work = mirror->second.find(published.branch);
     if (work == mirror->second.end() || has_clone(published)) return;
@@ -130,7 +134,9 @@ class DiskClearing {
   [[nodiscard]] bool has_clone(const PublishedWork& published) {
     if (!clones_) clones_ = world_.git.clones().list().clones;
     return std::any_of(clones_->begin(), clones_->end(), [&](const workspaces::Clone& clone) {
-      return clone.record.item.repository == published.repository &&
+      const auto& item = clone.record.item;
+      return workspaces::folder_name(item.repository, item.repository_id) ==
+                 mirror_name(published) &&
              clone.record.branch == published.branch;
     });
   }

@@ -205,7 +205,7 @@ TEST_F(HousekeepingTest, AtTheStartOfALifeWhatAKilledHostLeftInMirrorsGoes) {
 
 // An import of this host may be under way.
 TEST_F(HousekeepingTest, LaterInALifeItIsNotTouched) {
-  (void)git_of_host_->mirror_of(std::string(workspaces::kRepository));
+  (void)git_of_host_->mirror_of(item());
   const auto half = mirror_->quarantines() / "import.x" / "pack";
   workspaces::put(half, "at work");
   (void)clear();
@@ -243,6 +243,19 @@ TEST_F(HousekeepingTest, TwoAtOnceAreOne) {
   EXPECT_TRUE(run_until([&] { return first && second; }));
   EXPECT_TRUE(first->ok());
   EXPECT_EQ(second->error().code(), Code::conflict);
+}
+
+// Its let_go() may be at work in it at this moment.
+TEST_F(HousekeepingTest, ACloneIsNotTouchedWhileAStepHasItInHand) {
+  const auto clone = clone_with_work(12);
+  end_item(add_item(clone), ItemState::done);
+  {
+    const auto step = git_of_host_->clones().hold(clone.record.item);
+    EXPECT_THAT(clear().clones, IsEmpty());
+    EXPECT_TRUE(fs::exists(clone.folder));
+    EXPECT_THAT(housekeeping_->attention(), IsEmpty());
+  }
+  EXPECT_THAT(clear().clones, ElementsAre(clone.name()));
 }
 
 }  // namespace

@@ -167,6 +167,9 @@ namespace {
 constexpr std::size_t kTextKept = 1'000;  // of each text, where evidence is cut
 constexpr std::size_t kListKept = 50;     // of each list and map
 
+// What later gates go by, see item.hpp.
+bool is_gone_by(const std::string& key) { return key == kRunEvidence || key == kVerdictEvidence; }
+
 Json cut_down(const Json& value, int depth) {
   if (value.is_string()) {
     auto text = value.get<std::string>();
@@ -192,17 +195,60 @@ Json cut_down(const Json& value, int depth) {
   return value;
 }
 
+Json cut_all_but_gone_by(const Json& evidence, int depth) {
+  Json kept = Json::object();
+  for (const auto& [key, each] : evidence.items())
+    kept[key] = is_gone_by(key) ? each : cut_down(each, depth);
+  return kept;
+}
+
+// What a verdict's checks show is for people: what they found is in their other words.
+void cut_shown(Json& evidence, std::size_t most) {
+  const auto verdict = evidence.find(kVerdictEvidence);
+  if (verdict == evidence.end() || !verdict->is_object() || !verdict->contains("checks")) return;
+  for (auto& check : (*verdict)["checks"]) {
+    const auto shown = check.is_object() ? check.find("evidence") : check.end();
+    if (shown == check.end() || !shown->is_string()) continue;
+    auto text = shown->get<std::string>();
+    if (cut_text(text, most)) *shown = text + "...";
+  }
+}
+
 }  // namespace
 
 Json bounded_evidence(Json evidence) {
   if (!evidence.is_object()) evidence = Json{{"value", std::move(evidence)}};
-  if (to_text(evidence).size() <= kEvidenceBytes) return evidence;
-  for (int depth = 4; depth > 0; --depth) {
-    Json kept = cut_down(evidence, depth);
-    kept["cut"] = true;
-    if (to_text(kept).size() <= kEvidenceBytes) return kept;
+  const auto fits = [](const Json& kept) { return to_text(kept).size() <= kEvidenceBytes; };
+  if (fits(evidence)) return evidence;
+  evidence["cut"] = true;
+  for (int depth = 3; depth >= 0; --depth)
+    if (auto kept = cut_all_but_gone_by(evidence, depth); fits(kept)) return kept;
+  for (const std::size_t most : {1'000, 100, 0})
+    if (cut_shown(evidence, most); fits(evidence)) return evidence;
+  for (int depth = 3; depth >= 0; --depth) {
+    Json kept = Json::object();
+    for (const auto& [key, each] : evidence.items()) {
+      kept[key] = cut_down(each, depth);
+      if (is_gone_by(key)) kept[key] = Json{{"cut", true}, {"part", std::move(kept[key])}};
+    }
+    if (fits(kept)) return kept;
   }
-  return Json{{"cut", true}};
+  Json nothing{{"cut", true}};
+  for (const char* key : {kRunEvidence, kVerdictEvidence})
+    if (evidence.contains(key)) nothing[key] = {{"cut", true}};
+  return nothing;
+}
+
+std::optional<Json> whole_evidence(const GateVisit& visit, const char* key) {
+  const auto found = visit.evidence.find(key);
+  if (found == visit.evidence.end()) return std::nullopt;
+  if (found->is_object() && found->value("cut", false))
+    throw Error(Code::too_large,
+                fmt::format("what gate {} found (\"{}\") is larger than {} bytes, and was not kept "
+                            "whole",
+                            name(visit.gate), key, kEvidenceBytes),
+                "Have the work done again in smaller parts.");
+  return *found;
 }
 
 namespace {

@@ -94,6 +94,9 @@ struct Item {
   ItemId id;
   std::int64_t revision = 0;  // grows with every change; a step that was overtaken is refused
   std::string repository;     // "owner/name", as the forge has it
+  // The forge's, the same whatever its name; 0: it does not say. Once there is a clone it stays as
+  // it is: mirror and clone are named by it.
+  std::int64_t repository_id = 0;
   std::int64_t number = 0;
   bool is_pull = false;
   std::string title;      // when it was last read
@@ -165,9 +168,18 @@ inline constexpr std::size_t kReasonBytes = 2'000;
 inline constexpr std::size_t kFeedbackBytes = std::size_t{16} << 10;
 inline constexpr std::size_t kEvidenceBytes = std::size_t{64} << 10;  // as text
 
+// What later gates go by: facts of a run, and a verdict.
+inline constexpr const char* kRunEvidence = "run";
+inline constexpr const char* kVerdictEvidence = "verdict";
+
 // As it may be kept: an object of at most kEvidenceBytes. What is more is cut, its longest texts
-// and lists first, and "cut": true says so.
+// and lists first, and "cut": true says so. What later gates go by stays whole, but for what a
+// verdict's checks show; where even that does not fit, the object there has "cut": true, and is not
+// to be gone by (whole_evidence()).
 [[nodiscard]] Json bounded_evidence(Json evidence);
+// That object of a visit's evidence; nothing: there is none. Throws Error{too_large} where it is
+// not whole.
+[[nodiscard]] std::optional<Json> whole_evidence(const GateVisit& visit, const char* key);
 
 // For --json and the admin API.
 [[nodiscard]] Json to_json(const Item& item);

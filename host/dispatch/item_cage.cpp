@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "dispatch/verify_tree_file.hpp"
+#include "runs/run_lock.hpp"
 #include "runs/run_output.hpp"
 #include "workspaces/clone_remove.hpp"
 
@@ -53,6 +54,12 @@ void pour_file(const fs::path& folder, const fs::path& name, const OutputSink& s
     if (got < 0) throw system_error("reading a result from the cage");
     if (got == 0 || !sink({piece.data(), static_cast<std::size_t>(got)})) return;
   }
+}
+
+// That it can't be told must not look as if nothing were there.
+bool is_left(const fs::path& lock) {
+  const auto left = attempt([&] { return runs::still_runs(lock); });
+  return !left.ok() || left.value();
 }
 
 }  // namespace
@@ -172,11 +179,27 @@ struct ItemCages::Waiting {
   std::mutex mutex;
   std::condition_variable changed;
   std::optional<runs::RunEnding> ending;
+  bool closed = false;
 
   void end(runs::RunEnding made) {
     const std::scoped_lock held(mutex);
     if (!ending) ending = std::move(made);
     changed.notify_all();
+  }
+  void close(runs::RunEnding made) {
+    const std::scoped_lock held(mutex);
+    if (!ending) ending = std::move(made);
+    closed = true;
+    changed.notify_all();
+  }
+  // Its supervisor may have said its last before all of it was gone. Ends at close(), too.
+  void wait_until_gone(const fs::path& lock) {
+    Duration pause = std::chrono::milliseconds(5);
+    std::unique_lock held(mutex);
+    while (!closed && is_left(lock)) {
+      changed.wait_for(held, pause);
+      pause = std::min<Duration>(2 * pause, std::chrono::seconds(1));
+    }
   }
   runs::RunEnding wait() {
     std::unique_lock held(mutex);
@@ -232,13 +255,14 @@ runs::RunEnding ItemCages::run(runs::RunSpec spec, const OutputSink& sink,
   });
   if (begun) begun();
   const auto ending = waiting->wait();
+  const auto folder = folders_.runs / id;
+  waiting->wait_until_gone(runs::lock_path(folder));
   {
     const std::scoped_lock held(mutex_);
     waiting_.erase(waiting);
     // What is still at work in there is not for this thread to clear away.
     if (closed_) throw Error(Code::unavailable, kStopping);
   }
-  const auto folder = folders_.runs / id;
   if (ending.kind != Kind::not_started)
     for (std::uint64_t at = 0;;) {
       const auto piece = runs::read_output(folder, at, kPiece);
@@ -285,7 +309,7 @@ void ItemCages::close() {
   door_->close();
   const std::scoped_lock held(mutex_);
   closed_ = true;
-  for (const auto& each : waiting_) each->end(stopping());
+  for (const auto& each : waiting_) each->close(stopping());
 }
 
 }  // namespace host::dispatch

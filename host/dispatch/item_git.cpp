@@ -12,9 +12,13 @@ ItemGit::ItemGit(workspaces::GitSettings settings, std::filesystem::path mirrors
   make_directories(mirrors_, 0700);
 }
 
-workspaces::Mirror ItemGit::mirror_of(const std::string& repository,
+workspaces::Mirror ItemGit::mirror_of(const workspaces::WorkItem& item,
                                       const workspaces::Git& git) const {
-  return mirror_named(workspaces::folder_name(repository), git);
+  return mirror_named(workspaces::folder_name(item.repository, item.repository_id), git);
+}
+
+workspaces::Mirror ItemGit::mirror_of(const Item& item, const workspaces::Git& git) const {
+  return mirror_of(work_item(item), git);
 }
 
 workspaces::Mirror ItemGit::mirror_named(const std::string& name,
@@ -41,7 +45,7 @@ std::vector<std::string> ItemGit::mirrors() const {
 }
 
 workspaces::WorkItem work_item(const Item& item) {
-  return {item.repository, item.number, item.playbook};
+  return {item.repository, item.number, item.playbook, item.repository_id};
 }
 
 workspaces::WorkItem checked_item(workspaces::WorkItem item) {

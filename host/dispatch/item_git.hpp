@@ -29,12 +29,16 @@ class ItemGit {
 
   // Made where there is none. Before its first use in this life of the host what an earlier one
   // left half done in it is cleared away, which waits for a git of that one's.
-  [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository) const {
-    return mirror_of(repository, git_);
+  [[nodiscard]] workspaces::Mirror mirror_of(const workspaces::WorkItem& item) const {
+    return mirror_of(item, git_);
+  }
+  [[nodiscard]] workspaces::Mirror mirror_of(const Item& item) const {
+    return mirror_of(item, git_);
   }
   // The same, worked on by a git of the caller's (git() and Git::stopped_by()), which outlives it.
-  [[nodiscard]] workspaces::Mirror mirror_of(const std::string& repository,
+  [[nodiscard]] workspaces::Mirror mirror_of(const workspaces::WorkItem& item,
                                              const workspaces::Git& git) const;
+  [[nodiscard]] workspaces::Mirror mirror_of(const Item& item, const workspaces::Git& git) const;
   // The names of the mirrors that there are, folder_name() of their repositories; and one of them.
   [[nodiscard]] std::vector<std::string> mirrors() const;
   [[nodiscard]] workspaces::Mirror mirror_named(const std::string& name) const {

@@ -20,8 +20,8 @@ namespace {
   "assignees, gate, state, reason, instance, due, run, runs, attempts, interruptions, tokens, "   \
   "feedback, run_open, branch, base_branch, base, head, sealed, pushed, pull, created, updated, " \
   "ended, "                                                                                       \
-  "rearmed, rate_limits, stop, id"
-constexpr int kColumns = 36;
+  "rearmed, rate_limits, repository_id, stop, id"
+constexpr int kColumns = 37;
 
 constexpr std::size_t kTitleBytes = 500;
 
@@ -35,7 +35,7 @@ void bind_item(Statement& row, const Item& item) {
                item.run, item.runs, item.attempts, item.interruptions, item.tokens, item.feedback,
                item.run_open, item.branch, item.base_branch, item.base, item.head, item.sealed,
                item.pushed, item.pull, item.created, item.updated, item.ended, item.rearmed,
-               item.rate_limits);
+               item.rate_limits, item.repository_id);
 }
 
 Item read_row(const Statement& row) {
@@ -79,6 +79,7 @@ Item read_row(const Statement& row) {
   item.ended = row.optional_time(at++);
   item.rearmed = number() != 0;
   item.rate_limits = static_cast<int>(number());
+  item.repository_id = number();
   item.stop = text();
   item.id = ItemId(number());
   return item;
@@ -111,11 +112,10 @@ void write_row(Unit& unit, Item& item, WallTime now) {
       "UPDATE items SET (revision, repository, number, is_pull, title, playbook, source, matched, "
       "lane, own_login, assignees, gate, state, reason, instance, due, run, runs, attempts, "
       "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, sealed, pushed, "
-      "pull, "
-      "created, "
-      "updated, ended, rearmed, rate_limits) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id=? AND revision=?");
+      "pull, created, updated, ended, rearmed, rate_limits, repository_id) = (?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "WHERE "
+      "id=? AND revision=?");
   bind_item(row, item);
   row.bind(kColumns, item.id).bind(kColumns + 1, before);
   row.run();
@@ -171,9 +171,9 @@ void open_again(Item& item) {
 
 Item insert_item(Unit& unit, Item item, WallTime now) {
   auto& earlier = unit.query(
-      "SELECT pushed FROM items WHERE repository=? AND number=? AND branch=? AND pushed<>'' ORDER "
-      "BY id DESC LIMIT 1",
-      item.repository, item.number, item.branch);
+      "SELECT pushed FROM items WHERE repository=?1 AND number=?2 AND branch=?3 AND pushed<>'' "
+      "AND (repository_id=?4 OR repository_id=0 OR ?4=0) ORDER BY id DESC LIMIT 1",
+      item.repository, item.number, item.branch, item.repository_id);
   if (earlier.step()) item.pushed = earlier.string(0);
   earlier.reset();
   item.revision = 1;
@@ -184,12 +184,11 @@ Item insert_item(Unit& unit, Item item, WallTime now) {
       "INSERT INTO items(revision, repository, number, is_pull, title, playbook, source, matched, "
       "lane, own_login, assignees, gate, state, reason, instance, due, run, runs, attempts, "
       "interruptions, tokens, feedback, run_open, branch, base_branch, base, head, sealed, pushed, "
-      "pull, "
-      "created, "
-      "updated, ended, rearmed, rate_limits, stop) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?, "
-      "?, ?, "
-      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
+      "pull, created, updated, ended, rearmed, rate_limits, repository_id, stop) VALUES(?, ?, ?, "
+      "?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, "
+      "?, '')");
   bind_item(row, item);
   row.run();
   item.id = ItemId(unit.last_rowid());
@@ -282,10 +281,11 @@ std::vector<Item> reported_items(Unit& unit, WallTime since, int limit) {
 
 std::vector<PublishedWork> published_work(Unit& unit) {
   auto& row = unit.query(
-      "SELECT repository, branch FROM items WHERE branch<>'' GROUP BY repository, branch HAVING "
+      "SELECT repository, branch, repository_id FROM items WHERE branch<>'' GROUP BY "
+      "iif(repository_id=0, repository, '') COLLATE NOCASE, repository_id, branch HAVING "
       "min(state='done')=1");
   std::vector<PublishedWork> all;
-  while (row.step()) all.push_back({row.string(0), row.string(1)});
+  while (row.step()) all.push_back({row.string(0), row.string(1), row.integer(2)});
   return all;
 }
 
@@ -351,6 +351,20 @@ void rename_items(Unit& unit, const std::string& from, const std::string& to) {
       "UPDATE items SET repository=?2, revision=revision+1 WHERE repository=?1 AND (ended IS NOT "
       "NULL OR EXISTS (SELECT 1 FROM item_claims WHERE item=items.id AND repository=?2))",
       from, to);
+}
+
+bool follow_repository(Unit& unit, std::int64_t id, const std::string& name) {
+  if (id == 0) return false;
+  unit.run(
+      "UPDATE OR IGNORE item_claims SET repository=?2 WHERE repository<>?2 AND item IN (SELECT id "
+      "FROM items WHERE repository_id=?1)",
+      id, name);
+  unit.run(
+      "UPDATE items SET repository=?2, revision=revision+1 WHERE repository_id=?1 AND "
+      "repository<>?2 AND (ended IS NOT NULL OR EXISTS (SELECT 1 FROM item_claims WHERE "
+      "item=items.id AND repository=?2))",
+      id, name);
+  return unit.changes() > 0;
 }
 
 }  // namespace host::dispatch

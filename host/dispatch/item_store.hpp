@@ -73,6 +73,7 @@ struct ItemFilter {
 struct PublishedWork {
   std::string repository;
   std::string branch;
+  std::int64_t repository_id = 0;  // as Item
 };
 [[nodiscard]] std::vector<PublishedWork> published_work(Unit& unit);
 
@@ -90,5 +91,9 @@ int prune_items(Unit& unit, const ItemRetention& retention, WallTime now, int li
 // A repository has a new name. An item whose issue is claimed under the new name already keeps its
 // own.
 void rename_items(Unit& unit, const std::string& from, const std::string& to);
+// The same of the repository that the forge knows by that id, under whatever name its items are.
+// Nothing may have told of it: the forge sends nobody on by a name that another repository has
+// taken. Whether any item has a new name by this. With id 0 nothing is done.
+[[nodiscard]] bool follow_repository(Unit& unit, std::int64_t id, const std::string& name);
 
 }  // namespace host::dispatch

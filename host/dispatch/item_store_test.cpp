@@ -244,7 +244,7 @@ TEST_F(ItemStore, WorkIsPublishedOnceEachItemOfItsIssueIsDone) {
   };
   const auto published = [&] {
     std::vector<std::string> names;
-    for (const auto& [repository, branch] :
+    for (const auto& [repository, branch, id] :
          store_.run_now([](Unit& unit) { return published_work(unit); }))
       names.push_back(repository + " " + branch);
     return names;
@@ -265,6 +265,64 @@ TEST_F(ItemStore, FollowsARenamedRepository) {
   EXPECT_EQ(read(item.id).repository, "org/new");
   EXPECT_EQ(claim("org/new", 1), item.id);
   EXPECT_FALSE(claim("org/app", 1));
+}
+
+TEST_F(ItemStore, FollowsARepositoryByItsIdWhateverItsItemsCallIt) {
+  const auto of = [&](const std::string& repository, std::int64_t number, std::int64_t id) {
+    auto item = item_of(repository, number);
+    item.repository_id = id;
+    return insert(item);
+  };
+  const auto follow = [&](std::int64_t id, const std::string& name) {
+    return store_.run_now([&](Unit& unit) { return follow_repository(unit, id, name); });
+  };
+  const auto moved = of("org/app", 1, 7);
+  const auto ended = move(of("org/app", 2, 7), Move::stop);
+  const auto taken = of("org/old", 3, 7);
+  const auto other = of("org/app", 4, 8);
+  const auto holder = of("org/web", 3, 7);
+  EXPECT_TRUE(follow(7, "org/web"));
+  EXPECT_EQ(read(moved.id).repository, "org/web");
+  EXPECT_EQ(read(moved.id).repository_id, 7);
+  EXPECT_EQ(claim("org/web", 1), moved.id);
+  EXPECT_EQ(read(ended.id).repository, "org/web");
+  EXPECT_EQ(read(other.id).repository, "org/app") << "it has the name now";
+  EXPECT_EQ(read(taken.id).repository, "org/old") << "another one has the claim";
+  EXPECT_EQ(claim("org/web", 3), holder.id);
+  EXPECT_FALSE(follow(7, "org/web")) << "nothing is left to be done";
+  EXPECT_FALSE(follow(7, "Org/Web")) << "the forge compares without case";
+  EXPECT_FALSE(follow(0, "org/web"));
+}
+
+TEST_F(ItemStore, WhatWasPushedToARepositoryIsNothingToAnotherOneOfItsName) {
+  const auto of = [&](std::int64_t id) {
+    auto item = item_of("org/app", 1);
+    item.branch = "timmy/issue-1";
+    item.repository_id = id;
+    return item;
+  };
+  auto before = insert(of(7));
+  before.pushed = "c0ffee";
+  (void)move(std::move(before), Move::stop);
+  auto other = insert(of(8));
+  EXPECT_EQ(other.pushed, "");
+  (void)move(std::move(other), Move::stop);
+  EXPECT_EQ(insert(of(7)).pushed, "c0ffee");
+}
+
+TEST_F(ItemStore, WorkIsPublishedByRepositoryAndNotByName) {
+  const auto of = [&](std::int64_t id) {
+    auto item = item_of("org/app", 1);
+    item.branch = "timmy/issue-1";
+    item.repository_id = id;
+    return insert(item);
+  };
+  (void)move(of(7), Move::stop);
+  auto item = of(8);
+  for (int gate = 0; gate < 6; ++gate) item = move(move(item, Move::begin), Move::pass);
+  const auto published = store_.run_now([](Unit& unit) { return published_work(unit); });
+  ASSERT_EQ(published.size(), 1U);
+  EXPECT_EQ(published.front().repository_id, 8);
 }
 
 }  // namespace

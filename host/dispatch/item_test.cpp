@@ -110,5 +110,48 @@ TEST(Item, EvidenceIsBounded) {
   EXPECT_TRUE(bounded_evidence(Json(std::string(100, 'x'))).is_object());
 }
 
+GateVisit visit_with(Gate gate, Json evidence) {
+  GateVisit visit;
+  visit.gate = gate;
+  visit.evidence = bounded_evidence(std::move(evidence));
+  return visit;
+}
+
+TEST(Evidence, WhatLaterGatesGoByStaysWhole) {
+  const Json run{{"report", std::string(16'000, 'r')}, {"facts", {{"bypassable", true}}}};
+  const Json paths = Json(std::vector<std::string>(200, std::string(1'000, '"')));
+  const auto track = visit_with(Gate::track, {{"run", run}, {"work", {{"changed", paths}}}});
+  EXPECT_LE(to_text(track.evidence).size(), kEvidenceBytes);
+  EXPECT_EQ(track.evidence.at("cut"), true);
+  EXPECT_EQ(whole_evidence(track, kRunEvidence), run);
+
+  Json checks = Json::array();
+  for (int i = 0; i < 100; ++i)
+    checks.push_back({{"name", "command " + std::to_string(i)},
+                      {"state", i == 99 ? "failed" : "passed"},
+                      {"summary", "ended"},
+                      {"evidence", std::string(4'096, 'e')}});
+  const auto verify =
+      visit_with(Gate::verify, {{"verdict", {{"checks", checks}, {"notes", Json::array()}}}});
+  EXPECT_LE(to_text(verify.evidence).size(), kEvidenceBytes);
+  const auto verdict = whole_evidence(verify, kVerdictEvidence).value();
+  ASSERT_EQ(verdict.at("checks").size(), 100U);
+  EXPECT_EQ(verdict.at("checks").at(99).at("state"), "failed");
+}
+
+TEST(Evidence, WhatCouldNotBeKeptWholeIsNotGoneBy) {
+  const auto visit = visit_with(
+      Gate::track,
+      {{"run", {{"report", std::string(70'000, 'r')}, {"facts", {{"bypassable", true}}}}}});
+  EXPECT_LE(to_text(visit.evidence).size(), kEvidenceBytes);
+  try {
+    (void)whole_evidence(visit, kRunEvidence);
+    ADD_FAILURE() << "it was taken for whole";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::too_large);
+  }
+  EXPECT_FALSE(whole_evidence(visit, kVerdictEvidence));
+}
+
 }  // namespace
 }  // namespace host::dispatch

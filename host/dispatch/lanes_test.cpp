@@ -28,12 +28,20 @@ std::string refusal(const std::string& text) {
   return {};
 }
 
+TEST(Lanes, HostYamlBoundsTheClonesButNeverBelowWhatTheyNeed) {
+  Lanes lanes;
+  lanes.by_name["a"].concurrency = 1;
+  EXPECT_EQ(disk_limits({.most = 7, .bytes = 4096}, lanes).clones, 7U);
+  EXPECT_EQ(disk_limits({.most = 7, .bytes = 4096}, lanes).clone_bytes, 4096U);
+  EXPECT_EQ(disk_limits({.most = 1, .bytes = 4096}, lanes).clones, 4U);
+}
+
 TEST(Lanes, TheMoreAgentsTheyLetWorkTheMoreClonesThereMayBe) {
   const auto clones = [](int first, int second) {
     Lanes lanes;
     lanes.by_name["a"].concurrency = first;
     lanes.by_name["b"].concurrency = second;
-    return disk_limits(lanes).clones;
+    return disk_limits({.most = 64, .bytes = 1}, lanes).clones;
   };
   EXPECT_EQ(clones(1, 1), 64U);
   EXPECT_EQ(clones(10, 30), 160U);

@@ -23,7 +23,8 @@ struct ItemFacts {
   bool open = true;
   std::vector<std::string> assignees;  // logins
   bool is_pull = false;
-  std::string own_login;  // of the host's user; empty: not known
+  std::string own_login;           // of the host's user; empty: not known
+  std::int64_t repository_id = 0;  // the forge's; 0: not known
 };
 
 // A playbook as host.yaml has it.

@@ -15,7 +15,7 @@ using workspaces::WorkItem;
 VerifyClone::VerifyClone(const Clones& clones, const Mirror& mirror, WorkItem item,
                          const std::string& branch, const std::string& base_branch,
                          const ObjectId& head)
-    : clones_(&clones) {
+    : clones_(&clones), held_(clones.hold(checked_item(item))) {
   if (mirror.work_head(branch) != head)
     throw Error(Code::conflict, "what is imported for " + branch + " is not " + head.text(),
                 "Take the work in again.");

@@ -29,6 +29,7 @@ class VerifyClone {
 
  private:
   const workspaces::Clones* clones_;
+  workspaces::CloneHold held_;
   std::optional<workspaces::Clone> clone_;
 };
 

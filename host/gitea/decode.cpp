@@ -153,7 +153,10 @@ Issue decode_issue(const Json& json) {
   issue.created_at = time(json, "created_at");
   issue.updated_at = time(json, "updated_at");
   issue.closed_at = time(json, "closed_at");
-  if (const Json* repo = find(json, "repository")) issue.repo = text(*repo, "full_name");
+  if (const Json* repo = find(json, "repository")) {
+    issue.repo = text(*repo, "full_name");
+    issue.repo_id = number(*repo, "id");
+  }
   if (const Json* milestone = find(json, "milestone")) issue.milestone = text(*milestone, "title");
   issue.body_cut = flag(json, "body_cut");
   return issue;

@@ -56,6 +56,11 @@ TEST(Decode, AnIssueWithNullsWhereServersSendThem) {
   EXPECT_TRUE(decode_issue(Json::parse(R"({"number":7,"pull_request":{}})")).is_pull);
   EXPECT_EQ(decode_issue(Json::parse(R"({"number":7,"milestone":{"title":"2.0"}})")).milestone,
             "2.0");
+  const auto placed = decode_issue(
+      Json::parse(R"({"number":7,"repository":{"id":5,"name":"app","full_name":"org/app"}})"));
+  EXPECT_EQ(placed.repo, "org/app");
+  EXPECT_EQ(placed.repo_id, 5);
+  EXPECT_EQ(issue.repo_id, 0) << "some replies leave it out";
 }
 
 TEST(Decode, RefusesOtherTypesNamingTheField) {

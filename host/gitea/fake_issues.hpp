@@ -47,7 +47,7 @@ class FakeIssues : public Gitea {
 
   Repo& add_repo(const std::string& full_name, std::vector<std::string> labels = {}) {
     Repo& repo = repos[full_name];
-    repo.about.id = static_cast<std::int64_t>(repos.size());
+    repo.about.id = ++last_repo_;
     repo.about.full_name = full_name;
     repo.about.default_branch = "main";
     for (auto& name : labels)
@@ -62,7 +62,17 @@ class FakeIssues : public Gitea {
     issue.title = std::move(title), issue.body = std::move(body);
     issue.state = "open", issue.user = "reporter";
     issue.created_at = issue.updated_at = now(), issue.repo = full_name;
+    issue.repo_id = repo.about.id;
     return issue;
+  }
+  // Calls by the old name are sent on, which is told, until another repository has that name.
+  void rename_repo(const std::string& from, const std::string& to) {
+    auto moved = repos.extract(from);
+    moved.key() = to;
+    moved.mapped().about.full_name = to;
+    for (auto& [number, issue] : moved.mapped().issues) issue.repo = to;
+    repos.insert(std::move(moved));
+    sent_on_[from] = to;
   }
 
   // The next call fails with this; several are used up in order.
@@ -355,7 +365,11 @@ class FakeIssues : public Gitea {
   }
 
   Repo& find(const RepoName& name) {
-    const auto at = repos.find(name.full());
+    auto at = repos.find(name.full());
+    if (const auto on = sent_on_.find(name.full()); at == repos.end() && on != sent_on_.end()) {
+      at = repos.find(on->second);
+      tell_renamed(name, parse_repo_name(on->second));
+    }
     if (at == repos.end()) throw Error(Code::not_found, "repository " + name.full() + " not found");
     return at->second;
   }
@@ -383,7 +397,8 @@ class FakeIssues : public Gitea {
 
  private:
   Loop* loop_;
-  std::int64_t last_id_ = 100;
+  std::int64_t last_id_ = 100, last_repo_ = 0;
+  std::map<std::string, std::string> sent_on_;  // by old name
   bool available_ = true, authorised_ = true, waiting_ = false;
   std::function<void(bool)> handler_;
   std::function<void(const RepoName&, const RepoName&)> renamed_;

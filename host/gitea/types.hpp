@@ -83,9 +83,10 @@ struct Issue {
   std::optional<WallTime> created_at;
   std::optional<WallTime> updated_at;
   std::optional<WallTime> closed_at;
-  std::string repo;       // full name, as the server has it now; some replies leave it out
-  std::string milestone;  // title; empty: none
-  bool body_cut = false;  // `body` is only how it begins: see IssueFilter::body_limit
+  std::string repo;          // full name, as the server has it now; some replies leave it out
+  std::string milestone;     // title; empty: none
+  bool body_cut = false;     // `body` is only how it begins: see IssueFilter::body_limit
+  std::int64_t repo_id = 0;  // of its repository, whatever that is called; as `repo`
 };
 
 // What is set is changed.

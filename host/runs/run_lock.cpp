@@ -67,14 +67,19 @@ Recorded read_record(int fd) {
   }
 }
 
+// Throws where that can't be told.
 bool cgroup_is_populated(const fs::path& folder) {
   if (folder.empty()) return false;
-  const Fd file(::open((folder / "cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return false;
+  const auto events = folder / "cgroup.events";
+  const Fd file(::open(events.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) return false;
+  if (!file) throw system_error("looking into " + events.string());
   try {
     return read_all(file.get(), kRecord, "a cgroup").find("populated 1") != std::string::npos;
   } catch (const Error&) {
-    return false;
+    // It may have gone since.
+    if (::access(events.c_str(), F_OK) != 0 && errno == ENOENT) return false;
+    throw;
   }
 }
 

@@ -54,6 +54,20 @@ TEST_F(Lock, IsNotFooledByAProcessThatGotTheNumberAgain) {
   EXPECT_FALSE(still_runs(path_));
 }
 
+TEST_F(Lock, IsHeldByWhatIsLeftInItsCgroupAndByWhatCantBeTold) {
+  const auto cgroup = folder_ / "cgroup";
+  write_lock_record(take_lock(path_).get(), {.supervisor = 1, .first = 0, .cgroup = cgroup});
+  EXPECT_FALSE(still_runs(path_)) << "it has been removed";
+  std::filesystem::create_directory(cgroup);
+  write_atomically(cgroup / "cgroup.events", "populated 1\nfrozen 0\n", 0600);
+  EXPECT_TRUE(still_runs(path_));
+  write_atomically(cgroup / "cgroup.events", "populated 0\nfrozen 0\n", 0600);
+  EXPECT_FALSE(still_runs(path_));
+  std::filesystem::remove(cgroup / "cgroup.events");
+  std::filesystem::create_symlink("cgroup.events", cgroup / "cgroup.events");
+  EXPECT_THROW((void)still_runs(path_), Error);
+}
+
 TEST_F(Lock, TellsOnceTheRunIsGone) {
   FakeLoop loop;
   std::optional<Fd> lock = take_lock(path_);

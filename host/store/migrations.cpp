@@ -373,9 +373,15 @@ constexpr const char* kVersion11 = R"sql(
 ALTER TABLE items ADD COLUMN rate_limits INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// By which a repository is known whatever its name. Items from before go by the name.
+constexpr const char* kVersion12 = R"sql(
+ALTER TABLE items ADD COLUMN repository_id INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX items_repository ON items(repository_id);
+)sql";
+
 constexpr std::array<const char*, kSchemaVersion> kVersions{
-    kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5, kVersion6,
-    kVersion7, kVersion8, kVersion9, kVersion10, kVersion11};
+    kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5,  kVersion6,
+    kVersion7, kVersion8, kVersion9, kVersion10, kVersion11, kVersion12};
 
 void apply(Connection& connection, std::int64_t from, int to) {
   connection.execute("BEGIN IMMEDIATE");

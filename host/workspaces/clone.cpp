@@ -149,7 +149,10 @@ std::optional<Clone> Clones::find(const WorkItem& item) const {
 std::optional<Clone> Clones::take(const WorkItem& item) const {
   const std::scoped_lock held(hands_);
   auto clone = find(item);
-  if (clone) save(*clone);
+  if (!clone) return clone;
+  // Its repository may have another name by now.
+  clone->record.item = item;
+  save(*clone);
   return clone;
 }
 
@@ -169,6 +172,12 @@ CloneList Clones::list() const {
   });
   std::sort(all.unreadable.begin(), all.unreadable.end());
   return all;
+}
+
+std::optional<CloneHold> Clones::hold_unused(const Clone& clone) const {
+  auto held = holds_.try_hold(clone.name());
+  if (held && read_record(clone.folder / "record.json") != clone.record) held.reset();
+  return held;
 }
 
 void Clones::save(Clone& clone) const {

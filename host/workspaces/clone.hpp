@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "workspaces/clone_hold.hpp"
 #include "workspaces/clone_record.hpp"
 #include "workspaces/git.hpp"
 #include "workspaces/mirror.hpp"
@@ -69,6 +70,13 @@ class Clones {
   [[nodiscard]] CloneList list() const;
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
+  // Has it in hand for a step of the item, whether it is there or not. Waits for who clears up.
+  [[nodiscard]] CloneHold hold(const WorkItem& item) const {
+    return holds_.hold(folder_name(item));
+  }
+  // To look whether it may go. Nothing: a step is at work in it, or has been since it was listed.
+  [[nodiscard]] std::optional<CloneHold> hold_unused(const Clone& clone) const;
+
   // Writes its record down, as used now.
   void save(Clone& clone) const;
   // For good, with all in it, whatever modes and however deep. Whether it may go is the caller's to
@@ -84,6 +92,7 @@ class Clones {
   std::filesystem::path folder_;
   const Clock* clock_;
   mutable std::mutex hands_;  // on records: one is taken, or goes
+  CloneHolds holds_;
 };
 
 }  // namespace host::workspaces

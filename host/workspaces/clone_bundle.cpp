@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "workspaces/clone_files.hpp"
 #include "workspaces/git_error.hpp"
 
 namespace host::workspaces {
@@ -35,6 +36,8 @@ CagedCommand command_for(const Git& git, const Clone& clone) {
                     "core.hooksPath=/dev/null", "-c", "pack.threads=1", "bundle", "create",
                     "--quiet", std::string(kResultFile), "HEAD", "^" + clone.record.base.text()},
       .folder = clone.tree(),
+      // The configuration there may name a FIFO to be read: that ends here.
+      .limit = std::chrono::minutes(1),
       // What git says is read below.
       .environment = {{"LC_ALL", "C"}}};
 }
@@ -42,6 +45,7 @@ CagedCommand command_for(const Git& git, const Clone& clone) {
 }  // namespace
 
 bool bundle_work(CagedRunner& cage, const Git& git, const Clone& clone, std::uint64_t most_bytes) {
+  check_git_files(clone);
   const Fd file = new_file(clone.bundle());
   std::uint64_t bytes = 0;
   const auto ending = cage.run(command_for(git, clone), [&](std::string_view piece) {

@@ -21,7 +21,9 @@ std::optional<ObjectId> id_at(const Json& json, const char* key) {
 CloneRecord record_in(const Json& json) {
   const auto base = id_at(json, "base");
   if (!base) throw Error(Code::invalid, "\"base\" is no commit");
-  return {.item = {json.at("repository"), json.at("number"), json.at("playbook")},
+  return {.item = {json.at("repository"), json.at("number"), json.at("playbook"),
+                   // Hosts before this one did not know it, and named the folder by the name.
+                   json.value("repository_id", std::int64_t{0})},
           .branch = json.at("branch"),
           .base_branch = json.at("base_branch"),
           .base = *base,
@@ -46,6 +48,7 @@ CloneRecord read_record(const std::filesystem::path& file) {
 
 void write_record(const std::filesystem::path& file, const CloneRecord& record) {
   const Json json = {{"repository", record.item.repository},
+                     {"repository_id", record.item.repository_id},
                      {"number", record.item.number},
                      {"playbook", record.item.playbook},
                      {"branch", record.branch},

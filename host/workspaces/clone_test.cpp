@@ -310,5 +310,22 @@ TEST_F(BundleWork, NeverFollowsALinkInPlaceOfTheBundle) {
   EXPECT_EQ(read_file(folder_ / "precious", 100), "mine");
 }
 
+// Its folder goes by the repository's id; the name in its record is for people.
+TEST_F(CloneTest, OfARenamedRepositoryIsFoundAndKnowsTheNewName) {
+  auto of = item();
+  of.repository_id = 7;
+  const auto made =
+      clones_->make(*mirror_, {.item = of, .branch = branch_of(of), .base_branch = "main"});
+  auto renamed = of;
+  renamed.repository = "other/web";
+  ASSERT_TRUE(clones_->find(renamed));
+  EXPECT_EQ(clones_->find(renamed)->folder, made.folder);
+  EXPECT_EQ(clones_->take(renamed)->record.item, renamed);
+  EXPECT_EQ(clones_->find(of)->record.item, renamed) << "as it was written down";
+  auto other = of;
+  other.repository_id = 8;
+  EXPECT_FALSE(clones_->find(other)) << "another repository has that name now";
+}
+
 }  // namespace
 }  // namespace host::workspaces

@@ -10,12 +10,19 @@ namespace host::workspaces {
 namespace {
 
 constexpr std::size_t kMostNamed = 5;
+constexpr std::string_view kInUse = "in use";
+
+DiskReport::Kept kept(const Clone& clone, std::string reason) {
+  const auto& item = clone.record.item;
+  return {clone.name(), std::move(reason), fmt::format("{}#{}", item.repository, item.number)};
+}
 
 std::string kept_text(const DiskReport& report) {
   std::string text;
   for (std::size_t i = 0; i < report.kept.size() && i < kMostNamed; ++i)
-    text +=
-        fmt::format("{}{} ({})", i == 0 ? "" : ", ", report.kept[i].name, report.kept[i].reason);
+    text += fmt::format("{}{}{}{} ({})", i == 0 ? "" : ", ", report.kept[i].name,
+                        report.kept[i].subject.empty() ? "" : " of ", report.kept[i].subject,
+                        report.kept[i].reason);
   if (report.kept.size() > kMostNamed)
     text += fmt::format(" and {} more", report.kept.size() - kMostNamed);
   return text;
@@ -39,8 +46,10 @@ bool DiskRoom::fits(std::size_t clones, std::uint64_t bytes) const {
 // Why it stays; empty: it is gone. What ails one clone, or its mirror, keeps no other in place.
 std::string DiskRoom::remove(const Clone& clone, Keeping keeping) const {
   try {
+    const auto held = clones_->hold_unused(clone);
+    if (!held) return std::string(kInUse);
     if (keeping == Keeping::work) {
-      const auto state = inspect(mirror_of_(clone.record.item.repository), clone);
+      const auto state = inspect(mirror_of_(clone.record.item), clone);
       if (!state.clean) return state.reason;
     }
     clones_->remove(clone);
@@ -58,8 +67,8 @@ DiskReport DiskRoom::remove_ended(const std::function<bool(const CloneRecord&)>&
     const auto keeping = clone.record.disposable ? Keeping::nothing : Keeping::work;
     if (auto reason = remove(clone, keeping); reason.empty())
       report.removed.push_back(clone.name());
-    else
-      report.kept.push_back({clone.name(), std::move(reason)});
+    else if (reason != kInUse)
+      report.kept.push_back(kept(clone, std::move(reason)));
   }
   return report;
 }
@@ -71,9 +80,9 @@ DiskReport DiskRoom::make_room(const ClonesInUse& in_use) const {
   std::uint64_t bytes = bytes_in(clones_->folder());
   for (const auto& clone : list.clones) {
     if (fits(count, bytes)) return report;
-    const auto reason = in_use.has(clone) ? "in use" : remove(clone, Keeping::work);
+    const auto reason = in_use.has(clone) ? std::string(kInUse) : remove(clone, Keeping::work);
     if (!reason.empty()) {
-      report.kept.push_back({clone.name(), reason});
+      report.kept.push_back(kept(clone, reason));
       continue;
     }
     report.removed.push_back(clone.name());
@@ -82,7 +91,7 @@ DiskReport DiskRoom::make_room(const ClonesInUse& in_use) const {
   }
   if (fits(count, bytes)) return report;
   for (const auto& name : list.unreadable)
-    report.kept.push_back({name, "its record can't be read"});
+    report.kept.push_back({name, "its record can't be read", {}});
   throw Error(Code::unavailable,
               fmt::format("there is no room for another clone: {} clones, {} bytes, {}{}", count,
                           bytes, free_text(clones_->folder()),

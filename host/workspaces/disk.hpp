@@ -22,7 +22,8 @@ struct DiskReport {
   std::vector<std::string> removed;  // clones, by name
   struct Kept {
     std::string name;
-    std::string reason;  // "src/a.c is not committed", "in use"
+    std::string reason;   // "src/a.c is not committed", "in use"
+    std::string subject;  // whose it is: "org/app#12"; empty: that can't be read
   };
   std::vector<Kept> kept;  // that were looked at and could not go
 };
@@ -40,8 +41,8 @@ struct ClonesInUse {
 // not imported, ever. Blocks; one thread.
 class DiskRoom {
  public:
-  // The mirror of a repository, made if it isn't there.
-  using MirrorOf = std::function<Mirror(const std::string& repository)>;
+  // The mirror of an item's repository, made if it isn't there.
+  using MirrorOf = std::function<Mirror(const WorkItem& item)>;
 
   // `clones` outlives it.
   DiskRoom(const Clones& clones, MirrorOf mirror_of, DiskLimits limits)

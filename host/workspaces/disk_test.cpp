@@ -24,7 +24,7 @@ class DiskTest : public ForgeTest {
   }
   DiskReport make_room(const DiskLimits& limits, const std::set<std::string>& in_use = {}) {
     return DiskRoom(
-               *clones_, [this](const std::string&) { return *mirror_; }, limits)
+               *clones_, [this](const WorkItem&) { return *mirror_; }, limits)
         .make_room({in_use, WallTime::max()});
   }
   static constexpr std::uint64_t kPlenty = std::uint64_t{1} << 60;
@@ -111,7 +111,7 @@ TEST_F(DiskTest, OneThatCannotBeLookedAtKeepsNoOtherInPlace) {
   const auto good = clone_at(2);
   int asked = 0;
   const DiskRoom room(*clones_,
-                      [&](const std::string&) -> Mirror {
+                      [&](const WorkItem&) -> Mirror {
                         if (asked++ == 0) throw Error(Code::denied, "no mirror today");
                         return *mirror_;
                       },
@@ -139,7 +139,7 @@ TEST_F(DiskTest, WhatWasTakenSinceItWasAskedWhatIsInUseStays) {
   const auto asked = WallTime(std::chrono::hours(3));
   clock_.now = WallTime(std::chrono::hours(4));
   ASSERT_TRUE(clones_->take(taken.record.item));
-  const DiskRoom room(*clones_, [this](const std::string&) { return *mirror_; },
+  const DiskRoom room(*clones_, [this](const WorkItem&) { return *mirror_; },
                       {.clones = 2, .free_bytes = 0});
   EXPECT_THAT(room.make_room({{}, asked}).removed, ElementsAre(other.name()));
   EXPECT_TRUE(fs::exists(taken.tree()));
@@ -149,7 +149,7 @@ TEST_F(DiskTest, WhatIsTakenWhileItIsLookedAtStays) {
   const auto clone = clone_at(1);
   clock_.now = WallTime(std::chrono::hours(2));
   const DiskRoom room(*clones_,
-                      [&](const std::string&) {
+                      [&](const WorkItem&) {
                         (void)clones_->take(clone.record.item);
                         return *mirror_;
                       },
@@ -161,13 +161,45 @@ TEST_F(DiskTest, WhatIsTakenWhileItIsLookedAtStays) {
   EXPECT_TRUE(fs::exists(clone.tree()));
 }
 
+// A step of its item is at work in it, and git must not look into it meanwhile.
+TEST_F(DiskTest, WhatAStepHasInHandIsNotLookedInto) {
+  const auto held = clone_at(1);
+  const auto other = clone_at(2);
+  std::vector<std::int64_t> looked_at;
+  const DiskRoom room(*clones_,
+                      [&](const WorkItem& of) {
+                        looked_at.push_back(of.number);
+                        EXPECT_FALSE(clones_->hold_unused(other)) << "nor a step begin now";
+                        return *mirror_;
+                      },
+                      {.clones = 1, .free_bytes = 0});
+  const auto all = [](const CloneRecord&) { return true; };
+  {
+    const auto step = clones_->hold(held.record.item);
+    const auto report = room.remove_ended(all, {{}, WallTime::max()});
+    EXPECT_THAT(report.removed, ElementsAre(other.name()));
+    EXPECT_THAT(report.kept, IsEmpty()) << "nobody need look at it";
+    EXPECT_THROW((void)room.make_room({{}, WallTime::max()}), Error);
+    EXPECT_THAT(looked_at, ElementsAre(2));
+  }
+  const auto after = DiskRoom(*clones_, [this](const WorkItem&) { return *mirror_; }, {})
+                         .remove_ended(all, {{}, WallTime::max()});
+  EXPECT_THAT(after.removed, ElementsAre(held.name()));
+}
+
+TEST_F(DiskTest, WhatIsKeptIsNamedByItsIssue) {
+  put(clone_at(1).tree() / "new", "x");
+  EXPECT_THAT(error_of([&] { return make_room({.clones = 1, .free_bytes = 0}); })->message(),
+              HasSubstr("of org/app#1 (new is not committed)"));
+}
+
 TEST_F(DiskTest, OfItemsThatHaveEndedAllGoThatHoldNothing) {
   const auto live = clone_at(1);
   const auto in_use = clone_at(2);
   const auto clean = clone_at(3);
   const auto work = clone_at(4);
   put(work.tree() / "new", "x");
-  const DiskRoom room(*clones_, [this](const std::string&) { return *mirror_; }, {});
+  const DiskRoom room(*clones_, [this](const WorkItem&) { return *mirror_; }, {});
   const auto report =
       room.remove_ended([&](const CloneRecord& each) { return each != live.record; },
                         {{in_use.name()}, WallTime::max()});
@@ -190,7 +222,7 @@ TEST_F(DiskTest, ADisposableOneGoesWithItsItemWhateverItHolds) {
   clock_.now = WallTime(std::chrono::hours(1));
   const auto live = made(1);
   const auto ended = made(2);
-  const DiskRoom room(*clones_, [this](const std::string&) { return *mirror_; }, {.clones = 1});
+  const DiskRoom room(*clones_, [this](const WorkItem&) { return *mirror_; }, {.clones = 1});
   const auto report = room.remove_ended(
       [&](const CloneRecord& each) { return each != live.record; }, {{}, WallTime::max()});
   EXPECT_THAT(report.removed, ElementsAre(ended.name()));

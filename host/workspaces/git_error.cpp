@@ -22,6 +22,10 @@ constexpr std::string_view kToken =
     "Check the forge's token: it must be valid, and may read and write this repository.";
 constexpr std::string_view kName =
     "Check the repository's name, and that the token's user may see it.";
+// Between two looks at the forge: the next one knows the new name.
+constexpr std::string_view kMoved =
+    "The repository has moved, and its new name is learned by the next look at the forge. If it "
+    "has not, check gitea.url.";
 constexpr std::string_view kReach = "Check that the forge is up and reached from here.";
 constexpr std::string_view kDamage =
     "Nothing was taken in. Run git fsck in the repository at the forge.";
@@ -37,12 +41,11 @@ constexpr std::array kSigns{
     Sign{"error: 404", Code::not_found, kName},
     Sign{"not found", Code::not_found, kName},
     Sign{"does not appear to be a git repository", Code::not_found, kName},
-    Sign{"error: 301", Code::not_found, "The repository has moved: use its new name."},
-    Sign{"error: 302", Code::not_found, "The repository has moved: use its new name."},
-    Sign{"error: 307", Code::not_found, "The repository has moved: use its new name."},
-    Sign{"error: 308", Code::not_found, "The repository has moved: use its new name."},
-    Sign{"update url base from redirection", Code::not_found,
-         "The repository has moved: use its new name."},
+    Sign{"error: 301", Code::unavailable, kMoved},
+    Sign{"error: 302", Code::unavailable, kMoved},
+    Sign{"error: 307", Code::unavailable, kMoved},
+    Sign{"error: 308", Code::unavailable, kMoved},
+    Sign{"update url base from redirection", Code::unavailable, kMoved},
     Sign{"SSL certificate problem", Code::denied,
          "The forge's certificate is not trusted here: name its CA file."},
     Sign{"server certificate verification failed", Code::denied,

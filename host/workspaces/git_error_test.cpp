@@ -14,7 +14,7 @@ TEST(GitError, SaysWhatKindOfFailureItIs) {
       {"fatal: could not read Username for 'https://x': terminal prompts disabled", Code::denied},
       {"fatal: unable to access 'https://x/': The requested URL returned error: 403", Code::denied},
       {"fatal: repository 'https://x/org/app.git/' not found", Code::not_found},
-      {"fatal: unable to access 'x': The requested URL returned error: 301", Code::not_found},
+      {"fatal: unable to access 'x': The requested URL returned error: 301", Code::unavailable},
       {"fatal: unable to access 'x': Could not resolve host: git.example.org", Code::unavailable},
       {"fatal: unable to access 'x': Failed to connect to x port 443: Connection refused",
        Code::unavailable},

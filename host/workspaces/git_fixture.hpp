@@ -150,7 +150,7 @@ class ForgeTest : public GitTest {
     person_commits("first");
     server_.emplace(folder_ / "forge", std::string(kToken));
     credential_.emplace(remote().url, Secret(std::string(kToken)));
-    mirror_.emplace(*git_, folder_ / "host" / "mirrors" / folder_name(kRepository));
+    mirror_.emplace(*git_, folder_ / "host" / "mirrors" / folder_name(kRepository, 0));
     clones_.emplace(*git_, folder_ / "host" / "clones", clock_);
   }
 

@@ -50,6 +50,9 @@ std::string readable(std::string_view text) {
   return out;
 }
 
+// No name of a repository is like it: it has no '/'.
+std::string repo_name(std::int64_t id) { return fmt::format("repo-{}", id); }
+
 std::string digest(const std::string& text) { return sha256_hex(text).substr(0, 12); }
 
 }  // namespace
@@ -71,12 +74,14 @@ void check_branch(std::string_view name, std::string_view what) {
 std::string branch_of(const WorkItem& item) { return fmt::format("timmy/issue-{}", item.number); }
 
 std::string folder_name(const WorkItem& item) {
-  return fmt::format(
-      "{}-{}-{}-{}", readable(item.repository), item.number, readable(item.playbook),
-      digest(fmt::format("{}\n{}\n{}", item.repository, item.number, item.playbook)));
+  const bool known = item.repository_id != 0;
+  const auto repository = known ? repo_name(item.repository_id) : item.repository;
+  return fmt::format("{}-{}-{}-{}", readable(repository), item.number, readable(item.playbook),
+                     digest(fmt::format("{}\n{}\n{}", repository, item.number, item.playbook)));
 }
 
-std::string folder_name(std::string_view repository) {
+std::string folder_name(std::string_view repository, std::int64_t id) {
+  if (id != 0) return repo_name(id);
   return readable(repository) + "-" + digest(std::string(repository));
 }
 

@@ -29,6 +29,7 @@ struct WorkItem {
   std::string repository;   // "owner/name", as the forge has it
   std::int64_t number = 0;  // the issue's
   std::string playbook;
+  std::int64_t repository_id = 0;  // the forge's, for good, whatever its name; 0: not known
   bool operator==(const WorkItem&) const = default;
 };
 
@@ -40,10 +41,12 @@ void check_branch(std::string_view name, std::string_view what);
 // the playbook: so two runs on one issue can't both push, whatever else went wrong.
 [[nodiscard]] std::string branch_of(const WorkItem& item);
 
-// A name for the item's folder: "owner-name-12-bug-fixer-0f3a9c1d2b4e". Readable, within
-// [A-Za-z0-9._-], and of its own for each item by the digest at its end.
+// A name for the item's folder: "repo-7-12-bug-fixer-0f3a9c1d2b4e". Within [A-Za-z0-9._-], and of
+// its own for each item by the digest at its end. It goes by the repository's id: a repository that
+// is renamed or transferred keeps its folders, and another one that takes its name has its own.
+// Where the id is not known, by the name: "owner-name-12-bug-fixer-0f3a9c1d2b4e".
 [[nodiscard]] std::string folder_name(const WorkItem& item);
-// The same for a repository: "owner-name-0f3a9c1d2b4e".
-[[nodiscard]] std::string folder_name(std::string_view repository);
+// The same for a repository: "repo-7", or "owner-name-0f3a9c1d2b4e".
+[[nodiscard]] std::string folder_name(std::string_view repository, std::int64_t id);
 
 }  // namespace host::workspaces

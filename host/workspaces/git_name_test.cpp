@@ -49,7 +49,19 @@ TEST(FolderName, IsReadableAndOfItsOwn) {
   EXPECT_THAT(name, ::testing::MatchesRegex("org-app-12-bug-fixer-[0-9a-f]{12}"));
   EXPECT_NE(name, folder_name(WorkItem{"org-app", 12, "bug-fixer"}));
   EXPECT_NE(name, folder_name(WorkItem{"org/app", 12, "other"}));
-  EXPECT_THAT(folder_name("org/app"), ::testing::MatchesRegex("org-app-[0-9a-f]{12}"));
+  EXPECT_THAT(folder_name("org/app", 0), ::testing::MatchesRegex("org-app-[0-9a-f]{12}"));
+}
+
+// A repository that is renamed keeps its mirror and its clones, and another one that takes its name
+// has its own.
+TEST(FolderName, GoesByTheRepositorysIdAndNotByItsName) {
+  const auto name = folder_name(WorkItem{"org/app", 12, "bug-fixer", 7});
+  EXPECT_THAT(name, ::testing::MatchesRegex("repo-7-12-bug-fixer-[0-9a-f]{12}"));
+  EXPECT_EQ(name, folder_name(WorkItem{"other/web", 12, "bug-fixer", 7}));
+  EXPECT_NE(name, folder_name(WorkItem{"org/app", 12, "bug-fixer", 8}));
+  EXPECT_NE(name, folder_name(WorkItem{"org/app", 1, "2-bug-fixer", 7}));
+  EXPECT_EQ(folder_name("org/app", 7), "repo-7");
+  EXPECT_EQ(folder_name("other/web", 7), "repo-7");
 }
 
 TEST(FolderName, LeadsNowhereElse) {

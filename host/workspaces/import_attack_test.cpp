@@ -64,7 +64,7 @@ class AttackTest : public ForgeTest {
 
   void end_with_it(const Clone& clone) {
     said_ += inspect(*mirror_, clone).reason;
-    const DiskRoom room(*clones_, [this](const std::string&) { return *mirror_; }, {.clones = 1});
+    const DiskRoom room(*clones_, [this](const WorkItem&) { return *mirror_; }, {.clones = 1});
     try {
       (void)room.make_room({.names = {}, .at = WallTime::max()});
     } catch (const Error& error) {

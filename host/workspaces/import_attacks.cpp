@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspaces/import_attacks.hpp"
 
+#include <sys/stat.h>
+
 namespace host::workspaces {
 namespace {
 
@@ -263,13 +265,20 @@ std::vector<Attack> attacks_by_history() {
          put(g.git_dir() / "shallow", g.git({"rev-parse", "HEAD"}));
        },
        "!taken"},
+      {"FifoAsHead",
+       [](Ground& g) {
+         g.commit_file("x", "x");
+         fs::remove(g.git_dir() / "HEAD");
+         (void)::mkfifo((g.git_dir() / "HEAD").c_str(), 0600);
+       },
+       ".git/HEAD is no regular file"},
       {"GitFileThatLeadsElsewhere",
        [](Ground& g) {
          g.commit_file("x", "x");
          fs::rename(g.git_dir(), g.tree() / "elsewhere");
          put(g.tree() / ".git", "gitdir: " + g.forge.string() + "\n");
        },
-       "no commits"},
+       ".git is no folder"},
       {"MissingBlob",
        [](Ground& g) { g.commit_entry("100644 blob " + std::string(40, '1') + "\tx"); }, "!taken"},
   };

@@ -143,6 +143,12 @@ void Mirror::create() const {
     write_atomically(config, kConfig, 0600);
 }
 
+void Mirror::describe(const std::string& repository) const {
+  const auto file = git_dir() / "description";
+  const auto text = repository + "\n";
+  if (!fs::exists(file) || read_file(file, 4096) != text) write_atomically(file, text, 0600);
+}
+
 void Mirror::fetch(const GitRemote& remote, const GitCredential* credential,
                    const std::vector<std::string>& tolerated) const {
   auto fetch = remote_command({"fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
@@ -159,6 +165,7 @@ void Mirror::fetch(const GitRemote& remote, const GitCredential* credential,
   }
   const auto held = lock();
   fetch.held = held.fd();
+  describe(remote.repository);
   try {
     (void)git_->must(fetch, "fetching " + remote.repository);
   } catch (const Error&) {

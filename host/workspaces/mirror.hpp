@@ -114,6 +114,8 @@ class Mirror {
  private:
   void create() const;
   [[nodiscard]] bool is_whole() const;
+  // For people, who know it by its name: what that is now.
+  void describe(const std::string& repository) const;
   [[nodiscard]] std::optional<ObjectId> head(const std::string& ref) const;
   [[nodiscard]] std::map<std::string, ObjectId> refs_below(const std::string& folder) const;
   // All of these changes or none; each a line of git-update-ref(1)'s --stdin.

@@ -131,7 +131,7 @@ TEST_F(MirrorTest, ARedirectTakesTheTokenNowhere) {
     return ServerResponse{
         .status = 302, .headers = {{"Location", other.url("org/app") + request.target.substr(12)}}};
   });
-  EXPECT_EQ(error_of([&] { return fetch(), 0; })->code(), Code::not_found);
+  EXPECT_EQ(error_of([&] { return fetch(), 0; })->code(), Code::unavailable);
   EXPECT_EQ(came, 0);
 }
 
@@ -354,6 +354,11 @@ TEST_F(MirrorTest, GitHoldsTheLockAsLongAsItRuns) {
   EXPECT_TRUE(is_locked(file));
   child.reset();
   EXPECT_FALSE(is_locked(file));
+}
+
+TEST_F(MirrorTest, SaysWhoseItIs) {
+  fetch();
+  EXPECT_EQ(read_file(mirror_->git_dir() / "description", 100), "org/app\n");
 }
 
 }  // namespace

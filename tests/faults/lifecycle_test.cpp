@@ -143,7 +143,14 @@ TEST_F(LifecycleTest, H6_ABadOrHalfWrittenConfigLeavesTheOldOneWithOneClearError
 }
 
 TEST_F(LifecycleTest, H9_ASecondHostIsRefusedWith75AndTheFirstOnesPid) {
+  // Which clears up, at its start, what a host before it has left half made.
+  const Json playbook{{"enabled", true}, {"repositories", {"nobody/nothing"}}};
+  write_config({{"defaults", {{"playbooks", {{"bug-fixer", playbook}}}}}});
+  const auto half_made = paths_.clones() / ".making-x";
+  std::filesystem::create_directories(half_made);
   start();
+  EXPECT_FALSE(std::filesystem::exists(half_made));
+  std::filesystem::create_directories(half_made);
   EXPECT_EQ(wait_for(enqueue("echo"))["state"], "completed");
   const auto first = std::move(host_);
   // Stopped, so that what is written then is the second one's doing.
@@ -151,6 +158,7 @@ TEST_F(LifecycleTest, H9_ASecondHostIsRefusedWith75AndTheFirstOnesPid) {
   const auto before = database();
   EXPECT_EQ(refused_start(), 75);
   EXPECT_EQ(database(), before) << "the second host wrote to the first one's database";
+  EXPECT_TRUE(std::filesystem::exists(half_made)) << "or cleared up in its clones";
   ::kill(first->pid(), SIGCONT);
   EXPECT_THAT(log(), HasSubstr("pid " + std::to_string(first->pid())));
 

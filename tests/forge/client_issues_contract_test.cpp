@@ -221,6 +221,8 @@ TEST_P(ClientIssueContract, FollowsARenamedRepositoryAndTells) {
   const auto issue =
       wait<host::Issue>([&](auto reply) { client().get_issue(parse_repo_name(repo), 1, reply); });
   EXPECT_EQ(issue.value().repo, renamed);
+  EXPECT_EQ(issue.value().repo_id, read.value().id) << "it is the same one";
+  EXPECT_NE(issue.value().repo_id, 0);
   remove("/repos/" + renamed);
 }
 

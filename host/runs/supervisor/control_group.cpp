@@ -48,7 +48,9 @@ ControlGroup::ControlGroup(const fs::path& parent, const std::string& id, const 
     processes_ = write_to(folder_ / "pids.max", std::to_string(limits.processes + 1));
 }
 
-ControlGroup::~ControlGroup() { end_control_group(folder_); }
+ControlGroup::~ControlGroup() { (void)end(); }
+
+bool ControlGroup::end() const noexcept { return end_control_group(folder_); }
 
 void ControlGroup::add(pid_t pid) const {
   if (!write_to(folder_ / "cgroup.procs", std::to_string(pid)))
@@ -74,12 +76,13 @@ std::string ControlGroup::text() const {
   return "kills all at once, bounds nothing";
 }
 
-void end_control_group(const fs::path& folder) noexcept {
+bool end_control_group(const fs::path& folder) noexcept {
   for (int tries = 0; tries < 500; ++tries) {
     (void)write_to(folder / "cgroup.kill", "1");
-    if (::rmdir(folder.c_str()) == 0 || errno == ENOENT) return;
+    if (::rmdir(folder.c_str()) == 0 || errno == ENOENT) return true;
     (void)::poll(nullptr, 0, 2);
   }
+  return false;
 }
 
 }  // namespace host::runs::supervisor

@@ -25,6 +25,9 @@ class ControlGroup {
   // Kills all in it, now. Nothing is thrown.
   void kill() const noexcept;
 
+  // Kills all in it, waits a second for it at most, and removes it. Whether it is gone.
+  [[nodiscard]] bool end() const noexcept;
+
   // Whether the kernel holds the run to this.
   [[nodiscard]] bool bounds_memory() const { return memory_; }
   [[nodiscard]] bool bounds_processes() const { return processes_; }
@@ -40,7 +43,7 @@ class ControlGroup {
   bool processes_ = false;
 };
 
-// Kills what is in a cgroup, waits a moment for it, and removes it. Nothing is thrown.
-void end_control_group(const std::filesystem::path& folder) noexcept;
+// Kills what is in a cgroup, waits a moment for it, and removes it. Whether it is gone.
+bool end_control_group(const std::filesystem::path& folder) noexcept;
 
 }  // namespace host::runs::supervisor

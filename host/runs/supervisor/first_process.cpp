@@ -291,7 +291,7 @@ class First {
   }
 
   void end_all() const {
-    if (!given_.namespaces.pids) return end_all_below();
+    if (!given_.namespaces.pids) return (void)end_all_below();
     // Everything in its namespace but itself.
     (void)::kill(-1, SIGKILL);
     while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {

@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -41,6 +44,49 @@ TEST(RunProcesses, AreThoseBelowAProcess) {
   below.signal(SIGKILL);
   pollfd ended{child.pidfd(), POLLIN, 0};
   EXPECT_EQ(::poll(&ended, 1, 10'000), 1);
+}
+
+// Somebody traces the process, and does not take its end from the kernel before `let_go` is
+// closed: until then it is there, dead or not. False: no process may be traced here.
+bool is_traced(pid_t traced, int let_go) {
+  int said[2];
+  if (::pipe(said) != 0) return false;
+  const pid_t middle = ::fork();
+  if (middle == 0) {
+    // A tracer that stood below the test would be ended with the rest.
+    if (::fork() != 0) ::_exit(0);
+    const char answer = ::ptrace(PTRACE_SEIZE, traced, nullptr, nullptr) == 0 ? 'y' : 'n';
+    (void)!::write(said[1], &answer, 1);
+    pollfd end{let_go, POLLIN, 0};
+    (void)::poll(&end, 1, 60'000);
+    ::_exit(0);
+  }
+  (void)::waitpid(middle, nullptr, 0);
+  ::close(said[1]);
+  char answer = 'n';
+  (void)!::read(said[0], &answer, 1);
+  ::close(said[0]);
+  return answer == 'y';
+}
+
+TEST(RunProcesses, OneThatTheKernelStillHoldsIsLeftHoweverOftenItIsKilled) {
+  int let_go[2];
+  ASSERT_EQ(::pipe2(let_go, O_CLOEXEC), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(let_go[1]);
+    (void)::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+    for (;;) ::pause();
+  }
+  const bool traced = is_traced(child, let_go[0]);
+  if (traced) {
+    EXPECT_FALSE(end_all_below(std::chrono::milliseconds(100)));
+  }
+  EXPECT_EQ(::write(let_go[1], "x", 1), 1);
+  EXPECT_TRUE(end_all_below());
+  ::close(let_go[0]);
+  ::close(let_go[1]);
+  if (!traced) GTEST_SKIP() << "no process may be traced here";
 }
 
 TEST(RunDisk, CountsWhatLiesBelowAlsoInFoldersThatAreClosed) {

@@ -118,17 +118,18 @@ void Processes::signal(int number) const {
   for (const pid_t pid : pids()) (void)::kill(pid, number);
 }
 
-void end_all_below() {
+bool end_all_below(std::chrono::milliseconds patience) {
   const auto all = Processes::below(::getpid());
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto until = std::chrono::steady_clock::now() + patience;
   while (std::chrono::steady_clock::now() < until) {
     all.signal(SIGKILL);
     pid_t reaped = 0;
     while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
     }
-    if (reaped < 0 && errno == ECHILD) return;
+    if (reaped < 0 && errno == ECHILD) return true;
     (void)::poll(nullptr, 0, 2);
   }
+  return false;
 }
 
 }  // namespace host::runs::supervisor

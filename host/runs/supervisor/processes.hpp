@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -42,7 +43,8 @@ class Processes {
 };
 
 // Ends everything below this process, and reaps it: again and again, since what is killed may just
-// have started another. Blocks; gives up after five seconds.
-void end_all_below();
+// have started another. Blocks, so long at most. Whether nothing is left: what the kernel holds
+// (a disk that does not answer) outlives even SIGKILL.
+[[nodiscard]] bool end_all_below(std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 }  // namespace host::runs::supervisor

@@ -128,7 +128,7 @@ class Supervision {
     } catch (const Error& error) {
       why_no_namespaces_ = error.message();
       control_.reset();
-      end_all_below();
+      (void)end_all_below();
       first_ = -1;
       return false;
     }
@@ -411,13 +411,13 @@ class Supervision {
 
   void finish() {
     // With its first process a namespace's others have gone. Elsewhere orphans have come here.
-    if (!namespaces_.pids || first_ > 0) end_all_below();
+    bool gone = end_below();
     const bool out_of_memory = cgroup_ && cgroup_->out_of_memory();
     if (cgroup_) usage_.peak_memory = std::max(usage_.peak_memory, cgroup_->peak_memory());
     disk_.reset();
     relay_.reset();
     for (int block = 0; block < kLastBlocks && output_ && !host_.gone(); ++block) drain_output();
-    cgroup_.reset();
+    gone = end_cgroup() && gone;
     auto ending = ending_of({.stop = stop_,
                              .why = why_,
                              .program = program_,
@@ -434,9 +434,23 @@ class Supervision {
     ending.usage = usage_;
     ending.in_force = in_force_;
     host_.send(RunFrameType::ended, to_text(to_json(ending)));
-    // Whoever reads that may start the next one at once.
-    lock_.reset();
+    // Whoever reads that may start the next one at once, unless something is left.
+    if (gone) lock_.reset();
     host_.finish();
+    while (!gone) gone = end_below() && end_cgroup();
+  }
+
+  // These say whether nothing of the run is left there.
+  bool end_below() {
+    if (namespaces_.pids && first_ <= 0) return true;
+    if (!end_all_below()) return false;
+    first_ = -1;
+    return true;
+  }
+  bool end_cgroup() {
+    if (cgroup_ && !cgroup_->end()) return false;
+    cgroup_.reset();
+    return true;
   }
 
   // All that is left in the pipe: nobody writes any more, or nobody who counts.

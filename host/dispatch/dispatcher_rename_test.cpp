@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Repositories that have another name than before; with twins of all but the store. With real
+// folders: dispatch_rename_test.cpp.
+#include <gmock/gmock.h>
+
+#include "dispatch/dispatcher_fixture.hpp"
+
+namespace host::dispatch {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class DispatcherRenameTest : public DispatcherTest {
+ protected:
+  // Another repository has the name from now on, with one issue that fits.
+  void give_name_away() {
+    forge_.rename_repo("org/app", "org/web");
+    forge_.add_repo("org/app", {"bug"}).about.can_push = true;
+    add_issue();
+  }
+};
+
+// The playbooks name the old one, and the forge sends their calls on.
+TEST_F(DispatcherRenameTest, ByItsOldNameARepositorysIssuesAreNotTaken) {
+  start();
+  const auto number = add_issue({}).number;
+  forge_.rename_repo("org/app", "org/web");
+  forge_.repos.at("org/web").issues.at(number).labels.push_back({0, "bug", "", "", false});
+  dispatcher_->look_at("org/app", number);
+  loop_.drain();
+  EXPECT_THAT(items(), IsEmpty());
+  dispatcher_->look_at("org/web", number);
+  loop_.drain();
+  EXPECT_EQ(only_item().repository, "org/web");
+}
+
+TEST_F(DispatcherRenameTest, WhatIsOrderedByTheOldNameIsTakenByTheNewOne) {
+  start();
+  const auto number = add_issue({}).number;
+  forge_.rename_repo("org/app", "org/web");
+  const auto taken = answer_of<Item>([&](Reply<Item> reply) {
+    dispatcher_->dispatch({"org/app", number, "fixer", {}, std::string(kByOperator)},
+                          std::move(reply));
+  });
+  ASSERT_TRUE(taken.ok()) << taken.error().what();
+  EXPECT_EQ(taken.value().repository, "org/web");
+}
+
+// Nobody is sent on by the old name any more, so only its id tells.
+TEST_F(DispatcherRenameTest, ItemsFollowTheirRepositoryWhenAnotherOneHasItsName) {
+  add_issue();
+  start();
+  tick();
+  ASSERT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
+  give_name_away();
+  tick(settings_.sweep);
+  const auto all = items();
+  ASSERT_EQ(all.size(), 2U) << "what was done for the one is not done for the other";
+  EXPECT_EQ(all[0].repository, "org/web");
+  EXPECT_EQ(all[1].repository, "org/app");
+  EXPECT_EQ(all[1].at.state, ItemState::done) << all[1].reason;
+  EXPECT_NE(all[0].repository_id, all[1].repository_id);
+}
+
+TEST_F(DispatcherRenameTest, AnAgentAtWorkForAnotherRepositorysIssueIsStopped) {
+  runs_.by_themselves = false;
+  add_issue();
+  start();
+  tick();
+  ASSERT_EQ(runs_.at_work().size(), 1U);
+  // A look finds the repository under its new name as well, if playbooks are for that.
+  set_rules({{"fixer", "matching: { repositories: [org/app], labels: { all: [bug] } }\n"}});
+  loop_.drain();
+  give_name_away();
+  tick();
+  EXPECT_THAT(runs_.at_work(), IsEmpty());
+  const auto all = items();
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(all[0].at.state, ItemState::stopped);
+  EXPECT_THAT(all[0].reason, HasSubstr("another repository"));
+}
+
+}  // namespace
+}  // namespace host::dispatch
