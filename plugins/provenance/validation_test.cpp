@@ -16,7 +16,7 @@ class ValidationTest : public FolderTest {
     stores_.put(Writer("s").user("a").says("A").done());
     stores_.put(Writer("t")
                     .user("b")
-                    .calls({{"1", "terminal", "{\"command\":\"ls\"}", true}})
+                    .calls({{"1", "terminal", "{\"command\":\"ls\"}"}})
                     .result("1", "x")
                     .says("B")
                     .done());
