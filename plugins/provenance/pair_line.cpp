@@ -91,6 +91,7 @@ bool SessionLines::make_head() {
 // False: the pair is too long, which may be known before all of it is made.
 bool SessionLines::make_up_to(const Pair& pair) {
   if (!make_head()) return false;
+  forget_far();
   while (ends_.size() < pair.prompt) {
     add();
     forget_far();
