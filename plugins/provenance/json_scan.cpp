@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json_scan.hpp"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -13,6 +14,16 @@ namespace provenance {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// By what follows a backslash, the character that is meant; 0: none is.
+constexpr std::array<char, 256> meanings() {
+  std::array<char, 256> all{};
+  constexpr std::string_view kNames = "\"\\/bfnrt", kCharacters = "\"\\/\b\f\n\r\t";
+  for (std::size_t i = 0; i < kNames.size(); ++i)
+    all[static_cast<unsigned char>(kNames[i])] = kCharacters[i];
+  return all;
+}
+constexpr auto kMeans = meanings();
 
 void append_utf8(std::string& text, unsigned code) {
   const auto put = [&](unsigned byte) { text += static_cast<char>(byte); };
@@ -174,12 +185,11 @@ bool JsonScan::string(std::string* into) {
 }
 
 bool JsonScan::escape(std::string* into) {
-  constexpr std::string_view kNames = "\"\\/bfnrt", kMeans = "\"\\/\b\f\n\r\t";
   if (!take('u')) {
-    const auto which = kNames.find(peek());
-    if (which == kNames.npos) return fail_here();
+    const char means = kMeans[static_cast<unsigned char>(peek())];
+    if (means == 0) return fail_here();
     ++at_;
-    if (into != nullptr) *into += kMeans[which];
+    if (into != nullptr) *into += means;
     return true;
   }
   unsigned code = 0;

@@ -13,13 +13,22 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
+// By the character, what follows the backslash; 0: it has no short form.
+constexpr std::array<char, 256> short_forms() {
+  std::array<char, 256> all{};
+  constexpr std::string_view kShort = "\"\\\n\r\t\b\f", kNames = "\"\\nrtbf";
+  for (std::size_t i = 0; i < kShort.size(); ++i)
+    all[static_cast<unsigned char>(kShort[i])] = kNames[i];
+  return all;
+}
+constexpr auto kShortForms = short_forms();
+
 // Six bytes at most; how many.
 std::size_t put_escaped(char* to, unsigned char c) {
-  constexpr std::string_view kShort = "\"\\\n\r\t\b\f", kNames = "\"\\nrtbf";
   constexpr char kDigits[] = "0123456789abcdef";
   to[0] = '\\';
-  if (const auto which = kShort.find(static_cast<char>(c)); which != kShort.npos) {
-    to[1] = kNames[which];
+  if (const char name = kShortForms[c]; name != 0) {
+    to[1] = name;
     return 2;
   }
   to[1] = 'u';
