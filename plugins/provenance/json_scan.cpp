@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json_scan.hpp"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -15,15 +14,8 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// By what follows a backslash, the character that is meant; 0: none is.
-constexpr std::array<char, 256> meanings() {
-  std::array<char, 256> all{};
-  constexpr std::string_view kNames = "\"\\/bfnrt", kCharacters = "\"\\/\b\f\n\r\t";
-  for (std::size_t i = 0; i < kNames.size(); ++i)
-    all[static_cast<unsigned char>(kNames[i])] = kCharacters[i];
-  return all;
-}
-constexpr auto kMeans = meanings();
+// By what follows a backslash, the character that is meant.
+constexpr auto kMeans = byte_map("\"\\/bfnrt", "\"\\/\b\f\n\r\t");
 
 void append_utf8(std::string& text, unsigned code) {
   const auto put = [&](unsigned byte) { text += static_cast<char>(byte); };

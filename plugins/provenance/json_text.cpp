@@ -13,15 +13,8 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-// By the character, what follows the backslash; 0: it has no short form.
-constexpr std::array<char, 256> short_forms() {
-  std::array<char, 256> all{};
-  constexpr std::string_view kShort = "\"\\\n\r\t\b\f", kNames = "\"\\nrtbf";
-  for (std::size_t i = 0; i < kShort.size(); ++i)
-    all[static_cast<unsigned char>(kShort[i])] = kNames[i];
-  return all;
-}
-constexpr auto kShortForms = short_forms();
+// By the character, what follows the backslash in its short form.
+constexpr auto kShortForms = byte_map("\"\\\n\r\t\b\f", "\"\\nrtbf");
 
 // Six bytes at most; how many.
 std::size_t put_escaped(char* to, unsigned char c) {

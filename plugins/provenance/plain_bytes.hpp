@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,13 @@
 #endif
 
 namespace provenance {
+
+// For each byte of `from` the one of `to` in the same place; 0 for all others.
+[[nodiscard]] constexpr std::array<char, 256> byte_map(std::string_view from, std::string_view to) {
+  std::array<char, 256> all{};
+  for (std::size_t i = 0; i < from.size(); ++i) all[static_cast<unsigned char>(from[i])] = to[i];
+  return all;
+}
 
 // What stands in a JSON string as it is: ASCII that is no control character, quote or backslash.
 [[nodiscard]] constexpr bool is_plain(char c) {
