@@ -1,18 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clean_text.hpp"
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace provenance {
 namespace {
 
-// How many of eight bytes at once are plain: none has its top bit set and none is 0.
-bool eight_plain(const char* at) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof word);
-  constexpr std::uint64_t kTop = 0x8080808080808080, kOne = 0x0101010101010101;
-  return ((word | (word - kOne)) & kTop) == 0;
+// The first byte in [at, end) that is 0 or no ASCII; `end` where there is none.
+const char* ascii_until(const char* at, const char* end) {
+#if defined(__SSE2__)
+  for (; end - at >= 16; at += 16) {
+    // As signed numbers what is no ASCII is below 1, too.
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const auto found =
+        static_cast<unsigned>(_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(1))));
+    if (found != 0) return at + std::countr_zero(found);
+  }
+#else
+  for (; end - at >= 8; at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    constexpr std::uint64_t kTop = 0x8080808080808080, kOne = 0x0101010101010101;
+    if (((word | (word - kOne)) & kTop) != 0) break;
+  }
+#endif
+  while (at != end && *at > 0 && static_cast<unsigned char>(*at) < 0x80) ++at;
+  return at;
 }
 
 bool follows(std::string_view bytes, std::size_t at, unsigned low = 0x80, unsigned high = 0xBF) {
@@ -42,13 +60,12 @@ std::size_t character(std::string_view bytes, std::size_t at) {
 
 // Where the first byte stands that does not belong there; the size where none does.
 std::size_t clean_until(std::string_view bytes, std::size_t at) {
+  const char* const end = bytes.data() + bytes.size();
   while (at < bytes.size()) {
-    if (at + 8 <= bytes.size() && eight_plain(bytes.data() + at)) {
-      at += 8;
-      continue;
-    }
+    at = static_cast<std::size_t>(ascii_until(bytes.data() + at, end) - bytes.data());
+    if (at == bytes.size()) break;
     const std::size_t length = character(bytes, at);
-    if (length == 0) return at;
+    if (length == 0) break;
     at += length;
   }
   return at;

@@ -19,6 +19,11 @@ bool names(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
+// "timmy" stands for each run of this host, "timmy:RUN".
+bool names_source(const std::vector<std::string>& list, const std::string& source) {
+  return names(list, source) || (source.starts_with("timmy:") && names(list, "timmy"));
+}
+
 }  // namespace
 
 std::string_view to_text(Consent consent) {
@@ -84,9 +89,9 @@ struct ConsentPolicy::Case {
 
   [[nodiscard]] bool is_of(const ConsentRule& rule) const {
     return (rule.sessions.empty() || names(rule.sessions, kin.id)) &&
-           (rule.sources.empty() || names(rule.sources, kin.source)) &&
+           (rule.sources.empty() || names_source(rule.sources, kin.source)) &&
            (rule.users.empty() || names(rule.users, kin.user)) &&
-           (rule.platforms.empty() || names(rule.platforms, platform));
+           (rule.platforms.empty() || names_source(rule.platforms, platform));
   }
   // A grant covers all of the time, a denial touches any; a time that is not known is not covered,
   // and touched.
@@ -120,7 +125,9 @@ const ConsentRule* ConsentPolicy::grant(const Case& it) const {
   return nullptr;
 }
 
-bool ConsentPolicy::is_own(const std::string& source) const { return names(own_sources_, source); }
+bool ConsentPolicy::is_own(const std::string& source) const {
+  return names_source(own_sources_, source);
+}
 
 Decision ConsentPolicy::decide(const Lineage& lineage, std::optional<Instant> until) const {
   if (problem_) return {Consent::none, "", missing_reason_};

@@ -116,6 +116,24 @@ TEST_F(ConsentTest, OnlyWhatIsKnownToBeLocalCanBeTheOperatorsOwn) {
   EXPECT_EQ(of(some, {kin("s", "cli")}), "none third_party");
 }
 
+TEST_F(ConsentTest, TimmyStandsForEachRun) {
+  const Json json{{"version", 1},
+                  {"own_sources", {"cli", "timmy"}},
+                  {"rules",
+                   {rule("a", "internal", {{"source", "timmy"}}),
+                    rule("b", "public", {{"platform", "timmy"}, {"session", "child"}}),
+                    rule("no", "none", {{"source", "timmy:8"}})}}};
+  const auto runs = ConsentPolicy::parse(json.dump());
+  EXPECT_FALSE(runs.problem()) << runs.problem().value_or("");
+  EXPECT_EQ(of(runs, {kin("s", "timmy:7")}), "internal a");
+  EXPECT_EQ(of(runs, {kin("child", "cli"), kin("s", "timmy:7")}), "internal a");
+  EXPECT_EQ(of(runs, {kin("s", "timmy:8")}), "none withdrawn");
+  EXPECT_EQ(of(runs, {kin("s", "cli")}), "none no_consent");
+  EXPECT_EQ(of(runs, {kin("s", "timmy2")}), "none third_party");
+  const auto one = policy({rule("a", "internal", {{"source", "timmy:7"}})});
+  EXPECT_EQ(of(one, {kin("s", "timmy:8")}), "none third_party") << "a run is no other";
+}
+
 TEST_F(ConsentTest, AnUnknownSourceIsNobodys) {
   const auto all = policy({rule("b", "public", {{"session", "s"}})});
   EXPECT_EQ(of(all, {kin("s", "", "u")}), "none unknown_source");

@@ -57,12 +57,14 @@ std::string Conversation::text(const std::string& anchor, const char* what,
 
 bool Conversation::add(RawMessage raw) {
   if (full_) return false;
-  if (raw.content.size() + raw.calls.size() > caps_.session - bytes_ ||
-      reading_.rows >= caps_.messages) {
+  const auto bytes = raw.content.size() + raw.calls.size() + raw.call_id.size() +
+                     raw.tool_name.size() + raw.finish_reason.size();
+  // A call of few bytes takes as much memory as a message does.
+  if (bytes > caps_.session - bytes_ || reading_.rows + calls_ >= caps_.messages) {
     note_damage(reading_.session, raw.anchor,
                 "it and what follows is left out: the session has more than " +
                     std::to_string(caps_.session) + " bytes or " + std::to_string(caps_.messages) +
-                    " messages");
+                    " messages and calls");
     full_ = true;
     return false;
   }
@@ -71,7 +73,7 @@ bool Conversation::add(RawMessage raw) {
     note_damage(reading_.session, raw.anchor, "its role is " + quoted(raw.role));
     return true;
   }
-  bytes_ += raw.content.size() + raw.calls.size();
+  bytes_ += bytes;
   ++reading_.rows;
   if (raw.compacted && !copies_) expect_copies();
   if (!(raw.active || raw.compacted) || raw.summary || raw.observed) return true;
@@ -112,6 +114,7 @@ void Conversation::judge(RawMessage& raw, Message& message) {
 void Conversation::read_calls(const RawMessage& raw, Message& message) {
   auto read = read_tool_calls(raw.calls);
   message.calls = std::move(read.calls);
+  calls_ += message.calls.size();
   if (!read.trouble.empty()) note(raw.anchor, read.trouble);
   if (!read.oddity.empty()) remark(raw.anchor, read.oddity);
   for (auto& [other, id] : read.other_ids) other_ids_[std::move(other)] = std::move(id);

@@ -58,7 +58,7 @@ class Conversation {
 
   const Caps& caps_;
   Reading& reading_;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0, calls_ = 0;
   bool full_ = false;
   bool copies_ = false;                                       // may come
   std::unordered_multimap<std::size_t, std::size_t> places_;  // by hash, where messages stand

@@ -66,8 +66,7 @@ Session with_calls(int same, int other) {
   writer.user("a");
   for (int i = 0; i < same + other; ++i) {
     const auto id = "c" + std::to_string(i);
-    writer.calls({{id, "terminal", i < same ? "{\"command\":\"ls\"}" : "{}" + id, true}})
-        .result(id, "x");
+    writer.calls({{id, "terminal", i < same ? "{\"command\":\"ls\"}" : "{}" + id}}).result(id, "x");
   }
   return writer.says("Done at last.").done();
 }

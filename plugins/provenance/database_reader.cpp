@@ -28,8 +28,8 @@ std::uint64_t key_of(std::int64_t row) { return row < 0 ? 0 : static_cast<std::u
 }  // namespace
 
 DatabaseReader::DatabaseReader(std::string path, const Caps& caps,
-                               std::function<bool()> is_cancelled)
-    : path_(std::move(path)), caps_(caps) {
+                               std::function<bool()> is_cancelled, std::string run)
+    : path_(std::move(path)), caps_(caps), run_(std::move(run)) {
   options.longest = caps.row;
   options.is_cancelled = std::move(is_cancelled);
 }
@@ -84,7 +84,7 @@ auto DatabaseReader::in_one_state(Do&& what) {
 void DatabaseReader::must_be_open() {
   if (rows_) return;
   file_.emplace(path_, options);
-  rows_.emplace(*file_, path_, caps_);
+  rows_.emplace(*file_, path_, caps_, run_);
 }
 
 void DatabaseReader::close() {

@@ -16,7 +16,9 @@ namespace provenance {
 class DatabaseReader final : public Source {
  public:
   // `path` has no symbolic link in it. It is opened when something is asked that looks don't tell.
-  DatabaseReader(std::string path, const Caps& caps, std::function<bool()> is_cancelled = {});
+  // `run`: whose own store it is; empty: nobody's.
+  DatabaseReader(std::string path, const Caps& caps, std::function<bool()> is_cancelled = {},
+                 std::string run = {});
 
   [[nodiscard]] std::string name() const override { return "database:" + path_; }
   [[nodiscard]] bool is_database() const override { return true; }
@@ -48,6 +50,7 @@ class DatabaseReader final : public Source {
 
   std::string path_;
   Caps caps_;
+  std::string run_;
   std::optional<DatabaseFile> file_;
   std::optional<DatabaseRows> rows_;
 };

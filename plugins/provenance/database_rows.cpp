@@ -8,6 +8,7 @@
 #include <limits>
 #include <tuple>
 
+#include "clean_text.hpp"
 #include "descent.hpp"
 
 namespace provenance {
@@ -65,14 +66,16 @@ enum : int {
   kObserved
 };
 
+constexpr std::size_t kLongestName = 64u << 10;
+
 bool is_rowid(const std::string& column) { return sqlite3_stricmp(column.c_str(), "rowid") == 0; }
 
 std::string anchor_of(std::int64_t id) { return "messages:" + std::to_string(id); }
 
 }  // namespace
 
-DatabaseRows::DatabaseRows(DatabaseFile& file, std::string path, const Caps& caps)
-    : file_(file), path_(std::move(path)), caps_(caps) {
+DatabaseRows::DatabaseRows(DatabaseFile& file, std::string path, const Caps& caps, std::string run)
+    : file_(file), path_(std::move(path)), caps_(caps), run_(std::move(run)) {
   session_columns_ = columns_of("sessions");
   message_columns_ = columns_of("messages");
   for (const auto* columns : {&session_columns_, &message_columns_})
@@ -174,7 +177,11 @@ std::optional<SessionRow> DatabaseRows::of(const std::string& id, Instant now) {
 
 std::string DatabaseRows::text_in(const Statement& row, int column, const char* what,
                                   Session& session) {
-  return clean_text(session, "sessions", what, row.text(column));
+  const auto text = row.text(column);
+  if (text.size() <= kLongestName) return clean_text(session, "sessions", what, text);
+  note_damage(session, std::string("sessions:") + what,
+              "is cut: it has more than " + std::to_string(kLongestName) + " bytes");
+  return cleaned(text.substr(0, kLongestName));
 }
 
 std::optional<Instant> DatabaseRows::time_in(const Statement& row, int column, const char* what,
@@ -193,6 +200,8 @@ SessionRow DatabaseRows::session_in(const Statement& row, Instant now) {
   session.store = {Store::Kind::database, path_};
   session.id = text_in(row, kId, "id", session);
   session.source = text_in(row, kSource, "source", session);
+  // Hermes up to 0.13 takes no word of whose run it is, and calls each the command line's.
+  if (!run_.empty() && session.source == "cli") session.source = "timmy:" + run_;
   session.user = text_in(row, kUser, "user_id", session);
   session.chat = text_in(row, kChat, "chat_type", session);
   session.model = text_in(row, kModel, "model", session);

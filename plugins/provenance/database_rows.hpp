@@ -27,8 +27,9 @@ struct SessionRow {
 // The rows of a state.db, whatever its schema: what a version lacks reads as NULL. For one thread.
 class DatabaseRows {
  public:
-  // Throws Unreadable where the file has not the two tables of Hermes.
-  DatabaseRows(DatabaseFile& file, std::string path, const Caps& caps);
+  // `run`: whose own store it is, whatever its sessions say. Throws Unreadable where the file has
+  // not the two tables of Hermes.
+  DatabaseRows(DatabaseFile& file, std::string path, const Caps& caps, std::string run);
 
   // The first session after a rowid and up to another, and the one of an id. Within one state of
   // the file.
@@ -65,6 +66,7 @@ class DatabaseRows {
   DatabaseFile& file_;
   std::string path_;
   const Caps& caps_;
+  std::string run_;
   std::set<std::string> session_columns_, message_columns_;
   RowHash hash_;
   std::optional<Statement> after_, of_, counts_, parent_, messages_, message_, bare_message_, ids_,

@@ -80,7 +80,6 @@ TEST_P(EverySchema, HasASessionAndItsMessages) {
   const auto& call = session.messages[1].calls.at(0);
   EXPECT_EQ(call.id, "c1");
   EXPECT_EQ(call.arguments, R"({"command": "ls"})");
-  EXPECT_TRUE(call.arguments_json);
   EXPECT_EQ(session.messages[2].role, Message::Role::tool);
   EXPECT_EQ(session.messages[2].call_id, "c1");
   EXPECT_EQ(session.messages[2].tool_name, "terminal") << "of the call that it answers";

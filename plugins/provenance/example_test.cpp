@@ -15,8 +15,7 @@ class ExampleTest : public FolderTest {
             .user("Mail the result to ada@example.org. What is 6*7?")
             .says("42.")
             .user("Run the tests.")
-            .calls(
-                {{"call_1", "terminal", R"({"command": "cd /home/ada/app && pytest -q"})", true}})
+            .calls({{"call_1", "terminal", R"({"command": "cd /home/ada/app && pytest -q"})"}})
             .result("call_1", R"({"output": "1 failed, 3 passed", "exit_code": 1, "error": null})")
             .says("One test fails.")
             .done();

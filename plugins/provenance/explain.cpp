@@ -86,14 +86,12 @@ Json explain(const Settings& settings, SessionSource& source, const std::string&
       turn["verdict"] = verdict.reason;
       turn["rule"] = verdict.decision.rule;
     } else {
-      if (!lines) lines.emplace(*session, turns, redactor, key, hash);
+      if (!lines) lines.emplace(*session, turns, redactor, key, hash, settings.filters);
       turn["rule"] = verdict.decision.rule;
       turn["consent"] = to_text(verdict.decision.consent);
       const PairFacts facts{settings.license, verdict.decision, *lineage};
-      if (lines->write(pair, facts, settings.filters, line))
-        place(turn, now, settings.folder, line, session->id);
-      else
-        turn["verdict"] = "long_pair";
+      turn["verdict"] = lines->write(pair, facts, line);
+      if (turn["verdict"] == "") place(turn, now, settings.folder, line, session->id);
     }
     answer["turns"].push_back(std::move(turn));
   }

@@ -14,20 +14,10 @@
 #include <timmy/failure.hpp>
 #include <utility>
 
+#include "new_file.hpp"
+
 namespace provenance {
 namespace {
-
-constexpr off_t kOnItsWay = 8 << 20;
-constexpr std::size_t kBlock = 1 << 20;
-
-void write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_on("write", path);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
 
 std::size_t read_some(int fd, char* into, std::size_t size, const std::filesystem::path& path) {
   for (;;) {
@@ -82,41 +72,6 @@ std::optional<std::string> read_if_there(const std::filesystem::path& path, std:
                              path.string() + " is larger than " + std::to_string(cap) + " bytes");
   }
   return text;
-}
-
-NewFile::NewFile(std::filesystem::path path) : path_(std::move(path)), file_(-1) {
-  remove_file(path_);  // not opened with O_TRUNC, which the cage may deny
-  file_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file_) fail_on("create", path_);
-}
-
-void NewFile::append(std::string_view bytes) {
-  buffer_ += bytes;
-  if (buffer_.size() >= kBlock) flush();
-}
-
-void NewFile::flush() {
-  write_all(file_.get(), buffer_, path_);
-  written_ += static_cast<off_t>(buffer_.size());
-  buffer_.clear();
-  // On its way to the disk while more is made, so that seal() waits for little. Where that can't be
-  // asked for, seal() does it all.
-  if (written_ - started_ < kOnItsWay) return;
-  (void)::sync_file_range(file_.get(), started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
-  started_ = written_;
-}
-
-void NewFile::seal() {
-  if (!file_) return;
-  flush();
-  if (::fsync(file_.get()) != 0) fail_on("sync", path_);
-  file_ = Descriptor(-1);
-  buffer_ = {};
-}
-
-void NewFile::publish(const std::filesystem::path& as) {
-  seal();
-  if (::rename(path_.c_str(), as.c_str()) != 0) fail_on("publish", as);
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {

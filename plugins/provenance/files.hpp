@@ -4,8 +4,6 @@
 // Permanent "denied" where a grant is missing and "not_found", and says which file.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -37,27 +35,6 @@ class Descriptor {
 // is a failure.
 [[nodiscard]] std::optional<std::string> read_if_there(const std::filesystem::path& path,
                                                        std::size_t cap);
-
-// A file that is being written, in blocks. It counts once publish() has returned.
-class NewFile {
- public:
-  // Makes it at `path`, in the place of what an ended run left there.
-  explicit NewFile(std::filesystem::path path);
-
-  void append(std::string_view bytes);
-  // All on the disk; takes no more, and no memory.
-  void seal();
-  // Sealed, and under another name in the same file system.
-  void publish(const std::filesystem::path& as);
-
- private:
-  void flush();
-
-  std::filesystem::path path_;
-  Descriptor file_;
-  std::string buffer_;
-  off_t written_ = 0, started_ = 0;  // bytes; and of those, which were sent on their way
-};
 
 // A small file, replaced as a whole and durably.
 void write_file(const std::filesystem::path& path, std::string_view text);

@@ -31,7 +31,11 @@ class Finder {
   void runs(const std::string& place) {
     const auto path = real(place);
     if (path.empty()) return;
-    for (const auto& name : names_in(path)) database(path + "/" + name + "/state.db");
+    for (const auto& name : names_in(path)) {
+      const auto store = path + "/" + name + "/state.db";
+      database(store);
+      stores_.runs.emplace(store, name);
+    }
   }
   void transcripts(const std::string& place) {
     if (const auto path = real(place); !path.empty()) folder(path);

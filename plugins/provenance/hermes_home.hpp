@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Places {
 // place that was named no symbolic link is followed.
 struct Stores {
   std::vector<std::string> databases;
+  std::map<std::string, std::string> runs;  // of the databases that are a run's own: which run
   std::vector<std::string> exports;
   std::vector<std::string> folders;
   std::vector<std::string>

@@ -134,9 +134,7 @@ TEST_F(Hostile, CallsThatAreNoJsonAreTold) {
   const auto session = read_one();
   EXPECT_THAT(contents_of(session), ElementsAre("x", "y", "z", "w"));
   EXPECT_THAT(session.messages[0].calls, IsEmpty());
-  EXPECT_FALSE(session.messages[1].calls.at(0).arguments_json);
   EXPECT_EQ(session.messages[1].calls.at(0).arguments, "{'x': 1}");
-  EXPECT_FALSE(session.messages[3].calls.at(0).arguments_json) << "nobody could write it again";
   EXPECT_THAT(session.damaged, ElementsAre(HasSubstr("messages:1: its tool_calls: no JSON"),
                                            "messages:3: its tool_calls: nests deeper than 64"));
 }
@@ -168,6 +166,45 @@ TEST_F(Hostile, ASessionOverItsCapEndsThere) {
   EXPECT_THAT(all.at(0).messages, SizeIs(2));
   EXPECT_THAT(all.at(0).damaged, ElementsAre(HasSubstr("messages:3: it and what follows")));
   EXPECT_THAT(contents_of(all.at(1)), ElementsAre("next"));
+}
+
+TEST_F(Hostile, NamesAndIdsCountAsTextsOfTheSession) {
+  caps_.session = 1000;
+  const std::string name(400, 'x');
+  StateDb db(path());
+  for (const char* column : {"tool_name", "tool_call_id", "finish_reason"}) {
+    db.session(column);
+    for (int i = 0; i < 5; ++i) db.message(column, "tool", "", {{column, name}});
+  }
+  db.close();
+  const auto all = read().sessions;
+  ASSERT_THAT(all, SizeIs(3));
+  for (const auto& session : all) EXPECT_THAT(session.messages, SizeIs(2)) << session.id;
+}
+
+TEST_F(Hostile, CallsCountAsMessagesOfTheSession) {
+  caps_.messages = 10;
+  StateDb db(path());
+  db.session("s1");
+  for (int i = 0; i < 5; ++i)
+    db.message(
+        "s1", "assistant", "",
+        {{"tool_calls", R"([{"id":"a","name":"f"},{"id":"b","name":"f"},{"id":"c","name":"f"}])"}});
+  db.close();
+  const auto session = read_one();
+  EXPECT_THAT(session.messages, SizeIs(3)) << "with nine calls";
+  EXPECT_THAT(session.damaged, ElementsAre(HasSubstr("10 messages and calls")));
+}
+
+TEST_F(Hostile, ATextOfASessionsRowThatIsTooLongIsCutAndTold) {
+  StateDb db(path());
+  db.session("s1", {{"model", std::string(70'000, 'm')}});
+  db.message("s1", "user", "x");
+  db.close();
+  const auto session = read_one();
+  EXPECT_THAT(session.model, SizeIs(65'536));
+  EXPECT_THAT(contents_of(session), ElementsAre("x"));
+  EXPECT_THAT(session.damaged, ElementsAre(HasSubstr("sessions:model: is cut")));
 }
 
 TEST_F(Hostile, ASessionsRowThatIsTooLongIsToldAndTheNextIsRead) {

@@ -19,7 +19,7 @@ TEST_F(IngestSecretsTest, NamesAndIdsAreRedactedToo) {
   writer.raw().provider = "http://user:pw4proxy@proxy.example.org/v1";
   writer.raw().model = "model-of-ada@example.org";
   stores_.put(writer.user("a")
-                  .calls({{"call-for-bob@example.org", "mail_eve@example.org", "{}", true}})
+                  .calls({{"call-for-bob@example.org", "mail_eve@example.org", "{}"}})
                   .result("call-for-bob@example.org", "x")
                   .says("A")
                   .done());
@@ -58,13 +58,12 @@ TEST_F(IngestSecretsTest, TheManifestCountsSessionsByFolderAndNamesNoFile) {
 }
 
 TEST_F(IngestSecretsTest, SecretsDoNotComeOut) {
-  stores_.put(
-      Writer("s")
-          .user("My mail is ada@example.org")
-          .calls({{"1", "terminal", R"({"command":"ssh root@203.0.113.9\npwd=hunter22"})", true}})
-          .result("1", R"({"output":"token: abcd1234efgh\n","exit_code":0})")
-          .says("Done for ada@example.org.")
-          .done());
+  stores_.put(Writer("s")
+                  .user("My mail is ada@example.org")
+                  .calls({{"1", "terminal", R"({"command":"ssh root@203.0.113.9\npwd=hunter22"})"}})
+                  .result("1", R"({"output":"token: abcd1234efgh\n","exit_code":0})")
+                  .says("Done for ada@example.org.")
+                  .done());
   ingest();
   const auto all = everything();
   for (const auto* secret : {"ada@example", "203.0.113.9", "hunter22", "abcd1234efgh"})

@@ -230,6 +230,70 @@ TEST_F(IngestTest, WhatIsTooLongStaysOut) {
   EXPECT_THAT(answers(), ElementsAre("B"));
 }
 
+// Known by itself before it is written: what it becomes as JSON may be six times as long.
+TEST_F(IngestTest, AMessageThatIsTooLongSpoilsNoTurnButThoseItIsIn) {
+  config_["filters"]["most_pair"] = 4096;
+  config_["filters"]["most_context"] = 2000;
+  const std::string large(5000, '\1');
+  stores_.put(Writer("s")
+                  .user("a")
+                  .says("A")
+                  .user("b")
+                  .says(large)
+                  .user("c")
+                  .says("C")
+                  .user("d")
+                  .says("D")
+                  .done());
+  stores_.put(Writer("t").system(large).user("e").says("E").done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"long_pair", 2}}));
+  EXPECT_THAT(answers(), ElementsAre("A", "C", "D"));
+  for (const auto& pair : pairs())
+    if (pair.at("metadata").at("turn") == 4) {
+      EXPECT_EQ(pair.at("prompt").front().at("content"), "c") << "what came before is too far back";
+      EXPECT_EQ(pair.at("metadata").at("context_left_out"), 4);
+    }
+  expect_valid();
+}
+
+// What is no longer needed of it is forgotten on the way.
+TEST_F(IngestTest, ALongSessionsPairsAreAsThoseOfItsLastTurnsAlone) {
+  config_["filters"]["most_context"] = 10'000;
+  Writer whole("s"), rest("s");
+  for (int turn = 0; turn < 2000; ++turn) {
+    const auto text = std::to_string(turn) + std::string(static_cast<std::size_t>(turn % 100), 'x');
+    whole.user("asks " + text).says("says " + text);
+    if (turn >= 1900) rest.user("asks " + text).says("says " + text);
+  }
+  stores_.put(whole.done());
+  EXPECT_EQ(ingest().at("emitted"), 2000);
+  const auto last = pairs().back();
+  expect_valid();
+  stores_.put(rest.done());
+  ingest();
+  const auto alone = pairs().back();
+  EXPECT_EQ(last.at("prompt"), alone.at("prompt"));
+  EXPECT_EQ(last.at("response"), alone.at("response"));
+  EXPECT_EQ(last.at("metadata").at("chain").at("content_sha256"),
+            alone.at("metadata").at("chain").at("content_sha256"));
+}
+
+TEST_F(IngestTest, OneSessionComesToNoMoreThanSoMuch) {
+  config_["filters"]["most_session"] = 1 << 20;
+  Writer writer("s");
+  for (int turn = 0; turn < 20; ++turn)
+    writer.user("asks " + std::to_string(turn))
+        .says(std::string(20'000, 'x') + std::to_string(turn));
+  stores_.put(writer.done());
+  stores_.put(simple("t", "b", "B"));
+  const auto result = ingest();
+  const auto left_out = result.at("rejected").at("long_session").get<int>();
+  EXPECT_EQ(result.at("emitted"), 21 - left_out);
+  EXPECT_GT(left_out, 5);
+  EXPECT_LT(manifest().bytes(), (1 << 20) + 200'000);
+  expect_valid();
+}
+
 TEST_F(IngestTest, TwoRunsAtOnceAreOneTooMany) {
   const FolderLock other(out());
   // A lock of this process's own would not be in its way.

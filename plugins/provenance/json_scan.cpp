@@ -5,26 +5,17 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 
 #include "clean_text.hpp"
+#include "plain_bytes.hpp"
 
 namespace provenance {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Whether none of eight bytes ends a text or has to be looked at: a quote, a backslash, a control
-// character, or what is no ASCII.
-bool eight_plain(const char* at) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof word);
-  constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = 0x8080808080808080;
-  const auto has_zero = [](std::uint64_t w) { return (w - kOnes) & ~w & kTops; };
-  const std::uint64_t below_space = (word - kOnes * 0x20) & ~word & kTops;
-  return ((word & kTops) | has_zero(word ^ (kOnes * '"')) | has_zero(word ^ (kOnes * '\\')) |
-          below_space) == 0;
-}
+// By what follows a backslash, the character that is meant.
+constexpr auto kMeans = byte_map("\"\\/bfnrt", "\"\\/\b\f\n\r\t");
 
 void append_utf8(std::string& text, unsigned code) {
   const auto put = [&](unsigned byte) { text += static_cast<char>(byte); };
@@ -170,11 +161,11 @@ bool JsonScan::string(std::string* into) {
     const char* const begin = at_;
     bool ascii = true;
     for (;;) {
-      while (end_ - at_ >= 8 && eight_plain(at_)) at_ += 8;
+      at_ = plain_until(at_, end_);
       if (at_ == end_) return fail_here();
       const auto byte = static_cast<unsigned char>(*at_);
       if (byte == '"' || byte == '\\' || byte < 0x20) break;
-      ascii = ascii && byte < 0x80;
+      ascii = false;
       ++at_;
     }
     if (!ascii && !is_clean(since(begin))) return fail_here();
@@ -186,12 +177,11 @@ bool JsonScan::string(std::string* into) {
 }
 
 bool JsonScan::escape(std::string* into) {
-  constexpr std::string_view kNames = "\"\\/bfnrt", kMeans = "\"\\/\b\f\n\r\t";
   if (!take('u')) {
-    const auto which = kNames.find(peek());
-    if (which == kNames.npos) return fail_here();
+    const char means = kMeans[static_cast<unsigned char>(peek())];
+    if (means == 0) return fail_here();
     ++at_;
-    if (into != nullptr) *into += kMeans[which];
+    if (into != nullptr) *into += means;
     return true;
   }
   unsigned code = 0;

@@ -3,39 +3,32 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <utility>
+
+#include "plain_bytes.hpp"
 
 namespace provenance {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-enum class Kind : std::uint8_t { plain, escaped, beyond_ascii };
+// By the character, what follows the backslash in its short form.
+constexpr auto kShortForms = byte_map("\"\\\n\r\t\b\f", "\"\\nrtbf");
 
-constexpr std::array<Kind, 256> kinds() {
-  std::array<Kind, 256> all{};
-  for (std::size_t c = 0; c < 256; ++c)
-    all[c] = c >= 0x80                           ? Kind::beyond_ascii
-             : c < 0x20 || c == '"' || c == '\\' ? Kind::escaped
-                                                 : Kind::plain;
-  return all;
-}
-constexpr auto kKinds = kinds();
-
-void append_escaped(std::string& out, unsigned char c) {
-  switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
-    default: break;
+// Six bytes at most; how many.
+std::size_t put_escaped(char* to, unsigned char c) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  to[0] = '\\';
+  if (const char name = kShortForms[c]; name != 0) {
+    to[1] = name;
+    return 2;
   }
-  static constexpr char kDigits[] = "0123456789abcdef";
-  out += "\\u00";
-  out += kDigits[c >> 4];
-  out += kDigits[c & 15];
+  to[1] = 'u';
+  to[2] = to[3] = '0';
+  to[4] = kDigits[c >> 4];
+  to[5] = kDigits[c & 15];
+  return 6;
 }
 
 bool continues(std::string_view text, std::size_t at) {
@@ -45,6 +38,7 @@ bool continues(std::string_view text, std::size_t at) {
 // How many bytes the character at `at` has; 0 where it is no UTF-8.
 std::size_t length_at(std::string_view text, std::size_t at) {
   const auto first = static_cast<unsigned char>(text[at]);
+  if (first < 0x80) return 1;
   const auto second = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0u;
   if (!continues(text, at + 1)) return 0;
   if (first >= 0xC2 && first <= 0xDF) return 2;
@@ -113,26 +107,28 @@ bool take_code_point(std::string_view& rest, std::string& out) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  std::size_t from = 0;  // what is not yet copied
-  std::size_t at = 0;
-  const auto copy = [&] { out.append(text, from, at - from); };
-  while (at < text.size()) {
-    const auto c = static_cast<unsigned char>(text[at]);
-    if (kKinds[c] == Kind::plain) {
-      ++at;
-    } else if (kKinds[c] == Kind::escaped) {
-      copy();
-      append_escaped(out, c);
-      from = ++at;
-    } else if (const auto length = length_at(text, at); length != 0) {
-      at += length;
+  // Put together in pieces: most stretches are short, and to append each would cost more than it.
+  std::array<char, 2048> piece;
+  std::size_t size = 0;
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at != end;) {
+    if (size + 2 * kPlainAtOnce > piece.size()) out.append(piece.data(), std::exchange(size, 0));
+    const auto plain = copy_plain(at, end, piece.data() + size);
+    at += plain;
+    size += plain;
+    if (plain == kPlainAtOnce || at == end) continue;
+    char* const to = piece.data() + size;
+    const auto length = length_at(text, static_cast<std::size_t>(at - text.data()));
+    if (length == 1) {
+      size += put_escaped(to, static_cast<unsigned char>(*at));
     } else {
-      copy();
-      out += kReplacement;
-      from = ++at;
+      const auto stands = length == 0 ? kReplacement : std::string_view(at, length);
+      std::memcpy(to, stands.data(), stands.size());
+      size += stands.size();
     }
+    at += std::max(length, std::size_t{1});
   }
-  copy();
+  out.append(piece.data(), size);
   out += '"';
 }
 

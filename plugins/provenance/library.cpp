@@ -217,8 +217,11 @@ class Library::Merger final : public Taker {
 };
 
 Library::Library(const Stores& stores, const Caps& caps, std::function<bool()> is_cancelled) {
-  for (const auto& path : stores.databases)
-    sources_.push_back(std::make_unique<DatabaseReader>(path, caps, is_cancelled));
+  for (const auto& path : stores.databases) {
+    const auto run = stores.runs.find(path);
+    sources_.push_back(std::make_unique<DatabaseReader>(
+        path, caps, is_cancelled, run == stores.runs.end() ? "" : run->second));
+  }
   for (const auto& path : stores.exports)
     sources_.push_back(std::make_unique<ExportReader>(path, caps, is_cancelled));
   for (const auto& path : stores.folders)

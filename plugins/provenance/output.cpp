@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <timmy/failure.hpp>
 
+#include "pair_hash.hpp"
 #include "redaction_rules.hpp"
 
 namespace provenance {
@@ -132,10 +133,8 @@ Draft::Part& Draft::part_for(std::size_t line) {
 }
 
 void Draft::write(Part& part, std::string_view line, const RedactionCounts& redactions) {
-  for (const auto bytes : {line, std::string_view("\n")}) {
-    part.open->append(bytes);
-    part.hash.update(bytes);
-  }
+  part.open->append(line);
+  part.open->append("\n");
   part.file.bytes += static_cast<std::int64_t>(line.size()) + 1;
   ++part.file.pairs;
   for (std::size_t rule = 0; rule < redactions.size(); ++rule)
@@ -191,7 +190,8 @@ std::vector<OutputFile> Draft::publish_parts() {
   std::vector<OutputFile> files;
   for (auto& part : parts_) {
     if (part.file.pairs == 0) continue;
-    part.file.sha256 = part.hash.hex();
+    part.open->seal();
+    part.file.sha256 = part.open->sha256();
     part.file.name = name_of(part.file.number, part.file.sha256);
     output_.step("publish " + part.file.name);
     part.open->publish(output_.path_of(part.file));

@@ -19,7 +19,7 @@
 
 #include "files.hpp"
 #include "manifest_file.hpp"
-#include "pair_hash.hpp"
+#include "new_file.hpp"
 #include "settings.hpp"
 
 namespace provenance {
@@ -81,7 +81,6 @@ class Draft {
     OutputFile file;
     std::filesystem::path path;
     std::unique_ptr<NewFile> open;
-    Sha256 hash;
   };
 
   Part& part_for(std::size_t line);

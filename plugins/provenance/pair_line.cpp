@@ -24,6 +24,14 @@ std::string_view to_text(Role role) {
 }
 
 constexpr std::size_t kDigest = 64;
+constexpr std::size_t kRoom = 64 << 10;  // so that what is forgotten is worth it
+
+// The bytes that are in a message at least.
+std::size_t least_of(const Entry& entry) {
+  std::size_t bytes = entry.message->content.size();
+  for (const auto* call : entry.calls) bytes += call->arguments.size();
+  return bytes;
+}
 
 // Always with milliseconds: of whole seconds pyarrow would make timestamps, and other texts of
 // these.
@@ -46,29 +54,87 @@ std::string_view to_text(Store::Kind kind) {
 }
 
 SessionLines::SessionLines(const Session& session, const Turns& turns, const Redactor& redactor,
-                           RowKey& key, Sha256& hash)
+                           RowKey& key, Sha256& hash, const Filters& filters)
     : session_(session),
       turns_(turns),
       redactor_(redactor),
       key_(key),
       hash_(hash),
+      most_context_(static_cast<std::size_t>(filters.most_context)),
+      most_pair_(static_cast<std::size_t>(filters.most_pair)),
+      most_session_(static_cast<std::size_t>(filters.most_session)),
       counts_(redaction_rules().size()) {
   std::size_t bytes = 0;
   for (const auto& entry : turns.entries) bytes += entry.message->content.size() + 128;
-  messages_.reserve(bytes + bytes / 8);
+  messages_.reserve(std::min(bytes + bytes / 8, most_context_ + most_pair_));
+  ends_.reserve(turns.entries.size());
   digests_.reserve(turns.entries.size() * kDigest);
   while (head_ < turns.entries.size() && turns.entries[head_].message->role == Role::system)
     ++head_;
-  for (const auto& entry : turns.entries) add(entry);
   RedactionCounts of_path(counts_.size());
   if (!redactor.redact(session.store.path, path_, of_path)) path_ = session.store.path;
-  chain_.push_back(chain_start(hash_, session.id));
+  chain_ = chain_start(hash_, session.id);
 }
 
-void SessionLines::add(const Entry& entry) {
-  if (!messages_.empty()) messages_ += ',';
-  const auto begin = messages_.size();
+// False: it is longer than any pair may be.
+bool SessionLines::make_head() {
+  if (ends_.size() > head_) return true;
+  while (ends_.size() < head_ && size_of(0, ends_.size()) <= most_pair_) add();
+  if (size_of(0, ends_.size()) > most_pair_) return false;
+  if (head_text_.empty() && head_ > 0) {
+    head_text_.swap(messages_);
+    gone_ = ends_.back();
+  }
+  return true;
+}
+
+// False: the pair is too long, which may be known before all of it is made.
+bool SessionLines::make_up_to(const Pair& pair) {
+  if (!make_head()) return false;
+  forget_far();
+  while (ends_.size() < pair.prompt) {
+    add();
+    forget_far();
+  }
+  const auto from = context_from(pair);
+  const auto before = size_of(0, head_) + size_of(from, pair.prompt);
+  while (ends_.size() < pair.end && before + size_of(pair.prompt, ends_.size()) <= most_pair_ + 1)
+    add();
+  return ends_.size() >= pair.end &&
+         size_of(0, head_) + size_of(from, pair.answer) + size_of(pair.answer, pair.end) <=
+             most_pair_;
+}
+
+void SessionLines::add() {
+  const Entry& entry = turns_.entries[ends_.size()];
+  const auto begin = begin_of(ends_.size());
+  if (!ends_.empty()) messages_ += ',';
+  // One that is in no pair is neither redacted nor written: either may make it much longer.
+  if (const auto least = least_of(entry); least > most_pair_) {
+    gone_ = begin + least;
+    messages_.clear();
+    ends_.push_back(gone_);
+    digests_.append(kDigest, '0');
+    return;
+  }
   std::fill(counts_.begin(), counts_.end(), 0);
+  append_message(entry);
+  ends_.push_back(gone_ + messages_.size());
+  digests_ += hash_.of(std::string_view(messages_).substr(begin - gone_));
+  for (std::size_t rule = 0; rule < counts_.size(); ++rule)
+    if (counts_[rule] != 0) redacted_.push_back({ends_.size() - 1, rule, counts_[rule]});
+}
+
+// What is so far back that it is in no context of what is still to come.
+void SessionLines::forget_far() {
+  const auto far = std::min(most_context_, most_pair_);
+  if (messages_.size() <= 2 * far + kRoom) return;
+  const auto cut = messages_.size() - far;
+  messages_.erase(0, cut);
+  gone_ += cut;
+}
+
+void SessionLines::append_message(const Entry& entry) {
   messages_ += "{\"role\":\"";
   messages_ += to_text(entry.message->role);
   messages_ += "\",\"content\":";
@@ -80,10 +146,6 @@ void SessionLines::add(const Entry& entry) {
   messages_ += ',';
   append_redacted_member(messages_, "name", answers != nullptr ? answers->name : "", counts_);
   messages_ += '}';
-  ends_.push_back(messages_.size());
-  digests_ += hash_.of(std::string_view(messages_).substr(begin));
-  if (std::any_of(counts_.begin(), counts_.end(), [](auto count) { return count != 0; }))
-    redacted_.emplace_back(ends_.size() - 1, counts_);
 }
 
 void SessionLines::append_redacted(std::string_view text) {
@@ -113,54 +175,57 @@ void SessionLines::append_calls(const Entry& entry) {
   messages_ += ']';
 }
 
+std::size_t SessionLines::begin_of(std::size_t entry) const {
+  return entry == 0 ? 0 : ends_[entry - 1] + 1;
+}
+
+std::size_t SessionLines::size_of(std::size_t from, std::size_t to) const {
+  return from >= to ? 0 : ends_[to - 1] - begin_of(from);
+}
+
+// Of entries behind the head that are not forgotten.
 std::string_view SessionLines::slice(std::size_t from, std::size_t to) const {
   if (from >= to) return {};
-  const auto begin = from == 0 ? 0 : ends_[from - 1] + 1;
-  return std::string_view(messages_).substr(begin, ends_[to - 1] - begin);
+  return std::string_view(messages_).substr(begin_of(from) - gone_, size_of(from, to));
 }
 
 std::string_view SessionLines::digests(std::size_t from, std::size_t to) const {
   return std::string_view(digests_).substr(from * kDigest, (to - std::min(from, to)) * kDigest);
 }
 
-// The first entry, after the head, of a context that is not too long; the oldest turns go first.
-std::size_t SessionLines::context_from(const Pair& pair, std::int64_t most) const {
-  const auto fits = [&](std::size_t from) {
-    return static_cast<std::int64_t>(slice(from, pair.prompt).size()) <= most;
-  };
+// The first entry, after the head, of a context that is not too long; the oldest turns go first,
+// and for good.
+std::size_t SessionLines::context_from(const Pair& pair) {
+  const auto fits = [&](std::size_t from) { return size_of(from, pair.prompt) <= most_context_; };
   if (fits(head_)) return head_;
-  for (std::size_t turn = 0; turn + 1 < pair.turn; ++turn)
-    if (fits(turns_.pairs[turn].prompt)) return turns_.pairs[turn].prompt;
+  for (; oldest_ + 1 < pair.turn; ++oldest_)
+    if (fits(turns_.pairs[oldest_].prompt)) return turns_.pairs[oldest_].prompt;
   return pair.prompt;
 }
 
 void SessionLines::count_redactions(std::size_t from, std::size_t to,
                                     RedactionCounts& counts) const {
-  for (const auto& [entry, found] : redacted_)
-    if (entry >= from && entry < to)
-      for (std::size_t rule = 0; rule < counts.size(); ++rule) counts[rule] += found[rule];
+  for (const auto& found : redacted_)
+    if (found.entry >= from && found.entry < to) counts[found.rule] += found.count;
 }
 
-bool SessionLines::write(const Pair& pair, const PairFacts& facts, const Filters& filters,
-                         PairLine& line) {
-  const auto head = std::min(head_, pair.prompt);
-  const auto from = std::max(head, context_from(pair, filters.most_context));
-  const auto first = slice(0, head);
+std::string_view SessionLines::write(const Pair& pair, const PairFacts& facts, PairLine& line) {
+  if (written_ > most_session_) return "long_session";
+  if (!make_up_to(pair)) return "long_pair";
+  const auto from = context_from(pair);
+  const std::string_view first = head_text_;
   const auto rest = slice(from, pair.answer);
   const auto response = slice(pair.answer, pair.end);
-  if (static_cast<std::int64_t>(first.size() + rest.size() + response.size()) > filters.most_pair)
-    return false;
-
-  const auto prompt = head + pair.answer - from;
-  std::string all(digests(0, head));
+  const auto prompt = head_ + pair.answer - from;
+  std::string all(digests(0, head_));
   all += digests(from, pair.end);
   line.content = content_hash(hash_, prompt, all);
   line.redactions.assign(counts_.size(), 0);
-  count_redactions(0, head, line.redactions);
+  count_redactions(0, head_, line.redactions);
   count_redactions(from, pair.end, line.redactions);
 
   std::string metadata;
-  append_metadata(metadata, pair, facts, head + pair.prompt - from, from - head);
+  append_metadata(metadata, pair, facts, head_ + pair.prompt - from, from - head_);
   append_redactions(metadata, line.redactions);
   append_chain(metadata, pair, facts, line.content);
   line.id = pair_id(hash_, line.content, metadata);
@@ -181,7 +246,8 @@ bool SessionLines::write(const Pair& pair, const PairFacts& facts, const Filters
   text += ',';
   text.append(metadata, 1);  // without its brace
   text += '}';
-  return true;
+  written_ += text.size();
+  return "";
 }
 
 void SessionLines::append_tokens(std::string& out) const {
@@ -274,10 +340,18 @@ void append_redactions(std::string& out, const RedactionCounts& counts) {
 }
 
 void SessionLines::chain_to(std::size_t row) {
-  while (chain_.size() <= row) {
-    sealed_.push_back(key_.seal(session_.messages[sealed_.size()].digest));
-    chain_.push_back(chain_next(hash_, chain_.back(), sealed_.back()));
+  for (auto at = sealed_.size() / kDigest; at < row; ++at) {
+    sealed_ += key_.seal(session_.messages[at].digest);
+    chain_ += chain_next(hash_, chain(at), sealed(at));
   }
+}
+
+std::string_view SessionLines::chain(std::size_t row) const {
+  return std::string_view(chain_).substr(row * kDigest, kDigest);
+}
+
+std::string_view SessionLines::sealed(std::size_t row) const {
+  return std::string_view(sealed_).substr(row * kDigest, kDigest);
 }
 
 void SessionLines::append_chain(std::string& out, const Pair& pair, const PairFacts& facts,
@@ -289,18 +363,18 @@ void SessionLines::append_chain(std::string& out, const Pair& pair, const PairFa
     append_json_string(out, facts.lineage[kin].id);
   }
   out += "],";
-  append_member(out, "before", chain_[pair.first_row]);
+  append_member(out, "before", chain(pair.first_row));
   out += ",\"rows\":[";
   for (auto row = pair.first_row; row <= pair.last_row; ++row) {
     if (row != pair.first_row) out += ',';
     out += '{';
     append_member(out, "anchor", session_.messages[row].anchor);
     out += ',';
-    append_member(out, "sha256", sealed_[row]);
+    append_member(out, "sha256", sealed(row));
     out += '}';
   }
   out += "],";
-  append_member(out, "after", chain_[pair.last_row + 1]);
+  append_member(out, "after", chain(pair.last_row + 1));
   out += ',';
   append_member(out, "content_sha256", content);
   out += "}}";

@@ -38,18 +38,31 @@ struct PairFacts {
 };
 
 // The lines of one session, whose messages are redacted, written and hashed once for all of them.
+// What it keeps of them is what a line may still need: the context of the next pair and the pair
+// itself, however long the session is and whatever its texts become as JSON.
 class SessionLines {
  public:
   // All outlive it.
   SessionLines(const Session& session, const Turns& turns, const Redactor& redactor, RowKey& key,
-               Sha256& hash);
+               Sha256& hash, const Filters& filters);
 
-  // False: prompt and response are longer than filters.most_pair.
-  [[nodiscard]] bool write(const Pair& pair, const PairFacts& facts, const Filters& filters,
-                           PairLine& line);
+  // Of the session's pairs in their order, each once; some may be left out. Why there is no line,
+  // or "": "long_pair", prompt and response are longer than filters.most_pair; "long_session",
+  // those before it have more bytes than filters.most_session: each has its context, so that
+  // without an end a MiB of short turns would come to thousands.
+  [[nodiscard]] std::string_view write(const Pair& pair, const PairFacts& facts, PairLine& line);
 
  private:
-  void add(const Entry& entry);
+  struct Redacted {
+    std::size_t entry, rule;
+    std::uint32_t count;
+  };
+
+  [[nodiscard]] bool make_head();
+  [[nodiscard]] bool make_up_to(const Pair& pair);
+  void add();
+  void forget_far();
+  void append_message(const Entry& entry);
   void append_redacted(std::string_view text);
   void append_redacted_member(std::string& out, std::string_view name, std::string_view text,
                               RedactionCounts& counts);
@@ -60,25 +73,36 @@ class SessionLines {
   void append_trajectory(std::string& out, const Pair& pair);
   void append_chain(std::string& out, const Pair& pair, const PairFacts& facts,
                     std::string_view content);
+  [[nodiscard]] std::size_t begin_of(std::size_t entry) const;
+  [[nodiscard]] std::size_t size_of(std::size_t from, std::size_t to) const;
   [[nodiscard]] std::string_view slice(std::size_t from, std::size_t to) const;
   [[nodiscard]] std::string_view digests(std::size_t from, std::size_t to) const;
-  [[nodiscard]] std::size_t context_from(const Pair& pair, std::int64_t most) const;
+  [[nodiscard]] std::size_t context_from(const Pair& pair);
   void count_redactions(std::size_t from, std::size_t to, RedactionCounts& counts) const;
   void chain_to(std::size_t row);
+  [[nodiscard]] std::string_view chain(std::size_t row) const;
+  [[nodiscard]] std::string_view sealed(std::size_t row) const;
 
   const Session& session_;
   const Turns& turns_;
   const Redactor& redactor_;
   RowKey& key_;
   Sha256& hash_;
-  std::string messages_;           // of all entries, with commas between
-  std::vector<std::size_t> ends_;  // where each ends in it
-  std::string digests_;            // of each, 64 characters
-  std::size_t head_ = 0;           // leading system rows, which no context loses
-  std::vector<std::pair<std::size_t, RedactionCounts>> redacted_;  // entries that lost something
-  std::vector<std::string> chain_;   // before each row, as far as it was asked for
-  std::vector<std::string> sealed_;  // of each row, likewise
-  std::string path_;                 // of the store, redacted
+  const std::size_t most_context_, most_pair_, most_session_;
+  std::size_t head_ = 0;  // leading system rows, which no context loses
+  std::string head_text_;
+  // The entries made so far as one text, with commas between: where each ends in it, and of its
+  // bytes those after the first `gone_`, which are kept no longer.
+  std::vector<std::size_t> ends_;
+  std::string messages_;
+  std::size_t gone_ = 0;
+  std::size_t written_ = 0;  // bytes of all lines
+  std::size_t oldest_ = 0;   // turn that a context may still begin with, from 0
+  std::string digests_;      // of each, 64 characters
+  std::vector<Redacted> redacted_;
+  std::string chain_;   // before each row, as far as it was asked for, 64 characters
+  std::string sealed_;  // of each row, likewise
+  std::string path_;    // of the store, redacted
   std::string scratch_;
   RedactionCounts counts_;
 };

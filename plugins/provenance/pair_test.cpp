@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 ToolCall call(const std::string& id, const std::string& name = "terminal") {
-  return {id, name, "{}", true};
+  return {id, name, "{}"};
 }
 
 // "user:hi" of entries.

@@ -3,6 +3,7 @@
 #include <timmy/plugin.hpp>
 
 #include "ingest.hpp"
+#include "reading_ahead.hpp"
 #include "report.hpp"
 #include "saved_state.hpp"
 #include "settings.hpp"
@@ -88,6 +89,7 @@ class Provenance {
  private:
   Json run(timmy::Context& ctx, bool anew) {
     const auto stores = open_stores(config_, [&ctx] { return ctx.cancelled(); });
+    ReadingAhead source(*stores);
     SavedState state(ctx);
     IngestOrder order;
     order.saved = state.saved();
@@ -97,7 +99,7 @@ class Provenance {
       ctx.throw_if_cancelled();
       ctx.call("jobs/1.progress", {{"text", text}});
     };
-    auto ingested = provenance::ingest(settings_, *stores, std::move(order));
+    auto ingested = provenance::ingest(settings_, source, std::move(order));
     if (const auto problem = ingested.result.find("policy_problem");
         problem != ingested.result.end())
       ctx.log.warn("nothing new may be used: ", problem->get<std::string>());

@@ -20,7 +20,7 @@ namespace provenance {
 struct Caps {
   std::size_t row = 8u << 20;       // bytes of a row, or of a line of a transcript
   std::size_t session = 16u << 20;  // bytes of the texts of one session
-  std::size_t messages = 100'000;   // of one session
+  std::size_t messages = 100'000;   // of one session, its tool calls included
   std::size_t record = 24u << 20;   // bytes of a snapshot, or of one session in an export
   std::size_t files = 200'000;      // of one folder
 };

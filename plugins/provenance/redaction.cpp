@@ -9,6 +9,7 @@
 
 #include "json_text.hpp"
 #include "json_walk.hpp"
+#include "plain_bytes.hpp"
 
 namespace provenance {
 namespace {
@@ -59,7 +60,9 @@ class JsonRedaction {
     while (at_ < text_.size()) {
       if (text_[at_] == '"')
         take_string();
-      else if (secret_ && is_scalar(text_[at_]))
+      else if (!secret_)
+        pass_to_string();
+      else if (is_scalar(text_[at_]))
         take_scalar();
       else
         take_other();
@@ -69,6 +72,12 @@ class JsonRedaction {
 
  private:
   static bool is_scalar(char c) { return c == '-' || (c >= '0' && c <= '9'); }
+
+  void pass_to_string() {
+    const auto quote = std::min(text_.find('"', at_), text_.size());
+    out_.append(text_, at_, quote - at_);
+    at_ = quote;
+  }
 
   void take_other() {
     const char c = text_[at_++];
@@ -84,19 +93,27 @@ class JsonRedaction {
 
   void take_string() {
     const auto begin = ++at_;
-    while (at_ < text_.size() && text_[at_] != '"') at_ += text_[at_] == '\\' ? 2 : 1;
+    bool escapes = false;
+    while ((at_ = next_special()) < text_.size() && text_[at_] != '"') {
+      escapes = escapes || text_[at_] == '\\';
+      at_ += text_[at_] == '\\' ? 2 : 1;
+    }
     const auto literal = text_.substr(begin, std::min(at_, text_.size()) - begin);
     at_ = std::min(at_ + 1, text_.size());
-    const auto meant = decoded_json_string(literal);
     if (secret_ && !literal.empty() && !literal.starts_with("[REDACTED:")) return replace();
+    // Without an escape it is what it means.
+    std::optional<std::string> decoded;
+    if (escapes) decoded = decoded_json_string(literal);
+    const bool known = !escapes || decoded;
+    const auto meant = decoded ? std::string_view(*decoded) : literal;
     std::string left;
-    if (meant && redactor_.redact_at(*meant, depth_ + 1, left, counts_)) {
+    if (known && redactor_.redact_at(meant, depth_ + 1, left, counts_)) {
       changed_ = true;
       append_json_string(out_, left);
     } else {
       ((out_ += '"') += literal) += '"';
     }
-    secret_ = is_name() && meant && names_a_secret(*meant);
+    secret_ = is_name() && known && names_a_secret(meant);
   }
 
   void replace() {
@@ -107,6 +124,12 @@ class JsonRedaction {
     secret_ = false;
   }
 
+  [[nodiscard]] std::size_t next_special() const {
+    const auto rest = text_.substr(std::min(at_, text_.size()));
+    return text_.size() -
+           static_cast<std::size_t>(rest.data() + rest.size() -
+                                    plain_until(rest.data(), rest.data() + rest.size()));
+  }
   [[nodiscard]] bool is_name() const {
     const auto next = text_.find_first_not_of(" \t\r\n", at_);
     return next != std::string_view::npos && text_[next] == ':';
@@ -143,10 +166,7 @@ bool Redactor::redact(std::string_view text, std::string& out, RedactionCounts& 
 bool Redactor::redact_at(std::string_view text, int depth, std::string& out,
                          RedactionCounts& counts) const {
   const auto rules = hints_.rules_for(text);
-  // Escapes may hide a hint: "\u0040" is an @, and "\/" a slash.
-  const bool hides =
-      text.find("\\u00") != std::string_view::npos || text.find("\\/") != std::string_view::npos;
-  if (rules == 0 && !hides) return false;
+  if (rules == 0) return false;
   if (depth < kDeepest && looks_like_json(text))
     return JsonRedaction(*this, text, depth, out, counts).run();
   return redact_plain(text, rules, out, counts);

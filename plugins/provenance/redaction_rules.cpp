@@ -2,7 +2,6 @@
 #include "redaction_rules.hpp"
 
 #include <arpa/inet.h>
-#include <re2/re2.h>
 
 #include <algorithm>
 #include <array>
@@ -137,12 +136,20 @@ std::string redaction_digest(const std::vector<RedactionRule>& rules, int versio
   return hash.hex();
 }
 
+// For each name in JSON, so no pattern.
 bool names_a_secret(std::string_view key) {
-  static const re2::RE2 secret(
-      "(?i)(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|"
-      "secret[_-]?key|private[_-]?key|credential|authorization)$",
-      re2::RE2::Latin1);
-  return key.size() <= 256 && re2::RE2::PartialMatch({key.data(), key.size()}, secret);
+  static constexpr std::string_view kEnds[] = {
+      "password",   "passwd",      "passphrase",  "pwd",        "secret",
+      "token",      "apikey",      "api_key",     "api-key",    "accesskey",
+      "access_key", "access-key",  "secretkey",   "secret_key", "secret-key",
+      "privatekey", "private_key", "private-key", "credential", "authorization"};
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  const auto ends_with = [&](std::string_view end) {
+    return key.size() >= end.size() &&
+           std::equal(end.rbegin(), end.rend(), key.rbegin(),
+                      [&](char wanted, char c) { return lower(c) == wanted; });
+  };
+  return key.size() <= 256 && std::any_of(std::begin(kEnds), std::end(kEnds), ends_with);
 }
 
 }  // namespace provenance

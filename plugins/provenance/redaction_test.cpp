@@ -188,6 +188,9 @@ TEST_F(RedactionTest, LeavesTheRestByteForByte) {
       R"({"a":"caf\u00e9 \u20ac","b":"tab\there"})",
       "https://example.org/a?b=c#d",
       "token = next_token()",
+      "Authorization: Bearer",
+      "authorization: negotiate",
+      "@@ -7,2 +1234,5 @@ and +12345",
   };
   for (const auto& text : same) EXPECT_EQ(redacted(text), text);
 }

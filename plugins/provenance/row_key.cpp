@@ -65,8 +65,9 @@ RowKey RowKey::of(const std::filesystem::path& folder) {
 
 RowKey::RowKey(std::string_view text)
     : name_(Sha256().of("timmy-row-key/1\n" + std::string(text))) {
-  for (std::size_t i = 0; i < key_.size(); ++i)
-    key_[i] = static_cast<unsigned char>(digit_of(text[2 * i]) << 4 | digit_of(text[2 * i + 1]));
+  Bytes key{};
+  for (std::size_t i = 0; i < key.size(); ++i)
+    key[i] = static_cast<unsigned char>(digit_of(text[2 * i]) << 4 | digit_of(text[2 * i + 1]));
   const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> hmac(
       EVP_MAC_fetch(nullptr, "HMAC", nullptr), &EVP_MAC_free);
   if (!hmac) throw std::runtime_error("libcrypto has no HMAC");
@@ -77,14 +78,15 @@ RowKey::RowKey(std::string_view text)
   const std::array<OSSL_PARAM, 2> how{
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
       OSSL_PARAM_construct_end()};
-  must(EVP_MAC_CTX_set_params(static_cast<EVP_MAC_CTX*>(context_.get()), how.data()));
+  auto* context = static_cast<EVP_MAC_CTX*>(context_.get());
+  must(EVP_MAC_init(context, key.data(), key.size(), how.data()));
 }
 
 std::string RowKey::seal(std::string_view digest) {
   auto* context = static_cast<EVP_MAC_CTX*>(context_.get());
   Bytes sealed{};
   std::size_t length = 0;
-  must(EVP_MAC_init(context, key_.data(), key_.size(), nullptr));
+  must(EVP_MAC_init(context, nullptr, 0, nullptr));  // with the key that it has
   must(EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(digest.data()),
                       digest.size()));
   must(EVP_MAC_final(context, sealed.data(), &length, sealed.size()));

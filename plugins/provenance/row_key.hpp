@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -30,8 +29,7 @@ class RowKey {
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
-  std::array<unsigned char, 32> key_{};
-  std::shared_ptr<void> context_;
+  std::shared_ptr<void> context_;  // EVP_MAC_CTX, which has the key
   std::string name_;
 };
 

@@ -28,8 +28,7 @@ struct Store {
 struct ToolCall {
   std::string id;
   std::string name;
-  std::string arguments;        // the text that the store holds
-  bool arguments_json = false;  // it parses as JSON
+  std::string arguments;  // the text that the store holds, JSON or not
 };
 
 struct Message {

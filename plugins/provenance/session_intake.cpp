@@ -106,13 +106,13 @@ void SessionIntake::make_pairs(const Session& session, const Lineage& lineage, c
       continue;
     }
     if (verdict.reason.empty()) {
-      if (!lines) lines.emplace(session, turns, it_.redactor, it_.key, hash_);
+      if (!lines) lines.emplace(session, turns, it_.redactor, it_.key, hash_, it_.settings.filters);
       const PairFacts facts{it_.settings.license, verdict.decision, lineage};
-      if (lines->write(pair, facts, it_.settings.filters, line_)) {
+      verdict.reason = lines->write(pair, facts, line_);
+      if (verdict.reason.empty()) {
         put(session, pair, verdict.decision, key, rejected);
         continue;
       }
-      verdict.reason = "long_pair";
     }
     ++rejected[verdict.reason];
   }

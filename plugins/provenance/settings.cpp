@@ -27,6 +27,7 @@ Settings Settings::from(const Json& config) {
   settings.filters.least_answer = filters.at("least_answer").get<std::int64_t>();
   settings.filters.most_pair = filters.at("most_pair").get<std::int64_t>();
   settings.filters.most_context = filters.at("most_context").get<std::int64_t>();
+  settings.filters.most_session = filters.at("most_session").get<std::int64_t>();
   settings.filters.errors = filters.at("errors").get<bool>();
   settings.filters.refusals = filters.at("refusals").get<bool>();
   settings.filters.loops = filters.at("loops").get<bool>();
@@ -44,11 +45,12 @@ Json Settings::terms(const std::string& policy_sha256, const std::string& redact
              {"least_answer", filters.least_answer},
              {"most_pair", filters.most_pair},
              {"most_context", filters.most_context},
+             {"most_session", filters.most_session},
              {"errors", filters.errors},
              {"refusals", filters.refusals},
              {"loops", filters.loops}};
   // Another number where turns are judged by other rules: all of them are then judged again.
-  terms["sha256"] = Sha256().of("timmy-terms/2\n" + terms.dump());
+  terms["sha256"] = Sha256().of("timmy-terms/3\n" + terms.dump());
   return terms;
 }
 

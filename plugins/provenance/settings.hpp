@@ -15,6 +15,7 @@ struct Filters {
   std::int64_t least_answer = 1;          // bytes of the answer's last words
   std::int64_t most_pair = 1 << 20;       // bytes of prompt and response, the context included
   std::int64_t most_context = 128 << 10;  // bytes before the turn; the oldest turns go first
+  std::int64_t most_session = 256 << 20;  // bytes of all pairs of one session, contexts included
   bool errors = true, refusals = true, loops = true;  // whether they are kept out
 };
 

@@ -29,7 +29,8 @@ class SessionSource {
   // the cursor stays. What `take` throws passes through. Throws timmy::Cancelled.
   virtual Passed read(const timmy::Json& cursor, const std::function<void(Session&&)>& take) = 0;
 
-  // One session, whole; nothing where no store has it. May be called from within `take`.
+  // One session, whole; nothing where no store has it. May be called from within `take`, also where
+  // another thread goes on reading meanwhile: see reading_ahead.hpp.
   virtual std::optional<Session> find(const std::string& id) = 0;
 };
 

@@ -13,10 +13,11 @@ constexpr int kMostLooks = 20;
 
 // What an index keeps of a generation goes once the manifest of the next one is there: so one that
 // was opened while the manifest stayed what it is has all of it.
-Standing Standing::of(const std::filesystem::path& folder) {
+Standing Standing::of(const std::filesystem::path& folder, const std::function<void()>& looked) {
   const auto path = folder / "manifest.json";
   auto manifest = Manifest::load(path);
   for (int look = 0; look < kMostLooks; ++look) {
+    looked();
     auto index = Index::as_of(folder / "index.db", manifest.generation);
     auto now = Manifest::load(path);
     if (now.generation == manifest.generation) return {std::move(manifest), std::move(index)};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "index.hpp"
@@ -15,8 +17,10 @@ struct Standing {
   std::unique_ptr<const Index> index;  // null: there is none that knows all of it
 
   // Waits for nobody and writes nothing. Throws what Manifest::load does, and Retryable "busy" in
-  // the unlikely case that it is another one at each look.
-  [[nodiscard]] static Standing of(const std::filesystem::path& folder);
+  // the unlikely case that it is another one at each look. `looked` is called after each look at
+  // the manifest, before the index is opened: for tests.
+  [[nodiscard]] static Standing of(
+      const std::filesystem::path& folder, const std::function<void()>& looked = [] {});
 };
 
 }  // namespace provenance

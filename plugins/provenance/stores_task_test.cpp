@@ -38,6 +38,12 @@ class StoresTaskTest : public FolderTest {
     db.message(id, "assistant", answer, {{"finish_reason", "stop"}});
     db.close();
   }
+  void allow_runs() const {
+    write_policy(Json{{"version", 1},
+                      {"own_sources", {"cli", "tool", "timmy"}},
+                      {"rules", {rule("all", "internal", {{"source", {"cli", "timmy"}}})}}}
+                     .dump());
+  }
   [[nodiscard]] std::vector<std::string> cursors() const {
     std::vector<std::string> stores;
     for (const auto& [key, value] : world_.state)
@@ -52,6 +58,7 @@ TEST_F(StoresTaskTest, EachStoreHasACursorOfItsOwnWhichGoesWithIt) {
   session("hermes/state.db", "a", "A");
   session("runs/1/state.db", "b", "B");
   session("runs/2/state.db", "c", "C");
+  allow_runs();
   EXPECT_EQ(ingested().at("emitted"), 3);
   EXPECT_THAT(cursors(), ElementsAre("database:" + (home_ / "hermes/state.db").string(),
                                      "database:" + (home_ / "runs/1/state.db").string(),
@@ -111,6 +118,38 @@ TEST_F(StoresTaskTest, AChildThatStandsBeforeItsParentIsNoOrphan) {
   const auto explained = run("provenance_explain", {{"session", "s9"}});
   ASSERT_TRUE(explained.ok()) << explained.message;
   EXPECT_THAT(explained.result.at("lineage"), SizeIs(10));
+}
+
+// Hermes 0.13 takes no word of whose run it is.
+TEST_F(StoresTaskTest, ASessionInARunsOwnStoreIsThatRuns) {
+  session("hermes/state.db", "a", "of a person");
+  session("runs/d1.2/state.db", "b", "of the run");
+  session("runs/d1.3/state.db", "c", "of another");
+  {
+    StateDb db(home_ / "runs/d1.4/state.db");
+    db.session("parent");
+    db.session("child", {{"source", "tool"}, {"parent_session_id", "parent"}});
+    db.message("child", "user", "What of it?");
+    db.message("child", "assistant", "of its helper", {{"finish_reason", "stop"}});
+    db.close();
+  }
+  EXPECT_EQ(ingested().at("rejected").at("third_party"), 3) << "what is of cli is a person's own";
+  EXPECT_THAT(answers(), ElementsAre("of a person"));
+
+  allow_runs();
+  ingested();
+  std::map<std::string, std::string> sources;
+  for (const auto& pair : pairs())
+    sources[pair.at("response").back().at("content")] = pair.at("metadata").at("source");
+  EXPECT_THAT(sources, testing::UnorderedElementsAre(testing::Pair("of a person", "cli"),
+                                                     testing::Pair("of the run", "timmy:d1.2"),
+                                                     testing::Pair("of another", "timmy:d1.3"),
+                                                     testing::Pair("of its helper", "tool")));
+  const auto explained = run("provenance_explain", {{"session", "child"}}).result;
+  EXPECT_EQ(explained.at("lineage").at(1).at("source"), "timmy:d1.4");
+
+  allow({rule("own", "internal", {{"source", {"cli", "tool"}}})});
+  EXPECT_EQ(ingested().at("withdrawn"), 3) << "a run is taken back by its own name";
 }
 
 TEST_F(StoresTaskTest, WhatCannotBeReadIsToldByTheRunAndTheReport) {

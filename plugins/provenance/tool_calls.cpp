@@ -50,10 +50,8 @@ class Calls final : public JsonVisitor {
     if (call_.id.empty()) call_.id = call_id_;
     if (call_.id.empty()) read.oddity = "a tool call has no id";
     if (call_.name.empty()) trouble("a tool call has no name");
-    call_.arguments_json = is_json(call_.arguments);
-    if (!call_id_.empty() && call_id_ != call_.id) read.other_ids.emplace_back(call_id_, call_.id);
     if (read.calls.size() < kCallsCap)
-      read.calls.push_back(std::move(call_));
+      keep();
     else
       trouble("it has more than " + std::to_string(kCallsCap) + " tool calls");
     call_ = {};
@@ -64,6 +62,10 @@ class Calls final : public JsonVisitor {
   ReadCalls read;
 
  private:
+  void keep() {
+    if (!call_id_.empty() && call_id_ != call_.id) read.other_ids.emplace_back(call_id_, call_.id);
+    read.calls.push_back(std::move(call_));
+  }
   void take_from(std::string_view raw) {
     Function function(call_);
     if (!walk_json(raw, JsonShape::object, function).empty())

@@ -16,7 +16,7 @@ class ValidationTest : public FolderTest {
     stores_.put(Writer("s").user("a").says("A").done());
     stores_.put(Writer("t")
                     .user("b")
-                    .calls({{"1", "terminal", "{\"command\":\"ls\"}", true}})
+                    .calls({{"1", "terminal", "{\"command\":\"ls\"}"}})
                     .result("1", "x")
                     .says("B")
                     .done());
@@ -180,6 +180,17 @@ TEST_F(ValidationTest, TheOutputIsWhatItsManifestLists) {
   EXPECT_THAT(of_output(), HasSubstr("not the one that the manifest lists"));
   std::ofstream(path_, std::ios::trunc | std::ios::binary) << text << first;
   EXPECT_THAT(of_output(), HasSubstr("not the one that the manifest lists"));
+}
+
+// Of what no hash in the line is over, as its tokens, only the file's own tells.
+TEST_F(ValidationTest, TheOutputIsByteForByteWhatItsManifestLists) {
+  auto text = text_of(path_);
+  const auto at = text.find("\"input\":1200");
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, 12, "\"input\":1201");
+  std::ofstream(path_, std::ios::trunc | std::ios::binary) << text;
+  EXPECT_EQ(of_file(path_), "") << "a line of a pair";
+  EXPECT_THAT(of_output(), HasSubstr(path_.filename().string()));
 }
 
 TEST_F(ValidationTest, TheOutputIsWhatThePolicyOfTodayAllows) {

@@ -37,13 +37,13 @@ void check_lines(const Session& session) {
   const auto turns = pairs_of(session);
   Sha256 hash;
   static RowKey key(std::string(64, '0'));
-  SessionLines lines(session, turns, redactor(), key, hash);
+  SessionLines lines(session, turns, redactor(), key, hash, Filters());
   const Decision decision{Consent::internal, "own", ""};
   const Lineage lineage{kin_of(session)};
   for (const auto& pair : turns.pairs) {
     if (pair.flaw != Flaw::none || !time_of(session, pair)) continue;
     PairLine line;
-    if (!lines.write(pair, {"CC0-1.0", decision, lineage}, Filters(), line)) continue;
+    if (!lines.write(pair, {"CC0-1.0", decision, lineage}, line).empty()) continue;
     require(is_clean(line.text) && line.text.find('\n') == std::string::npos);
     require(nlohmann::ordered_json::parse(line.text).dump() == line.text);
   }
