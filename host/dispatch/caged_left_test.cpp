@@ -98,7 +98,7 @@ class CagedLeftTest : public testing::Test {
   AsioLoop loop_{context_, wall_};
   std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
   InlineStore store_{loop_};
-  BlockingWork blocking_{loop_, 2};
+  BlockingWork blocking_{loop_};
   LeavesSomething runner_{loop_, folder_ / "runs"};
   std::shared_ptr<ItemCages> cages_;
   std::unique_ptr<CagedRuns> runs_;

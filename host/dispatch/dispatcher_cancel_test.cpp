@@ -162,7 +162,7 @@ TEST_F(SetupTest, AStopOfTheHostEndsItAndTheNextBeginsItAnew) {
 TEST_F(SetupTest, ADeadAgentsWorkDoesNotWaitForIt) {
   begin_setup();
   workspaces_.sets_up_for_ever = false;
-  dispatcher_->hand_over("code", "other", "its agent is dead", [](const auto&) {});
+  dispatcher_->hand_over({"code", "other", "its agent is dead"}, [](const auto&) {});
   loop_.drain();
   EXPECT_EQ(only_item().at.state, ItemState::done);
   EXPECT_EQ(only_item().lane, "other");

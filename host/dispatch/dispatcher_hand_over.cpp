@@ -28,7 +28,8 @@ void Dispatcher::Impl::hand_over(const HandOver& order, Reply<int> reply) {
       continue;
     ++count;
     live.hand = order;
-    if (live.running) world_.runs.cancel(live.item.run, in_words(order));
+    // Nothing of the other kinds is under way while it waits for an agent.
+    end_work(live, in_words(order));
     if (!live.busy && !live.item.run_open) hand_on(live);
   }
   // One that waits with its run open goes when that is dealt with.

@@ -92,8 +92,8 @@ void Dispatcher::Impl::published(Live& live, Result<Publication> result) {
   if (publication.finished)
     return commit(live, Move::pass,
                   {.reason = publication.reason, .evidence = std::move(evidence)});
-  const auto pause = publication.unmarked || !live.settled ? settings_.approval_poll
-                                                           : settings_.approval_sweep;
+  const auto pause =
+      publication.unmarked || !live.settled ? settings_.approval_poll : settings_.approval_sweep;
   const auto delay = live.changed ? Duration{} : pause;
   wait(live, publication.reason, delay, std::move(evidence));
 }

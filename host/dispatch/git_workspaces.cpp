@@ -258,10 +258,12 @@ void GitWorkspaces::seal(ReportOrder order, Reply<std::string> reply) {
 void GitWorkspaces::push(ItemWork work, Reply<PushedWork> reply) {
   const auto access = attempt([&] { return world_->access(work.item.repository); });
   if (!access.ok()) return answer(*world_, access.error(), reply);
-  world_->blocking.run(WorkKind::remote,
-                       [world = world_, item = work.item,
-                        access = access.value()] { return push_sealed(*world, item, access); },
-                       std::move(reply));
+  world_->blocking.run(
+      WorkKind::remote,
+      [world = world_, item = work.item, access = access.value()] {
+        return push_sealed(*world, item, access);
+      },
+      std::move(reply));
 }
 
 void GitWorkspaces::let_go(Item item, Reply<Done> reply) {

@@ -58,9 +58,9 @@ class Clones {
   // a host ended.
   Clones(const Git& git, std::filesystem::path folder, const Clock& clock);
 
-  // Makes one from the mirror as it is, by the mirror's git. Throws Error{conflict} when the item has one already,
-  // {not_found} when the forge has no such base branch, {invalid} for a name that git does not
-  // take.
+  // Makes one from the mirror as it is, by the mirror's git. Throws Error{conflict} when the item
+  // has one already, {not_found} when the forge has no such base branch, {invalid} for a name that
+  // git does not take.
   [[nodiscard]] Clone make(const Mirror& mirror, const CloneRequest& request) const;
 
   [[nodiscard]] std::optional<Clone> find(const WorkItem& item) const;
