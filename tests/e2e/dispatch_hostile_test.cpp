@@ -60,9 +60,12 @@ INSTANTIATE_TEST_SUITE_P(
                  "done; wait\n",
                  "attempts: 1, tokens: 1000, wall: 1m, stall: 50s, memory: 120MiB", "of 120"},
         BadAgent{"TakesItsRepositoryApart", "rm -rf .git\n", kUsualLimits, "attempt 2 of 2"},
+        BadAgent{"LeavesPipesWhereGitHasFiles",
+                 "for file in .git/index .git/HEAD .git/refs/heads/more; do\n"
+                 "rm -f \"$file\"; mkfifo \"$file\"; done\n",
+                 kUsualLimits, "is no regular file, and git reads it"},
         BadAgent{"LeavesPipesWhereFilesWere",
-                 "for file in .git/index .git/refs/heads/more .git/logs/HEAD main.txt .gitignore "
-                 "\"$TIMMY_REPORT_FILE\"; do\n"
+                 "for file in main.txt .gitignore \"$TIMMY_REPORT_FILE\"; do\n"
                  "rm -f \"$file\"; mkfifo \"$file\"; done\n",
                  kUsualLimits, "it committed nothing"}),
     [](const auto& info) { return std::string(info.param.name); });

@@ -30,7 +30,7 @@ class StopTest : public DispatchBench {
   void remove_the_pipe() const {
     int pipes = 0;
     for (const auto& entry : fs::recursive_directory_iterator(paths_.clones()))
-      if (entry.path().filename() == "packed-refs" && entry.is_fifo()) pipes += fs::remove(entry);
+      if (entry.path().filename() == "alternates" && entry.is_fifo()) pipes += fs::remove(entry);
     EXPECT_EQ(pipes, 1);
   }
   // At once, by the next host.
@@ -55,8 +55,11 @@ TEST_F(StopTest, WhileTheCloneIsMadeReady) {
   expect_goes_on_to_its_end();
 }
 
-// git waits for whoever writes into this pipe, and that is nobody.
-constexpr const char* kLeaveAPipe = "trap 'rm -f .git/packed-refs; mkfifo .git/packed-refs' EXIT\n";
+// git waits for whoever writes into this pipe, and that is nobody. Not in .git, where none is
+// taken.
+constexpr const char* kLeaveAPipe =
+    "trap 'mkdir -p more/info; mkfifo more/info/alternates; "
+    "echo ../../more > .git/objects/info/alternates' EXIT\n";
 
 TEST_F(StopTest, WhileItsCommitsAreTakenOut) {
   agent_mends_and(kLeaveAPipe);
