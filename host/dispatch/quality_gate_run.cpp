@@ -113,9 +113,9 @@ class Looking : public std::enable_shared_from_this<Looking> {
     order.base = facts_.work.base;
     order.delete_branch = true;
     gitea_.merge_pr(repo_, facts_.work.pull, std::move(order),
-                    [self = shared_from_this()](Result<PullRequest> merged) {
+                    [self = shared_from_this()](const Result<PullRequest>& merged) {
                       if (merged.ok()) {
-                        self->facts_.pull = std::move(merged).value();
+                        self->facts_.pull = merged.value();
                       } else if (merged.error().code() == Code::conflict) {
                         // The forge has a rule of its own that is not met.
                         self->look_.verdict.state = QualityVerdict::State::waiting;
