@@ -23,9 +23,8 @@ class LoopDoor : public std::enable_shared_from_this<LoopDoor> {
   void close();
 
  private:
-  [[nodiscard]] bool is_open();
   std::mutex mutex_;
-  Loop* loop_;  // nullptr: closed
+  Loop* loop_;  // nullptr: closed; written by the loop's thread, under mutex_
 };
 
 }  // namespace host

@@ -27,6 +27,24 @@ struct Answer {
   std::optional<Error> error;
 };
 
+// By the loop that hears them.
+struct Answers {
+  void add(Store::Operation operation, std::optional<Error> error) {
+    auto& some = operation.door ? at(operation.door) : here;
+    some.push_back({std::move(operation), std::move(error)});
+  }
+  std::vector<Answer> here;  // the store's own
+  std::vector<std::pair<std::shared_ptr<LoopDoor>, std::vector<Answer>>> at_doors;
+
+ private:
+  // There are few.
+  std::vector<Answer>& at(const std::shared_ptr<LoopDoor>& door) {
+    for (auto& [known, some] : at_doors)
+      if (known == door) return some;
+    return at_doors.emplace_back(door, std::vector<Answer>()).second;
+  }
+};
+
 // Who waits for an operation, by its place among those asked for.
 struct Waiter {
   std::size_t place;
@@ -355,49 +373,33 @@ class ThreadedStore::Worker {
       promise->set_value(error ? Status(*error) : Status(Done{}));
     }
     std::erase_if(taken_waiters_, [&](const Waiter& w) { return w.place < first + group.size(); });
-    auto answers = std::make_shared<std::vector<Answer>>();
-    answers->reserve(group.size());
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      if (group[i].door) {
-        answer_at_door(std::move(group[i]), errors[i]);
-      } else {
-        answers->push_back({std::move(group[i]), errors[i]});
-      }
-    }
-    if (answers->empty()) return;
-    post([answers](LoopState&) {
-      for (auto& [operation, error] : *answers) {
-        if (operation.done) operation.done(error ? Status(*error) : Status(Done{}));
-      }
+    Answers answers;
+    for (std::size_t i = 0; i < group.size(); ++i) answers.add(std::move(group[i]), errors[i]);
+    hand_out(std::move(answers));
+  }
+
+  // Each loop is woken once, whatever it asked for.
+  void hand_out(Answers answers) {
+    for (auto& [door, some] : answers.at_doors)
+      door->post([some = std::make_shared<std::vector<Answer>>(std::move(some))] { tell(*some); });
+    if (answers.here.empty()) return;
+    post([some = std::make_shared<std::vector<Answer>>(std::move(answers.here))](LoopState&) {
+      tell(*some);
     });
   }
 
-  static void answer_at_door(Operation operation, const std::optional<Error>& error) {
-    const auto door = operation.door;
-    door->post([answer = std::make_shared<Answer>(Answer{std::move(operation), error})] {
-      const auto& [answered, failure] = *answer;
-      if (answered.done) answered.done(failure ? Status(*failure) : Status(Done{}));
-    });
+  static void tell(const std::vector<Answer>& answers) {
+    for (const auto& [operation, error] : answers)
+      if (operation.done) operation.done(error ? Status(*error) : Status(Done{}));
   }
 
   void refuse(std::vector<Operation> operations) {
     const Error error(Code::rate_limited,
                       fmt::format("{} operations wait for the disk already", options_.capacity),
                       "Ask again later.");
-    auto refused = std::make_shared<std::vector<Operation>>();
-    for (auto& operation : operations) {
-      if (operation.door) {
-        answer_at_door(std::move(operation), error);
-      } else {
-        refused->push_back(std::move(operation));
-      }
-    }
-    if (refused->empty()) return;
-    post([refused, error](LoopState&) {
-      for (auto& operation : *refused) {
-        if (operation.done) operation.done(error);
-      }
-    });
+    Answers answers;
+    for (auto& operation : operations) answers.add(std::move(operation), error);
+    hand_out(std::move(answers));
   }
 
   // The thread's last act: whoever blocks is let go, everyone else hears of it from the handler.

@@ -96,7 +96,7 @@ class MeterRuns {
   void start_next(const RunPointer& run);
   [[nodiscard]] MeterParts parts() const;
 
-  boost::asio::io_context context_;
+  boost::asio::io_context context_{1};  // one thread runs it
   SystemClock clock_;
   AsioLoop loop_{context_, clock_};
   MeterOptions options_;
