@@ -147,7 +147,7 @@ int test(Session& session, const Given& given) {
   if (!seen_from_outside(watch))
     for (auto& line : plugin_shortcomings(session, watch)) lacks.push_back(std::move(line));
   for (auto& line : dispatch_shortcomings(session, watch)) lacks.push_back(std::move(line));
-  print_rehearsal(session.out, watch, deadman::rehearse_death(settings, watch), lacks,
+  print_rehearsal(session.out, watch, deadman::rehearse_death(settings, watch, runner), lacks,
                   session.json);
   return lacks.empty() ? 0 : 1;
 }
