@@ -75,6 +75,7 @@ class SlowRunner final : public deadman::Runner {
     ++runs_;
     return {true, "status 0"};
   }
+  [[nodiscard]] bool has_bus(deadman::Manager) const override { return true; }
   void wait_begun() {
     std::unique_lock lock(mutex_);
     came_.wait(lock, [this] { return began_; });

@@ -57,8 +57,8 @@ int once(Session& session, const Given& given) {
   return 0;
 }
 
-// With the state of a dry run, where that is asked for.
-deadman::Settings shown_settings(const Session& session, const Given& given) {
+// Of the state of a dry run, where that is asked for.
+deadman::Settings settings_of_state(const Session& session, const Given& given) {
   auto settings = settings_of(session, given);
   settings.dry_run = settings.dry_run || given.count("dry-run") != 0;
   return settings;
@@ -66,7 +66,7 @@ deadman::Settings shown_settings(const Session& session, const Given& given) {
 
 int status(Session& session, const Given& given) {
   work_as_owner(session);
-  const auto settings = shown_settings(session, given);
+  const auto settings = settings_of_state(session, given);
   auto state = deadman::read_state(deadman::state_path(session.paths, settings.dry_run));
   (void)deadman::carry_over(state, settings);
   const auto all = deadman::standings(settings, state, now());
@@ -112,7 +112,7 @@ const deadman::Watch& named(const deadman::Settings& settings, const Given& give
 
 int clear(Session& session, const Given& given) {
   const auto caller = work_as_owner(session);
-  const auto settings = settings_of(session, given);
+  const auto settings = settings_of_state(session, given);
   const auto& watch = named(settings, given);
   const auto at = SystemClock().wall();
   auto file = take_turn(session, settings);
@@ -127,10 +127,11 @@ int clear(Session& session, const Given& given) {
              .evidence = {{"uid", caller}}});
   file.save(state);
   if (session.json)
-    session.out << to_indented_text({{"cleared", watch.name}}) << '\n';
+    session.out << to_indented_text({{"cleared", watch.name}, {"dry_run", settings.dry_run}})
+                << '\n';
   else
-    session.out << watch.name << " is cleared; it has " << format_duration(watch.rules.after)
-                << " to give a sign of life\n";
+    session.out << watch.name << " is cleared" << (settings.dry_run ? " in the dry run" : "")
+                << "; it has " << format_duration(watch.rules.after) << " to give a sign of life\n";
   return 0;
 }
 
@@ -147,7 +148,7 @@ int test(Session& session, const Given& given) {
   if (!seen_from_outside(watch))
     for (auto& line : plugin_shortcomings(session, watch)) lacks.push_back(std::move(line));
   for (auto& line : dispatch_shortcomings(session, watch)) lacks.push_back(std::move(line));
-  print_rehearsal(session.out, watch, deadman::rehearse_death(settings, watch), lacks,
+  print_rehearsal(session.out, watch, deadman::rehearse_death(settings, watch, runner), lacks,
                   session.json);
   return lacks.empty() ? 0 : 1;
 }
@@ -232,10 +233,16 @@ std::vector<Command> deadman_commands() {
       {.words = "deadman clear",
        .arguments = "NAME",
        .summary = "take flag and hand-off of a watch away",
-       .details = "When a person has looked after it. What was counted begins anew, and it has its "
-                  "whole time again to give a sign of life.",
+       .details =
+           "When a person has looked after it. What was counted begins anew, and it has its "
+           "whole time again to give a sign of life. With --dry-run it is cleared in what the "
+           "dry run of a plugin keeps, and nowhere else.",
        .examples = {"timmy-host deadman clear hermes"},
-       .declare = take_name,
+       .declare =
+           [](auto& own, auto& words) {
+             take_name(own, words);
+             own.add_options()("dry-run", "clear what the dry run of a plugin keeps");
+           },
        .reads_files = false,
        .run = clear},
       {.words = "deadman test",

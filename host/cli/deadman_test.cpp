@@ -220,6 +220,22 @@ TEST_F(DeadmanCommandTest, WhatADryRunOfTheHostKeptCanBeShown) {
   EXPECT_THAT(out_.str(), HasSubstr("would be"));
 }
 
+TEST_F(DeadmanCommandTest, WhatADryRunTookItsHandsOffIsClearedInTheDryRunAlone) {
+  const auto dry = folder_ / "deadman" / "dry-run.json";
+  deadman::State state{.id = "s"};
+  state.targets["hermes"].handed_off = true;
+  deadman::StateFile(dry).save(state);
+  deadman::StateFile(state_file()).save(state);
+  EXPECT_EQ(run({"deadman", "status", "--dry-run"}), 1);
+  EXPECT_THAT(out_.str(), HasSubstr("timmy-host deadman clear hermes --dry-run"));
+  EXPECT_EQ(run({"deadman", "clear", "hermes", "--dry-run"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("hermes is cleared in the dry run"));
+  EXPECT_FALSE(deadman::read_state(dry).targets.at("hermes").handed_off);
+  EXPECT_TRUE(deadman::read_state(state_file()).targets.at("hermes").handed_off);
+  EXPECT_EQ(run({"deadman", "clear", "hermes"}), 0) << err_.str();
+  EXPECT_FALSE(deadman::read_state(state_file()).targets.at("hermes").handed_off);
+}
+
 TEST_F(DeadmanCommandTest, WhatOnlyARunningHostSeesIsLeftAlone) {
   configure("watch:\n  train: { task: train }\n  hermes: { stamp: " + stamp() + " }\n");
   EXPECT_EQ(run({"deadman", "--once"}), 0) << err_.str();

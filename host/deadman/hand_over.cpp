@@ -13,7 +13,7 @@ std::vector<DueHandOver> due_hand_overs(const Settings& settings, const State& s
   std::vector<DueHandOver> due;
   for (const auto& watch : settings.watches) {
     if (!watch.dispatch) continue;
-    const auto standing = standing_of(watch, state, now);
+    const auto standing = standing_of(watch, state, now, settings.dry_run);
     const bool given_up = standing.handed_off || !watch.restart || withheld.contains(watch.name);
     if (!standing.active || standing.state != "silent" || !given_up) continue;
     due.push_back({watch.name, watch.dispatch->from, watch.dispatch->to,

@@ -27,7 +27,14 @@ class StageClock final : public Clock {
 
 class NoRunner final : public Runner {
  public:
+  explicit NoRunner(const Runner& instead_of) : instead_of_(instead_of) {}
   Ending run(const Errand&) override { return {}; }
+  [[nodiscard]] bool has_bus(Manager manager) const override {
+    return instead_of_.has_bus(manager);
+  }
+
+ private:
+  const Runner& instead_of_;
 };
 
 class Shortcomings {
@@ -50,7 +57,7 @@ class Shortcomings {
   }
 
   void look_at_restart(const Restart& restart, const std::string& name) {
-    look_at_program(errand_of(restart, name).arguments.front());
+    look_at_program(errand_of(restart, name, {}).arguments.front());
     if (!restart.command.empty()) look_at_program(restart.command.front());
     if (!is_there("run/systemd/system"))
       return add("systemd does not run this machine, so nothing can be restarted");
@@ -58,7 +65,10 @@ class Shortcomings {
       look_at_users_manager();
     else if (machine_.user != 0)
       look_at_rights(restart);
-    if (!restart.unit.empty()) look_at_unit(restart);
+    if (!restart.unit.empty())
+      look_at_unit(restart);
+    else if (restart.manager == Restart::Manager::user || machine_.user == 0)
+      look_at_bus(restart.manager);
   }
 
   [[nodiscard]] std::vector<std::string> lines() && { return std::move(lines_); }
@@ -89,6 +99,16 @@ class Shortcomings {
     need("usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service", "polkit");
   }
 
+  void look_at_bus(Restart::Manager manager) {
+    if (machine_.runner.has_bus(manager)) return;
+    const bool users = manager == Restart::Manager::user;
+    add(
+        fmt::format("there is no message bus of {}, so how a `command` ends is in the journal "
+                    "alone: apt install {}",
+                    users ? fmt::format("user {}", machine_.user) : "the machine",
+                    users ? "dbus-user-session" : "dbus"));
+  }
+
   // REQUIRES: restart.unit
   void look_at_unit(const Restart& restart) {
     const auto state =
@@ -105,10 +125,11 @@ class Shortcomings {
 
 }  // namespace
 
-std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& watch) {
+std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& watch,
+                                      const Runner& would_run) {
   const Settings stage{.dry_run = true, .alert = settings.alert, .watches = {watch}};
   StageClock clock;
-  NoRunner runner;
+  NoRunner runner(would_run);
   State state;
   std::vector<Rehearsed> all;
   // Every look sees the same sign, the last one there was.

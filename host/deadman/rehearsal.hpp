@@ -21,8 +21,9 @@ struct Rehearsed {
 };
 
 // What would be recorded if `watch` fell silent now and stayed so, until nothing more is done about
-// it. Time is made up, nothing is looked at, kept or run.
-[[nodiscard]] std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& watch);
+// it. Time is made up, nothing is looked at, kept or run; `runner` is the one that would run it.
+[[nodiscard]] std::vector<Rehearsed> rehearse_death(const Settings& settings, const Watch& watch,
+                                                    const Runner& runner);
 
 // Where a restart would be asked for.
 struct Machine {

@@ -18,7 +18,8 @@ using ::testing::IsEmpty;
 
 std::vector<std::string> events_of(const Settings& settings) {
   std::vector<std::string> events;
-  for (const auto& each : rehearse_death(settings, settings.watches[0]))
+  const FakeRunner runner;
+  for (const auto& each : rehearse_death(settings, settings.watches[0], runner))
     events.emplace_back(name(each.record.event));
   return events;
 }
@@ -27,7 +28,9 @@ TEST(Rehearsal, ShowsADeathFromItsFirstMinuteToTheHandOff) {
   const auto settings = hermes_settings();
   EXPECT_THAT(events_of(settings),
               ElementsAre("died", "restarting", "restarting", "restarting", "handed_off"));
-  const auto all = rehearse_death(settings, settings.watches[0]);
+  const FakeRunner runner;
+  const auto all = rehearse_death(settings, settings.watches[0], runner);
+  EXPECT_THAT(runner.errands, IsEmpty());
   EXPECT_EQ(all[0].after, 10min);
   EXPECT_EQ(all[2].after, 20min);
   EXPECT_EQ(all[1].record.evidence["command"].back(), "h.service");
@@ -129,6 +132,18 @@ TEST_F(ShortcomingsTest, ACommandThatTheMachinesSystemdWouldNotRun) {
   restart().manager = Restart::Manager::user;
   EXPECT_THAT(seen_by(7), IsEmpty());
   EXPECT_THAT(seen_by(8), ElementsAre(HasSubstr("loginctl enable-linger 8")));
+}
+
+TEST_F(ShortcomingsTest, ACommandWhoseEndNobodyHearsOf) {
+  runner_.bus = false;
+  EXPECT_THAT(seen_by(7), IsEmpty()) << "of a unit nothing is to be heard";
+  restart() = Restart{.command = {"/bin/true"}};
+  EXPECT_THAT(seen_by(0), ElementsAre(HasSubstr("apt install dbus")));
+  const auto shown = rehearse_death(settings_, settings_.watches[0], runner_);
+  EXPECT_THAT(shown[1].record.evidence["command"], Contains("--no-block"));
+  restart().manager = Restart::Manager::user;
+  EXPECT_THAT(seen_by(7), ElementsAre(HasSubstr("no message bus of user 7")));
+  EXPECT_THAT(seen_by(7), ElementsAre(HasSubstr("apt install dbus-user-session")));
 }
 
 TEST_F(ShortcomingsTest, AProgramThatOthersCouldHaveWritten) {

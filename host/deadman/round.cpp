@@ -56,13 +56,13 @@ std::vector<Record> Round::run(Patience& patience) {
   for (const auto& watch : settings_.watches) order.push_back(&watch);
   std::stable_partition(order.begin(), order.end(),
                         [](const Watch* watch) { return watch->kind == Watch::Kind::host; });
-  for (const auto* watch : order) look_at(*watch);
+  for (const auto* watch : order) look_at(*watch, patience);
   outside_.keep(state_);
   for (const auto* watch : order) tell(*watch, state_.target(*watch).telling, patience);
   return std::move(recorded_);
 }
 
-void Round::look_at(const Watch& watch) {
+void Round::look_at(const Watch& watch, Patience& patience) {
   Target& target = state_.target(watch);
   note_open_intent(watch, target);
   if (const auto now_watched = lasting(watched(watch)); target.watched != now_watched)
@@ -84,7 +84,7 @@ void Round::look_at(const Watch& watch) {
       told->text = text += said_by_systemd(evidence.value("systemd", ""));
     record(watch, each.event, std::move(text), evidence);
   }
-  if (decision.restart) restart(watch, target, std::move(evidence));
+  if (decision.restart) restart(watch, target, std::move(evidence), patience);
 }
 
 void Round::note_open_intent(const Watch& watch, Target& target) {
@@ -125,8 +125,9 @@ Json Round::evidence_of(const Watch& watch, const Sign& sign, const Moment& now)
 }
 
 // REQUIRES: watch.restart
-void Round::restart(const Watch& watch, Target& target, Json evidence) {
-  const auto errand = errand_of(*watch.restart, watch.name);
+void Round::restart(const Watch& watch, Target& target, Json evidence, Patience& patience) {
+  const auto wait = wait_for(*watch.restart, patience.commands, outside_.runner);
+  const auto errand = errand_of(*watch.restart, watch.name, wait);
   evidence["command"] = errand.arguments;
   const auto silent = brief(target.silence.silent);
   begin_restart(target, outside_.clock.wall());
@@ -141,7 +142,10 @@ void Round::restart(const Watch& watch, Target& target, Json evidence) {
   }
   outside_.keep(state_);
   TIMMY_FAILPOINT("deadman.before_restart");
-  const auto done = run_restart(*watch.restart, watch.name, outside_.runner);
+  const auto begun = outside_.clock.monotonic();
+  const auto done = run_restart(*watch.restart, watch.name, wait, outside_.runner);
+  if (wait > Duration::zero())
+    patience.commands -= std::chrono::duration_cast<Duration>(outside_.clock.monotonic() - begun);
   TIMMY_FAILPOINT("deadman.after_restart");
   target.intent.reset();
   if (!done.ok) ++target.failed;

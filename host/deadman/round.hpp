@@ -28,10 +28,14 @@ struct Outside {
   std::function<std::string(const Watch&)> unit_state = {};
 };
 
-// How long somebody may be told, by all alerts of a look together: one `alert` that hangs must not
-// hold up what comes after it. What finds too little left waits for the next look.
+// What a look may wait for, all watches together: one `alert` or `command` that hangs must not hold
+// up what comes after it.
 struct Patience {
+  // By all alerts. What finds too little left waits for the next look.
   Duration left = std::chrono::seconds(30);
+  // For the ends of all commands. What finds too little left is run all the same, and its end not
+  // waited for.
+  Duration commands = kCommandWait;
 };
 
 // Whoever calls run() holds the state alone meanwhile (StateFile). Blocking.
@@ -51,10 +55,10 @@ class Round {
   std::vector<Record> run(Patience& patience);
 
  private:
-  void look_at(const Watch& watch);
+  void look_at(const Watch& watch, Patience& patience);
   void note_open_intent(const Watch& watch, Target& target);
   [[nodiscard]] Sign sign_of(const Watch& watch) const;
-  void restart(const Watch& watch, Target& target, Json evidence);
+  void restart(const Watch& watch, Target& target, Json evidence, Patience& patience);
   void tell(const Watch& watch, Telling& telling, Patience& patience);
   [[nodiscard]] Ending run_alert(const Watch& watch, const Alert& alert, Duration limit) const;
   void record(const Watch& watch, Event event, std::string text, Json evidence = Json::object());

@@ -25,10 +25,12 @@ class FakeRunner final : public Runner {
       return answer;
     }
     errands.push_back(errand);
-    if (clock != nullptr && errand.arguments.front() == "/alert")
-      clock->advance(std::min(alert_takes, errand.limit));
-    return errand.arguments.front() == "/alert" ? alert_ending : restart_ending;
+    const bool alerts = errand.arguments.front() == "/alert";
+    if (clock != nullptr)
+      clock->advance(std::min(alerts ? alert_takes : restart_takes, errand.limit));
+    return alerts ? alert_ending : restart_ending;
   }
+  [[nodiscard]] bool has_bus(Manager) const override { return bus; }
   [[nodiscard]] std::vector<Errand> of(const std::string& program) const {
     std::vector<Errand> found;
     for (const auto& each : errands)
@@ -39,8 +41,10 @@ class FakeRunner final : public Runner {
   std::vector<Errand> errands;
   std::vector<Errand> questions;
   Ending answer{false, "no systemd"};
-  FakeClock* clock = nullptr;  // which an alert moves
+  FakeClock* clock = nullptr;  // which alerts and restarts move
   Duration alert_takes{};
+  Duration restart_takes{};
+  bool bus = true;
   Ending restart_ending{true, "status 0"};
   Ending alert_ending{true, "status 0"};
 };

@@ -96,6 +96,7 @@ class World final : public Runner {
     minute();
   }
 
+  [[nodiscard]] bool has_bus(Manager) const override { return true; }
   Ending run(const Errand& errand) override {
     maybe_die();
     if (errand.arguments.front() == "/alert") {

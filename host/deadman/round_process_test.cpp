@@ -32,6 +32,7 @@ class RoundProcessTest : public ::testing::Test {
       if (death_ == Death::after_the_action) ::raise(SIGKILL);
       return {true, ""};
     }
+    [[nodiscard]] bool has_bus(Manager) const override { return true; }
 
    private:
     std::filesystem::path done_;

@@ -10,6 +10,7 @@ namespace host::deadman {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -127,6 +128,37 @@ TEST_F(RoundTest, ADryRunJudgesAndRecordsAndRunsNothing) {
   EXPECT_EQ(state_.records[1].evidence["dry_run"], true);
   EXPECT_EQ(state_.records[1].evidence["command"].back(), "h.service");
   EXPECT_FALSE(target().intent);
+}
+
+TEST_F(RoundTest, AllCommandsOfALookTogetherAreWaitedForNoLongerThanOne) {
+  settings_.watches.resize(1);
+  for (const char* name : {"ada", "bob"}) {
+    settings_.watches.push_back(settings_.watches[0]);
+    settings_.watches.back().name = name;
+  }
+  for (auto& watch : settings_.watches) watch.restart = Restart{.command = {"/opt/" + watch.name}};
+  runner_.clock = &clock_;
+  runner_.restart_takes = 12s;
+  look();
+  pass(9min);
+  clock_.advance(1min);
+  EXPECT_THAT(look(), Contains("restarted").Times(3)) << "nobody waits for the next look";
+  const auto runs = runner_.of("/usr/bin/systemd-run");
+  ASSERT_THAT(runs, SizeIs(3));
+  EXPECT_EQ(runs[0].limit, kCommandWait);
+  EXPECT_EQ(runs[1].limit, kCommandWait - 12s);
+  EXPECT_THAT(runs[2].arguments, Contains("--no-block"));
+  EXPECT_THAT(last().text, HasSubstr("in the journal alone"));
+  EXPECT_EQ(last().evidence["command"], Json(runs[2].arguments));
+}
+
+TEST_F(RoundTest, WithoutAMessageBusACommandIsRunAllTheSame) {
+  settings_.watches[0].restart = Restart{.command = {"/opt/agent"}};
+  runner_.bus = false;
+  look();
+  EXPECT_THAT(pass(10min), Contains("restarted"));
+  ASSERT_THAT(runner_.of("/usr/bin/systemd-run"), SizeIs(1));
+  EXPECT_THAT(runner_.of("/usr/bin/systemd-run")[0].arguments, Contains("--no-block"));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <system_error>
 
 #include "base/error.hpp"
@@ -89,6 +90,8 @@ void kill_and_reap(Child& child) {
   }
   if (!child.reap()) child.abandon();
 }
+
+bool is_there(const std::filesystem::path& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 Ending watch(Child& child, Tail& tail, Duration limit) {
   const Instant end = std::chrono::steady_clock::now() + limit;
@@ -167,15 +170,30 @@ class ProgramRunner::Start {
   bool given_up_ = false;
 };
 
-ProgramRunner::ProgramRunner(const Environment& environment, Duration patience, Check check)
+ProgramRunner::ProgramRunner(const Environment& environment, Duration patience, Check check,
+                             std::filesystem::path system_bus)
     : environment_{{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                    {"LANG", "C.UTF-8"},
                    // A cron job has no session's variables; the user's manager is there by custom.
                    {"XDG_RUNTIME_DIR", fmt::format("/run/user/{}", ::geteuid())}},
       patience_(patience),
-      check_(std::move(check)) {
+      check_(std::move(check)),
+      system_bus_(std::move(system_bus)) {
   for (const char* name : {"HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"})
     if (const auto value = environment.get(name)) environment_[name] = *value;
+}
+
+// As sd-bus looks for it (sd_bus_default_user(3), sd_bus_default_system(3)).
+bool ProgramRunner::has_bus(Manager manager) const {
+  if (manager == Manager::system) return is_there(system_bus_);
+  const auto address = environment_.find("DBUS_SESSION_BUS_ADDRESS");
+  if (address == environment_.end())
+    return is_there(std::filesystem::path(environment_.at("XDG_RUNTIME_DIR")) / "bus");
+  constexpr std::string_view kPath = "unix:path=";
+  const std::string& text = address->second;
+  // Of others only who connects knows.
+  if (!text.starts_with(kPath) || text.find_first_of(";%") != text.npos) return !text.empty();
+  return is_there(text.substr(kPath.size(), text.find(',') - kPath.size()));
 }
 
 Ending ProgramRunner::run(const Errand& errand) {

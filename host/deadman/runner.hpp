@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,12 +29,18 @@ struct Ending {
   bool late = false;   // it had not ended by its limit
 };
 
+// Whose systemd: the machine's, or that of the user whom the deadman runs as.
+enum class Manager { system, user };
+
 class Runner {
  public:
   virtual ~Runner() = default;
   // Blocks until it has ended, at most its limit and a few seconds for its start. What goes wrong
   // is in the Ending.
   virtual Ending run(const Errand& errand) = 0;
+  // Whether what it runs finds a message bus to that manager. By its own socket alone a manager
+  // takes orders and answers, but nobody hears how a unit ends (`systemd-run --wait`).
+  [[nodiscard]] virtual bool has_bus(Manager manager) const = 0;
 };
 
 // Whether others could have written what would be run, or put one of the symbolic links on the way
@@ -58,8 +65,10 @@ class ProgramRunner final : public Runner {
 
   // `check` may still be running when this object is gone.
   explicit ProgramRunner(const Environment& environment,
-                         Duration patience = std::chrono::seconds(5), Check check = check_program);
+                         Duration patience = std::chrono::seconds(5), Check check = check_program,
+                         std::filesystem::path system_bus = "/run/dbus/system_bus_socket");
   Ending run(const Errand& errand) override;
+  [[nodiscard]] bool has_bus(Manager manager) const override;
 
  private:
   class Start;
@@ -71,6 +80,7 @@ class ProgramRunner final : public Runner {
   std::map<std::string, std::string> environment_;
   Duration patience_;
   Check check_;
+  std::filesystem::path system_bus_;
   Hanging hanging_;
 };
 

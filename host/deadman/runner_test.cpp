@@ -258,6 +258,31 @@ TEST_F(AwayProgram, KeepsNoneOfTheProcessesFilesOpenAndNoneOfItsLocks) {
   EXPECT_GE(::fcntl(held.get(), F_GETFD), 0) << "the others have lost them";
 }
 
+TEST(ProgramRunner, SeesWhetherThereIsAMessageBusWhereSystemdRunLooksForIt) {
+  const TestFolder folder;
+  const auto has_bus = [&](Manager manager, const std::map<std::string, std::string>& variables) {
+    return ProgramRunner(Environment(variables), 1h, check_program, folder / "system")
+        .has_bus(manager);
+  };
+  const std::map<std::string, std::string> runtime{{"XDG_RUNTIME_DIR", folder.path().string()}};
+  EXPECT_FALSE(has_bus(Manager::user, runtime));
+  EXPECT_FALSE(has_bus(Manager::system, runtime));
+  write_atomically(folder / "bus", "", 0600);
+  EXPECT_TRUE(has_bus(Manager::user, runtime));
+  EXPECT_FALSE(has_bus(Manager::system, runtime));
+  write_atomically(folder / "system", "", 0600);
+  EXPECT_TRUE(has_bus(Manager::system, {}));
+
+  auto named = runtime;
+  auto& address = named["DBUS_SESSION_BUS_ADDRESS"];
+  address = "unix:path=" + (folder / "other").string() + ",guid=1";
+  EXPECT_FALSE(has_bus(Manager::user, named)) << "the address counts alone";
+  write_atomically(folder / "other", "", 0600);
+  EXPECT_TRUE(has_bus(Manager::user, named));
+  address = "unix:abstract=/tmp/dbus-1";
+  EXPECT_TRUE(has_bus(Manager::user, named));
+}
+
 TEST(ProgramRunner, PassesOnOnlyWhatFindsTheUsersManager) {
   ::setenv("TIMMY_SECRET_OF_OURS", "x", 1);
   const auto seen = run({.arguments = {"/bin/sh", "-c", "env; exit 1"}},

@@ -47,11 +47,8 @@ Sign StampLooker::look(const std::filesystem::path& stamp, const std::string& us
                         "; see after its file system and the directory of " + "users");
   };
   if (const auto last = left_behind_.find(key); last != left_behind_.end()) {
-    auto sign = last->second.visit->wait(Duration::zero());
-    if (!sign) return hangs(last->second.waited);
-    // It is what was seen at some time since, and whatever came later the next look sees.
+    if (!last->second.visit->wait(Duration::zero())) return hangs(last->second.waited);
     left_behind_.erase(last);
-    return *std::move(sign);
   }
   const auto visit = std::make_shared<Visit>();
   try {

@@ -23,8 +23,9 @@ namespace host::deadman {
 // that a hundred take half a minute in all. What is left behind ends with the process and keeps
 // neither this object nor the process from their ends; but for a wait that not even SIGKILL ends,
 // as FUSE has them, which keeps the process until it is over. Its files are closed all the same and
-// its locks free, as such a thread has none of them. What ended meanwhile is told at the next look.
-// One thread at a time.
+// its locks free, as such a thread has none of them. What it sees at last is thrown away, and the
+// next look is a new one: another deadman may have judged a later sign meanwhile, and an older one
+// would pass for life. One thread at a time.
 class StampLooker {
  public:
   using Look = std::function<Sign(const std::filesystem::path& stamp, const std::string& user)>;

@@ -18,10 +18,12 @@ std::string state_of(const Target& target, const Rules& rules, const Moment& now
   return target.tries > 0 ? "restarted" : "silent";
 }
 
-std::string text_of(const Standing& standing, const Target& target) {
+std::string text_of(const Standing& standing, const Target& target, bool dry_run) {
   std::string text;
   const auto add = [&](const std::string& more) { text += (text.empty() ? "" : "; ") + more; };
-  if (standing.handed_off) add("hands off until: timmy-host deadman clear " + standing.name);
+  if (standing.handed_off)
+    add("hands off until: timmy-host deadman clear " + standing.name +
+        (dry_run ? " --dry-run" : ""));
   if (!target.trouble.empty()) add(target.trouble);
   if (standing.state == "unseen") add("looked at by " + standing.looked_at_by);
   if (standing.state == "unlooked")
@@ -35,7 +37,7 @@ std::string text_of(const Standing& standing, const Target& target) {
 
 }  // namespace
 
-Standing standing_of(const Watch& watch, const State& state, const Moment& now) {
+Standing standing_of(const Watch& watch, const State& state, const Moment& now, bool dry_run) {
   const Target* const kept = state.find(watch);
   const Target target = kept == nullptr ? Target() : *kept;
   Standing standing{.name = watch.name,
@@ -51,7 +53,7 @@ Standing standing_of(const Watch& watch, const State& state, const Moment& now) 
                     .handed_off = target.handed_off};
   if (!target.silence.begins_anew(now)) standing.last_look = now.at - target.silence.looked.at;
   if (target.telling.failures > 0) standing.untold_since = target.telling.failing_since;
-  standing.text = text_of(standing, target);
+  standing.text = text_of(standing, target, dry_run);
   return standing;
 }
 
@@ -68,7 +70,8 @@ std::string attention(const Standing& standing) {
 
 std::vector<Standing> standings(const Settings& settings, const State& state, const Moment& now) {
   std::vector<Standing> all;
-  for (const auto& watch : settings.watches) all.push_back(standing_of(watch, state, now));
+  for (const auto& watch : settings.watches)
+    all.push_back(standing_of(watch, state, now, settings.dry_run));
   return all;
 }
 

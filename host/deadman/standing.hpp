@@ -30,7 +30,9 @@ struct Standing {
   std::string text;                      // what a person should know; may be empty
 };
 
-[[nodiscard]] Standing standing_of(const Watch& watch, const State& state, const Moment& now);
+// `dry_run`: `state` is that of a dry run.
+[[nodiscard]] Standing standing_of(const Watch& watch, const State& state, const Moment& now,
+                                   bool dry_run);
 
 // Whether a person should look at it: its flag is up, hands are off, it can't be watched or nobody
 // looks, or nobody could be told.

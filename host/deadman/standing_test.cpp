@@ -13,8 +13,10 @@ using ::testing::HasSubstr;
 
 class StandingTest : public ::testing::Test {
  protected:
-  [[nodiscard]] Standing of_hermes(Duration up = 1h) const {
-    return standings(hermes_settings(), state_, {"one", up}).at(0);
+  [[nodiscard]] Standing of_hermes(Duration up = 1h, bool dry_run = false) const {
+    auto settings = hermes_settings();
+    settings.dry_run = dry_run;
+    return standings(settings, state_, {"one", up}).at(0);
   }
   [[nodiscard]] Target& target() { return state_.target(hermes_settings().watches[0]); }
   void looked_at() { target().silence = {{"one", 59min}, "mark", false, true, 3min}; }
@@ -54,7 +56,9 @@ TEST_F(StandingTest, TheWayFromDeathToHealthShows) {
 TEST_F(StandingTest, WhatAPersonIsToDoIsSaid) {
   looked_at();
   target().handed_off = true;
-  EXPECT_THAT(of_hermes().text, HasSubstr("timmy-host deadman clear hermes"));
+  EXPECT_EQ(of_hermes().text, "hands off until: timmy-host deadman clear hermes");
+  EXPECT_EQ(of_hermes(1h, true).text, "hands off until: timmy-host deadman clear hermes --dry-run")
+      << "without, what is no dry run would be cleared";
   target().trouble = "/s is a symbolic link";
   EXPECT_THAT(of_hermes().text, HasSubstr("/s is a symbolic link"));
   EXPECT_EQ(of_hermes().state, "alive") << "not as soon as it is seen";

@@ -70,8 +70,8 @@ Errand question(Restart::Manager manager, const std::string& unit) {
   return {.arguments = std::move(arguments), .limit = std::chrono::seconds(5)};
 }
 
-// Half way, so that whatever is at work then leaves the other half for a sign.
-// REQUIRES: the sign can be believed
+// Half way, so that whatever is at work from then on leaves the other half for a sign; what is
+// begun later leaves what was left then. REQUIRES: the sign can be believed
 bool nears_death(const Sign& sign, const Watch& watch, const Silence& kept, const Moment& now) {
   if (!kept.ever || kept.begins_anew(now)) return false;
   if (sign.kind == Sign::Kind::there && sign.mark != kept.mark) return false;
@@ -115,15 +115,19 @@ UnitState ask_for_unit(Restart::Manager manager, const std::string& unit, Runner
   return parse_unit_state(ending.output);
 }
 
-RestartOutcome run_restart(const Restart& restart, const std::string& name, Runner& runner) {
-  const auto ending = runner.run(errand_of(restart, name));
+RestartOutcome run_restart(const Restart& restart, const std::string& name, Duration wait,
+                           Runner& runner) {
+  const auto ending = runner.run(errand_of(restart, name, wait));
+  const auto unit = unit_of(restart, name);
+  const bool waits = wait > Duration::zero();
+  if (ending.ok && !restart.unit.empty()) return {true, "systemd took the restart"};
+  if (ending.ok && waits) return {true, "the command ended well"};
   if (ending.ok)
-    return {true, restart.unit.empty() ? "the command ended well" : "systemd took the restart"};
-  if (restart.unit.empty() && ending.late) {
+    return {true, "systemd took the command; how " + unit + " ends is in the journal alone"};
+  if (restart.unit.empty() && waits && ending.late) {
     // Either it is slow, or systemd is.
-    const auto unit = unit_of(restart, name);
     const auto state = attempt([&] { return ask_for_unit(restart.manager, unit, runner); });
-    const auto waited = format_duration(kCommandWait);
+    const auto waited = format_duration(wait);
     if (state.ok() && (state.value().active == "active" || state.value().active == "activating"))
       return {true, fmt::format("the command goes on after {}; how {} ends is in the journal alone",
                                 waited, unit)};

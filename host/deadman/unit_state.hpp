@@ -36,12 +36,13 @@ struct UnitState {
 
 // What came of a restart, as far as it is known when this returns; throws nothing.
 struct RestartOutcome {
-  bool ok = false;  // of a unit: the manager took it; of a command: it ended well, or goes on still
+  bool ok = false;   // of a unit: the manager took it; of a command: it ended well, or goes on
+                     // still, or the manager took it and nobody waited
   std::string text;  // for people: "the restart failed: status 7: ..."
 };
 // Has it done, by errand_of(). Blocks for half a minute at worst.
 [[nodiscard]] RestartOutcome run_restart(const Restart& restart, const std::string& name,
-                                         Runner& runner);
+                                         Duration wait, Runner& runner);
 
 // How the manager sees the unit of a watch now, for evidence: its name and to_text(), or why it
 // can't be asked; "" without a restart. Throws nothing.

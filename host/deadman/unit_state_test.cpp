@@ -45,9 +45,9 @@ TEST(UnitState, IsTakenFromNothingElse) {
 
 TEST(RunRestart, OfAUnitIsDoneWhenItIsTaken) {
   FakeRunner runner;
-  EXPECT_TRUE(run_restart({.unit = "a.service"}, "a", runner).ok);
+  EXPECT_TRUE(run_restart({.unit = "a.service"}, "a", {}, runner).ok);
   runner.restart_ending = {false, "status 1: Access denied"};
-  const auto refused = run_restart({.unit = "a.service"}, "a", runner);
+  const auto refused = run_restart({.unit = "a.service"}, "a", {}, runner);
   EXPECT_FALSE(refused.ok);
   EXPECT_EQ(refused.text, "the restart failed: status 1: Access denied");
 }
@@ -55,14 +55,25 @@ TEST(RunRestart, OfAUnitIsDoneWhenItIsTaken) {
 TEST(RunRestart, OfACommandEndsAsThatDoes) {
   FakeRunner runner;
   const Restart restart{.command = {"/opt/agent", "restart"}};
-  const auto well = run_restart(restart, "a", runner);
+  const auto well = run_restart(restart, "a", 20s, runner);
   EXPECT_TRUE(well.ok);
   EXPECT_EQ(well.text, "the command ended well");
   runner.restart_ending = {false, "status 7: Finished with result: exit-code"};
-  const auto badly = run_restart(restart, "a", runner);
+  const auto badly = run_restart(restart, "a", 20s, runner);
   EXPECT_FALSE(badly.ok);
   EXPECT_THAT(badly.text, HasSubstr("status 7"));
   EXPECT_THAT(runner.questions, IsEmpty());
+}
+
+TEST(RunRestart, OfACommandThatNobodyWaitsForIsDoneWhenItIsTaken) {
+  FakeRunner runner;
+  const Restart restart{.command = {"/opt/agent", "restart"}};
+  const auto taken = run_restart(restart, "a", 0s, runner);
+  EXPECT_TRUE(taken.ok);
+  EXPECT_EQ(taken.text,
+            "systemd took the command; how timmy-deadman-a.service ends is in the journal alone");
+  runner.restart_ending = {false, "status 1: no systemd"};
+  EXPECT_FALSE(run_restart(restart, "a", 0s, runner).ok);
 }
 
 TEST(RunRestart, OfASlowCommandSaysWhatSystemdSaysOfIt) {
@@ -70,7 +81,7 @@ TEST(RunRestart, OfASlowCommandSaysWhatSystemdSaysOfIt) {
   const Restart restart{.manager = Restart::Manager::user, .command = {"/opt/agent", "restart"}};
   runner.restart_ending = {false, "took longer than 20s", "", true};
   runner.answer = {true, "status 0", answer("active")};
-  const auto slow = run_restart(restart, "a", runner);
+  const auto slow = run_restart(restart, "a", 20s, runner);
   EXPECT_TRUE(slow.ok);
   EXPECT_EQ(slow.text,
             "the command goes on after 20s; how timmy-deadman-a.service ends is in the journal "
@@ -78,10 +89,10 @@ TEST(RunRestart, OfASlowCommandSaysWhatSystemdSaysOfIt) {
   ASSERT_THAT(runner.questions, SizeIs(1));
   EXPECT_EQ(runner.questions[0].arguments.back(), "timmy-deadman-a.service");
   runner.answer = {true, "status 0", answer("failed", "failed", "exit-code")};
-  EXPECT_THAT(run_restart(restart, "a", runner).text, HasSubstr("now: failed (exit-code)"));
-  EXPECT_FALSE(run_restart(restart, "a", runner).ok);
+  EXPECT_THAT(run_restart(restart, "a", 20s, runner).text, HasSubstr("now: failed (exit-code)"));
+  EXPECT_FALSE(run_restart(restart, "a", 20s, runner).ok);
   runner.answer = {false, "status 1: no bus"};
-  const auto unknown = run_restart(restart, "a", runner);
+  const auto unknown = run_restart(restart, "a", 20s, runner);
   EXPECT_FALSE(unknown.ok) << "nobody knows that it was begun";
   EXPECT_THAT(unknown.text, HasSubstr("no bus"));
 }

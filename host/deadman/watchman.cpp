@@ -99,7 +99,7 @@ Looked Watchman::look(const LookOrder& order) {
   Looked looked{.watch = std::move(watch), .dry_run = all.dry_run};
   looked.state = read_state(state_path(paths_, all.dry_run));
   (void)carry_over(looked.state, all);
-  looked.standing = standing_of(looked.watch, looked.state, now());
+  looked.standing = standing_of(looked.watch, looked.state, now(), looked.dry_run);
   return looked;
 }
 
@@ -145,7 +145,7 @@ Looked Watchman::look_and_act(const Settings& all, Watch watch, const LookOrder&
           .run(minute().patience);
   let_go_ = clock_.monotonic();
   looked.records.insert(looked.records.end(), records.begin(), records.end());
-  looked.standing = standing_of(looked.watch, state, now());
+  looked.standing = standing_of(looked.watch, state, now(), looked.dry_run);
   return looked;
 }
 

@@ -253,6 +253,8 @@ void Dispatcher::Impl::advance(Live& live) {
   const bool begun = item.run_open;
   if (!item.stop.empty() && !begun)
     return commit(live, Move::stop, {.reason = item.stop, .evidence = {}});
+  // It stayed as long as its row could not be read.
+  if (live.hand && !begun) return hand_on(live);
   const auto hold_or_stop = [&](const std::string& why) {
     return item.stop.empty() ? hold(live, why) : stop_unjudged(live, why);
   };

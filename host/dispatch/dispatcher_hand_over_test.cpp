@@ -135,6 +135,47 @@ TEST_F(HandOverTest, WhatCantBeWrittenHasNotGoneAndIsNotNoted) {
   EXPECT_THAT(notes(), SizeIs(1));
 }
 
+TEST_F(HandOverTest, AnItemThatWasChangedMeanwhileGoesAllTheSame) {
+  paused_ = "code";
+  start();
+  store_.fail_next(Error(Code::stale, "its row is another"));
+  EXPECT_EQ(hand_over(), 1);
+  loop_.drain();
+  EXPECT_EQ(only_item().lane, "heavy");
+  EXPECT_THAT(notes(), SizeIs(1));
+}
+
+TEST_F(HandOverTest, WhatCantBeReadStaysUntilItIsKnownWhatItIs) {
+  paused_ = "code";
+  start();
+  store_.fail_next(Error(Code::stale, "its row is another, and can't be read"), 2);
+  EXPECT_EQ(hand_over(), 1);
+  loop_.drain();
+  EXPECT_EQ(only_item().lane, "code");
+  EXPECT_THAT(notes(), IsEmpty());
+  EXPECT_EQ(hand_over(), 0) << "the order stands";
+  loop_.drain();
+  EXPECT_EQ(only_item().lane, "code");
+  tick(minutes(2));
+  EXPECT_EQ(only_item().lane, "heavy");
+  EXPECT_THAT(notes(), SizeIs(1));
+}
+
+TEST_F(HandOverTest, AnOrderThatCanNeverBeWrittenIsDroppedAndTheNextIsCarriedOut) {
+  paused_ = "code";
+  start();
+  store_.fail_next(Error(Code::invalid, "the note can't be written"));
+  EXPECT_EQ(hand_over(), 1);
+  tick(minutes(2));
+  EXPECT_EQ(only_item().lane, "code");
+  EXPECT_THAT(notes(), IsEmpty());
+  EXPECT_EQ(hand_over(), 1) << "the deadman orders it anew at each look";
+  tick(minutes(2));
+  EXPECT_EQ(only_item().lane, "heavy");
+  EXPECT_EQ(only_item().at.state, ItemState::done);
+  EXPECT_THAT(notes(), SizeIs(1));
+}
+
 TEST_F(HandOverTest, ARunWhoseEndCantBeToldIsDealtWithBeforeItsItemGoes) {
   runs_.untold = 1;
   start();

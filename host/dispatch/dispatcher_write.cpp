@@ -109,7 +109,7 @@ void Dispatcher::Impl::take_row(Live& live, Duration pause) {
                                      {.reason = "it was changed meanwhile", .evidence = {}});
                      at.busy = false;
                      if (at.hand && !is_to_go(at)) at.hand.reset();
-                     if (at.hand && !at.item.run_open) return hand_on(at);
+                     if (row.ok() && at.hand && !at.item.run_open) return hand_on(at);
                      pump();
                    }));
 }

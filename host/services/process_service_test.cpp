@@ -35,7 +35,7 @@ class FakeDesk final : public DeadmanDesk {
       reply(attempt([&] {
         const Watch& watch = settings.find(order.watch);
         return deadman::Looked{watch,
-                               deadman::standing_of(watch, state, now()),
+                               deadman::standing_of(watch, state, now(), order.dry_run),
                                order.dry_run,
                                {state.records.begin(), state.records.end()},
                                state};

@@ -50,8 +50,8 @@ std::string what_happened(const timmy::Watch& watch) {
   return text + "\n";
 }
 
-std::string what_to_do(const timmy::Watch& watch) {
-  const auto clear = "`timmy-host deadman clear " + watch.name + "`";
+std::string what_to_do(const timmy::Watch& watch, bool dry_run) {
+  const auto clear = "`timmy-host deadman clear " + watch.name + (dry_run ? " --dry-run`" : "`");
   std::string text = "### What to do\n\n";
   if (watch.handed_off)
     text += "Nothing more is restarted. Look after it, then: " + clear + "\n";
@@ -68,14 +68,14 @@ std::string what_to_do(const timmy::Watch& watch) {
          "\nClosing this issue clears nothing. `timmy-host deadman status` shows how it stands.\n";
 }
 
-std::string body(const timmy::Watch& watch, const std::string& host) {
+std::string body(const timmy::Watch& watch, const std::string& host, bool dry_run) {
   std::string text = code(watch.name) + " on " + code(host) + ", watched by " +
                      code(watch.watched) + ": " +
                      (watch.active ? "`deadman_active`" : "its flag is down") + ", " +
                      std::to_string(watch.tries) + " of " + std::to_string(watch.max_retries) +
                      " restarts, " + (watch.handed_off ? "hands off" : "hands on") + ".\n\n";
   if (!watch.text.empty()) text += code(watch.text) + "\n\n";
-  return text + what_happened(watch) + what_to_do(watch);
+  return text + what_happened(watch) + what_to_do(watch, dry_run);
 }
 
 std::string key_of(const std::string& watch) { return std::string(kIssue) + watch; }
@@ -107,8 +107,9 @@ void Alerts::keep(const timmy::Context& ctx, const timmy::Watch& watch) const {
   const Json told = ctx.state().get(key_of(watch.name)).value_or(Json::object());
   const auto now = edition(watch);
   if (told.value("edition", "") == now && told.value("repo", "") == repo_) return;
-  const auto issue = ctx.gitea().keep_issue(repo_, title(watch, host_), body(watch, host_),
-                                            "deadman/" + host_ + "/" + watch.name);
+  const auto issue =
+      ctx.gitea().keep_issue(repo_, title(watch, host_), body(watch, host_, dry_run_),
+                             "deadman/" + host_ + "/" + watch.name);
   ctx.state().put_now(key_of(watch.name),
                       {{"repo", repo_}, {"number", issue.number}, {"edition", now}});
 }

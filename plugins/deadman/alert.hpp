@@ -14,7 +14,9 @@ namespace deadman {
 // is away: the next run says it. The forge is asked only when something changed.
 class Alerts {
  public:
-  Alerts(std::string repo, std::string host) : repo_(std::move(repo)), host_(std::move(host)) {}
+  // `dry_run`: what the issues tell is of a dry run.
+  Alerts(std::string repo, std::string host, bool dry_run)
+      : repo_(std::move(repo)), host_(std::move(host)), dry_run_(dry_run) {}
 
   // Opens the issue, brings it up to date, or closes it with a comment. One that a person closed
   // stays closed until something new happens. Throws what gitea/1 throws.
@@ -29,6 +31,7 @@ class Alerts {
 
   std::string repo_;  // empty: no issues
   std::string host_;
+  bool dry_run_;
 };
 
 }  // namespace deadman

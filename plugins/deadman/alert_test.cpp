@@ -72,6 +72,16 @@ TEST_F(Alert, TheSameCauseIsOneIssueThatIsKeptUpToDate) {
                                       HasSubstr("3 of 3 restarts"), HasSubstr("hands off")));
 }
 
+TEST_F(Alert, OfADryRunItSaysHowThatIsCleared) {
+  deadman_.dry_run = true;
+  dies();
+  hands_off();
+  pass();
+  ASSERT_THAT(issues(), SizeIs(1));
+  EXPECT_THAT(issues()[0].body, HasSubstr("`timmy-host deadman clear hermes --dry-run`"))
+      << "else what is no dry run would be cleared";
+}
+
 TEST_F(Alert, WhileNothingChangesTheForgeIsNotAsked) {
   dies();
   pass();

@@ -33,7 +33,7 @@ class Round {
 
   // The rest: work that is seen there alone, and an issue for each watch that needs a person.
   Json ask_the_forge(const std::string& repository) {
-    const Alerts alerts(repository, watches_.host);
+    const Alerts alerts(repository, watches_.host, watches_.dry_run);
     const auto tell = [&](const timmy::Watch& watch) {
       guarded("the issue about " + watch.name, [&] { alerts.bring_up_to_date(ctx_, watch); });
     };
