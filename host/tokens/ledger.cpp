@@ -226,8 +226,12 @@ void Ledger::set_pause_handler(std::function<void()> handler) {
 
 const std::map<std::string, PipelinePause>& Ledger::pauses() const { return impl_->pauses().all(); }
 
-void Ledger::standings(Reply<std::vector<Standing>> done) {
-  impl_->look<std::vector<Standing>>(read_standings, std::move(done));
+void Ledger::standings(Reply<std::vector<Standing>> done, StandingAsk ask) {
+  impl_->look<std::vector<Standing>>(
+      [ask = std::move(ask)](Unit& unit, const LedgerTerms& terms) {
+        return read_standings(unit, terms, ask);
+      },
+      std::move(done));
 }
 
 void Ledger::own_standings(std::vector<OpenRun> runs, Reply<std::vector<OwnStanding>> done) {

@@ -2,6 +2,7 @@
 #include "tokens/standing.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "tokens/hold_table.hpp"
@@ -10,6 +11,8 @@
 
 namespace host {
 namespace {
+
+constexpr std::int64_t kIssuesLooked = 50'000;
 
 // Whether a share of any of the cap's numbers is used.
 bool uses(const Standing& standing, double share) {
@@ -33,6 +36,22 @@ std::set<std::pair<Dimension, std::string>> names_at_work(Unit& unit, const Ledg
   for (const auto& reservation : open_reservations(unit))
     for (const auto& key : accounts_of(reservation.spender, reservation.model, reservation.day))
       if (!renews(key.dimension)) names.emplace(key.dimension, key.name);
+  return names;
+}
+
+// Issues whose cap is the default, and used up. Never by the sum of rows, so by as many accounts.
+std::vector<std::string> reached_issues(Unit& unit, const LedgerTerms& terms, int limit) {
+  std::vector<std::string> names;
+  const Cap* cap = terms.budget->find(Dimension::issue, "");
+  if (cap == nullptr || limit <= 0) return names;
+  constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
+  auto& row = unit.query(
+      "SELECT name FROM (SELECT name, settled, runs, cost_settled FROM accounts WHERE day=0 AND "
+      "dimension='issue' LIMIT ?) WHERE settled>=? OR runs>=? OR cost_settled>=? "
+      "ORDER BY settled DESC, name LIMIT ?",
+      kIssuesLooked, cap->tokens ? cap->tokens->count() : kNever, cap->runs.value_or(kNever),
+      cap->cost ? cap->cost->nano_dollars() : kNever, limit);
+  while (row.step()) names.push_back(row.string(0));
   return names;
 }
 
@@ -63,8 +82,11 @@ bool Standing::reached() const { return uses(*this, 1); }
 
 bool Standing::warned() const { return uses(*this, cap.warn_at); }
 
-std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms) {
+std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms, const StandingAsk& ask) {
   auto names = names_at_work(unit, terms);
+  if (ask.of) names.insert(*ask.of);
+  for (auto& issue : reached_issues(unit, terms, ask.reached_issues))
+    names.emplace(Dimension::issue, std::move(issue));
   for (const auto& [dimension, caps] : terms.budget->caps)
     for (const auto& [name, cap] : caps)
       // The day's own, and no other's default.
