@@ -8,6 +8,7 @@
 #include "tokens/hold_table.hpp"
 #include "tokens/ledger_terms.hpp"
 #include "tokens/refusal.hpp"
+#include "tokens/renamed_repo.hpp"
 
 namespace host {
 namespace {
@@ -82,9 +83,25 @@ bool Standing::reached() const { return uses(*this, 1); }
 
 bool Standing::warned() const { return uses(*this, cap.warn_at); }
 
+namespace {
+
+// An issue by an old name of its repository is the one that is spent on, under the name that is
+// asked for.
+void add_asked(Unit& unit, const LedgerTerms& terms, const std::pair<Dimension, std::string>& of,
+               std::vector<Standing>& standings) {
+  const auto& [dimension, asked] = of;
+  const auto account = dimension == Dimension::issue ? issue_account_now(unit, asked) : asked;
+  const Cap* cap = terms.budget->find(dimension, account);
+  if (cap == nullptr) return;
+  auto standing = standing_of(unit, terms, account_key(terms.today, dimension, account), *cap);
+  standing.name = asked;
+  standings.push_back(std::move(standing));
+}
+
+}  // namespace
+
 std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms, const StandingAsk& ask) {
   auto names = names_at_work(unit, terms);
-  if (ask.of) names.insert(*ask.of);
   for (auto& issue : reached_issues(unit, terms, ask.reached_issues))
     names.emplace(Dimension::issue, std::move(issue));
   for (const auto& [dimension, caps] : terms.budget->caps)
@@ -97,6 +114,7 @@ std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms, const
     if (const Cap* cap = terms.budget->find(dimension, name))
       standings.push_back(
           standing_of(unit, terms, account_key(terms.today, dimension, name), *cap));
+  if (ask.of && !names.contains(*ask.of)) add_asked(unit, terms, *ask.of, standings);
   return standings;
 }
 

@@ -44,7 +44,7 @@ struct StandingAsk {
 
 // Of each cap of the budget: over the names that it has, over the accounts of today, over the
 // issues and runs that have a reservation, and over what is asked for. In the order of Dimension,
-// then by name. Store thread.
+// then by name; whose cap was asked for and is none of these is the last. Store thread.
 [[nodiscard]] std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms,
                                                    const StandingAsk& ask = {});
 
