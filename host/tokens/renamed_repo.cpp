@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "tokens/account_table.hpp"
@@ -66,27 +67,43 @@ Account account_of_runs(Unit& unit, const std::vector<std::string>& prefixes) {
   return sum;
 }
 
+void erase_account(Unit& unit, const AccountKey& key) {
+  unit.run("DELETE FROM accounts WHERE day=? AND dimension=? AND name=?", key.day,
+           name(key.dimension), key.name);
+}
+
 void move_account(Unit& unit, const IssueName& from, std::string_view to,
                   const std::vector<std::string>& staying, WallTime now) {
   const auto before = account_key(0, Dimension::issue, issue_account(from.repo, from.number));
   const auto all = read_account(unit, before);
-  if (all == Account()) return;
+  if (all == Account()) return erase_account(unit, before);
   const auto moved = rest_of(all, account_of_runs(unit, staying));
   if (moved == Account()) return;
-  unit.run("DELETE FROM accounts WHERE day=0 AND dimension=? AND name=?", name(before.dimension),
-           before.name);
+  erase_account(unit, before);
   if (const auto left = rest_of(all, moved); left != Account())
     add_to_account(unit, before, left, now);
   add_to_account(unit, account_key(0, Dimension::issue, issue_account(to, from.number)), moved,
                  now);
 }
 
-std::optional<std::int64_t> number_in(std::string_view account) {
+// 0: none is in it.
+std::int64_t number_in(std::string_view account) {
   std::int64_t number = 0;
   const auto text = account.substr(account.rfind('#') + 1);
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return failed == std::errc{} && end == text.data() + text.size() ? number : 0;
+}
+
+// Of issues of the repository that have an account, or a reservation that has put nothing there
+// yet.
+std::set<std::int64_t> issues_of(Unit& unit, std::string_view repo) {
+  std::set<std::int64_t> numbers;
+  for (const auto& account : names_from(unit, Dimension::issue, folded(repo) + "#"))
+    if (const auto number = number_in(account); number > 0) numbers.insert(number);
+  for (const auto& reservation : open_reservations(unit))
+    if (reservation.spender.issue > 0 && folded(reservation.spender.repo) == folded(repo))
+      numbers.insert(reservation.spender.issue);
+  return numbers;
 }
 
 }  // namespace
@@ -105,9 +122,8 @@ void rename_issue_account(Unit& unit, const IssueName& from, std::string_view to
 
 void rename_issue_accounts(Unit& unit, std::string_view from, std::string_view to, WallTime now) {
   if (folded(from) == folded(to)) return;
-  for (const auto& account : names_from(unit, Dimension::issue, folded(from) + "#"))
-    if (const auto number = number_in(account))
-      rename_issue_account(unit, {std::string(from), *number}, to, {}, now);
+  for (const auto number : issues_of(unit, from))
+    rename_issue_account(unit, {std::string(from), number}, to, {}, now);
   // Each call that is sent on tells of it.
   if (repo_for_accounts(unit, std::string(from)) == to) return;
   take_repo_name(unit, to);
