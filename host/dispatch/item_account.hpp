@@ -31,7 +31,8 @@ struct ItemAccount {
 
 // What the ledger has of the issues that are known by an item of the repository with this id goes
 // with it to its name now, but for what runs took that are about another repository's issue of the
-// old name. Before follow_repository(), in one unit of work. With id 0 nothing is done. Store thread.
+// old name. Before follow_repository(), in one unit of work. With id 0 nothing is done. Store
+// thread.
 void follow_issue_accounts(Unit& unit, std::int64_t repository, const std::string& name,
                            WallTime now);
 
