@@ -21,6 +21,7 @@
 #include "services/process_service.hpp"
 #include "services/state_service.hpp"
 #include "services/tokens_service.hpp"
+#include "tokens/renamed_repo.hpp"
 
 namespace host {
 namespace {
@@ -204,7 +205,12 @@ void Host::gitea_changed(bool available) {
 }
 
 void Host::repository_renamed(const RepoName& from, const RepoName& to) {
-  if (dispatch_) dispatch_->renamed(from, to);
+  if (dispatch_)
+    dispatch_->renamed(from, to);
+  else
+    store_.submit([from = from.full(), to = to.full(),
+                   now = clock_.wall()](Unit& unit) { rename_issue_accounts(unit, from, to, now); },
+                  [](const Status&) {});
   if (renames_.note(from, to, clock_.monotonic()))
     log_.named("gitea").warn(
         "{} is now {}; its events count for {} until host.yaml has the new name", from.full(),

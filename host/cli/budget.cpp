@@ -103,7 +103,9 @@ std::vector<Command> budget_commands() {
            "used for good; HELD is promised to calls under way, RESERVED to runs, and neither can "
            "be had by others. STATE is near from the cap's warn_at on, reached when nothing is "
            "left. WHEN REACHED is what becomes of calls then; a cap that never begins anew is one "
-           "over an issue or a run. Below stand pauses, and overruns: what calls used above what "
+           "over an issue or a run. Of the issues under the cap for each there are those that are "
+           "being worked on, and the 20 that have reached it and used most; budget explain has "
+           "any. Below stand pauses, and overruns: what calls used above what "
            "had been held for them; and the caps that open runs have of their own, of their "
            "playbook's limits and their lane's budget: which run, of which issue and playbook, and "
            "what it has left.",

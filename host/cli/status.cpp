@@ -23,13 +23,6 @@ void print_tokens(std::ostream& out, const Json& tokens) {
     out << "tokens: by the budget, whose day ends at " << tokens.value("until", "") << '\n';
   else
     out << "tokens: no token_budget.json is in force, so none are granted\n";
-  for (const auto& pause : tokens.value("pauses", Json::array()))
-    out << "! pipeline " << printable(pause.value("pipeline", "")) << " is paused until "
-        << pause.value("until", "") << ": " << printable(pause.value("cause", "")) << '\n';
-  const Json written = tokens.value("export", Json());
-  if (const auto trouble = written.is_object() ? written.value("trouble", "") : "";
-      !trouble.empty())
-    out << "! token_usage.jsonl waits: " << printable(trouble) << '\n';
 }
 
 void print_deadman(std::ostream& out, const Json& deadman) {

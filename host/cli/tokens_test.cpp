@@ -157,10 +157,15 @@ TEST_F(TokensCommandTest, AClockIsAcceptedByOrder) {
   EXPECT_THAT(host_.requests(), ElementsAre("POST /v1/tokens/accept-clock {}"));
 }
 
-TEST_F(TokensCommandTest, StatusShowsPausesAndAFileThatWaits) {
+// The host has both among what needs attention, too.
+TEST_F(TokensCommandTest, StatusShowsAPauseAndAFileThatWaitsOnce) {
+  const std::string pause =
+      "pipeline nightly is paused until 2026-01-06T00:00:00Z: the cap is reached";
+  const std::string waits = "token_usage.jsonl is not kept up: the disk is full";
   host_.set("GET /v1/status", {{"plugins", {{"ready", 1}, {"found", 1}}},
                                {"workers", {{"alive", 0}}},
                                {"pid", 7},
+                               {"attention", {pause, waits}},
                                {"tokens",
                                 {{"budget", true},
                                  {"until", "2026-01-06T00:00:00Z"},
@@ -171,9 +176,9 @@ TEST_F(TokensCommandTest, StatusShowsPausesAndAFileThatWaits) {
                                     {"cause", "the cap is reached"}}}}}}});
   EXPECT_EQ(run({"status"}), 0) << err_.str();
   EXPECT_THAT(out_.str(), HasSubstr("tokens: by the budget, whose day ends at 2026-01-06"));
-  EXPECT_THAT(out_.str(), HasSubstr("! pipeline nightly is paused until 2026-01-06T00:00:00Z: "
-                                    "the cap is reached"));
-  EXPECT_THAT(out_.str(), HasSubstr("! token_usage.jsonl waits: the disk is full"));
+  EXPECT_THAT(out_.str(), HasSubstr("! " + pause + "\n! " + waits + "\n"));
+  EXPECT_EQ(out_.str().find("nightly"), out_.str().rfind("nightly"));
+  EXPECT_EQ(out_.str().find("the disk is full"), out_.str().rfind("the disk is full"));
 }
 
 TEST_F(TokensCommandTest, TheBudgetIsALineForEachMeasureOfEachCap) {

@@ -19,6 +19,7 @@ namespace {
 constexpr std::int64_t kLongestPage = 1000;
 constexpr std::int64_t kMostDays = 3660;
 constexpr int kNames = 1000;  // of a dimension on one day
+constexpr int kReachedIssues = 20;
 
 std::int64_t number(const ServerRequest& request, const std::string& key, std::int64_t otherwise,
                     std::int64_t least, std::int64_t most) {
@@ -172,30 +173,34 @@ Json budget_head(const Ledger& ledger) {
 // Each cap, and each that an open run has of its own.
 using Standings = std::pair<std::vector<Standing>, std::vector<OwnStanding>>;
 
-void read_all_standings(const TokenSources& sources, Reply<Standings> done) {
+void read_all_standings(const TokenSources& sources, StandingAsk ask, Reply<Standings> done) {
   auto runs = sources.open_runs ? sources.open_runs() : std::vector<OpenRun>{};
-  sources.ledger->standings([ledger = sources.ledger, runs = std::move(runs),
-                             done = std::move(done)](Result<std::vector<Standing>> caps) {
-    if (!caps.ok()) return done(caps.error());
-    ledger->own_standings(
-        runs, [caps = std::move(caps.value()), done](Result<std::vector<OwnStanding>> own) {
-          if (!own.ok()) return done(own.error());
-          done(Standings{caps, std::move(own.value())});
-        });
-  });
+  sources.ledger->standings(
+      [ledger = sources.ledger, runs = std::move(runs),
+       done = std::move(done)](Result<std::vector<Standing>> caps) {
+        if (!caps.ok()) return done(caps.error());
+        ledger->own_standings(
+            runs, [caps = std::move(caps.value()), done](Result<std::vector<OwnStanding>> own) {
+              if (!own.ok()) return done(own.error());
+              done(Standings{caps, std::move(own.value())});
+            });
+      },
+      std::move(ask));
 }
 
 void budget(const TokenSources& sources, Reply<Json> done) {
-  read_all_standings(sources, [head = budget_head(*sources.ledger),
-                               done = std::move(done)](const Result<Standings>& standings) {
-    if (!standings.ok()) return done(standings.error());
-    Json answer = head;
-    answer["caps"] = Json::array();
-    for (const auto& standing : standings.value().first)
-      answer["caps"].push_back(standing_json(standing));
-    answer["own_caps"] = own_standings_json(standings.value().second);
-    done(std::move(answer));
-  });
+  const StandingAsk ask{.of = {}, .reached_issues = kReachedIssues};
+  read_all_standings(sources, ask,
+                     [head = budget_head(*sources.ledger),
+                      done = std::move(done)](const Result<Standings>& standings) {
+                       if (!standings.ok()) return done(standings.error());
+                       Json answer = head;
+                       answer["caps"] = Json::array();
+                       for (const auto& standing : standings.value().first)
+                         answer["caps"].push_back(standing_json(standing));
+                       answer["own_caps"] = own_standings_json(standings.value().second);
+                       done(std::move(answer));
+                     });
 }
 
 void explain(const TokenSources& sources, const ServerRequest& request, Reply<Json> done) {
@@ -216,19 +221,21 @@ void explain(const TokenSources& sources, const ServerRequest& request, Reply<Js
                  {"refused", {"everything is refused: there is no token_budget.json in force"}}});
     return done(std::move(head));
   }
-  read_all_standings(sources, [head, subject, caps = *caps,
-                               done = std::move(done)](const Result<Standings>& standings) {
-    if (!standings.ok()) return done(standings.error());
-    const auto& [shared, own] = standings.value();
-    Json answer = head;
-    answer.update(explanation_json(explain_budget(caps, subject, shared, own)));
-    for (const auto& pause : head["pauses"])
-      if (subject.kind == Dimension::pipeline && pause["pipeline"] == subject.name)
-        answer["refused"].push_back("no task of it starts until " +
-                                    pause["until"].get<std::string>() + ": " +
-                                    pause["cause"].get<std::string>());
-    done(std::move(answer));
-  });
+  const StandingAsk ask{.of = std::pair(subject.kind, subject.name)};
+  read_all_standings(
+      sources, ask,
+      [head, subject, caps = *caps, done = std::move(done)](const Result<Standings>& standings) {
+        if (!standings.ok()) return done(standings.error());
+        const auto& [shared, own] = standings.value();
+        Json answer = head;
+        answer.update(explanation_json(explain_budget(caps, subject, shared, own)));
+        for (const auto& pause : head["pauses"])
+          if (subject.kind == Dimension::pipeline && pause["pipeline"] == subject.name)
+            answer["refused"].push_back("no task of it starts until " +
+                                        pause["until"].get<std::string>() + ": " +
+                                        pause["cause"].get<std::string>());
+        done(std::move(answer));
+      });
 }
 
 OfferedLine line_in(const Json& line) {

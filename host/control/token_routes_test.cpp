@@ -26,8 +26,9 @@ class TokenRoutesTest : public ::testing::Test {
                        [](Status done) { ASSERT_TRUE(done.ok()); });
     loop_.drain();
   }
-  // A run of `pipeline` that calls a model once.
-  void spend(const std::string& pipeline, std::int64_t input, std::int64_t output) {
+  // A run of `pipeline`, for issue 7 of Org/App unless told otherwise, that calls a model once.
+  void spend(const std::string& pipeline, std::int64_t input, std::int64_t output,
+             std::int64_t issue = 7) {
     ++job_;
     const Spender spender{.plugin = "demo",
                           .task = pipeline,
@@ -36,7 +37,7 @@ class TokenRoutesTest : public ::testing::Test {
                           .attempt = 1,
                           .run = std::to_string(job_) + ".1",
                           .repo = "Org/App",
-                          .issue = 7};
+                          .issue = issue};
     const ModelName model{"openai", "gpt-4o"};
     ledger_.reserve({.spender = spender, .tokens = {}, .model = {}}, [&](auto reservation) {
       ASSERT_TRUE(reservation.ok()) << reservation.error().what();
@@ -181,6 +182,34 @@ TEST_F(TokenRoutesTest, AnExplanationFollowsATaskToItsPipeline) {
   EXPECT_EQ(explained["tightest"], 1);
   EXPECT_EQ(explained["caps"][1]["tokens"]["left"], 50);
   EXPECT_THAT(explained["refused"], Contains(HasSubstr("more than 50 tokens")));
+}
+
+TEST_F(TokenRoutesTest, AnExplanationHasWhatAnIssueUsedAlsoWhenNobodyIsAtItAnyMore) {
+  set_budget(R"({"issue": {"tokens": 400}})");
+  for (int i = 0; i < 3; ++i) spend("nightly", 100, 10);
+  const Json explained = get("/v1/budget/explain", {{"of", "org/app#7"}});
+  ASSERT_EQ(explained["caps"].size(), 1u);
+  EXPECT_EQ(explained["caps"][0]["tokens"]["settled"], 330);
+  EXPECT_EQ(explained["caps"][0]["tokens"]["left"], 70);
+  EXPECT_THAT(explained["refused"], Contains(HasSubstr("more than 70 tokens")));
+  EXPECT_EQ(get("/v1/budget/explain", {{"of", "org/app#8"}})["caps"][0]["tokens"]["left"], 400);
+}
+
+TEST_F(TokenRoutesTest, TheBudgetHasTheIssuesThatHaveReachedTheirCap) {
+  set_budget(R"({"issue": {"tokens": 400, "runs": 4}, "issues": {"org/app#9": {"tokens": 900}}})");
+  spend("nightly", 100, 10, 6);
+  spend("nightly", 300, 100);
+  spend("nightly", 600, 100, 9);
+  for (int i = 0; i < 4; ++i) spend("nightly", 1, 1, 5);
+  const Json budget = get("/v1/budget");
+  std::vector<std::string> issues;
+  for (const auto& cap : budget["caps"])
+    issues.push_back(cap["name"].get<std::string>() + (cap["reached"] == true ? " reached" : ""));
+  EXPECT_EQ(issues,
+            (std::vector<std::string>{"org/app#5 reached", "org/app#7 reached", "org/app#9"}));
+  set_budget(R"({"issue": {"tokens": 5}})");
+  for (int i = 0; i < 30; ++i) spend("nightly", 1, 4 - i / 20, 100 + i);
+  EXPECT_EQ(get("/v1/budget")["caps"].size(), 20u) << "those that used most";
 }
 
 TEST_F(TokenRoutesTest, TheOwnCapsOfOpenRunsStandBesidesThoseOfTheBudget) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A repository gets another name at the forge, or another owner, while work on it is under way.
-#include "dispatch/dispatch_real_fixture.hpp"
+#include "dispatch/dispatch_tokens_fixture.hpp"
+#include "tokens/account_table.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -151,6 +152,46 @@ TEST_F(RenameTest, APullRequestOfAnotherRepositoryIsNotJudged) {
   ASSERT_FALSE(judged->ok());
   EXPECT_EQ(judged->error().code(), Code::conflict);
   EXPECT_THAT(other.statuses, IsEmpty());
+}
+
+// With the meter and the ledger: what its issue has used goes along.
+class RenameTokensTest : public DispatchTokens {
+ protected:
+  // With a clone whose agent has used 650 tokens of its issue's 800 and waits in its first run.
+  fs::path first_run_at_work() {
+    budget(R"({"issue": {"tokens": 800}})");
+    bash_agent_is("ask 600\n[ $TIMMY_RUN = d1.1 ] || exit 3\n" + std::string(kWaits) + "ask 600\n" +
+                  kLie);
+    start_host_with("limits: { tokens: 5000, attempts: 2 }\n");
+    EXPECT_TRUE(run_until([this] {
+      return fs::exists(state() / "runs" / "d1.1" / "output.log") &&
+             output("d1.1").find("begun") != std::string::npos;
+    }));
+    for (const auto& each : fs::directory_iterator(state() / "clones")) return each.path() / "tree";
+    return {};
+  }
+  std::int64_t taken(const std::string& repository) {
+    return store_->run_now([&](Unit& unit) {
+      const auto name = issue_account(repository, issue_);
+      return read_account(unit, account_key(0, Dimension::issue, name)).taken().count();
+    });
+  }
+};
+
+TEST_F(RenameTokensTest, NeitherTheRunUnderWayNorTheNextAttemptHasTheCapOfItsIssueAnew) {
+  const auto tree = first_run_at_work();
+  EXPECT_EQ(taken("org/app"), 650);
+  rename_repository("org/app", "org/web");
+  life_->dispatcher->look();
+  ASSERT_TRUE(run_until([this] { return taken("org/web") == 650; }));
+  workspaces::put(tree / "go", "");
+  const auto item = ended_item();
+  EXPECT_EQ(item.repository, "org/web");
+  EXPECT_EQ(item.runs, 2) << item.reason;
+  EXPECT_EQ(taken("org/app"), 0);
+  EXPECT_GT(taken("org/web"), 650);
+  EXPECT_LE(taken("org/web"), 800);
+  EXPECT_THAT(output("d1.2"), HasSubstr("the cap of 800 tokens on issue org/web#"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "dispatch/dispatcher_impl.hpp"
 #include "dispatch/dispatcher_reconcile.hpp"
 #include "dispatch/item_account.hpp"
+#include "tokens/renamed_repo.hpp"
 #include "workspaces/git_name.hpp"
 
 namespace host::dispatch {
@@ -142,8 +143,10 @@ void Dispatcher::Impl::take_found(FoundIssues found) {
     std::vector<Item> followed;  // those that have not ended, if any item has a new name by this
   };
   world_.store.run(
-      [repository, only, id = repository_of(found.issues)](Unit& unit) {
+      [repository, only, id = repository_of(found.issues), now = now()](Unit& unit) {
         Known known;
+        if (id != 0) take_repo_name(unit, repository);
+        follow_issue_accounts(unit, id, repository, now);
         if (follow_repository(unit, id, repository)) known.followed = live_items(unit);
         known.settled = settled_items(unit, repository, only);
         return known;
@@ -356,8 +359,9 @@ void Dispatcher::Impl::cancel(ItemId id, std::string why, Reply<Item> reply) {
 
 void Dispatcher::Impl::renamed(const std::string& from, const std::string& to) {
   world_.store.run(
-      [from, to](Unit& unit) {
+      [from, to, now = now()](Unit& unit) {
         rename_items(unit, from, to);
+        rename_issue_accounts(unit, from, to, now);
         return live_items(unit);
       },
       [weak = weak_from_this()](Result<std::vector<Item>> rows) {

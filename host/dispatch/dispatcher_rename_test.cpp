@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 
 #include "dispatch/dispatcher_fixture.hpp"
+#include "tokens/account_table.hpp"
+#include "tokens/renamed_repo.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -62,6 +64,57 @@ TEST_F(DispatcherRenameTest, ItemsFollowTheirRepositoryWhenAnotherOneHasItsName)
   EXPECT_EQ(all[1].repository, "org/app");
   EXPECT_EQ(all[1].at.state, ItemState::done) << all[1].reason;
   EXPECT_NE(all[0].repository_id, all[1].repository_id);
+}
+
+// The forge sends on by the old name, or another repository has it: the cap over an issue is not
+// renewed.
+TEST_F(DispatcherRenameTest, WhatAnIssueUsedGoesWithItsRepository) {
+  const auto number = add_issue().number;
+  start();
+  tick();
+  ASSERT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
+  const auto use = [&](const char* repository, std::int64_t tokens) {
+    Account more;
+    more.used.input = Tokens(tokens);
+    store_.run_now([&](Unit& unit) {
+      add_to_account(unit, account_key(0, Dimension::issue, issue_account(repository, number)),
+                     more, loop_.clock().wall());
+    });
+  };
+  const auto used = [&](const char* repository) {
+    return store_
+        .run_now([&](Unit& unit) {
+          return read_account(unit,
+                              account_key(0, Dimension::issue, issue_account(repository, number)));
+        })
+        .settled.count();
+  };
+  use("org/app", 700);
+  dispatcher_->renamed("org/app", "org/old");
+  loop_.drain();
+  EXPECT_EQ(used("org/old"), 700);
+  EXPECT_EQ(used("org/app"), 0);
+  dispatcher_->renamed("org/old", "org/app");
+  loop_.drain();
+  EXPECT_EQ(used("org/app"), 700);
+  give_name_away();
+  tick(settings_.sweep);
+  EXPECT_EQ(used("org/web"), 700);
+  EXPECT_EQ(used("org/app"), 0);
+}
+
+// Who names the old name after that is about that other repository.
+TEST_F(DispatcherRenameTest, ANameThatAnotherRepositoryTakesIsNoOldNameAnyMore) {
+  start();
+  dispatcher_->renamed("org/app", "org/web");
+  loop_.drain();
+  const auto counted_on = [&] {
+    return store_.run_now([](Unit& unit) { return repo_for_accounts(unit, "org/app"); });
+  };
+  EXPECT_EQ(counted_on(), "org/web");
+  give_name_away();
+  tick(settings_.sweep);
+  EXPECT_EQ(counted_on(), "org/app");
 }
 
 TEST_F(DispatcherRenameTest, AnAgentAtWorkForAnotherRepositorysIssueIsStopped) {

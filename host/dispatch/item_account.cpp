@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tokens/ledger_reads.hpp"
+#include "tokens/renamed_repo.hpp"
 
 namespace host::dispatch {
 namespace {
@@ -42,6 +43,24 @@ ItemAccount account_of_item(Unit& unit, const Item& item) {
 
 std::int64_t tokens_of_item(Unit& unit, ItemId item) {
   return taken_by_runs(unit, run_prefix(item)).count();
+}
+
+void follow_issue_accounts(Unit& unit, std::int64_t repository, const std::string& name,
+                           WallTime now) {
+  if (repository == 0) return;
+  std::vector<IssueName> known;
+  auto& row = unit.query(
+      "SELECT DISTINCT repository, number FROM items WHERE repository_id=? AND repository<>?",
+      repository, name);
+  while (row.step()) known.push_back({row.string(0), row.integer(1)});
+  for (const auto& issue : known) {
+    std::vector<std::string> staying;
+    auto& other = unit.query(
+        "SELECT id FROM items WHERE repository=? AND number=? AND repository_id NOT IN (0, ?)",
+        issue.repo, issue.number, repository);
+    while (other.step()) staying.push_back(run_prefix(ItemId(other.integer(0))));
+    rename_issue_account(unit, issue, name, staying, now);
+  }
 }
 
 std::vector<OwnCap> caps_of_run(const Playbook& playbook, const Lane& lane,

@@ -29,6 +29,13 @@ struct ItemAccount {
 // and calls under way included. Store thread.
 [[nodiscard]] std::int64_t tokens_of_item(Unit& unit, ItemId item);
 
+// What the ledger has of the issues that are known by an item of the repository with this id goes
+// with it to its name now, but for what runs took that are about another repository's issue of the
+// old name. Before follow_repository(), in one unit of work. With id 0 nothing is done. Store
+// thread.
+void follow_issue_accounts(Unit& unit, std::int64_t repository, const std::string& name,
+                           WallTime now);
+
 // What holds a run of the item besides token_budget.json, before anything is spent: what is left of
 // the playbook's limits.tokens, `tokens_left`, and the lane's budget.
 [[nodiscard]] std::vector<OwnCap> caps_of_run(const Playbook& playbook, const Lane& lane,

@@ -35,7 +35,7 @@ struct Explanation {
   // What is refused now, and what would be, a sentence each.
   std::vector<std::string> refused;
 };
-// `standings` and `own` as Ledger's functions have them.
+// `standings` and `own` as Ledger's functions have them; `standings` with the subject, asked for.
 [[nodiscard]] Explanation explain_budget(const Budget& budget, const BudgetSubject& subject,
                                          const std::vector<Standing>& standings,
                                          const std::vector<OwnStanding>& own = {});

@@ -57,6 +57,10 @@ void set_free(Unit& unit, ReservationId id, Tokens free) {
   unit.run("UPDATE reservations SET free=? WHERE id=?", free.count(), id);
 }
 
+void set_repo(Unit& unit, ReservationId id, std::string_view repo) {
+  unit.run("UPDATE reservations SET repo=? WHERE id=?", repo, id);
+}
+
 void end_reservation(Unit& unit, ReservationId id) {
   unit.run("UPDATE reservations SET free=0, released=1 WHERE id=?", id);
   unit.run(

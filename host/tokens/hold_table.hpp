@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "store/unit.hpp"
@@ -37,6 +38,8 @@ struct OpenHold {
 [[nodiscard]] ReservationId insert_reservation(Unit& unit, const OpenReservation& reservation);
 [[nodiscard]] std::optional<OpenReservation> find_reservation(Unit& unit, ReservationId id);
 void set_free(Unit& unit, ReservationId id, Tokens free);
+// Its issue is of that repository, by name. Touches no account.
+void set_repo(Unit& unit, ReservationId id, std::string_view repo);
 // Nothing of it is free any more. Erases it, unless holds are open.
 void end_reservation(Unit& unit, ReservationId id);
 

@@ -6,6 +6,7 @@
 #include "tokens/granting.hpp"
 #include "tokens/kept_settings.hpp"
 #include "tokens/ledger_impl.hpp"
+#include "tokens/renamed_repo.hpp"
 #include "tokens/settling.hpp"
 
 namespace host {
@@ -56,7 +57,9 @@ std::function<void(Unit&)> Ledger::Impl::reporting(Spender spender, std::vector<
   return [weak = weak_from_this(), &loop = loop_, terms = terms(), spender = std::move(spender),
           reports = std::move(reports), day](Unit& unit) {
     LedgerNotes notes;
-    charge_reports(unit, terms, spender, reports, day, notes);
+    auto who = spender;
+    who.repo = repo_for_accounts(unit, spender.repo);
+    charge_reports(unit, terms, who, reports, day, notes);
     // Whether it will be committed nobody knows yet; what is read afterwards is.
     loop.post([weak, pauses = notes.pause.has_value(), warnings = std::move(notes.warnings)] {
       const auto self = weak.lock();
@@ -158,7 +161,9 @@ void Ledger::set_budget_handler(std::function<void()> handler) {
 void Ledger::reserve(ReserveAsk ask, Reply<ReservationId> done) {
   impl_->ask<ReservationId>(
       [ask = std::move(ask)](Unit& unit, const LedgerTerms& terms) {
-        return grant_reservation(unit, terms, ask);
+        auto now = ask;
+        now.spender.repo = repo_for_accounts(unit, ask.spender.repo);
+        return grant_reservation(unit, terms, now);
       },
       std::move(done));
 }
@@ -226,8 +231,12 @@ void Ledger::set_pause_handler(std::function<void()> handler) {
 
 const std::map<std::string, PipelinePause>& Ledger::pauses() const { return impl_->pauses().all(); }
 
-void Ledger::standings(Reply<std::vector<Standing>> done) {
-  impl_->look<std::vector<Standing>>(read_standings, std::move(done));
+void Ledger::standings(Reply<std::vector<Standing>> done, StandingAsk ask) {
+  impl_->look<std::vector<Standing>>(
+      [ask = std::move(ask)](Unit& unit, const LedgerTerms& terms) {
+        return read_standings(unit, terms, ask);
+      },
+      std::move(done));
 }
 
 void Ledger::own_standings(std::vector<OpenRun> runs, Reply<std::vector<OwnStanding>> done) {

@@ -106,9 +106,9 @@ class Ledger {
   void set_pause_handler(std::function<void()> handler);
   [[nodiscard]] const std::map<std::string, PipelinePause>& pauses() const;
 
-  // Of each cap, over what it says by name, over what there are accounts of today, and over the
-  // issues and runs that are being worked on.
-  void standings(Reply<std::vector<Standing>> done);
+  // Of each cap, over what it says by name, over what there are accounts of today, over the issues
+  // and runs that are being worked on, and over what is asked for.
+  void standings(Reply<std::vector<Standing>> done, StandingAsk ask = {});
   // Of the caps that runs have of their own, as Meter::runs() tells them.
   void own_standings(std::vector<OpenRun> runs, Reply<std::vector<OwnStanding>> done);
 

@@ -3,15 +3,17 @@
 // The ledger against a plain model of it, over thousands of random histories: runs that reserve,
 // hold, settle, drop, release, overrun and report; hosts that die and start again; clocks that are
 // set, days that end, machines that boot; caps that are raised and lowered; runs with caps of their
-// own; a store that can't write. Calls ask now over the loop, now at the desk, as those of other
-// threads do. After every step each account is what adding up gives, and none is further above its
-// cap than what was just used past its hold, or reported; no hold is above a cap of its run's own.
+// own; a repository that is renamed, and called by any of its names; a store that can't write.
+// Calls ask now over the loop, now at the desk, as those of other threads do. After every step each
+// account is what adding up gives, and none is further above its cap than what was just used past
+// its hold, or reported; no hold is above a cap of its run's own.
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "tokens/ledger_fixture.hpp"
 #include "tokens/ledger_model.hpp"
+#include "tokens/renamed_repo.hpp"
 
 namespace host {
 namespace {
@@ -53,6 +55,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
       unit.run("DELETE FROM settings WHERE key LIKE 'token_%'");
     });
     model_ = {};
+    repos_ = {"o/n"};
     boot_ = 1;
     anchor_ = loop_.clock().wall();
     boot_time_ = loop_.clock().boot();
@@ -71,7 +74,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
   void take_step() {
     at_desk_ = one_in(2);
     switch (any(0, 19)) {
-      case 0: return any_clock();
+      case 0: return one_in(3) ? rename() : any_clock();
       case 1: return one_in(3) ? boot() : crash();
       case 2: return set_budget();
       case 3: return report();
@@ -97,6 +100,19 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     auto who = spender(one_in(2) ? "p" : "q", std::to_string(any(1, 4)) + ".1");
     if (one_in(2)) who.playbook = "fix";
     if (one_in(2)) who.repo = "o/n", who.issue = any(1, 2);
+    return who;
+  }
+
+  // To the model it is o/n for ever; the last of its names is that of now.
+  void rename() {
+    const auto to = "o/" + std::string(1, "nmp"[any(0, 2)]);
+    store_.run_now(
+        [&](Unit& unit) { rename_issue_accounts(unit, repos_.back(), to, loop_.clock().wall()); });
+    repos_.push_back(to);
+  }
+  Spender by_any_name(Spender who) {
+    const auto last = static_cast<std::int64_t>(repos_.size()) - 1;
+    if (!who.repo.empty()) who.repo = repos_.at(static_cast<std::size_t>(any(0, last)));
     return who;
   }
 
@@ -175,7 +191,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     if (one_in(3)) model = any_model();
     const auto tokens = one_in(3) ? 0 : any(1, 150);
     const bool broken = break_store();
-    const auto reservation = reserve(tokens, who, model);
+    const auto reservation = reserve(tokens, by_any_name(who), model);
     if (broken) return expect_code(reservation.error(), Code::unavailable);
     kept_ = model_.today;
     ASSERT_EQ(reservation.ok(), model_.may_reserve(who, model, tokens));
@@ -287,7 +303,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     for (const auto& [id, reserved] : model_.reservations)
       if (reserved.who.run == who.run && is_stored(id)) day = reserved.day;
     auto work = ledger_->reporting(
-        who, {{model, {metered.input + Tokens(extra), metered.output, {}, {}, {}}}});
+        by_any_name(who), {{model, {metered.input + Tokens(extra), metered.output, {}, {}, {}}}});
     EXPECT_TRUE(wait<Done>([&](auto done) { store_.submit(work, done); }));
     past_ = extra;
     past_cost_ = LedgerModel::bound(model, extra, 0);
@@ -300,7 +316,13 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
                        [&](const auto& held) { return held.second.reservation == reservation; });
   }
 
-  LedgerModel::Totals stored() { return store_.run_now(stored_totals); }
+  LedgerModel::Totals stored() {
+    LedgerModel::Totals totals;
+    const auto now = "issue:" + repos_.back();
+    for (const auto& [name, account] : store_.run_now(stored_totals))
+      totals[name.starts_with(now) ? "issue:o/n" + name.substr(now.size()) : name] = account;
+    return totals;
+  }
 
   void compare(const LedgerModel::Totals& before) {
     auto totals = model_.totals();
@@ -358,6 +380,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
 
   std::mt19937_64 random_;
   LedgerModel model_;
+  std::vector<std::string> repos_;
   int boot_ = 1;
   WallTime anchor_;
   Duration boot_time_{};

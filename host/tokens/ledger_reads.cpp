@@ -6,6 +6,8 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "tokens/account_table.hpp"
+#include "tokens/renamed_repo.hpp"
 
 namespace host {
 namespace {
@@ -171,6 +173,7 @@ Tokens taken_by_runs(Unit& unit, std::string_view prefix) {
 
 SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from, int limit) {
   std::set<std::string> names;
+  std::map<std::string, std::string> now;  // of the repository that a row names
   int looked = 0;
   const bool runs = dimension == Dimension::run;
   auto& newest =
@@ -184,7 +187,9 @@ SpenderTotals top_spenders(Unit& unit, Dimension dimension, std::int64_t from, i
     if (newest.integer(0) < from) continue;
     if (runs && !newest.text(1).empty()) names.insert(newest.string(1));
     if (runs || newest.integer(3) <= 0) continue;
-    names.insert(folded(newest.string(2) + "#" + std::to_string(newest.integer(3))));
+    const auto [repo, first] = now.try_emplace(newest.string(2));
+    if (first) repo->second = repo_for_accounts(unit, repo->first);
+    names.insert(issue_account(repo->second, newest.integer(3)));
   }
   for (const auto& name : names)
     if (auto account = find_account(unit, 0, dimension, name))

@@ -159,14 +159,14 @@ TEST(Routes, ThatMayNotBeUsedAreRefused) {
 
 TEST(ModelRequests, WhatIsNotKnownIsPassedOnToTheByteAndInOrder) {
   const std::string text =
-      "\n{ \"tools\" : [ {\"z\":1.10, \"a\" : {\"y\":[1e2,\"\\u00e9\\\"}\"]}} "
+      "\n{ \"logit_bias\" : [ {\"z\":1.10, \"a\" : {\"y\":[1e2,\"\\u00e9\\\"}\"]}} "
       "],\"model\":\"small\" , "
       "\"messages\":[],\"zz\":null,\"max_t\\u006fkens\":7, \"aa\":12345678901234567890123 }\n";
   auto call = prepare_call(ModelCallKind::chat, text, route(), {});
-  EXPECT_EQ(
-      call.body(Tokens(5)),
-      "{\"tools\":[ {\"z\":1.10, \"a\" : {\"y\":[1e2,\"\\u00e9\\\"}\"]}} ],\"model\":\"small\","
-      "\"messages\":[],\"zz\":null,\"aa\":12345678901234567890123,\"max_tokens\":5}");
+  EXPECT_EQ(call.body(Tokens(5)),
+            "{\"logit_bias\":[ {\"z\":1.10, \"a\" : {\"y\":[1e2,\"\\u00e9\\\"}\"]}} "
+            "],\"model\":\"small\","
+            "\"messages\":[],\"zz\":null,\"aa\":12345678901234567890123,\"max_tokens\":5}");
 }
 
 TEST(ModelRequests, TheInputIsBoundByItsBytesAndItsMedia) {
@@ -275,6 +275,14 @@ TEST(ModelRequests, WhatWouldBringInputThatTheRequestDoesNotShowIsRefused) {
            {{"chat_template_args", {{"n", 9}}}},
            {{"tools", Json::array({search})}},
            {{"tools", Json::array({{{"type", 7}}})}},
+           {{"tools", Json::array({{{"googleSearch", Json::object()}}})}},
+           {{"tools", Json::array({{{"Type", "function"}, {"function", {{"name", "f"}}}}})}},
+           {{"tools", Json::array({{{"type", "function"},
+                                    {"function", {{"name", "f"}}},
+                                    {"googleSearch", Json::object()}}})}},
+           {{"tools", Json::array({{{"function", {{"name", "f"}}}}})}},
+           {{"tools", Json::array({"web_search"})}},
+           {{"tools", {{"googleSearch", Json::object()}}}},
            {{"Tools", Json::array({search})}}})
     EXPECT_EQ(refusal(more), Code::invalid) << more;
 }
@@ -285,6 +293,15 @@ TEST(ModelRequests, SwitchesOfATemplateAndToolsThatAnswerWithTheNextRequestAreTa
            {{"chat_template_kwargs", nullptr}},
            {{"tools", Json::array({{{"type", "function"}, {"function", {{"name", "f"}}}}})}},
            {{"tools", Json::array({{{"type", "custom"}, {"custom", {{"name", "f"}}}}})}},
+           {{"tools", Json::array({{{"type", "function"},
+                                    {"function", {{"name", "f"}, {"strict", true}}},
+                                    {"cache_control", {{"type", "ephemeral"}}}}})}},
+           {{"tools", Json::array({{{"type", "function"},
+                                    {"name", "f"},
+                                    {"description", "d"},
+                                    {"parameters", Json::object()},
+                                    {"strict", true}}})}},
+           {{"tools", Json::array()}},
            {{"tools", nullptr}}})
     EXPECT_EQ(chat(more).ask.output, Tokens(1000)) << more;
 }

@@ -33,6 +33,10 @@ constexpr std::array kUnseen{
     "chat_template",  "mm_processor_kwargs", "media_io_kwargs"};
 // What a template may do with values of the client's nobody knows; a switch it can only follow.
 constexpr std::array kSwitches{"chat_template_kwargs", "chat_template_args"};
+// What a tool may hold. A gateway tells its own tools (a search, a program that it runs) by a
+// member as well as by the type, and there is no end to their names.
+constexpr std::array kOfTool{"type",       "function", "custom", "name",         "description",
+                             "parameters", "format",   "strict", "cache_control"};
 // What is read here.
 constexpr std::array kRead{"model",
                            "stream",
@@ -115,16 +119,27 @@ void check_switches(const Json& request) {
 
 // A function's or a custom tool's answer comes with the next request; those of other kinds, such as
 // a search, the server itself puts before the model.
+[[noreturn]] void refuse_tool(const std::string& which) {
+  refuse(which + " would have the model read more than the request shows",
+         "Offer functions, and send what they answer.");
+}
+
+void check_tool(const Json& tool) {
+  if (!tool.is_object()) refuse("a tool must be an object, not " + to_text(tool).substr(0, 60));
+  const auto type = tool.find("type");
+  if (type == tool.end())
+    refuse_tool("a tool without a \"type\", " + to_text(tool).substr(0, 60) + ",");
+  if (*type != "function" && *type != "custom")
+    refuse_tool("a tool of the type " + to_text(*type).substr(0, 60));
+  for (const auto& [key, value] : tool.items())
+    if (!is_among(kOfTool, key)) refuse_tool("\"" + key.substr(0, 60) + "\" of a tool");
+}
+
 void check_tools(const Json& request) {
   const auto tools = request.find("tools");
-  if (tools == request.end() || !tools->is_array()) return;
-  for (const auto& tool : *tools) {
-    const auto type = tool.is_object() ? tool.find("type") : tool.end();
-    if (type == tool.end() || *type == "function" || *type == "custom") continue;
-    refuse("a tool of the type " + to_text(*type).substr(0, 60) +
-               " would have the model read more than the request shows",
-           "Offer functions, and send what they answer.");
-  }
+  if (tools == request.end() || tools->is_null()) return;
+  if (!tools->is_array()) refuse("\"tools\" must be a list");
+  for (const auto& tool : *tools) check_tool(tool);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/unit.hpp"
@@ -32,9 +33,20 @@ struct Standing {
   [[nodiscard]] bool warned() const;
 };
 
-// Of each cap of the budget: over the names that it has, over the accounts of today, and over the
-// issues and runs that have a reservation. In the order of Dimension, then by name. Store thread.
-[[nodiscard]] std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms);
+// What is asked for besides.
+struct StandingAsk {
+  // Whose cap, if there is one: an issue or a run is not found by itself once nobody is at it.
+  std::optional<std::pair<Dimension, std::string>> of;
+  // So many issues at most that have reached their cap, by tokens used the greatest, of the first
+  // 50,000 by name.
+  int reached_issues = 0;
+};
+
+// Of each cap of the budget: over the names that it has, over the accounts of today, over the
+// issues and runs that have a reservation, and over what is asked for. In the order of Dimension,
+// then by name; whose cap was asked for and is none of these is the last. Store thread.
+[[nodiscard]] std::vector<Standing> read_standings(Unit& unit, const LedgerTerms& terms,
+                                                   const StandingAsk& ask = {});
 
 // A cap of a run's own, and how it stands: its account is that of all who use tokens there.
 struct OwnStanding {
