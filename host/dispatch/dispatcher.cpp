@@ -269,7 +269,11 @@ void Dispatcher::Impl::advance(Live& live) {
     live.lane = std::make_shared<const Lane>(*lane);
     if (item.at.gate == Gate::track && !begun)
       if (const auto why = held(*lane)) return hold(live, *why);
-    if (item.at.gate == Gate::track && !begun && !has_place(*lane))
+    // Who waited at verify has given its place up, and what an agent left is dealt with in any
+    // case.
+    const bool needs_place =
+        (item.at.gate == Gate::track && !begun) || item.at.gate == Gate::verify;
+    if (needs_place && !live.in_lane && !has_place(*lane))
       return hold(live, fmt::format("lane {} is full: {} at work", lane->name, lane->concurrency));
     live.in_lane = item.at.gate != Gate::report;
   }
@@ -312,7 +316,9 @@ std::map<std::string, LaneLoad> Dispatcher::Impl::lanes() const {
     if (live.item.lane.empty()) continue;
     auto& load = all[live.item.lane];
     load.busy += live.in_lane;
-    load.waiting += live.item.at == Position{Gate::track, ItemState::waiting};
+    const auto [gate, state] = live.item.at;
+    load.waiting += state == ItemState::waiting && !live.in_lane &&
+                    (gate == Gate::track || gate == Gate::verify);
   }
   return all;
 }
