@@ -94,5 +94,21 @@ TEST_F(PlaceTest, WhatIsSentBackToALaneThatPausesGivesItsPlaceUp) {
   EXPECT_EQ(dispatcher_->lanes().at("code").busy, 0);
 }
 
+// As where the disk is broken for it alone.
+TEST_F(PlaceTest, WhoseBeginCantBeWrittenHasNone) {
+  paused_ = "code";
+  add_issue(), add_issue();
+  start();
+  paused_.clear();
+  store_.fail_next(Error(Code::io, "the row can't be written"));
+  dispatcher_->budget_changed();
+  tick(seconds(10));
+  ASSERT_THAT(items(), SizeIs(2));
+  EXPECT_EQ(items()[0].at, (Position{Gate::track, ItemState::waiting}));
+  expect_done(items()[1]);
+  tick(minutes(2));
+  expect_done(items()[0]);
+}
+
 }  // namespace
 }  // namespace host::dispatch

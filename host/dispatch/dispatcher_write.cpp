@@ -114,7 +114,9 @@ void Dispatcher::Impl::take_row(Live& live, Duration pause) {
                      if (at.item.at.state == ItemState::running)
                        return commit(at, Move::interrupt,
                                      {.reason = "it was changed meanwhile", .evidence = {}});
-                     at.busy = false;
+                     // The step that was to follow does not.
+                     at.goes_on = false;
+                     rest(at);
                      if (at.hand && !is_to_go(at)) at.hand.reset();
                      if (at.hand && !at.item.run_open) return hand_on(at);
                      pump();
