@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "dispatch/cap_wait.hpp"
@@ -17,6 +18,7 @@ namespace {
 struct Kept {
   std::vector<Item> items;
   std::map<ItemId, std::string> cap_waits;  // noted_cap_wait()
+  std::set<ItemId> refused;                 // waits_refused()
 };
 
 // What a host before had under way is interrupted, and what did that to too many hosts fails.
@@ -24,7 +26,10 @@ Kept take_over(Unit& unit, std::int64_t instance, int most, WallTime now) {
   Kept kept;
   for (auto& item : live_items(unit)) {
     if (item.at.state != ItemState::running || item.instance == instance) {
-      if (item.due > now) kept.cap_waits.emplace(item.id, noted_cap_wait(unit, item));
+      if (item.due > now) {
+        kept.cap_waits.emplace(item.id, noted_cap_wait(unit, item));
+        if (waits_refused(item, gate_visits(unit, item.id))) kept.refused.insert(item.id);
+      }
       kept.items.push_back(std::move(item));
       continue;
     }
@@ -62,6 +67,7 @@ void Dispatcher::Impl::start(std::shared_ptr<const DispatchRules> rules, Reply<D
                      for (auto& item : kept.value().items) {
                        auto& live = self->take_up(std::move(item));
                        live.waits_under = std::move(kept.value().cap_waits[live.item.id]);
+                       live.refused = kept.value().refused.contains(live.item.id);
                        live.reported = live.item.at.gate == Gate::report;
                      }
                      self->started_ = true;

@@ -291,6 +291,17 @@ TEST_F(RefusedTest, WhoReloadsIsHeardAtOnce) {
   EXPECT_EQ(only_item().at.state, ItemState::done);
 }
 
+TEST_F(RefusedTest, WhoReloadsIsHeardAtOnceAlsoByTheNextHost) {
+  start_refused();
+  tick(hours(20));
+  runs_.refuse.reset();
+  restart();
+  ASSERT_EQ(only_item().at, (Position{Gate::track, ItemState::waiting})) << "its hour is not over";
+  set_rules({{"fixer", ""}}, kRoomyLanes);
+  loop_.drain();
+  EXPECT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
+}
+
 TEST_F(RefusedTest, WhatPassesByItselfIsTriedMoreAndMoreSeldomForEver) {
   add_issue();
   runs_.refuse = Error(Code::unavailable, "no run can be started");
