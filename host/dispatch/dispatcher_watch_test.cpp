@@ -112,6 +112,20 @@ TEST_F(WaitingTest, AnApprovalThatComesDuringALookIsNotLost) {
   EXPECT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
 }
 
+TEST_F(WaitingTest, AnApprovalThatComesWhileThatOfALookIsWrittenIsNotLost) {
+  start_waiting();
+  tick(minutes(5));
+  reporter_.holds = true;
+  touch(pull_);
+  tick();
+  reporter_.go_on();
+  reporter_.waits_for_approval = false;
+  issue(pull_).updated_at = loop_.clock().wall() + seconds(1);
+  dispatcher_->look_at("org/app", pull_);
+  loop_.drain();
+  EXPECT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
+}
+
 TEST_F(WaitingTest, WhatLeavesNoMarkIsLookedForNowAndThen) {
   start_waiting();
   reporter_.waits_for_approval = false;

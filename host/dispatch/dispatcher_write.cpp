@@ -64,6 +64,8 @@ void Dispatcher::Impl::wrote(Live& live, const Then& then) {
   if (live.hand && !is_to_go(live)) live.hand.reset();
   if (live.item.at.state == ItemState::waiting) {
     rest(live);
+    // What people did while it was being written came too late for what it says.
+    if (waits_for_people(live) && live.changed) live.item.due = now();
     if (live.hand && !live.item.run_open) return hand_on(live);
     pump();
   }
