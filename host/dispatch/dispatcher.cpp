@@ -133,7 +133,7 @@ bool Dispatcher::Impl::break_off(Live& live) {
   }
   // A run that is open is dealt with before its item goes.
   if (live.hand && !live.item.run_open) {
-    hand_on(live);
+    is_to_go(live) ? hand_on(live) : stay(live);
     return true;
   }
   if (!drained_) return false;

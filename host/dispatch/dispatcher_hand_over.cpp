@@ -58,4 +58,10 @@ void Dispatcher::Impl::hand_on(Live& live, std::optional<Json> evidence) {
         {});
 }
 
+void Dispatcher::Impl::stay(Live& live, std::optional<Json> evidence) {
+  auto why = fmt::format("it was to go to lane {}, which is gone", live.hand->to);
+  live.hand.reset();
+  wait(live, std::move(why), {}, std::move(evidence));
+}
+
 }  // namespace host::dispatch

@@ -140,6 +140,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] bool is_to_go(const Live& live) const;
   // It goes to its other lane, and that is noted, in one unit. REQUIRES: hand, no run that is open
   void hand_on(Live& live, std::optional<Json> evidence = {});
+  // It stays where it is after all, since its other lane is gone: at no cost. REQUIRES: the same
+  void stay(Live& live, std::optional<Json> evidence = {});
 
   // What is next.
 
