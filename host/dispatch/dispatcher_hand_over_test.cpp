@@ -214,6 +214,17 @@ TEST_F(HandOverTest, WhoseSetupWasEndedToGoToALaneThatIsGoneIsSetUpAnew) {
   EXPECT_EQ(only_item().interruptions, 0);
 }
 
+TEST_F(HandOverTest, ALaneHandsNothingOverToItself) {
+  start_run();
+  std::optional<Result<int>> moved;
+  dispatcher_->hand_over({"code", "code", "its agent is dead", {}},
+                         [&](const Result<int>& result) { moved = result; });
+  ASSERT_TRUE(moved && !moved->ok());
+  EXPECT_EQ(moved->error().code(), Code::usage);
+  loop_.drain();
+  EXPECT_THAT(runs_.at_work(), SizeIs(1));
+}
+
 struct Course {
   const char* name;
   bool rate_limited;
