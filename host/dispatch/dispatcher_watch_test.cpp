@@ -234,6 +234,28 @@ TEST_F(WorkingTest, WhatOnlyALookAtEverythingShowsIsHeardOf) {
   EXPECT_EQ(only_item().reason, "it was closed");
 }
 
+// What a person cancels is nobody's work any more, whatever else was seen of it before.
+TEST_F(WorkingTest, ALabelThatWasBackBeforeItWasCancelledBringsNothingBack) {
+  workspaces_.takes = [] { return Duration(seconds(10)); };
+  runs_.by_themselves = false;
+  start_with(1);
+  tick(seconds(11));
+  ASSERT_THAT(runs_.at_work(), SizeIs(1));
+  unlabel(1);
+  dispatcher_->look_at("org/app", 1);
+  loop_.drain();
+  ASSERT_THAT(runs_.at_work(), IsEmpty());
+  // Its stop is overtaken, as by a rename, and the label is on again.
+  store_.run_now([](Unit& unit) { rename_items(unit, "org/app", "org/app"); });
+  issue(1).labels.push_back({0, "bug", "", "", false});
+  paused_ = "code";
+  tick(minutes(5));
+  ASSERT_EQ(only_item().at, (Position{Gate::track, ItemState::waiting})) << only_item().reason;
+  dispatcher_->cancel(only_item().id, "enough", [](const auto&) {});
+  loop_.drain();
+  EXPECT_EQ(only_item().reason, "enough");
+}
+
 // The forge says that the host may not.
 
 class RefusedTest : public WatchTest {

@@ -77,6 +77,8 @@ void Dispatcher::Impl::rest(Live& live) {
   live.preparing = live.running = live.verifying = false;
   const auto gate = live.item.at.gate;
   const bool at_once = std::exchange(live.goes_on, false) && live.item.due <= now();
+  // Said of a stop that did not come about, it would be taken for what the next one is for.
+  if (live.item.stop.empty()) live.unfit = false;
   if (!at_once || (gate != Gate::track && gate != Gate::verify)) live.in_lane = false;
 }
 
@@ -110,7 +112,7 @@ void Dispatcher::Impl::take_row(Live& live, Duration pause) {
                    whatever<Item>(live, [this, pause](Live& at, Result<Item> row) {
                      // As long as it can't be read nothing is known of it.
                      const auto wait = row.ok() ? pause : settings_.retry_after;
-                     if (row.ok()) at.item = std::move(row).value();
+                     if (row.ok()) at.item = std::move(row).value(), at.unfit = false;
                      if (!at.item.live()) return ended(at);
                      at.item.due = now() + wait;
                      if (at.item.at.state == ItemState::running)
