@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "dispatch/cap_wait.hpp"
@@ -17,6 +18,7 @@ namespace {
 struct Kept {
   std::vector<Item> items;
   std::map<ItemId, std::string> cap_waits;  // noted_cap_wait()
+  std::set<ItemId> refused;                 // waits_refused()
 };
 
 // What a host before had under way is interrupted, and what did that to too many hosts fails.
@@ -24,7 +26,10 @@ Kept take_over(Unit& unit, std::int64_t instance, int most, WallTime now) {
   Kept kept;
   for (auto& item : live_items(unit)) {
     if (item.at.state != ItemState::running || item.instance == instance) {
-      if (item.due > now) kept.cap_waits.emplace(item.id, noted_cap_wait(unit, item));
+      if (item.due > now) {
+        kept.cap_waits.emplace(item.id, noted_cap_wait(unit, item));
+        if (waits_refused(item, gate_visits(unit, item.id))) kept.refused.insert(item.id);
+      }
       kept.items.push_back(std::move(item));
       continue;
     }
@@ -62,6 +67,7 @@ void Dispatcher::Impl::start(std::shared_ptr<const DispatchRules> rules, Reply<D
                      for (auto& item : kept.value().items) {
                        auto& live = self->take_up(std::move(item));
                        live.waits_under = std::move(kept.value().cap_waits[live.item.id]);
+                       live.refused = kept.value().refused.contains(live.item.id);
                        live.reported = live.item.at.gate == Gate::report;
                      }
                      self->started_ = true;
@@ -127,7 +133,7 @@ bool Dispatcher::Impl::break_off(Live& live) {
   }
   // A run that is open is dealt with before its item goes.
   if (live.hand && !live.item.run_open) {
-    hand_on(live);
+    is_to_go(live) ? hand_on(live) : stay(live);
     return true;
   }
   if (!drained_) return false;
@@ -271,7 +277,11 @@ void Dispatcher::Impl::advance(Live& live) {
     live.lane = std::make_shared<const Lane>(*lane);
     if (item.at.gate == Gate::track && !begun)
       if (const auto why = held(*lane)) return hold(live, *why);
-    if (item.at.gate == Gate::track && !begun && !has_place(*lane))
+    // Who waited at verify has given its place up, and what an agent left is dealt with in any
+    // case.
+    const bool needs_place =
+        (item.at.gate == Gate::track && !begun) || item.at.gate == Gate::verify;
+    if (needs_place && !live.in_lane && !has_place(*lane))
       return hold(live, fmt::format("lane {} is full: {} at work", lane->name, lane->concurrency));
     live.in_lane = item.at.gate != Gate::report;
   }
@@ -314,7 +324,9 @@ std::map<std::string, LaneLoad> Dispatcher::Impl::lanes() const {
     if (live.item.lane.empty()) continue;
     auto& load = all[live.item.lane];
     load.busy += live.in_lane;
-    load.waiting += live.item.at == Position{Gate::track, ItemState::waiting};
+    const auto [gate, state] = live.item.at;
+    load.waiting += state == ItemState::waiting && !live.in_lane &&
+                    (gate == Gate::track || gate == Gate::verify);
   }
   return all;
 }

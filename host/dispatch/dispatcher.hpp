@@ -150,7 +150,7 @@ class Dispatcher {
   // attempt is used up. What its agent turns out to be through with by then stays. Replies how many
   // items are on their way now, without those that were already. When this host ends, what has not
   // gone is where it was, and has to be ordered again. Error{usage} for a lane that there is none
-  // of.
+  // of, and where both are the same.
   void hand_over(HandOver order, Reply<int> reply);
 
   // Those that have not ended, oldest first.

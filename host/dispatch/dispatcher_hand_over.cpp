@@ -21,6 +21,10 @@ void Dispatcher::Impl::hand_over(const HandOver& order, Reply<int> reply) {
     if (rules_->lanes().find(lane) == nullptr)
       return reply(
           Error(Code::usage, "there is no lane " + lane, "See timmy-host playbooks list."));
+  if (order.from == order.to)
+    return reply(Error(Code::usage,
+                       fmt::format("lane {} can't hand its work over to itself", order.from),
+                       "Name another lane as the one to go to."));
   int count = 0;
   for (auto& [id, live] : live_) {
     const bool on_its_way = live.hand && live.hand->to == order.to;
@@ -56,6 +60,12 @@ void Dispatcher::Impl::hand_on(Live& live, std::optional<Json> evidence) {
           return gone;
         },
         {});
+}
+
+void Dispatcher::Impl::stay(Live& live, std::optional<Json> evidence) {
+  auto why = fmt::format("it was to go to lane {}, which is gone", live.hand->to);
+  live.hand.reset();
+  wait(live, std::move(why), {}, std::move(evidence));
 }
 
 }  // namespace host::dispatch

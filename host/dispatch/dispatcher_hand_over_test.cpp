@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <optional>
+
 #include "dispatch/dispatcher_fixture.hpp"
 
 namespace host::dispatch {
@@ -223,6 +225,45 @@ TEST_F(HandOverTest, ARunThatDiesWithItsAgentUsesUpNoAttempt) {
   EXPECT_EQ(only_item().lane, "heavy");
   EXPECT_EQ(only_item().at.state, ItemState::done);
   EXPECT_EQ(only_item().attempts, 1);
+}
+
+constexpr const char* kOneLane = R"({"lanes": {"code": {"agent": {"kind": "hermes"}}}})";
+
+TEST_F(HandOverTest, WhatWasToGoToALaneThatIsGoneStaysAtNoCost) {
+  start_run();
+  EXPECT_EQ(hand_over(), 1);
+  set_rules({{"fixer", ""}}, kOneLane);
+  runs_.by_themselves = true;
+  tick(minutes(2));
+  EXPECT_EQ(only_item().lane, "code");
+  EXPECT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
+  EXPECT_EQ(only_item().attempts, 1);
+  EXPECT_EQ(only_item().interruptions, 0);
+  EXPECT_THAT(notes(), IsEmpty());
+}
+
+TEST_F(HandOverTest, WhoseSetupWasEndedToGoToALaneThatIsGoneIsSetUpAnew) {
+  workspaces_.sets_up_for_ever = true;
+  start();
+  ASSERT_EQ(workspaces_.setting_up(), 1U);
+  EXPECT_EQ(hand_over(), 1);
+  set_rules({{"fixer", ""}}, kOneLane);
+  workspaces_.sets_up_for_ever = false;
+  tick(minutes(2));
+  EXPECT_EQ(only_item().lane, "code");
+  EXPECT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
+  EXPECT_EQ(only_item().interruptions, 0);
+}
+
+TEST_F(HandOverTest, ALaneHandsNothingOverToItself) {
+  start_run();
+  std::optional<Result<int>> moved;
+  dispatcher_->hand_over({"code", "code", "its agent is dead", {}},
+                         [&](const Result<int>& result) { moved = result; });
+  ASSERT_TRUE(moved && !moved->ok());
+  EXPECT_EQ(moved->error().code(), Code::usage);
+  loop_.drain();
+  EXPECT_THAT(runs_.at_work(), SizeIs(1));
 }
 
 struct Course {

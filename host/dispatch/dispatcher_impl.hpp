@@ -47,6 +47,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
     Item item;                  // as the store has it, and what the step under way found since
     bool busy = false;          // a step, or a write, is under way
     bool in_lane = false;       // it takes one of its lane's places
+    bool goes_on = false;       // its last move has a step of it follow at once
     bool preparing = false;     // its workspace is being made and set up
     bool running = false;       // its agent is at work
     bool started_here = false;  // its run, by this host
@@ -124,6 +125,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   void keep(Live& live, Then then);
   void write(Live& live, std::function<Item(Unit&, WallTime)> work, Then then);
   void wrote(Live& live, const Then& then);
+  // Nothing of it is under way any more. Its place is kept for a step that follows at once.
+  void rest(Live& live);
   void rearm(const Item& item);
   void take_row(Live& live, Duration pause);
   void write_failed(Live& live, const Error& error, std::function<void(Live&)> again);
@@ -137,6 +140,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] bool is_to_go(const Live& live) const;
   // It goes to its other lane, and that is noted, in one unit. REQUIRES: hand, no run that is open
   void hand_on(Live& live, std::optional<Json> evidence = {});
+  // It stays where it is after all, since its other lane is gone: at no cost. REQUIRES: the same
+  void stay(Live& live, std::optional<Json> evidence = {});
 
   // What is next.
 

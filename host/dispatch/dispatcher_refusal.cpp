@@ -42,6 +42,12 @@ std::optional<Refusals> refusals_in(const std::vector<GateVisit>& visits) {
   return std::nullopt;
 }
 
+bool waits_refused(const Item& item, const std::vector<GateVisit>& visits) {
+  return item.at.state == ItemState::waiting && !visits.empty() &&
+         visits.back().gate == item.at.gate && visits.back().verdict == GateVerdict::open &&
+         refusals_in(visits).has_value();
+}
+
 Json with_refusals(Json evidence, const Refusals& refusals) {
   if (!evidence.is_object()) evidence = Json::object();
   evidence[kKey] = {{"since", format_utc(refusals.since)}, {"times", refusals.count}};

@@ -26,6 +26,8 @@ struct Refusals {
 // Those that the evidence of the visits tells of: of the last visit, and of those before it that
 // were interrupted.
 [[nodiscard]] std::optional<Refusals> refusals_in(const std::vector<GateVisit>& visits);
+// Whether the item waits at its gate for what was refused there, by its visits.
+[[nodiscard]] bool waits_refused(const Item& item, const std::vector<GateVisit>& visits);
 // The evidence with these.
 [[nodiscard]] Json with_refusals(Json evidence, const Refusals& refusals);
 

@@ -135,5 +135,62 @@ TEST_F(DispatcherRenameTest, AnAgentAtWorkForAnotherRepositorysIssueIsStopped) {
   EXPECT_THAT(all[0].reason, HasSubstr("another repository"));
 }
 
+// A host with two issues and one place for them.
+class RenameWorld : public DispatcherTest {
+ public:
+  RenameWorld() {
+    runs_.agent = [this](const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
+      auto facts = FakeRuns::fixes(order, clone);
+      // It is one clone, whatever the repository's name.
+      workspaces_.clones["org/web#" + std::to_string(order.work.item.number)] = clone;
+      return facts;
+    };
+    add_issue(), add_issue();
+  }
+  void TestBody() override {}
+  using DispatcherTest::items, DispatcherTest::tick;
+
+  // False: nothing more happens.
+  bool start_and_do(int events) {
+    dispatcher_ =
+        std::make_unique<Dispatcher>(world(), Log::to_memory(lines_), ++instance_, settings_);
+    dispatcher_->start(rules_, [](const Status&) {});
+    while (events-- > 0)
+      if (!loop_.run_one()) return false;
+    return true;
+  }
+  // In the store; the dispatcher has not heard of it. Calls by the old name go on to work.
+  void rename_unheard() {
+    forge_.rename_repo("org/app", "org/web");
+    forge_.repos["org/app"] = forge_.repos.at("org/web");
+    for (const int number : {1, 2}) {
+      const auto old_name = "org/app#" + std::to_string(number);
+      const auto new_name = "org/web#" + std::to_string(number);
+      if (workspaces_.clones.contains(old_name))
+        workspaces_.clones[new_name] = workspaces_.clones[old_name];
+      if (workspaces_.work.contains(old_name))
+        workspaces_.work[new_name] = workspaces_.work[old_name];
+    }
+    store_.run_now([](Unit& unit) { rename_items(unit, "org/app", "org/web"); });
+  }
+};
+
+TEST(RenameAtAnyMoment, WhatIsOvertakenKeepsNobodyFromTheLane) {
+  for (int moment = 1;; ++moment) {
+    SCOPED_TRACE("after " + std::to_string(moment) + " events");
+    RenameWorld world;
+    const bool more = world.start_and_do(moment);
+    world.rename_unheard();
+    world.tick(std::chrono::hours(1));
+    const auto all = world.items();
+    ASSERT_EQ(all.size(), 2U);
+    for (const auto& item : all)
+      ASSERT_EQ(item.at.state, ItemState::done) << item.subject() << ": " << item.reason;
+    if (more) continue;
+    ASSERT_GT(moment, 60);
+    return;
+  }
+}
+
 }  // namespace
 }  // namespace host::dispatch

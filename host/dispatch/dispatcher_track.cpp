@@ -168,7 +168,11 @@ void Dispatcher::Impl::judge_run(Live& live, const RunFacts& facts, Result<Impor
   terms.now = world_.loop.clock().wall();
   const auto outcome = outcome_of_run(live.item, *live.playbook, facts, came, refused, terms);
   // What its agent was through with by then is no other one's to do again.
-  if (live.hand && outcome.move != Move::pass) return hand_on(live, std::move(evidence));
+  if (live.hand && outcome.move != Move::pass) {
+    if (is_to_go(live)) return hand_on(live, std::move(evidence));
+    // It was ended for that.
+    if (facts.how == RunEnd::cancelled) return stay(live, std::move(evidence));
+  }
   live.item.rate_limits += outcome.pauses;
   if (outcome.for_cap) note_cap(live, evidence);
   // Of a run that ended with the host before, that host's end is what counts, and has counted.

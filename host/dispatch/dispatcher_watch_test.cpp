@@ -112,6 +112,20 @@ TEST_F(WaitingTest, AnApprovalThatComesDuringALookIsNotLost) {
   EXPECT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
 }
 
+TEST_F(WaitingTest, AnApprovalThatComesWhileThatOfALookIsWrittenIsNotLost) {
+  start_waiting();
+  tick(minutes(5));
+  reporter_.holds = true;
+  touch(pull_);
+  tick();
+  reporter_.go_on();
+  reporter_.waits_for_approval = false;
+  issue(pull_).updated_at = loop_.clock().wall() + seconds(1);
+  dispatcher_->look_at("org/app", pull_);
+  loop_.drain();
+  EXPECT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
+}
+
 TEST_F(WaitingTest, WhatLeavesNoMarkIsLookedForNowAndThen) {
   start_waiting();
   reporter_.waits_for_approval = false;
@@ -220,6 +234,28 @@ TEST_F(WorkingTest, WhatOnlyALookAtEverythingShowsIsHeardOf) {
   EXPECT_EQ(only_item().reason, "it was closed");
 }
 
+// What a person cancels is nobody's work any more, whatever else was seen of it before.
+TEST_F(WorkingTest, ALabelThatWasBackBeforeItWasCancelledBringsNothingBack) {
+  workspaces_.takes = [] { return Duration(seconds(10)); };
+  runs_.by_themselves = false;
+  start_with(1);
+  tick(seconds(11));
+  ASSERT_THAT(runs_.at_work(), SizeIs(1));
+  unlabel(1);
+  dispatcher_->look_at("org/app", 1);
+  loop_.drain();
+  ASSERT_THAT(runs_.at_work(), IsEmpty());
+  // Its stop is overtaken, as by a rename, and the label is on again.
+  store_.run_now([](Unit& unit) { rename_items(unit, "org/app", "org/app"); });
+  issue(1).labels.push_back({0, "bug", "", "", false});
+  paused_ = "code";
+  tick(minutes(5));
+  ASSERT_EQ(only_item().at, (Position{Gate::track, ItemState::waiting})) << only_item().reason;
+  dispatcher_->cancel(only_item().id, "enough", [](const auto&) {});
+  loop_.drain();
+  EXPECT_EQ(only_item().reason, "enough");
+}
+
 // The forge says that the host may not.
 
 class RefusedTest : public WatchTest {
@@ -289,6 +325,17 @@ TEST_F(RefusedTest, WhoReloadsIsHeardAtOnce) {
   set_rules({{"fixer", ""}}, kRoomyLanes);
   loop_.drain();
   EXPECT_EQ(only_item().at.state, ItemState::done);
+}
+
+TEST_F(RefusedTest, WhoReloadsIsHeardAtOnceAlsoByTheNextHost) {
+  start_refused();
+  tick(hours(20));
+  runs_.refuse.reset();
+  restart();
+  ASSERT_EQ(only_item().at, (Position{Gate::track, ItemState::waiting})) << "its hour is not over";
+  set_rules({{"fixer", ""}}, kRoomyLanes);
+  loop_.drain();
+  EXPECT_EQ(only_item().at.state, ItemState::done) << only_item().reason;
 }
 
 TEST_F(RefusedTest, WhatPassesByItselfIsTriedMoreAndMoreSeldomForEver) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How an item's row changes: what is not on the disk has not happened.
+#include <utility>
+
 #include "dispatch/cap_wait.hpp"
 #include "dispatch/dispatcher_impl.hpp"
 
@@ -25,6 +27,7 @@ void Dispatcher::Impl::note_cap(Live& live, Json& evidence) {
 
 void Dispatcher::Impl::commit(Live& live, Move move, MoveNote note, Then then) {
   if (move == Move::pass) live.falls = 0;
+  live.goes_on = move == Move::pass || move == Move::send_back;
   write(
       live,
       [item = live.item, move, note = std::move(note)](Unit& unit, WallTime at) {
@@ -59,16 +62,24 @@ void Dispatcher::Impl::wrote(Live& live, const Then& then) {
   if (!live.item.live()) return ended(live);
   // It may have been asked for while the write was on its way; what counts is what it is now.
   if (live.hand && !is_to_go(live)) live.hand.reset();
-  const auto [gate, state] = live.item.at;
-  if (state == ItemState::waiting) {
-    live.busy = false;
-    live.preparing = live.running = live.verifying = false;
-    // From track to verify the place is kept.
-    if (gate != Gate::verify) live.in_lane = false;
+  if (live.item.at.state == ItemState::waiting) {
+    rest(live);
+    // What people did while it was being written came too late for what it says.
+    if (waits_for_people(live) && live.changed) live.item.due = now();
     if (live.hand && !live.item.run_open) return hand_on(live);
     pump();
   }
   if (then) then(live);
+}
+
+void Dispatcher::Impl::rest(Live& live) {
+  live.busy = false;
+  live.preparing = live.running = live.verifying = false;
+  const auto gate = live.item.at.gate;
+  const bool at_once = std::exchange(live.goes_on, false) && live.item.due <= now();
+  // Said of a stop that did not come about, it would be taken for what the next one is for.
+  if (live.item.stop.empty()) live.unfit = false;
+  if (!at_once || (gate != Gate::track && gate != Gate::verify)) live.in_lane = false;
 }
 
 // What is not on the disk has not happened: the item stays where it is until it can be written.
@@ -101,13 +112,15 @@ void Dispatcher::Impl::take_row(Live& live, Duration pause) {
                    whatever<Item>(live, [this, pause](Live& at, Result<Item> row) {
                      // As long as it can't be read nothing is known of it.
                      const auto wait = row.ok() ? pause : settings_.retry_after;
-                     if (row.ok()) at.item = std::move(row).value();
+                     if (row.ok()) at.item = std::move(row).value(), at.unfit = false;
                      if (!at.item.live()) return ended(at);
                      at.item.due = now() + wait;
                      if (at.item.at.state == ItemState::running)
                        return commit(at, Move::interrupt,
                                      {.reason = "it was changed meanwhile", .evidence = {}});
-                     at.busy = false;
+                     // The step that was to follow does not.
+                     at.goes_on = false;
+                     rest(at);
                      if (at.hand && !is_to_go(at)) at.hand.reset();
                      if (row.ok() && at.hand && !at.item.run_open) return hand_on(at);
                      pump();
