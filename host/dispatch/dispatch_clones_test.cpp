@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // clones.most and clones.size of host.yaml, as items meet them.
+#include <fmt/format.h>
+
+#include "base/file.hpp"
 #include "dispatch/dispatch_real_fixture.hpp"
 
 namespace host::dispatch {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kLimits = "limits: { attempts: 2, tokens: 10000, wall: 2m, stall: 60s }\n";
 
 // Leaves something that it did not commit, which is nobody's to throw away.
 constexpr const char* kLeavesWork = "echo notes > NOTES\n";
@@ -56,6 +62,45 @@ TEST_F(DispatchClonesTest, TheirNumberIsBoundedLikewise) {
   EXPECT_EQ(ended_item().at.state, ItemState::failed);
   disk_ = limits(1, std::uint64_t{1} << 40);
   EXPECT_THAT(waiting_item().reason, HasSubstr("no room for another clone: 1 clones"));
+}
+
+// Neither what it left in its clone nor what came in of it is the next one's.
+TEST_F(DispatchClonesTest, ANewItemOfTheIssueBeginsAnewAndTheOldOnesCloneIsKept) {
+  agent_is(R"(echo half > half && git add half && git commit --quiet --message half
+echo notes > NOTES
+sleep 600
+)");
+  start_host_with(std::string(kLimits) +
+                  "workspace: { setup: [ { run: [touch, .git/was-set-up] } ] }\n");
+  std::filesystem::path old;
+  ASSERT_TRUE(run_until([&] {
+    for (const auto& clone : life_->git.clones().list().clones)
+      if (std::filesystem::exists((old = clone.folder) / "tree" / "NOTES")) return true;
+    return false;
+  })) << testing::PrintToString(*lines_);
+  life_->dispatcher->cancel(items().front().id, "by hand", [](const auto&) {});
+  const auto first = ended_item();
+  ASSERT_EQ(first.at.state, ItemState::stopped) << first.reason;
+  ASSERT_NE(first.head, "");
+  agent_is(R"(test -e .git/was-set-up && echo it was set up
+ls
+git log --format=%s
+)");
+  life_->dispatcher->dispatch(
+      {"org/app", issue_, "bug-fixer", "", std::string(kByOperator)},
+      [](const Result<Item>& taken) { EXPECT_TRUE(taken.ok()) << taken.error().what(); });
+  ASSERT_TRUE(run_until([this] { return items().size() == 2 && !items().front().live(); }));
+  const auto second = items().front();
+  EXPECT_EQ(second.reason, "it committed nothing") << "what an earlier one did is not its work";
+  EXPECT_EQ(second.head, "");
+  EXPECT_THAT(output(second.run), HasSubstr("it was set up"));
+  EXPECT_THAT(output(second.run), Not(HasSubstr("NOTES")));
+  EXPECT_THAT(output(second.run), Not(HasSubstr("half")));
+  const auto aside = old.string() + fmt::format(".of-{}", first.id.value());
+  EXPECT_EQ(read_file(std::filesystem::path(aside) / "tree" / "NOTES", 100), "notes\n");
+  const auto kept = life_->git.mirror_of(first).kept_work(first.branch);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept.begin()->second.text(), first.head);
 }
 
 TEST_F(DispatchClonesTest, CleanOnesGoToMakeRoom) {

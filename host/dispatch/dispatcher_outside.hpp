@@ -67,7 +67,8 @@ struct ReportOrder;
 class Workspaces {
  public:
   virtual ~Workspaces() = default;
-  // The item's clone, made now (and set up, as the playbook says), or found as it was left.
+  // The item's clone, made now (and set up, as the playbook says), or found as it was left. One
+  // that an earlier item of the issue has left is kept under another name if it holds work.
   virtual void prepare(ItemWork work, Reply<Workspace> reply) = 0;
   // Has the prepare() of an item end soon, with an Error, and all that it runs: git, and the
   // commands of its setup, which the next one begins anew. Fine if there is none.
