@@ -3,6 +3,8 @@
 // clones.most and clones.size of host.yaml, as items meet them.
 #include <fmt/format.h>
 
+#include <future>
+
 #include "base/file.hpp"
 #include "dispatch/dispatch_real_fixture.hpp"
 
@@ -101,6 +103,43 @@ git log --format=%s
   const auto kept = life_->git.mirror_of(first).kept_work(first.branch);
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept.begin()->second.text(), first.head);
+}
+
+// A retry may be quicker than what its item's end left to do.
+TEST_F(DispatchClonesTest, TheEndOfAnItemTakesNoCloneFromItsRetry) {
+  agent_is(kFix);
+  start_host();
+  const auto item = ended_item();
+  ASSERT_EQ(item.at.state, ItemState::done);
+  EXPECT_TRUE(run_until([this] { return std::filesystem::is_empty(state() / "clones"); }));
+  ItemWork work;
+  work.item = item;
+  work.playbook = std::make_shared<const Playbook>(
+      parse_playbook(playbook_text("bug-fixer", std::string(kLimits) + kGates), "bug-fixer.yaml"));
+  work.lane = std::make_shared<const Lane>();
+  const auto prepare = [&] {
+    std::optional<Result<Workspace>> made;
+    life_->workspaces.prepare(work, [&](Result<Workspace> reply) { made = std::move(reply); });
+    EXPECT_TRUE(run_until([&] { return made.has_value(); }));
+    EXPECT_TRUE(made->ok());
+    return made->value().tree;
+  };
+  const auto tree = prepare();
+  // All threads for what is brief have something to do.
+  std::promise<void> over;
+  const auto until = over.get_future().share();
+  for (std::size_t each = 0; each < WorkBounds{}.brief; ++each)
+    life_->blocking.run([until] { until.wait(); }, [](const Status&) {});
+  bool let_go = false;
+  life_->workspaces.let_go(item, [&](const Status& done) { let_go = done.ok(); });
+  EXPECT_EQ(prepare(), tree);
+  over.set_value();
+  EXPECT_TRUE(run_until([&] { return let_go; }));
+  EXPECT_TRUE(std::filesystem::exists(tree)) << "its next agent is at work in it";
+  let_go = false;
+  life_->workspaces.let_go(item, [&](const Status& done) { let_go = done.ok(); });
+  EXPECT_TRUE(run_until([&] { return let_go; }));
+  EXPECT_FALSE(std::filesystem::exists(tree)) << "it has ended again";
 }
 
 TEST_F(DispatchClonesTest, CleanOnesGoToMakeRoom) {

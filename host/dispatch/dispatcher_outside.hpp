@@ -82,7 +82,8 @@ class Workspaces {
   // Makes Item::sealed the forge's Item::branch, which must be as Item::pushed says, or there
   // already.
   virtual void push(ItemWork work, Reply<PushedWork> reply) = 0;
-  // The item has ended: its clone may go, if there is nothing in it that was not taken in.
+  // The item has ended: its clone may go, if there is nothing in it that was not taken in. It stays
+  // where the next prepare() of the item, as after a retry, comes before that is looked at.
   virtual void let_go(Item item, Reply<Done> reply) = 0;
 };
 

@@ -179,8 +179,10 @@ PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAcces
   throw Error(Code::internal, "a push ended in no known way");
 }
 
-void remove_clean(const GitWorld& world, const Item& item) {
+void remove_clean(const GitWorld& world, const Item& item, const std::atomic<bool>& in_use) {
   const auto held = world.git.clones().hold(work_item(item));
+  // By who comes first to the hold: a prepare() that is yet to come finds no clone, and makes one.
+  if (in_use) return;
   const auto clone = world.git.clones().find(work_item(item));
   if (!clone || !is_of(*clone, item)) return;
   if (clone->record.disposable) return world.git.clones().remove(*clone);
@@ -224,6 +226,8 @@ void GitWorkspaces::prepare(ItemWork work, Reply<Workspace> reply) {
   if (!made.ok()) return answer(*world_, made.error(), reply);
   std::erase_if(setups_, [](const auto& each) { return each.second.expired(); });
   setups_[work.item.id] = made.value();
+  if (const auto leaving = leaving_.extract(work.item.id))
+    if (const auto in_use = leaving.mapped().lock()) *in_use = true;
   const auto go_on = [world = world_, setup = made.value(), work, reply](std::string base_branch) {
     const auto access = attempt([&] { return world->access(work.item.repository); });
     if (!access.ok()) return answer(*world, access.error(), reply);
@@ -293,8 +297,12 @@ void GitWorkspaces::push(ItemWork work, Reply<PushedWork> reply) {
 }
 
 void GitWorkspaces::let_go(Item item, Reply<Done> reply) {
-  world_->blocking.run([world = world_, item = std::move(item)] { remove_clean(*world, item); },
-                       std::move(reply));
+  const auto in_use = std::make_shared<std::atomic<bool>>(false);
+  std::erase_if(leaving_, [](const auto& each) { return each.second.expired(); });
+  leaving_[item.id] = in_use;
+  world_->blocking.run(
+      [world = world_, item = std::move(item), in_use] { remove_clean(*world, item, *in_use); },
+      std::move(reply));
 }
 
 }  // namespace host::dispatch
