@@ -18,7 +18,8 @@ class CancelForReal : public DispatchForReal {
     EXPECT_EQ(item.at, (Position{gate, ItemState::stopped})) << item.reason;
     EXPECT_EQ(item.reason, "by hand");
     EXPECT_EQ(item.runs, gate == Gate::track ? 0 : 1);
-    EXPECT_LT(std::chrono::steady_clock::now() - from, std::chrono::minutes(1));
+    // A fetch that nobody ends takes a minute here.
+    EXPECT_LT(std::chrono::steady_clock::now() - from, std::chrono::seconds(30));
     EXPECT_EQ(life_->runner.running(), 0U);
   }
   // From the next host on: fetches take for ever, until make_git_quick(). Like one that is killed

@@ -3,6 +3,7 @@
 // clones.most and clones.size of host.yaml, as items meet them.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
 
 #include "base/file.hpp"
@@ -32,6 +33,38 @@ class DispatchClonesTest : public DispatchForReal {
     EXPECT_TRUE(run_until([this] { return items().size() == 2; }));
     return items().front();
   }
+  // The first one, whose clone was looked at by then, and kept.
+  Item ended_item_with_clone() {
+    const auto item = ended_item();
+    EXPECT_TRUE(run_until([this] {
+      return std::any_of(lines_->begin(), lines_->end(), [](const std::string& line) {
+        return line.find("its clone is kept") != line.npos;
+      });
+    }));
+    return item;
+  }
+  // An item that is stopped once its agent has committed that, and nothing else is in its clone.
+  Item stopped_item_with(const std::string& work) {
+    agent_is(fmt::format(
+        "git commit --quiet --allow-empty --message {}\necho committed\nsleep 600\n", work));
+    if (!life_) {
+      start_host();
+    } else {
+      life_->dispatcher->dispatch({"org/app", issue_, "bug-fixer", "", std::string(kByOperator)},
+                                  [](const auto& taken) { EXPECT_TRUE(taken.ok()); });
+    }
+    EXPECT_TRUE(run_until([this] {
+      const auto all = items();
+      return !all.empty() && all.front().run_open &&
+             std::filesystem::exists(state() / "runs" / all.front().run / "output.log") &&
+             output(all.front().run).find("committed") != std::string::npos;
+    }));
+    life_->dispatcher->cancel(items().front().id, "by hand", [](const auto&) {});
+    const auto item = ended_item();
+    EXPECT_EQ(item.at.state, ItemState::stopped) << item.reason;
+    EXPECT_TRUE(run_until([this] { return std::filesystem::is_empty(state() / "clones"); }));
+    return item;
+  }
   Item waiting_item() {
     const auto id = next_item().id;
     Item item;
@@ -47,8 +80,7 @@ class DispatchClonesTest : public DispatchForReal {
 TEST_F(DispatchClonesTest, WhereClonesTakeWhatTheyMayAndHoldWorkNoneIsBegun) {
   agent_is(kLeavesWork);
   start_host();
-  const auto first = ended_item();
-  EXPECT_EQ(first.at.state, ItemState::failed);
+  EXPECT_EQ(ended_item_with_clone().at.state, ItemState::failed);
   disk_ = limits(64, 1);
   const auto second = waiting_item();
   EXPECT_THAT(second.reason, HasSubstr("no room for another clone"));
@@ -61,7 +93,7 @@ TEST_F(DispatchClonesTest, WhereClonesTakeWhatTheyMayAndHoldWorkNoneIsBegun) {
 TEST_F(DispatchClonesTest, TheirNumberIsBoundedLikewise) {
   agent_is(kLeavesWork);
   start_host();
-  EXPECT_EQ(ended_item().at.state, ItemState::failed);
+  EXPECT_EQ(ended_item_with_clone().at.state, ItemState::failed);
   disk_ = limits(1, std::uint64_t{1} << 40);
   EXPECT_THAT(waiting_item().reason, HasSubstr("no room for another clone: 1 clones"));
 }
@@ -103,6 +135,26 @@ git log --format=%s
   const auto kept = life_->git.mirror_of(first).kept_work(first.branch);
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept.begin()->second.text(), first.head);
+}
+
+TEST_F(DispatchClonesTest, ARetryGoesOnFromItsOwnWorkAndFromNoOtherItems) {
+  const auto first = stopped_item_with("one");
+  const auto second = stopped_item_with("two");
+  ASSERT_NE(first.id, second.id);
+  agent_is("git log --format=%s\n");
+  const auto log_of_retried = [this](ItemId id) {
+    life_->dispatcher->retry(id, [](const auto& taken) { EXPECT_TRUE(taken.ok()); });
+    const auto item = [this, id] {
+      return store_->run_now([&](Unit& unit) { return read_item(unit, id); });
+    };
+    EXPECT_TRUE(run_until([&] { return item().runs == 2 && !item().live(); }));
+    EXPECT_TRUE(run_until([this] { return std::filesystem::is_empty(state() / "clones"); }));
+    return output(item().run);
+  };
+  EXPECT_THAT(log_of_retried(second.id), HasSubstr("two"));
+  EXPECT_EQ(log_of_retried(first.id), "tests\nfirst\n") << "it begins anew";
+  const auto kept = life_->git.mirror_of(first).kept_work(first.branch);
+  EXPECT_EQ(kept.size(), 2U);
 }
 
 // A retry may be quicker than what its item's end left to do.
