@@ -158,8 +158,9 @@ std::vector<Command> item_commands() {
        .summary = "have an agent work on an issue",
        .details =
            "Takes the issue in, whatever its labels, author and assignees; the playbook must be on "
-           "in host.yaml and meant for the repository. Fails while somebody works on the issue, or "
-           "an open pull request names it. With --dry-run nothing is taken, and the exit status is "
+           "in host.yaml and meant for the repository. Fails while an agent works on the issue, an "
+           "open pull request names it, or somebody else's branch of its name is at the forge. "
+           "With --dry-run nothing is taken, and the exit status is "
            "1 where it would not be.",
        .examples = {"timmy-host playbooks dispatch org/app 12",
                     "timmy-host playbooks dispatch org/app#12 --playbook bug-fixer --dry-run"},

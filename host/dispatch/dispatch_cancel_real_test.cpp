@@ -8,19 +8,45 @@ namespace {
 
 class CancelForReal : public DispatchForReal {
  protected:
-  void cancel_and_expect_stopped() {
+  void cancel_and_expect_stopped(Gate gate = Gate::track) {
     const auto from = std::chrono::steady_clock::now();
     bool promised = false;
     life_->dispatcher->cancel(items().front().id, "by hand",
                               [&](const Result<Item>& item) { promised = item.ok(); });
     const auto item = ended_item();
     EXPECT_TRUE(promised);
-    EXPECT_EQ(item.at, (Position{Gate::track, ItemState::stopped})) << item.reason;
+    EXPECT_EQ(item.at, (Position{gate, ItemState::stopped})) << item.reason;
     EXPECT_EQ(item.reason, "by hand");
-    EXPECT_EQ(item.runs, 0);
-    EXPECT_LT(std::chrono::steady_clock::now() - from, std::chrono::minutes(1));
+    EXPECT_EQ(item.runs, gate == Gate::track ? 0 : 1);
+    // A fetch that nobody ends takes a minute here.
+    EXPECT_LT(std::chrono::steady_clock::now() - from, std::chrono::seconds(30));
     EXPECT_EQ(life_->runner.running(), 0U);
   }
+  // From the next host on: fetches take for ever, until make_git_quick(). Like one that is killed
+  // it leaves its lock.
+  void make_git_slow() {
+    git_program_ = folder_ / "bin" / "slow-git";
+    put_program(git_program_,
+                "#!/bin/sh\nat_work='" + at_work().string() + "'\nquick='" + quick().string() + R"('
+case "$*" in *' fetch '*)
+  if test ! -e "$quick"; then
+    for word; do
+      case $word in --git-dir=*) heads=${word#--git-dir=}/refs/forge/heads ;; esac
+    done
+    mkdir -p "$heads" && touch "$heads/main.lock"
+    touch "$at_work"
+    sleep 600 & wait
+  fi ;;
+esac
+exec /usr/bin/git "$@"
+)");
+  }
+  void make_git_quick() const { std::ofstream(quick()) << "now"; }
+  [[nodiscard]] bool git_is_at_work() const { return std::filesystem::exists(at_work()); }
+
+ private:
+  [[nodiscard]] std::filesystem::path at_work() const { return folder_ / "at-work"; }
+  [[nodiscard]] std::filesystem::path quick() const { return folder_ / "quick"; }
 };
 
 TEST_F(CancelForReal, EndsTheSetupThatIsUnderWayAndARetryBeginsItAnew) {
@@ -45,32 +71,35 @@ TEST_F(CancelForReal, EndsTheSetupThatIsUnderWayAndARetryBeginsItAnew) {
 
 TEST_F(CancelForReal, EndsAFetchThatIsUnderWayAndLeavesNoLockOfIt) {
   agent_is(kFix);
-  const auto at_work = folder_ / "at-work";
-  const auto quick = folder_ / "quick";
-  git_program_ = folder_ / "bin" / "slow-git";
-  // Like one that is killed: its lock stays.
-  put_program(git_program_,
-              "#!/bin/sh\nat_work='" + at_work.string() + "'\nquick='" + quick.string() + R"('
-case "$*" in *' fetch '*)
-  if test ! -e "$quick"; then
-    for word; do
-      case $word in --git-dir=*) heads=${word#--git-dir=}/refs/forge/heads ;; esac
-    done
-    mkdir -p "$heads" && touch "$heads/main.lock"
-    touch "$at_work"
-    sleep 600 & wait
-  fi ;;
-esac
-exec /usr/bin/git "$@"
-)");
+  make_git_slow();
   start_host();
-  ASSERT_TRUE(run_until([&] { return std::filesystem::exists(at_work); }));
+  ASSERT_TRUE(run_until([&] { return git_is_at_work(); }));
   cancel_and_expect_stopped();
-  std::ofstream(quick) << "now";
+  make_git_quick();
   // In the same life of the host. The cage has no such git, so that is how far it comes.
   life_->dispatcher->retry(items().front().id, [](const auto&) {});
   EXPECT_TRUE(run_until([this] { return items().front().runs == 1; }));
   EXPECT_EQ(items().front().runs, 1) << items().front().reason;
+}
+
+TEST_F(CancelForReal, EndsTheFetchOfTheGatesToo) {
+  agent_is(kFix);
+  // Setup goes on for ever where the work is verified, so that the next host begins there.
+  const std::string playbook =
+      "limits: { attempts: 2, tokens: 10000, wall: 2m, stall: 60s }\n"
+      "workspace: { setup: [ { run: [sh, -c, \"if grep -q 'return 0' src/main.c; then sleep 600; "
+      "fi\"], timeout: 10m } ] }\n";
+  start_host_with(playbook);
+  ASSERT_TRUE(run_until([this] {
+    return !items().empty() && items().front().at.gate == Gate::verify &&
+           life_->runner.running() == 1;
+  })) << testing::PrintToString(*lines_);
+  end_host();
+  make_git_slow();
+  start_host_with(playbook);
+  ASSERT_TRUE(run_until([&] { return git_is_at_work(); })) << testing::PrintToString(*lines_);
+  cancel_and_expect_stopped(Gate::verify);
+  EXPECT_EQ(life_->verifier.under_way(), 0U);
 }
 
 }  // namespace

@@ -223,6 +223,7 @@ TEST_F(CrashTest, AnIssueThatIsClosedEndsTheRun) {
 TEST_F(CrashTest, ALabelThatIsTakenOffEndsTheRunAndPutOnAgainBeginsAnew) {
   start_run();
   workspaces_.clones.at("org/app#1").head = "half";
+  workspaces_.clones.at("org/app#1").dirty = true;
   unlabel(1);
   tick();
   EXPECT_EQ(only_item().at.state, ItemState::stopped);
@@ -234,7 +235,33 @@ TEST_F(CrashTest, ALabelThatIsTakenOffEndsTheRunAndPutOnAgainBeginsAnew) {
   tick();
   ASSERT_THAT(items(), SizeIs(2));
   EXPECT_EQ(items()[1].at.state, ItemState::done);
-  EXPECT_EQ(runs_.orders.back().workspace.head, "half") << "it goes on from what was kept";
+  EXPECT_EQ(runs_.orders.back().workspace.head, "") << "what was there is the earlier item's";
+  ASSERT_THAT(workspaces_.set_aside, SizeIs(1));
+  EXPECT_EQ(workspaces_.set_aside[0].item, items()[0].id);
+  EXPECT_TRUE(workspaces_.set_aside[0].dirty) << "and is kept";
+}
+
+// An agent that commits nothing has done nothing, whatever an earlier item's did.
+TEST_F(CrashTest, WorkOfAnEarlierItemPassesForNobodyElses) {
+  start_run();
+  workspaces_.clones.at("org/app#1").head = "half";
+  (void)answer_of<Item>(
+      [&](Reply<Item> reply) { dispatcher_->cancel(only_item().id, "by hand", std::move(reply)); });
+  ASSERT_EQ(only_item().head, "half");
+  runs_.by_themselves = true;
+  runs_.agent = [](const AttemptOrder&, FakeWorkspaces::Clone&) {
+    RunFacts facts;
+    facts.how = RunEnd::exited;
+    return facts;
+  };
+  ASSERT_TRUE(answer_of<Item>([&](Reply<Item> reply) {
+                dispatcher_->dispatch({"org/app", 1, "fixer", "", std::string(kByOperator)},
+                                      std::move(reply));
+              }).ok());
+  ASSERT_THAT(items(), SizeIs(2));
+  EXPECT_EQ(items()[1].at.state, ItemState::failed);
+  EXPECT_EQ(items()[1].reason, "it committed nothing");
+  EXPECT_EQ(items()[1].head, "");
 }
 
 TEST_F(CrashTest, SomebodyWhoIsAssignedHasIt) {

@@ -77,8 +77,10 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
     std::string base;
     std::string head;  // what its agent committed
     bool dirty = false;
+    ItemId item{};  // whose it is
   };
   std::map<std::string, Clone> clones;      // by subject
+  std::vector<Clone> set_aside;             // of earlier items, with work
   std::map<std::string, std::string> work;  // what was taken in, by subject
   std::vector<std::string> problems;        // that the next commits have
   std::size_t pushes = 0;                   // that moved a branch
@@ -91,11 +93,19 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
     if (sets_up_for_ever) return void(setups_[order.item.id] = std::move(reply));
     answer(std::move(reply), [this, item = order.item] {
       ++prepared;
-      auto& clone = clones[item.subject()];
-      if (clone.base.empty()) clone.base = "base-" + item.subject();
-      if (clone.head.empty()) clone.head = work[item.subject()];
-      return Workspace{"/clones/" + item.subject(), item.branch, "main", clone.base,
-                       work[item.subject()]};
+      auto& head = work[item.subject()];
+      if (const auto left = clones.find(item.subject());
+          left != clones.end() && left->second.item != item.id) {
+        if (left->second.dirty || left->second.head != head) set_aside.push_back(left->second);
+        clones.erase(left);
+      }
+      if (!clones.contains(item.subject())) {
+        // Only what came in of the item itself is gone on from.
+        if (head != item.head) head.clear();
+        clones[item.subject()] = {"base-" + item.subject(), head, false, item.id};
+      }
+      return Workspace{"/clones/" + item.subject(), item.branch, "main",
+                       clones[item.subject()].base, head};
     });
   }
   void cancel(ItemId item, const std::string& why) override {
@@ -109,7 +119,8 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
     last_lane = order.lane;
     answer(std::move(reply), [this, item = order.item]() -> ImportedWork {
       const auto found = clones.find(item.subject());
-      if (found == clones.end() || found->second.head.empty()) return {};
+      if (found == clones.end() || found->second.item != item.id || found->second.head.empty())
+        return {};
       if (!problems.empty()) return {{}, 1, {}, std::exchange(problems, {})};
       work[item.subject()] = found->second.head;
       return {found->second.head, 1, {"src/a.c"}, {}};
@@ -132,7 +143,7 @@ class FakeWorkspaces final : public Workspaces, public FakeOutside {
   void let_go(Item item, Reply<Done> reply) override {
     answer(std::move(reply), [this, item] {
       const auto found = clones.find(item.subject());
-      if (found == clones.end()) return Done{};
+      if (found == clones.end() || found->second.item != item.id) return Done{};
       if (found->second.dirty || found->second.head != work[item.subject()])
         throw Error(Code::conflict, "there is work in it");
       clones.erase(found);

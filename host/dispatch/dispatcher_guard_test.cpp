@@ -120,6 +120,46 @@ TEST_F(GuardedDispatch, AtIntakeItIsDeclinedAndLookedAtAgain) {
   EXPECT_EQ(only_item().at.state, ItemState::done);
 }
 
+TEST_F(GuardedDispatch, AnOrderIsRefusedForWhatWouldDeclineIt) {
+  add_issue({});
+  pull_by_ada();
+  start();
+  const DispatchOrder order{"org/app", 1, "fixer", "", std::string(kByOperator)};
+  const auto dispatch = [&] {
+    return answer_of<Item>([&](Reply<Item> reply) { dispatcher_->dispatch(order, reply); });
+  };
+  const auto refused = dispatch();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), Code::conflict);
+  EXPECT_THAT(refused.error().message(), HasSubstr("pull request 2 by ada is open and names it"));
+  EXPECT_THAT(items(), IsEmpty());
+  issue(2).state = "closed";
+  runs_.by_themselves = false;
+  EXPECT_TRUE(dispatch().ok());
+  EXPECT_EQ(only_item().at.gate, Gate::track);
+  const auto seen = answer_of<DispatchPreview>(
+      [&](Reply<DispatchPreview> reply) { dispatcher_->preview(order, reply); });
+  ASSERT_TRUE(seen.ok());
+  EXPECT_THAT(seen.value().reasons, testing::ElementsAre("item 1 works on org/app#1 already"));
+}
+
+TEST_F(GuardedDispatch, TheBranchOfAnEarlierItemIsInNoOrdersWay) {
+  add_issue();
+  reporter_.waits_for_approval = true;
+  start();
+  ASSERT_EQ(pulls().size(), 1U);
+  close(1);
+  tick();
+  ASSERT_FALSE(only_item().live());
+  ASSERT_FALSE(branch_at(forge_, "org/app", "timmy/issue-1").empty());
+  forge_.set_pr_state(parse_repo_name("org/app"), pulls()[0].number, false, [](const auto&) {});
+  issue(1).state = "open";
+  const auto again = answer_of<Item>([&](Reply<Item> reply) {
+    dispatcher_->dispatch({"org/app", 1, "fixer", "", std::string(kByOperator)}, reply);
+  });
+  EXPECT_TRUE(again.ok()) << again.error().what();
+}
+
 TEST_F(GuardedDispatch, BeforeTheAgentStartsItIsStopped) {
   add_issue();
   workspaces_.takes = [] { return Duration(seconds(10)); };

@@ -192,6 +192,7 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
                               std::string source) const;
   void know_login(std::function<void(Status)> then);
   void judge_orders(const DispatchOrder& order, Reply<DispatchPreview> reply);
+  void preview_guard(const Item& item, DispatchPreview seen, const Reply<DispatchPreview>& reply);
   [[nodiscard]] DispatchPreview judge_order_on(const DispatchOrder& order,
                                                const Issue& issue) const;
   void prune();

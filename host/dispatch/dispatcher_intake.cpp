@@ -305,22 +305,35 @@ void Dispatcher::Impl::preview(DispatchOrder order, Reply<DispatchPreview> reply
     if (!self || !seen.ok() || !seen.value().reasons.empty()) return reply(std::move(seen));
     const auto* entry = self->rules_->find(seen.value().playbook);
     if (entry == nullptr) return reply(std::move(seen));
-    const auto item = self->new_item(seen.value().facts, *entry->playbook, order.source);
-    ask_guard_facts(
-        self->world_.gitea, item, item.branch, {},
-        [item, seen = std::move(seen).value(), reply](Result<GuardFacts> facts) mutable {
-          if (!facts.ok()) return reply(facts.error());
-          auto verdict = judge(item, item.branch, facts.value());
-          seen.reasons = std::move(verdict.reasons);
+    auto item = self->new_item(seen.value().facts, *entry->playbook, order.source);
+    self->world_.store.read(
+        [item = std::move(item)](Unit& unit) { return would_insert_item(unit, item); },
+        [weak, reply, seen = std::move(seen).value()](Result<Item> free) mutable {
+          const auto still = weak.lock();
+          if (!still) return;
+          if (!free.ok() && free.error().code() != Code::conflict) return reply(free.error());
+          if (free.ok()) return still->preview_guard(free.value(), std::move(seen), reply);
+          seen.reasons.push_back(free.error().message());
           reply(std::move(seen));
         });
   });
 }
 
+void Dispatcher::Impl::preview_guard(const Item& item, DispatchPreview seen,
+                                     const Reply<DispatchPreview>& reply) {
+  ask_guard_facts(world_.gitea, item, item.branch, {},
+                  [item, seen = std::move(seen), reply](Result<GuardFacts> facts) mutable {
+                    if (!facts.ok()) return reply(facts.error());
+                    seen.reasons = judge(item, item.branch, facts.value()).reasons;
+                    reply(std::move(seen));
+                  });
+}
+
 void Dispatcher::Impl::dispatch(DispatchOrder order, Reply<Item> reply) {
   if (!started_ || drained_)
     return reply(Error(Code::unavailable, "the dispatcher takes no work now"));
-  judge_orders(order, [weak = weak_from_this(), order, reply](Result<DispatchPreview> seen) {
+  // Whoever orders it hears now what would decline it at intake.
+  preview(order, [weak = weak_from_this(), order, reply](Result<DispatchPreview> seen) {
     const auto self = weak.lock();
     if (!self) return;
     if (!seen.ok()) return reply(seen.error());

@@ -67,7 +67,8 @@ struct ReportOrder;
 class Workspaces {
  public:
   virtual ~Workspaces() = default;
-  // The item's clone, made now (and set up, as the playbook says), or found as it was left.
+  // The item's clone, made now (and set up, as the playbook says), or found as it was left. One
+  // that an earlier item of the issue has left is kept under another name if it holds work.
   virtual void prepare(ItemWork work, Reply<Workspace> reply) = 0;
   // Has the prepare() of an item end soon, with an Error, and all that it runs: git, and the
   // commands of its setup, which the next one begins anew. Fine if there is none.
@@ -81,7 +82,8 @@ class Workspaces {
   // Makes Item::sealed the forge's Item::branch, which must be as Item::pushed says, or there
   // already.
   virtual void push(ItemWork work, Reply<PushedWork> reply) = 0;
-  // The item has ended: its clone may go, if there is nothing in it that was not taken in.
+  // The item has ended: its clone may go, if there is nothing in it that was not taken in. It stays
+  // where the next prepare() of the item, as after a retry, comes before that is looked at.
   virtual void let_go(Item item, Reply<Done> reply) = 0;
 };
 

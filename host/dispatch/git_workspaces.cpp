@@ -29,6 +29,11 @@ fs::path setup_mark(const Clone& clone) { return clone.folder / "set-up"; }
 // All that is wanted of it is its report.
 bool is_comment(const Playbook& playbook) { return playbook.report.kind == ReportKind::comment; }
 
+bool is_of(const Clone& clone, const Item& item) {
+  // An older host did not write it down: then it was this item that has been in it till now.
+  return clone.record.owner == item.id.value() || clone.record.owner == 0;
+}
+
 // Blocks, like all below.
 class Preparation {
  public:
@@ -50,8 +55,11 @@ class Preparation {
     const auto held = world_.git.clones().hold(work_item(work_.item));
     const auto mirror = world_.git.mirror_of(work_.item, git_);
     fetch(mirror, access_);
-    auto clone = world_.git.clones().take(work_item(work_.item));
-    if (!clone) clone = make(mirror);
+    auto clone = world_.git.clones().take(work_item(work_.item), work_.item.id.value());
+    if (!clone) {
+      make_way(mirror);
+      clone = make(mirror);
+    }
     // Of an attempt that was killed.
     workspaces::clear_locks(*clone);
     set_up(*clone);
@@ -62,17 +70,34 @@ class Preparation {
   }
 
  private:
+  // What an earlier item of the issue has left goes on as nobody's: neither its files nor its
+  // commits are this one's.
+  void make_way(const Mirror& mirror) const {
+    const auto& clones = world_.git.clones();
+    const auto left = clones.find(work_item(work_.item));
+    if (!left) return;
+    if (left->record.disposable || inspect(mirror, *left).clean) return clones.remove(*left);
+    clones.set_aside(*left);
+  }
+
+  // Work of an earlier attempt whose clone is gone is gone on from, and no other item's.
+  [[nodiscard]] bool resumes(const Mirror& mirror) const {
+    if (work_.item.head.empty()) return false;
+    const auto work = mirror.work_head(work_.item.branch);
+    return work && mirror.is_ancestor(commit_named(work_.item.head), *work);
+  }
+
   [[nodiscard]] Clone make(const Mirror& mirror) const {
     const workspaces::DiskRoom room(
         world_.git.clones(),
         [this](const workspaces::WorkItem& item) { return world_.git.mirror_of(item); }, limits_);
     (void)room.make_room(in_use_);
-    // Work of an earlier attempt whose clone is gone is gone on from.
     return world_.git.clones().make(mirror, {.item = work_item(work_.item),
                                              .branch = work_.item.branch,
                                              .base_branch = base_branch_,
-                                             .resume = !work_.item.head.empty(),
-                                             .disposable = is_comment(*work_.playbook)});
+                                             .resume = resumes(mirror),
+                                             .disposable = is_comment(*work_.playbook),
+                                             .owner = work_.item.id.value()});
   }
 
   void set_up(const Clone& clone) const {
@@ -110,7 +135,7 @@ class Preparation {
 ImportedWork import(const GitWorld& world, const ItemWork& work) {
   const auto held = world.git.clones().hold(work_item(work.item));
   auto clone = world.git.clones().find(work_item(work.item));
-  if (!clone) return {};
+  if (!clone || !is_of(*clone, work.item)) return {};
   const workspaces::ImportLimits limits;
   ItemCage cage(world.cages, work.playbook, Errors::in_ending);
   if (!bundle_work(cage, world.git.git(), *clone, limits.bundle_bytes)) return {};
@@ -132,6 +157,7 @@ ImportedWork import(const GitWorld& world, const ItemWork& work) {
   came.head = result.head.text();
   came.changed.assign(result.changed.begin(), result.changed.end());
   clone->record.imported = result.head;
+  clone->record.owner = work.item.id.value();
   world.git.clones().save(*clone);
   return came;
 }
@@ -153,10 +179,12 @@ PushedWork push_sealed(const GitWorld& world, const Item& item, const ForgeAcces
   throw Error(Code::internal, "a push ended in no known way");
 }
 
-void remove_clean(const GitWorld& world, const Item& item) {
+void remove_clean(const GitWorld& world, const Item& item, const std::atomic<bool>& in_use) {
   const auto held = world.git.clones().hold(work_item(item));
+  // By who comes first to the hold: a prepare() that is yet to come finds no clone, and makes one.
+  if (in_use) return;
   const auto clone = world.git.clones().find(work_item(item));
-  if (!clone) return;
+  if (!clone || !is_of(*clone, item)) return;
   if (clone->record.disposable) return world.git.clones().remove(*clone);
   const auto state = inspect(world.git.mirror_of(item), *clone);
   if (!state.clean)
@@ -198,6 +226,8 @@ void GitWorkspaces::prepare(ItemWork work, Reply<Workspace> reply) {
   if (!made.ok()) return answer(*world_, made.error(), reply);
   std::erase_if(setups_, [](const auto& each) { return each.second.expired(); });
   setups_[work.item.id] = made.value();
+  if (const auto leaving = leaving_.extract(work.item.id))
+    if (const auto in_use = leaving.mapped().lock()) *in_use = true;
   const auto go_on = [world = world_, setup = made.value(), work, reply](std::string base_branch) {
     const auto access = attempt([&] { return world->access(work.item.repository); });
     if (!access.ok()) return answer(*world, access.error(), reply);
@@ -267,8 +297,12 @@ void GitWorkspaces::push(ItemWork work, Reply<PushedWork> reply) {
 }
 
 void GitWorkspaces::let_go(Item item, Reply<Done> reply) {
-  world_->blocking.run([world = world_, item = std::move(item)] { remove_clean(*world, item); },
-                       std::move(reply));
+  const auto in_use = std::make_shared<std::atomic<bool>>(false);
+  std::erase_if(leaving_, [](const auto& each) { return each.second.expired(); });
+  leaving_[item.id] = in_use;
+  world_->blocking.run(
+      [world = world_, item = std::move(item), in_use] { remove_clean(*world, item, *in_use); },
+      std::move(reply));
 }
 
 }  // namespace host::dispatch

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,6 +54,8 @@ class GitWorkspaces final : public Workspaces {
   struct Setup;
   std::shared_ptr<const GitWorld> world_;
   std::map<ItemId, std::weak_ptr<Setup>> setups_;  // those under way
+  // Those of let_go() that are yet to come, or at it: set, the item is at work again, and stays.
+  std::map<ItemId, std::weak_ptr<std::atomic<bool>>> leaving_;
 };
 
 }  // namespace host::dispatch

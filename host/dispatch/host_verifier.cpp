@@ -9,11 +9,13 @@
 namespace host::dispatch {
 namespace {
 
-// Blocks.
+// Blocks. `stop` ends its git, `cage` what it runs besides.
 WorkVerdict verify_item(const VerifyWorld& world, const ItemWork& work, const ForgeAccess& access,
-                        const ItemAccount& account, const ModelRoutes& routes, ItemCage& cage) {
+                        const ItemAccount& account, const ModelRoutes& routes,
+                        const std::shared_ptr<const StopLine>& stop, ItemCage& cage) {
   const auto& item = work.item;
-  const auto mirror = world.git.mirror_of(item);
+  const auto git = world.git.git().stopped_by(stop);
+  const auto mirror = world.git.mirror_of(item, git);
   // The base as it is now: what was merged meanwhile counts.
   fetch(mirror, access);
   const auto head = commit_named(item.head);
@@ -36,6 +38,15 @@ WorkVerdict verify_item(const VerifyWorld& world, const ItemWork& work, const Fo
 
 }  // namespace
 
+// One that can be ended: its git by the line, its cage by itself.
+struct HostVerifier::Verification {
+  Verification(const VerifyWorld& world, const ItemWork& work)
+      : stop(std::make_shared<StopLine>(world.git.git().stop_line())),
+        cage(world.cages, work.playbook, Errors::in_output) {}
+  std::shared_ptr<StopLine> stop;
+  ItemCage cage;
+};
+
 void HostVerifier::verify(VerifyOrder order, Reply<WorkVerdict> reply) {
   const auto& work = order.work;
   if (work.playbook->report.kind == ReportKind::comment)
@@ -46,33 +57,39 @@ void HostVerifier::verify(VerifyOrder order, Reply<WorkVerdict> reply) {
         std::move(reply));
   if (work.item.head.empty())
     return world_->blocking.run([] { return no_work(); }, std::move(reply));
-  auto cage = std::make_shared<ItemCage>(world_->cages, work.playbook, Errors::in_output);
-  (*cages_)[work.item.id] = cage;
-  const Reply<WorkVerdict> done = [cages = cages_, id = work.item.id, cage,
+  const auto made = attempt([&] { return std::make_shared<Verification>(*world_, work); });
+  if (!made.ok())
+    return world_->blocking.run([error = made.error()]() -> WorkVerdict { throw error; },
+                                std::move(reply));
+  const auto mine = made.value();
+  (*verifications_)[work.item.id] = mine;
+  const Reply<WorkVerdict> done = [all = verifications_, id = work.item.id, mine,
                                    reply = std::move(reply)](Result<WorkVerdict> verdict) {
-    const auto found = cages->find(id);
-    if (found != cages->end() && found->second == cage) cages->erase(found);
+    const auto found = all->find(id);
+    if (found != all->end() && found->second == mine) all->erase(found);
     reply(std::move(verdict));
   };
-  world_->store.run([item = work.item](Unit& unit) { return account_of_item(unit, item); },
-                    [world = world_, work, cage, done](Result<ItemAccount> account) {
-                      if (!account.ok()) return done(account.error());
-                      const auto access =
-                          attempt([&] { return world->access(work.item.repository); });
-                      if (!access.ok()) return done(access.error());
-                      world->blocking.run(
-                          WorkKind::placed,
-                          [world, work, cage, account = account.value(), access = access.value(),
-                           routes = world->routes()] {
-                            return verify_item(*world, work, access, account, *routes, *cage);
-                          },
-                          done);
-                    });
+  world_->store.run(
+      [item = work.item](Unit& unit) { return account_of_item(unit, item); },
+      [world = world_, work, mine, done](Result<ItemAccount> account) {
+        if (!account.ok()) return done(account.error());
+        const auto access = attempt([&] { return world->access(work.item.repository); });
+        if (!access.ok()) return done(access.error());
+        world->blocking.run(
+            WorkKind::placed,
+            [world, work, mine, account = account.value(), access = access.value(),
+             routes = world->routes()] {
+              return verify_item(*world, work, access, account, *routes, mine->stop, mine->cage);
+            },
+            done);
+      });
 }
 
 void HostVerifier::cancel(ItemId item) {
-  const auto found = cages_->find(item);
-  if (found != cages_->end()) found->second->cancel("it was cancelled");
+  const auto found = verifications_->find(item);
+  if (found == verifications_->end()) return;
+  found->second->stop->pull();
+  found->second->cage.cancel("it was cancelled");
 }
 
 }  // namespace host::dispatch

@@ -36,13 +36,15 @@ class HostVerifier final : public Verifier {
   void cancel(ItemId item) override;
 
   // So many have gates' commands under way, or to come.
-  [[nodiscard]] std::size_t under_way() const { return cages_->size(); }
+  [[nodiscard]] std::size_t under_way() const { return verifications_->size(); }
 
  private:
-  using Cages = std::map<ItemId, std::shared_ptr<ItemCage>>;
+  struct Verification;
+  using Verifications = std::map<ItemId, std::shared_ptr<Verification>>;
 
   std::shared_ptr<const VerifyWorld> world_;
-  std::shared_ptr<Cages> cages_ = std::make_shared<Cages>();  // of those under way
+  // Those under way.
+  std::shared_ptr<Verifications> verifications_ = std::make_shared<Verifications>();
 };
 
 }  // namespace host::dispatch

@@ -113,8 +113,9 @@ class DiskClearing {
         world_.git.clones(),
         [this](const workspaces::WorkItem& item) { return world_.git.mirror_of(item); }, {});
     const auto report = room.remove_ended(
-        [this](const workspaces::CloneRecord& record) {
-          return !*stopped_ && !needed_.live_clones.contains(workspaces::folder_name(record.item));
+        // By its own name: one that was set aside is of nobody who is at work.
+        [this](const workspaces::Clone& clone) {
+          return !*stopped_ && !needed_.live_clones.contains(clone.name());
         },
         needed_.clones_in_use);
     cleared_.clones = report.removed;

@@ -165,6 +165,22 @@ TEST_F(HousekeepingTest, WhatIsKeptIsSaidUntilItIsGone) {
   EXPECT_THAT(housekeeping_->attention(), IsEmpty());
 }
 
+TEST_F(HousekeepingTest, WhatWasSetAsideIsSaidAlsoWhileTheNextItemIsAtWork) {
+  const auto clone = clone_with_work(12);
+  workspaces::put(clone.tree() / "more", "x");
+  end_item(add_item(clone), ItemState::stopped);
+  git_of_host_->clones().set_aside(clone);
+  add_item(make_clone(12));
+  clock_.now += 1h;
+  (void)clear();
+  ASSERT_EQ(housekeeping_->attention().size(), 1U);
+  EXPECT_THAT(housekeeping_->attention().front(), HasSubstr(clone.name() + ".of-0 of org/app#12"));
+  const auto aside = clone.folder.string() + ".of-0";
+  fs::remove(fs::path(aside) / "tree" / "more");
+  EXPECT_THAT(clear().clones, ElementsAre(clone.name() + ".of-0")) << "it holds nothing any more";
+  EXPECT_TRUE(fs::exists(clone.folder)) << "the next one's";
+}
+
 TEST_F(HousekeepingTest, WhatIsInWorkStays) {
   const auto clone = clone_with_work(12);
   const auto item = add_item(clone);

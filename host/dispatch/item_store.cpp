@@ -91,11 +91,15 @@ std::vector<Item> read_rows(Statement& rows) {
   return all;
 }
 
-void take_claim(Unit& unit, const Item& item, WallTime now) {
+void check_unclaimed(Unit& unit, const Item& item) {
   if (const auto holder = claim_on(unit, item.repository, item.number))
     throw Error(Code::conflict,
                 fmt::format("item {} works on {} already", holder->value(), item.subject()),
                 fmt::format("See timmy-host playbooks show {}.", holder->value()));
+}
+
+void take_claim(Unit& unit, const Item& item, WallTime now) {
+  check_unclaimed(unit, item);
   unit.run("INSERT INTO item_claims(repository, number, item, since) VALUES(?, ?, ?, ?)",
            item.repository, item.number, item.id, now);
 }
@@ -169,13 +173,19 @@ void open_again(Item& item) {
 
 }  // namespace
 
-Item insert_item(Unit& unit, Item item, WallTime now) {
+Item would_insert_item(Unit& unit, Item item) {
+  check_unclaimed(unit, item);
   auto& earlier = unit.query(
       "SELECT pushed FROM items WHERE repository=?1 AND number=?2 AND branch=?3 AND pushed<>'' "
       "AND (repository_id=?4 OR repository_id=0 OR ?4=0) ORDER BY id DESC LIMIT 1",
       item.repository, item.number, item.branch, item.repository_id);
   if (earlier.step()) item.pushed = earlier.string(0);
   earlier.reset();
+  return item;
+}
+
+Item insert_item(Unit& unit, Item item, WallTime now) {
+  item = would_insert_item(unit, std::move(item));
   item.revision = 1;
   item.created = item.updated = now;
   cut_text(item.title, kTitleBytes);

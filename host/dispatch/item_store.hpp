@@ -22,6 +22,8 @@ namespace host::dispatch {
 // playbook, and compared without case. Throws Error{conflict} naming the item that has it. What an
 // earlier item of the issue pushed to the same branch is this one's as well.
 [[nodiscard]] Item insert_item(Unit& unit, Item item, WallTime now);
+// The same with nothing written: throws where that would, and says what is this one's as well.
+[[nodiscard]] Item would_insert_item(Unit& unit, Item item);
 
 // What goes with a move.
 struct MoveNote {

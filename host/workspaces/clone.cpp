@@ -102,7 +102,7 @@ Clone Clones::make(const Mirror& mirror, const CloneRequest& request) const {
   const auto now = clock_->wall();
   Clone clone{folder_ / name,
               {request.item, request.branch, request.base_branch, *base, work, now, now,
-               request.disposable}};
+               request.disposable, request.owner}};
   const auto half = folder_ / (std::string(kHalfMade) + name);
   remove_tree(half);
   try {
@@ -146,14 +146,23 @@ std::optional<Clone> Clones::find(const WorkItem& item) const {
   return Clone{folder, read_record(folder / "record.json")};
 }
 
-std::optional<Clone> Clones::take(const WorkItem& item) const {
+std::optional<Clone> Clones::take(const WorkItem& item, std::int64_t owner) const {
   const std::scoped_lock held(hands_);
   auto clone = find(item);
-  if (!clone) return clone;
+  if (!clone || clone->record.owner != owner) return std::nullopt;
   // Its repository may have another name by now.
   clone->record.item = item;
   save(*clone);
   return clone;
+}
+
+void Clones::set_aside(const Clone& clone) const {
+  const auto name = fmt::format("{}.of-{}", clone.name(), clone.record.owner);
+  auto aside = folder_ / name;
+  for (int next = 2; fs::exists(fs::symlink_status(aside)); ++next)
+    aside = folder_ / fmt::format("{}-{}", name, next);
+  const std::scoped_lock held(hands_);
+  fs::rename(clone.folder, aside);
 }
 
 CloneList Clones::list() const {

@@ -5,6 +5,9 @@
 //   NAME/tree         the clone; all that the cage shows, and all that the agent may write
 //   NAME/record.json  what the host knows of it
 //   NAME/bundle       what was last taken out of it
+//   NAME.of-7/        the same, of earlier work on the item: it holds what nobody took out, and
+//   made
+//                     way for who came after
 //
 // A clone shares no file with the mirror that it was made from (no hard links, no alternates) and
 // has no remote. Once an agent has run in it the host runs git there no more: its configuration is
@@ -44,6 +47,7 @@ struct CloneRequest {
   // (Mirror::set_work_aside), and the branch is free.
   bool resume = false;
   bool disposable = false;  // CloneRecord::disposable
+  std::int64_t owner = 0;   // CloneRecord::owner
 };
 
 struct CloneList {
@@ -64,9 +68,12 @@ class Clones {
   [[nodiscard]] Clone make(const Mirror& mirror, const CloneRequest& request) const;
 
   [[nodiscard]] std::optional<Clone> find(const WorkItem& item) const;
-  // Finds one and marks it as used now, before anything is done in it: whoever looked at it before
-  // that removes it no more.
-  [[nodiscard]] std::optional<Clone> take(const WorkItem& item) const;
+  // Finds the one of that owner and marks it as used now, before anything is done in it: whoever
+  // looked at it before that removes it no more. Nothing: there is none, or it is another's.
+  [[nodiscard]] std::optional<Clone> take(const WorkItem& item, std::int64_t owner) const;
+  // Gives it a name by which no item finds it, so that there may be a new one of its item. With all
+  // in it, and listed like any other. REQUIRES: hold() of its item
+  void set_aside(const Clone& clone) const;
   [[nodiscard]] CloneList list() const;
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 

@@ -30,8 +30,9 @@ CloneRecord record_in(const Json& json) {
           .imported = id_at(json, "imported"),
           .made = time_at(json, "made"),
           .used = time_at(json, "used"),
-          // Hosts before this one had no such word, and kept all.
-          .disposable = json.value("disposable", false)};
+          // Hosts before this one had no such word, and kept all; nor the one below.
+          .disposable = json.value("disposable", false),
+          .owner = json.value("owner", std::int64_t{0})};
 }
 
 }  // namespace
@@ -57,7 +58,8 @@ void write_record(const std::filesystem::path& file, const CloneRecord& record) 
                      {"imported", record.imported ? record.imported->text() : std::string()},
                      {"made", record.made.time_since_epoch().count()},
                      {"used", record.used.time_since_epoch().count()},
-                     {"disposable", record.disposable}};
+                     {"disposable", record.disposable},
+                     {"owner", record.owner}};
   write_atomically(file, to_indented_text(json) + "\n", 0600);
 }
 

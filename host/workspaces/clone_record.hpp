@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ struct CloneRecord {
   WallTime used{};  // when a run last began or ended in it
   // Nothing in it is of use to anybody once its item has ended: it goes then, whatever it holds.
   bool disposable = false;
+  // Whose it is: the number by which the host knows the work on the item, and of which there may be
+  // several, one after another. 0: an older host wrote none down, so it is nobody's any more.
+  std::int64_t owner = 0;
   bool operator==(const CloneRecord&) const = default;
 };
 

@@ -222,6 +222,30 @@ TEST_F(CloneTest, WhatCannotBeRemovedKeepsNoHostFromStarting) {
   EXPECT_FALSE(fs::exists(clones_->folder() / ".removing-y")) << "the others go";
 }
 
+TEST_F(CloneTest, IsOfOneOwnerAndSetAsideForTheNext) {
+  auto wanted = request();
+  wanted.owner = 3;
+  const auto first = clones_->make(*mirror_, wanted);
+  put(first.tree() / "notes", "half");
+  EXPECT_TRUE(clones_->take(item(), 3));
+  EXPECT_FALSE(clones_->take(item(), 4));
+  clones_->set_aside(clones_->find(item()).value());
+  EXPECT_FALSE(clones_->find(item()));
+  // The same owner again, and one that an older host did not write down.
+  clones_->set_aside(clones_->make(*mirror_, wanted));
+  wanted.owner = 0;
+  clones_->set_aside(clones_->make(*mirror_, wanted));
+  wanted.owner = 4;
+  (void)clones_->make(*mirror_, wanted);
+  std::vector<std::string> names;
+  for (const auto& clone : clones_->list().clones) names.push_back(clone.name());
+  EXPECT_THAT(names,
+              ::testing::UnorderedElementsAre(first.name(), first.name() + ".of-3",
+                                              first.name() + ".of-3-2", first.name() + ".of-0"));
+  EXPECT_EQ(read_file(clones_->folder() / (first.name() + ".of-3") / "tree" / "notes", 100),
+            "half");
+}
+
 TEST_F(CloneTest, AreListedLongestUnusedFirst) {
   auto one = make_clone(1);
   auto two = make_clone(2);
@@ -239,13 +263,16 @@ TEST(CloneRecord, ComesBackAsItWas) {
   const TestFolder folder;
   const auto id = *ObjectId::parse(std::string(40, 'a'));
   const CloneRecord record{{"org/app", 12, "bug-fixer"}, "timmy/issue-12",      "main", id, id,
-                           WallTime(Duration(7)),        WallTime(Duration(9)), true};
+                           WallTime(Duration(7)),        WallTime(Duration(9)), true,   3};
   write_record(folder / "r", record);
   EXPECT_EQ(read_record(folder / "r"), record);
   auto older = parse_json(read_file(folder / "r", 1 << 16), "r");
   older.erase("disposable");
   put(folder / "r", to_text(older));
+  older.erase("owner");
+  put(folder / "r", to_text(older));
   EXPECT_FALSE(read_record(folder / "r").disposable) << "an older host kept all";
+  EXPECT_EQ(read_record(folder / "r").owner, 0) << "and wrote no owner down";
   for (const char* text : {"", "[]", "{}", "{\"repository\":1}"}) {
     put(folder / "r", text);
     EXPECT_EQ(error_of([&] { return read_record(folder / "r"); })->code(), Code::corrupt) << text;
@@ -314,13 +341,13 @@ TEST_F(BundleWork, NeverFollowsALinkInPlaceOfTheBundle) {
 TEST_F(CloneTest, OfARenamedRepositoryIsFoundAndKnowsTheNewName) {
   auto of = item();
   of.repository_id = 7;
-  const auto made =
-      clones_->make(*mirror_, {.item = of, .branch = branch_of(of), .base_branch = "main"});
+  const auto made = clones_->make(
+      *mirror_, {.item = of, .branch = branch_of(of), .base_branch = "main", .owner = 3});
   auto renamed = of;
   renamed.repository = "other/web";
   ASSERT_TRUE(clones_->find(renamed));
   EXPECT_EQ(clones_->find(renamed)->folder, made.folder);
-  EXPECT_EQ(clones_->take(renamed)->record.item, renamed);
+  EXPECT_EQ(clones_->take(renamed, 3)->record.item, renamed);
   EXPECT_EQ(clones_->find(of)->record.item, renamed) << "as it was written down";
   auto other = of;
   other.repository_id = 8;

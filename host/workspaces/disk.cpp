@@ -59,11 +59,11 @@ std::string DiskRoom::remove(const Clone& clone, Keeping keeping) const {
   }
 }
 
-DiskReport DiskRoom::remove_ended(const std::function<bool(const CloneRecord&)>& ended,
+DiskReport DiskRoom::remove_ended(const std::function<bool(const Clone&)>& ended,
                                   const ClonesInUse& in_use) const {
   DiskReport report;
   for (const auto& clone : clones_->list().clones) {
-    if (in_use.has(clone) || !ended(clone.record)) continue;
+    if (in_use.has(clone) || !ended(clone)) continue;
     const auto keeping = clone.record.disposable ? Keeping::nothing : Keeping::work;
     if (auto reason = remove(clone, keeping); reason.empty())
       report.removed.push_back(clone.name());

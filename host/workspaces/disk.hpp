@@ -53,7 +53,7 @@ class DiskRoom {
   DiskReport make_room(const ClonesInUse& in_use) const;
   // Removes those that are of no use any more: their item has ended, and they hold nothing or are
   // disposable.
-  DiskReport remove_ended(const std::function<bool(const CloneRecord&)>& ended,
+  DiskReport remove_ended(const std::function<bool(const Clone&)>& ended,
                           const ClonesInUse& in_use) const;
 
  private:

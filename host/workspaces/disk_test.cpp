@@ -138,7 +138,7 @@ TEST_F(DiskTest, WhatWasTakenSinceItWasAskedWhatIsInUseStays) {
   const auto other = clone_at(2);
   const auto asked = WallTime(std::chrono::hours(3));
   clock_.now = WallTime(std::chrono::hours(4));
-  ASSERT_TRUE(clones_->take(taken.record.item));
+  ASSERT_TRUE(clones_->take(taken.record.item, 0));
   const DiskRoom room(*clones_, [this](const WorkItem&) { return *mirror_; },
                       {.clones = 2, .free_bytes = 0});
   EXPECT_THAT(room.make_room({{}, asked}).removed, ElementsAre(other.name()));
@@ -150,11 +150,11 @@ TEST_F(DiskTest, WhatIsTakenWhileItIsLookedAtStays) {
   clock_.now = WallTime(std::chrono::hours(2));
   const DiskRoom room(*clones_,
                       [&](const WorkItem&) {
-                        (void)clones_->take(clone.record.item);
+                        (void)clones_->take(clone.record.item, 0);
                         return *mirror_;
                       },
                       {});
-  const auto report = room.remove_ended([](const CloneRecord&) { return true; },
+  const auto report = room.remove_ended([](const Clone&) { return true; },
                                         {{}, WallTime(std::chrono::hours(1) + 1s)});
   EXPECT_THAT(report.removed, IsEmpty());
   EXPECT_THAT(report.kept.at(0).reason, HasSubstr("used a moment ago"));
@@ -173,7 +173,7 @@ TEST_F(DiskTest, WhatAStepHasInHandIsNotLookedInto) {
                         return *mirror_;
                       },
                       {.clones = 1, .free_bytes = 0});
-  const auto all = [](const CloneRecord&) { return true; };
+  const auto all = [](const Clone&) { return true; };
   {
     const auto step = clones_->hold(held.record.item);
     const auto report = room.remove_ended(all, {{}, WallTime::max()});
@@ -201,7 +201,7 @@ TEST_F(DiskTest, OfItemsThatHaveEndedAllGoThatHoldNothing) {
   put(work.tree() / "new", "x");
   const DiskRoom room(*clones_, [this](const WorkItem&) { return *mirror_; }, {});
   const auto report =
-      room.remove_ended([&](const CloneRecord& each) { return each != live.record; },
+      room.remove_ended([&](const Clone& each) { return each.record != live.record; },
                         {{in_use.name()}, WallTime::max()});
   EXPECT_THAT(report.removed, ElementsAre(clean.name()));
   EXPECT_THAT(report.kept.at(0).reason, HasSubstr("new is not committed"));
@@ -224,7 +224,7 @@ TEST_F(DiskTest, ADisposableOneGoesWithItsItemWhateverItHolds) {
   const auto ended = made(2);
   const DiskRoom room(*clones_, [this](const WorkItem&) { return *mirror_; }, {.clones = 1});
   const auto report = room.remove_ended(
-      [&](const CloneRecord& each) { return each != live.record; }, {{}, WallTime::max()});
+      [&](const Clone& each) { return each.record != live.record; }, {{}, WallTime::max()});
   EXPECT_THAT(report.removed, ElementsAre(ended.name()));
   EXPECT_FALSE(fs::exists(ended.folder));
   EXPECT_EQ(error_of([&] {
