@@ -223,6 +223,8 @@ TEST_F(KillTest, WhatAKilledRunHeardOfASessionDecidesThoughNoStoreHasItAnyLonger
   ingest();
   stores_.put(Writer("parent", "telegram").of_user("9").user("p").says("P").done());
   stop_at_manifest();
+  EXPECT_THROW((void)validate_output(settings(), [](std::int64_t) {}), timmy::Permanent)
+      << "what it heard is not looked into";
   ASSERT_EQ(answers(), (std::vector<std::string>{"C", "P"}));
   stores_.erase("parent");
   stores_.erase("child");
