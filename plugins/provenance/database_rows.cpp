@@ -66,8 +66,6 @@ enum : int {
   kObserved
 };
 
-constexpr std::size_t kLongestName = 64u << 10;
-
 bool is_rowid(const std::string& column) { return sqlite3_stricmp(column.c_str(), "rowid") == 0; }
 
 std::string anchor_of(std::int64_t id) { return "messages:" + std::to_string(id); }
@@ -177,11 +175,8 @@ std::optional<SessionRow> DatabaseRows::of(const std::string& id, Instant now) {
 
 std::string DatabaseRows::text_in(const Statement& row, int column, const char* what,
                                   Session& session) {
-  const auto text = row.text(column);
-  if (text.size() <= kLongestName) return clean_text(session, "sessions", what, text);
-  note_damage(session, std::string("sessions:") + what,
-              "is cut: it has more than " + std::to_string(kLongestName) + " bytes");
-  return cleaned(text.substr(0, kLongestName));
+  return clean_text(session, "sessions", what,
+                    own_text(session, "sessions:", what, row.text(column)));
 }
 
 std::optional<Instant> DatabaseRows::time_in(const Statement& row, int column, const char* what,

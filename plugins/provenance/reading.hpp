@@ -53,6 +53,11 @@ void remark(Session& session, const std::string& place, const std::string& what)
 [[nodiscard]] std::string clean_text(Session& session, const std::string& place, const char* what,
                                      std::string_view bytes);
 
+// A text of a session's own row, as its id or its model: of a longer one than 64 KiB the beginning,
+// which is noted as damage of `place` and `what`.
+[[nodiscard]] std::string_view own_text(Session& session, std::string_view place,
+                                        std::string_view what, std::string_view bytes);
+
 // Where the reading of a source stands: JSON of less than 10 KiB, to be kept and given back as it
 // is. null: nothing was read yet, and so is what isn't understood.
 using Cursor = nlohmann::json;

@@ -214,6 +214,60 @@ TEST_F(Files, WhatCantBeOpenedIsToldAndComesWithTheNextRun) {
   EXPECT_THAT(ids_of(read_from(reader, first.cursor).sessions), ElementsAre("a"));
 }
 
+// Of each text that is the session's own, as much as a database gives of one.
+TEST_F(Files, OwnTextsAreCutAndTheSessionIsDamaged) {
+  constexpr std::size_t kMost = 64u << 10;
+  const std::string longest(kMost, 'm');
+  const auto message = R"("messages":[{"role":"user","content":"x"}]})";
+  const auto said = [](const std::string& place) {
+    return place + ": is cut: it has more than 65536 bytes";
+  };
+  const std::pair<const char*, std::string Session::*> texts[] = {
+      {"source", &Session::source},        {"platform", &Session::source},
+      {"user_id", &Session::user},         {"chat_type", &Session::chat},
+      {"model", &Session::model},          {"billing_provider", &Session::provider},
+      {"base_url", &Session::provider},    {"parent_session_id", &Session::parent},
+      {"end_reason", &Session::end_reason}};
+  for (const auto& [key, text] : texts) {
+    const std::string head = "{\"id\":\"a\",\"" + std::string(key) + "\":\"" + longest;
+    const auto whole = snapshot(head + "\"," + message);
+    EXPECT_EQ(whole.*text, longest) << key;
+    EXPECT_THAT(whole.damaged, IsEmpty()) << key;
+    const auto cut = snapshot(head + "m\"," + message);
+    EXPECT_EQ(cut.*text, longest) << key;
+    EXPECT_THAT(cut.damaged, ElementsAre(said("/" + std::string(key)))) << key;
+
+    put_file(in("all.jsonl"), head + "m\"," + message + "\n");
+    ExportReader reader(in("all.jsonl"), Caps());
+    const auto exported = read_from(reader).sessions;
+    ASSERT_THAT(exported, SizeIs(1)) << key;
+    EXPECT_EQ(exported[0].*text, longest) << key;
+    EXPECT_THAT(exported[0].damaged, ElementsAre(said("line:1/" + std::string(key)))) << key;
+  }
+  for (const std::string key : {"model", "platform"}) {
+    put_file(in("t.jsonl"), R"({"role":"session_meta",")" + key + "\":\"" + longest + "m\"}\n" +
+                                R"({"role":"user","content":"x"})" + "\n");
+    FolderReader reader(folder_.path(), Caps());
+    const auto session = reader.find("t", kNow, 0).value().session;
+    EXPECT_EQ(key == "model" ? session.model : session.source, longest);
+    EXPECT_THAT(session.damaged, ElementsAre(said("line:1/" + key)));
+  }
+}
+
+// What a snapshot says of itself counts beside a transcript's messages, and so does its damage.
+TEST_F(Files, WhatWasCutIsToldThoughTheMessagesAreAnothers) {
+  put_file(in("session_a.json"), R"({"model":")" + std::string(70'000, 'm') +
+                                     R"(","messages":[{"role":"user","content":"x"}]})");
+  put_file(in("a.jsonl"), R"({"role":"user","content":"x"})"
+                          "\n"
+                          R"({"role":"user","content":"y"})"
+                          "\n");
+  FolderReader reader(folder_.path(), Caps());
+  const auto session = reader.find("a", kNow, 0).value().session;
+  EXPECT_THAT(contents_of(session), ElementsAre("x", "y"));
+  EXPECT_THAT(session.damaged, ElementsAre(HasSubstr("/model: is cut")));
+}
+
 TEST_F(Files, ASnapshotThatIsTornHasNoMessages) {
   const auto session = snapshot(std::string(kSnapshot).substr(0, 700));
   EXPECT_EQ(session.id, "a");
