@@ -195,10 +195,14 @@ SessionRow DatabaseRows::session_in(const Statement& row, Instant now) {
   session.store = {Store::Kind::database, path_};
   session.id = text_in(row, kId, "id", session);
   session.source = text_in(row, kSource, "source", session);
-  // Hermes up to 0.13 takes no word of whose run it is, and calls each the command line's.
-  if (!run_.empty() && session.source == "cli") session.source = "timmy:" + run_;
   session.user = text_in(row, kUser, "user_id", session);
   session.chat = text_in(row, kChat, "chat_type", session);
+  // In its cage the agent itself writes the store: nothing that it says there makes anybody else
+  // speak than the run.
+  if (!run_.empty()) {
+    session.source = "timmy:" + run_;
+    session.chat.clear();
+  }
   session.model = text_in(row, kModel, "model", session);
   session.provider = text_in(row, kProvider, "billing_provider", session);
   if (session.provider.empty())

@@ -6,8 +6,12 @@
 #include <string_view>
 #include <utility>
 
+#include "clean_text.hpp"
+
 namespace provenance {
 namespace {
+
+constexpr std::size_t kShownId = 100;  // bytes
 
 // What was noted of a session's own row, not of its messages: of "sessions" in a database, of
 // "/model" in a snapshot, of "line:1/model" in a transcript or an export.
@@ -74,6 +78,32 @@ Reading merge(std::vector<Reading> versions) {
   first->session.remarks = std::move(remarks);
   seal(*first);
   return std::move(*first);
+}
+
+std::vector<Reading> of_one_owner(std::vector<Version> versions,
+                                  std::vector<std::string>& troubles) {
+  const auto first_of = [&](Owner owner) {
+    return std::find_if(versions.begin(), versions.end(),
+                        [&](const Version& version) { return version.owner == owner; });
+  };
+  const auto home = first_of(Owner::home), run = first_of(Owner::run);
+  const auto counts = home != versions.end() ? home : run;
+  const auto is_of_it = [&](const Version& version) {
+    if (run == versions.end() || &version == &*counts) return true;
+    return home != versions.end() && version.owner != Owner::run;
+  };
+  const auto path = counts != versions.end() ? counts->reading.session.store.path : "";
+  std::vector<Reading> kept;
+  for (auto& version : versions) {
+    const auto& session = version.reading.session;
+    if (is_of_it(version))
+      kept.push_back(std::move(version.reading));
+    else if (version.owner == Owner::run)
+      troubles.push_back(session.store.path + " has a session " +
+                         cleaned(session.id.substr(0, kShownId)) + " of which there is one in " +
+                         path + ": it is left out, since a run's is never merged with another's");
+  }
+  return kept;
 }
 
 }  // namespace provenance

@@ -85,6 +85,13 @@ class Taker {
   [[nodiscard]] virtual bool has_enough() const = 0;
 };
 
+// Whose a store is.
+enum class Owner {
+  home,     // the operator's
+  run,      // of one run, whose agent writes it in its cage, and may write anything
+  unknown,  // a copy of anybody's
+};
+
 // A place where sessions are kept. For one thread. What throws, throws Unreadable, Interrupted, and
 // what `Taker`'s own methods do.
 class Source {
@@ -94,6 +101,7 @@ class Source {
   [[nodiscard]] virtual std::string name() const = 0;
   // Of databases what they say of a session counts before what files say.
   [[nodiscard]] virtual bool is_database() const { return false; }
+  [[nodiscard]] virtual Owner owner() const { return Owner::home; }
   // The folder that it belongs to, as a database and the files of the same sessions do. Empty: to
   // none that it knows of.
   [[nodiscard]] virtual std::string home() const { return {}; }
