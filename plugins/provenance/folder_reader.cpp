@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <utility>
 
 #include "clean_text.hpp"
@@ -76,7 +75,7 @@ void FolderReader::throw_if_cancelled() const {
 void FolderReader::close() { listing_.reset(); }
 
 FolderReader::Listing FolderReader::look() {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path_.c_str()), &::closedir);
+  const auto folder = entries_of(path_);
   struct stat info {};
   if (!folder || ::fstat(::dirfd(folder.get()), &info) != 0)
     throw Unreadable(path_ + " can't be listed: " + std::strerror(errno) +

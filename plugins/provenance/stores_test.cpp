@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/resource.h>
+#include "database_reader.hpp"
 #include "export_reader.hpp"
 #include "folder_reader.hpp"
 #include "hermes_home.hpp"
@@ -57,9 +58,25 @@ TEST_F(StoresFound, MayBeNamedByALinkButHaveNoneFollowed) {
   fs::create_directory_symlink(in("elsewhere"), in("runs/7"));
   fs::create_directories(in("runs/8"));
   fs::create_symlink(in("elsewhere/state.db"), in("runs/8/state.db"));
+  fs::create_directories(in("real/profiles"));
+  fs::create_directory_symlink(in("elsewhere"), in("real/profiles/work"));
   const auto stores = find_stores({.homes = {in("link")}, .runs = {in("runs")}});
   EXPECT_THAT(stores.folders, IsEmpty());
-  EXPECT_THAT(stores.databases, ElementsAre(in("real/state.db"), in("runs/7/state.db")));
+  EXPECT_THAT(stores.databases, ElementsAre(in("real/state.db")));
+}
+
+// What was a folder when it was found may be a link by the time it is opened.
+TEST_F(StoresFound, AreNotReadThroughALinkAnywhereInTheirPaths) {
+  put_file(in("elsewhere/sessions/a.jsonl"), "{\"role\":\"user\",\"content\":\"x\"}\n");
+  { StateDb(in("elsewhere/state.db")).session("b"); }
+  fs::create_directories(in("profiles"));
+  fs::create_directory_symlink(in("elsewhere"), in("profiles/work"));
+  EXPECT_TRUE(OpenFile::folder(in("elsewhere/sessions")));
+  EXPECT_FALSE(OpenFile::folder(in("profiles/work/sessions")));
+  FolderReader folder(in("profiles/work/sessions"), Caps());
+  EXPECT_THROW((void)read_from(folder), Unreadable);
+  DatabaseReader database(in("profiles/work/state.db"), Caps());
+  EXPECT_THROW((void)read_from(database), Unreadable);
 }
 
 TEST_F(StoresFound, WithNamesThatAreNoUtf8ArePassedOverAndTold) {
