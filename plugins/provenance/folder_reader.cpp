@@ -82,6 +82,7 @@ FolderReader::Listing FolderReader::look() {
                      ": grant fs.read for it");
   Listing listing{FileIdentity::of(info), {}};
   while (const auto* entry = ::readdir(folder.get())) {
+    throw_if_cancelled();
     const std::string name = entry->d_name;
     if (id_in(name).empty()) continue;
     if (!is_utf8(name)) {

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The tasks on a real home of Hermes: what they leave for the next run, and what they tell.
+#include <atomic>
+#include <timmy/failure.hpp>
+
 #include "fixture.hpp"
+#include "reading_ahead.hpp"
 #include "store_fixture.hpp"
+#include "stores.hpp"
 
 namespace provenance {
 namespace {
@@ -229,6 +234,35 @@ TEST_F(StoresTaskTest, ARunThatIsCancelledLeavesEverythingAsItWas) {
   EXPECT_THAT(pairs(), IsEmpty());
   EXPECT_THAT(world_.state, IsEmpty());
   EXPECT_EQ(ingested().at("emitted"), 1);
+}
+
+TEST_F(StoresTaskTest, ARunThatIsCancelledInItsMiddleLeavesEverythingAsItWas) {
+  std::string lines;
+  for (const std::string id : {"a", "b", "c"}) {
+    session("hermes/profiles/" + id + "/state.db", id, id + std::string(5000, 'x'));
+    put_file(home_ / "hermes/sessions" / (id + id + ".jsonl"), "");
+    lines += R"({"id":")" + id + id + R"(","messages":[]})" + "\n";
+  }
+  put_file(home_ / "exports/all.jsonl", lines);
+  const auto config = settings();
+  int cancelled = 0;
+  for (int most = 0; answers().empty(); most += 1 + most / 8) {
+    std::atomic<int> asked = 0;
+    const auto stores = open_stores(config_, [&] { return ++asked > most; });
+    // The next session waits until the last one is done with.
+    ReadingAhead source(*stores, 1);
+    IngestOrder order;
+    order.now = "2026-11-29T12:00:00Z";
+    try {
+      (void)provenance::ingest(config, source, std::move(order));
+      EXPECT_THAT(pairs(), SizeIs(3)) << "all or nothing";
+    } catch (const timmy::Cancelled&) {
+      ++cancelled;
+      ASSERT_THAT(pairs(), IsEmpty());
+    }
+  }
+  EXPECT_GT(cancelled, 10);
+  expect_valid();
 }
 
 TEST_F(StoresTaskTest, ASourceThatIsTakenBackLeavesNothing) {

@@ -359,6 +359,25 @@ TEST_F(Files, AnExportHasASessionALine) {
   EXPECT_FALSE(reader.find("x", kNow, 0));
 }
 
+TEST_F(Files, TheirListingEndsWhenItIsToldTo) {
+  const auto line = [](const std::string& id) {
+    return R"({"id":")" + id + R"(","messages":[]})" + "\n";
+  };
+  put_file(in("all.jsonl"), line("a") + line("b") + line("c"));
+  int asked = 0;
+  const auto told_at_the_second = [&] { return ++asked == 2; };
+  std::vector<std::string> ids;
+  const auto each = [&](std::string_view id) { ids.emplace_back(id); };
+  ExportReader reader(in("all.jsonl"), Caps(), told_at_the_second);
+  EXPECT_THROW(reader.list(each), Interrupted);
+  EXPECT_THAT(ids, ElementsAre("a"));
+
+  for (const std::string name : {"x", "y", "z"}) put_file(in(name + ".jsonl"), "");
+  asked = 0;
+  FolderReader folder(folder_.path(), Caps(), told_at_the_second);
+  EXPECT_THROW(folder.list(each), Interrupted);
+}
+
 TEST_F(Files, LinesAreFoundHoweverTheyLieInWhatIsRead) {
   std::string text;
   std::vector<std::size_t> sizes, offsets;
