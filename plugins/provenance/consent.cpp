@@ -21,10 +21,12 @@ bool names(const std::vector<std::string>& list, const std::string& name) {
 
 // "timmy" stands for each run of this host, "timmy:RUN".
 bool names_source(const std::vector<std::string>& list, const std::string& source) {
-  return names(list, source) || (source.starts_with("timmy:") && names(list, "timmy"));
+  return names(list, source) || (is_of_run(source) && names(list, "timmy"));
 }
 
 }  // namespace
+
+bool is_of_run(std::string_view source) { return source.starts_with("timmy:"); }
 
 std::string_view to_text(Consent consent) {
   switch (consent) {

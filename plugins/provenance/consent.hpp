@@ -53,6 +53,9 @@ struct Decision {
   [[nodiscard]] bool granted() const { return consent != Consent::none; }
 };
 
+// Of a run of this host's: "timmy:RUN".
+[[nodiscard]] bool is_of_run(std::string_view source);
+
 class ConsentPolicy {
  public:
   // The policy in a file of JSON, at most 4 MiB. It never fails: where the file is missing or is no

@@ -22,6 +22,7 @@ class DatabaseReader final : public Source {
 
   [[nodiscard]] std::string name() const override { return "database:" + path_; }
   [[nodiscard]] bool is_database() const override { return true; }
+  [[nodiscard]] Owner owner() const override { return run_.empty() ? Owner::home : Owner::run; }
   [[nodiscard]] std::string home() const override;
   [[nodiscard]] bool unchanged(const Cursor& cursor, Instant now) const override;
   void list(const std::function<void(std::string_view id)>& each) override;

@@ -66,8 +66,6 @@ enum : int {
   kObserved
 };
 
-constexpr std::size_t kLongestName = 64u << 10;
-
 bool is_rowid(const std::string& column) { return sqlite3_stricmp(column.c_str(), "rowid") == 0; }
 
 std::string anchor_of(std::int64_t id) { return "messages:" + std::to_string(id); }
@@ -177,11 +175,8 @@ std::optional<SessionRow> DatabaseRows::of(const std::string& id, Instant now) {
 
 std::string DatabaseRows::text_in(const Statement& row, int column, const char* what,
                                   Session& session) {
-  const auto text = row.text(column);
-  if (text.size() <= kLongestName) return clean_text(session, "sessions", what, text);
-  note_damage(session, std::string("sessions:") + what,
-              "is cut: it has more than " + std::to_string(kLongestName) + " bytes");
-  return cleaned(text.substr(0, kLongestName));
+  return clean_text(session, "sessions", what,
+                    own_text(session, "sessions:", what, row.text(column)));
 }
 
 std::optional<Instant> DatabaseRows::time_in(const Statement& row, int column, const char* what,
@@ -200,10 +195,14 @@ SessionRow DatabaseRows::session_in(const Statement& row, Instant now) {
   session.store = {Store::Kind::database, path_};
   session.id = text_in(row, kId, "id", session);
   session.source = text_in(row, kSource, "source", session);
-  // Hermes up to 0.13 takes no word of whose run it is, and calls each the command line's.
-  if (!run_.empty() && session.source == "cli") session.source = "timmy:" + run_;
   session.user = text_in(row, kUser, "user_id", session);
   session.chat = text_in(row, kChat, "chat_type", session);
+  // In its cage the agent itself writes the store: nothing that it says there makes anybody else
+  // speak than the run.
+  if (!run_.empty()) {
+    session.source = "timmy:" + run_;
+    session.chat.clear();
+  }
   session.model = text_in(row, kModel, "model", session);
   session.provider = text_in(row, kProvider, "billing_provider", session);
   if (session.provider.empty())

@@ -27,8 +27,8 @@ struct SessionRow {
 // The rows of a state.db, whatever its schema: what a version lacks reads as NULL. For one thread.
 class DatabaseRows {
  public:
-  // `run`: whose own store it is, whatever its sessions say. Throws Unreadable where the file has
-  // not the two tables of Hermes.
+  // `run`: whose own store it is, and so whose each session is, whatever it says. Throws Unreadable
+  // where the file has not the two tables of Hermes.
   DatabaseRows(DatabaseFile& file, std::string path, const Caps& caps, std::string run);
 
   // The first session after a rowid and up to another, and the one of an id. Within one state of

@@ -86,8 +86,10 @@ const std::unordered_map<std::uint64_t, ExportReader::Place>& ExportReader::inde
 void ExportReader::list(const std::function<void(std::string_view id)>& each) {
   const auto file = open();
   RecordReader records(file, caps_.record);
-  while (records.next())
+  while (records.next()) {
+    throw_if_cancelled();
     if (const auto id = id_in(records.text()); !id.empty()) each(id);
+  }
   must_be_whole(records);
 }
 

@@ -21,6 +21,7 @@ class ExportReader final : public Source {
   ExportReader(std::string path, const Caps& caps, std::function<bool()> is_cancelled = {});
 
   [[nodiscard]] std::string name() const override { return "export:" + path_; }
+  [[nodiscard]] Owner owner() const override { return Owner::unknown; }
   [[nodiscard]] bool unchanged(const Cursor& cursor, Instant now) const override;
   void list(const std::function<void(std::string_view id)>& each) override;
   [[nodiscard]] Cursor read(const Cursor& since, Instant now, Taker& taker) override;

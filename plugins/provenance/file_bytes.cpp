@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <iterator>
 #include <utility>
 
 namespace provenance {
@@ -42,8 +44,26 @@ OpenFile OpenFile::in(int folder, const std::string& name) {
   return OpenFile(-1);
 }
 
+// Name by name, since O_NOFOLLOW is about the last one alone. To pass through a folder asks for no
+// leave to read it.
 OpenFile OpenFile::folder(const std::string& path) {
-  return OpenFile(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  constexpr int kFolder = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  const std::filesystem::path names(path);
+  OpenFile at(AT_FDCWD);
+  for (auto name = names.begin(); name != names.end(); ++name) {
+    const int how = std::next(name) == names.end() ? O_RDONLY : O_PATH;
+    at = OpenFile(::openat(at.get(), name->c_str(), kFolder | how));
+    if (!at) break;
+  }
+  return at;
+}
+
+Entries entries_of(const std::string& path) {
+  const auto folder = OpenFile::folder(path);
+  const int fd = folder ? ::fcntl(folder.get(), F_DUPFD_CLOEXEC, 0) : -1;
+  Entries entries(fd < 0 ? nullptr : ::fdopendir(fd), &::closedir);
+  if (!entries && fd >= 0) ::close(fd);
+  return entries;
 }
 
 std::optional<FileIdentity> OpenFile::identity() const {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <dirent.h>
+
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +23,7 @@ class OpenFile {
 
   // A regular file, which is no link and waits for nobody; errno says why where it isn't one.
   [[nodiscard]] static OpenFile in(int folder, const std::string& name);
-  // A folder, likewise.
+  // A folder, likewise: there is no link in all of its path, which ends with a name.
   [[nodiscard]] static OpenFile folder(const std::string& path);
 
   [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
@@ -30,6 +33,10 @@ class OpenFile {
  private:
   int fd_;
 };
+
+using Entries = std::unique_ptr<DIR, int (*)(DIR*)>;
+// What is in a folder, likewise; null where it can't be listed.
+[[nodiscard]] Entries entries_of(const std::string& path);
 
 // All bytes, at most so many; nothing where there are more, or where they can't be read: errno says
 // which, EFBIG or another.

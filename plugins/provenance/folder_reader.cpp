@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <utility>
 
 #include "clean_text.hpp"
@@ -76,13 +75,14 @@ void FolderReader::throw_if_cancelled() const {
 void FolderReader::close() { listing_.reset(); }
 
 FolderReader::Listing FolderReader::look() {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path_.c_str()), &::closedir);
+  const auto folder = entries_of(path_);
   struct stat info {};
   if (!folder || ::fstat(::dirfd(folder.get()), &info) != 0)
     throw Unreadable(path_ + " can't be listed: " + std::strerror(errno) +
                      ": grant fs.read for it");
   Listing listing{FileIdentity::of(info), {}};
   while (const auto* entry = ::readdir(folder.get())) {
+    throw_if_cancelled();
     const std::string name = entry->d_name;
     if (id_in(name).empty()) continue;
     if (!is_utf8(name)) {

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "clean_text.hpp"
+#include "file_bytes.hpp"
 
 namespace provenance {
 namespace {
@@ -26,12 +27,14 @@ class Finder {
     const auto path = real(place);
     if (path.empty()) return;
     of_home(path);
-    for (const auto& name : names_in(path + "/profiles")) of_home(path + "/profiles/" + name);
+    for (const auto& name : names_in(path + "/profiles"))
+      if (const auto profile = path + "/profiles/" + name; is(profile, S_IFDIR)) of_home(profile);
   }
   void runs(const std::string& place) {
     const auto path = real(place);
     if (path.empty()) return;
     for (const auto& name : names_in(path)) {
+      if (!is(path + "/" + name, S_IFDIR)) continue;
       const auto store = path + "/" + name + "/state.db";
       database(store);
       stores_.runs.emplace(store, name);
@@ -88,7 +91,7 @@ class Finder {
   std::vector<std::string> names_in(const std::string& path) {
     std::vector<std::string> names;
     if (!is(path, S_IFDIR)) return names;
-    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), &::closedir);
+    const auto folder = entries_of(path);
     if (!folder) {
       trouble(path);
       return names;

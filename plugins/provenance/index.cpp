@@ -146,12 +146,15 @@ Index::Known Index::roll_back(std::int64_t generation) {
     query("UPDATE pair SET gone = 0 WHERE gone > ?").bind(generation).step();
     query("UPDATE session SET digest = '' WHERE seen > ?").bind(generation).step();
   }
-  query("UPDATE generation SET number = ?").bind(has < generation ? 0 : generation).step();
+  // What is ahead stays so: whoever takes it back may be ended before he has looked at all anew.
+  if (has < generation) run("UPDATE generation SET number = 0");
   run("COMMIT");
   if (has < generation) return Known::less;
   forget_gone();
   return Known::taken_back;
 }
+
+bool Index::is_ahead() const { return number_in("SELECT number FROM generation") > generation_; }
 
 void Index::begin(std::int64_t generation) {
   run("BEGIN IMMEDIATE");

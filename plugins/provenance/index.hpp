@@ -50,6 +50,8 @@ class Index {
   // "io".
   [[nodiscard]] static std::unique_ptr<const Index> as_of(const std::filesystem::path& path,
                                                           std::int64_t generation);
+  // Whether a run was ended before the manifest had what it wrote; or is not yet there.
+  [[nodiscard]] bool is_ahead() const;
   ~Index();
   Index(const Index&) = delete;
   Index& operator=(const Index&) = delete;
@@ -57,7 +59,8 @@ class Index {
   enum class Known {
     all,
     // It was ahead, by a run that was killed: its pairs are taken back, but who sessions are said
-    // to be is of that run, and what followed from it has to be looked at anew.
+    // to be is of that run, and what followed from it has to be looked at anew. It is so until a
+    // generation was committed.
     taken_back,
     // It knows less than the output, and is emptied; and is so until a generation was committed.
     less,

@@ -230,6 +230,26 @@ TEST_F(IngestTest, WhatIsTooLongStaysOut) {
   EXPECT_THAT(answers(), ElementsAre("B"));
 }
 
+// Beside its words a line has a row for each message, empty ones too, and names that JSON
+// lengthens.
+TEST_F(IngestTest, WhatIsSaidOfAPairIsBoundedAsThePairIs) {
+  config_["filters"]["most_pair"] = 1024;
+  Writer rows("rows");
+  rows.user("a");
+  for (int i = 0; i < 9000; ++i) rows.says("");
+  stores_.put(rows.says("A").done());
+  Writer names("names");
+  names.raw().model = std::string(300'000, '\1');
+  stores_.put(names.user("b").says("B").done());
+  Writer fewer("fewer");
+  fewer.user("c");
+  for (int i = 0; i < 6000; ++i) fewer.says("");
+  stores_.put(fewer.says("C").done());
+  EXPECT_EQ(ingest().at("rejected"), (Json{{"long_pair", 2}}));
+  EXPECT_THAT(answers(), ElementsAre("C"));
+  expect_valid();
+}
+
 // Known by itself before it is written: what it becomes as JSON may be six times as long.
 TEST_F(IngestTest, AMessageThatIsTooLongSpoilsNoTurnButThoseItIsIn) {
   config_["filters"]["most_pair"] = 4096;

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kLongestLineage = 64;
 
+// A run's agent may write any parent into its store, and what another session has lost.
+bool may_descend(const Kin& kin, const Kin& parent) {
+  return kin.source == parent.source || !(is_of_run(kin.source) || is_of_run(parent.source));
+}
+
 }  // namespace
 
 std::optional<Lineage> lineage_of(
@@ -21,7 +26,7 @@ std::optional<Lineage> lineage_of(
                                    [&](const Kin& each) { return each.id == parent; });
     if (round || lineage.size() == kLongestLineage) return std::nullopt;
     auto found = find(parent);
-    if (!found) return std::nullopt;
+    if (!found || !may_descend(lineage.back(), *found)) return std::nullopt;
     lineage.push_back(std::move(*found));
   }
   return lineage;

@@ -35,17 +35,21 @@ class Homes {
   }
 
   void lose(const Source& source) {
-    if (source.is_database()) lost_.insert(source.home());
+    if (!source.is_database()) return;
+    lost_.insert(source.home());
+    home_lost_ = home_lost_ || source.owner() == Owner::home;
   }
   // Whether a file's sessions may be of a database that is lost: those beside a database are of
-  // that one, others of any.
+  // that one, others of any. So may a run's be, by their ids alone.
   [[nodiscard]] bool keep_back(const Source& source) const {
+    if (source.owner() == Owner::run) return home_lost_;
     if (source.is_database() || lost_.empty()) return false;
     return !all_.contains(source.home()) || lost_.contains(source.home());
   }
 
  private:
   std::set<std::string> all_, lost_;
+  bool home_lost_ = false;
 };
 
 }  // namespace
@@ -117,8 +121,7 @@ class Library::Merger final : public Taker {
     if (handed_.contains(hash)) return false;
     const auto [first, last] = places_of(hash);
     if (last - first < 2) return true;
-    std::vector<Reading> versions;
-    gather(id, first, last, nullptr, versions);
+    auto versions = gather(id, first, last, nullptr);
     if (keeps_back()) return false;
     if (versions.empty()) return true;
     handed_.insert(hash);
@@ -137,8 +140,7 @@ class Library::Merger final : public Taker {
     if (last - first < 2) return hand_over(std::move(reading));
     if (!handed_.insert(hash).second) return;
     const std::string id = reading.session.id;
-    std::vector<Reading> versions;
-    gather(id, first, last, &reading, versions);
+    auto versions = gather(id, first, last, &reading);
     if (keeps_back()) return;
     hand_over(merge(std::move(versions)));
   }
@@ -164,10 +166,10 @@ class Library::Merger final : public Taker {
     return {first, last};
   }
 
-  // Every source's version, in their order; `known` is that of the source that is being read. What
-  // files have counts only where it is more than what a database has.
-  void gather(const std::string& id, Place first, Place last, Reading* known,
-              std::vector<Reading>& versions) {
+  // Every source's version that counts, in their order; `known` is that of the source that is being
+  // read. What files have counts only where it is more than what a database has.
+  std::vector<Reading> gather(const std::string& id, Place first, Place last, Reading* known) {
+    std::vector<Version> versions;
     std::size_t most = 0;
     const Source* done = nullptr;
     for (auto at = first; at != last; ++at) {
@@ -181,10 +183,16 @@ class Library::Merger final : public Taker {
         close_some(source);
       }
       if (!version) continue;
-      versions.push_back(std::move(*version));
-      if (versions.front().session.store.kind == Store::Kind::database)
-        most = std::max(most, versions.back().rows);
+      versions.push_back({std::move(*version), source.owner()});
+      const auto& front = versions.front();
+      if (front.owner == Owner::home && source.owner() != Owner::run &&
+          front.reading.session.store.kind == Store::Kind::database)
+        most = std::max(most, versions.back().reading.rows);
     }
+    std::vector<std::string> troubles;
+    auto counting = of_one_owner(std::move(versions), troubles);
+    add_troubles(pass_.troubles, troubles);
+    return counting;
   }
 
   static std::string reading_name(const Reading& reading) {
@@ -260,7 +268,7 @@ Library::Pass Library::read(const Cursors& since, Instant now,
 }
 
 std::optional<Session> Library::find(const std::string& id, Instant now) {
-  std::vector<Reading> versions;
+  std::vector<Version> versions;
   std::size_t databases = 0;
   std::vector<Source*> all;
   for (const auto& source : sources_) all.push_back(source.get());
@@ -268,7 +276,8 @@ std::optional<Session> Library::find(const std::string& id, Instant now) {
   for (auto* source : all) {
     if (homes.keep_back(*source)) continue;
     try {
-      if (auto version = source->find(id, now, 0)) versions.push_back(std::move(*version));
+      if (auto version = source->find(id, now, 0))
+        versions.push_back({std::move(*version), source->owner()});
     } catch (const Unreadable&) {
       // A pass would do without it as well, and without the files that need it.
       homes.lose(*source);
@@ -278,7 +287,8 @@ std::optional<Session> Library::find(const std::string& id, Instant now) {
     if (source->is_database() && ++databases > kOpenDatabases) source->close();
   }
   if (versions.empty()) return std::nullopt;
-  return merge(std::move(versions)).session;
+  std::vector<std::string> told_by_the_pass;
+  return merge(of_one_owner(std::move(versions), told_by_the_pass)).session;
 }
 
 }  // namespace provenance

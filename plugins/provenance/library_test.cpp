@@ -34,7 +34,9 @@ class SeveralStores : public testing::Test {
     return sessions;
   }
   std::optional<Session> find(const std::string& id) {
-    return Library(find_stores({.homes = {in("hermes")}, .exports = {in("out")}})).find(id, now_);
+    return Library(
+               find_stores({.homes = {in("hermes")}, .runs = {in("runs")}, .exports = {in("out")}}))
+        .find(id, now_);
   }
   static std::string messages(int count, const std::string& text) {
     std::string all;
@@ -146,6 +148,45 @@ TEST_F(SeveralStores, AChangeInOneBringsTheWholeSessionAgain) {
   EXPECT_THAT(read(), IsEmpty());
 }
 
+// An agent writes its run's store in its cage, and may give a session any id and many rows.
+TEST_F(SeveralStores, ARunsIsNeverMergedWithTheOperatorsOwn) {
+  database("hermes/state.db", "a", 1);
+  snapshot("b", 1);
+  for (const std::string id : {"a", "b"}) {
+    database("runs/" + id + "/state.db", id, 9);
+    database("runs/0" + id + "/state.db", id, 5);
+  }
+  export_of("a", 2);
+  for (int passes = 0; passes < 2; ++passes) {
+    std::map<std::string, std::pair<std::string, std::size_t>> said;
+    for (const auto& session : read()) said[session.id] = {session.source, session.messages.size()};
+    EXPECT_THAT(said, UnorderedElementsAre(testing::Pair("a", testing::Pair("hermes/state.db", 2u)),
+                                           testing::Pair("b", testing::Pair("snapshot", 1u))));
+    EXPECT_THAT(troubles_, testing::IsSupersetOf(
+                               {HasSubstr("runs/a/state.db has a session a of which there is one"),
+                                HasSubstr("runs/0b/state.db has a session b")}));
+    // And the run's alone is there to be read anew.
+    for (const std::string id : {"a", "b"}) {
+      fs::remove(in("runs/" + id + "/state.db"));
+      database("runs/" + id + "/state.db", id, 12);
+    }
+  }
+  EXPECT_EQ(find("a")->source, "hermes/state.db");
+  EXPECT_EQ(find("b")->source, "snapshot");
+}
+
+TEST_F(SeveralStores, OfRunsTheFirstCountsAndACopyOfItIsNobodyElses) {
+  database("runs/1/state.db", "a", 1);
+  database("runs/2/state.db", "a", 5);
+  export_of("a", 9);
+  const auto all = read();
+  ASSERT_THAT(all, SizeIs(1));
+  EXPECT_EQ(all[0].source, "timmy:1");
+  EXPECT_THAT(all[0].messages, SizeIs(1));
+  EXPECT_THAT(troubles_, ElementsAre(HasSubstr("runs/2/state.db has a session a of which")));
+  EXPECT_EQ(find("a")->source, "timmy:1");
+}
+
 TEST_F(SeveralStores, AreReadInSteps) {
   database("hermes/state.db", "a", 1);
   for (int i = 0; i < 5; ++i) snapshot("s" + std::to_string(i), 1);
@@ -164,9 +205,12 @@ TEST_F(SeveralStores, OneThatCantBeReadKeepsNoOtherDatabaseFromItsTurn) {
   const auto before = cursors_;
   put_file(in("hermes/state.db"), "ruined");
   settle(in("hermes/state.db"));
-  database("runs/7/state.db", "b", 1);
+  database("hermes/profiles/work/state.db", "b", 1);
+  database("runs/7/state.db", "c", 1);
   EXPECT_THAT(ids_of(read()), ElementsAre("b"));
-  EXPECT_THAT(troubles_, ElementsAre(HasSubstr("is no SQLite database")));
+  EXPECT_THAT(troubles_, ElementsAre(HasSubstr("is no SQLite database"),
+                                     HasSubstr("runs/7/state.db waits for the next run")))
+      << "what a run has may pass for what can't be read";
   const auto name = "database:" + in("hermes/state.db").string();
   EXPECT_EQ(cursors_.at(name), before.at(name)) << "what was read of it was read";
 }

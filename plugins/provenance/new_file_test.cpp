@@ -84,5 +84,31 @@ TEST_F(NewFileTest, ADiskThatTakesNoMoreIsTold) {
   EXPECT_EQ(WEXITSTATUS(status), 2);
 }
 
+// Past the page cache only whole blocks can be written: the kernel shortens the last one to what
+// the limit leaves, and what it then refuses is written as any other file is.
+TEST_F(NewFileTest, WhatCannotPassThePageCacheIsWrittenThroughIt) {
+  constexpr std::size_t kOdd = 100;
+  const auto all = text(5 * kMiB);
+  const auto child = ::fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit most{2 * kMiB + kOdd, 2 * kMiB + kOdd};
+    bool told = false;
+    if (::setrlimit(RLIMIT_FSIZE, &most) != 0) ::_exit(2);
+    try {
+      NewFile file(path());
+      file.append(all);
+      file.seal();
+    } catch (const timmy::Retryable&) {
+      told = true;
+    }
+    ::_exit(told ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(text_of(path()) == all.substr(0, 2 * kMiB + kOdd)) << fs::file_size(path());
+}
+
 }  // namespace
 }  // namespace provenance

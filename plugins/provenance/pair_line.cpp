@@ -24,6 +24,7 @@ std::string_view to_text(Role role) {
 }
 
 constexpr std::size_t kDigest = 64;
+constexpr std::size_t kRoomOfMetadata = 1 << 20;
 constexpr std::size_t kRoom = 64 << 10;  // so that what is forgotten is worth it
 
 // The bytes that are in a message at least.
@@ -224,10 +225,13 @@ std::string_view SessionLines::write(const Pair& pair, const PairFacts& facts, P
   count_redactions(0, head_, line.redactions);
   count_redactions(from, pair.end, line.redactions);
 
+  const auto most_metadata = 4 * most_pair_ + kRoomOfMetadata;
+  if (least_of_metadata(pair, facts) > most_metadata) return "long_pair";
   std::string metadata;
   append_metadata(metadata, pair, facts, head_ + pair.prompt - from, from - head_);
   append_redactions(metadata, line.redactions);
   append_chain(metadata, pair, facts, line.content);
+  if (metadata.size() > most_metadata) return "long_pair";
   line.id = pair_id(hash_, line.content, metadata);
 
   auto& text = line.text;
@@ -248,6 +252,15 @@ std::string_view SessionLines::write(const Pair& pair, const PairFacts& facts, P
   text += '}';
   written_ += text.size();
   return "";
+}
+
+// Without what JSON makes of it. Of rows that have words there are fewer than a pair has bytes:
+// this is of those without, and of names.
+std::size_t SessionLines::least_of_metadata(const Pair& pair, const PairFacts& facts) const {
+  std::size_t bytes = session_.id.size() + session_.provider.size() + session_.model.size() +
+                      session_.source.size() + path_.size();
+  for (const auto& kin : facts.lineage) bytes += kin.id.size();
+  return bytes + (pair.last_row + 1 - pair.first_row) * 2 * kDigest;
 }
 
 void SessionLines::append_tokens(std::string& out) const {

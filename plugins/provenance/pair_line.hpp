@@ -47,9 +47,10 @@ class SessionLines {
                Sha256& hash, const Filters& filters);
 
   // Of the session's pairs in their order, each once; some may be left out. Why there is no line,
-  // or "": "long_pair", prompt and response are longer than filters.most_pair; "long_session",
-  // those before it have more bytes than filters.most_session: each has its context, so that
-  // without an end a MiB of short turns would come to thousands.
+  // or "": "long_pair", prompt and response are longer than filters.most_pair, or what else is to
+  // be said of them is longer than four times that and a MiB; "long_session", those before it have
+  // more bytes than filters.most_session: each has its context, so that without an end a MiB of
+  // short turns would come to thousands.
   [[nodiscard]] std::string_view write(const Pair& pair, const PairFacts& facts, PairLine& line);
 
  private:
@@ -73,6 +74,7 @@ class SessionLines {
   void append_trajectory(std::string& out, const Pair& pair);
   void append_chain(std::string& out, const Pair& pair, const PairFacts& facts,
                     std::string_view content);
+  [[nodiscard]] std::size_t least_of_metadata(const Pair& pair, const PairFacts& facts) const;
   [[nodiscard]] std::size_t begin_of(std::size_t entry) const;
   [[nodiscard]] std::size_t size_of(std::size_t from, std::size_t to) const;
   [[nodiscard]] std::string_view slice(std::size_t from, std::size_t to) const;

@@ -8,6 +8,7 @@ namespace provenance {
 namespace {
 
 constexpr std::size_t kNotesCap = 20;
+constexpr std::size_t kLongestOwnText = 64u << 10;
 
 void note(std::vector<std::string>& notes, const std::string& place, const std::string& what) {
   if (notes.size() < kNotesCap)
@@ -46,6 +47,14 @@ std::string clean_text(Session& session, const std::string& place, const char* w
   else
     note_damage(session, place, std::string(what) + " has bytes that are no UTF-8");
   return cleaned(bytes);
+}
+
+std::string_view own_text(Session& session, std::string_view place, std::string_view what,
+                          std::string_view bytes) {
+  if (bytes.size() <= kLongestOwnText) return bytes;
+  note_damage(session, std::string(place).append(what),
+              "is cut: it has more than " + std::to_string(kLongestOwnText) + " bytes");
+  return bytes.substr(0, kLongestOwnText);
 }
 
 }  // namespace provenance

@@ -53,6 +53,11 @@ void remark(Session& session, const std::string& place, const std::string& what)
 [[nodiscard]] std::string clean_text(Session& session, const std::string& place, const char* what,
                                      std::string_view bytes);
 
+// A text of a session's own row, as its id or its model: of a longer one than 64 KiB the beginning,
+// which is noted as damage of `place` and `what`.
+[[nodiscard]] std::string_view own_text(Session& session, std::string_view place,
+                                        std::string_view what, std::string_view bytes);
+
 // Where the reading of a source stands: JSON of less than 10 KiB, to be kept and given back as it
 // is. null: nothing was read yet, and so is what isn't understood.
 using Cursor = nlohmann::json;
@@ -80,6 +85,13 @@ class Taker {
   [[nodiscard]] virtual bool has_enough() const = 0;
 };
 
+// Whose a store is.
+enum class Owner {
+  home,     // the operator's
+  run,      // of one run, whose agent writes it in its cage, and may write anything
+  unknown,  // a copy of anybody's
+};
+
 // A place where sessions are kept. For one thread. What throws, throws Unreadable, Interrupted, and
 // what `Taker`'s own methods do.
 class Source {
@@ -89,6 +101,7 @@ class Source {
   [[nodiscard]] virtual std::string name() const = 0;
   // Of databases what they say of a session counts before what files say.
   [[nodiscard]] virtual bool is_database() const { return false; }
+  [[nodiscard]] virtual Owner owner() const { return Owner::home; }
   // The folder that it belongs to, as a database and the files of the same sessions do. Empty: to
   // none that it knows of.
   [[nodiscard]] virtual std::string home() const { return {}; }

@@ -15,12 +15,26 @@ namespace {
 // Nobody takes any more. Leaves a source's read() and is seen nowhere else.
 struct Stopped {};
 
+// All that it holds in memory: whoever writes a store may write much into any of its texts.
+std::size_t bytes_of(const Message& message) {
+  std::size_t bytes = message.calls.capacity() * sizeof(ToolCall);
+  for (const auto* text : {&message.content, &message.call_id, &message.tool_name,
+                           &message.finish_reason, &message.anchor, &message.digest})
+    bytes += text->capacity();
+  for (const auto& call : message.calls)
+    bytes += call.id.capacity() + call.name.capacity() + call.arguments.capacity();
+  return bytes;
+}
+
 std::size_t bytes_of(const Session& session) {
-  std::size_t bytes = sizeof session;
-  for (const auto& message : session.messages) {
-    bytes += sizeof message + message.content.size();
-    for (const auto& call : message.calls) bytes += sizeof call + call.arguments.size();
-  }
+  std::size_t bytes = sizeof session + session.messages.capacity() * sizeof(Message);
+  for (const auto* text :
+       {&session.id, &session.store.path, &session.source, &session.user, &session.chat,
+        &session.provider, &session.model, &session.parent, &session.end_reason, &session.digest})
+    bytes += text->capacity();
+  for (const auto* notes : {&session.damaged, &session.remarks})
+    for (const auto& note : *notes) bytes += sizeof note + note.capacity();
+  for (const auto& message : session.messages) bytes += bytes_of(message);
   return bytes;
 }
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
-
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -30,6 +30,38 @@ Session session(const std::string& id, std::size_t bytes = 10) {
   return made;
 }
 
+// One text of a session that a store may have made large, each in turn.
+using Put = void (*)(Session&, std::string);
+constexpr Put kTexts[] = {
+    [](Session& all, std::string text) { all.id = std::move(text); },
+    [](Session& all, std::string text) { all.store.path = std::move(text); },
+    [](Session& all, std::string text) { all.source = std::move(text); },
+    [](Session& all, std::string text) { all.user = std::move(text); },
+    [](Session& all, std::string text) { all.chat = std::move(text); },
+    [](Session& all, std::string text) { all.provider = std::move(text); },
+    [](Session& all, std::string text) { all.model = std::move(text); },
+    [](Session& all, std::string text) { all.parent = std::move(text); },
+    [](Session& all, std::string text) { all.end_reason = std::move(text); },
+    [](Session& all, std::string text) { all.digest = std::move(text); },
+    [](Session& all, std::string text) { all.damaged.push_back(std::move(text)); },
+    [](Session& all, std::string text) { all.remarks.push_back(std::move(text)); },
+    [](Session& all, std::string text) { all.messages[0].content = std::move(text); },
+    [](Session& all, std::string text) { all.messages[0].call_id = std::move(text); },
+    [](Session& all, std::string text) { all.messages[0].tool_name = std::move(text); },
+    [](Session& all, std::string text) { all.messages[0].finish_reason = std::move(text); },
+    [](Session& all, std::string text) { all.messages[0].anchor = std::move(text); },
+    [](Session& all, std::string text) { all.messages[0].digest = std::move(text); },
+    [](Session& all, std::string text) {
+      all.messages[0].calls.push_back({text, "", ""});
+    },
+    [](Session& all, std::string text) {
+      all.messages[0].calls.push_back({"", text, ""});
+    },
+    [](Session& all, std::string text) {
+      all.messages[0].calls.push_back({"", "", text});
+    },
+};
+
 // Hands over what it is told to, and says how far it is.
 class Scripted final : public SessionSource {
  public:
@@ -38,7 +70,9 @@ class Scripted final : public SessionSource {
     seen = cursor;
     for (const auto& [id, bytes] : sessions) {
       ++begun;
-      take(session(id, bytes));
+      auto made = session(id, bytes);
+      if (put != nullptr) put(made, std::string(2 * kLarge, 'x'));
+      take(std::move(made));
     }
     if (fails) throw std::runtime_error("the disk is gone");
     return {Json{{"at", 7}}, {"a trouble"}};
@@ -46,6 +80,7 @@ class Scripted final : public SessionSource {
   std::optional<Session> find(const std::string& id) override { return session(id); }
 
   std::vector<std::pair<std::string, std::size_t>> sessions;
+  Put put = nullptr;
   bool fails = false;
   std::atomic<std::size_t> begun = 0;
   std::thread::id thread;
@@ -102,6 +137,21 @@ TEST_F(ReadingAheadTest, OfLargeOnesNoneIsBegunBeforeTheLastIsDoneWith) {
     EXPECT_LE(source_.begun, taken);
   });
   EXPECT_EQ(taken, 3u);
+}
+
+TEST_F(ReadingAheadTest, WhicheverTextIsLargeASessionIsLarge) {
+  source_.sessions = {{"a", 10}, {"b", 10}, {"c", 10}, {"d", 10}};
+  for (std::size_t text = 0; text < std::size(kTexts); ++text) {
+    source_.put = kTexts[text];
+    source_.begun = 0;
+    std::size_t taken = 0;
+    (void)ahead_.read({}, [&](Session&&) {
+      ++taken;
+      for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+      EXPECT_LE(source_.begun, taken) << "text " << text;
+    });
+    EXPECT_EQ(taken, 4u);
+  }
 }
 
 TEST_F(ReadingAheadTest, WhatTheReaderThrowsComesAfterWhatItReadBefore) {

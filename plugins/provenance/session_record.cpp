@@ -60,9 +60,13 @@ class Record final : public JsonVisitor {
         {"parent_session_id", &session_.parent},
         {"end_reason", &session_.end_reason}};
     for (const auto& [name, text] : texts)
-      if (key == name) *text = is_clean(value.text) ? std::move(value.text) : cleaned(value.text);
+      if (key == name) *text = own(key, value.text);
     if (key == "model_config") session_.descent = marked_descent(value.text);
     if (key == "session_start" || key == "started_at") take_time(key, session_.started, value);
+  }
+  std::string own(const std::string& key, std::string_view text) {
+    const auto place = place_ + "/" + key;
+    return clean_text(session_, place, "it", own_text(session_, place, "", text));
   }
   void take_time(const std::string& key, std::optional<Instant>& time, const JsonValue& value) {
     time = instant_in(value.text);

@@ -50,7 +50,7 @@ Json Settings::terms(const std::string& policy_sha256, const std::string& redact
              {"refusals", filters.refusals},
              {"loops", filters.loops}};
   // Another number where turns are judged by other rules: all of them are then judged again.
-  terms["sha256"] = Sha256().of("timmy-terms/3\n" + terms.dump());
+  terms["sha256"] = Sha256().of("timmy-terms/4\n" + terms.dump());
   return terms;
 }
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The tasks on a real home of Hermes: what they leave for the next run, and what they tell.
+#include <atomic>
+#include <timmy/failure.hpp>
+
 #include "fixture.hpp"
+#include "reading_ahead.hpp"
 #include "store_fixture.hpp"
+#include "stores.hpp"
 
 namespace provenance {
 namespace {
@@ -144,12 +149,54 @@ TEST_F(StoresTaskTest, ASessionInARunsOwnStoreIsThatRuns) {
   EXPECT_THAT(sources, testing::UnorderedElementsAre(testing::Pair("of a person", "cli"),
                                                      testing::Pair("of the run", "timmy:d1.2"),
                                                      testing::Pair("of another", "timmy:d1.3"),
-                                                     testing::Pair("of its helper", "tool")));
+                                                     testing::Pair("of its helper", "timmy:d1.4")));
   const auto explained = run("provenance_explain", {{"session", "child"}}).result;
   EXPECT_EQ(explained.at("lineage").at(1).at("source"), "timmy:d1.4");
 
   allow({rule("own", "internal", {{"source", {"cli", "tool"}}})});
   EXPECT_EQ(ingested().at("withdrawn"), 3) << "a run is taken back by its own name";
+}
+
+// In its cage the agent itself writes that store, and knows what the operator's own are called.
+TEST_F(StoresTaskTest, NothingThatARunsStoreSaysMakesItAPersons) {
+  allow({rule("own", "internal", {{"source", {"cli", "tool", "cron"}}}),
+         rule("alice", "public", {{"source", "telegram"}, {"user", "7"}}),
+         rule("all of alice", "public", {{"platform", "telegram"}, {"user", "7"}})});
+  session("hermes/state.db", "mine", "of a person");
+  session("hermes/profiles/p/state.db", "orphan", "of a helper",
+          {{"source", "tool"}, {"parent_session_id", "lost"}});
+  const std::string ids[] = {"cli", "tool", "cron", "telegram", "child", "reset", "lost", "mine"};
+  for (const auto& id : ids) {
+    StateDb db(home_ / "runs" / id / "state.db", 25);
+    db.session(id, {{"source", id == "child" || id == "reset" ? "tool"
+                               : id == "lost" || id == "mine" ? "cli"
+                                                              : id},
+                    {"user_id", id == "telegram" || id == "child" ? "7" : ""},
+                    {"chat_type", "dm"},
+                    {"parent_session_id", id == "child" || id == "reset" ? json("mine") : json()},
+                    {"model_config", id == "reset" ? json(R"({"_reset_from":"mine"})") : json()}});
+    for (int i = 0; i < 3; ++i) {
+      db.message(id, "user", "What of " + id + "?");
+      db.message(id, "assistant", "forged by " + id, {{"finish_reason", "stop"}});
+    }
+    db.close();
+  }
+  for (int runs_of_task = 0; runs_of_task < 2; ++runs_of_task) {
+    const auto result = ingested();
+    EXPECT_THAT(answers(), ElementsAre("of a person"));
+    EXPECT_THAT(result.at("troubles"), testing::Contains(HasSubstr("has a session mine")));
+    world_.state.clear();
+  }
+  // Nor does who allows runs allow what only says to be of one.
+  write_policy(Json{{"version", 1},
+                    {"own_sources", {"cli", "tool", "timmy"}},
+                    {"rules", {rule("all", "internal", {{"source", {"cli", "tool", "timmy"}}})}}}
+                   .dump());
+  ingested();
+  EXPECT_THAT(everything(), Not(HasSubstr("of a helper"))) << "what it came from is not the run's";
+  EXPECT_THAT(everything(), Not(HasSubstr("forged by child"))) << "nor is the operator's its own";
+  EXPECT_THAT(everything(), HasSubstr("forged by reset"));
+  expect_valid();
 }
 
 TEST_F(StoresTaskTest, WhatCannotBeReadIsToldByTheRunAndTheReport) {
@@ -189,11 +236,41 @@ TEST_F(StoresTaskTest, ARunThatIsCancelledLeavesEverythingAsItWas) {
   EXPECT_EQ(ingested().at("emitted"), 1);
 }
 
+TEST_F(StoresTaskTest, ARunThatIsCancelledInItsMiddleLeavesEverythingAsItWas) {
+  std::string lines;
+  for (const std::string id : {"a", "b", "c"}) {
+    session("hermes/profiles/" + id + "/state.db", id, id + std::string(5000, 'x'));
+    put_file(home_ / "hermes/sessions" / (id + id + ".jsonl"), "");
+    lines += R"({"id":")" + id + id + R"(","messages":[]})" + "\n";
+  }
+  put_file(home_ / "exports/all.jsonl", lines);
+  const auto config = settings();
+  int cancelled = 0;
+  for (int most = 0; answers().empty(); most += 1 + most / 8) {
+    std::atomic<int> asked = 0;
+    const auto stores = open_stores(config_, [&] { return ++asked > most; });
+    // The next session waits until the last one is done with.
+    ReadingAhead source(*stores, 1);
+    IngestOrder order;
+    order.now = "2026-11-29T12:00:00Z";
+    try {
+      (void)provenance::ingest(config, source, std::move(order));
+      EXPECT_THAT(pairs(), SizeIs(3)) << "all or nothing";
+    } catch (const timmy::Cancelled&) {
+      ++cancelled;
+      ASSERT_THAT(pairs(), IsEmpty());
+    }
+  }
+  EXPECT_GT(cancelled, 10);
+  expect_valid();
+}
+
 TEST_F(StoresTaskTest, ASourceThatIsTakenBackLeavesNothing) {
   allow({rule("own", "internal", {{"source", "cli"}}),
          rule("alice", "public", {{"source", "telegram"}, {"user", "7"}, {"session", "b"}})});
   session("hermes/state.db", "a", "of cli");
-  session("runs/1/state.db", "b", "of alice", {{"source", "telegram"}, {"user_id", "7"}});
+  session("hermes/profiles/p/state.db", "b", "of alice",
+          {{"source", "telegram"}, {"user_id", "7"}});
   ingested();
   EXPECT_THAT(answers(), ElementsAre("of alice", "of cli"));
   allow({rule("own", "internal", {{"source", "cli"}})});

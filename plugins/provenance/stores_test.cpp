@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/resource.h>
+#include "database_reader.hpp"
 #include "export_reader.hpp"
 #include "folder_reader.hpp"
 #include "hermes_home.hpp"
@@ -57,9 +58,25 @@ TEST_F(StoresFound, MayBeNamedByALinkButHaveNoneFollowed) {
   fs::create_directory_symlink(in("elsewhere"), in("runs/7"));
   fs::create_directories(in("runs/8"));
   fs::create_symlink(in("elsewhere/state.db"), in("runs/8/state.db"));
+  fs::create_directories(in("real/profiles"));
+  fs::create_directory_symlink(in("elsewhere"), in("real/profiles/work"));
   const auto stores = find_stores({.homes = {in("link")}, .runs = {in("runs")}});
   EXPECT_THAT(stores.folders, IsEmpty());
-  EXPECT_THAT(stores.databases, ElementsAre(in("real/state.db"), in("runs/7/state.db")));
+  EXPECT_THAT(stores.databases, ElementsAre(in("real/state.db")));
+}
+
+// What was a folder when it was found may be a link by the time it is opened.
+TEST_F(StoresFound, AreNotReadThroughALinkAnywhereInTheirPaths) {
+  put_file(in("elsewhere/sessions/a.jsonl"), "{\"role\":\"user\",\"content\":\"x\"}\n");
+  { StateDb(in("elsewhere/state.db")).session("b"); }
+  fs::create_directories(in("profiles"));
+  fs::create_directory_symlink(in("elsewhere"), in("profiles/work"));
+  EXPECT_TRUE(OpenFile::folder(in("elsewhere/sessions")));
+  EXPECT_FALSE(OpenFile::folder(in("profiles/work/sessions")));
+  FolderReader folder(in("profiles/work/sessions"), Caps());
+  EXPECT_THROW((void)read_from(folder), Unreadable);
+  DatabaseReader database(in("profiles/work/state.db"), Caps());
+  EXPECT_THROW((void)read_from(database), Unreadable);
 }
 
 TEST_F(StoresFound, WithNamesThatAreNoUtf8ArePassedOverAndTold) {
@@ -214,6 +231,60 @@ TEST_F(Files, WhatCantBeOpenedIsToldAndComesWithTheNextRun) {
   EXPECT_THAT(ids_of(read_from(reader, first.cursor).sessions), ElementsAre("a"));
 }
 
+// Of each text that is the session's own, as much as a database gives of one.
+TEST_F(Files, OwnTextsAreCutAndTheSessionIsDamaged) {
+  constexpr std::size_t kMost = 64u << 10;
+  const std::string longest(kMost, 'm');
+  const auto message = R"("messages":[{"role":"user","content":"x"}]})";
+  const auto said = [](const std::string& place) {
+    return place + ": is cut: it has more than 65536 bytes";
+  };
+  const std::pair<const char*, std::string Session::*> texts[] = {
+      {"source", &Session::source},        {"platform", &Session::source},
+      {"user_id", &Session::user},         {"chat_type", &Session::chat},
+      {"model", &Session::model},          {"billing_provider", &Session::provider},
+      {"base_url", &Session::provider},    {"parent_session_id", &Session::parent},
+      {"end_reason", &Session::end_reason}};
+  for (const auto& [key, text] : texts) {
+    const std::string head = "{\"id\":\"a\",\"" + std::string(key) + "\":\"" + longest;
+    const auto whole = snapshot(head + "\"," + message);
+    EXPECT_EQ(whole.*text, longest) << key;
+    EXPECT_THAT(whole.damaged, IsEmpty()) << key;
+    const auto cut = snapshot(head + "m\"," + message);
+    EXPECT_EQ(cut.*text, longest) << key;
+    EXPECT_THAT(cut.damaged, ElementsAre(said("/" + std::string(key)))) << key;
+
+    put_file(in("all.jsonl"), head + "m\"," + message + "\n");
+    ExportReader reader(in("all.jsonl"), Caps());
+    const auto exported = read_from(reader).sessions;
+    ASSERT_THAT(exported, SizeIs(1)) << key;
+    EXPECT_EQ(exported[0].*text, longest) << key;
+    EXPECT_THAT(exported[0].damaged, ElementsAre(said("line:1/" + std::string(key)))) << key;
+  }
+  for (const std::string key : {"model", "platform"}) {
+    put_file(in("t.jsonl"), R"({"role":"session_meta",")" + key + "\":\"" + longest + "m\"}\n" +
+                                R"({"role":"user","content":"x"})" + "\n");
+    FolderReader reader(folder_.path(), Caps());
+    const auto session = reader.find("t", kNow, 0).value().session;
+    EXPECT_EQ(key == "model" ? session.model : session.source, longest);
+    EXPECT_THAT(session.damaged, ElementsAre(said("line:1/" + key)));
+  }
+}
+
+// What a snapshot says of itself counts beside a transcript's messages, and so does its damage.
+TEST_F(Files, WhatWasCutIsToldThoughTheMessagesAreAnothers) {
+  put_file(in("session_a.json"), R"({"model":")" + std::string(70'000, 'm') +
+                                     R"(","messages":[{"role":"user","content":"x"}]})");
+  put_file(in("a.jsonl"), R"({"role":"user","content":"x"})"
+                          "\n"
+                          R"({"role":"user","content":"y"})"
+                          "\n");
+  FolderReader reader(folder_.path(), Caps());
+  const auto session = reader.find("a", kNow, 0).value().session;
+  EXPECT_THAT(contents_of(session), ElementsAre("x", "y"));
+  EXPECT_THAT(session.damaged, ElementsAre(HasSubstr("/model: is cut")));
+}
+
 TEST_F(Files, ASnapshotThatIsTornHasNoMessages) {
   const auto session = snapshot(std::string(kSnapshot).substr(0, 700));
   EXPECT_EQ(session.id, "a");
@@ -286,6 +357,25 @@ TEST_F(Files, AnExportHasASessionALine) {
               ElementsAre(HasSubstr("line 2 is left out"), HasSubstr("line 3 is left out")));
   EXPECT_EQ(reader.find("b", kNow, 0).value().session.digest, all[1].digest);
   EXPECT_FALSE(reader.find("x", kNow, 0));
+}
+
+TEST_F(Files, TheirListingEndsWhenItIsToldTo) {
+  const auto line = [](const std::string& id) {
+    return R"({"id":")" + id + R"(","messages":[]})" + "\n";
+  };
+  put_file(in("all.jsonl"), line("a") + line("b") + line("c"));
+  int asked = 0;
+  const auto told_at_the_second = [&] { return ++asked == 2; };
+  std::vector<std::string> ids;
+  const auto each = [&](std::string_view id) { ids.emplace_back(id); };
+  ExportReader reader(in("all.jsonl"), Caps(), told_at_the_second);
+  EXPECT_THROW(reader.list(each), Interrupted);
+  EXPECT_THAT(ids, ElementsAre("a"));
+
+  for (const std::string name : {"x", "y", "z"}) put_file(in(name + ".jsonl"), "");
+  asked = 0;
+  FolderReader folder(folder_.path(), Caps(), told_at_the_second);
+  EXPECT_THROW(folder.list(each), Interrupted);
 }
 
 TEST_F(Files, LinesAreFoundHoweverTheyLieInWhatIsRead) {

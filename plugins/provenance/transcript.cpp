@@ -22,6 +22,10 @@ std::string_view trimmed(std::string_view line) {
   return line.substr(first, line.find_last_not_of(kSpace) - first + 1);
 }
 
+std::string own(Session& session, const std::string& place, std::string_view text) {
+  return clean_text(session, place, "it", own_text(session, place, "", text));
+}
+
 bool may_have_more(const OpenFile& file, std::size_t beyond) {
   if (beyond == 0) return true;
   const auto identity = file.identity();
@@ -56,8 +60,8 @@ std::optional<Reading> read_transcript(const OpenFile& file, const std::string& 
       continue;
     }
     if (line.members.role() == "session_meta") {
-      session.model = line.members.model();
-      session.source = line.members.platform();
+      session.model = own(session, anchor + "/model", line.members.model());
+      session.source = own(session, anchor + "/platform", line.members.platform());
       meta = text;
       continue;
     }

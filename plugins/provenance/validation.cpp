@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <timmy/failure.hpp>
@@ -278,6 +279,17 @@ std::string policy_offence(const Index& index, const Judge& judge) {
   return "";
 }
 
+// Only reads it: what a run that was ended left there is the next run's to find.
+std::unique_ptr<const Index> index_of(const Manifest& manifest, const Settings& settings) {
+  const auto path = settings.folder / "manifest.json";
+  auto index = Index::as_of(settings.folder / "index.db", manifest.generation);
+  if (!index && manifest.generation > 0)
+    refuse(path, 1, "the index knows less than the manifest; run provenance_ingest");
+  if (index && index->is_ahead())
+    refuse(path, 1, "a run was ended midway, and what it saw is not here; run provenance_ingest");
+  return index;
+}
+
 void check_policy(const Index& index, const Settings& settings) {
   const auto policy = ConsentPolicy::load(settings.policy);
   if (policy.problem()) refuse(settings.policy, 1, *policy.problem());
@@ -319,22 +331,20 @@ Json validate_output(const Settings& settings, const ByteProgress& progress) {
   const Output output(settings, [](std::string_view) {});
   const Manifest& manifest = output.manifest();
   const auto manifest_path = settings.folder / "manifest.json";
-  Index index(settings.folder / "index.db");
-  if (index.roll_back(manifest.generation) == Index::Known::less)
-    refuse(manifest_path, 1, "the index knows less than the manifest; run provenance_ingest");
+  const auto index = index_of(manifest, settings);  // none: nothing came out yet
   std::int64_t done = 0;
   for (const auto& file : manifest.files) {
     const auto path = output.path_of(file);
     const auto sums = check_lines(
-        path, settings, [&](std::string_view line) { return index_offence(index, file, line); },
+        path, settings, [&](std::string_view line) { return index_offence(*index, file, line); },
         [&](std::int64_t bytes) { progress(done + bytes); });
     done += sums.bytes;
     if (sums.pairs != file.pairs || sums.sha256 != file.sha256)
       refuse(path, sums.pairs, "the file is not the one that the manifest lists");
   }
-  if (index.totals().pairs != manifest.pairs())
+  if (index && index->totals().pairs != manifest.pairs())
     refuse(manifest_path, 1, "the index has other pairs than the files");
-  if (manifest.pairs() > 0) check_policy(index, settings);
+  if (manifest.pairs() > 0) check_policy(*index, settings);
   return {{"pairs", manifest.pairs()},
           {"files", manifest.files.size()},
           {"bytes", manifest.bytes()},
