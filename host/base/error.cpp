@@ -63,6 +63,7 @@ std::string_view name(Code code) noexcept {
     case Code::io: return "io";
     case Code::unsupported: return "unsupported";
     case Code::internal: return "internal";
+    case Code::busy: return "busy";
   }
   return "internal";
 }
@@ -78,6 +79,7 @@ int exit_status(Code code) noexcept {
     case Code::denied: return EX_NOPERM;
     case Code::already_running:
     case Code::rate_limited:
+    case Code::busy:
     case Code::timed_out: return EX_TEMPFAIL;
     case Code::unavailable:
     case Code::unsupported: return EX_UNAVAILABLE;
@@ -96,7 +98,8 @@ Error::Error(Code code, std::string message, std::string next_step)
 }
 
 bool Error::transient() const noexcept {
-  return code_ == Code::unavailable || code_ == Code::rate_limited || code_ == Code::timed_out;
+  return code_ == Code::unavailable || code_ == Code::rate_limited || code_ == Code::timed_out ||
+         code_ == Code::busy;
 }
 
 Error system_error(std::string_view doing, std::string next_step) {

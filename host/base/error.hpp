@@ -31,6 +31,7 @@ enum class Code {
   io,               // the operating system failed a read, a write or a start
   unsupported,      // this kernel, server or version lacks it
   internal,         // a bug of the host
+  busy,             // others have it now, and give it back soon
 };
 
 // The name as printed and serialised, e.g. "not_granted". Static storage.

@@ -18,7 +18,8 @@ int status_of(Code code) {
     case Code::already_running:
     case Code::cancelled: return 409;
     case Code::too_large: return 413;
-    case Code::rate_limited: return 429;
+    case Code::rate_limited:
+    case Code::busy: return 429;
     case Code::unavailable:
     case Code::timed_out: return 503;
     case Code::unsupported: return 501;

@@ -278,11 +278,11 @@ void CagedRuns::Impl::answered(Attempt& at) {
 
 // It may commit what it has and end by itself, or ask for less. But what it prints is no sign of
 // life any more: one that asks again and again must not go on for ever. What the ledger can't grant
-// anybody, or not before the next run, is no such fault of the run's.
+// anybody, or not before the next run, or while others hold it, is no such fault of the run's.
 void CagedRuns::Impl::refused(const Shared& made, const Error& why, bool others) {
   auto& refused = made->refused;
   const bool for_day = why.code() == Code::rate_limited;
-  const bool for_now = why.code() == Code::unavailable;
+  const bool for_now = why.code() == Code::unavailable || why.code() == Code::busy;
   refused.why = why.message();
   refused.final = !for_day && !for_now;
   refused.renews.reset();

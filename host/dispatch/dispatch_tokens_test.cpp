@@ -102,8 +102,19 @@ TEST_F(DispatchTokens, WhatOneCallHoldsEndsNoRunThatAsksForMoreMeanwhile) {
                 kFix);
   start_host_with("limits: { tokens: 1000, attempts: 1, wall: 2m, stall: 2s }\n");
   const auto item = ended_item();
-  EXPECT_THAT(output("d1.1"), HasSubstr("insufficient_quota"));
+  EXPECT_THAT(output("d1.1"), HasSubstr("are held by calls under way"));
   EXPECT_EQ(item.at.state, ItemState::done) << item.reason << output("d1.1");
+}
+
+TEST_F(DispatchTokens, OneThatEndsForWhatIsOnlyHeldIsNoAttemptAndTriesAgainSoon) {
+  upstream_.set_script([](const Request&, const Peer&) {});
+  bash_agent_is("ask 880 > /dev/null &\nsleep 1\nask 600\nexit 3\n");
+  start_host_with("limits: { tokens: 1000, attempts: 1, wall: 2m, stall: 30s }\n");
+  const auto item = item_that_waits_after(1);
+  EXPECT_THAT(item.reason, HasSubstr("are held by calls under way"));
+  EXPECT_EQ(item.attempts, 0);
+  EXPECT_EQ(item.rate_limits, 1) << "one of its pauses, so not for ever";
+  EXPECT_LT(item.due, next_day_);
 }
 
 TEST_F(DispatchTokens, RowsSayWhenTheRunCouldPassTheMeter) {

@@ -241,13 +241,12 @@ bool Dispatcher::Impl::has_place(const Lane& lane) const {
          }) < lane.concurrency;
 }
 
-std::string Dispatcher::Impl::caps_of(const Live& live) const {
-  return caps_in_force(world_.budget_generation ? world_.budget_generation() : 0,
-                       rules_->lanes().find(live.item.lane));
+std::string Dispatcher::Impl::caps_of(const Lane* lane) const {
+  return caps_in_force(world_.budget_generation ? world_.budget_generation() : 0, lane);
 }
 
 bool Dispatcher::Impl::caps_changed(const Live& live) const {
-  return !live.waits_under.empty() && live.waits_under != caps_of(live);
+  return !live.waits_under.empty() && live.waits_under != caps_of(rules_->lanes().find(live.item.lane));
 }
 
 std::optional<std::string> Dispatcher::Impl::held(const Lane& lane) const {

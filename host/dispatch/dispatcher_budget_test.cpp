@@ -326,6 +326,43 @@ TEST_F(DispatcherBudget, ALaneThatMayUseMoreADayBringsForwardWhatWaitsInIt) {
   EXPECT_EQ(only_item().at.state, ItemState::done);
 }
 
+TEST_F(DispatcherBudget, ALaneThatIsReadWhileTheCloneIsMadeDidNotRefuseTheRun) {
+  const auto lanes = [](int tokens) {
+    return R"({"lanes": {"code": {"agent": {"kind": "hermes"}, "budget": {"tokens_per_day": )" +
+           std::to_string(tokens) + "}}}}";
+  };
+  set_rules({{"fixer", ""}}, lanes(1'000));
+  add_issue();
+  first_is_refused(RunEnd::exited, 100);
+  workspaces_.takes = [] { return minutes(1); };
+  start();
+  set_rules({{"fixer", ""}}, lanes(2'000));
+  tick(minutes(10));
+  ASSERT_EQ(runs_.orders.size(), 2U) << only_item().reason;
+  EXPECT_EQ(runs_.orders.front().work.lane->budget.tokens_per_day, 1'000);
+  EXPECT_EQ(runs_.orders.back().work.lane->budget.tokens_per_day, 2'000);
+  EXPECT_EQ(only_item().at.state, ItemState::done);
+}
+
+// What caps it was under, the host that began it has taken along.
+TEST_F(DispatcherBudget, ARefusalOfAnotherHostsRunIsAskedAgainAtOnceAndThenKnown) {
+  add_issue();
+  runs_.untold = 1;
+  each_is_refused(RunEnd::crashed, hours(6));
+  start();
+  ASSERT_TRUE(only_item().run_open) << "it has ended, and this host was not told";
+  restart();
+  tick(minutes(2));
+  ASSERT_EQ(runs_.orders.size(), 2U) << "it does not wait for caps that nobody knows";
+  EXPECT_EQ(only_item().at, kWaitsForItsRun);
+  EXPECT_EQ(only_item().attempts, 0);
+  EXPECT_EQ(only_item().rate_limits, 2);
+  tick(hours(5));
+  EXPECT_EQ(runs_.orders.size(), 2U) << "the second one's are known, and the same";
+  tick(hours(2));
+  EXPECT_EQ(runs_.orders.size(), 3U);
+}
+
 TEST_F(DispatcherBudget, WhatWaitsForItsServerIsNotBroughtForward) {
   add_issue();
   runs_.agent = [](const AttemptOrder&, FakeWorkspaces::Clone&) {

@@ -152,8 +152,8 @@ class Dispatcher::Impl : public std::enable_shared_from_this<Impl> {
   // One whose playbook or lane is gone: its run's end is waited for, and no commits are taken in.
   void stop_unjudged(Live& live, const std::string& why);
   [[nodiscard]] bool has_place(const Lane& lane) const;
-  // As caps_in_force() for a run of the item.
-  [[nodiscard]] std::string caps_of(const Live& live) const;
+  // As caps_in_force(), by the budget as it is now.
+  [[nodiscard]] std::string caps_of(const Lane* lane) const;
   // Whether it has to be tried anew, since the caps that it waits for are others by now.
   [[nodiscard]] bool caps_changed(const Live& live) const;
   // Why a run that the lane is for may not start now.

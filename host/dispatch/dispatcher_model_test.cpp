@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Random histories of a dispatcher: it ticks, dies at any moment and comes back, agents do what
-// they like, and people close, label, assign, merge, push and open pull requests meanwhile.
-// Whatever happens, an issue has one claim and one pull request at most, nothing is begun or opened
-// where a person works on it, no item is lost, and in the end each is in a state that says why.
+// they like, caps refuse them and begin anew or become others, and people close, label, assign,
+// merge, push and open pull requests meanwhile. Whatever happens, an issue has one claim and one
+// pull request at most, nothing is begun or opened where a person works on it, no item is lost,
+// none asks a cap again before that begins anew or is another one, and in the end each is in a
+// state that says why.
 #include <gmock/gmock.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
 #include <random>
 
+#include "dispatch/cap_wait.hpp"
 #include "dispatch/dispatcher_fixture.hpp"
 
 namespace host::dispatch {
@@ -21,12 +24,18 @@ using std::chrono::seconds;
 
 // More than all lanes have places, and few enough that much happens to each.
 constexpr int kIssues = 10;
-constexpr const char* kFourLanes = R"({"lanes": {
-  "code": {"agent": {"kind": "hermes"}, "concurrency": 2, "labels": ["lane/code"]},
-  "deep": {"agent": {"kind": "hermes"}, "concurrency": 1},
-  "fast": {"agent": {"kind": "hermes"}, "concurrency": 3},
-  "read": {"agent": {"kind": "hermes"}, "concurrency": 2}
-}})";
+// With so many tokens a day, each.
+std::string four_lanes(int tokens_per_day) {
+  const std::vector<std::pair<std::string, int>> places{
+      {"code", 2}, {"deep", 1}, {"fast", 3}, {"read", 2}};
+  Json lanes;
+  for (const auto& [lane, count] : places)
+    lanes[lane] = {{"agent", {{"kind", "hermes"}}},
+                   {"concurrency", count},
+                   {"budget", {{"tokens_per_day", tokens_per_day}}}};
+  lanes["code"]["labels"] = Json::array({"lane/code"});
+  return to_text(Json{{"lanes", lanes}});
+}
 
 // A playbook with a lane of its own; all of them want the same issues.
 std::string racing(int priority) {
@@ -57,6 +66,7 @@ class World : public DispatcherTest {
       const auto& item = runs_.orders.back().work.item;
       expect_nobody_on(item.number, item.source == kByOperator, loop_.clock().wall(),
                        "a run of " + item.subject() + " started");
+      expect_caps_allow(runs_.orders.back());
       return some_time();
     };
     runs_.agent = [this](const AttemptOrder& order, FakeWorkspaces::Clone& clone) {
@@ -68,7 +78,7 @@ class World : public DispatcherTest {
 
   // One thing happens.
   void step() {
-    switch (pick(20)) {
+    switch (pick(23)) {
       case 0:
       case 1: return restart_and_check();
       case 2: return close(any());
@@ -91,6 +101,9 @@ class World : public DispatcherTest {
         if (dispatcher_) dispatcher_->forge_is_back();
         break;
       case 13: return hand_over();
+      case 19: return change_budget();
+      case 20: return change_lanes();
+      case 21: return toggle_refusal();
       default: break;
     }
     tick(seconds(pick(120)));
@@ -120,6 +133,7 @@ class World : public DispatcherTest {
     for (const auto& [number, count] : made)
       RC_ASSERT(count == 1 || (ordered_.contains(number) && open[number] <= 1));
     check_persons();
+    for (const auto& item : all) check_cap_wait(item);
     std::map<std::string, int> busy;
     for (const auto& name : runs_.at_work()) {
       const auto id = item_of_run(name).value();
@@ -135,6 +149,9 @@ class World : public DispatcherTest {
     forge_.set_available(true);
     verifier_.passes = [](const VerifyOrder&) { return true; };
     runs_.agent = FakeRuns::fixes;
+    runs_.refuse.reset();
+    // None goes on waiting for what its cap was before.
+    ++budget_generation_, ++epoch_;
     // Nothing happens at the forge any more, so little is missed between two looks.
     settings_.poll = minutes(15);
     restart_and_check();
@@ -175,7 +192,8 @@ class World : public DispatcherTest {
            true,
            {}});
     }
-    return std::make_shared<DispatchRules>(std::move(entries), parse_lanes(kFourLanes, "lanes"));
+    return std::make_shared<DispatchRules>(std::move(entries),
+                                           parse_lanes(four_lanes(day_), "lanes"));
   }
   int pick(int count) { return static_cast<int>(random_() % static_cast<unsigned>(count)); }
   bool chance(int of) { return pick(of) == 0; }
@@ -210,12 +228,74 @@ class World : public DispatcherTest {
       case 4: clone.dirty = true; break;
       case 5: workspaces_.problems = {"symbolic link out of the tree"}; break;
       case 6: facts.tokens = 6'000; break;
+      case 7: return refused(order);
       default: break;
     }
     return facts;
   }
 
+  // What caps a run began under.
+  struct Caps {
+    int epoch = 0;
+    std::string day;  // of its lane, as it ends what cap_wait.hpp notes
+  };
+  struct Refusal {
+    int epoch = 0;  // of its run's beginning
+    WallTime renews{};
+  };
+  RunFacts refused(const AttemptOrder& order) {
+    const RunEnd ends[] = {RunEnd::crashed, RunEnd::rate_limited, RunEnd::stalled, RunEnd::budget};
+    RunFacts facts;
+    facts.how = ends[pick(4)];
+    facts.reason = "ended";
+    facts.refused = "the cap of 1000 tokens each day has 3 left";
+    facts.renews = loop_.clock().wall() + hours(1 + pick(200));
+    facts.tokens = 10;
+    refusals_[order.work.item.id] = {began_[order.run].epoch, *facts.renews};
+    return facts;
+  }
+  void expect_caps_allow(const AttemptOrder& order) {
+    const auto day = order.work.lane->budget.tokens_per_day;
+    // One that goes by a lane as it was before may ask again by the new one.
+    began_[order.run] = {day == day_ ? epoch_ : -1,
+                         "tokens_per_day " + (day ? std::to_string(*day) : "-")};
+    const auto found = refusals_.find(order.work.item.id);
+    if (found == refusals_.end()) return;
+    const auto refusal = found->second;
+    refusals_.erase(found);
+    if (refusal.epoch != epoch_ || ordered_.contains(order.work.item.number)) return;
+    if (loop_.clock().wall() < refusal.renews)
+      wrong_.push_back("a run of " + order.work.item.subject() +
+                       " asks a cap again that has refused the one before");
+  }
+  // It waits for what its run went by, whatever has become of that since.
+  void check_cap_wait(const Item& item) {
+    const auto noted = store_.run_now([&](Unit& unit) { return noted_cap_wait(unit, item); });
+    const auto began = began_.find(item.run);
+    if (noted.empty() || noted == "not known" || began == began_.end()) return;
+    RC_ASSERT(noted.ends_with(began->second.day));
+  }
+  void change_budget() {
+    ++budget_generation_, ++epoch_;
+    dispatcher_->budget_changed();
+    tick(seconds(pick(40)));
+  }
+  void change_lanes() {
+    day_ = 1000 * (1 + pick(5)), ++epoch_;
+    rules_ = lanes_rules();
+    dispatcher_->set_rules(rules_);
+    tick(seconds(pick(40)));
+  }
+  void toggle_refusal() {
+    if (std::exchange(runs_.refuse, std::nullopt)) return change_budget();
+    runs_.refuse = Error(Code::rate_limited, "the lane has used its tokens of the day");
+    runs_.renews = loop_.clock().wall() + hours(1 + pick(200));
+    tick(seconds(pick(40)));
+  }
+
   void restart_and_check() {
+    // The next host does not know what caps the runs of this one went by.
+    ++epoch_;
     // At any moment: between what was asked and what is answered, too. What is on its way to the
     // forge by then gets there.
     tick(seconds(pick(3)));
@@ -374,6 +454,7 @@ class World : public DispatcherTest {
     tick(seconds(pick(40)));
   }
   void hand_over() {
+    ++epoch_;
     dispatcher_->hand_over({"code", "fast", "its agent is dead"}, [](const auto&) {});
     tick(seconds(pick(40)));
   }
@@ -385,6 +466,10 @@ class World : public DispatcherTest {
   std::vector<std::string> wrong_;  // found where nothing may be thrown
   std::size_t known_ = 0;
   std::vector<Item> items_;
+  int day_ = 1000;                     // tokens, of each lane
+  int epoch_ = 0;                      // grows with all after which a cap may be asked again
+  std::map<std::string, Caps> began_;  // by run
+  std::map<ItemId, Refusal> refusals_;
 };
 
 RC_GTEST_PROP(DispatcherModel, NoHistoryMakesTwoPullRequestsOrLosesAnItem, ()) {

@@ -60,7 +60,8 @@ void Dispatcher::Impl::start_run(Live& live, std::vector<Comment> comments) {
   // Its name is on the disk before anything of it exists.
   live.item.run = run_name(live.item.id, ++live.item.runs);
   live.item.run_open = true;
-  live.caps = caps_of(live);
+  // Of the lane that its order carries: there may be another one of that name by now.
+  live.caps = caps_of(live.lane.get());
   keep(live, [this, comments = std::move(comments)](Live& at) {
     TIMMY_FAILPOINT("dispatch.run_named");
     // Nothing was started, so nothing has to be taken in.

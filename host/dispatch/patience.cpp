@@ -5,6 +5,7 @@ namespace host::dispatch {
 
 void Patience::refused(bool counts, bool others) {
   counts_ = counts;
+  if (!counts) return rest();
   with_model(others);
 }
 

@@ -72,6 +72,18 @@ TEST_F(PatienceTest, WhatIsNotForTheRunToMendDoesNotCount) {
   EXPECT_EQ(lost_, 0);
 }
 
+TEST_F(PatienceTest, RestsFromARefusalThatDoesNotCountUntilOneThatDoes) {
+  patience_.refused(true, false);
+  loop_.advance(minutes(4));
+  patience_.refused(false, false);
+  loop_.advance(minutes(60));
+  EXPECT_EQ(lost_, 0);
+  patience_.refused(true, false);
+  EXPECT_EQ(lost_, 0);
+  loop_.advance(minutes(1));
+  EXPECT_EQ(lost_, 1) << "what was lost before does not come back without an answer";
+}
+
 TEST_F(PatienceTest, EndsWithItsRun) {
   patience_.refused(true, false);
   patience_.end();

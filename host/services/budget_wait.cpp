@@ -67,6 +67,7 @@ BudgetMoment moment_of(const Ledger& ledger) {
 
 void note_refusal(RunContext& run, const BudgetMoment& asked, const Error& error) {
   if (error.code() == Code::rate_limited) run.refused = asked;
+  if (error.code() == Code::busy) run.tokens_held = true;
 }
 
 std::function<void(Unit&)> BudgetWaits::noting(RunId run, std::int64_t generation, Duration wait) {

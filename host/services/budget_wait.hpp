@@ -27,8 +27,8 @@ class Unit;
 // refuse it.
 [[nodiscard]] BudgetMoment moment_of(const Ledger& ledger);
 
-// Notes in the run that its budget refused what it asked for at this moment, where waiting helps.
-// `error` is the ledger's own.
+// Notes in the run that its budget refused what it asked for at this moment, where waiting helps:
+// until it begins anew, or until others have ended. `error` is the ledger's own.
 void note_refusal(RunContext& run, const BudgetMoment& asked, const Error& error);
 
 // Loop thread; what it is given outlives it.

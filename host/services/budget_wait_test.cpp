@@ -23,9 +23,17 @@ class BudgetWaitTest : public ServiceBench {
     cap(100);
     take(60);
   }
-  // By a run that goes on.
+  // By a run that goes on, for good.
   void take(std::int64_t tokens) {
-    ASSERT_TRUE(call(*open(nullptr), "tokens/1.reserve", {{"tokens", tokens}}).ok());
+    const auto run = open(nullptr);
+    const auto reserved = call(*run, "tokens/1.reserve", {{"tokens", tokens}});
+    ASSERT_TRUE(reserved.ok());
+    ASSERT_TRUE(call(*run, "tokens/1.settle",
+                     {{"reservation", reserved.value()["reservation"]},
+                      {"provider", "acme"},
+                      {"model", "small"},
+                      {"input_tokens", tokens}})
+                    .ok());
   }
   static Budget capped(std::int64_t tokens) {
     Budget budget;

@@ -187,7 +187,15 @@ TEST_F(ModelServiceTest, SendsNothingThatTheBudgetDoesNotHold) {
 TEST_F(ModelServiceTest, NotesUntilWhenTheRunMayWait) {
   cap(500, WhenReached::queue_until_reset);
   const auto run = begin();
-  ASSERT_TRUE(call(*run, "tokens/1.reserve", {{"tokens", 495}}).ok());
+  const auto reserved = call(*run, "tokens/1.reserve", {{"tokens", 495}}).value()["reservation"];
+  EXPECT_EQ(chat(*run).error().code(), Code::busy);
+  EXPECT_FALSE(run->refused) << "it is only reserved, and the cap is not reached";
+  ASSERT_TRUE(call(*run, "tokens/1.settle",
+                   {{"reservation", reserved},
+                    {"provider", "acme"},
+                    {"model", "small"},
+                    {"input_tokens", 495}})
+                  .ok());
   EXPECT_EQ(chat(*run).error().code(), Code::rate_limited);
   ASSERT_TRUE(run->refused);
   EXPECT_EQ(format_utc(run->refused->renews), "2026-01-06T00:00:00Z");

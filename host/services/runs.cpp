@@ -13,6 +13,10 @@ namespace {
 // Of a run that the forge's rate limit kept from its work. The limit itself is kept by the client.
 constexpr Duration kForgePause = std::chrono::seconds(30);
 constexpr Duration kLeastWait = std::chrono::seconds(1);
+// Of a run to which its budget granted nothing since others held what was left; that often in a
+// row, then it is for the job's own policy.
+constexpr Duration kHeldPause = std::chrono::seconds(30);
+constexpr int kMostHeldPauses = 20;
 
 // Where it has to wait for the forge longer, the budget is not what it waits for.
 void wait_for_budget(RunId run, const BudgetMoment& refused, WallTime now, BudgetWaits& waits,
@@ -72,8 +76,18 @@ RunHooks::Closing Runs::closed(RunId run, const Verdict& verdict) {
         ledger_->reporting(spender_of(*context), std::move(reports), context->token_day);
   for (const auto reservation : context->reservations) ledger_->release(reservation, {});
   if (context->forge_asked_to_wait) closing.wait = kForgePause;
+  if (waits_for_others(*context, verdict))
+    closing.wait = std::max(closing.wait.value_or(kHeldPause), kHeldPause);
   if (context->refused) wait_for_budget(run, *context->refused, now, *waits_, closing);
   return closing;
+}
+
+bool Runs::waits_for_others(const RunContext& run, const Verdict& verdict) {
+  const bool waits = run.tokens_held && !run.refused && verdict.kind == Verdict::Kind::failed &&
+                     !verdict.permanent;
+  if (waits && ++waits_for_others_[run.run.job] <= kMostHeldPauses) return true;
+  waits_for_others_.erase(run.run.job);
+  return false;
 }
 
 void Runs::finished(JobId job, const RunnableTask& task, const Verdict& verdict, JobState state) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 
 #include "services/budget_wait.hpp"
 #include "services/service_table.hpp"
@@ -39,6 +40,9 @@ class Runs final : public RunHooks {
   void unmade(const RunnableTask& task, const Verdict& refusal) override;
 
  private:
+  // Whether it waits once more for what others hold of its budget.
+  [[nodiscard]] bool waits_for_others(const RunContext& run, const Verdict& verdict);
+
   ServiceTable* services_;
   Ledger* ledger_;
   BudgetWaits* waits_;
@@ -46,6 +50,7 @@ class Runs final : public RunHooks {
   TermsOf terms_of_;
   Finished finished_;
   Unmade unmade_;
+  std::map<JobId, int> waits_for_others_;  // so many in a row
 };
 
 }  // namespace host

@@ -70,5 +70,35 @@ TEST_F(RunsTest, ARunWaitsForItsBudgetOnlyWhereTheForgeDoesNotKeepItLonger) {
   EXPECT_TRUE(budget.note_wait);
 }
 
+TEST_F(RunsTest, AJobWaitsForWhatOthersHoldSoOftenInARowAndNotForEver) {
+  Runs runs(
+      table_, ledger_, waits_, loop_.clock(), [](const RunnableTask&) { return Runs::Terms{}; },
+      [](JobId, const RunnableTask&, const Verdict&, JobState) {},
+      [](const RunnableTask&, const Verdict&) {});
+  const auto job = running_job();
+  int lease = 0;
+  const auto wait_after = [&](bool held, const Verdict& verdict) {
+    auto context = std::make_shared<RunContext>();
+    context->run = {job.job, RunLease(++lease)};
+    context->tokens_held = held;
+    table_.open(context);
+    return runs.closed(context->run, verdict).wait;
+  };
+  const Verdict failed{.kind = Verdict::Kind::failed};
+  for (int round = 0; round < 2; ++round) {
+    for (int times = 0; times < 20; ++times)
+      EXPECT_EQ(wait_after(true, failed), Duration(std::chrono::seconds(30))) << times;
+    EXPECT_EQ(wait_after(true, failed), std::nullopt) << "an attempt, by the job's own policy";
+  }
+  (void)wait_after(true, failed);
+  EXPECT_EQ(wait_after(true, {.kind = Verdict::Kind::completed}), std::nullopt);
+  for (int times = 0; times < 20; ++times)
+    EXPECT_NE(wait_after(true, failed), std::nullopt) << "they are not in a row";
+  Verdict for_good = failed;
+  for_good.permanent = true;
+  EXPECT_EQ(wait_after(true, for_good), std::nullopt);
+  EXPECT_EQ(wait_after(false, failed), std::nullopt);
+}
+
 }  // namespace
 }  // namespace host

@@ -77,8 +77,9 @@ struct RunContext {
   std::map<std::uint64_t, std::function<void()>> give_up;
   std::uint64_t last_call = 0;  // of these numbers
 
-  bool begun = false;  // its code is being called; before that it has no business here
-  bool over = false;   // the door is closed: what comes now nobody takes
+  bool begun = false;        // its code is being called; before that it has no business here
+  bool over = false;         // the door is closed: what comes now nobody takes
+  bool tokens_held = false;  // others held what its budget has left: it may wait shortly at no cost
 };
 
 class Service {

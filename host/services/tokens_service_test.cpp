@@ -160,7 +160,7 @@ TEST_F(TokensServiceTest, AReservationForAModelNamesItAsItsCapDoes) {
 
 TEST_F(TokensServiceTest, ARefusalSaysWhichCapAndHowMuchIsLeft) {
   const auto run = begin();
-  (void)reserve(*run, 900);
+  (void)call(*run, "tokens/1.settle", used(reserve(*run, 900), 800, 100));
   const auto refused = call(*run, "tokens/1.reserve", {{"tokens", 200}}).error();
   EXPECT_EQ(refused.code(), Code::denied);
   EXPECT_THAT(refused.what(), HasSubstr("triage_task"));
@@ -172,11 +172,30 @@ TEST_F(TokensServiceTest, ARefusalSaysWhichCapAndHowMuchIsLeft) {
 TEST_F(TokensServiceTest, AJobWaitsForTheResetWhereTheCapSaysSo) {
   cap(100, WhenReached::queue_until_reset);
   const auto run = begin();
-  (void)reserve(*run, 60);
+  (void)call(*run, "tokens/1.settle", used(reserve(*run, 60), 30, 30));
   EXPECT_EQ(call(*run, "tokens/1.reserve", {{"tokens", 60}}).error().code(), Code::rate_limited);
   end(run, "", Verdict::Kind::failed);
   ASSERT_TRUE(closing_.wait);
   EXPECT_EQ(*closing_.wait, std::chrono::hours(12)) << "it is noon, and the day ends at midnight";
+}
+
+TEST_F(TokensServiceTest, AJobWaitsShortlyForWhatOthersHoldWhateverTheCapSays) {
+  for (const auto when :
+       {WhenReached::refuse, WhenReached::pause, WhenReached::queue_until_reset}) {
+    cap(100, when);
+    const auto other = begin();
+    (void)reserve(*other, 60);
+    const auto run = begin();
+    const auto refused = call(*run, "tokens/1.reserve", {{"tokens", 60}}).error();
+    EXPECT_EQ(refused.code(), Code::busy);
+    EXPECT_TRUE(refused.transient());
+    EXPECT_THAT(refused.what(), HasSubstr("60 tokens are reserved by runs under way"));
+    end(run, "", Verdict::Kind::failed);
+    EXPECT_EQ(closing_.wait, Duration(std::chrono::seconds(30)));
+    EXPECT_FALSE(closing_.note_wait) << "a new budget has nothing to bring forward";
+    end(other, "{}");
+  }
+  EXPECT_TRUE(ledger_.pauses().empty());
 }
 
 TEST_F(TokensServiceTest, ReportsAndTheNumbersOfTheResultAreChargedWithTheRunsEnd) {

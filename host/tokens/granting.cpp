@@ -28,14 +28,16 @@ void check(const HoldAsk& ask) {
     throw Error(Code::invalid, "the least output of a call is more than the output asked for");
 }
 
-// Refuses for what is short; the pipeline is paused where one of these caps says so.
+// Refuses for what is short; the pipeline is paused where one of these caps says so. What calls
+// under way hold is no reason: most of it comes back.
 template <class T>
 Granted<T> refuse(Unit& unit, const LedgerTerms& terms, const std::string& pipeline,
                   const std::vector<Shortage>& shortages) {
   Granted<T> result;
   result.refusal = refusal_of(shortages, terms);
   for (const auto& shortage : shortages)
-    if (shortage.cap.when == WhenReached::pause && helps_to_wait(shortage))
+    if (shortage.cap.when == WhenReached::pause && helps_to_wait(shortage) &&
+        !is_only_held(shortage))
       pause_pipeline(unit, terms, pipeline, shortage.key,
                      cap_text(shortage.cap, shortage.measure, shortage.key), result.notes);
   return result;
@@ -67,22 +69,25 @@ struct Room {
 
   void narrow(const Touched& touched, const Cap& cap, const Account& account, Tokens free,
               const OwnCap* own = nullptr) {
-    const Tokens left = left_of(cap, account) + (touched.reserved ? free : Tokens());
+    const Tokens of_ask = touched.reserved ? free : Tokens();
+    const Tokens left = left_of(cap, account) + of_ask;
     if (left < ask.input + ask.least_output)
       shortages.push_back({touched.key, cap, Measure::tokens, left.count(),
-                           (ask.input + ask.least_output).count(), own});
+                           (ask.input + ask.least_output).count(), account.held.count(),
+                           (account.reserved - of_ask).count(), own});
     output = std::min(output, left - ask.input);
-    if (price != nullptr) narrow_by_cost(touched, cap, left_of_cost(cap, account));
+    if (price != nullptr) narrow_by_cost(touched, cap, account);
   }
 
-  void narrow_by_cost(const Touched& touched, const Cap& cap, Cost left) {
+  void narrow_by_cost(const Touched& touched, const Cap& cap, const Account& account) {
+    const auto left = left_of_cost(cap, account);
     const auto least = cost_bound(ask.input, ask.least_output, *price);
     // What is free costs nobody anything, however little is left.
     if (cost_bound(ask.input, ask.output, *price) == Cost()) return;
-    if (left < least)
-      shortages.push_back(
-          {touched.key, cap, Measure::cost, left.nano_dollars(), least.nano_dollars(), nullptr});
-    output = std::min(output, output_within(left, ask.input, *price));
+    if (least > Cost() && left < least)
+      shortages.push_back({touched.key, cap, Measure::cost, left.nano_dollars(),
+                           least.nano_dollars(), account.cost_held.nano_dollars()});
+    output = std::min(output, output_within(std::max(left, Cost()), ask.input, *price));
   }
 };
 
@@ -124,9 +129,10 @@ Granted<ReservationId> grant_reservation(Unit& unit, const LedgerTerms& terms,
     const Cap& cap = cap_over(*terms.budget, key);
     const auto account = read_account(unit, key);
     if (const auto left = left_of(cap, account); ask.tokens > Tokens() && ask.tokens > left)
-      shortages.push_back({key, cap, Measure::tokens, left.count(), ask.tokens.count(), nullptr});
+      shortages.push_back({key, cap, Measure::tokens, left.count(), ask.tokens.count(),
+                           account.held.count(), account.reserved.count()});
     if (runs_more(key) > 0 && cap.runs && account.runs >= *cap.runs)
-      shortages.push_back({key, cap, Measure::runs, *cap.runs - account.runs, 1, nullptr});
+      shortages.push_back({key, cap, Measure::runs, *cap.runs - account.runs, 1});
     auto after = account;
     after.runs += runs_more(key);
     warn_of(key, cap, account, after, notes);

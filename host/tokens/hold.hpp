@@ -19,10 +19,12 @@ namespace host {
 using ReservationId = Id<struct ReservationTag>;
 using HoldId = Id<struct HoldTag>;
 
-// A cap that keeps something from being granted. As an Error its code is rate_limited where
-// waiting until `reset` helps (WhenReached::queue_until_reset, and pause); unavailable where that
-// has come since the reservation, so that a new one may do; denied where waiting doesn't help. The
-// message says which cap, how much of it is left, and when it begins anew.
+// A cap that keeps something from being granted. As an Error its code is busy where the cap is not
+// reached, whatever it says: calls and runs under way hold what is left, and give back soon what
+// they don't use; rate_limited where waiting until `reset` helps (WhenReached::queue_until_reset,
+// and pause); unavailable where that has come since the reservation, so that a new one may do;
+// denied where waiting doesn't help. The message says which cap, how much of it is left, and what
+// is held or when it begins anew.
 class BudgetRefusal : public Error {
  public:
   BudgetRefusal(Code code, Dimension about, std::string whose, WhenReached then,
@@ -31,7 +33,7 @@ class BudgetRefusal : public Error {
   std::string name;
   WhenReached when;
   std::optional<WallTime> reset;  // of caps that begin anew; empty too where more is asked for than
-                                  // the whole cap
+                                  // the whole cap, and where it is only held
 };
 
 struct ReserveAsk {

@@ -67,9 +67,9 @@ class Ledger {
   void set_budget_handler(std::function<void()> handler);
 
   // The Error tells whose fault it is. {invalid}: a cost is capped, and the model that is named has
-  // no price. {rate_limited}: a cap, and it is worth waiting until
-  // next_reset(); {denied}: a cap, and it isn't. {unavailable}: there is no budget, or the store
-  // can't write now. See BudgetRefusal for what is said.
+  // no price. {busy}: a cap, of which others hold what is left for some time. {rate_limited}: a
+  // cap, and it is worth waiting until next_reset(); {denied}: a cap, and it isn't. {unavailable}:
+  // there is no budget, or the store can't write now. See BudgetRefusal for what is said.
   void reserve(ReserveAsk ask, Reply<ReservationId> done);
   // As reserve(); and {conflict} where the reservation is over.
   void hold(ReservationId reservation, HoldAsk ask, Reply<Hold> done);

@@ -78,6 +78,76 @@ TEST_F(LedgerCapsTest, a_cap_lowered_below_what_is_used_grants_nothing) {
   EXPECT_TRUE(hold(reservation, 10, 41)) << "what is free of the reservation, and 41 that are left";
 }
 
+// What others hold.
+
+TEST_F(LedgerCapsTest, a_cap_of_which_calls_hold_what_is_left_pauses_nothing) {
+  budget(R"({"pipelines": {"code": {"tokens": 18000, "when_reached": "pause"}}})");
+  const auto first = hold(reserve(0, spender("code", "1.1")).value(), 100, 16384).value();
+  const auto second = reserve(0, spender("code", "2.1")).value();
+  const auto refused = hold(second, 2102, 1000).error();
+  EXPECT_EQ(refused.code(), Code::busy);
+  EXPECT_EQ(refused.message(),
+            "the cap of 18000 tokens on pipeline \"code\" each day has 1516 tokens left and 3102 "
+            "tokens were asked for; 16484 tokens are held by calls under way");
+  EXPECT_EQ(refused.next_step(), "Ask again in some seconds, when they have ended.");
+  EXPECT_TRUE(ledger_->pauses().empty());
+  EXPECT_FALSE(standing(Dimension::pipeline, "code")->reached());
+  (void)settle(first.id, 60, 50).value();
+  EXPECT_TRUE(ledger_->pauses().empty());
+  EXPECT_TRUE(hold(second, 2102, 1000)) << "17890 are left";
+}
+
+TEST_F(LedgerCapsTest, whatever_a_cap_says_and_begins_anew_or_not_its_holds_pass) {
+  for (const char* caps : {R"({"day": {"tokens": 100}})", R"({"issue": {"tokens": 100}})",
+                           R"({"day": {"tokens": 100, "when_reached": "queue_until_reset"}})",
+                           R"({"day": {"tokens": 100, "when_reached": "pause"}})"}) {
+    SCOPED_TRACE(caps);
+    budget(caps);
+    Spender who = spender();
+    who.repo = "o/n";
+    who.issue = 3;
+    const auto reservation = reserve(60, who).value();
+    const auto held = hold(reservation, 50, 0).value();
+    EXPECT_EQ(reserve(41, who).error().code(), Code::busy);
+    EXPECT_THAT(reserve(100, who).error().message(),
+                HasSubstr("50 tokens are held by calls under way and 10 tokens are reserved by "
+                          "runs under way"));
+    EXPECT_NE(reserve(101, who).error().code(), Code::busy) << "never, whoever ends";
+    (void)drop(held.id);
+    (void)release(reservation);
+  }
+  EXPECT_TRUE(ledger_->pauses().empty());
+}
+
+TEST_F(LedgerCapsTest, what_is_used_stands_in_the_way_for_longer_than_what_is_held) {
+  budget(R"({"day": {"tokens": 100, "when_reached": "queue_until_reset"},
+             "run": {"tokens": 50}})");
+  use(30, spender("nightly", "2.1"));
+  use(30, spender("nightly", "3.1"));
+  const auto run = reserve(0).value();
+  const auto held = hold(run, 39, 0).value();
+  const auto refused = hold(run, 41, 0).error();
+  EXPECT_EQ(refused.code(), Code::rate_limited) << "of the run's cap there is enough when it ends";
+  EXPECT_THAT(refused.message(), HasSubstr("each day has 1 tokens left"));
+  EXPECT_EQ(hold(run, 40, 0).error().code(), Code::busy);
+  (void)drop(held.id);
+  EXPECT_TRUE(hold(run, 40, 0));
+}
+
+TEST_F(LedgerCapsTest, money_that_calls_hold_comes_back_as_well) {
+  budget(R"({"day": {"cost": 0.01, "when_reached": "pause"},
+             "prices": {"openai/gpt-4o": {"input": 10, "output": 20}}})");
+  const auto run = reserve(0).value();
+  const auto held = hold(run, 200, 300).value();
+  const auto refused = hold(run, 201, 0).error();
+  EXPECT_EQ(refused.code(), Code::busy);
+  EXPECT_THAT(refused.message(), HasSubstr("$0.008 are held by calls under way"));
+  EXPECT_TRUE(ledger_->pauses().empty());
+  (void)settle(held.id, 200, 300).value();
+  EXPECT_EQ(hold(run, 201, 0).error().code(), Code::rate_limited);
+  EXPECT_FALSE(ledger_->pauses().empty());
+}
+
 TEST_F(LedgerCapsTest, an_issue_is_capped_over_all_its_attempts) {
   budget(R"({"issue": {"tokens": 100}})");
   Spender who = spender("nightly", "1.1");
@@ -115,7 +185,9 @@ class OwnCapsTest : public LedgerCapsTest {
 TEST_F(OwnCapsTest, it_lowers_a_hold_and_refuses_the_next_before_anything_is_spent) {
   budget(R"({"day": {"tokens": 10000}})");
   const auto run = reserve(0).value();
-  EXPECT_EQ(hold_under(run, 500, {own(300)}).value().output, Tokens(290));
+  const auto held = hold_under(run, 500, {own(300)}).value();
+  EXPECT_EQ(held.output, Tokens(290));
+  (void)settle(held.id, 10, 290).value();
   const auto refused = hold_under(run, 500, {own(300)}).error();
   EXPECT_EQ(refused.code(), Code::denied);
   EXPECT_EQ(refused.message(),

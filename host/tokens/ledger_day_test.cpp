@@ -107,7 +107,7 @@ TEST_F(LedgerDayTest, a_budget_with_a_zone_that_is_none_is_not_taken) {
 
 TEST_F(LedgerDayTest, an_accepted_clock_ends_pauses) {
   budget(R"({"day": {"tokens": 100, "when_reached": "pause"}})");
-  EXPECT_TRUE(reserve(100));
+  EXPECT_TRUE(settle(hold(reserve(0).value(), 100, 0).value().id, 100, 0));
   EXPECT_FALSE(reserve(1));
   EXPECT_EQ(ledger_->pauses().size(), 1u);
   EXPECT_TRUE(wait<Done>([&](auto done) { ledger_->accept_clock(done); }));

@@ -118,6 +118,15 @@ struct LedgerModel {
     return true;
   }
 
+  // As it would be if all that is under way ended without having used anything. What fits then and
+  // not now is only held: it is refused for the moment, and no cap is reached.
+  [[nodiscard]] LedgerModel idle() const {
+    auto idle = *this;
+    idle.holds.clear();
+    for (auto& [id, reserved] : idle.reservations) reserved.free = 0;
+    return idle;
+  }
+
   static std::int64_t bound(const ModelName& model, std::int64_t input, std::int64_t output) {
     return model.provider == "paid" ? input * kInput + output * kOutput : 0;
   }

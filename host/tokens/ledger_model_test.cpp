@@ -7,6 +7,7 @@
 // Calls ask now over the loop, now at the desk, as those of other threads do. After every step each
 // account is what adding up gives, and none is further above its cap than what was just used past
 // its hold, or reported; no hold is above a cap of its run's own.
+// What would fit if nothing were held is refused as such, and pauses no pipeline.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -190,12 +191,15 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     std::optional<ModelName> model;
     if (one_in(3)) model = any_model();
     const auto tokens = one_in(3) ? 0 : any(1, 150);
+    const auto pauses = pauses_kept();
     const bool broken = break_store();
     const auto reservation = reserve(tokens, by_any_name(who), model);
     if (broken) return expect_code(reservation.error(), Code::unavailable);
     kept_ = model_.today;
     ASSERT_EQ(reservation.ok(), model_.may_reserve(who, model, tokens));
-    if (!reservation) return;
+    if (!reservation)
+      return check_refusal(reservation.error(), model_.idle().may_reserve(who, model, tokens),
+                           pauses);
     const bool begins = model_.begins(who);
     model_.reservations[reservation.value().value()] = {model_.today, who,    model,
                                                         tokens,       begins, any_own_caps(who)};
@@ -219,6 +223,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     const auto input = any(0, 60), output = any(0, 60), least = one_in(2) ? 0 : any(0, output);
     const auto reserved = model_.reservations.find(id);
     const bool known = reserved != model_.reservations.end();
+    const auto pauses = pauses_kept();
     const bool broken = break_store();
     const auto held = hold(ReservationId(id), input, output, least, model,
                            known ? reserved->second.caps : std::vector<OwnCap>{});
@@ -228,10 +233,21 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
     const auto expected = model_.best_output(id, model, input, output, least);
     count_bound(id, model, input, output, least);
     ASSERT_EQ(held.ok(), expected.has_value()) << (held ? "" : held.error().what());
-    if (!held) return;
+    if (!held)
+      return check_refusal(held.error(),
+                           model_.idle().best_output(id, model, input, output, least).has_value(),
+                           pauses);
     ASSERT_EQ(held.value().output, Tokens(*expected));
     model_.hold(held.value().id.value(), id, model, input, *expected);
     check_own_caps(reserved->second, model);
+  }
+  std::int64_t pauses_kept() { return number("SELECT count(*) FROM token_pauses"); }
+  // Where only what is under way is in the way, the refusal says so, and nobody is paused for it.
+  void check_refusal(const Error& error, bool only_held, std::int64_t pauses_before) {
+    EXPECT_EQ(error.code() == Code::busy, only_held) << error.what();
+    if (!only_held) return;
+    ++refused_for_holds_;
+    EXPECT_EQ(pauses_kept(), pauses_before) << error.what();
   }
   // Of what is stored: a hold was given only within each of the run's own caps.
   void check_own_caps(const LedgerModel::Reserved& reserved, const ModelName& model) {
@@ -391,6 +407,7 @@ class LedgerModelTest : public LedgerTest, public testing::WithParamInterface<in
  protected:
   int refused_by_own_ = 0;  // calls that caps of their runs' own alone refused, over all histories
   int lowered_by_own_ = 0;  // and to which these gave less
+  int refused_for_holds_ = 0;
 };
 
 constexpr int kHistories = 300;
@@ -404,6 +421,7 @@ TEST_P(LedgerModelTest, hundreds_of_histories_end_as_the_model_says) {
     play(seed, static_cast<int>(10 + seed % 30));
   EXPECT_GT(refused_by_own_, kHistories / 6) << "or caps of runs' own were hardly tried";
   EXPECT_GT(lowered_by_own_, kHistories / 30);
+  EXPECT_GT(refused_for_holds_, kHistories / 6) << "or what calls hold was hardly in the way";
 }
 
 // Each a program run of its own, so that machines with many cores play them at once.

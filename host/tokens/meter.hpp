@@ -51,9 +51,9 @@ struct RunSigns {
   // A model has answered it, or gone on with a stream of which it takes the pieces. Told some times
   // a second at most, of any number of them.
   std::function<void()> answered;
-  // The ledger has refused it a call: which cap it was, and how much is left of that; or, as
-  // Error{unavailable}, that it grants nothing now. `others`: other calls of the run are with a
-  // model.
+  // The ledger has refused it a call: which cap it was, and how much is left of that, see
+  // BudgetRefusal; or, as Error{unavailable}, that it grants nothing now. `others`: other calls of
+  // the run are with a model.
   std::function<void(const Error&, bool others)> refused;
   // Between a refusal and the next answer: the first of its calls goes to a model, or the last that
   // was with one has ended.

@@ -13,6 +13,9 @@ constexpr std::size_t kReplyCap = std::size_t{32} << 20;
 constexpr std::size_t kFailureCap = std::size_t{64} << 10;
 // How much older an answer may be than the last one that was told of.
 constexpr Duration kAnswersToldEvery = std::chrono::milliseconds(200);
+// Seconds after which a client may ask again for what others hold. Clients that ask twice more by
+// themselves, as OpenAI's do, so have most short calls behind them.
+constexpr const char* kAskAgainAfter = "10";
 
 class StreamedAnswer final : public ServerStream {
  public:
@@ -45,6 +48,7 @@ ServerResponse error_answer(const WireError& error, bool charged) {
   auto answer = json_answer(error.status, error.json());
   if (charged || error.code == "insufficient_quota" || error.code == "ledger_unavailable")
     answer.headers.emplace_back("x-should-retry", "false");
+  if (error.type == "tokens") answer.headers.emplace_back("retry-after", kAskAgainAfter);
   return answer;
 }
 
@@ -111,7 +115,7 @@ void MeterCall::held(Result<Hold> hold) {
   if (!hold.ok()) {
     parts_.log.debug("run {}: {}", terms_.run, hold.error().what());
     const auto why = hold_error(hold.error());
-    if (why.code == "insufficient_quota" || hold.error().code() == Code::unavailable)
+    if (why.status == 429 || hold.error().code() == Code::unavailable)
       terms_.signals->refused(hold.error());
     return refuse(why);
   }

@@ -11,6 +11,7 @@ namespace host {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Peer = FakeUpstream::Peer;
 using Request = FakeUpstream::Request;
 
@@ -84,7 +85,7 @@ class MeterLedgerTest : public MeterTest {
                            [&](const auto& each) { return each->heard(text); });
     };
     const auto served = heard(" 200 OK");
-    EXPECT_EQ(served + heard("insufficient_quota"), std::ssize(runs));
+    EXPECT_EQ(served + heard("HTTP/1.1 429"), std::ssize(runs));
     run_until(context_, [&] { return day().held == Tokens(0); });
     return served;
   }
@@ -121,6 +122,34 @@ TEST_F(MeterLedgerTest, NorPastACapThatTheySetOnThemselves) {
   EXPECT_GT(served, 10);
   EXPECT_LT(served, 50);
   EXPECT_GT(day().settled, Tokens(2000));
+}
+
+TEST_F(MeterLedgerTest, WhatAnotherCallHoldsIsAskedForAgainAndHadOnceItEnds) {
+  std::optional<Peer> busy;
+  upstream_.set_script([&](const Request&, const Peer& peer) {
+    if (!busy) return void(busy = peer);
+    peer.say(http_reply(to_text(completion("hi", 60, 50))));
+  });
+  run_ = run_of(0);
+  const auto first = client();
+  first->say(request(chat()));
+  run_until(context_, [&] { return busy.has_value(); });
+  // Too little for another one now, and enough once the first gives back what it does not use.
+  const auto second = chat({{"user", std::string(500, 'x')}});
+  const auto cap = std::to_string(day().held.count() + std::ssize(second) - 20);
+  budget(R"({"pipelines": {"code": {"tokens": )" + cap + R"(, "when_reached": "pause"}}})");
+  run_ = run_of(0);
+  const auto heard = exchange(request(second));
+  EXPECT_THAT(heard, HasSubstr("HTTP/1.1 429"));
+  EXPECT_THAT(heard, HasSubstr("retry-after: 10"));
+  EXPECT_THAT(heard, Not(HasSubstr("x-should-retry")));
+  EXPECT_THAT(heard, HasSubstr(R"("code":"rate_limit_exceeded")"));
+  EXPECT_THAT(heard, HasSubstr("are held by calls under way"));
+  EXPECT_TRUE(ledger_of_store_->pauses().empty());
+  busy->say(http_reply(to_text(completion("hi", 60, 50))));
+  run_until(context_, [&] { return first->closed() && day().held == Tokens(0); });
+  EXPECT_THAT(exchange(request(second)), HasSubstr(" 200 OK"));
+  EXPECT_TRUE(ledger_of_store_->pauses().empty());
 }
 
 TEST_F(MeterLedgerTest, TheOwnCapsOfARunStandWhileItIsOpen) {

@@ -88,6 +88,13 @@ TEST_F(MeterSignsTest, ThatTheLedgerRefusesItIsToldAndWhy) {
   EXPECT_THAT(refusals_, ElementsAre("its own cap has 3 tokens left"));
 }
 
+TEST_F(MeterSignsTest, ThatOthersHoldWhatIsLeftIsToldAsWell) {
+  ledger_.refusal = Error(Code::busy, "90 tokens are held by calls under way");
+  exchange(request(chat()));
+  close_run();
+  EXPECT_THAT(refusals_, ElementsAre("90 tokens are held by calls under way"));
+}
+
 TEST_F(MeterSignsTest, ThatALedgerCannotWriteIsToldAsWell) {
   ledger_.refusal = Error(Code::unavailable, "the disk is full");
   exchange(request(chat()));

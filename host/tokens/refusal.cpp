@@ -37,18 +37,33 @@ bool is_capped(const Cap& cap, Measure measure) {
                                     : cap.cost.has_value();
 }
 
-bool is_final(const Shortage& shortage) {
-  return shortage.cap.when == WhenReached::refuse || !helps_to_wait(shortage);
+// How long it stands in the way.
+enum class Stands { while_held, until_reset, for_good };
+
+Stands stands(const Shortage& shortage) {
+  if (is_only_held(shortage)) return Stands::while_held;
+  const bool waits = shortage.cap.when != WhenReached::refuse && helps_to_wait(shortage);
+  return waits ? Stands::until_reset : Stands::for_good;
 }
 
 const Shortage& worst_of(const std::vector<Shortage>& shortages) {
-  auto worst = std::find_if(shortages.begin(), shortages.end(), is_final);
-  if (worst == shortages.end()) worst = shortages.begin();
+  auto worst = std::max_element(
+      shortages.begin(), shortages.end(),
+      [](const Shortage& one, const Shortage& other) { return stands(one) < stands(other); });
   for (auto other = worst; other != shortages.end(); ++other)
-    if (is_final(*other) == is_final(*worst) && other->measure == worst->measure &&
+    if (stands(*other) == stands(*worst) && other->measure == worst->measure &&
         other->left < worst->left)
       worst = other;
   return *worst;
+}
+
+std::string held_text(const Shortage& shortage) {
+  const auto part = [&](std::int64_t number, const char* by) {
+    return number > 0 ? amount(shortage.measure, number) + by : std::string();
+  };
+  const auto held = part(shortage.held, " are held by calls under way");
+  const auto reserved = part(shortage.reserved, " are reserved by runs under way");
+  return held + (held.empty() || reserved.empty() ? "" : " and ") + reserved;
 }
 
 }  // namespace
@@ -100,14 +115,27 @@ bool helps_to_wait(const Shortage& shortage) {
   return renews(shortage.key.dimension) && shortage.asked <= whole(shortage.cap, shortage.measure);
 }
 
+bool is_only_held(const Shortage& shortage) {
+  return shortage.asked <= shortage.left + shortage.held + shortage.reserved;
+}
+
 BudgetRefusal refusal_of(const std::vector<Shortage>& shortages, const LedgerTerms& terms) {
   const auto& worst = worst_of(shortages);
-  const auto& [key, cap, measure, left, asked, own] = worst;
+  const auto& [key, cap, measure, left, asked, held, reserved, own] = worst;
   const auto what = own != nullptr ? own->what : cap_text(cap, measure, key);
   const auto advice = [own = own](const char* of_budget) {
     return own != nullptr ? own->next_step : of_budget;
   };
   const auto rest = amount(measure, std::max<std::int64_t>(left, 0));
+  if (is_only_held(worst))
+    return {Code::busy,
+            key.dimension,
+            key.name,
+            cap.when,
+            fmt::format("{} has {} left and {} were asked for; {}", what, rest,
+                        amount(measure, asked), held_text(worst)),
+            "Ask again in some seconds, when they have ended.",
+            std::nullopt};
   if (renews(key.dimension) && !helps_to_wait(worst))
     return {Code::denied,
             key.dimension,
@@ -119,9 +147,9 @@ BudgetRefusal refusal_of(const std::vector<Shortage>& shortages, const LedgerTer
             std::nullopt};
   const auto reset = reset_of(key, terms.zone);
   const bool has_come = reset && *reset <= terms.now;
-  const auto code = is_final(worst) ? Code::denied
-                    : has_come      ? Code::unavailable
-                                    : Code::rate_limited;
+  const auto code = stands(worst) == Stands::for_good ? Code::denied
+                    : has_come                        ? Code::unavailable
+                                                      : Code::rate_limited;
   const auto anew = !reset     ? "never begins anew"
                     : has_come ? "has begun anew at " + format_utc(*reset) + " for new runs"
                                : "begins anew at " + format_utc(*reset);

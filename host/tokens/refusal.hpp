@@ -21,6 +21,8 @@ struct Shortage {
   Measure measure = Measure::tokens;
   std::int64_t left = 0;        // tokens, runs or nanodollars; negative above the cap
   std::int64_t asked = 0;       // the same; as few as would have done
+  std::int64_t held = 0;        // the same, of what is not left: comes back with what is not used
+  std::int64_t reserved = 0;    // by runs under way, and not held
   const OwnCap* own = nullptr;  // whose `cap` is; null: the budget's
 };
 
@@ -36,8 +38,13 @@ struct Shortage {
 // "pipeline nightly pauses until 2026-11-24T00:00:00Z: the cap of ..."
 [[nodiscard]] std::string pause_text(const PipelinePause& pause);
 
-// Whether waiting helps: it begins anew, and what is asked for fits into the whole cap.
+// Whether waiting for the reset helps: it begins anew, and what is asked for fits into the whole
+// cap.
 [[nodiscard]] bool helps_to_wait(const Shortage& shortage);
+
+// Whether the cap has room for what is asked once calls and runs under way have ended, if they used
+// nothing. It isn't reached then, and nothing may wait for its reset.
+[[nodiscard]] bool is_only_held(const Shortage& shortage);
 
 // Of what is short, that which stands in the way longest; of several, the tightest. REQUIRES:
 // !shortages.empty()

@@ -31,6 +31,7 @@ WireError hold_error(const Error& error) {
     case Code::not_found:
     case Code::conflict:
     case Code::invalid: return {429, "insufficient_quota", "insufficient_quota", sentence(error)};
+    case Code::busy: return {429, "tokens", "rate_limit_exceeded", sentence(error)};
     default: return {503, "server_error", "ledger_unavailable", sentence(error)};
   }
 }

@@ -123,6 +123,8 @@ struct ModelReply {
 // the call throws
 //   Retryable  "rate_limited"  where waiting helps. A run that fails with it waits, at no cost,
 //              until the cap begins anew
+//   Retryable  "busy"          where others hold what is left: a run that fails with it is begun
+//              anew in half a minute, some times at no cost
 //   Permanent  "denied"        where it doesn't: the message says which cap, and how much is left
 // A dry run changes nothing here.
 class Model {

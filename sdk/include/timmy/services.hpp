@@ -6,7 +6,7 @@
 //   Permanent  "not_granted" (the operator has not granted it), "not_found", "denied", "conflict",
 //              "too_large", "usage" (the service has no such method), "unsupported" (this host
 //              has no such service)
-//   Retryable  "unavailable", "rate_limited" (with the delay asked for), "timed_out"
+//   Retryable  "unavailable", "rate_limited" (with the delay asked for), "busy", "timed_out"
 //   Cancelled  once the run is asked to stop
 // What is passed in is copied, what is returned is the caller's. Since ABI 1.0, unless it says
 // otherwise.
