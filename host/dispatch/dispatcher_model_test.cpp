@@ -228,7 +228,8 @@ class World : public DispatcherTest {
       case 4: clone.dirty = true; break;
       case 5: workspaces_.problems = {"symbolic link out of the tree"}; break;
       case 6: facts.tokens = 6'000; break;
-      case 7: return refused(order);
+      case 7:
+      case 8: return refused(order);
       default: break;
     }
     return facts;
@@ -280,7 +281,16 @@ class World : public DispatcherTest {
     dispatcher_->budget_changed();
     tick(seconds(pick(40)));
   }
+  // While a clone is made, if there is any.
   void change_lanes() {
+    const auto prepares = [](const Item& item) {
+      return item.at == Position{Gate::track, ItemState::running} && !item.run_open;
+    };
+    for (int left = 100; left > 0; --left) {
+      const auto live = dispatcher_->live();
+      if (std::any_of(live.begin(), live.end(), prepares)) break;
+      tick(seconds(1));
+    }
     day_ = 1000 * (1 + pick(5)), ++epoch_;
     rules_ = lanes_rules();
     dispatcher_->set_rules(rules_);
