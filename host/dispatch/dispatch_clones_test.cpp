@@ -147,7 +147,7 @@ TEST_F(DispatchClonesTest, ARetryGoesOnFromItsOwnWorkAndFromNoOtherItems) {
     const auto item = [this, id] {
       return store_->run_now([&](Unit& unit) { return read_item(unit, id); });
     };
-    EXPECT_TRUE(run_until([&] { return item().runs == 2 && !item().live(); }));
+    EXPECT_TRUE(run_until([&] { return item().runs > 1 && !item().live(); }));
     EXPECT_TRUE(run_until([this] { return std::filesystem::is_empty(state() / "clones"); }));
     return output(item().run);
   };
