@@ -56,7 +56,7 @@ TEST_F(ManifestTest, TheTermsAreThoseOfThisVersion) {
   EXPECT_EQ(terms.at("version"), timmy::testing::read_manifest(MANIFEST).at("version"));
   auto others = terms;
   others.erase("sha256");
-  EXPECT_EQ(terms.at("sha256"), Sha256().of("timmy-terms/3\n" + others.dump()));
+  EXPECT_EQ(terms.at("sha256"), Sha256().of("timmy-terms/4\n" + others.dump()));
 }
 
 TEST_F(ManifestTest, ItsTasksRun) {
