@@ -246,7 +246,8 @@ std::string Dispatcher::Impl::caps_of(const Lane* lane) const {
 }
 
 bool Dispatcher::Impl::caps_changed(const Live& live) const {
-  return !live.waits_under.empty() && live.waits_under != caps_of(rules_->lanes().find(live.item.lane));
+  return !live.waits_under.empty() &&
+         live.waits_under != caps_of(rules_->lanes().find(live.item.lane));
 }
 
 std::optional<std::string> Dispatcher::Impl::held(const Lane& lane) const {
