@@ -38,4 +38,24 @@ void check_git_files(const Clone& clone) try {
               "Leave .git as git made it.");
 }
 
+void check_tree_files(const Clone& clone) try {
+  const auto tree = clone.tree();
+  for (fs::recursive_directory_iterator at(tree), end; at != end; ++at) {
+    if (at.depth() == 0 && at->path().filename() == ".git") {
+      at.disable_recursion_pending();
+      continue;
+    }
+    if (!fs::is_fifo(at->symlink_status())) continue;
+    const auto name = at->path().filename();
+    if (name != ".gitignore" && name != ".gitattributes") continue;
+    throw Error(Code::invalid,
+                fmt::format("{} is a FIFO, and git reads it",
+                            shown_path(at->path().lexically_relative(tree).string())),
+                "Remove it.");
+  }
+} catch (const fs::filesystem_error& failed) {
+  throw Error(Code::invalid, std::string("the clone's files can't be read: ") + failed.what(),
+              "Leave them readable to their owner.");
+}
+
 }  // namespace host::workspaces

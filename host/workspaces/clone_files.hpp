@@ -12,4 +12,9 @@ namespace host::workspaces {
 // read, and {too_large}.
 void check_git_files(const Clone& clone);
 
+// The same of what git reads in the tree when it compares it with a commit: no .gitignore or
+// .gitattributes is a FIFO. A link there git does not follow (gitignore(5)). Blocks. Throws
+// Error{invalid} naming the file.
+void check_tree_files(const Clone& clone);
+
 }  // namespace host::workspaces

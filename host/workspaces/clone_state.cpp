@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "workspaces/clone_files.hpp"
 #include "workspaces/clone_refs.hpp"
 #include "workspaces/clone_remove.hpp"
 #include "workspaces/git_error.hpp"
@@ -125,6 +126,7 @@ GitCommand look_at_files(const Mirror& mirror, const Clone& clone, const Desk& d
 // The first file that is not as in `head`; empty when there is none.
 std::string first_change(const Mirror& mirror, const Clone& clone, const ObjectId& head,
                          const Desk& desk) {
+  check_tree_files(clone);
   auto read = mirror.command({"read-tree", head.text()});
   read.environment = {{"GIT_INDEX_FILE", (desk / "index").string()}};
   (void)mirror.git().must(read, "reading the tree of a clone's HEAD");

@@ -182,6 +182,11 @@ TEST_F(CloneStateTest, WhateverIsNotAsGitLeavesItIsKept) {
       {"packed-refs", [&] { put(tree() / ".git" / "packed-refs", "x\n"); }},
       {"index", [&] { fs::remove(tree() / ".git" / "index"); }},
       {"staged", [&] { put(tree() / ".git" / "index", "garbage"); }},
+      {".gitignore is a FIFO",
+       [&] {
+         fs::create_directory(tree() / "sub");
+         ::mkfifo((tree() / "sub" / ".gitignore").c_str(), 0600);
+       }},
       {"nested/",
        [&] {
          plain_git("/", {"init", "--quiet", (tree() / "nested").string()});
