@@ -308,11 +308,12 @@ TEST_F(DispatcherBudget, ABudgetThatChangedWhileTheRunWasAtWorkDidNotRefuseIt) {
   EXPECT_EQ(only_item().at.state, ItemState::done);
 }
 
+std::string lanes(int tokens_per_day) {
+  return R"({"lanes": {"code": {"agent": {"kind": "hermes"}, "budget": {"tokens_per_day": )" +
+         std::to_string(tokens_per_day) + "}}}}";
+}
+
 TEST_F(DispatcherBudget, ALaneThatMayUseMoreADayBringsForwardWhatWaitsInIt) {
-  const auto lanes = [](int tokens) {
-    return R"({"lanes": {"code": {"agent": {"kind": "hermes"}, "budget": {"tokens_per_day": )" +
-           std::to_string(tokens) + "}}}}";
-  };
   set_rules({{"fixer", ""}}, lanes(1'000));
   add_issue();
   first_is_refused(RunEnd::exited, 100);
@@ -327,10 +328,6 @@ TEST_F(DispatcherBudget, ALaneThatMayUseMoreADayBringsForwardWhatWaitsInIt) {
 }
 
 TEST_F(DispatcherBudget, ALaneThatIsReadWhileTheCloneIsMadeDidNotRefuseTheRun) {
-  const auto lanes = [](int tokens) {
-    return R"({"lanes": {"code": {"agent": {"kind": "hermes"}, "budget": {"tokens_per_day": )" +
-           std::to_string(tokens) + "}}}}";
-  };
   set_rules({{"fixer", ""}}, lanes(1'000));
   add_issue();
   first_is_refused(RunEnd::exited, 100);
